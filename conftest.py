@@ -1,4 +1,4 @@
-"""Doctests see the public names, as after `from paramsched import *`."""
+"""The names that doctests can use: those of `from paramsched import *`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from paramsched.schedules import rules
 
 @pytest.fixture(autouse=True, scope="session")
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    """Put every public name, and `rules`, where doctests look."""
+    """Add every public name and `rules` to the namespace of doctests."""
     doctest_namespace.update(
         {name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)}
     )

@@ -1,4 +1,4 @@
-"""What an update costs on a clock of tokens, beside the same plan by updates."""
+"""The cost of an update on a token clock, compared with the same plan on the update clock."""
 
 import itertools
 
@@ -11,7 +11,7 @@ UPDATES = 1024
 LR = ps.warmup("100 steps") >> ps.cosine(to=0.1)
 BY_UPDATES = ps.Plan(lr=LR, horizon=10**7)
 CONSTANT = ps.Plan(lr=LR, horizon=10**7, clock="tokens")
-TOLD = ps.Plan(lr=ps.warmup("400_000 tokens") >> ps.cosine(to=0.1), horizon="40B tokens", clock="tokens")
+REPORTED = ps.Plan(lr=ps.warmup("400_000 tokens") >> ps.cosine(to=0.1), horizon="40B tokens", clock="tokens")
 RATE = ps.Calendar(tokens_per_step=4096)
 
 
@@ -47,9 +47,9 @@ def bare_steps(count):
     return loop
 
 
-def told_steps(count, amounts):
+def reported_steps(count, amounts):
     optimizer = Bare(count)
-    scheduler = ps.Scheduler(optimizer, TOLD)
+    scheduler = ps.Scheduler(optimizer, REPORTED)
 
     def loop():
         for tokens in amounts:
@@ -60,23 +60,23 @@ def told_steps(count, amounts):
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])
-def test_a_constant_rate_costs_as_much_as_updates(told, least, count):
+def test_a_constant_number_of_tokens_costs_as_much_as_updates(report, least, count):
     best = least({"updates": steps(count, BY_UPDATES), "constant": steps(count, CONSTANT, RATE)}, calls=UPDATES)
 
-    told(f"step() at a constant rate, {count} groups", best["constant"], best["updates"], target=1.1)
+    report(f"step() with constant tokens per update, {count} groups", best["constant"], best["updates"], target=1.1)
 
 
 @pytest.mark.parametrize(
     "amounts", [[4096] * UPDATES, [4096 + t % 97 for t in range(UPDATES)]], ids=["equal", "varying"]
 )
-def test_reported_amounts(told, least, amounts):
+def test_reported_amounts(report, least, amounts):
     bare = Bare(1)
 
     def bare_steps():
         for _ in itertools.repeat(None, UPDATES):
             bare.step()
 
-    best = least({"bare": bare_steps, "reported": told_steps(1, amounts)}, calls=UPDATES)
+    best = least({"bare": bare_steps, "reported": reported_steps(1, amounts)}, calls=UPDATES)
 
     added = best["reported"] - best["bare"]
-    told("reported amounts, µs added to step(), 1 group", added, 1.0, target=20.0)
+    report("reported amounts, µs added to step(), 1 group", added, 1.0, target=20.0)

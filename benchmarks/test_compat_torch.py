@@ -1,8 +1,8 @@
-"""A step of the drop-ins that writes all of 100 groups, as a share of torch's in the same process.
+"""The cost of a step of the drop-ins with 100 groups, as a fraction of the cost in torch in the same process.
 
-Rounds are interleaved and the least of them counts; the time inside users' functions is taken off both sides. A round
-of ours is longer than a block of its table, so that making blocks is in it. Processor time, so that other processes do
-not count.
+The rounds are interleaved, and the minimum over the rounds counts. The time inside user functions is subtracted on both
+sides. A round of ours is longer than a block of precomputed values, so that it includes the computation of blocks.
+Processor time is measured, because it does not include other processes.
 """
 
 import timeit
@@ -17,13 +17,13 @@ from torch.optim.swa_utils import SWALR
 import paramsched.compat.torch as ours
 
 GROUPS = 100
-STEPS = (40, 700)  # in a round, of torch and of ours
+STEPS = (40, 700)  # per round: torch's, ours
 ROUNDS = 40
 FAR = 1_000_000
 
 
 class Peer:
-    """torch's names, SWALR among them."""
+    """The schedulers of torch, including SWALR."""
 
     SWALR = SWALR
 
@@ -69,8 +69,11 @@ def seconds(call, number):
     return timeit.timeit(call, number=number, timer=process_time) / number
 
 
-def seconds_of_users(name):
-    """What users' functions take of a step: torch calls them for each group, ours a function of all groups once."""
+def seconds_of_user_functions(name):
+    """Return the seconds that a step spends in user functions, in torch and in ours.
+
+    torch calls a function once for each group; ours calls a function shared by all groups once.
+    """
     if "Lambda" not in name and "Multiplicative" not in name:
         return 0.0, 0.0
     functions = one_each() if "one each" in name else [factor] * GROUPS
@@ -80,7 +83,7 @@ def seconds_of_users(name):
 
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.filterwarnings("ignore")
-def test_a_step_costs_at_most_a_quarter_of_torchs(name, benchmark):
+def test_a_step_costs_at_most_a_quarter_of_the_step_in_torch(name, benchmark):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer, mine = CLASSES[name](Peer(), optimizer()), CLASSES[name](ours, optimizer())
@@ -89,7 +92,7 @@ def test_a_step_costs_at_most_a_quarter_of_torchs(name, benchmark):
             timeit.timeit(step, number=50)
         rounds = [[seconds(step, number) for step, number in zip(steps, STEPS, strict=True)] for _ in range(ROUNDS)]
         least = [min(times) for times in zip(*rounds, strict=True)]
-        theirs, own = (spent - users for spent, users in zip(least, seconds_of_users(name), strict=True))
+        theirs, own = (spent - users for spent, users in zip(least, seconds_of_user_functions(name), strict=True))
         benchmark.pedantic(steps[1], rounds=20, iterations=20)
 
     measured = {"torch_us": round(theirs * 1e6, 2), "ours_us": round(own * 1e6, 2), "ratio": round(own / theirs, 3)}

@@ -1,4 +1,4 @@
-"""What a whole curve costs: a million updates at once."""
+"""The cost of an entire curve: a million updates in one call."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ REPLAYED = 20_000
 
 
 def floor():
-    """NumPy, one output, in place: a cosine from 1 to 0.1."""
+    """Return a loop that computes a cosine from 1 to 0.1 with NumPy, in place."""
     out = np.empty(COUNT)
     times = np.arange(COUNT)
 
@@ -27,18 +27,18 @@ def floor():
     return loop
 
 
-def test_a_cosine(told, least):
+def test_a_cosine(report, least):
     schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
     best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=30)
 
-    told("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.2, aim=1.1, unit="ms")
+    report("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.2, aim=1.1, unit="ms")
 
 
-def test_a_warm_up_and_a_cosine(told, least):
+def test_a_warmup_and_a_cosine(report, least):
     schedule, times = ps.warmup(1000) >> ps.cosine(to=0.1, over=COUNT - 1000), np.arange(COUNT)
     best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=30)
 
-    told(
+    report(
         "curve of 1e6 updates, warmup >> cosine",
         best["ours"] / 1e3,
         best["floor"] / 1e3,
@@ -48,16 +48,18 @@ def test_a_warm_up_and_a_cosine(told, least):
     )
 
 
-def test_a_list_of_rules(told, least):
+def test_a_list_of_rules(report, least):
     schedule = ps.recurrence(rules.linear(0.001, end=1000), rules.cosine(0.0, COUNT, begin=1000), until=COUNT)
     times = np.arange(COUNT)
     best = least({"floor": floor(), "ours": lambda: replace(schedule)(times, base=0.1)}, calls=1, rounds=3)
 
-    told("curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=25, aim=20, unit="ms")
+    report(
+        "curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=25, aim=20, unit="ms"
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_against_a_replay_of_torch(told, least):
+def test_against_a_replay_of_torch(report, least):
     schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
 
     def replay():
@@ -69,6 +71,6 @@ def test_against_a_replay_of_torch(told, least):
     best = least({"ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
     replayed = least({"peer": replay}, calls=1, rounds=3)["peer"] * (COUNT / REPLAYED)
 
-    told(
+    report(
         "curve of 1e6 updates vs replaying torch's cosine", best["ours"] / 1e3, replayed / 1e3, target=1 / 80, unit="ms"
     )

@@ -1,4 +1,4 @@
-"""What `import paramsched` costs over NumPy, and what it costs together with a first plan."""
+"""The cost of `import paramsched` in addition to NumPy, alone and with a first plan."""
 
 import os
 import subprocess
@@ -16,18 +16,18 @@ ROUNDS = 9
         ("import and a first plan", "import paramsched as ps; ps.Plan(lr=ps.warmup('5%') >> ps.cosine())", 300.0),
     ],
 )
-def test_import(told, name, code, limit):
+def test_import(report, name, code, limit):
     best = {"import numpy": float("inf"), code: float("inf")}
     for _ in range(ROUNDS):
         for program in best:
-            begin = _children()
+            start = _children()
             subprocess.run([sys.executable, "-c", program], check=True)
-            best[program] = min(best[program], (_children() - begin) * 1e3)
+            best[program] = min(best[program], (_children() - start) * 1e3)
 
-    told(f"{name}, more than numpy, vs {limit:g} ms", best[code] - best["import numpy"], limit, target=1.0, unit="ms")
+    report(f"{name}, more than numpy, vs {limit:g} ms", best[code] - best["import numpy"], limit, target=1.0, unit="ms")
 
 
 def _children() -> float:
-    """Processor time of the processes that have ended, in seconds."""
+    """Return the processor time of the finished child processes, in seconds."""
     spent = os.times()
     return spent.children_user + spent.children_system

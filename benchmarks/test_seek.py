@@ -1,4 +1,4 @@
-"""What going to any update costs, groups written on return."""
+"""The cost of `scheduler.seek`, including the write to the groups."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ LIMIT = 25.0  # µs
 
 @pytest.mark.parametrize("count", [1, 10, 100])
 @pytest.mark.parametrize("distinct", [False, True])
-def test_seek(told, least, count, distinct):
+def test_seek(report, least, count, distinct):
     optimizer = torch.optim.SGD(
         [{"params": [torch.zeros(1)], "lr": 0.1 * (1 + i * distinct)} for i in range(count)], lr=0.1
     )
@@ -24,5 +24,5 @@ def test_seek(told, least, count, distinct):
 
     best = least({"ours": loop}, calls=len(times))
 
-    what = f"seek, {count} groups, {'distinct' if distinct else 'equal'} vs {LIMIT:g} µs"
-    told(what, best["ours"], LIMIT, target=1.0)
+    name = f"seek, {count} groups, {'distinct' if distinct else 'equal'} vs {LIMIT:g} µs"
+    report(name, best["ours"], LIMIT, target=1.0)

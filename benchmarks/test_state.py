@@ -1,4 +1,4 @@
-"""What a state weighs and what saving costs."""
+"""The size of a state, and the cost of saving and loading it."""
 
 import pickle
 
@@ -19,27 +19,27 @@ def size(bases):
     return float(len(pickle.dumps(scheduler(bases).state_dict())))
 
 
-def test_equal_bases(told):
-    told("state of 1000 groups, equal bases", size([0.1] * 1000), 2048.0, target=1.0, unit="B ")
+def test_equal_bases(report):
+    report("state of 1000 groups, equal bases", size([0.1] * 1000), 2048.0, target=1.0, unit="B ")
 
 
-def test_distinct_bases(told):
+def test_distinct_bases(report):
     more = size([0.1 + i for i in range(1000)]) - size([0.1] * 1000)
 
-    told("state, bytes more for each of 1000 distinct bases", more / 1000, 9.0, target=1.0, unit="B ")
+    report("state, bytes more for each of 1000 distinct bases", more / 1000, 9.0, target=1.0, unit="B ")
 
 
-def test_saving_the_optimizer(told, least):
+def test_saving_the_optimizer(report, least):
     bare = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1} for _ in range(100)])
     ours = scheduler([0.1] * 100).optimizer
     best = least({"bare": bare.state_dict, "ours": ours.state_dict}, calls=1, rounds=50)
 
-    told("optimizer.state_dict(), 100 groups", best["ours"], best["bare"], target=1.5)
+    report("optimizer.state_dict(), 100 groups", best["ours"], best["bare"], target=1.5)
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1, 150.0), (100, 400.0)])
-def test_loading_a_state(told, least, count, limit):
+def test_loading_a_state(report, least, count, limit):
     state, other = scheduler([0.1 * (i + 1) for i in range(count)]).state_dict(), scheduler([0.2] * count)
     best = least({"ours": lambda: other.load_state_dict(state)}, calls=1, rounds=50)
 
-    told(f"scheduler.load_state_dict(), {count} groups vs {limit:g} µs", best["ours"], limit, target=1.0)
+    report(f"scheduler.load_state_dict(), {count} groups vs {limit:g} µs", best["ours"], limit, target=1.0)

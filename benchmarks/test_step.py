@@ -1,8 +1,8 @@
-"""What an update costs.
+"""The cost of an update.
 
-The floor writes values computed before and looks at nothing. Ours also looks whether each group still holds what was
-written last, so that a value of someone else is told at the update that uses it: 15 ns a group and field where groups
-share a value, 20 to 25 where each has its own.
+The floor only writes precomputed values. Ours also checks that each group still contains the value written last, so
+that an external write is reported at the update that uses it. This costs 15 ns per group and field if the groups share
+a value, and 20 to 25 ns if each group has its own value.
 """
 
 import itertools
@@ -13,9 +13,9 @@ import torch
 import paramsched as ps
 from paramsched.scheduler._clock import UpdateTimes
 
-UPDATES = 4096  # a whole block: with fewer the least of the rounds would leave out that blocks are computed
-ROWS_OF_FLOOR = 1024  # written several times, so that they fit into memory
-BLOCKS = 1058  # updates until blocks are at their full length
+UPDATES = 4096  # a full block, so that every round includes the computation of a block
+ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory
+BLOCKS = 1058  # updates until the blocks reach their full length
 LR = ps.warmup(100) >> ps.cosine(to=0.1)
 ONE = ps.Plan(lr=LR, horizon=10**7)
 THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), horizon=10**7)
@@ -40,7 +40,7 @@ def floor(groups):
 
     def loop():
         for row in itertools.chain.from_iterable(itertools.repeat(rows, UPDATES // ROWS_OF_FLOOR)):
-            for group, value in zip(groups, row):  # noqa: B905  # as bare as can be
+            for group, value in zip(groups, row):  # noqa: B905  # the check would add to the floor
                 group["lr"] = value
 
     return loop
@@ -67,7 +67,7 @@ def steps(optimizer):
 
 
 def writes(optimizer, plan):
-    """The writers by themselves, their blocks included."""
+    """Return a loop that runs only the writers, including the computation of their blocks."""
     planned = ps.Scheduler(optimizer, plan)._planned
     for _ in range(BLOCKS):
         planned.advance(optimizer)
@@ -88,26 +88,26 @@ def writes(optimizer, plan):
 @pytest.mark.parametrize(("name", "plan", "distinct", "target"), [
     ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 1.6), ("rows", ROWS, True, 2.5),
 ])  # fmt: skip
-def test_writing_one_field(told, least, count, name, plan, distinct, target):
+def test_writing_one_field(report, least, count, name, plan, distinct, target):
     if name == "rows" and count == 1:
         pytest.skip("one group has no rows")
     best = least(
         {"floor": floor(Bare(count).param_groups), "ours": writes(Bare(count, distinct), plan)}, calls=UPDATES, rounds=9
     )
 
-    told(f"write lr, {count} groups, {name}", best["ours"], best["floor"], target=target)
+    report(f"write lr, {count} groups, {name}", best["ours"], best["floor"], target=target)
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
 @pytest.mark.parametrize(("name", "distinct"), [("equal bases", False), ("distinct bases", True)])
-def test_writing_three_fields(told, least, count, name, distinct):
+def test_writing_three_fields(report, least, count, name, distinct):
     best = least(
         {"floor": floor_of_three(Bare(count).param_groups), "ours": writes(Bare(count, distinct), THREE)},
         calls=UPDATES,
         rounds=9,
     )
 
-    told(
+    report(
         f"write 3 fields, {count} groups, {name}",
         best["ours"],
         best["floor"],
@@ -117,7 +117,7 @@ def test_writing_three_fields(told, least, count, name, distinct):
 
 @pytest.mark.parametrize("count", [1, 100])
 @pytest.mark.parametrize("distinct", [False, True])
-def test_attached_to_an_optimizer(told, least, count, distinct):
+def test_attached_to_an_optimizer(report, least, count, distinct):
     bare, ours, theirs = Bare(count), Bare(count, distinct), Bare(count)
     ps.Scheduler(ours, ONE)
     theirs.step()
@@ -134,19 +134,21 @@ def test_attached_to_an_optimizer(told, least, count, distinct):
     )
     added = best["ours"] - best["bare"]
 
-    what = f"added to step(), {count} groups, {'distinct' if distinct else 'equal'}, vs StepLR"
-    told(what, added, best["StepLR"], target=1.0, floors=added / best["floor"], aim=3.0 if count == 1 else 1.6)
+    name = f"added to step(), {count} groups, {'distinct' if distinct else 'equal'}, vs StepLR"
+    report(name, added, best["StepLR"], target=1.0, floors=added / best["floor"], aim=3.0 if count == 1 else 1.6)
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_three_fields_attached(told, least, count):
+def test_three_fields_attached(report, least, count):
     bare, ours = Bare(count), Bare(count, True)
     ps.Scheduler(ours, THREE)
     best = least(
         {"floor": floor_of_three(Bare(count).param_groups), "bare": steps(bare), "ours": steps(ours)}, calls=UPDATES
     )
 
-    told(f"added to step(), {count} groups, 3 fields", best["ours"] - best["bare"], best["floor"], target=12.0, aim=1.9)
+    report(
+        f"added to step(), {count} groups, 3 fields", best["ours"] - best["bare"], best["floor"], target=12.0, aim=1.9
+    )
 
 
 def calls(scheduler):
@@ -159,7 +161,7 @@ def calls(scheduler):
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
 @pytest.mark.parametrize("distinct", [False, True])
-def test_driven_by_hand(told, least, count, distinct):
+def test_manual_steps(report, least, count, distinct):
     theirs = Bare(count)
     theirs.step()
     peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
@@ -167,14 +169,14 @@ def test_driven_by_hand(told, least, count, distinct):
     ours = ps.Scheduler(Bare(count, distinct), ONE, drive="manual")
     best = least({"floor": floor(Bare(count).param_groups), "ours": calls(ours), "peer": calls(peer)}, calls=UPDATES)
 
-    what = f"scheduler.step() by hand, {count} groups, {'distinct' if distinct else 'equal'}"
+    name = f"manual scheduler.step(), {count} groups, {'distinct' if distinct else 'equal'}"
     assert best["ours"] < best["peer"] * {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
     target = 1.6 if distinct and count > 1 else 2.0
-    told(what, best["ours"], best["floor"], target=target, peers=best["ours"] / best["peer"])
+    report(name, best["ours"], best["floor"], target=target, peers=best["ours"] / best["peer"])
 
 
 @pytest.mark.parametrize("count", [100])
-def test_faster_than_the_cosine_of_torch(told, least, count):
+def test_faster_than_the_cosine_of_torch(report, least, count):
     theirs = Bare(count)
     theirs.step()
     peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
@@ -186,12 +188,12 @@ def test_faster_than_the_cosine_of_torch(told, least, count):
 
     best = least({"ours": writes(Bare(count), ONE), "peer": peers}, calls=UPDATES, rounds=7)
 
-    told(f"write lr, {count} groups vs CosineAnnealingLR", best["ours"], best["peer"], target=1 / 8)
+    report(f"write lr, {count} groups vs CosineAnnealingLR", best["ours"], best["peer"], target=1 / 8)
 
 
-def test_tensors_cost_the_same_for_any_number_of_groups(told, least):
+def test_tensors_cost_the_same_for_any_number_of_groups(report, least):
     few, many = (Bare(count, lr=lambda: torch.tensor(0.1)) for count in (2, 1000))
     best = least({"few": writes(few, ONE), "many": writes(many, ONE)}, calls=UPDATES, rounds=7)
 
-    # One copy per update; what grows is the block that the copies come from.
-    told("write tensor lr, 1000 groups vs 2", best["many"], best["few"], target=3.0)
+    # Each update makes one copy; only the block that contains the values grows.
+    report("write tensor lr, 1000 groups vs 2", best["many"], best["few"], target=3.0)

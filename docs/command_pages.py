@@ -1,49 +1,90 @@
-"""The page of the command line, read from click. Needs no Sphinx."""
+"""The page of the command line, generated from click. It does not need Sphinx."""
 
 import inspect
 
 import click
 
 from paramsched.cli import main
+from paramsched.cli._options import FACTS_SECTION, FactOption
+
+_OPENING = (
+    "`paramsched COMMAND --help` prints the same text. PLAN is a file, one line of text, or `recipe:NAME`. "
+    "Exit codes: 0 success, 1 problem or difference, 2 usage or missing file."
+)
+_FACTS = (
+    "Commands that read a plan accept these options. They convert epochs, samples, tokens and seconds into "
+    "updates, and take precedence over facts in the plan's file."
+)
+_ANCHOR = FACTS_SECTION.lower().replace(" ", "-")
 
 
 def page() -> str:
-    """Every command with its arguments and options."""
+    """Return the page: all commands with their arguments and options, and the run facts in a section of their own."""
     context = click.Context(main, info_name="paramsched")
-    commands = [main.get_command(context, name) for name in main.list_commands(context)]
-    rows = "\n".join(
-        f"| [`{one.name}`](#paramsched-{one.name}) | {one.get_short_help_str(200)} |" for one in commands if one
+    commands = [
+        one
+        for name in main.list_commands(context)
+        if (one := main.get_command(context, name)) is not None
+    ]
+    rows = "\n".join(map(row, commands))
+    sections = "\n\n".join(map(section, commands))
+    facts = {
+        one.name: one
+        for command in commands
+        for one in command.params
+        if isinstance(one, FactOption)
+    }
+    return (
+        f"# Command line\n\n{_OPENING}\n\n| command | description |\n| --- | --- |\n{rows}\n\n"
+        f"## {FACTS_SECTION}\n\n{_FACTS}\n\n{option_table(list(facts.values()))}\n\n{sections}\n"
     )
-    sections = "\n\n".join(section(one) for one in commands if one)
-    opening = (
-        "`paramsched COMMAND --help` prints the same. Where PLAN stands, a file, one line of text, or `recipe:NAME` "
-        "may stand. Exit codes: 0 when all is well, 1 when something was found, 2 when the command was wrong."
-    )
-    return f"# Command line\n\n{opening}\n\n| command | what it does |\n| --- | --- |\n{rows}\n\n{sections}\n"
 
 
 def row(command: click.Command) -> str:
-    """One command in the table of all."""
+    """Return the row of a command in the table of all commands."""
     return f"| [`{command.name}`](#paramsched-{command.name}) | {command.get_short_help_str(200)} |"
 
 
 def section(command: click.Command) -> str:
-    """One command."""
+    """Return the section of a command."""
     context = click.Context(command, info_name=f"paramsched {command.name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
     text = inspect.cleandoc(command.help or "").replace("\b\n", "")
-    options = "\n".join(option_row(one) for one in command.params if isinstance(one, click.Option) and not one.hidden)
-    table = f"| option | what it says |\n| --- | --- |\n{options}\n" if options else ""
+    options = [
+        one
+        for one in command.params
+        if isinstance(one, click.Option) and not one.hidden
+    ]
+    table = option_table([one for one in options if not isinstance(one, FactOption)])
+    if any(isinstance(one, FactOption) for one in options):
+        table += f"\nAlso the options of the section [{FACTS_SECTION}](#{_ANCHOR}).\n"
     examples = "\n".join(f"$ {line}" for line in getattr(command, "examples", ()))
     shown = f"```sh\n{examples}\n```\n" if examples else ""
     return f"## paramsched {command.name}\n\n```text\n{usage}\n```\n\n{text}\n\n{shown}\n{table}"
 
 
+def option_table(options: list[click.Option]) -> str:
+    """Return a table of options; empty without options."""
+    rows = "\n".join(map(option_row, options))
+    return f"| option | description |\n| --- | --- |\n{rows}\n" if rows else ""
+
+
 def option_row(option: click.Option) -> str:
-    """One option as a row of a table."""
+    """Return an option as a row of a table."""
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
-    kind = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
-    kind = kind.replace("INTEGER RANGE", "INTEGER").replace("|", "\\|").replace("<", "\\<").replace("[", "\\[")
-    default = f" Default: `{option.default}`." if option.show_default and option.default not in (None, False) else ""
-    text = (option.help or "").replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
+    choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+    value = option.metavar or "|".join(map(str, choices)) or option.type.name.upper()
+    kind = "" if option.is_flag else f" {value}"
+    kind = kind.replace("|", "\\|").replace("<", "\\<").replace("[", "\\[")
+    default = (
+        f" Default: `{option.default}`."
+        if option.show_default and option.default not in (None, False)
+        else ""
+    )
+    text = (
+        (option.help or "")
+        .replace("|", "\\|")
+        .replace("<", "\\<")
+        .replace("*", "\\*")
+    )
     return f"| {names}{kind} | {text}{default} |"

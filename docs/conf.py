@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "extensions")]
-import command_pages  # noqa: E402  # these stand beside this file
+import command_pages  # noqa: E402  # beside this file
 import module_pages  # noqa: E402
 import recipe_pages  # noqa: E402
 import reference_pages  # noqa: E402
@@ -28,6 +28,9 @@ extensions = [
     "sphinx_design",
     "plan_picture",
     "page_snippets",
+    "script_tabs",
+    "peer_names",
+    "code_width",
     "one_side_bar",
     "short_types",
     "thumbnails",
@@ -45,36 +48,49 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 autodoc_class_signature = "mixed"
+autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
-smartquotes = False  # in a sentence too, --base is an option
+smartquotes = False  # because --base in a sentence must not become a dash
 default_role = "code"  # docstrings are written with single backticks
 suppress_warnings = ["ref.python"]
 
-# Pages run code and draw pictures: where the library has changed, all of them are read again.
+# Pages run code and draw pictures, so all of them are read again after a change of the library.
 files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.glob("extensions/*.py")])
-library_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+library_digest = hashlib.sha256(
+    b"".join(file.read_bytes() for file in files)
+).hexdigest()
 
 html_theme = "furo"
 html_title = "paramsched"
-pygments_dark_style = "github-dark"  # furo's own underlines what is imported, as if it were a link
+pygments_dark_style = "github-dark"  # because furo's own style underlines imported names as if they were links
 html_static_path = ["static", "_generated/static"]
 html_css_files = ["site.css"]
-(HERE / "_generated" / "static").mkdir(parents=True, exist_ok=True)  # the pictures' style sheet is written into it
+html_search_scorer = str(HERE / "static" / "search_scorer.js")
+(HERE / "_generated" / "static").mkdir(
+    parents=True, exist_ok=True
+)  # plan_picture writes the pictures' style sheet here
 html_show_sourcelink = False
 
 
 def setup(app: Sphinx) -> None:
-    """Write the pages that follow from the code, and make plain-text docstrings safe for its markup."""
+    """Generate the reference pages, and escape docstrings, which are plain text."""
     app.add_config_value("library_digest", "", "env", types=str)
     app.connect("builder-inited", generate)
-    app.connect("autodoc-process-docstring", escape, priority=400)  # before napoleon, at 500
+    app.connect(
+        "autodoc-process-docstring", escape, priority=400
+    )  # before napoleon, at 500
 
 
 def generate(app: Sphinx) -> None:
-    """Write the reference pages; one that has not changed is left alone, so that a second build is quick."""
+    """Write the reference pages that have changed; an unchanged file keeps a second build quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    pages = reference_pages.pages() | module_pages.pages() | recipe_pages.pages() | {"commands": command_pages.page()}
+    pages = (
+        reference_pages.pages()
+        | module_pages.pages()
+        | recipe_pages.pages()
+        | {"commands": command_pages.page()}
+    )
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()
@@ -84,12 +100,18 @@ def generate(app: Sphinx) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-def escape(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Keep `*`, `|` and a final `_` as they stand: the formulas are plain text. Code and doctests are left alone."""
+def escape(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Escape `*`, `|` and a final `_`, because formulas are plain text. Code and doctests stay unchanged."""
     in_doctest = False
     for number, line in enumerate(lines):
-        in_doctest = bool(line.strip()) and (in_doctest or line.lstrip().startswith(">>>"))
+        in_doctest = bool(line.strip()) and (
+            in_doctest or line.lstrip().startswith(">>>")
+        )
         if not in_doctest:
             pieces = re.split(r"(`[^`]*`)", line)
-            pieces[::2] = [re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]]
+            pieces[::2] = [
+                re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]
+            ]
             lines[number] = "".join(pieces)

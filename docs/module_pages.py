@@ -1,67 +1,148 @@
 """The pages of the Python API: `paramsched` itself, and its other public modules. Needs torch and Accelerate."""
 
+import inspect
+import re
 import types
+from collections.abc import Iterable
 
 from public_names import documented, public_names
 
 import paramsched
 from paramsched.schedules import SHAPES
 
+API = {
+    "Run": (
+        "Train with a plan: attach it to an optimizer, and state the facts of the run.",
+        ("Scheduler", "Calendar", "find_lr", "replay"),
+    ),
+    "Plan": (
+        "Write, load, save and compare plans.",
+        ("Plan", "Binding", "Target", "load", "loads", "dump", "diff", "plan_from_log", "recipes"),
+    ),
+    "Look": (
+        "Compute the values of a plan before it runs. [Pictures](paramsched-show.md) are drawn by `paramsched.show`.",
+        ("trace", "Trace", "tabulate"),
+    ),
+    "Build": (
+        "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
+        (
+            "Schedule", "parse", "resolve", "Duration", "absolute", "Absolute", "previous", "following", "shape",
+            "register_function", "to_lambda", "to_optax", "Anneal", "Constant", "Exponential",
+        ),
+    ),
+    "Errors": (
+        "Base classes of the errors. [All errors](errors.md) have a page of their own.",
+        ("ParamschedError", "InvalidArgument"),
+    ),
+}  # fmt: skip
+"""The names of `paramsched` by task, in order of use: a sentence and the names for each."""
+
 MODULES = {
-    "paramsched.config": "Reading, writing, checking and converting plans.",
-    "paramsched.show": "Pictures of plans, logs and schedulers, for files, pages, terminals and notebooks.",
-    "paramsched.audit": "What a run really used, from its log or checkpoint, beside its plan.",
-    "paramsched.feedback": "Rules that follow a metric.",
-    "paramsched.testing": "The library's laws as tests for shapes, curves, rules and dialects of your own.",
-    "paramsched.runner": "Training by a config with MMEngine's names. [Its guide](../runner.md) comes first.",
-    "paramsched.recipe_book": "Published training recipes, and which of them a plan is like.",
-    "paramsched.engines.accelerate": "[Its guide](../engines/accelerate.md) comes first.",
-    "paramsched.engines.ignite": "[Its guide](../engines/ignite.md) comes first.",
-    "paramsched.engines.lightning": "`PlanCallback`; [its guide](../engines/lightning.md).",
-    "paramsched.engines.mmengine": "`PlanScheduler`, hooks, and the 29 classes; [its guide](../engines/mmengine.md).",
-    "paramsched.engines.pytorch_accelerated": "`AmountCallback`; [its guide](../engines/pytorch_accelerated.md).",
-    "paramsched.engines.skorch": "`PlanCallback`; [its guide](../engines/skorch.md).",
-    "paramsched.engines.transformers": "[Its guide](../engines/transformers.md) comes first.",
+    "paramsched.config": "Read, write, check and convert plans.",
+    "paramsched.show": "Draw plans, logs and schedulers for files, web pages, terminals and notebooks.",
+    "paramsched.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
+    "paramsched.feedback": "Metric rules: schedule components that react to an observed metric.",
+    "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
+    "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../runner.md).",
+    "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
+    "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
+    "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
+    "paramsched.engines.accelerate": "Accelerate. Start with [its guide](../engines/accelerate.md).",
+    "paramsched.engines.mmengine": (
+        "`PlanScheduler`, hooks and the 29 scheduler classes. Start with [its guide](../engines/mmengine.md)."
+    ),
+    "paramsched.engines.pytorch_accelerated": (
+        "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."
+    ),
+    "paramsched.engines.ignite": "`PlanHandler`. Start with [its guide](../engines/ignite.md).",
+    "paramsched.engines.skorch": "`PlanCallback`. Start with [its guide](../engines/skorch.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
     "paramsched.compat.mmengine": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",
 }
-"""Public modules beside `paramsched` itself, with a sentence for each."""
+"""Public modules other than `paramsched` itself in order of use, with a sentence for each."""
 
 
 def pages() -> dict[str, str]:
-    """Each page's name and text."""
+    """Return each page's name and text."""
     found = {"api": api_page(), "modules": modules_page()}
     return found | {page_of(module): module_page(module) for module in MODULES}
 
 
 def api_page() -> str:
-    """What `import paramsched as ps` has beside shapes, curves and errors."""
-    others = sorted(set(paramsched.__all__) - set(SHAPES))
-    names = [name for name in others if not isinstance(getattr(paramsched, name), types.ModuleType)]
+    """Return the page of `import paramsched as ps`: its names by task.
+
+    Raises:
+        ValueError: a public name is missing in `API`, or a name in `API` is not public.
+    """
+    listed = [name for _, names in API.values() for name in names]
+    if wrong := set(listed) ^ {
+        name for name in set(paramsched.__all__) - set(SHAPES) if not is_module(name)
+    }:
+        raise ValueError(
+            f"module_pages.API and paramsched.__all__ differ: {', '.join(sorted(wrong))}"
+        )
+    sections = "\n".join(api_section(task, *entry) for task, entry in API.items())
     opening = (
-        "What `import paramsched as ps` has beside [shapes](shapes.md), [curves](curves.md) and [errors](errors.md)."
+        "Everything in `import paramsched as ps`, grouped by task. [Shapes](shapes.md), [curves](curves.md), "
+        "[rules](rules.md) and [errors](errors.md) have pages of their own, and so have the "
+        "[other modules](modules.md)."
     )
-    return f"# paramsched\n\n{opening}\n\n{documented('paramsched', names)}\n"
+    return f"# Python API\n\n{opening}\n\n{sections}"
+
+
+def is_module(name: str) -> bool:
+    """Return whether a public name is a module."""
+    return isinstance(getattr(paramsched, name), types.ModuleType)
+
+
+def api_section(task: str, sentence: str, names: Iterable[str]) -> str:
+    """Return the section of one task: a table of its names, and the documentation of each."""
+    rows = "\n".join(
+        f"| {{py:obj}}`{name} <paramsched.{name}>` | {summary_of(name)} |"
+        for name in names
+    )
+    table = f"| name | purpose |\n| --- | --- |\n{rows}"
+    return f"## {task}\n\n{sentence}\n\n{table}\n\n{documented('paramsched', names)}"
+
+
+def summary_of(name: str) -> str:
+    """Return the first sentence of a name's docstring."""
+    value = getattr(paramsched, name)
+    if name in SUMMARIES:
+        return SUMMARIES[name]
+    first = (inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " ")
+    pieces = re.split(r"(`[^`]*`)", first.partition(". ")[0].rstrip(".") + ".")
+    pieces[::2] = [re.sub(r"([*_])", r"\\\1", piece) for piece in pieces[::2]]
+    return "".join(pieces).replace("|", "\\|")
+
+
+SUMMARIES = {
+    "previous": "The value at the end of the previous stage, as a level.",
+    "following": "The value at the start of the next stage, as a level.",
+    "recipes": "The published recipes, by name.",
+}
+"""Sentences for values, which have no docstring of their own."""
 
 
 def modules_page() -> str:
-    """The list of the other public modules."""
-    rows = "\n".join(f"| [`{module}`]({page_of(module)}.md) | {text} |" for module, text in MODULES.items())
-    tree = "\n".join(page_of(module) for module in MODULES)
-    return (
-        f"# Modules\n\n| module | what it is for |\n| --- | --- |\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
+    """Return the list of the other public modules."""
+    rows = "\n".join(
+        f"| [`{module}`]({page_of(module)}.md) | {text} |"
+        for module, text in MODULES.items()
     )
+    tree = "\n".join(page_of(module) for module in MODULES)
+    return f"# Other modules\n\n| module | task |\n| --- | --- |\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
 
 
 def page_of(module: str) -> str:
-    """The name of a module's page."""
+    """Return the name of a module's page."""
     return module.replace(".", "-")
 
 
 def module_page(module: str) -> str:
-    """One module's public names."""
+    """Return the page of one module's public names."""
     names = public_names(module)
     listed = documented(module, names) if names else ""
-    return f"# {module.removeprefix('paramsched.')}\n\n{MODULES[module]}\n\n`import {module}`\n\n{listed}\n"
+    return f"# {module}\n\n{MODULES[module]}\n\n`import {module}`\n\n{listed}\n"

@@ -6,15 +6,19 @@ from importlib import import_module
 
 
 def public_names(module: str) -> list[str]:
-    """The names that a module offers: those of `__all__`, or those that stand in it and come from this library."""
+    """Return the public names of a module: those of `__all__`, or else those that are defined in this library."""
     found = import_module(module)
     listed = getattr(found, "__all__", None)
     names = vars(found) if listed is None else listed
-    return sorted(name for name in names if not name.startswith("_") and is_public(found, name, listed is not None))
+    return sorted(
+        name
+        for name in names
+        if not name.startswith("_") and is_public(found, name, listed is not None)
+    )
 
 
 def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
-    """Whether a name of a module is for users."""
+    """Return whether a name of a module is for users."""
     value = getattr(module, name)
     if isinstance(value, types.ModuleType):
         return False
@@ -22,20 +26,24 @@ def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
     if not callable(value) or not isinstance(home, str):
         return listed or name.isupper()
     is_package = hasattr(module, "__path__")
-    return listed or (home.startswith(module.__name__) if is_package else home == module.__name__)
+    return listed or (
+        home.startswith(module.__name__) if is_package else home == module.__name__
+    )
 
 
 def documented(module: str, names: Iterable[str]) -> str:
-    """The directives for names of a module."""
+    """Return the directives for names of a module."""
     entries = "\n".join(directive(module, name) for name in names)
     return f"```{{eval-rst}}\n{entries}\n```\n"
 
 
 def directive(module: str, name: str) -> str:
-    """The directive that documents one public name."""
+    """Return the directive that documents one public name."""
     value = getattr(import_module(module), name, None)
     if isinstance(value, type):
         return f".. autoclass:: {module}.{name}\n   :members:\n"
-    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+    if isinstance(
+        value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+    ):
         return f".. autofunction:: {module}.{name}\n"
     return f".. py:data:: {module}.{name}\n"

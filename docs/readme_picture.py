@@ -16,7 +16,12 @@ FIELDS = ("lr", "weight_decay", "betas[0]")
 BASE = {"lr": 0.003, "weight_decay": 0.05, "betas": (0.9, 0.999)}
 FILE = Path(__file__).parent / "static" / "plan.svg"
 
-WIDTH, HEIGHT, LEFT, PANEL = 1000, 316, 545, 440  # of the picture; where the curves start, and their width
+WIDTH, HEIGHT, LEFT, PANEL = (
+    1000,
+    316,
+    545,
+    440,
+)  # of the picture; where the curves start, and their width
 STYLE = """\
 text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1f2328;white-space:pre}
 .dim{fill:#5d6670;font-size:12px}.end{text-anchor:end}.key{fill:#0550ae}.text{fill:#0a6640}
@@ -29,10 +34,18 @@ text{fill:#e6edf3}.dim{fill:#97a1ac}.key{fill:#79c0ff}.text{fill:#7ee0a8}
 
 def picture() -> str:
     """Return the picture as SVG."""
-    plan = re.search(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    plan = re.search(
+        r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL
+    )[1]
     trace = ps.trace(ps.loads(plan), BASE, ps.Calendar(steps_per_epoch=45))
-    lines = [f'<text x="28" y="{92 + 29 * row}">{colored(line)}</text>' for row, line in enumerate(plan.splitlines())]
-    curves = [panel(field, trace[field, 0], 22 + 96 * row) for row, field in enumerate(FIELDS)]
+    lines = [
+        f'<text x="28" y="{92 + 29 * row}">{colored(line)}</text>'
+        for row, line in enumerate(plan.splitlines())
+    ]
+    curves = [
+        panel(field, trace[field, 0], 22 + 96 * row)
+        for row, field in enumerate(FIELDS)
+    ]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
@@ -65,7 +78,9 @@ def panel(field: str, values: np.ndarray, top: int) -> str:
 
 def colored(line: str) -> str:
     """Return a line of the plan with its key and its texts in quotes colored."""
-    line = re.sub(r'("[^"]*")', r'<tspan class="text">\1</tspan>', escape(line, quote=False))
+    line = re.sub(
+        r'("[^"]*")', r'<tspan class="text">\1</tspan>', escape(line, quote=False)
+    )
     line = re.sub(r"^([\w\[\]]+)(?=:)", r'<tspan class="key">\1</tspan>', line)
     return re.sub(r"^(#.*)$", r'<tspan class="dim">\1</tspan>', line)
 

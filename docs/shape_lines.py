@@ -5,6 +5,7 @@ import numpy as np
 SHAPES = {
     "ademamix_beta3": "ademamix_beta3()",
     "anneal": "anneal(1.0, 0.1, curve=curves.power(2))",
+    "as_factor": "(as_factor(stairs(16, 64, 3, over=60)) / 64) ** 0.5",
     "chain": "chain(warmup(20), exponential(0.98))",
     "chebyshev": "chebyshev(8, every=12)",
     "clamp": "clamp(cosine(), low=0.2, high=0.8)",
@@ -72,10 +73,10 @@ SHAPES = {
     "wsd": 'wsd("10%", "30%")',
     "wsd_s": "wsd_s([50, 50], decay=0.3, warmup=10)",
 }
-"""Empty where there is nothing of its own to see. Other shapes are drawn as the first call in their docstring."""
+"""Empty for shapes without a picture of their own. Other shapes are drawn from the first call in their docstring."""
 
 TOKENS_PER_UPDATE = {"power_scheduler": 50_000_000}
-"""For a shape of tokens what one update sees, so that its bend is in the picture."""
+"""The tokens that one update consumes, chosen so that the bend of the shape is in the picture."""
 
 CURVES = {
     "cosine_k_decay": "cosine_k_decay(2)",
@@ -93,13 +94,13 @@ CURVES = {
     "sigmoid": "sigmoid(10)",
     "tanh": "tanh(-5, 5)",
 }
-"""Others are drawn with the parameters that messages name as an example."""
+"""Other curves are drawn with the parameters that error messages suggest."""
 
 
 def made_up_loss() -> list[float]:
-    """What a rule that follows a metric is told in its picture, after each of 100 updates.
+    """Return the loss that a metric rule observes in its picture, after each of 100 updates.
 
-    It falls from 1 to 0.4 in 30 updates, stands still for 30, falls to 0.2 in 15, and stands still to the end.
+    It falls from 1 to 0.4 in 30 updates, stays constant for 30, falls to 0.2 in 15, and then stays constant.
     """
     falls_until, value = [0, 30, 60, 75, 99], [1.0, 0.4, 0.4, 0.2, 0.2]
     return np.interp(range(100), falls_until, value).tolist()

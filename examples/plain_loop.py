@@ -1,4 +1,4 @@
-"""A plain torch loop with a plan: the constructor is the only call, and what was planned is what was used.
+"""A plain torch loop with a plan. It calls only the constructor, and compares the used values with the planned ones.
 
 python examples/plain_loop.py
 """
@@ -16,7 +16,7 @@ plan = ps.Plan(
 
 
 def main() -> None:
-    """Fit a small network to a made function, and compare."""
+    """Fit a small network to a synthetic function, and compare used and planned values."""
     torch.manual_seed(0)
     inputs = torch.rand(512, 2) * 2 - 1
     data = torch.utils.data.TensorDataset(inputs, torch.sin(3 * inputs.sum(dim=1, keepdim=True)))
@@ -39,7 +39,7 @@ def main() -> None:
         for x, y in loader:
             loss = torch.nn.functional.mse_loss(model(x), y)
             loss.backward()
-            optimizer.step()  # the plan has moved; there is nothing to call
+            optimizer.step()  # the plan advances with the step: no scheduler.step()
             optimizer.zero_grad()
 
     exact = sum(row == {key: planned[key][t] for key in keys} for t, row in enumerate(used))
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def record(optimizer: torch.optim.Optimizer) -> list[dict[tuple[str, str | int], float]]:
-    """Note what every update really uses, just before it."""
+    """Record the values that every update uses, just before it."""
     rows: list[dict[tuple[str, str | int], float]] = []
     fields = {"lr": lambda g: g["lr"], "weight_decay": lambda g: g["weight_decay"], "momentum": lambda g: g["betas"][0]}
 

@@ -1,7 +1,7 @@
-"""How long the property tests look, and how a case is called.
+"""The profiles of the property tests, and the ids of parametrized tests.
 
-The quick profile draws the same few examples each time and shows a failure as it was drawn. With
-`HYPOTHESIS_PROFILE=thorough` there are many, drawn anew, and a failure is made small first.
+The quick profile draws the same few examples each time and does not shrink a failure. `HYPOTHESIS_PROFILE=thorough`
+draws many new examples and shrinks a failure.
 """
 
 import gc
@@ -11,28 +11,28 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-# What is imported while tests are collected stays. The collector would go through all of it again and again.
+# No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 settings.register_profile("quick", max_examples=6, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
-# `make full`: before a release.
+# `make full`, before a release.
 settings.register_profile("release", max_examples=30, derandomize=True, **_common)
-# `make quick`: for the minutes between two edits.
+# `make quick`, between two edits.
 settings.register_profile(
     "glance", max_examples=4, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
 )
 settings.register_profile("thorough", max_examples=1000, **_common)
-# `make fuzz`: drawn anew in every round, as many as asked for.
+# `make fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 PEERS = ["composer", "fvcore", "keras", "megatron", "mmengine", "optax", "timm", "torch", "torchtitan", "transformers"]
-"""The libraries that have a folder in `paramsched.peers`."""
+"""The libraries with a folder in `paramsched.peers`."""
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the cases of libraries whose folders in `paramsched.peers` are not there, by their marks or parameters."""
+    """Skip tests whose marks or parameters name a library without a folder in `paramsched.peers`."""
     absent = {name for name in PEERS if find_spec(f"paramsched.peers.{name}") is None}
     for item in items if absent else ():
         named = {mark.args[0] for mark in item.iter_markers("peer")}
@@ -44,16 +44,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what the imports made to itself, and collect what the tests make."""
+    """Exclude the imported objects from garbage collection, and enable it for the objects of the tests."""
     gc.freeze()
     gc.enable()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Show a value in a test's id as it is written, where pytest would number it: `[{'lr': 0.1}]`, not `[config0]`."""
+    """Use the repr of a value in a test's id if pytest would number it: `[{'lr': 0.1}]`, not `[config0]`."""
     if isinstance(val, bool | int | float | complex | str | bytes | type | None):
-        return None  # pytest shows these itself
+        return None  # pytest already uses their values
     text = getattr(val, "__name__", None) or repr(val)
     if not isinstance(text, str) or " at 0x" in text:
-        return None  # an address is another in each process
+        return None  # because an address differs between processes
     return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")

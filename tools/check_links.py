@@ -1,6 +1,6 @@
-"""Check the links of every document in a checkout: files and headings are there, and each host outside is known.
+"""Check the links in every document of a checkout: files and headings exist, and external hosts are listed here.
 
-The pages of `docs/` are checked by Sphinx too; this also reads the documents beside them, as they lie in a checkout.
+Sphinx also checks the pages of `docs/`; this script additionally checks the documents outside `docs/`.
 """
 
 import re
@@ -9,14 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HOSTS = {"arxiv.org", "json-schema.org", "keepachangelog.com", "pytorch.org", "semver.org", "vega.github.io"}
-"""Hosts outside that a document may name. Nothing is fetched from them."""
+"""External hosts that a document may link to. The script does not contact them."""
 
 _LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def main() -> int:
-    """Print every broken link; the exit code is 1 if there is one."""
+    """Print every broken link. Return 1 if there is one, else 0."""
     documents = [
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
@@ -24,32 +24,32 @@ def main() -> int:
         ROOT / "tests" / "README.md",
     ]
     documents = [one for one in documents if not {"_build", "_generated"} & set(one.parts)]
-    diagnostics = [fault for one in sorted(documents) for fault in faults_of(one)]
-    for fault in diagnostics:
-        print(fault)
-    print(f"{len(documents)} documents, {len(diagnostics)} broken links")
-    return 1 if diagnostics else 0
+    broken = [line for one in sorted(documents) for line in broken_links(one)]
+    for line in broken:
+        print(line)
+    print(f"{len(documents)} documents, {len(broken)} broken links")
+    return 1 if broken else 0
 
 
-def faults_of(document: Path) -> list[str]:
-    """The broken links of one document."""
+def broken_links(document: Path) -> list[str]:
+    """Return a line for each broken link of a document."""
     text = without_code(document.read_text(encoding="utf-8"))
     found = []
     for link in _LINK.findall(text):
-        why = fault_of(document, link)
-        if why:
-            found.append(f"{document.relative_to(ROOT)}: {link}: {why}")
+        problem = problem_of(document, link)
+        if problem:
+            found.append(f"{document.relative_to(ROOT)}: {link}: {problem}")
     return found
 
 
-def fault_of(document: Path, link: str) -> str:
-    """What is wrong with a link; "" where nothing is."""
+def problem_of(document: Path, link: str) -> str:
+    """Return the problem of a link, or "" if it is valid."""
     if re.match(r"https?://", link):
         host = link.split("/")[2]
-        return "" if host in HOSTS else f"{host} is no host that tools/check_links.py lists"
+        return "" if host in HOSTS else f"the host {host} is not listed in tools/check_links.py"
     name, _, anchor = link.partition("#")
     if "_generated" in name:
-        return ""  # a page that the build makes, and checks
+        return ""  # because the build generates and checks this page
     target = (document.parent / name).resolve() if name else document
     if not target.exists():
         return "no such file"
@@ -59,13 +59,13 @@ def fault_of(document: Path, link: str) -> str:
 
 
 def anchors_of(document: Path) -> set[str]:
-    """The names of a document's headings in links."""
+    """Return the anchors of the headings of a document."""
     headings = _HEADING.findall(without_code(document.read_text(encoding="utf-8")))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def without_code(text: str) -> str:
-    """A document without its blocks of code."""
+    """Return a document without its code blocks."""
     return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
 
 

@@ -1,9 +1,9 @@
-"""Print the size and the structure of the source in figures: `make figures`.
+"""Print figures about the size and the structure of the source code: `make figures`.
 
     python tools/code_figures.py [--list]
 
-Code lines are neither blank nor a comment nor in a docstring. Imports count wherever they are: at the top of a module,
-inside a function, or through `import_module("…")`; those for type checkers only do not. `--list` shows what is counted.
+Blank lines, comments and docstrings are not code lines. Imports count at the top of a module, inside a function and in
+`import_module("…")`, but not under `TYPE_CHECKING`. `--list` prints the counted items.
 """
 
 import ast
@@ -23,7 +23,7 @@ PACKAGE = "paramsched"
 @final
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of source: the name of its module, its text and its syntax tree."""
+    """A source file: the name of its module, its text and its syntax tree."""
 
     module: str
     is_package: bool
@@ -51,7 +51,7 @@ class SourceFile:
 
     @cached_property
     def used_once(self) -> set[str]:
-        """Private functions that the file names once besides their definition."""
+        """The private functions that the file uses exactly once."""
         words = Counter(re.findall(r"\w+", self.text))
         return {name for name in self.private_functions if words[name] == 2}
 
@@ -67,7 +67,7 @@ def source_files() -> list[SourceFile]:
 
 
 def imports_of(file: SourceFile) -> Iterator[str]:
-    """Yield the dotted names that a file imports from the package, wherever the import is."""
+    """Yield the dotted names that a file imports, at any place in the file."""
     stack: list[ast.AST] = [file.tree]
     while stack:
         node = stack.pop()
@@ -87,7 +87,7 @@ def imports_of(file: SourceFile) -> Iterator[str]:
 
 
 def import_graph(files: list[SourceFile]) -> dict[str, set[str]]:
-    """Return which module imports which."""
+    """Return the modules of the package that each module imports."""
     modules = {file.module for file in files} - {PACKAGE}
     graph: dict[str, set[str]] = {}
     for file in files:
@@ -142,7 +142,7 @@ def private_imports(files: list[SourceFile]) -> list[str]:
 
 
 def figures(files: list[SourceFile]) -> dict[str, list[str] | int]:
-    """Return the figures by name; a list is counted."""
+    """Return the figures by name. The figure of a list is its length."""
     return {
         "code lines": sum(file.code_lines for file in files),
         "modules at top level": [one.module for one in files if one.module.count(".") == 1 and not one.is_package],

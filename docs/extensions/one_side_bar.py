@@ -1,6 +1,6 @@
-"""The tree of all pages at the side, made once; each page gets it with its own links, and with the way to it open.
+"""The navigation tree in the side bar, built once; each page gets a copy with relative links and its own branch open.
 
-Sphinx and the theme would make it anew for each page, from the headings of all pages: a fifth of the time of the build.
+Sphinx and the theme would rebuild it for each page, from the headings of all pages: a fifth of the build time.
 """
 
 import re
@@ -19,14 +19,21 @@ _TAG = re.compile(r'<(/?\w+)(?: class="([^"]*)")?(?: href="([^"#][^"]*)")?[^>]*>
 
 @cache
 def closed_tree(builder: StandaloneHTMLBuilder) -> str:
-    """The theme's tree as the first page has it: that is not in the tree, so nothing is open."""
-    options: dict[str, Any] = {"collapse": False, "titles_only": True, "maxdepth": -1, "includehidden": True}
-    tree = global_toctree_for_doc(builder.env, builder.config.root_doc, builder, tags=builder.tags, **options)
+    """Return the theme's tree for the front page, which is not in the tree, so every branch is closed."""
+    options: dict[str, Any] = {
+        "collapse": False,
+        "titles_only": True,
+        "maxdepth": -1,
+        "includehidden": True,
+    }
+    tree = global_toctree_for_doc(
+        builder.env, builder.config.root_doc, builder, tags=builder.tags, **options
+    )
     return get_navigation_tree(builder.render_partial(tree)["fragment"])
 
 
 def tree_on(address: str, tree: str) -> str:
-    """The tree on another page: links lead from there, and what contains its own link is marked and unfolded."""
+    """Return the tree for a page: with links relative to it, and with the branches that contain it open."""
     around: list[int] = []
     for tag in _TAG.finditer(tree):
         if tag[1] in {"li", "ul"}:
@@ -43,7 +50,9 @@ def tree_on(address: str, tree: str) -> str:
         if tag[1] in {"li", "ul"}:
             unfolded = tag.start() in around
         if tag[3] is not None:
-            text = text.replace(f'href="{tag[3]}"', f'href="{relative_uri(address, tag[3]) or "#"}"')
+            text = text.replace(
+                f'href="{tag[3]}"', f'href="{relative_uri(address, tag[3]) or "#"}"'
+            )
         if tag[3] == address:
             text = text.replace('class="', 'class="current ')
         if not unfolded:
@@ -61,19 +70,33 @@ def tree_on(address: str, tree: str) -> str:
     return _TAG.sub(changed, tree)
 
 
-def keep_from_theme(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document) -> None:
-    """Leave the theme no tree to make."""
+def keep_from_theme(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document,
+) -> None:
+    """Keep the theme from building a tree."""
     context.pop("toctree", None)
 
 
-def give_to_theme(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document) -> None:
-    """Give the theme's templates the tree."""
+def give_to_theme(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document,
+) -> None:
+    """Pass the tree to the theme's templates."""
     if isinstance(app.builder, StandaloneHTMLBuilder):
-        context["furo_navigation_tree"] = tree_on(app.builder.get_target_uri(page), closed_tree(app.builder))
+        context["furo_navigation_tree"] = tree_on(
+            app.builder.get_target_uri(page), closed_tree(app.builder)
+        )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Make the tree in place of the theme, which is at 500."""
+    """Build the tree in place of the theme, whose priority is 500."""
     app.connect("html-page-context", keep_from_theme, priority=400)
     app.connect("html-page-context", give_to_theme, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,8 +5,8 @@
     lr: warmup("2 epochs") >> cosine(to=0.01)
     ```
 
-What stands behind the name are options of `paramsched show`. The content is a plan, or one line for the learning rate.
-A fault of the plan, and a fact that would have to be assumed, are warnings of the build.
+Options of `paramsched show` follow the name. The content is a plan, or one line for the learning rate.
+An error in the plan and a run fact that would have to be assumed are warnings of the build.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ import click
 import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import directives
+from metric_run import LOSS_PANEL, follows_metric, run_with_loss
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from told_run import LOSS_PANEL, listens, told_run
 
 from paramsched import show
 from paramsched.cli._options import (
@@ -40,7 +40,7 @@ from paramsched.cli._options import (
 )
 from paramsched.cli._traces import trace_plan_inputs
 
-WIDE, NARROW = 736, 350  # pixels: furo's column, and a telephone
+WIDE, NARROW = 736, 350  # pixels: the width of furo's column, and of a phone
 _FIELD = re.compile(r"^[\w\[\], @\"']+:", re.MULTILINE)
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -62,12 +62,14 @@ def _traces(
     other: str | None,
     view: show.View,
 ) -> Any:
-    """The curves that `paramsched show` draws for the same words, and their axes."""
-    return *trace_plan_inputs(plans, other, bases, format=format, field=field, facts=facts), view
+    """Return the curves that `paramsched show` draws for the same arguments, and their axes."""
+    return *trace_plan_inputs(
+        plans, other, bases, format=format, field=field, facts=facts
+    ), view
 
 
 class PlanDirective(SphinxDirective):
-    """Shows a plan's text and its picture."""
+    """A plan's text and its picture."""
 
     has_content = True
     optional_arguments = 1
@@ -86,23 +88,29 @@ class PlanDirective(SphinxDirective):
         options = self.arguments[0] if self.arguments else ""
         is_line = "\n" not in text and not _FIELD.match(text)
         try:
-            picture = pictures(text, name, options, is_line=is_line, small=small, log=log)
-        except Exception as error:  # whatever is wrong with a plan is told at its place
+            picture = pictures(
+                text, name, options, is_line=is_line, small=small, log=log
+            )
+        except Exception as error:  # because any error of a plan is reported at the location of the directive
             raise self.error(f"{type(error).__name__}: {error}") from error
         shown = nodes.container(classes=["plan"])
         if "picture-only" not in self.options:
-            code: nodes.Element = nodes.literal_block(text, text, language="text" if is_line else Path(name).suffix[1:])
+            code: nodes.Element = nodes.literal_block(
+                text, text, language="text" if is_line else Path(name).suffix[1:]
+            )
             self.set_source_info(code)
             if "file" in self.options:
                 code["file"] = name
-                code = nodes.container("", nodes.caption(name, name), code, literal_block=True)
+                code = nodes.container(
+                    "", nodes.caption(name, name), code, literal_block=True
+                )
                 code["classes"] += ["literal-block-wrapper"]
             shown += code
         shown += nodes.raw("", picture, format="html")
         return [shown]
 
     def recorded_values(self) -> show.Log | None:
-        """The rates that another library used, from `peer_values.json` beside the page; the tests recorded them."""
+        """Return the rates that another library used, from `peer_values.json` beside the page; the tests write it."""
         if "used" not in self.options:
             return None
         file = Path(self.env.doc2path(self.env.docname)).with_name("peer_values.json")
@@ -119,54 +127,65 @@ def pictures(
     small: bool = False,
     log: show.Log | None = None,
 ) -> str:
-    """A plan's picture as HTML, once for wide and once for narrow screens.
+    """Return a plan's picture as HTML, for wide and for narrow screens.
 
     Raises:
-        ValueError: a fact was missing, and something was assumed.
+        ValueError: a run fact was missing, and a value was assumed.
     """
-    said = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
+    notes = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(notes):
         file = Path(folder, Path(name).name)
         file.write_text(text + "\n", encoding="utf-8")
-        words = [text if is_line else str(file), *shlex.split(options)]
-        trace, other, view = _traces(words, standalone_mode=False)
-    if "taken to be" in said.getvalue():
-        raise ValueError(said.getvalue().strip())
+        arguments = [text if is_line else str(file), *shlex.split(options)]
+        trace, other, view = _traces(arguments, standalone_mode=False)
+    if notes.getvalue():
+        raise ValueError(notes.getvalue().strip())
     log = (
-        None if log is None else {key: (times, as_planned(values, trace[key])) for key, (times, values) in log.items()}
+        None
+        if log is None
+        else {
+            key: (times, as_planned(values, trace[key]))
+            for key, (times, values) in log.items()
+        }
     )
     if small:
-        told = is_line and listens(text)
-        if told:
-            trace = told_run(text)
-        drawn = LOSS_PANEL if told else log
-        picture = show.svg(trace, width=NARROW, height=90, log=drawn, other=other, view=view)
+        with_loss = is_line and follows_metric(text)
+        if with_loss:
+            trace = run_with_loss(text)
+        drawn = LOSS_PANEL if with_loss else log
+        picture = show.svg(
+            trace, width=NARROW, height=90, log=drawn, other=other, view=view
+        )
         return f'<div class="plan-small">{without_style(picture)}</div>'
     return two_widths(trace, log=log, other=other, view=view)
 
 
 def as_planned(values: ArrayLike, planned: ArrayLike) -> ArrayLike:
-    """Values, of which those that are the planned ones but for the last digits become these.
+    """Replace each value that equals the planned one up to rounding by the planned one.
 
-    Other libraries multiply step by step, and round on the way.
+    Other libraries multiply step by step, so their values differ in the last digits.
     """
-    return np.where(np.isclose(values, planned, rtol=1e-12, atol=1e-14), planned, values)
+    return np.where(
+        np.isclose(values, planned, rtol=1e-12, atol=1e-14), planned, values
+    )
 
 
-def two_widths(trace: show.Curves, **others: Any) -> str:
-    """Curves as HTML, once for wide and once for narrow screens; the site's style sheet shows one of them."""
-    wide = without_style(show.svg(trace, width=WIDE, height=130, **others))
-    narrow = without_style(show.svg(trace, width=NARROW, height=110, **others))
-    return f'<div class="plan-wide">{wide}</div><div class="plan-narrow">{narrow}</div>'
+def two_widths(trace: show.Curves, **options: Any) -> str:
+    """Return curves as HTML, for wide and for narrow screens; the site's style sheet shows one of them."""
+    wide = without_style(show.svg(trace, width=WIDE, height=130, **options))
+    narrow = without_style(show.svg(trace, width=NARROW, height=110, **options))
+    return (
+        f'<div class="plan-wide">{wide}</div><div class="plan-narrow">{narrow}</div>'
+    )
 
 
 def without_style(svg: str) -> str:
-    """A picture for a page that has the pictures' style sheet."""
+    """Remove the styles from a picture, because the page has the pictures' style sheet."""
     return _STYLE.sub("", svg)
 
 
 def write_style_sheet(app: Sphinx) -> None:
-    """Write the pictures' own colors as the site's: light or dark as the reader chose on the page."""
+    """Write the pictures' colors as a style sheet that follows the light or dark mode chosen on the page."""
     curve = show.curves_from_values({("lr", 0): [1.0, 0.0]})
     found = _STYLE.search(show.svg(curve))
     assert found is not None
@@ -174,7 +193,9 @@ def write_style_sheet(app: Sphinx) -> None:
     dark_rules = [line for line in dark.splitlines() if line.startswith(".ps")]
     chosen = "\n".join(f'body[data-theme="dark"] {rule}' for rule in dark_rules)
     automatic = "\n".join(f'body[data-theme="auto"] {rule}' for rule in dark_rules)
-    css = f"{light}\n{chosen}\n@media (prefers-color-scheme:dark){{\n{automatic}\n}}\n"
+    css = (
+        f"{light}\n{chosen}\n@media (prefers-color-scheme:dark){{\n{automatic}\n}}\n"
+    )
     css += "body .ps .ps-paper, body[data-theme] .ps .ps-paper { fill: none }\n"
     folder = Path(app.srcdir, "_generated", "static")
     folder.mkdir(parents=True, exist_ok=True)

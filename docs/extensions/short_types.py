@@ -1,28 +1,41 @@
-"""Types in signatures by the names that the library gives them: `Level` and not the four classes that it stands for."""
+"""Short names of types in signatures: `Level` instead of the four classes of the union."""
 
 import re
 
 from sphinx.application import Sphinx
 
-_MODULE = re.compile(r"~?(?:paramsched|collections|typing|numpy|torch|pathlib)(?:\.\w+)*\.(?=\w)")
+_MODULE = re.compile(
+    r"~?(?:paramsched|collections|typing|numpy|torch|pathlib)(?:\.\w+)*\.(?=\w)"
+)
 _SHORT = (
     (re.compile(r"\(?float \| Absolute \| AffineLevel \| NeighborLevel\)?"), "Level"),
     (re.compile(r"Duration \| str \| int"), "Length"),
     (re.compile(r"Curve \| str \| Callable\[\[Any\], Any\]"), "Curve"),
-    (re.compile(r"Literal\['t/n', '\(t\+1\)/n', '\(t\+1\)/\(n\+1\)', 't/\(n-1\)'\]"), "Index"),
+    (
+        re.compile(
+            r"Literal\['t/n', '\(t\+1\)/n', '\(t\+1\)/\(n\+1\)', 't/\(n-1\)'\]"
+        ),
+        "Index",
+    ),
     (re.compile(r"Schedule \| float \| str \| MetricRule \| Guided"), "ScheduleLike"),
 )
 
 
 def shorten(
-    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returned: str | None
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returned: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write each type as its name alone."""
+    """Shorten the types of a signature and of its result."""
     return in_short(signature), in_short(returned)
 
 
 def in_short(text: str | None) -> str | None:
-    """A signature with short names of types."""
+    """Return a signature with short names of types."""
     if text is None:
         return None
     text = _MODULE.sub("", text)

@@ -1,4 +1,4 @@
-"""What every page's code begins with: a small model, its optimizer, a loader and a loss, new for each page."""
+"""The code that each page begins with: a small model, its optimizer, a loader and a loss, new for each page."""
 
 import ast
 from collections.abc import Iterable
@@ -10,9 +10,11 @@ import torch
 import paramsched as ps
 
 torch.manual_seed(0)
-model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+layers = torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)
+model = torch.nn.Sequential(*layers)
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-loader = torch.utils.data.DataLoader([(torch.randn(4), torch.tensor(i % 2)) for i in range(64)], batch_size=4)
+data = [(torch.randn(4), torch.tensor(i % 2)) for i in range(64)]
+loader = torch.utils.data.DataLoader(data, batch_size=4)
 loss = torch.nn.CrossEntropyLoss()
 """
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -20,14 +22,14 @@ _NAMES = {"torch", "ps", "model", "optimizer", "loader", "loss"}
 
 
 def names() -> dict[str, Any]:
-    """The names that the first snippet of a page finds."""
+    """Return the names that the first snippet of a page may use."""
     found: dict[str, Any] = {}
     exec(BEGINNING, found)
     return {name: found[name] for name in _NAMES}
 
 
 def is_needed(blocks: Iterable[str]) -> bool:
-    """Whether one of the blocks of a page, in their order, uses a name that none of them gave.
+    """Return whether a block of a page uses a name that no block before it has defined.
 
     >>> is_needed(["import torch", "torch.ones(1)"]), is_needed(["optimizer.step()"])
     (False, True)
@@ -36,12 +38,20 @@ def is_needed(blocks: Iterable[str]) -> bool:
     for block in blocks:
         tree = ast.parse(block)
         imports = [node for node in ast.walk(tree) if isinstance(node, _IMPORTS)]
-        given |= {alias.asname or alias.name for node in imports for alias in node.names}
+        given |= {
+            alias.asname or alias.name for node in imports for alias in node.names
+        }
         for statement in tree.body:
-            inside = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            inside = [
+                node for node in ast.walk(statement) if isinstance(node, ast.Name)
+            ]
             bound = {node.id for node in inside if isinstance(node.ctx, ast.Store)}
-            own = bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
-            if {node.id for node in inside if isinstance(node.ctx, ast.Load)} & _NAMES - given - own:
+            own = (
+                bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
+            )
+            if {
+                node.id for node in inside if isinstance(node.ctx, ast.Load)
+            } & _NAMES - given - own:
                 return True
             given |= bound
     return False

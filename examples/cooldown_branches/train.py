@@ -1,9 +1,9 @@
-"""A long run and three branches of it: each cools down from a checkpoint, while the run itself goes on.
+"""Train a long run and three branches. Each branch cools down from a checkpoint; the run itself continues.
 
 python examples/cooldown_branches/train.py [FOLDER]
 
-So one run at a constant rate gives the models of four lengths of training. The plans of the branches are made of the
-plan of the run, which is their past; they are written beside the checkpoints, and all of them into one picture.
+A single run at a constant rate thus yields models for four training lengths. The plan of each branch is the plan of
+the run with a cooldown. The plans are written next to the checkpoints, and one picture shows all of them.
 """
 
 import sys
@@ -20,7 +20,7 @@ COOLDOWN = 100
 
 
 def main(folder: Path) -> None:
-    """Train the run, then its branches; write plans, checkpoints and the picture."""
+    """Train the run and its branches; write the plans, the checkpoints and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     ps.dump(TRUNK, folder / "trunk.yaml")
     losses = train(TRUNK, folder, checkpoints=CHECKPOINTS)
@@ -30,8 +30,12 @@ def main(folder: Path) -> None:
         plans[name] = TRUNK.cooldown(at, COOLDOWN)
         ps.dump(plans[name], folder / f"{name}.yaml")
         cooled = train(plans[name], folder, resume=folder / f"{at}.pt")
-        before, after, end = losses[at], cooled[at + COOLDOWN], at + COOLDOWN
-        print(f"update {at}: loss {before:.4f}; cooled down at {end}: {after:.4f}, while the run has {losses[end]:.4f}")
+        end = at + COOLDOWN
+        print(
+            f"update {at}: loss {losses[at]:.4f};",
+            f"cooled down at {end}: {cooled[end]:.4f},",
+            f"while the run has {losses[end]:.4f}",
+        )
     traces = {name: ps.trace(plan, new_model()[1]) for name, plan in plans.items()}
     picture = folder / "tree.svg"
     picture.write_text(ps.show.svg(ps.show.together(traces)), encoding="utf-8")
@@ -41,14 +45,14 @@ def main(folder: Path) -> None:
 def train(
     plan: ps.Plan, folder: Path, *, checkpoints: Iterable[int] = (), resume: Path | None = None
 ) -> dict[int, float]:
-    """Train up to the horizon of a plan, from a checkpoint if one is given; the losses of the model by update."""
+    """Train up to the horizon of `plan`, from the checkpoint `resume` if set. Return some losses by update."""
     model, optimizer = new_model()
     if resume is not None:
         saved = torch.load(resume, weights_only=True)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
     planned = ps.trace(plan, optimizer)
-    scheduler = ps.Scheduler(optimizer, plan)  # goes on from the update of the checkpoint
+    scheduler = ps.Scheduler(optimizer, plan)  # continues from the checkpoint's update
     losses = {}
     for t in range(scheduler.t, planned.total + 1):
         if t % COOLDOWN == 0:
@@ -59,27 +63,27 @@ def train(
             break
         assert all(optimizer.param_groups[0][name] == planned[name][t] for name in ("lr", "weight_decay"))
         loss_of(model, *batch(t)).backward()
-        optimizer.step()  # the plan has moved; there is nothing to call
+        optimizer.step()  # the plan advances with the step: no scheduler.step()
         optimizer.zero_grad()
     return losses
 
 
 def new_model() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
-    """A small network, the same each time, and its optimizer."""
+    """Return a small network with the same initial weights each time, and its optimizer."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1))
     return model, torch.optim.AdamW(model.parameters(), lr=2e-2, weight_decay=1e-2)
 
 
 def batch(t: int, size: int = 16, noise: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:
-    """The data of an update: a made function with noise, which a high rate follows and a low one averages out."""
+    """Return the data of update `t`: a synthetic function with noise, which a low learning rate averages out."""
     generator = torch.Generator().manual_seed(t + 1)
     inputs = torch.rand(size, 2, generator=generator) * 2 - 1
     return inputs, torch.sin(3 * inputs.sum(1, keepdim=True)) + noise * torch.randn(size, 1, generator=generator)
 
 
 def loss_of(model: torch.nn.Module, inputs: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
-    """How far the model is from the data."""
+    """Return the mean squared error of the model."""
     return torch.nn.functional.mse_loss(model(inputs), outputs)
 
 

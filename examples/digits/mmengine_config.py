@@ -22,10 +22,31 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=3e-3, betas=(0.9, 0.999), weight_decay=0.05),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, begin=0, end=warmup_epochs, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min_ratio=0.01, begin=warmup_epochs, end=max_epochs, convert_to_iter_based=True),
-    dict(type="LinearMomentum", start_factor=0.94, begin=0, end=10, convert_to_iter_based=True),
+    dict(
+        type="LinearLR",
+        start_factor=0.01,
+        begin=0,
+        end=warmup_epochs,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min_ratio=0.01,
+        begin=warmup_epochs,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="LinearMomentum",
+        start_factor=0.94,
+        begin=0,
+        end=10,
+        convert_to_iter_based=True,
+    ),
 ]
 
-default_hooks = dict(logger=dict(type="LoggerHook", interval=45), checkpoint=dict(type="CheckpointHook", interval=5))
+default_hooks = dict(
+    logger=dict(type="LoggerHook", interval=45),
+    checkpoint=dict(type="CheckpointHook", interval=5),
+)
 randomness = dict(seed=0)

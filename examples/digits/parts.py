@@ -1,4 +1,4 @@
-"""What mmengine_config.py names: the network, the images, and how accurate it is."""
+"""The registered parts of mmengine_config.py: the network, the images and the accuracy."""
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -11,7 +11,7 @@ from paramsched.runner import DATASETS, METRICS, MODELS, Metric
 
 @MODELS.register_module()
 class DigitsNetwork(nn.Module):
-    """The network of the other example, told by MMEngine's `mode` what it is called for."""
+    """The network of train.py, with the `mode` argument that MMEngine passes to a model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class DigitsNetwork(nn.Module):
 
 @DATASETS.register_module()
 def digits_images(*, train: bool) -> TensorDataset:
-    """The images to train on, or those held out."""
+    """Return the training images or the held-out images."""
     batches, test_images, test_labels = load()
     return TensorDataset(batches.images, batches.labels) if train else TensorDataset(test_images, test_labels)
 
 
 @METRICS.register_module()
 class Accuracy(Metric):
-    """The share of digits that were read right."""
+    """The share of correct predictions."""
 
     def process(self, data_batch: list[Tensor], data_samples: Tensor) -> None:
         self.results += (data_samples.argmax(dim=1) == data_batch[1]).tolist()

@@ -1,7 +1,7 @@
-"""Train on handwritten digits by mmengine_config.py, with its own schedulers or by a plan.
+"""Train on handwritten digits from mmengine_config.py, with its own schedulers or with a plan.
 
-python examples/digits/run_config.py                                       schedulers as MMEngine's
-python examples/digits/run_config.py --plan examples/digits/plan.yaml      the same run by a plan
+python examples/digits/run_config.py                                       MMEngine's schedulers
+python examples/digits/run_config.py --plan examples/digits/plan.yaml      the same run with a plan
 """
 
 import argparse
@@ -13,17 +13,17 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Train, and say how accurate the network has become."""
-    parser = argparse.ArgumentParser(description="Train on handwritten digits by a config.")
-    parser.add_argument("--plan", help="a plan instead of the config's schedulers")
+    """Train, and print the accuracy of the network."""
+    parser = argparse.ArgumentParser(description="Train on handwritten digits from a config.")
+    parser.add_argument("--plan", help="a plan that replaces the config's schedulers")
     parser.add_argument("--output", default="runs/digits-config", help="folder for logs and checkpoints")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.add_argument("--load-from", help="begin with the weights of this checkpoint; with --resume go on from there")
-    site = parser.parse_args()
+    parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
+    parser.add_argument("--load-from", help="start with the weights of this checkpoint; with --resume continue its run")
+    options = parser.parse_args()
 
-    settings = {"work_dir": site.output, "resume": site.resume, "load_from": site.load_from}
-    if site.plan:
-        settings["param_scheduler"] = site.plan
+    settings = {"work_dir": options.output, "resume": options.resume, "load_from": options.load_from}
+    if options.plan:
+        settings["param_scheduler"] = options.plan
     runner = Runner.from_cfg(HERE / "mmengine_config.py", **settings)
     runner.train()
     print(

@@ -128,7 +128,8 @@ def train(plan_file: Path, folder: Folder) -> int:
         model.train()
         return correct
 
-    with tqdm(total=trace.total, initial=start, dynamic_ncols=True, bar_format=BAR) as bar:
+    progress = {"total": trace.total, "initial": start, "dynamic_ncols": True}
+    with tqdm(bar_format=BAR, **progress) as bar:
         for t in range(start, trace.total):
             images, labels = batches.at(t)
             loss = cross_entropy(model(images), labels)
@@ -138,12 +139,14 @@ def train(plan_file: Path, folder: Folder) -> int:
 
             done = t + 1
             epoch_ends = done % len(batches) == 0 or done == trace.total
-            used.write(loss=loss.item(), **({"accuracy": accuracy()} if epoch_ends else {}))
+            metrics = {"accuracy": accuracy()} if epoch_ends else {}
+            used.write(loss=loss.item(), **metrics)
             if done % CHECKPOINT_EVERY == 0 or done == trace.total:
-                log = used.flush()  # before the checkpoint, because a checkpoint must never be ahead of the log
+                log = used.flush()  # first, so that no checkpoint is ahead of the log
                 checkpoint.save(folder.checkpoint, done, model, optimizer, scheduler, log)
             shown = {field: f"{value:.3g}" for field, value in used.latest[0].items()}
-            shown = fitting({"loss": f"{loss.item():.3f}"} | shown, bar.format_dict["ncols"])
+            shown = {"loss": f"{loss.item():.3f}"} | shown
+            shown = fitting(shown, bar.format_dict["ncols"])
             bar.set_postfix(shown, refresh=False)
             bar.update()
 

@@ -1,4 +1,4 @@
-"""What the gallery shows: every scheduler of torch, how it was made, and its formula."""
+"""The entries of the gallery: every scheduler of torch, its constructor call and its formula."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Entry:
     """One curve of the gallery.
 
     Args:
-        call: how it is made, as one would write it after `optimizer,`.
-        formula: the value after t steps, in plain text.
-        make: from an optimizer to the built scheduler.
-        metrics: for a metric-driven scheduler, what it is told.
+        call: The constructor call without the optimizer.
+        formula: The value after t steps, in plain text.
+        make: A function that builds the scheduler for an optimizer.
+        metrics: The observed metrics of a metric-driven scheduler. None for the other schedulers.
     """
 
     call: str
@@ -30,7 +30,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The class."""
+        """The name of the class."""
         return self.call.split("(")[0]
 
 
@@ -67,7 +67,7 @@ ENTRIES = (
     ),
     Entry(
         "ConstantLR(factor=1/3, total_iters=5)",
-        "lr(t) = base * factor before total_iters, base after",
+        "lr(t) = base * factor for t < total_iters, then base",
         lambda o: L.ConstantLR(o),
     ),
     Entry(
@@ -88,32 +88,32 @@ ENTRIES = (
     ),
     Entry(
         "CosineAnnealingWarmRestarts(T_0=10, T_mult=2, eta_min=0.1)",
-        "as CosineAnnealingLR over T_i = T_0 * T_mult ** i, again and again from base",
+        "CosineAnnealingLR with T_max = T_0 * T_mult ** i in cycle i, restarted at base",
         lambda o: L.CosineAnnealingWarmRestarts(o, T_0=10, T_mult=2, eta_min=0.1),
     ),
     Entry(
         'CyclicLR(base_lr=0.1, max_lr=1.0, step_size_up=20, mode="triangular")',
-        "lr(t) = base_lr + (max_lr - base_lr) * height; momentum the other way round",
+        "lr(t) = base_lr + (max_lr - base_lr) * height; momentum moves in the opposite direction",
         lambda o: L.CyclicLR(o, base_lr=0.1, max_lr=1.0, step_size_up=20, mode="triangular"),
     ),
     Entry(
         'CyclicLR(base_lr=0.1, max_lr=1.0, step_size_up=20, mode="triangular2")',
-        "as triangular, with half the height in each cycle",
+        "triangular, with the height halved in each cycle",
         lambda o: L.CyclicLR(o, base_lr=0.1, max_lr=1.0, step_size_up=20, mode="triangular2"),
     ),
     Entry(
         'CyclicLR(base_lr=0.1, max_lr=1.0, step_size_up=20, mode="exp_range", gamma=0.99)',
-        "as triangular, with height * gamma ** t",
+        "triangular, with height * gamma ** t",
         lambda o: L.CyclicLR(o, base_lr=0.1, max_lr=1.0, step_size_up=20, mode="exp_range", gamma=0.99),
     ),
     Entry(
         "OneCycleLR(max_lr=1.0, total_steps=100)",
-        "cosine from max_lr / 25 to max_lr, then to max_lr / 25e4; momentum 0.95, 0.85, 0.95",
+        "cosine from max_lr / 25 to max_lr, then to max_lr / 25e4; momentum from 0.95 to 0.85 and back",
         lambda o: L.OneCycleLR(o, max_lr=1.0, total_steps=100),
     ),
     Entry(
         'OneCycleLR(max_lr=1.0, total_steps=100, pct_start=0.4, anneal_strategy="linear", three_phase=True)',
-        "straight lines up, back, and down to nearly nothing",
+        "linear from max_lr / 25 to max_lr, back to max_lr / 25, then to max_lr / 25e4",
         lambda o: L.OneCycleLR(
             o, max_lr=1.0, total_steps=100, pct_start=0.4, anneal_strategy="linear", three_phase=True
         ),
@@ -124,19 +124,19 @@ ENTRIES = (
         lambda o: L.SWALR(o, swa_lr=0.05, anneal_epochs=10),
     ),
     Entry(
-        "ReduceLROnPlateau(), told the lr itself",
-        "lr = lr * factor after more than patience metrics that are not better",
+        "ReduceLROnPlateau(), with the lr itself as the metric",
+        "lr = lr * factor after more than patience metrics without improvement",
         lambda o: L.ReduceLROnPlateau(o),
         _lr,
     ),
     Entry(
         "SequentialLR([LinearLR(0.1, total_iters=10), CosineAnnealingLR(90)], milestones=[10])",
-        "one after another, each on its own clock",
+        "one scheduler after another; each counts its own steps from 0",
         lambda o: L.SequentialLR(o, [L.LinearLR(o, 0.1, total_iters=10), L.CosineAnnealingLR(o, 90)], milestones=[10]),
     ),
     Entry(
         "ChainedScheduler([ConstantLR(0.1, total_iters=20), ExponentialLR(0.95)])",
-        "each multiplies what the one before has left",
+        "each scheduler multiplies the value that the previous one has set",
         lambda o: L.ChainedScheduler([L.ConstantLR(o, 0.1, total_iters=20), L.ExponentialLR(o, 0.95)]),
     ),
 )

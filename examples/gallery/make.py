@@ -1,4 +1,7 @@
-"""Draw every scheduler of torch on one page, and as one picture: `python examples/gallery/make.py [FOLDER]`."""
+"""Draw every scheduler of torch on one page and in one picture.
+
+python examples/gallery/make.py [FOLDER]
+"""
 
 import sys
 from html import escape
@@ -11,7 +14,7 @@ from together import TOGETHER
 from paramsched import show
 
 STEPS = 100
-WIDTH = 440  # so that labels are readable on a phone too
+WIDTH = 440  # narrow, so that the labels are readable on a phone
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Schedulers</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
@@ -46,14 +49,14 @@ def main(folder: Path) -> None:
 
 
 def read(entry: Entry) -> show.RecordedCurves:
-    """Build the scheduler on an optimizer of its own, and simulate it."""
+    """Build the scheduler on a new optimizer and simulate it."""
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=PEAK, momentum=0.9)
     return show.simulate(entry.make(optimizer), STEPS, metrics=entry.metrics)
 
 
 def section(entry: Entry, curve: show.RecordedCurves) -> str:
-    """A curve with its parameters and formula beside it."""
+    """Return the HTML of an entry: its constructor call, its formula and its curve."""
     drawn = show.svg(curve, width=WIDTH, height=110)
     return (
         f"<section><h2>{escape(entry.name)}</h2><p><code>{escape(entry.call)}</code><br>{escape(entry.formula)}</p>"
@@ -62,7 +65,7 @@ def section(entry: Entry, curve: show.RecordedCurves) -> str:
 
 
 def picture(curves: list[tuple[Entry, show.RecordedCurves]], path: Path) -> None:
-    """All lr curves in one grid, by matplotlib."""
+    """Draw all curves in one grid with matplotlib."""
     import matplotlib as mpl
 
     mpl.use("Agg")

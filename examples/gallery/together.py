@@ -1,4 +1,7 @@
-"""Curves of one class in one picture: how an argument changes it. Recorded as a loop would: note, then step."""
+"""Pictures with several curves of one scheduler class, which show the effect of an argument.
+
+As in a training loop, lr is read before each step of the scheduler.
+"""
 
 import warnings
 from typing import Any
@@ -12,15 +15,15 @@ STEPS = 100
 
 
 def adam(**resumed: float) -> torch.optim.Adam:
-    """A fresh optimizer of base 1; with `initial_lr` it is one that was trained before."""
+    """Return a new optimizer with lr 1. With `initial_lr` it is like the optimizer of a resumed run."""
     return torch.optim.Adam([{"params": [torch.nn.Parameter(torch.zeros(1))], **resumed}], lr=1.0)
 
 
 def lrs(optimizer: torch.optim.Optimizer, scheduler: Any) -> list[float]:
-    """The lr of every step, stepping the scheduler itself."""
+    """Return the lr of every step; steps the scheduler without training."""
     found = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # nothing is trained here
+        warnings.simplefilter("ignore", UserWarning)  # because optimizer.step() is not called
         for _ in range(STEPS):
             found.append(optimizer.param_groups[0]["lr"])
             scheduler.step()
@@ -28,7 +31,7 @@ def lrs(optimizer: torch.optim.Optimizer, scheduler: Any) -> list[float]:
 
 
 def cosine() -> show.RecordedCurves:
-    """last_epoch is the epoch that is done; a second scheduler on one optimizer goes on from where the lr is."""
+    """`last_epoch` is the last completed epoch. A second scheduler on the same optimizer continues from its lr."""
     first, second = adam(initial_lr=1.0), adam(initial_lr=1.0)
     make = lr_scheduler.CosineAnnealingLR
     return show.curves_from_values(
@@ -41,11 +44,11 @@ def cosine() -> show.RecordedCurves:
 
 
 def functions() -> show.RecordedCurves:
-    """Any function of the step."""
-    saw, line = adam(), adam()
+    """The factor is any function of the step."""
+    sawtooth, line = adam(), adam()
     return show.curves_from_values(
         {
-            ("lr", "t % 40 / 100"): lrs(saw, lr_scheduler.LambdaLR(saw, lambda t: t % 40 / 100.0)),
+            ("lr", "t % 40 / 100"): lrs(sawtooth, lr_scheduler.LambdaLR(sawtooth, lambda t: t % 40 / 100.0)),
             ("lr", "max(0, 1 - t / 100)"): lrs(line, lr_scheduler.LambdaLR(line, lambda t: max(0, 1 - t / 100))),
         }
     )

@@ -1,6 +1,6 @@
-"""The batch grows by the number of small batches in it: the loop asks how many, and the loader need not know.
+"""Grow the batch by accumulating more small batches in each update. The loader is not involved.
 
-python examples/growing_batch/value_in_the_loop.py runs/growing     trains, or goes on where it was killed
+python examples/growing_batch/value_in_the_loop.py runs/growing     train, or resume a killed run
 """
 
 import sys
@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
 
-SMALL = 8  # samples that are taken at once
+SMALL = 8  # samples in a small batch
 
 
 def main() -> None:
-    """Train into a folder."""
+    """Train; the folder is the first argument."""
     folder = Path(sys.argv[1])
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
@@ -25,12 +25,13 @@ def main() -> None:
     state = saved(folder / "checkpoint.pt")
     if state is not None:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here
+        optimizer.load_state_dict(state["optimizer"])  # the plan continues from here
     used = [] if state is None else state["used"]
 
     data = samples()
-    # Workers fetch ahead as they like: all small batches are equal, and it is the loop that counts them.
-    loader = iter(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount), num_workers=1))
+    # Workers may fetch ahead, because all small batches have the same size.
+    sampler = SamplesFrom(data, scheduler.amount)
+    loader = iter(DataLoader(data, SMALL, sampler=sampler, num_workers=1))
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // SMALL
         used.append([optimizer.param_groups[0]["lr"], count * SMALL])
@@ -40,7 +41,8 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state["used"] = used
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

@@ -1,6 +1,6 @@
-"""The batch grows with Accelerate: more small batches in each update, on any number of processes.
+"""Grow the batch with Accelerate: accumulate more small batches in each update, with any number of processes.
 
-python examples/growing_batch/with_accelerate.py runs/growing     trains, or goes on where it was killed
+python examples/growing_batch/with_accelerate.py runs/growing     train, or resume a killed run
 """
 
 import sys
@@ -17,11 +17,11 @@ import paramsched as ps
 from paramsched.run_files.disk import flush_tree, remove_folder, rename_on_disk
 from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples
 
-SMALL = 8  # samples that a process takes at once
+SMALL = 8  # samples in a small batch of one process
 
 
 class Used:
-    """What every update used, in a form that Accelerate takes into its checkpoints."""
+    """The values that every update used, with the methods that Accelerate needs to save them in its checkpoints."""
 
     def __init__(self) -> None:
         self.rows: list[list[float]] = []
@@ -34,7 +34,7 @@ class Used:
 
 
 def main() -> None:
-    """Train into a folder."""
+    """Train; the folder is the first argument."""
     folder = Path(sys.argv[1])
     accelerator = Accelerator(cpu=True)
     model = network()
@@ -44,18 +44,20 @@ def main() -> None:
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
-        accelerator.load_state(newest)  # the optimizer's state is in it, so the plan goes on from there
+        accelerator.load_state(newest)  # the optimizer's state continues the plan
 
     data = samples()
-    loader = accelerator.prepare(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount)))
-    batches = iter(loader)  # each process gets its share of them, and one is fetched ahead
+    sampler = SamplesFrom(data, scheduler.amount)
+    loader = accelerator.prepare(DataLoader(data, SMALL, sampler=sampler))
+    batches = iter(loader)  # divided among the processes, and fetched one ahead
     together = SMALL * accelerator.num_processes
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // together
         used.rows.append([optimizer.param_groups[0]["lr"], count * together])
         for left in reversed(range(count)):
             x, y = next(batches)
-            with accelerator.no_sync(model) if left else nullcontext():  # the last one brings the processes together
+            # Only the last backward pass synchronizes the processes.
+            with accelerator.no_sync(model) if left else nullcontext():
                 accelerator.backward(mse_loss(model(x), y) / count)
         optimizer.step()
         optimizer.zero_grad()
@@ -67,18 +69,18 @@ def main() -> None:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the last one that is whole: those that are being written have no number."""
+    """Return the newest complete checkpoint, or None. An incomplete one has another name."""
     return max(folder.glob("update_*"), default=None)
 
 
 def save(accelerator: Accelerator, folder: Path, t: int) -> None:
-    """Write a checkpoint beside the last one; it gets its name when all of it is on the disk."""
-    older, unnamed = list(folder.glob("update_*")), folder / "unnamed"
-    accelerator.save_state(unnamed)
+    """Write a checkpoint next to the previous one, and rename it to its final name when it is on the disk."""
+    older, incomplete = list(folder.glob("update_*")), folder / "incomplete"
+    accelerator.save_state(incomplete)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        flush_tree(unnamed)
-        rename_on_disk(unnamed, folder / f"update_{t:08}")
+        flush_tree(incomplete)
+        rename_on_disk(incomplete, folder / f"update_{t:08}")
         for checkpoint in older:
             remove_folder(checkpoint)
     accelerator.wait_for_everyone()

@@ -1,6 +1,6 @@
-"""The batch grows in the loader: the plan writes each new size into the batch sampler.
+"""Grow the batch in the loader: the plan writes each new size into the batch sampler.
 
-python examples/growing_batch/written_to_the_loader.py runs/growing     trains, or goes on where it was killed
+python examples/growing_batch/written_to_the_loader.py runs/growing     train, or resume a killed run
 """
 
 import sys
@@ -17,13 +17,13 @@ from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, sample
 
 
 class GrowingBatches(Sampler[list[int]]):
-    """Batches of the size that holds when they are asked for."""
+    """Batches of the size that is set when they are fetched."""
 
     size = 0
     numbers: Iterator[int]
 
     def resize(self, size: float) -> None:
-        """Take batches of this size from now on."""
+        """Set the size of the following batches."""
         self.size = round(size)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -32,7 +32,7 @@ class GrowingBatches(Sampler[list[int]]):
 
 
 def main() -> None:
-    """Train into a folder."""
+    """Train; the folder is the first argument."""
     folder = Path(sys.argv[1])
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
@@ -41,12 +41,12 @@ def main() -> None:
     state = saved(folder / "checkpoint.pt")
     if state is not None:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here, and has told the size
+        optimizer.load_state_dict(state["optimizer"])  # the plan also sets the size
     used = [] if state is None else state["used"]
 
     data = samples()
     batches.numbers = iter(SamplesFrom(data, scheduler.amount))
-    # No workers: they would fetch batches ahead of the plan, in the size of now.
+    # No workers, because they would fetch batches ahead, with the present size.
     loader = iter(DataLoader(data, batch_sampler=batches))
     while scheduler.amount < SAMPLES:
         x, y = next(loader)
@@ -55,7 +55,8 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state["used"] = used
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

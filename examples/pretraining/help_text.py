@@ -1,4 +1,4 @@
-"""The data: the help on Python's language, which comes with every Python, and the order in which it is read."""
+"""The data: the language help of the Python installation, and the order in which it is read."""
 
 import hashlib
 from pydoc_data.topics import topics
@@ -7,40 +7,43 @@ import torch
 from torch import Tensor
 
 LENGTH = 64  # tokens in a sequence; a token is a byte
-TOKENS = 256  # so many different ones there are
+TOKENS = 256  # size of the vocabulary
 HELD_OUT = 128  # sequences at the end of the text that are never trained on
 SEED = 0
 
 
 class Sequences:
-    """Pieces of a text in an order that is a function of their number, as a plan is one of time.
+    """The sequences of a text in an order that is a function of their number, like the plan.
 
-    So how much a run has read says where it is in the text: there is no position of a sampler to save.
+    The number of consumed tokens is therefore the position in the text: no state of a sampler is saved.
     """
 
     def __init__(self, text: Tensor) -> None:
         self.text = text
-        self.per_pass = (len(text) - 1) // LENGTH - 1
-        self._begins: tuple[int, Tensor] = (-1, text)  # of the pass that is read now
+        self.per_epoch = (len(text) - 1) // LENGTH - 1
+        self._starts: tuple[int, Tensor] = (-1, text)  # the current epoch, and the starts of its sequences
 
     def read(self, first: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return the sequences from number `first` of the run on, and for each of their tokens the next one."""
-        begins = torch.stack([self._begin(number) for number in range(first, first + count)])
-        tokens = self.text[begins[:, None] + torch.arange(LENGTH + 1)]
+        """Return `count` sequences, starting at number `first`, and the next token of each of their tokens."""
+        starts = torch.stack([self._start(number) for number in range(first, first + count)])
+        tokens = self.text[starts[:, None] + torch.arange(LENGTH + 1)]
         return tokens[:, :-1], tokens[:, 1:]
 
-    def _begin(self, number: int) -> Tensor:
-        """Where a sequence begins. Each pass cuts the text at other places, and takes the pieces in another order."""
-        this_pass, place = divmod(number, self.per_pass)
-        if self._begins[0] != this_pass:
-            chance = torch.Generator().manual_seed(SEED + this_pass)
-            cut = torch.randint(LENGTH, (), generator=chance)
-            self._begins = this_pass, cut + LENGTH * torch.randperm(self.per_pass, generator=chance)
-        return self._begins[1][place]
+    def _start(self, number: int) -> Tensor:
+        """Return the start of a sequence. Each epoch splits the text at other offsets and shuffles the sequences."""
+        epoch, index = divmod(number, self.per_epoch)
+        if self._starts[0] != epoch:
+            generator = torch.Generator().manual_seed(SEED + epoch)
+            offset = torch.randint(LENGTH, (), generator=generator)
+            self._starts = epoch, offset + LENGTH * torch.randperm(self.per_epoch, generator=generator)
+        return self._starts[1][index]
 
 
 def load() -> tuple[Sequences, tuple[Tensor, Tensor], str]:
-    """Return the training text, the held-out sequences, and the SHA-256 of it all: every Python has its own help."""
+    """Return the training text, the held-out sequences, and the SHA-256 of the text.
+
+    The text depends on the Python version.
+    """
     text = "\n\n".join(topics[name] for name in sorted(topics)).encode()
     data = torch.frombuffer(bytearray(text), dtype=torch.uint8).long()
     size = HELD_OUT * LENGTH + 1

@@ -10,7 +10,7 @@ WIDTH, HEADS, LAYERS = 64, 4, 2
 
 
 class Layer(nn.Module):
-    """Attention to the tokens before, then a small network for each token; each is added to what came in."""
+    """A transformer block: causal attention, then a feed-forward network, each with a residual connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Layer(nn.Module):
         self.network = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
-        """From (batch, length, width) to the same."""
+        """Map a tensor of shape (batch, length, width) to one of the same shape."""
         parts = self.attention(self.before_attention(x)).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in parts)
         heads = scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -28,7 +28,7 @@ class Layer(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """A transformer of 137,000 weights that says which byte comes next. While it trains nothing is left to chance."""
+    """A transformer of 137,000 weights that predicts the next byte. It has no dropout, so training is deterministic."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class LanguageModel(nn.Module):
         self.last_norm, self.scores = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, TOKENS)
 
     def loss(self, tokens: Tensor, following: Tensor) -> Tensor:
-        """How badly it foresees the token that follows each token: the mean, in nats."""
+        """Return the mean cross-entropy of the predictions of the next tokens, in nats."""
         x = self.token(tokens) + self.place.weight
         scores = self.scores(self.last_norm(self.layers(x)))
         return cross_entropy(scores.flatten(0, 1), following.flatten())

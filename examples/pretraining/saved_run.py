@@ -1,7 +1,7 @@
-"""The files of a run: a checkpoint that is whole at any moment, and a log of what every update really used.
+"""The files of a run: a checkpoint that is complete at any moment, and a log of the values that every update used.
 
-A checkpoint knows how long the log was, and its SHA-256. So after a kill the log is cut back to the checkpoint, and the
-updates after it happen again in the same way.
+A checkpoint contains the length and the SHA-256 of the log. After a kill the log is truncated to the checkpoint, and
+the updates after it are repeated with the same results.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ Series = tuple[np.ndarray, np.ndarray]
 
 
 class Damaged(Exception):  # it reads better in `except`
-    """A file of the run is not as the run left it; what the error says names it."""
+    """A file of the run has changed since the run wrote it; the message names the file."""
 
 
 class RunFolder:
-    """`runs/pretraining` and what is in it."""
+    """`runs/pretraining` and its files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,60 +43,60 @@ class RunFolder:
         self._lock = FolderLock(path)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes out. The system lets go of the lock when this one ends, also by `kill -9`."""
+        """Keep other processes out. The system releases the lock when this process ends, also by `kill -9`."""
         return self._lock.hold()
 
     @property
     def has_run(self) -> bool:
-        """Whether a run began here."""
+        """True if a run has started here."""
         return self.values.exists()
 
     def clear(self) -> None:
-        """Clear away the run before, its checkpoint first: without it a run begins at update 0."""
+        """Delete the files of the previous run, the checkpoint first: without it a run starts at update 0."""
         for file in (self.checkpoint, self.plan, self.report):
             file.unlink(missing_ok=True)
         flush_path(self.path)
         self.values.touch()
 
     def save(self, state: State, log: "ValuesLog") -> None:
-        """Write a checkpoint, behind the log, which must never be shorter than it says."""
+        """Flush the log, then write a checkpoint, because the log must contain all updates before it."""
         buffer = io.BytesIO()
         torch.save(state | {"version": VERSION, "log": log.on_disk()}, buffer)
         replace_bytes(self.checkpoint, buffer.getvalue())  # a kill or a power cut leaves the old file or the new one
 
     def read(self) -> tuple[State | None, bytes]:
-        """Return the last checkpoint, None where there is none yet, and the log before it; nothing has changed."""
+        """Return the last checkpoint, or None, and the log up to it. Raises Damaged if a file has changed."""
         if not self.checkpoint.exists():
             return None, b""
         try:
-            with ZipFile(self.checkpoint) as parts:  # torch.load does not look at their checksums
+            with ZipFile(self.checkpoint) as parts:  # because torch.load does not check the checksums
                 if damaged := parts.testzip():
-                    raise BadZipFile(f"{damaged} has another checksum")
+                    raise BadZipFile(f"wrong checksum of {damaged}")
             state: State = torch.load(self.checkpoint, weights_only=True)
-        except Exception as error:  # noqa: BLE001  # zipfile and torch raise a dozen kinds, and all mean this
-            raise Damaged(f"{self.checkpoint} is damaged: {type(error).__name__} while it is read") from None
+        except Exception as error:  # noqa: BLE001  # because zipfile and torch raise a dozen types
+            raise Damaged(f"{self.checkpoint} is damaged: reading it raised {type(error).__name__}") from None
         length, digest_of_log = state["log"]
         kept = self.values.read_bytes()[:length]
         if hashlib.sha256(kept).hexdigest() != digest_of_log:
-            raise Damaged(f"{self.values} is damaged: its first {length} bytes are not those that the run wrote")
+            raise Damaged(f"{self.values} is damaged: its first {length} bytes have changed since the run wrote them")
         return state, kept
 
 
 class ValuesLog:
     """One line for each update: `{"t": 17, "tokens": 4352, "batch_size": 4, "groups": [{"lr": …}, …]}`.
 
-    It knows neither plan nor scheduler: `t` counts the lines, the values are those in the optimizer's groups.
+    It reads neither plan nor scheduler: `t` counts the lines, and the values come from the optimizer.
     """
 
     def __init__(self, file: Path, *, kept: bytes) -> None:
-        """Go on after what is `kept` of the file: what came after the checkpoint happens again."""
+        """Continue `file` after its first bytes, `kept`; the updates after the checkpoint happen again."""
         self.t = kept.count(b"\n")
         self._length, self._digest = len(kept), hashlib.sha256(kept)
-        os.truncate(file, len(kept))  # in place, so that a kill in between loses none of it
+        os.truncate(file, len(kept))  # in place, so that a kill at this moment loses none of it
         self._file, self._stream = file, file.open("ab")
 
     def write(self, optimizer: torch.optim.Optimizer, **of_the_batch: int) -> dict[str, float]:
-        """Add what the coming step of the optimizer will use; return it for the first group."""
+        """Write the values for the next step of the optimizer. Return those of the first group."""
         groups = [{"lr": group["lr"], "weight_decay": group["weight_decay"]} for group in optimizer.param_groups]
         line = json.dumps({"t": self.t} | of_the_batch | {"groups": groups}).encode() + b"\n"
         self._stream.write(line)
@@ -106,13 +106,13 @@ class ValuesLog:
         return groups[0]
 
     def on_disk(self) -> tuple[int, str]:
-        """Put the lines on the disk, where a kill leaves them; return how many bytes, and their SHA-256."""
+        """Flush the lines to the disk, so that no kill loses them. Return the number of bytes and their SHA-256."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         return self._length, self._digest.hexdigest()
 
     def read(self, keys: Iterable[Key], names: list[str]) -> dict[Key, Series]:
-        """Return times and values of each field and group in `keys`; `names` are those of the groups, in order."""
+        """Return times and values of each field and group in `keys`. `names` are the groups' names in order."""
         self._stream.flush()
         lines = [json.loads(line) for line in self._file.read_bytes().splitlines()]
         t = np.array([line["t"] for line in lines])

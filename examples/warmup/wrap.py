@@ -1,4 +1,4 @@
-"""Warm up, the first way: wrap a scheduler that is there. Any scheduler will do, torch's own too.
+"""Add a warmup to a scheduler by wrapping it. Any scheduler can be wrapped, including those of torch.
 
 python examples/warmup/wrap.py
 """
@@ -12,7 +12,7 @@ EPOCHS, WARMUP_EPOCHS, STEPS_PER_EPOCH = 100, 10, 2
 
 
 def build(optimizer: torch.optim.Optimizer) -> GradualWarmupScheduler:
-    """From an eighth of the optimizer's lr up to it in ten epochs, then half a cosine wave down."""
+    """Return a warmup from an eighth of the optimizer's lr over ten epochs, then a cosine decay."""
     scheduler = CosineAnnealingLR(
         optimizer=optimizer,
         eta_min=0.000001,
@@ -27,7 +27,7 @@ def build(optimizer: torch.optim.Optimizer) -> GradualWarmupScheduler:
 
 
 def main() -> None:
-    """Fit a line with it, and print the lr of some updates."""
+    """Fit a line with the scheduler, and print the lr of some updates."""
     torch.manual_seed(0)
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -1,4 +1,4 @@
-"""Warm up, the second way: write a new scheduler. A subclass says its lr in `get_lr`, and that is all.
+"""Add a warmup by writing a new scheduler class. It needs only the method `get_lr`.
 
 python examples/warmup/write.py
 """
@@ -13,7 +13,7 @@ EPOCHS, WARMUP_EPOCHS, STEPS_PER_EPOCH = 100, 10, 2
 
 
 class WarmupCosineLR(_LRScheduler):
-    """A straight line from `1 / multiplier` of the base up to it in `warmup` steps, then half a cosine wave down."""
+    """A linear warmup from `base / multiplier` to base in `warmup` steps, then a cosine decay to `eta_min`."""
 
     def __init__(
         self, optimizer: torch.optim.Optimizer, multiplier: float, warmup: int, total: int, eta_min: float = 0.0
@@ -22,7 +22,7 @@ class WarmupCosineLR(_LRScheduler):
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float]:
-        """The lr of each group at step `last_epoch`."""
+        """Return the lr of each group at step `last_epoch`."""
         if self.last_epoch <= self.warmup:
             rise = (self.multiplier - 1) * self.last_epoch / self.warmup + 1
             return [base / self.multiplier * rise for base in self.base_lrs]
@@ -31,13 +31,13 @@ class WarmupCosineLR(_LRScheduler):
 
 
 def build(optimizer: torch.optim.Optimizer) -> WarmupCosineLR:
-    """The same curve as `wrap.py`."""
+    """Return a scheduler with the same curve as the one in `wrap.py`."""
     steps, warmup = EPOCHS * STEPS_PER_EPOCH, WARMUP_EPOCHS * STEPS_PER_EPOCH
     return WarmupCosineLR(optimizer, multiplier=8, warmup=warmup, total=steps, eta_min=0.000001)
 
 
 def main() -> None:
-    """Fit a line with it, and print the lr of some updates."""
+    """Fit a line with the scheduler, and print the lr of some updates."""
     torch.manual_seed(0)
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

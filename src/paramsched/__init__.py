@@ -84,6 +84,6 @@ def _registered_shape(name: str) -> object:
     if name in CONSTANTS or name in FAMILIES:
         line = line_in_code(f"anneal(curve={curve_text(name)})")
         raise AttributeError(
-            f"module 'paramsched' has no attribute {name!r}; here it is a curve, curves.{name}. Write {line}"
+            f"module 'paramsched' has no attribute {name!r}; use the curve curves.{name}. Write {line}"
         )
     raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, _public_names())}")

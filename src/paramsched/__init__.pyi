@@ -48,6 +48,7 @@ from paramsched.schedules import Exponential as Exponential
 from paramsched.schedules import Schedule as Schedule
 from paramsched.schedules import absolute as absolute
 from paramsched.schedules import ademamix_beta3 as ademamix_beta3
+from paramsched.schedules import as_factor as as_factor
 from paramsched.schedules import chain as chain
 from paramsched.schedules import chebyshev as chebyshev
 from paramsched.schedules import clamp as clamp

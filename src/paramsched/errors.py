@@ -1,4 +1,4 @@
-"""Every error the library raises on purpose.
+"""The exceptions of the library.
 
 ParamschedError
 ├── InvalidArgument (ValueError)
@@ -39,24 +39,27 @@ Asked = CallSite
 
 
 class ParamschedError(Exception):
-    """The root: `except ps.errors.ParamschedError` catches whatever the library raises on purpose."""
+    """Base class of all exceptions that the library raises intentionally."""
 
 
 class InvalidArgument(ParamschedError, ValueError):
-    """An invalid argument: what was asked, what was found, and what to write instead.
+    """An invalid argument, with a description of the problem and a line to write instead.
 
     Args:
         site: the call as the user wrote it.
-        found: what was found.
-        instead: a line that can be pasted.
-        sample: a valid value, where the function that refuses one does not know the whole call.
-        refused: the value that is refused, where only the function that was called knows its argument.
-        code: of the diagnostic that `paramsched check` reports; by default that of the class.
-        replace: the wrong piece and the right one, where only one change can be meant.
-        format: the format to read a file by, where that is the advice: a keyword in Python, an option of a command.
-        text, span: a line of text and the piece of it that is wrong, `text[slice(*span)]`; None otherwise.
+        found: description of the problem.
+        instead: the advice, such as a line to paste.
+        sample: a valid value. A caller that knows the entire call can suggest the call with this value.
+        refused: the invalid value, for a caller that knows which argument it was.
+        code: code of the diagnostic that `paramsched check` reports; by default that of the class.
+        replace: the wrong text and its replacement, if the correction is unambiguous.
+        format: name of the format in which `instead` suggests to read a file, if any. Users pass it as the keyword
+            argument `format` in Python, and as an option on the command line.
+        command: the advice for a file or the command line, if `instead` is Python code; None to show `instead` there.
+        text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
 
-    `call` is `site`, and `argument` the name in it, where an argument of a call is refused; None otherwise.
+    `call` is `site` as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about
+    an argument of a call.
     """
 
     code: str = codes.REFUSED_VALUE
@@ -72,6 +75,7 @@ class InvalidArgument(ParamschedError, ValueError):
         code: str | None = None,
         replace: tuple[str, str] | None = None,
         format: str | None = None,
+        command: str | None = None,
         text: str | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
@@ -81,27 +85,27 @@ class InvalidArgument(ParamschedError, ValueError):
         self.site, self.found, self.instead = str(site), found, instead
         self.call = site if isinstance(site, CallSite) else None
         self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
-        self.text, self.span = text, span
+        self.command, self.text, self.span = command, text, span
         if code is not None:
             self.code = code
 
     @property
     def argument(self) -> str | None:
-        """The name of the argument that is refused; None where the error is not about one."""
+        """The name of the invalid argument; None if the error is not about one."""
         return None if self.call is None else self.call.argument
 
     @property
     def asked(self) -> str:
-        """Return `site`, by its former name."""
+        """The former name of `site`."""
         return self.site
 
     @property
     def problem(self) -> str:
-        """What was asked and what was found, without what to write."""
+        """The call and the description of the problem, without the advice."""
         return f"{self.site}: {self.found}" if self.found else self.site
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
-        """Return the same error with other data; a text for `site` keeps `call`."""
+        """Return a copy with changed attributes. If the new `site` is text, the attribute `call` is unchanged."""
         new = copy(self)
         if isinstance(site, CallSite):
             data["call"] = site
@@ -112,7 +116,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return new
 
     def at(self, text: str, begin: int, end: int) -> Self:
-        """Return the same error with its piece of a line of text; a smaller piece that it has already is kept."""
+        """Return a copy with a range of a line of text, unless the error already has a narrower range."""
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
@@ -121,22 +125,22 @@ class InvalidArgument(ParamschedError, ValueError):
 
 @final
 class InvalidTime(InvalidArgument):
-    """A time that is negative, not finite or no number."""
+    """An invalid time: negative, not finite or not a number."""
 
 
 @final
 class Unresolved(InvalidArgument):
-    """A schedule called while a unit, or a stage without length, is still in it."""
+    """A call of a schedule that cannot be evaluated, because it contains a unit or a stage without length."""
 
 
 @final
 class MissingFact(InvalidArgument):
-    """A fact of the run that is needed, and nobody said.
+    """A required run fact is missing.
 
     Args:
-        asked, found, instead: as of every InvalidArgument.
-        fact: the argument of a Calendar that says it: `steps_per_epoch`.
-        example: a value of it, as one writes it: `100`.
+        site, found, instead: as for InvalidArgument.
+        fact: the argument of Calendar that specifies it, such as `steps_per_epoch`.
+        example: the text of an example value, such as `100`.
     """
 
     def __init__(
@@ -155,41 +159,41 @@ class MissingFact(InvalidArgument):
 
 @final
 class UnreadableTable(InvalidArgument):
-    """A file of values that is absent, holds no table, or not the one that a plan was written with."""
+    """A table file that is missing, is not a table, or is not the file that the plan was written with."""
 
 
 @final
 class UnknownRecipe(InvalidArgument, KeyError):
-    """A name that no published recipe has."""
+    """An unknown name of a recipe."""
 
     __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
 
 
 @final
 class ParseError(InvalidArgument):
-    """A line of text that is no schedule."""
+    """A text that is not a schedule."""
 
     code = codes.SYNTAX
 
 
 @final
 class InvalidCall(InvalidArgument, TypeError):
-    """Arguments that a function does not take: a name it does not know, one too many, one missing."""
+    """Arguments that do not match a signature: an unknown name, too many or too few arguments."""
 
     code = codes.WRONG_ARGUMENT
 
 
 @final
 class AssertedArgument(InvalidArgument, AssertionError):
-    """A value that the peer of a drop-in refuses by `assert`; unlike an `assert` it stays under `python -O`."""
+    """A value that the peer of a drop-in rejects with `assert`. It is raised under `python -O` as well."""
 
 
 class PlanError(InvalidArgument):
-    """Bindings that contradict each other, or the optimizer they are attached to.
+    """Bindings that contradict each other or do not match the optimizer.
 
     Args:
-        asked, found, instead: as of every InvalidArgument.
-        path: the entry of a file that is meant, `$.groups.head`; empty if unknown.
+        site, found, instead: as for InvalidArgument.
+        path: config path of the entry, such as `$.groups.head`; empty if unknown.
     """
 
     def __init__(
@@ -201,25 +205,25 @@ class PlanError(InvalidArgument):
 
 @final
 class UnknownField(PlanError, KeyError):
-    """A selected group lacks a scheduled field, or a plan the field that is to change."""
+    """A scheduled field that a selected group lacks, or a field to change that the plan lacks."""
 
     __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
 
 
 @final
 class UnknownGroup(PlanError, KeyError):
-    """A selector that matches no group."""
+    """A selector that does not match any group."""
 
     __str__ = InvalidArgument.__str__  # as above
 
 
 @final
 class ConfigError(ParamschedError, ValueError):
-    """Every problem of a config at once.
+    """All problems of a config.
 
     Args:
-        source: the file or text that has them.
-        problems: diagnostics, or a line for each: `$.path: what was found; what to write`.
+        source: the name of the file or text.
+        problems: diagnostics, or one line of text for each.
     """
 
     def __init__(self, source: str, problems: Iterable[str | Diagnostic]) -> None:
@@ -229,12 +233,12 @@ class ConfigError(ParamschedError, ValueError):
 
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
-        """Return `diagnostics`, by their former name."""
+        """The former name of `diagnostics`."""
         return self.diagnostics
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The diagnostics, a line each, with its path."""
+        """One line of text for each diagnostic, with its path."""
         return tuple(one.problem for one in self.diagnostics)
 
     def __str__(self) -> str:
@@ -246,22 +250,22 @@ class ConfigError(ParamschedError, ValueError):
 
 @final
 class StateError(ParamschedError, ValueError):
-    """A state that is foreign, truncated or spoiled; nothing was changed."""
+    """A state that is foreign, truncated or corrupt. It was not loaded."""
 
 
 @final
 class PlanChanged(ParamschedError, ValueError):
-    """The plan of a checkpoint differs from the code's and `on_change="error"`; nothing was written."""
+    """The plan of a checkpoint differs from the code's plan, and `on_change` is "error". No value was written."""
 
 
 @final
 class FolderInUse(ParamschedError, RuntimeError):
-    """Another run writes to the folder; nothing was written.
+    """Another run writes to the folder, so no file was written.
 
     Args:
-        folder: of the run.
-        holder: the process that has it.
-        file: the lock.
+        folder: the folder of the run.
+        holder: description of the process that uses the folder.
+        file: the lock file.
     """
 
     def __init__(self, folder: str, holder: str, file: str) -> None:
@@ -269,12 +273,12 @@ class FolderInUse(ParamschedError, RuntimeError):
         self.folder, self.holder, self.file = folder, holder, file
 
     def __str__(self) -> str:
-        return f"{self.folder}: {self.holder} runs in it (lock: {self.file}). Wait for its end, or give another folder"
+        return f"{self.folder}: {self.holder} is using it (lock: {self.file}). Wait for it, or use another folder"
 
 
 @final
 class MissingDependency(ParamschedError, ImportError):
-    """An optional library is not installed; `extra` brings it, where we have one that does."""
+    """An optional library is not installed. `extra` is the extra of this package that installs it, if there is one."""
 
     def __init__(self, what: str, library: str, extra: str | None = None) -> None:
         wanted = library if extra is None else f'"paramsched[{extra}]"'
@@ -282,7 +286,7 @@ class MissingDependency(ParamschedError, ImportError):
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: by its repr where that is short; a message never fails over what it is about.
+    """Return a value as a message shows it: its repr, truncated. A failing repr does not raise.
 
     >>> shown(0.1), shown(10**400), shown("a" * 100)
     ('0.1', 'an integer of 401 digits', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...")
@@ -292,13 +296,13 @@ def shown(value: object) -> str:
         return f"an integer of {digits + (abs(value) >= 10**digits)} digits"
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  # whatever a foreign class raises
+    except Exception:  # noqa: BLE001  # a foreign class may raise anything
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
-    """Return the call with the refused value in place of its "…".
+    """Return the call with the invalid value in place of the "…" in it.
 
     >>> str(site_with_value(CallSite("cosine", "to"), "x")), site_with_value("absolute(…)", "x")
     ("cosine(to='x')", "absolute('x')")

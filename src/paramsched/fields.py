@@ -51,7 +51,7 @@ class Field:
 
     @staticmethod
     def of(name: str) -> "Field":
-        """Read a field from its name.
+        """Return the field with a name such as `lr` or `betas[0]`.
 
         Raises:
             InvalidArgument: `name` is not the name of a field, or the field is not a hyperparameter.
@@ -84,7 +84,9 @@ class Field:
         return self.key if self.index is None else f"{self.key}[{self.index}]"
 
     def within(self, group: Group, where: str) -> "Field":
-        """Return the field that `group` contains; for `momentum` that is `betas[0]` if the group has betas instead.
+        """Check that `group` contains this field, and return it.
+
+        For `momentum` in a group that has `betas` but no `momentum`, return `betas[0]`.
 
         Args:
             group: the parameter group.
@@ -119,7 +121,7 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
         elif self.index >= len(entry):
             some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
-            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has {len(entry)} entries", f"Write {some}")
+            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Write {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
             instead = f"Use one of {', '.join(numeric(group))}"
@@ -127,12 +129,12 @@ class Field:
         return self
 
     def read(self, group: Group) -> Any:
-        """Return the current value in the group: a number or a tensor."""
+        """Return the current value of this field in `group`: a number or a tensor."""
         entry = group[self.key]
         return entry if self.index is None else entry[self.index]
 
     def base(self, group: Group) -> float:
-        """Return the base: the value that a plan recorded in the group, else the current value.
+        """Return the base of this field: the one that a plan recorded in `group`, else the current value in `group`.
 
         Raises:
             PlanError: the value is not a finite real number.
@@ -145,7 +147,7 @@ BASES = f"{OURS}bases"
 """The key in a parameter group for the bases of its scheduled fields: a JSON mapping from `Field.slot` to base."""
 
 BASE = f"{OURS}base_"
-"""The prefix of the keys in older checkpoints, which have one key per base."""
+"""The prefix of the keys in older checkpoints, in which each base has a key of its own."""
 
 
 def recorded_base(group: Group, slot: str) -> Any:
@@ -154,7 +156,7 @@ def recorded_base(group: Group, slot: str) -> Any:
 
 
 def recorded_bases(group: Group) -> dict[str, Any]:
-    """Return the bases recorded under `BASES`; empty if the entry is missing or invalid."""
+    """Return the dict from `Field.slot` to base that `group` has under `BASES`; empty if it is missing or invalid."""
     found = json_or_none(group.get(BASES))
     return found if isinstance(found, dict) else {}
 
@@ -198,7 +200,7 @@ def is_number(value: object) -> bool:
         return False
     if isinstance(value, Real):
         return True
-    # By `ndim`, not by type: 0-d tensors of every library have `ndim` 0, and no other value in a group has.
+    # By `ndim`, not by type: 0-d tensors of every library have `ndim` 0, and no other kind of value in a group does.
     kind = str(getattr(value, "dtype", ""))
     return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
 
@@ -263,7 +265,7 @@ def flat_name(name: str) -> str:
 
 
 def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
-    """Return the suffix of each group for the name of a logged value: `/` and the group's name or index.
+    """Return the suffix of each group in the names of its logged values: `/` and the group's name or index.
 
     The index is used if the name is not unique, or consists of digits and dots only. A single group has no suffix.
 

@@ -22,14 +22,16 @@ from paramsched.time import Calendar
 def handed_schedule(
     call: str, source: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
 ) -> tuple[Schedule, float | None]:
-    """Return the selected schedule, with every length in updates, and the initial value if it is of a target.
+    """Return a pair: the selected schedule with every length in updates, and the initial value of its target.
+
+    The initial value is None if the schedule is of a field of the optimizer.
 
     Args:
         call: the name of the called function, for messages.
         source: a plan, a schedule, a number or a line of text.
         calendar: the run facts; None if all lengths are in updates.
         field: the field or target of the plan; None if the plan has only one.
-        group: the groups of the field; None if the field has only one schedule.
+        group: a group's name, or the selector of groups in the plan; None if the field has only one schedule.
 
     Raises:
         InvalidArgument: the schedule reacts to metrics, `source` is not a schedule, or `field` is passed without a
@@ -151,10 +153,11 @@ def to_lambda(
             `field` and `group`.
         calendar: the run facts. Required if a length is missing or not in updates.
         base: the learning rate that the factors multiply. Required for absolute levels, `absolute(…)`; base times
-            factor then equals the level, except for one rounding. By default the initial value of a target.
+            factor then equals the level, except for one rounding. For the schedule of a target, the default is its
+            initial value.
         field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
-        group: the groups whose schedule is converted: a group's name, or the selector in the plan. A name without a
-            schedule of its own has the default schedule of the field.
+        group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
+            schedule of its own, the default schedule of the field is converted.
 
     Raises:
         InvalidArgument: the schedule reacts to metrics, has a length that is not in updates, or needs a base.
@@ -165,7 +168,8 @@ def to_lambda(
     (0.5, 1.0, 0.1)
     >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
     0.5
-    >>> plan = Plan(lr="warmup('10%') >> cosine(to=0.1)", weight_decay="linear(to=0.5)", horizon=100)
+    >>> lr = "warmup('10%') >> cosine(to=0.1)"
+    >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=100)
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """
@@ -227,11 +231,11 @@ def to_optax(
         schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
             `field` and `group`.
         calendar: the run facts. Required if a length is missing or not in updates.
-        base: the value that the levels are multiples of, such as the peak learning rate. By default 1.0, or the initial
-            value of a target.
+        base: the value that the levels are multiples of, such as the peak learning rate. By default 1.0; for the
+            schedule of a target, its initial value.
         field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
-        group: the groups whose schedule is converted: a group's name, or the selector in the plan. A name without a
-            schedule of its own has the default schedule of the field.
+        group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
+            schedule of its own, the default schedule of the field is converted.
 
     Raises:
         InvalidArgument: the schedule reacts to metrics, or has a length that is not in updates.

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a dialect, in the library or in a package."""
+"""The worked example of CONTRIBUTING.md: one file adds a dialect, in the library or in a package."""
 
 import json
 import os
@@ -20,7 +20,7 @@ OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 
 @pytest.fixture(scope="module", params=["the library", "a package"])
 def folders(request, tmp_path_factory):
-    """Where Python looks: a copy of the library with the file in it, or the library and an installed package."""
+    """Return the import path: a copy of the library with the file, or the library and an installed package."""
     folder = tmp_path_factory.mktemp("dialect")
     if request.param == "the library":
         (copy_library(folder) / "peers" / "fairseq.py").write_text(EXAMPLE)
@@ -34,7 +34,7 @@ def folders(request, tmp_path_factory):
 
 @pytest.fixture
 def paramsched(folders, tmp_path: Path):
-    """`python -m paramsched` where the file lies in a copy of the library, or in a package that is installed."""
+    """Run `python -m paramsched` with the file in a copy of the library or in an installed package."""
     (tmp_path / "options.json").write_text(json.dumps(OPTIONS))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,14 +55,14 @@ def test_the_new_dialect_is_converted_by_its_name(paramsched):
     assert (done.stdout, done.stderr) == ("horizon: 100\nlr: warmup(10) >> cosine()\n", "")
 
 
-def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(paramsched):
+def test_reading_the_new_dialect_as_a_plan_raises_an_error_that_names_the_dialect(paramsched):
     refused = paramsched("check", "options.json")
 
     assert refused.returncode == 1
-    assert "it looks like a config of fairseq. Give --format fairseq" in refused.stderr
+    assert "it looks like a config of fairseq. Write --format fairseq" in refused.stderr
 
 
-def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsched, tmp_path):
+def test_errors_of_the_new_dialect_have_their_location_in_the_file(paramsched, tmp_path):
     (tmp_path / "options.json").write_text(json.dumps({"warmup_updates": 1, "lr_scheduler": "tri_stage"}))
 
     refused = paramsched("convert", "options.json", "--from", "fairseq", "--to", "yaml")

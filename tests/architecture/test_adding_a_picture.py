@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a format of pictures appear on the command line."""
+"""The worked example of CONTRIBUTING.md: one file adds a picture format to the command line."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.library_copies import ROOT, copy_library
 
 @pytest.fixture(params=["the library", "a project"])
 def plot(request, tmp_path: Path):
-    """`paramsched plot` where the file lies in a copy of the library, or in a project that the command imports."""
+    """Run `paramsched plot` with the file in a copy of the library or in a project that the command imports."""
     source, more = ROOT / "src", ["--import", "vega_lite"]
     if request.param == "the library":
         copy_library(tmp_path)
@@ -39,7 +39,7 @@ def test_the_example_of_a_picture_is_under_thirty_lines():
     assert len(EXAMPLE.splitlines()) < 30
 
 
-def test_the_new_format_is_written_by_its_suffix_with_a_second_plan_over_it(plot, tmp_path):
+def test_the_new_format_is_selected_by_its_suffix_and_draws_a_second_plan(plot, tmp_path):
     drawn = plot("linear(1, 0.5)", "--horizon", "4", "--other", "constant(1)", "-o", "plan.vl.json")
 
     assert (drawn.returncode, drawn.stderr) == (0, "")
@@ -51,7 +51,7 @@ def test_the_new_format_is_written_by_its_suffix_with_a_second_plan_over_it(plot
     ]
 
 
-def test_the_new_format_is_named_where_a_suffix_is_not_known(plot):
+def test_the_error_of_an_unknown_suffix_names_the_new_format(plot):
     refused = plot("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
 
     assert refused.returncode == 2

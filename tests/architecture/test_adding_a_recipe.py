@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a recipe appear everywhere."""
+"""The worked example of CONTRIBUTING.md: one file adds a recipe everywhere."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_the_example_of_a_recipe_is_under_thirty_lines():
     assert len(EXAMPLE.splitlines()) < 30
 
 
-def test_the_new_recipe_is_said_in_text_and_stands_for_the_shapes_it_is_made_of(library):
+def test_the_new_recipe_works_in_text_and_expands_to_its_shapes(library):
     code = """
 import paramsched as ps
 schedule = ps.parse('decay_to(0.01, "5 epochs")')
@@ -27,7 +27,7 @@ assert ps.resolve(ps.parse("warmup(5) >> decay_to(0.1)"), ps.Calendar(total=15))
     assert library.run("-c", code).stderr == ""
 
 
-def test_the_new_recipe_is_said_in_configs_and_drawn_by_the_command_line(library):
+def test_the_new_recipe_works_in_configs_and_the_command_line_draws_it(library):
     code = """
 import paramsched as ps
 assert ps.loads("lr: {decay_to: {level: 0.1}}") == ps.loads("lr: decay_to(0.1)")
@@ -49,7 +49,7 @@ assert find(strategies.shape("decay_to", world), lambda schedule: True, settings
     assert library.run("-c", code).stderr == ""
 
 
-def test_what_the_new_recipe_refuses_is_said_of_its_own_argument(library):
+def test_errors_of_the_new_recipe_name_its_own_argument(library):
     refused = library.run("-m", "paramsched", "show", "decay_to(0)", "--horizon", "50")
 
     assert refused.returncode != 0

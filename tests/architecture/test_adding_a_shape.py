@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a shape appear everywhere."""
+"""The worked example of CONTRIBUTING.md: one file adds a shape everywhere."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_the_example_is_under_thirty_lines():
     assert len(EXAMPLE.splitlines()) < 30
 
 
-def test_the_new_shape_is_said_in_text_and_resolved_with_units(library):
+def test_the_new_shape_works_in_text_and_with_units(library):
     code = """
 import paramsched as ps
 schedule = ps.parse('half_life("5 epochs")')
@@ -27,7 +27,7 @@ assert ps.parse("half_life(100)")(200, base=0.4) == 0.1
     assert library.run("-c", code).stderr == ""
 
 
-def test_the_new_shape_is_said_in_configs_also_as_a_mapping(library):
+def test_the_new_shape_works_in_configs_also_as_a_mapping(library):
     code = """
 import paramsched as ps
 plan = ps.loads("lr: {half_life: {period: 5 epochs}}")

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file lets an engine give a plan what it knows of the run."""
+"""The worked example of CONTRIBUTING.md: one file lets an engine pass its run facts to a plan."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Loop:
-    """All of the engine: it knows no plan and no scheduler."""
+    """The complete engine, which does not know plans or schedulers."""
 
     def __init__(self, loader: Any, epochs: int, accumulation: int) -> None:
         self.loader, self.epochs, self.accumulation = loader, epochs, accumulation
@@ -48,7 +48,7 @@ class Loop:
 
 @pytest.fixture
 def tinyfit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The example as a module of the library."""
+    """Return the example as a module of the library."""
     (tmp_path / "tinyfit.py").write_text(EXAMPLE)
     monkeypatch.setattr(paramsched.engines, "__path__", [*paramsched.engines.__path__, str(tmp_path)])
     monkeypatch.delitem(sys.modules, "paramsched.engines.tinyfit", raising=False)
@@ -60,7 +60,7 @@ def test_the_example_of_an_engine_is_under_thirty_lines():
 
 
 @pytest.mark.parametrize(("accumulation", "updates"), [(1, 15), (2, 9), (4, 6)])
-def test_each_update_in_the_new_engine_uses_what_is_planned_in_per_cent(tinyfit, accumulation, updates):
+def test_each_update_in_the_new_engine_uses_the_value_planned_in_percent(tinyfit, accumulation, updates):
     loop = Loop(DataLoader(Numbers(samples=20), batch_size=4), epochs=3, accumulation=accumulation)
     plan = ps.Plan(lr=ps.warmup("20%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5, over="2 epochs"))
     tinyfit.attach_plan(loop, plan)
@@ -73,7 +73,7 @@ def test_each_update_in_the_new_engine_uses_what_is_planned_in_per_cent(tinyfit,
     assert [[row[0] for row in used], [row[1] for row in used]] == expected
 
 
-def test_the_new_engine_hands_its_metrics_to_the_plan(tinyfit):
+def test_the_new_engine_passes_its_metrics_to_the_plan(tinyfit):
     loop = Loop(DataLoader(Numbers(samples=20), batch_size=4), epochs=3, accumulation=1)
     tinyfit.attach_plan(loop, ps.Plan(lr=ps.plateau("loss", factor=0.5, patience=1)))
 
@@ -82,7 +82,7 @@ def test_the_new_engine_hands_its_metrics_to_the_plan(tinyfit):
     assert loop.optimizer.param_groups[0]["lr"] == 0.05
 
 
-def test_a_fact_the_new_engine_lacks_is_named_with_its_reason_and_the_line_to_write(tinyfit):
+def test_an_error_names_the_missing_run_fact_the_reason_and_the_line_to_write(tinyfit):
     stream = (Numbers(samples=4)[n] for n in range(4))
     loop = Loop(stream, epochs=1, accumulation=1)
 
@@ -95,7 +95,7 @@ def test_a_fact_the_new_engine_lacks_is_named_with_its_reason_and_the_line_to_wr
     assert tinyfit.attach_plan(loop, ps.Plan(lr=ps.cosine(over="2 epochs")), calendar=line).values()
 
 
-def test_what_the_user_says_of_the_run_wins_in_the_new_engine(tinyfit):
+def test_run_facts_of_the_user_take_precedence_in_the_new_engine(tinyfit):
     loop = Loop(DataLoader(Numbers(samples=20), batch_size=4), epochs=3, accumulation=1)
 
     scheduler = tinyfit.attach_plan(loop, ps.Plan(lr=ps.cosine()), calendar=ps.Calendar(total=100))

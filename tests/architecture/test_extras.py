@@ -1,4 +1,4 @@
-"""What a message says to install exists, and brings what is missing."""
+"""The packages and extras that messages suggest exist and install the missing library."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 
 
 def named() -> list[tuple[str, str]]:
-    """Library and extra of every message; names that are computed are left out."""
+    """Return the library and the extra of every message, except computed names."""
     found = []
     texts = [file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.py")]
     for text in texts:
@@ -28,7 +28,7 @@ def named() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("library", "extra"), named())
-def test_the_extra_brings_the_library_and_is_for_users(library: str, extra: str) -> None:
+def test_the_extra_installs_the_library(library: str, extra: str) -> None:
     assert extra not in ("test", "docs")
     assert library in [one.split(">")[0] for one in EXTRAS[extra]]
 

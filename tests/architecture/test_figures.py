@@ -1,4 +1,4 @@
-"""The size and the structure of the source: figures that may only fall."""
+"""Figures about the size and the structure of the source, which may only decrease."""
 
 import ast
 import importlib.util
@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 42_670,
+    "code lines": 43_720,
     "modules at top level": 5,
     "modules in import cycles": 0,
-    "private functions with one use": 430,
+    "private functions with one use": 436,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""
@@ -20,7 +20,7 @@ MOST = {
 
 @pytest.fixture(scope="module")
 def figures():
-    """The figures of `tools/code_figures.py`, which is not a package."""
+    """Return the figures of `tools/code_figures.py`, which is not in a package."""
     spec = importlib.util.spec_from_file_location("code_figures", ROOT / "tools" / "code_figures.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["code_figures"] = module
@@ -35,7 +35,7 @@ def test_no_figure_rises(figures, name):
     assert (found if isinstance(found, int) else len(found)) <= MOST[name], found
 
 
-def test_no_package_exports_a_name_that_is_a_folder_of_it():
+def test_no_package_exports_a_name_of_one_of_its_folders():
     # `import paramsched.peers.timm as timm` fails where `config.dialects` is a function.
     source = ROOT / "src"
     hidden = {}

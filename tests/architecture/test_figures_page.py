@@ -1,11 +1,11 @@
-"""The page on how we test shows the figures that the runs wrote, and a new figure gets its row."""
+"""The page on testing shows the recorded figures, and a new figure adds a row."""
 
 import json
 
 from support import figures
 
 
-def test_the_table_is_that_of_the_recorded_figures():
+def test_the_table_shows_the_recorded_figures():
     page = figures.PAGE.read_text(encoding="utf-8")
     recorded = json.loads(figures.DATA.read_text(encoding="utf-8")) if figures.DATA.exists() else {}
 
@@ -20,7 +20,7 @@ def test_a_new_figure_becomes_a_row():
     assert "| a run | cases | 12,345 | 0 |" in shown
 
 
-def test_an_ordinary_run_writes_nothing(monkeypatch, tmp_path):
+def test_an_ordinary_run_does_not_write_figures(monkeypatch, tmp_path):
     monkeypatch.delenv("PARAMSCHED_FIGURES", raising=False)
     monkeypatch.setattr(figures, "DATA", tmp_path / "figures.json")
 

@@ -1,4 +1,4 @@
-"""What `import paramsched` loads, and which way imports point."""
+"""The modules that `import paramsched` loads, and the direction of imports."""
 
 import subprocess
 import sys
@@ -14,14 +14,14 @@ LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_co
 
 
 def loaded(code: str) -> set[str]:
-    """The top-level modules that are there after running `code` in a fresh process."""
+    """Return the loaded top-level modules after running `code` in a new process."""
     return printed(
         f"import sys; before = set(sys.modules)\n{code}\nprint(*{{m.split('.')[0] for m in set(sys.modules) - before}})"
     )
 
 
 def printed(code: str) -> set[str]:
-    """The words that a fresh process prints which runs `code`."""
+    """Run `code` in a new process and return the words that it prints."""
     ran = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / "src")},
@@ -42,7 +42,7 @@ def test_importing_the_library_loads_only_the_hook_for_drawing():
     assert printed(code) == {"paramsched", "paramsched.base", "paramsched.base.drawing"}
 
 
-def test_every_name_but_those_of_torch_loads_numpy_and_the_standard_library_only():
+def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():
     names = sorted({*paramsched.__all__} - {"Scheduler", "find_lr"})
     code = f"import paramsched\nfor name in {names}: getattr(paramsched, name)"
     foreign = {name for name in loaded(code) if name not in sys.stdlib_module_names}
@@ -59,7 +59,7 @@ PLANNING = [
 ]
 
 
-def test_planning_loads_no_more():
+def test_planning_loads_no_further_library():
     assert not loaded("\n".join(PLANNING)) & set(LAZY)
 
 

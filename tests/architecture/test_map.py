@@ -1,4 +1,4 @@
-"""The map of the library is true: each package has its job, each file it names is there, its tables are the code's."""
+"""The map of the library is correct: it lists each package, its files exist, and its tables match the code."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_every_package_has_a_line_on_the_map():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_file_that_a_map_names_is_there(page):
+def test_every_file_on_a_map_exists(page):
     beside = LIBRARY / page.split("/")[0] if page.endswith("README.md") else LIBRARY
     named = re.findall(r"`([\w/]+\.(?:py|md))`", PAGES[page])
     places = [beside, LIBRARY, ROOT, *(folder for folder in beside.iterdir() if folder.is_dir())]
@@ -35,7 +35,7 @@ def test_every_file_that_a_map_names_is_there(page):
     assert [name for name in named if not any((place / name).is_file() for place in places)] == []
 
 
-def test_the_table_of_steps_that_do_not_count_is_the_one_in_the_code():
+def test_the_table_of_skipped_steps_equals_the_one_in_the_code():
     rows = [f"| {step.name} | {step.seen_by} | {step.follows} |" for step in UNCOUNTED_STEPS]
 
     assert "\n".join(rows) in MAP

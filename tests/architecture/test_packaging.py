@@ -1,4 +1,4 @@
-"""The files beside the code that other tools read: they are well formed, and say what the project says."""
+"""The files for other tools are well formed and agree with the metadata of the project."""
 
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ def read(path: str) -> dict:
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_has_the_version_of_the_package():
     citation = read("CITATION.cff")
 
     assert (citation["title"], citation["version"], citation["license"]) == (
@@ -26,7 +26,7 @@ def test_the_citation_is_of_this_version():
     assert " ".join(citation["abstract"].split()) == PROJECT["description"]
 
 
-def test_the_documentation_is_built_elsewhere_from_the_same_files_and_extra():
+def test_the_hosted_documentation_uses_the_same_files_and_extra():
     there = read(".readthedocs.yaml")
 
     assert (ROOT / there["sphinx"]["configuration"]).exists()
@@ -45,12 +45,12 @@ def test_the_workflow_runs_the_whole_check_on_the_oldest_and_the_newest_python()
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
-def test_a_form_of_an_issue_asks_for_something_by_a_name_of_its_own(form):
+def test_issue_forms_have_unique_ids_and_labels(form):
     fields = yaml.safe_load(form.read_text(encoding="utf-8"))["body"]
 
     assert len({field["id"] for field in fields}) == len(fields) > 0
     assert all(field["attributes"]["label"] for field in fields)
 
 
-def test_the_hooks_before_a_commit_need_no_download():
+def test_the_pre_commit_hooks_need_no_download():
     assert [one["repo"] for one in read(".pre-commit-config.yaml")["repos"]] == ["local"]

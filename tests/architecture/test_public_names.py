@@ -1,4 +1,4 @@
-"""`paramsched.__all__` is the public API: all of it is there, documented, and looked at by a test."""
+"""`paramsched.__all__` is the public API: all names exist, are documented, and are used in a test."""
 
 import ast
 import importlib
@@ -15,7 +15,7 @@ from paramsched.schedules import SHAPES
 TESTS = Path(__file__).parents[1]
 
 
-def test_every_public_name_is_there_and_says_what_it_is():
+def test_every_public_name_exists_and_has_a_docstring():
     assert [name for name in ps.__all__ if not (getattr(ps, name).__doc__ or "").strip()] == []
 
 
@@ -43,7 +43,7 @@ def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
 
 
 @pytest.mark.parametrize("name", STUB_IMPORTS)
-def test_the_stub_takes_each_name_from_where_it_is(name):
+def test_the_stub_imports_each_name_from_its_defining_module(name):
     home = importlib.import_module(str(STUB_IMPORTS[name]))
 
     assert getattr(home, name) is getattr(ps, name)
@@ -56,7 +56,7 @@ def test_a_star_imports_the_public_names():
     assert found.keys() - {"__builtins__"} == set(ps.__all__)
 
 
-def test_asking_for_the_scheduler_without_torch_names_the_extra():
+def test_importing_the_scheduler_without_torch_names_the_extra():
     code = """
 import sys
 sys.modules["torch"] = None  # as if it were not installed

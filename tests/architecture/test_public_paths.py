@@ -1,4 +1,4 @@
-"""Import paths that users have: documented ones, and the public names of each package. None may disappear."""
+"""The import paths of users: documented paths, and the public names of each package. None may disappear."""
 
 from importlib import import_module
 from pathlib import Path

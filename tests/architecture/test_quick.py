@@ -1,4 +1,4 @@
-"""`make quick` stays quick: what starts a process or loads a compiler is marked, and so left out of it."""
+"""`make quick` stays quick: tests that start a process or load a compiler are marked and skipped."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ STARTERS = {"subprocess", "multiprocessing", "jax", "jnp"}
 
 
 def names_in(function: ast.FunctionDef) -> set[str]:
-    """The names that a function uses, those of modules that it imports itself among them."""
+    """Return the names that a function uses, including the names of modules it imports."""
     used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     imported = {
         alias.name.split(".")[0] for node in ast.walk(function) if isinstance(node, ast.Import) for alias in node.names
@@ -21,7 +21,7 @@ def names_in(function: ast.FunctionDef) -> set[str]:
 
 
 def unmarked(tree: ast.Module) -> Iterator[str]:
-    """The tests that use one of the starters, themselves or by a function of their file, and are not marked."""
+    """Yield unmarked tests that use one of the starters, directly or through a function of their file."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     starters = STARTERS | {
         one.name for one in functions if not one.name.startswith("test_") and names_in(one) & STARTERS
@@ -39,7 +39,7 @@ def test_a_test_that_starts_a_process_or_a_compiler_is_marked_heavy(file):
     assert "pytestmark = pytest.mark.heavy" in text or list(unmarked(ast.parse(text))) == []
 
 
-def test_what_starts_a_process_by_a_function_of_its_file_is_found():
+def test_a_test_that_starts_a_process_through_a_helper_function_is_found():
     text = "def run():\n    subprocess.run([])\ndef test_it():\n    run()\ndef test_other():\n    pass\n"
 
     assert list(unmarked(ast.parse(text))) == ["test_it"]

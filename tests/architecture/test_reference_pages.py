@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _of_the_docs(*names: str) -> list[Any]:
-    """Modules that make the pages; they are no package."""
+    """Import the modules that generate the pages, which are not in a package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(DOCS), str(DOCS / "extensions"), *sys.path])
         return [import_module(name) for name in names]
@@ -24,7 +24,7 @@ def _of_the_docs(*names: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def pages() -> str:
-    """The text of all reference pages that are made from the code."""
+    """Return the text of all reference pages that are generated from the code."""
     reference, modules = _of_the_docs("reference_pages", "module_pages")
     return "\n".join([*reference.pages().values(), *modules.pages().values()])
 
@@ -78,7 +78,7 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     assert [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))] == []
 
 
-def test_every_shape_but_three_that_have_nothing_of_their_own_to_see_is_drawn():
+def test_every_shape_except_three_has_a_picture():
     reference = _of_the_docs("reference_pages")[0]
 
     assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
@@ -91,15 +91,15 @@ def test_every_curve_is_drawn():
     assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
 
 
-def test_each_rule_that_follows_a_metric_moves_in_its_picture():
-    told, lines = _of_the_docs("told_run", "shape_lines")
-    rules = {name: line for name, line in lines.SHAPES.items() if line and told.listens(line)}
+def test_the_value_of_each_metric_rule_changes_in_its_picture():
+    runs, lines = _of_the_docs("metric_run", "shape_lines")
+    rules = {name: line for name, line in lines.SHAPES.items() if line and runs.follows_metric(line)}
 
     assert set(rules) == {"plateau", "greedy", "new_bob"}
-    assert [name for name, line in rules.items() if len(set(told.told_run(line)["lr", 0].tolist())) < 4] == []
+    assert [name for name, line in rules.items() if len(set(runs.run_with_loss(line)["lr", 0].tolist())) < 4] == []
 
 
-def test_the_reference_page_writes_every_curve_with_the_arguments_it_needs():
+def test_the_reference_page_shows_every_curve_with_its_required_arguments():
     lines = _of_the_docs("shape_lines")[0]
 
     for name in [*curves.CONSTANTS, *curves.FAMILIES]:

@@ -18,7 +18,7 @@ WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_shape_says_its_formula_its_source_and_shows_a_value(name):
+def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     text = inspect.getdoc(SHAPES[name]) or ""
 
     assert ">>>" in text
@@ -29,7 +29,7 @@ def test_a_shape_says_its_formula_its_source_and_shows_a_value(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_shape_has_one_spelling_and_types_for_all_its_arguments(name):
+def test_a_shape_has_one_name_and_types_for_all_its_arguments(name):
     builder = SHAPES[name]
 
     assert builder.__name__ == name
@@ -65,7 +65,7 @@ def test_the_strategies_generate_each_rule(name):
     assert str(found).startswith(f"rules.{name}(")
 
 
-def test_a_parameter_that_cannot_be_generated_is_named():
+def test_an_error_names_a_parameter_that_cannot_be_generated():
     def painted(colour: bytes) -> object:
         return colour
 

@@ -1,4 +1,4 @@
-"""The wheel that users get is whole."""
+"""The wheel is complete."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
-def test_it_holds_every_file_of_the_package_but_its_notes_for_contributors(wheel):
+def test_the_wheel_contains_every_file_of_the_package_except_its_readmes(wheel):
     kept = {one for one in PACKAGE.rglob("*") if one.is_file() and "__pycache__" not in one.parts}
 
     with zipfile.ZipFile(wheel) as packed:

@@ -1,4 +1,4 @@
-"""What is known of one library is in its folder: without the folder all other tests pass."""
+"""All code about one library is in its folder: without the folder all other tests pass."""
 
 import os
 import shutil

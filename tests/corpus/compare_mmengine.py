@@ -42,14 +42,14 @@ MOST_TICKS = 3_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one config: `equal`, `said` (differs, with a warning), `refused`, `different`, `both refuse`."""
+    """The result for a config: `equal`, `said` (differs, with a warning), `refused`, `different`, `both refuse`."""
 
     kind: str
     reason: str = ""
 
 
 def main() -> None:
-    """Print the counts, and the configs behind those that need a look."""
+    """Print the counts, and the configs that need a check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="only paths with this in them")
@@ -68,7 +68,7 @@ def main() -> None:
         name = str(path.relative_to(chosen.folder))
         outcomes[name] = [outcome(path, length) for length in LENGTHS]
         if not chosen.values_only:
-            commands[name] = said_without_facts(path, outcomes[name][0])
+            commands[name] = errors_without_facts(path, outcomes[name][0])
         if index % 100 == 99:
             print(f"{index + 1} of {len(files)}", file=sys.stderr, flush=True)
     report(outcomes)
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def configs_in(folder: Path) -> Iterator[Path]:
-    """Files that are configs of a run: below a folder `configs`, with a train_cfg or a param_scheduler in reach."""
+    """Yield the run configs in folders named `configs`: files that define or inherit train_cfg or param_scheduler."""
     for path in folder.rglob("*.py"):
         if (
             path.is_file()
@@ -98,7 +98,7 @@ def configs_in(folder: Path) -> Iterator[Path]:
 
 
 def outcome(path: Path, length: int) -> Outcome:
-    """Load by both, and compare."""
+    """Load a config with both libraries and compare the values."""
     expected: Any
     try:
         expected = peer_config(path)
@@ -130,7 +130,7 @@ def outcome(path: Path, length: int) -> Outcome:
 
 
 def brief(error: Exception) -> str:
-    """An error in one line."""
+    """Return an error as one line."""
     if isinstance(error, ps.errors.ConfigError):
         return " | ".join(error.problems)[:300]
     return f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")
@@ -140,7 +140,7 @@ def brief(error: Exception) -> str:
 
 
 def peer_config(path: Path) -> Any:
-    """The config as MMEngine reads it."""
+    """Return the config as read by MMEngine."""
     from mmengine.config import Config
 
     with warnings.catch_warnings():
@@ -149,7 +149,7 @@ def peer_config(path: Path) -> Any:
 
 
 class _Loader:
-    """A loader of a length, without data."""
+    """A loader that has a length but no data."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -167,7 +167,7 @@ class _Visualizer:
 
 
 def runner_of(config: Mapping[str, Any], length: int) -> Any:
-    """MMEngine's Runner with a train loop and optimizers, and nothing else."""
+    """MMEngine's Runner with only a train loop and optimizers."""
     from mmengine.optim import OptimWrapper, OptimWrapperDict
     from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
@@ -207,7 +207,7 @@ def runner_of(config: Mapping[str, Any], length: int) -> Any:
 
 
 def refused_there(config: Mapping[str, Any], length: int) -> str:
-    """What MMEngine says when it refuses to build the schedulers; "" where it builds them."""
+    """Return the error of MMEngine when it builds the schedulers, or ""."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -218,7 +218,7 @@ def refused_there(config: Mapping[str, Any], length: int) -> str:
 
 
 def bases_in(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The optimizers' values as a config says them, by the optimizer's name; "" is the only one."""
+    """Return the values of the optimizers in a config by name; "" is the name of a single optimizer."""
     wrapper = config.get("optim_wrapper") or {}
     if not isinstance(wrapper.get("optimizer"), Mapping):
         several = {
@@ -233,7 +233,7 @@ def bases_in(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def optimizer_of(given: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """An optimizer with the fields that schedulers may ask for."""
+    """Return an optimizer with the fields that schedulers may use."""
     named = given.get("type")
     name = named if isinstance(named, str) else getattr(named, "__name__", "SGD")
     kind = getattr(torch.optim, name.split(".")[-1], None) or (
@@ -250,7 +250,7 @@ _known: dict[str, dict[tuple[str, str], np.ndarray]] = {}
 
 
 def peer_values(config: Mapping[str, Any], length: int) -> dict[tuple[str, str], np.ndarray]:
-    """The value each update uses, by optimizer and field; every tick is made."""
+    """Return the value that each update uses, by optimizer and field."""
     parts = {name: config.get(name) for name in ("param_scheduler", "train_cfg", "optim_wrapper")}
     key = f"{length} {parts}"
     if key not in _known:
@@ -295,8 +295,8 @@ def _stepped(config: Mapping[str, Any], length: int) -> dict[tuple[str, str], np
 # ---- the commands, without facts
 
 
-def said_without_facts(path: Path, found: Outcome) -> dict[str, str]:
-    """For each command what goes wrong where a plan is there and no fact is given; "" for nothing."""
+def errors_without_facts(path: Path, found: Outcome) -> dict[str, str]:
+    """Return the error of each command for a plan without run facts, or ""."""
     if found.kind not in ("equal", "said"):
         return {}
     wrong = {}
@@ -311,7 +311,7 @@ def said_without_facts(path: Path, found: Outcome) -> dict[str, str]:
 
 
 def report_commands(commands: Mapping[str, dict[str, str]]) -> None:
-    """How many plans each command takes without facts."""
+    """Print the number of plans that each command accepts without run facts."""
     planned = {path: found for path, found in commands.items() if found}
     for name in ("show", "check", "explain", "convert"):
         failed = {path: found[name] for path, found in planned.items() if found[name]}
@@ -324,7 +324,7 @@ def report_commands(commands: Mapping[str, dict[str, str]]) -> None:
 
 
 def compared(plan: ps.Plan, config: Any, found: Any, length: int, said: str) -> Outcome:
-    """Our trace against MMEngine's values."""
+    """Compare our trace with the values of MMEngine."""
     total = max(values.size for values in found.values()) if found else 0
     names = list(bases_in(config))
     groups = []
@@ -351,7 +351,7 @@ def compared(plan: ps.Plan, config: Any, found: Any, length: int, said: str) -> 
 
 
 def report(outcomes: Mapping[str, list[Outcome]]) -> None:
-    """Counts by kind, and the reasons behind them."""
+    """Print the counts by kind, with their reasons."""
     for index, length in enumerate(LENGTHS):
         counts = Counter(found[index].kind for found in outcomes.values())
         print(f"{length} iterations an epoch: {len(outcomes)} configs:", dict(counts.most_common()))

@@ -45,7 +45,7 @@ PACE = max(1.0, _seconds_of_a_loop() / 0.025)
 
 
 def cost_of(call: Callable[[], object]) -> tuple[float, float, str]:
-    """The seconds of CPU and the megabytes that a call takes in a child process, and how it ended."""
+    """Return the CPU seconds and the megabytes of a call in a child process, and its result."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -55,7 +55,7 @@ def cost_of(call: Callable[[], object]) -> tuple[float, float, str]:
         resource.setrlimit(resource.RLIMIT_CPU, (spent + most, spent + most))
         try:
             ending = str(call())
-        except BaseException as error:  # noqa: BLE001  # told by the parent
+        except BaseException as error:  # noqa: BLE001  # because the parent reports it
             ending = f"raised {error!r}"
         after = resource.getrusage(resource.RUSAGE_SELF)
         seconds = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
@@ -77,7 +77,7 @@ def called(words: list[str]) -> str:
 
 
 def is_cheap(words: list[str]) -> str:
-    """How the call ended, with the end of what it printed."""
+    """Return the result of the call, with the end of its output."""
     seconds, megabytes, ending = cost_of(lambda: called(words))
 
     assert not ending.startswith("raised"), ending
@@ -114,7 +114,7 @@ small_lines = st.builds(lambda text, n: text.replace("{n}", str(n)), st.sampled_
 
 @st.composite
 def long_lines(draw: st.DrawFn) -> str:
-    """A line of a schedule, about as long as one may be."""
+    """Draw a schedule text of about the maximum length."""
     kind = draw(
         st.sampled_from(["terms", "nested", "arguments", "faults", "name", "number", "signs", "list", "length", "huge"])
     )
@@ -160,7 +160,7 @@ horizons = st.sampled_from(
 
 
 def many(piece: Callable[[int], str], most: int = 90_000) -> str:
-    """As many pieces as fit."""
+    """Repeat the pieces up to the maximum size."""
     found, size = [], 0
     for index in range(most):
         text = piece(index)
@@ -173,7 +173,7 @@ def many(piece: Callable[[int], str], most: int = 90_000) -> str:
 
 @st.composite
 def native_files(draw: st.DrawFn) -> tuple[str, str]:
-    """A large plan file in YAML, TOML or JSON, or a small one with huge lengths."""
+    """Draw a large plan file in YAML, TOML or JSON, or a small one with huge lengths."""
     line, suffix = draw(long_lines() | small_lines), draw(st.sampled_from(["yaml", "toml", "json"]))
     most = draw(st.sampled_from([1, 90, 1_000, 9_000, 60_000]))
     shown = json.dumps(line, ensure_ascii=False)
@@ -210,7 +210,7 @@ def native_files(draw: st.DrawFn) -> tuple[str, str]:
 
 @st.composite
 def table_files(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A table beside a plan: many rows, many columns, long cells, or a header that promises more than there is."""
+    """Draw a table file: many rows, many columns, long cells, or a header that declares more data than exists."""
     shape = draw(
         st.sampled_from(["(100000000000,)", "(125000,)", "(10**9,)", "(-1,)", "(1, 125000)", "(0,)", "(1,)" * 200])
     )
@@ -231,7 +231,7 @@ def table_files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @st.composite
 def peer_files(draw: st.DrawFn) -> tuple[str, str, str]:
-    """A file of a dialect: its format, its name, and many, long, deep or huge entries."""
+    """Draw a file of a dialect: its format, its name, and many, long, deep or huge entries."""
     most = draw(st.sampled_from([1, 50, 1_000, 20_000]))
     number = draw(st.sampled_from(["2", "1000000000000", "1e300", "0"]))
     unit = draw(st.sampled_from(PEERS))
@@ -318,7 +318,7 @@ LOGS = {
 
 @st.composite
 def repeated_texts(draw: st.DrawFn, kinds: dict[str, tuple[tuple[str, str, str], ...]]) -> tuple[str, str]:
-    """The name of a file, and a text of one piece that is repeated."""
+    """Draw the name of a file, and a text that repeats one piece."""
     name = draw(st.sampled_from(sorted(kinds)))
     begin, piece, end = draw(st.sampled_from(kinds[name]))
     most, number = draw(st.sampled_from([3, 60, 3_000, SIZE])), draw(huge_numbers)
@@ -327,7 +327,7 @@ def repeated_texts(draw: st.DrawFn, kinds: dict[str, tuple[tuple[str, str, str],
 
 
 class SizedBytes:
-    """What a pickle makes of a short call: a bytearray of four gigabytes."""
+    """A pickle whose short call allocates a bytearray of four gigabytes."""
 
     def __reduce__(self) -> tuple[type, tuple[int]]:
         return bytearray, (4 * 10**9,)
@@ -335,7 +335,7 @@ class SizedBytes:
 
 @st.composite
 def checkpoints(draw: st.DrawFn) -> bytes:
-    """A checkpoint with many or deep entries, or one that asks for more than its bytes."""
+    """Draw a checkpoint with many or deep entries, or one that declares more data than its bytes."""
     most = draw(st.sampled_from([1, 100, 5_000]))
     held: dict[str, object] = {"state": {}, "param_groups": [{"lr": 0.1, "params": [i]} for i in range(most)]}
     match draw(st.sampled_from(["groups", "fields", "states", "deep", "sized", "tensor"])):
@@ -371,7 +371,7 @@ FACTS = (
 
 @st.composite
 def calls(draw: st.DrawFn, given: str) -> list[str]:
-    """A command on a plan."""
+    """Draw a command on a plan."""
     known = main.list_commands(click.Context(main))
     words = draw(st.sampled_from([one for one in COMMANDS if one[0] in known]))
     facts = draw(st.sampled_from(FACTS)) if words[0] != "find" else []
@@ -406,7 +406,7 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
 
 @given(st.data())
 @either_profile
-def test_tables_beside_a_plan_are_bounded(folder: Path, data: st.DataObject) -> None:
+def test_tables_next_to_a_plan_are_bounded(folder: Path, data: st.DataObject) -> None:
     name, content = data.draw(table_files())
     (folder / name).write_bytes(content)
     (folder / "plan.yaml").write_text(f'horizon: 1000000\nlr: table_file("{name}")\n')
@@ -426,7 +426,7 @@ def test_configs_of_peers_are_bounded(folder: Path, data: st.DataObject) -> None
 
 @given(st.data())
 @either_profile
-def test_huge_numbers_in_configs_of_peers_are_refused_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+def test_huge_numbers_in_configs_of_peers_are_rejected_in_bounded_time(folder: Path, data: st.DataObject) -> None:
     dialect = data.draw(st.sampled_from(sorted(HUGE_NUMBERS)))
     name, *texts = HUGE_NUMBERS[dialect]
     text = data.draw(st.sampled_from(texts)).split("{n}")
@@ -480,7 +480,7 @@ def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
 
 @given(st.data())
 @either_profile
-def test_recipes_like_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+def test_recipes_similar_to_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
     name, text = data.draw(native_files())
     (folder / name).write_text(text, encoding="utf-8")
     given = data.draw(st.just(name) | small_lines | long_lines())
@@ -488,7 +488,7 @@ def test_recipes_like_a_plan_are_found_in_bounded_time(folder: Path, data: st.Da
     is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
 
 
-def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
+def test_a_lock_file_that_is_a_pipe_is_rejected(folder: Path) -> None:
     os.mkfifo(folder / "run.lock")
 
     with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal:
@@ -498,7 +498,7 @@ def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
     assert FolderLock(folder).holder is None
 
 
-def test_a_picture_of_many_fields_shows_the_first_and_counts_the_others(folder: Path) -> None:
+def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path) -> None:
     fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(3_900))
     (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
 

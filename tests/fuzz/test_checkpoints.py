@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A damaged checkpoint of a Runner is refused by the file's name, and nothing changes; or the damage is harmless."""
+"""A damaged Runner checkpoint raises an error with the file name and changes nothing, or the damage is harmless."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = ("missing", "empty", "truncated", "bit flip", "longer", "another file's 
 
 
 class StopAfter(Hook):
-    """Ends the training early, as a user does."""
+    """Stop the training early, as a user does."""
 
     priority = "LOWEST"
 
@@ -40,7 +40,7 @@ class StopAfter(Hook):
 
 
 class Job:
-    """A run of three epochs, and what must stay as it is where its checkpoint is refused."""
+    """A run of three epochs, and the state that must not change if its checkpoint is rejected."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ class Job:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory) -> Path:
-    """A run that stopped after two of three epochs."""
+    """Return a run that stopped after two of three epochs."""
     folder = tmp_path_factory.mktemp("stopped") / "run"
     Job(folder).train(resume=False, custom_hooks=[StopAfter(2)])
     return folder
@@ -86,7 +86,7 @@ def stopped(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, stopped) -> list[object]:
-    """What the run ends with if nothing is damaged."""
+    """Return the result of the run without damage."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     shutil.copytree(stopped, folder)
     job = Job(folder)
@@ -117,7 +117,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def refusal_of(job: Job, **settings) -> str:
-    """What is said; memory and disk are as they were."""
+    """Return the error message; check that memory and disk are unchanged."""
     on_disk, in_memory = tree(job.folder), job.memory()
 
     with pytest.raises(ParamschedError) as refusal:
@@ -136,7 +136,7 @@ FILES = ("model.safetensors", "optimizer.bin", "random_states_0.pkl", "runner.pt
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES), "last_checkpoint"])
-def test_a_damaged_file_is_refused_by_its_name_and_an_older_checkpoint_is_offered(stopped, tmp_path, name, kind):
+def test_the_error_of_a_damaged_file_names_it_and_suggests_an_older_checkpoint(stopped, tmp_path, name, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / name, kind)
 
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_refused_by_its_name_and_an_older_checkpoint_is_offere
 
 
 @pytest.mark.parametrize("name", ["epoch_2/model.safetensors", "epoch_2/manifest.json", "last_checkpoint"])
-def test_the_checkpoint_that_is_offered_goes_on_to_the_same_end(stopped, whole, tmp_path, name):
+def test_the_suggested_checkpoint_resumes_to_the_same_result(stopped, whole, tmp_path, name):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / name, "bit flip")
     offered = re.search(r"load_from='(.*)';", refusal_of(Job(folder)))[1]
@@ -158,7 +158,7 @@ def test_the_checkpoint_that_is_offered_goes_on_to_the_same_end(stopped, whole, 
 
 
 def assert_ends_as(folder: Path, whole: list[object]) -> None:
-    """A run that went on ended with the same weights and the same logs as one that was never damaged."""
+    """Check that the resumed run has the same weights and logs as an undamaged run."""
     job = Job(folder)
     job.train()
 
@@ -167,7 +167,7 @@ def assert_ends_as(folder: Path, whole: list[object]) -> None:
 
 @pytest.fixture(scope="module")
 def tally():
-    """How many damages were tried; written down at the end."""
+    """Record the number of tried damages at the end."""
     names: list[str] = []
     yield names
     record("checkpoints", tried=len(names), what="generated damages of a Runner's checkpoint, pointer or log")
@@ -180,7 +180,9 @@ def tally():
     st.sampled_from(KINDS),
     st.floats(0, 1, exclude_max=True),
 )
-def test_generated_damage_is_refused_by_name_or_harmless(stopped, whole, tally, tmp_path_factory, name, kind, place):
+def test_generated_damage_raises_an_error_with_the_file_name_or_is_harmless(
+    stopped, whole, tally, tmp_path_factory, name, kind, place
+):
     folder = shutil.copytree(stopped, tmp_path_factory.mktemp("damaged") / "run")
     file = folder / name
     if not file.exists():
@@ -189,7 +191,7 @@ def test_generated_damage_is_refused_by_name_or_harmless(stopped, whole, tally, 
     spoil(file, kind, place)
     tally.append(name)
     size = None
-    if name.endswith(".jsonl"):  # what was written after the checkpoint is cut off anyway
+    if name.endswith(".jsonl"):  # data after the checkpoint is truncated anyway
         state = torch.load(stopped / "epoch_2" / "runner.pt", weights_only=True)
         size = state["hooks"]["LoggerHook.1"]["written"][name.removesuffix(".jsonl")]["bytes"]
     is_needed = not name.startswith("epoch_1/")
@@ -202,7 +204,7 @@ def test_generated_damage_is_refused_by_name_or_harmless(stopped, whole, tally, 
 
 
 def as_saved_by_version_1(folder: Path) -> None:
-    """Take away what the first version did not write: manifests, and what the states say besides."""
+    """Remove the data that version 1 did not write: manifests, and additional entries of the states."""
     for checkpoint in folder.glob("epoch_*"):
         (checkpoint / "manifest.json").unlink()
         state = torch.load(checkpoint / "runner.pt", weights_only=True)
@@ -212,7 +214,7 @@ def as_saved_by_version_1(folder: Path) -> None:
     (folder / "last_checkpoint").write_text("epoch_2\n")
 
 
-def test_a_checkpoint_of_the_first_version_is_loaded_and_said_to_be_one(stopped, whole, tmp_path, caplog):
+def test_a_checkpoint_of_version_1_is_loaded_with_a_message(stopped, whole, tmp_path, caplog):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
 
@@ -225,19 +227,19 @@ def test_a_checkpoint_of_the_first_version_is_loaded_and_said_to_be_one(stopped,
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "another file's content"])
 @pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES if file != "manifest.json"), "values.jsonl"])
-def test_what_cannot_be_read_of_the_first_version_is_refused_by_its_name(stopped, tmp_path, name, kind):
+def test_the_error_of_an_unreadable_version_1_checkpoint_names_the_file(stopped, tmp_path, name, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
     spoil(folder / name, kind)
     if (name, kind) == ("epoch_2/gradients_0.pt", "missing"):
-        return  # nothing of this version says that there were any
+        return  # no data of this version shows that there were any
 
     said = refusal_of(Job(folder))
 
     assert str(folder / name) in said or (name.endswith("runner.pt") and str(folder / "epoch_2") in said)
 
 
-def test_a_state_of_the_first_version_that_lacks_what_a_hook_needs_is_refused_by_its_name(stopped, tmp_path):
+def test_the_error_of_a_version_1_state_without_a_required_entry_names_the_file(stopped, tmp_path):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
     state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=True)
@@ -249,7 +251,7 @@ def test_a_state_of_the_first_version_that_lacks_what_a_hook_needs_is_refused_by
     assert str(folder / "epoch_2" / "runner.pt") in said
 
 
-def test_a_checkpoint_of_another_model_is_refused_before_it_is_loaded(stopped, tmp_path):
+def test_a_checkpoint_of_another_model_is_rejected_before_loading(stopped, tmp_path):
     job = Job(shutil.copytree(stopped, tmp_path / "run"))
     job.model = nn.Sequential(nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))
     job.optimizer = torch.optim.SGD(job.model.parameters(), lr=0.1, momentum=0.9)
@@ -261,7 +263,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_it_is_loaded(stopped, t
     assert all(torch.equal(was, value) for was, value in zip(before, job.model.state_dict().values(), strict=True))
 
 
-def test_a_checkpoint_of_another_optimizer_is_refused_before_it_is_loaded(stopped, tmp_path):
+def test_a_checkpoint_of_another_optimizer_is_rejected_before_loading(stopped, tmp_path):
     job = Job(shutil.copytree(stopped, tmp_path / "run"))
     job.optimizer = torch.optim.AdamW(job.model.parameters(), lr=0.1)
 
@@ -270,7 +272,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused_before_it_is_loaded(stoppe
 
 
 @pytest.mark.parametrize("kind", ["empty", "truncated", "bit flip", "another file's content"])
-def test_damaged_weights_to_begin_with_are_refused_by_name(stopped, tmp_path, kind):
+def test_the_error_of_damaged_initial_weights_names_the_file(stopped, tmp_path, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / "epoch_2" / "model.safetensors", kind)
     job = Job(tmp_path / "new")
@@ -282,7 +284,7 @@ def test_damaged_weights_to_begin_with_are_refused_by_name(stopped, tmp_path, ki
     assert job.memory()[0] == before
 
 
-def test_where_no_checkpoint_is_whole_the_way_on_is_to_begin_anew(stopped, whole, tmp_path):
+def test_without_a_valid_checkpoint_the_error_suggests_a_restart(stopped, whole, tmp_path):
     folder = shutil.copytree(stopped, tmp_path / "run")
     for name in ("epoch_1", "epoch_2"):
         spoil(folder / name / "optimizer.bin", "truncated")

@@ -23,7 +23,7 @@ either_profile = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def figure() -> Any:
-    """Every call is counted; one that failed has failed the test."""
+    """Count the calls; a failed call fails the test."""
     yield
     figures.record("commands", tried=TRIED["commands"], what="calls of the commands with odd options, plans and files")
 
@@ -77,7 +77,7 @@ KINDS = {
 
 
 def value_of(parameter: click.Parameter) -> st.SearchStrategy[str]:
-    """A value for an argument or option: of its kind mostly, at times of another."""
+    """Draw a value for an argument or option, usually of its type and sometimes of another."""
     name = str(parameter.name)
     usual = VALUES[KINDS.get(name, name if name in VALUES else "number")]
     return st.one_of(usual, usual, usual, *VALUES.values())
@@ -85,12 +85,13 @@ def value_of(parameter: click.Parameter) -> st.SearchStrategy[str]:
 
 @st.composite
 def calls(draw: st.DrawFn, names: tuple[str, ...] = COMMANDS) -> list[str]:
-    """A command with its arguments, and some of its options."""
+    """Draw a command with its arguments and some of its options."""
     name = draw(st.sampled_from(names))
     parameters = main.get_command(click.Context(main), name).params
     arguments = [draw(value_of(one)) for one in parameters if isinstance(one, click.Argument)]
     words = [name, *arguments]
-    options = [one for one in parameters if isinstance(one, click.Option)]
+    # With --watch a command runs until Ctrl-C.
+    options = [one for one in parameters if isinstance(one, click.Option) and one.name != "watch"]
     needed = [one for one in options if one.required]
     for one in [*needed, *draw(st.lists(st.sampled_from(options), max_size=4) if options else st.just([]))]:
         words.append(draw(st.sampled_from([*one.opts, *one.secondary_opts])))
@@ -101,7 +102,7 @@ def calls(draw: st.DrawFn, names: tuple[str, ...] = COMMANDS) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the files are; what a call writes there stays for the next."""
+    """The folder of the files; files that a call writes remain for the next call."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path
@@ -166,13 +167,13 @@ def test_a_call_ends_without_a_traceback(folder: Path, words: list[str]) -> None
 @either_profile
 @example("\x00")
 @example("\ud800")
-def test_a_run_of_no_config_ends_without_a_traceback(folder: Path, name: str) -> None:
+def test_a_run_with_an_invalid_config_ends_without_a_traceback(folder: Path, name: str) -> None:
     ends_well(folder, ["run", name])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 @given(data=st.data())
 @either_profile
-def test_a_command_with_any_words_ends_without_a_traceback(folder: Path, name: str, data: st.DataObject) -> None:
+def test_a_command_with_any_arguments_ends_without_a_traceback(folder: Path, name: str, data: st.DataObject) -> None:
     odd = st.one_of(words, st.sampled_from(["--", "-", "--help", "--json", "--at", "-o", "\x1b[31m", "--base="]))
     ends_well(folder, [name, *data.draw(st.lists(odd, max_size=4))])

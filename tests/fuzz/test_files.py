@@ -1,4 +1,4 @@
-"""Generated and damaged plan files: a plan, or an error of ours that can be printed; nothing else ever comes out."""
+"""Generated and damaged plan files give a plan, or a printable error of the library."""
 
 import json
 import warnings
@@ -24,7 +24,7 @@ either_profile = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def figure() -> Any:
-    """Every case is counted; one that failed has failed the test."""
+    """Count the cases; a failed case fails the test."""
     yield
     figures.record("files", tried=TRIED["files"], what="generated and damaged plan files in YAML, TOML and JSON")
 
@@ -72,7 +72,7 @@ PIECES = (
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """The file with some of its bytes turned, cut out, doubled, or with something put between."""
+    """Draw a copy of the file with some bytes changed, removed, doubled or inserted."""
     data = bytearray(whole)
     for _ in range(draw(st.integers(0, 5))):
         at = draw(st.integers(0, len(data)))
@@ -92,7 +92,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 
 def printed(refusal: ParamschedError) -> str:
-    """What a user sees: some lines of characters that a terminal shows."""
+    """Check that a message consists of lines of printable characters."""
     said = str(refusal)
     assert said
     assert all(line.isprintable() for line in said.splitlines()), repr(said)
@@ -102,7 +102,7 @@ def printed(refusal: ParamschedError) -> str:
 
 
 def answered(file: Path, format: str | None = None, **given: Any) -> Plan | None:
-    """The plan of a file, which can be written and read again; None where the file is refused."""
+    """Return the plan of a file, checked by writing and reading it again, or None if the file is rejected."""
     TRIED["files"] += 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -244,7 +244,7 @@ def test_any_values_in_code(data: Any) -> None:
 
 
 @pytest.mark.parametrize("odd", [b"lr: 1", 7, None, ["lr: 1"], GOOD])
-def test_what_is_no_text_is_refused(odd: Any) -> None:
+def test_data_that_is_not_text_is_rejected(odd: Any) -> None:
     for call in (config.loads, lambda it: config.convert(it, "yaml", "json"), lambda it: config.loads("lr: 1", it)):
         if odd is None and call is config.loads:
             continue

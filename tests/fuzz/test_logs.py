@@ -1,4 +1,4 @@
-"""Damaged, binary and odd logs: an audit answers, or says by a ParamschedError what to do; never anything else."""
+"""An audit of damaged, binary and unusual logs gives a result or raises a ParamschedError."""
 
 import csv
 import io
@@ -32,14 +32,14 @@ either_profile = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def figure() -> Any:
-    """Every case is counted; one that failed has failed the test."""
+    """Count the cases; a failed case fails the test."""
     yield
     figures.record("logs", tried=TRIED["logs"], what="damaged, binary and odd logs given to an audit")
 
 
 @pytest.fixture
 def audited(tmp_path: Path) -> Any:
-    """Writes the bytes, audits them, and gives the report or the error's text."""
+    """Write the bytes and audit them. Return the report or the error message."""
 
     def call(data: bytes, suffix: str, **options: Any) -> str:
         TRIED["logs"] += 1
@@ -120,7 +120,7 @@ suffixes = st.sampled_from([".jsonl", ".csv", ".tsv", ".pt", ".bin", ".npz", ".t
 def test_the_undamaged_logs_are_as_planned(audited: Any) -> None:
     assert "80 of 80 values are as planned" in audited(GOOD[".jsonl"], ".jsonl")
     assert "40 of 40 values are as planned" in audited(GOOD[".csv"], ".csv")
-    assert "after 1 updates;" in audited(GOOD[".pt"], ".pt")
+    assert "after 1 update;" in audited(GOOD[".pt"], ".pt")
 
 
 @given(st.binary(max_size=200), suffixes)
@@ -210,7 +210,7 @@ def test_any_checkpoint(audited: Any, group: dict[Any, Any], step: Any) -> None:
     audited(checkpoint_of(state), ".pt", at=3)
 
 
-def test_what_contains_itself_is_looked_at_once(audited: Any) -> None:
+def test_a_recursive_container_is_visited_once(audited: Any) -> None:
     loop: list[Any] = []
     loop.append(loop)
     doubled: Any = []
@@ -248,11 +248,11 @@ def test_what_contains_itself_is_looked_at_once(audited: Any) -> None:
         (b"x", ".pt", "torch cannot read it"),
     ],
 )
-def test_the_message_says_what_it_is(audited: Any, data: bytes, suffix: str, said: str) -> None:
+def test_the_message_names_the_type_of_the_file(audited: Any, data: bytes, suffix: str, said: str) -> None:
     assert said in audited(data, suffix)
 
 
-def test_an_archive_of_arrays_is_no_checkpoint(audited: Any) -> None:
+def test_an_archive_of_arrays_is_not_read_as_a_checkpoint(audited: Any) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, lr=np.ones(3))
 
@@ -268,7 +268,7 @@ def test_rows_of_the_same_update_are_each_compared(audited: Any) -> None:
     assert "the same update number as the previous row" in said
 
 
-def test_what_is_no_number_is_the_first_difference(audited: Any) -> None:
+def test_the_first_value_that_is_not_a_number_is_a_difference(audited: Any) -> None:
     rows = good_rows()
     rows[7]["groups"][0]["lr"] = math.nan
 
@@ -276,18 +276,18 @@ def test_what_is_no_number_is_the_first_difference(audited: Any) -> None:
 
     assert "79 of 80 values are as planned" in said
     assert "at update 7: nan logged" in said
-    assert "all but 1 values" in said
+    assert "all values except 1" in said
 
 
 def test_the_order_of_a_semicolon_table_is_found(audited: Any) -> None:
     assert "40 of 40" in audited(GOOD[".csv"].replace(b",", b";"), ".csv")
 
 
-def test_a_byte_order_mark_is_no_fault(audited: Any) -> None:
+def test_a_byte_order_mark_is_accepted(audited: Any) -> None:
     assert "80 of 80" in audited(b"\xef\xbb\xbf" + GOOD[".jsonl"], ".jsonl")
 
 
-def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_pipe_is_rejected_before_it_is_read(tmp_path: Path) -> None:
     pipe = tmp_path / "log.jsonl"
     os.mkfifo(pipe)
 

@@ -1,4 +1,4 @@
-"""Configs of MMEngine as dicts, spoiled anywhere: a plan, or an error of ours."""
+"""Damaged MMEngine configs as dicts give a plan or an error of the library."""
 
 import math
 import warnings
@@ -68,8 +68,8 @@ GOOD = {
 
 
 @st.composite
-def spoiled_once(draw):
-    """A config that is right but for one number."""
+def damaged_once(draw):
+    """Draw a config that is valid except for one number."""
     curve = draw(st.sampled_from(sorted(SCHEDULER_ROWS)))
     name = draw(st.sampled_from([*SCHEDULER_ROWS[curve].arguments]))
     number = draw(st.sampled_from([10**400, -(10**400), math.inf, -math.inf, math.nan, 10**25, -1, 0, 1e308, 2.5]))
@@ -88,13 +88,13 @@ def test_every_argument_may_be_any_number_without_a_traceback(curve):
             plan_or_refuse({"param_scheduler": scheduler, "train_cfg": {"max_epochs": 5}}, None)
 
 
-@given(spoiled_once(), FACTS)
-def test_a_config_with_one_wrong_number_is_a_plan_or_an_error_of_ours(data, facts):
+@given(damaged_once(), FACTS)
+def test_a_config_with_one_wrong_number_gives_a_plan_or_an_error_of_the_library(data, facts):
     plan_or_refuse(data, facts)
 
 
 @given(st.one_of(WHOLE, SCHEDULERS, ODD), FACTS)
-def test_a_spoiled_config_is_a_plan_or_an_error_of_ours(data, facts):
+def test_a_damaged_config_gives_a_plan_or_an_error_of_the_library(data, facts):
     plan_or_refuse(data, facts)
 
 

@@ -1,4 +1,4 @@
-"""Python configs, made at random: what is read is what Python makes of them, or it is marked; and it takes no time."""
+"""Random Python configs: the values read equal those of Python or are marked as unknown, in bounded time."""
 
 from random import Random
 
@@ -14,7 +14,7 @@ _tried: list[int] = []
 
 
 @given(st.integers(0, 2**32))
-def test_a_config_is_read_as_python_reads_it_or_what_differs_is_marked(seed):
+def test_a_config_has_the_values_of_python_or_they_are_marked_as_unknown(seed):
     text = program(Random(seed))
 
     found = differences(read_python(text), text)
@@ -25,7 +25,7 @@ def test_a_config_is_read_as_python_reads_it_or_what_differs_is_marked(seed):
 
 
 @given(st.text(max_size=200) | st.text("xab=+*()[]{}'\" \n:,.0123456789", max_size=200))
-def test_any_text_is_read_or_refused_in_our_own_words(text):
+def test_any_text_is_read_or_raises_an_error_of_the_library(text):
     try:
         names = read_python(text)
     except ps.errors.ConfigError:

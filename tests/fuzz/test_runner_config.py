@@ -1,4 +1,4 @@
-"""Whatever stands in a config, building a Runner of it raises nothing but a ParamschedError, and in bounded time."""
+"""Building a Runner from any config works or raises a ParamschedError, in bounded time."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ PLACES = list(places(good()))
 
 @pytest.fixture(scope="module", autouse=True)
 def tally():
-    """How many configs were tried; written down at the end."""
+    """Record the number of tried configs at the end."""
     tried: list[None] = []
     yield tried
     record("runner configs", tried=len(tried), what="configs of a Runner with generated wrong entries")
@@ -94,17 +94,17 @@ def quiet():
 
 
 def built(config: Any, build: Any) -> Runner | None:
-    """The Runner, or None where it was refused."""
+    """Return the Runner, or None if the config is rejected."""
     with contextlib.suppress(ParamschedError):
         return build(config)
     return None
 
 
 @given(st.data())
-def test_a_config_with_odd_entries_is_a_runner_or_refused(tally, data):
+def test_a_config_with_unusual_entries_builds_a_runner_or_is_rejected(tally, data):
     config = good()
     ways = data.draw(st.sets(st.sampled_from(PLACES), min_size=1, max_size=3))
-    for *way, last in sorted(ways, key=lambda way: (-len(way), str(way))):  # first what stands inside others
+    for *way, last in sorted(ways, key=lambda way: (-len(way), str(way))):  # nested entries first
         place: Any = config
         for step in way:
             place = place[step]
@@ -121,12 +121,12 @@ def test_a_config_with_odd_entries_is_a_runner_or_refused(tally, data):
 
 
 @pytest.mark.parametrize("name", list(good()))
-def test_an_object_that_cannot_be_printed_is_refused_or_taken(name):
+def test_an_object_without_a_repr_is_rejected_or_accepted(name):
     built({**good(), name: NoRepr()}, lambda settings: Runner(**settings))
 
 
 @given(odd)
-def test_any_object_as_a_config_is_a_runner_or_refused(tally, value):
+def test_any_object_as_a_config_builds_a_runner_or_is_rejected(tally, value):
     tally.append(None)
 
     built(value, Runner.from_cfg)
@@ -136,7 +136,7 @@ NAMES = ["config.py", "config.yaml", "config.json", "config.txt"]
 
 
 @given(st.sampled_from(NAMES), st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)))
-def test_any_file_as_a_config_is_a_runner_or_refused(tally, tmp_path_factory, name, data):
+def test_any_file_as_a_config_builds_a_runner_or_is_rejected(tally, tmp_path_factory, name, data):
     file = tmp_path_factory.mktemp("configs") / name
     file.write_bytes(data)
     tally.append(None)
@@ -145,7 +145,7 @@ def test_any_file_as_a_config_is_a_runner_or_refused(tally, tmp_path_factory, na
 
 
 @given(st.dictionaries(st.sampled_from(["model", "train_cfg", "custom_imports", "optim_wrapper"]), odd, max_size=3))
-def test_a_file_with_odd_entries_is_a_runner_or_refused(tally, tmp_path_factory, entries):
+def test_a_file_with_unusual_entries_builds_a_runner_or_is_rejected(tally, tmp_path_factory, entries):
     file = tmp_path_factory.mktemp("configs") / "config.json"
     try:
         file.write_text(json.dumps(entries), encoding="utf-8")
@@ -157,6 +157,6 @@ def test_a_file_with_odd_entries_is_a_runner_or_refused(tally, tmp_path_factory,
 
 
 @pytest.mark.parametrize("path", ["", "missing.py", "/dev/null", "/dev/zero", ".", "\0"])
-def test_what_is_no_file_is_refused(path):
+def test_a_path_that_is_not_a_file_is_rejected(path):
     with pytest.raises(ParamschedError):
         Runner.from_cfg(path)

@@ -1,4 +1,4 @@
-"""Lines of text, generated and spoiled: read as Python reads them, or refused by us; nothing else ever comes out."""
+"""Generated and damaged schedule texts are read as in Python or rejected with an error of the library."""
 
 import numpy as np
 from hypothesis import example, given
@@ -26,8 +26,8 @@ PIECES = (
 
 
 @st.composite
-def spoiled(draw: st.DrawFn) -> str:
-    """The line of a schedule, or none at all, with pieces put in, taken out or doubled."""
+def damaged(draw: st.DrawFn) -> str:
+    """Draw the text of a schedule or an empty text, with pieces inserted, removed or doubled."""
     text = draw(strategies.schedules(depth=2).map(str) | st.just(""))
     for _ in range(draw(st.integers(0, 4))):
         begin = draw(st.integers(0, len(text)))
@@ -38,7 +38,7 @@ def spoiled(draw: st.DrawFn) -> str:
 
 
 @given(strategies.schedules(depth=3))
-def test_a_line_is_what_python_makes_of_it(schedule):
+def test_a_schedule_text_equals_the_schedule_that_python_builds(schedule):
     if "from_function(" not in str(schedule):  # whose function is known by a name
         assert eval(str(schedule), dict(NAMES)) == schedule
     assert parse_own(str(schedule)) == schedule
@@ -52,7 +52,7 @@ def read(text: str) -> Schedule | InvalidArgument:
 
 
 def python_reads(text: str) -> Schedule | None:
-    """What Python makes of a line; None where that is no schedule of ours."""
+    """Return the value of a line in Python, or None if it is not a schedule."""
     try:
         value = eval(text.strip(), {"__builtins__": {}, **NAMES})
     except Exception:  # noqa: BLE001  # of whatever kind
@@ -60,7 +60,7 @@ def python_reads(text: str) -> Schedule | None:
     return value if isinstance(value, Schedule) else None
 
 
-@given(spoiled())
+@given(damaged())
 @example("8 >> -1")
 @example("8 >> 1")
 @example("cosine(over=10**400)")
@@ -69,7 +69,7 @@ def python_reads(text: str) -> Schedule | None:
 @example("every(cosine(over=5), 2, phase=9999999999999999999999)")
 @example("cosine(over=1_000)")
 @example("cosine(over='5%') # a comment")
-def test_a_spoiled_line_is_read_as_python_reads_it_or_refused(text):
+def test_a_damaged_line_is_read_as_in_python_or_rejected(text):
     schedule = read(text)
     if isinstance(schedule, InvalidArgument):
         begin, end = schedule.span
@@ -79,13 +79,13 @@ def test_a_spoiled_line_is_read_as_python_reads_it_or_refused(text):
         return
     assert faults_in(text) == []
     meant = python_reads(text)
-    if meant is not None:  # a number, or a rule by itself, is no schedule in Python
+    if meant is not None:  # in Python a number or a rule alone is not a schedule
         assert schedule == meant
     assert parse_own(str(schedule)) == schedule
 
 
-@given(spoiled(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
-def test_what_was_read_is_resolved_and_evaluated_or_refused(text, total, epoch, base):
+@given(damaged(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
+def test_a_parsed_schedule_can_be_resolved_and_evaluated_or_is_rejected(text, total, epoch, base):
     try:
         schedule = parse(text)
         resolved = resolve(schedule, Calendar(total=total, steps_per_epoch=epoch))
@@ -98,5 +98,5 @@ def test_what_was_read_is_resolved_and_evaluated_or_refused(text, total, epoch, 
 
 
 @given(st.text(max_size=40) | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_any_text_at_all_is_a_schedule_or_refused(text):
+def test_any_text_is_a_schedule_or_rejected(text):
     assert isinstance(read(text), (Schedule, InvalidArgument))

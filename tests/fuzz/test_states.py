@@ -1,4 +1,4 @@
-"""Mutated states and groups: refused as ours before anything is written, or loaded whole."""
+"""Mutated states and groups are rejected before any write, or loaded completely."""
 
 import copy
 import warnings
@@ -68,7 +68,7 @@ keys = st.sampled_from(
 
 
 class Blind(Probe):
-    """Takes its step whatever its groups hold."""
+    """An optimizer that steps with any values in its groups."""
 
     def step(self, closure: Any = None) -> None:
         pass
@@ -90,7 +90,7 @@ def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
 
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all that can be exchanged in a state."""
+    """Yield the paths of all values in a state."""
     found = [path] if path else []
     if len(path) > 5:  # of what contains itself
         return found
@@ -102,12 +102,12 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def as_lists(tree: Any) -> Any:
-    """The same with lists for tuples, which can be changed in place; a state that was in JSON has them too."""
+    """Return a copy with lists instead of tuples, as in a state from JSON, so that it can be changed in place."""
     return [as_lists(one) for one in tree] if isinstance(tree, (list, tuple)) else tree
 
 
 def mutated(data: st.DataObject, tree: Any) -> Any:
-    """A copy with one to three places exchanged, taken out, or put in anew."""
+    """Draw a copy with one to three entries replaced, removed or added."""
     tree = copy.deepcopy(tree)
     for _ in range(data.draw(st.integers(1, 3))):
         *way, last = data.draw(st.sampled_from(places(tree) or [("x",)]))
@@ -131,7 +131,7 @@ def shown(optimizer: Probe) -> str:
 
 
 @given(st.data(), st.sampled_from(sorted(PLANS)), st.integers(0, 3))
-def test_a_mutated_state_is_loaded_whole_or_changes_nothing(data, name, updates):
+def test_a_mutated_state_is_loaded_completely_or_changes_nothing(data, name, updates):
     state = mutated(data, {key: as_lists(one) for key, one in attached(name, 5)[1].state_dict().items()})
     optimizer, scheduler = attached(name, updates)
     before = shown(optimizer), scheduler.state_dict()
@@ -147,7 +147,7 @@ def test_a_mutated_state_is_loaded_whole_or_changes_nothing(data, name, updates)
 
 
 @given(st.data(), st.sampled_from(sorted(PLANS)))
-def test_a_mutated_group_of_an_optimizers_state_is_loaded_or_refused_as_a_whole(data, name):
+def test_a_mutated_group_of_an_optimizer_state_is_loaded_completely_or_rejected(data, name):
     saved = attached(name, 5)[0].state_dict()
     for index in data.draw(st.sampled_from([[0], [1], [0, 1]])):
         one = {key: value for key, value in saved["param_groups"][index].items() if key != "params"}
@@ -166,7 +166,7 @@ def test_a_mutated_group_of_an_optimizers_state_is_loaded_or_refused_as_a_whole(
 
 
 @given(st.data(), st.sampled_from(sorted(PLANS)), st.sampled_from([0, 1, 33]), st.sampled_from([0, 1]))
-def test_a_group_that_is_mutated_between_two_steps_is_used_or_refused_before_the_step(data, name, updates, index):
+def test_a_group_mutated_between_two_steps_is_used_or_rejected_before_the_step(data, name, updates, index):
     optimizer, scheduler = attached(name, updates)
     one = optimizer.param_groups[index]
     mine = {key: value for key, value in one.items() if key != "params"}
@@ -184,7 +184,7 @@ def test_a_group_that_is_mutated_between_two_steps_is_used_or_refused_before_the
 
 
 @given(values, st.sampled_from(["base", "t", "metric", "seek"]))
-def test_no_argument_raises_another_error_than_ours(value, where):
+def test_no_argument_raises_an_error_of_another_library(value, where):
     optimizer, scheduler = attached("metric", 1)
 
     with warnings.catch_warnings():

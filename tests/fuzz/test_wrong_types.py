@@ -1,4 +1,4 @@
-"""Values of wrong types for every public function: a ParamschedError, or a TypeError of Python where arguments lack."""
+"""Values of wrong types raise a ParamschedError in every public function; a missing argument raises TypeError."""
 
 import contextlib
 import inspect
@@ -45,7 +45,7 @@ NAMES = sorted(filter(_called_by_users, ps.__all__))
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
-    """A public function with arguments that its signature allows, of any type."""
+    """Draw a public function with arguments of any type that match its signature."""
     name = draw(st.sampled_from(NAMES))
     parameters = list(inspect.signature(getattr(ps, name)).parameters.values())
     by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
@@ -63,7 +63,7 @@ def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 @given(calls())
-def test_a_value_of_a_wrong_type_is_refused_by_us(
+def test_a_value_of_a_wrong_type_raises_an_error_of_the_library(
     tmp_path_factory: pytest.TempPathFactory, call: tuple[str, list[Any], dict[str, Any]]
 ) -> None:
     name, positional, named = call
@@ -78,15 +78,15 @@ def test_a_value_of_a_wrong_type_is_refused_by_us(
 
 @pytest.mark.parametrize("name", [None, 1, [], b"x"])
 def test_a_function_is_registered_by_text_only(name: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match="no identifier"):  # not drawn above, because it keeps what it takes
+    with pytest.raises(ps.InvalidArgument, match="not an identifier"):  # not drawn above, because it registers the name
         ps.register_function(name, lambda t: t)
 
 
 @pytest.mark.parametrize("times", [np.arange(5), torch.arange(5)])
-def test_times_and_bases_that_do_not_broadcast_are_refused(times: Any) -> None:
+def test_times_and_bases_that_do_not_broadcast_are_rejected(times: Any) -> None:
     bases = np.ones(3) if isinstance(times, np.ndarray) else torch.ones(3)
 
-    with pytest.raises(ps.InvalidArgument, match=r"got times of \(5,\) and bases of \(3,\)"):
+    with pytest.raises(ps.InvalidArgument, match=r"got times of shape \(5,\) and bases of shape \(3,\)"):
         ps.cosine(over=10)(times, bases)
 
 
@@ -94,7 +94,7 @@ def test_times_and_bases_that_do_not_broadcast_are_refused(times: Any) -> None:
     "line",
     ["restarts(every(cosine(), '1 epoch'), '1.5 epochs', gamma=1e300)", "warmup_restarts(10, 5, 9, gamma=1e300)"],
 )
-def test_a_base_of_a_cycle_that_overflows_is_refused(line: str) -> None:
+def test_a_base_of_a_cycle_that_overflows_is_rejected(line: str) -> None:
     with pytest.raises(ParamschedError, match="the base of cycle 2 overflows"):
         ps.resolve(ps.parse(line), ps.Calendar(total=1000, steps_per_epoch=10))
 
@@ -103,7 +103,7 @@ HEADERS = st.text("{}()[]'\",:\\ \ndescrshapefortran_order<f8(5,)FalseL", max_si
 
 
 @given(st.binary(max_size=60) | HEADERS)
-def test_a_damaged_header_of_a_table_is_refused(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
+def test_a_damaged_table_header_is_rejected(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "table.npy"
     file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
 
@@ -111,7 +111,7 @@ def test_a_damaged_header_of_a_table_is_refused(tmp_path_factory: pytest.TempPat
         ps.table_file(str(file))
 
 
-def test_a_header_of_a_table_with_an_open_bracket_is_refused(tmp_path: Path) -> None:
+def test_a_table_header_with_an_open_bracket_is_rejected(tmp_path: Path) -> None:
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (5,), \n"
     (tmp_path / "table.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
 
@@ -120,6 +120,6 @@ def test_a_header_of_a_table_with_an_open_bracket_is_refused(tmp_path: Path) -> 
 
 
 @given(st.text("0123456789_.eE+-/%kM epochsx", max_size=14))
-def test_a_text_like_a_length_is_read_or_refused(text: str) -> None:
+def test_text_similar_to_a_length_is_read_or_rejected(text: str) -> None:
     with contextlib.suppress(ParamschedError):
         ps.Duration.of(text)

@@ -1,4 +1,4 @@
-"""The devices that the tests of this folder run on: a CPU as well, so that no test goes stale where there is no GPU."""
+"""The devices for the tests of this folder, including the CPU, so that the tests also run without a GPU."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Planned equals used on a GPU where something else drives the optimizer: FSDP2, Accelerate, Lightning."""
+"""On a GPU the used values equal the planned ones with FSDP2, Accelerate and Lightning."""
 
 import contextlib
 
@@ -24,7 +24,7 @@ def batches():
 
 
 def rates_used(optimizer):
-    """A list that each step of an optimizer adds its lr to."""
+    """Return a list to which each step of the optimizer appends its lr."""
     used = []
     optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
     return used
@@ -32,7 +32,7 @@ def rates_used(optimizer):
 
 @contextlib.contextmanager
 def one_process(device):
-    """A process group of this process alone."""
+    """Create a process group with only this process."""
     import torch.distributed as dist
 
     backend = "nccl" if device == "cuda" else "gloo"

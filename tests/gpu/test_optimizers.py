@@ -1,4 +1,4 @@
-"""Planned equals used on a GPU: fused, capturable and compiled optimizers, mixed precision, CUDA graphs, no waiting."""
+"""On a GPU the used values equal the planned ones: fused, capturable and compiled optimizers, AMP, CUDA graphs."""
 
 import pytest
 import torch
@@ -17,12 +17,12 @@ def weight_on(device):
 
 
 def on_device(options, device):
-    """An optimizer's options: on a CPU none is capturable."""
+    """Return the options of an optimizer; on a CPU it is not capturable."""
     return {key: value for key, value in options.items() if key != "capturable" or device == "cuda"}
 
 
 def take_updates(optimizer, weight, count, step=None):
-    """Take updates; the result is what each of them read from its group, and how far it moved the weight."""
+    """Run updates. Return the value that each read from its group, and the change of the weight."""
     used, moved = [], []
     for _ in range(count):
         weight.grad = torch.ones_like(weight)
@@ -109,14 +109,14 @@ def test_a_compiled_step_reads_a_tensor_lr_that_is_filled_in_place(device):
 
 
 class Recorded:
-    """What stands for a CUDA graph on a CPU: the same calls, and a replay that repeats what was captured."""
+    """A substitute for a CUDA graph on a CPU: a replay repeats the captured calls."""
 
     def __init__(self, step):
         self.replay = step
 
 
 def captured(device, optimizer):
-    """A graph of one step, captured as torch's notes on CUDA graphs say: after a few steps on a side stream."""
+    """Capture a graph of one step, after a few steps on a side stream, as in torch's notes on CUDA graphs."""
     if device == "cpu":
         return Recorded(optimizer.step)
     stream = torch.cuda.Stream()
@@ -131,7 +131,7 @@ def captured(device, optimizer):
     return graph
 
 
-def test_a_replay_of_a_graph_sees_each_value_that_the_plan_wrote(device):
+def test_a_graph_replay_reads_each_value_that_the_plan_has_written(device):
     weight = weight_on(device)
     lr = torch.tensor(0.1, device=device)
     # With these betas and eps a step moves the weight by exactly lr, whatever steps were before it.
@@ -158,7 +158,7 @@ def test_a_replay_of_a_graph_sees_each_value_that_the_plan_wrote(device):
     ("make", "options", "tensor"),
     [(SGD, {"fused": True}, False), (ADAMW, {"fused": True}, False), (ADAMW, {"capturable": True}, True)],
 )
-def test_no_update_waits_for_the_device(device, make, options, tensor):
+def test_no_update_synchronizes_with_the_device(device, make, options, tensor):
     weight = weight_on(device)
     other = weight_on(device)
     groups = [{"params": [weight]}, {"params": [other], "lr": torch.tensor(0.01, device=device) if tensor else 0.01}]

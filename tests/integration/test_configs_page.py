@@ -1,4 +1,4 @@
-"""What the page on configs shows: Hydra builds the plan, jsonargparse reads it, Optuna sweeps over plans."""
+"""The examples on the page on configs: Hydra builds the plan, jsonargparse reads it, Optuna sweeps over plans."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_hydra_builds_a_scheduler_from_a_plan_in_its_config(folder):
     assert names["scheduler"].plan == ps.Plan(lr=ps.cosine(to=0.1), horizon="20 epochs")
 
 
-def test_lists_and_references_of_omegaconf_are_plain_data():
+def test_omegaconf_lists_and_references_become_plain_data():
     omegaconf = pytest.importorskip("omegaconf")
     text = 'lr: [warmup("5%"), {cosine: {to: "${floor}"}}]\nhorizon: 20 epochs\n'
     config = omegaconf.OmegaConf.create({"plan": omegaconf.OmegaConf.create(text), "floor": 0.1})
@@ -30,7 +30,7 @@ def test_lists_and_references_of_omegaconf_are_plain_data():
     assert ps.loads(config.plan) == ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), horizon="20 epochs")
 
 
-def test_jsonargparse_takes_a_file_a_text_and_single_lines(folder):
+def test_jsonargparse_accepts_a_file_a_text_and_single_fields(folder):
     pytest.importorskip("jsonargparse")
 
     _, printed = run_section(PAGE, "jsonargparse", folder)

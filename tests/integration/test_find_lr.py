@@ -1,4 +1,4 @@
-"""The range test of the learning rate: where it suggests to begin, and that nothing is left of it."""
+"""The learning rate range test: its suggestion, and the restored state after it."""
 
 import contextlib
 import copy
@@ -45,7 +45,7 @@ class Training:
         return loss
 
     def everything(self):
-        """All that training changes, copied."""
+        """Return a copy of all state that training changes."""
         groups = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         grads = [None if one.grad is None else one.grad.clone() for one in self.model.parameters()]
         return copy.deepcopy([self.model.state_dict(), dict(self.optimizer.state), groups, grads, self.model.training])
@@ -70,7 +70,7 @@ OPTIMIZERS = [
 
 @pytest.mark.parametrize(("make", "options"), OPTIMIZERS)
 @pytest.mark.parametrize("trained", [0, 3])
-def test_everything_is_as_before(make, options, trained):
+def test_the_state_is_the_same_before_and_after(make, options, trained):
     training = Training(make, **options)
     for _ in range(trained):
         training.step()
@@ -82,7 +82,7 @@ def test_everything_is_as_before(make, options, trained):
     assert all(group["lr"] is lr for group, lr in zip(training.optimizer.param_groups, held, strict=True))
 
 
-def test_training_goes_on_as_if_the_test_had_not_been():
+def test_training_continues_as_if_the_range_test_had_not_run():
     training, other = Training(), Training()
     ps.find_lr(training.optimizer, training.step, updates=20, restore=[training.model], restore_random=True)
     torch.manual_seed(1)
@@ -92,7 +92,7 @@ def test_training_goes_on_as_if_the_test_had_not_been():
     assert here == [other.step().item() for _ in range(5)]
 
 
-def test_random_numbers_are_put_back_where_that_is_asked():
+def test_random_generators_are_restored_if_requested():
     training = Training()
     seed_all()
 
@@ -118,7 +118,7 @@ def draw_of_each():
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-def test_an_exception_leaves_everything_as_before(interruption):
+def test_an_exception_restores_the_state(interruption):
     training = Training()
     before = training.everything()
 
@@ -135,7 +135,7 @@ def test_an_exception_leaves_everything_as_before(interruption):
     assert same(training.everything(), before)
 
 
-def test_what_has_a_state_dict_is_put_back_too():
+def test_objects_with_a_state_dict_are_restored():
     training = Training()
     scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=1)
 
@@ -153,7 +153,7 @@ def test_what_has_a_state_dict_is_put_back_too():
     assert scaler.get_scale() == 64.0
 
 
-def test_the_rates_are_those_of_a_plan_and_groups_keep_their_ratio():
+def test_the_rates_follow_a_plan_and_groups_keep_their_ratio():
     training = Training(torch.optim.SGD, lr=1e-2)
 
     found = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-2, updates=41, stop_at=1e9)
@@ -181,7 +181,7 @@ def test_the_average_is_the_weighted_mean_of_the_losses_so_far():
 
 
 @pytest.mark.parametrize(("make", "low", "high"), [(torch.optim.SGD, 0.01, 2.0), (torch.optim.AdamW, 1e-3, 0.1)])
-def test_with_the_suggestion_a_real_model_trains_far_better_than_a_hundred_times_below_or_above(make, low, high):
+def test_the_suggested_rate_trains_far_better_than_100_times_lower_or_higher(make, low, high):
     training = Training(make, lr=1e-2)
     suggestion = ps.find_lr(training.optimizer, training.step, restore=training.model).suggestion
 
@@ -197,7 +197,7 @@ def test_with_the_suggestion_a_real_model_trains_far_better_than_a_hundred_times
 
 
 class Parabola:
-    """One weight whose loss is scripted, for the ways a test ends."""
+    """One weight with a scripted loss, to test each reason for the end."""
 
     def __init__(self, losses):
         self.weight = torch.nn.Parameter(torch.ones(1))
@@ -220,7 +220,7 @@ class Parabola:
         ([2.0, 1.0, 3.9, 0.5], "highest rate", 4),
     ],
 )
-def test_why_it_ended_is_said(losses, ending, taken):
+def test_the_reason_for_the_end_is_reported(losses, ending, taken):
     scripted = Parabola(losses)
 
     found = ps.find_lr(scripted.optimizer, scripted.step, updates=4, smoothing=0)
@@ -228,7 +228,7 @@ def test_why_it_ended_is_said(losses, ending, taken):
     assert (found.ending, len(found.losses), len(found.rates)) == (ending, taken, taken)
 
 
-def test_where_the_loss_never_fell_nothing_is_suggested():
+def test_no_rate_is_suggested_if_the_loss_never_decreased():
     scripted = Parabola([1.0, 1.5, 2.0, 2.5])
 
     found = ps.find_lr(scripted.optimizer, scripted.step, updates=4)
@@ -237,7 +237,7 @@ def test_where_the_loss_never_fell_nothing_is_suggested():
     assert "The loss never decreased, so no rate is suggested" in str(found)
 
 
-def test_it_is_drawn_in_a_terminal_and_by_matplotlib():
+def test_the_result_is_drawn_in_a_terminal_and_by_matplotlib():
     scripted = Parabola([2.0, 2.0, 1.5, 1.0, 0.5, 0.6, 1.8])
     found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0)
 
@@ -263,7 +263,7 @@ def test_it_is_drawn_in_a_terminal_and_by_matplotlib():
         ({"restore": "model"}, "restore=", "restore=model"),
     ],
 )
-def test_an_argument_out_of_its_range_is_refused_before_any_step(options, site, instead):
+def test_an_argument_out_of_range_is_rejected_before_any_step(options, site, instead):
     training = Training()
 
     with pytest.raises(InvalidArgument) as refusal:
@@ -282,7 +282,7 @@ def test_an_argument_out_of_its_range_is_refused_before_any_step(options, site, 
         (float("nan"), "the first loss is not finite"),
     ],
 )
-def test_a_step_that_returns_no_loss_is_refused(returned, said):
+def test_a_step_that_does_not_return_a_loss_is_rejected(returned, said):
     scripted = Parabola([returned])
 
     with pytest.raises(InvalidArgument) as refusal:
@@ -292,14 +292,14 @@ def test_a_step_that_returns_no_loss_is_refused(returned, said):
     assert scripted.weight.item() == 1.0
 
 
-def test_a_step_that_moves_nothing_is_refused():
+def test_a_step_that_changes_no_parameter_is_rejected():
     scripted = Parabola([])
 
     with pytest.raises(InvalidArgument, match="no parameter has changed"):
         ps.find_lr(scripted.optimizer, lambda: 1.0)
 
 
-def test_an_optimizer_whose_plan_is_at_work_is_refused():
+def test_an_optimizer_with_an_attached_plan_is_rejected():
     scripted = Parabola([1.0, 0.9, 0.8, 0.7])
     scheduler = ps.Scheduler(scripted.optimizer, ps.Plan(lr=ps.linear(), horizon=10))
 
@@ -310,7 +310,7 @@ def test_an_optimizer_whose_plan_is_at_work_is_refused():
     assert len(ps.find_lr(scripted.optimizer, scripted.step, updates=4).losses) == 4
 
 
-def test_an_optimizer_without_a_rate_is_refused():
+def test_an_optimizer_without_an_lr_is_rejected():
     scripted = Parabola([1.0])
     scripted.optimizer.param_groups[0]["lr"] = 0.0
 
@@ -343,7 +343,7 @@ SABOTAGE = {
 
 @pytest.mark.parametrize("name", SABOTAGE)
 @pytest.mark.parametrize("ends", [True, False], ids=["raises", "goes on"])
-def test_whatever_a_step_does_to_the_optimizer_is_undone(name, ends):
+def test_every_change_of_a_step_to_the_optimizer_is_undone(name, ends):
     training = Training()
     training.step()
     before = training.everything(), [parameter.requires_grad for parameter in training.model.parameters()]
@@ -364,7 +364,7 @@ def test_whatever_a_step_does_to_the_optimizer_is_undone(name, ends):
 
 
 class Interrupting:
-    """Sends Ctrl-C while it is put back, twice."""
+    """Sends Ctrl-C twice during the restore."""
 
     def state_dict(self):
         return {}
@@ -375,7 +375,7 @@ class Interrupting:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_an_interrupt_waits_until_everything_is_put_back(first):
+def test_an_interrupt_is_delayed_until_the_state_is_restored(first):
     training = Training()
     before = training.everything()
     parts = [Interrupting(), training.model] if first else [training.model, Interrupting()]
@@ -387,7 +387,7 @@ def test_an_interrupt_waits_until_everything_is_put_back(first):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_it_runs_in_a_thread_which_receives_no_signals():
+def test_the_range_test_runs_in_a_thread_without_signals():
     training = Training()
 
     with ThreadPoolExecutor(1) as pool:
@@ -398,7 +398,7 @@ def test_it_runs_in_a_thread_which_receives_no_signals():
 
 @pytest.mark.parametrize("forgotten", ["optimizer.step", "zero_grad"])
 @pytest.mark.parametrize("restored", [True, False])
-def test_a_step_without_the_optimizers_is_refused_whatever_is_restored(forgotten, restored):
+def test_a_step_that_does_not_call_the_optimizers_step_is_rejected(forgotten, restored):
     model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     model(torch.randn(16, 2)).mean().backward()
@@ -415,7 +415,7 @@ def test_a_step_without_the_optimizers_is_refused_whatever_is_restored(forgotten
 
 
 @pytest.mark.parametrize("given", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
-def test_what_is_not_an_optimizer_is_refused(given):
+def test_an_object_that_is_not_an_optimizer_is_rejected(given):
     with pytest.raises(InvalidArgument, match="expected an optimizer"):
         ps.find_lr(given, lambda: 1.0)
 
@@ -427,19 +427,19 @@ def test_what_is_not_an_optimizer_is_refused(given):
     + [{"updates": one} for one in ("x", None, 1, 2.5, 10**400, 10**12)]
     + [{"low": one} for one in ("x", None, 0, float("nan"), 10**400, 11)],
 )
-def test_no_argument_makes_a_foreign_exception(options):
+def test_invalid_arguments_raise_only_our_exceptions(options):
     scripted = Parabola([1.0, 0.9])
 
     with pytest.raises(InvalidArgument):
         ps.find_lr(scripted.optimizer, scripted.step, **options)
 
 
-def test_a_step_that_is_not_a_function_is_refused():
+def test_a_step_that_is_not_a_function_is_rejected():
     with pytest.raises(InvalidArgument, match="expected a function"):
         ps.find_lr(Parabola([]).optimizer, None)
 
 
-def test_a_loss_that_no_float_holds_is_refused():
+def test_a_loss_beyond_the_float_range_is_rejected():
     scripted = Parabola([])
 
     with pytest.raises(InvalidArgument, match="an integer of 401 digits"):

@@ -1,4 +1,4 @@
-"""The wheel is enough by itself: installed into an empty folder, its command works."""
+"""The wheel is complete: installed into an empty folder, its command works."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.heavy
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the library as its wheel brings it, and nothing else; what it needs is this environment's."""
+    """Return a folder with only the installed wheel; its dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("installed")
     wheel = build_wheel(tmp_path_factory.mktemp("dist"))
     options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
@@ -23,12 +23,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def output_of(command: list[str | Path], installed: Path) -> str:
-    """What a command prints where the library is the installed one."""
+    """Return the output of a command that uses the installed library."""
     environment = os.environ | {"PYTHONPATH": str(installed)}
     return subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_its_command_runs_where_nothing_else_of_the_tree_is(installed):
+def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
     command = installed / "bin" / "paramsched"
 
     assert output_of([command, "--version"], installed).split()[-1] in next(installed.glob("*.dist-info")).name
@@ -36,7 +36,7 @@ def test_its_command_runs_where_nothing_else_of_the_tree_is(installed):
     assert "Llama 3 405B" in output_of([command, "recipes", "llama3-405b"], installed)
 
 
-def test_what_is_imported_from_it_is_what_was_installed(installed):
+def test_imports_come_from_the_installed_wheel(installed):
     code = "import paramsched; print(paramsched.__file__)"
 
     assert Path(output_of([sys.executable, "-c", code], installed).strip()).is_relative_to(installed)

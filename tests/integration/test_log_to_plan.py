@@ -1,4 +1,4 @@
-"""The log of a run as a plan: it does again what was logged, bit for bit."""
+"""The log of a run as a plan that reproduces the logged values bit for bit."""
 
 import json
 
@@ -16,7 +16,7 @@ RATES = [0.1 * 0.97**t for t in range(40)]
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a log and gives its path."""
+    """Write a log; return its path."""
 
     def write_log(content, name="values.jsonl"):
         file = tmp_path / name
@@ -46,7 +46,7 @@ def values_used(plan, updates, *rates):
     return used
 
 
-def test_a_run_of_ours_is_done_again_whatever_the_base(write):
+def test_a_logged_run_is_reproduced_for_any_base(write):
     rows = [{"t": t, "groups": [{"lr": rate}, {"lr": rate / 3}]} for t, rate in enumerate(RATES)]
     plan = ps.plan_from_log(write(rows))
 
@@ -55,7 +55,7 @@ def test_a_run_of_ours_is_done_again_whatever_the_base(write):
     assert ps.loads(ps.dump(plan)) == plan
 
 
-def test_every_field_comes_and_groups_that_are_alike_are_one_line(write):
+def test_every_field_is_read_and_equal_groups_are_merged(write):
     rows = [{"t": t, "groups": [{"lr": rate, "weight_decay": 0.01}] * 3} for t, rate in enumerate(RATES)]
     plan = ps.plan_from_log(write(rows))
 
@@ -63,7 +63,7 @@ def test_every_field_comes_and_groups_that_are_alike_are_one_line(write):
     assert str(plan.bindings[1].schedule) == "constant(absolute(0.01))"
 
 
-def test_some_fields_can_be_asked_for(write):
+def test_fields_can_be_selected(write):
     file = write(ours(RATES, weight_decay=0.01))
 
     assert [binding.name for binding in ps.plan_from_log(file, ["lr"]).bindings] == ["lr"]
@@ -71,7 +71,7 @@ def test_some_fields_can_be_asked_for(write):
         ps.plan_from_log(file, ["momentum"])
 
 
-def test_values_that_change_by_epochs_need_one_number_for_each(write):
+def test_values_that_change_per_epoch_need_one_number_per_epoch(write):
     rates = [0.1 * 0.5 ** (t // 7) for t in range(40)]
     schedule = the_line(ps.plan_from_log(write(ours(rates))))
 
@@ -79,14 +79,14 @@ def test_values_that_change_by_epochs_need_one_number_for_each(write):
     assert schedule(np.arange(40)).tolist() == rates
 
 
-def test_the_line_behind_a_resume_counts(write):
+def test_rows_after_a_resume_replace_earlier_rows(write):
     rows = ours([0.1, 0.2, 0.3, 0.4]) + [{"t": t, "groups": [{"lr": 9.0 + t}]} for t in (2, 3, 4)]
 
     assert the_line(ps.plan_from_log(write(rows)))(np.arange(6)).tolist() == [0.1, 0.2, 11.0, 12.0, 13.0, 13.0]
 
 
 @pytest.mark.parametrize("steps", [[5, 15, 25, 35], [5, 6, 25, 35]], ids=["even", "uneven"])
-def test_between_logged_updates_a_value_is_held_or_goes_along_a_curve(write, steps):
+def test_a_value_between_logged_updates_is_kept_or_interpolated(write, steps):
     rows = "".join(f"{step},{RATES[step]!r}\n" for step in steps)
     file = write("step,lr\n" + rows, "log.csv")
 
@@ -100,7 +100,7 @@ def test_between_logged_updates_a_value_is_held_or_goes_along_a_curve(write, ste
     assert joined(30) == pytest.approx((RATES[25] + RATES[35]) / 2)
 
 
-def test_columns_and_groups_have_names(write):
+def test_columns_and_groups_can_have_names(write):
     file = write("it,rate,rate_head\n0,0.1,0.01\n1,0.2,0.02\n", "log.csv")
     plan = ps.plan_from_log(file, columns={"lr@body": "rate", "lr@head": "rate_head"}, time="it")
 
@@ -109,7 +109,7 @@ def test_columns_and_groups_have_names(write):
         ps.plan_from_log(file, columns={"lr": "rate", "lr@head": "rate_head"}, time="it")
 
 
-def test_the_trace_of_a_plan_comes_back(tmp_path):
+def test_the_trace_of_a_plan_is_reproduced(tmp_path):
     trace = ps.trace(
         ps.Plan(lr="warmup(9) >> cosine()", weight_decay="noise(0.1)", horizon=50), {"lr": 0.3, "weight_decay": 0.1}
     )
@@ -120,7 +120,7 @@ def test_the_trace_of_a_plan_comes_back(tmp_path):
         assert again[field].tolist() == trace[field].tolist()
 
 
-def test_a_long_log_has_its_values_in_a_file(write, tmp_path):
+def test_the_values_of_a_long_log_are_written_to_a_file(write, tmp_path):
     file = write("t,lr\n" + "".join(f"{t},{0.1 / (1 + t)!r}\n" for t in range(12_000)), "log.csv")
 
     with pytest.raises(InvalidArgument, match=r'got 12,000.*Write tables="replay"'):
@@ -133,7 +133,7 @@ def test_a_long_log_has_its_values_in_a_file(write, tmp_path):
     assert ps.load(tmp_path / "replay" / "plan.yaml") == plan
 
 
-def test_a_few_changes_in_a_long_run_are_a_short_text(write):
+def test_a_long_run_with_few_changes_is_a_short_text(write):
     schedule = the_line(ps.plan_from_log(write("t,lr\n0,1\n100001,0.5\n200003,0.25\n", "log.csv")))
 
     assert len(str(schedule)) < 100
@@ -161,12 +161,12 @@ def test_the_first_number_of_a_log_may_be_1(write):
         ("log.csv", "t,lr\n0,nan\n", "must be finite"),
     ],
 )
-def test_what_cannot_be_read_is_told(write, name, content, found):
+def test_an_unreadable_log_is_reported(write, name, content, found):
     with pytest.raises(InvalidArgument, match=found):
         ps.plan_from_log(write(content, name))
 
 
-def test_the_command_writes_the_plan_and_its_table_beside_it(write, tmp_path, capsys):
+def test_the_command_writes_the_plan_and_its_table_file(write, tmp_path, capsys):
     from paramsched.cli import main
 
     short, long = (
@@ -184,7 +184,7 @@ def test_the_command_writes_the_plan_and_its_table_beside_it(write, tmp_path, ca
 
 
 @pytest.mark.heavy
-def test_a_run_of_the_trainer_is_done_again(tmp_path):
+def test_a_run_of_the_trainer_is_reproduced(tmp_path):
     from transformers import Trainer, TrainingArguments
 
     class Line(torch.nn.Module):
@@ -195,7 +195,7 @@ def test_a_run_of_the_trainer_is_done_again(tmp_path):
         def forward(self, x, y):
             return {"loss": ((self.layer(x) - y) ** 2).mean()}
 
-    def optimizer_that_tells(model, used):
+    def recording_optimizer(model, used):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         optimizer.register_step_pre_hook(lambda own, *_: used.append(own.param_groups[0]["lr"]))
         return optimizer
@@ -206,7 +206,7 @@ def test_a_run_of_the_trainer_is_done_again(tmp_path):
         save_steps=12, logging_steps=1, disable_tqdm=True, warmup_steps=3,
     )  # fmt: skip
     rows = [{"x": torch.ones(1), "y": torch.ones(1)}] * 8
-    trainer = Trainer(model, arguments, train_dataset=rows, optimizers=(optimizer_that_tells(model, used), None))
+    trainer = Trainer(model, arguments, train_dataset=rows, optimizers=(recording_optimizer(model, used), None))
     trainer.train()
 
     plan = ps.plan_from_log(tmp_path / "checkpoint-12" / "trainer_state.json")

@@ -1,4 +1,4 @@
-"""What the page on loggers shows, run with each logger that is installed: what was logged is what was used."""
+"""The examples on the page on loggers, run with each installed logger: logged values equal used ones."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_tensorboard_has_a_curve_for_each_name(folder):
     assert [event.value for event in read.Scalars("lr/head")] == pytest.approx(rates_of_run(names), rel=1e-7)  # float32
 
 
-def test_wandb_takes_every_name(folder, monkeypatch):
+def test_wandb_accepts_every_name(folder, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -52,7 +52,7 @@ def test_wandb_takes_every_name(folder, monkeypatch):
     assert written.stat().st_size > 0
 
 
-def test_mlflow_takes_every_name(folder, monkeypatch):
+def test_mlflow_accepts_every_name(folder, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (folder / "mlruns").as_uri())
@@ -64,7 +64,7 @@ def test_mlflow_takes_every_name(folder, monkeypatch):
     assert [one.value for one in client.get_metric_history(run.info.run_id, "lr/head")] == rates_of_run(names)
 
 
-def test_trackio_takes_every_name(folder, monkeypatch):
+def test_trackio_accepts_every_name(folder, monkeypatch):
     pytest.importorskip("trackio")
     storage = pytest.importorskip("trackio.sqlite_storage").SQLiteStorage
     monkeypatch.setenv("TRACKIO_DIR", str(folder))

@@ -17,7 +17,7 @@ def loaded(name):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_has_the_text_that_it_had(name):
+def test_an_unpickled_value_has_its_original_text(name):
     value = loaded(name)
 
     assert getattr(value, "text", str(value)) == STORED[name]["text"]
@@ -25,7 +25,7 @@ def test_a_value_has_the_text_that_it_had(name):
 
 
 @pytest.mark.parametrize("name", DROP_INS)
-def test_a_drop_in_continues_with_the_values_that_it_had(name):
+def test_an_unpickled_drop_in_continues_with_its_original_values(name):
     scheduler = loaded(name)
     group = scheduler.optimizer.param_groups[0]
     found = []

@@ -24,7 +24,7 @@ def beside_tables(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("beside_tables")
-def test_its_examples_print_what_it_says():
+def test_the_examples_print_the_documented_output():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
     assert examples.examples
@@ -34,7 +34,7 @@ def test_its_examples_print_what_it_says():
 
 @pytest.mark.parametrize("text", PLANS)
 @pytest.mark.usefixtures("beside_tables")
-def test_its_plans_are_read_and_written_back(text):
+def test_the_plans_on_the_page_are_read_and_written_back(text):
     plan = ps.loads(text)
 
     assert ps.loads(ps.dump(plan)) == plan

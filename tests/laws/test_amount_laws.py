@@ -1,4 +1,4 @@
-"""Law 7 on clocks that count an amount: what is planned at the amounts of a run is what it uses, whatever happens."""
+"""Law 7 on clocks of amounts: a run uses the values planned at its amounts, after any disturbance."""
 
 import warnings
 
@@ -35,13 +35,13 @@ EVENTS = (
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
 
 class AmountRun:
-    """A run on a clock of samples that is disturbed in all ways, with its own idea of what was consumed."""
+    """A run on a sample clock with disturbances, which counts the consumed amount independently."""
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
@@ -65,12 +65,12 @@ class AmountRun:
         self.said = samples if self.said is None else self.said + samples
 
     def prepare(self, samples):
-        """Ahead of a step: what a loop of this source says."""
+        """Report the amount of the next step, as a loop of this source does."""
         if self.source == "told" or ("told" in self.source and samples % 2):
             self.say(samples)
 
     def planned_samples(self):
-        """What the coming update takes where the loop says nothing."""
+        """Return the amount of the next update if the loop reports none."""
         if self.size is None:
             return self.rate
         value = self.size.schedule(self.amount if self.size_is_by_amount else self.t, self.size.field.initial)
@@ -94,7 +94,7 @@ class AmountRun:
             case "unequal updates":
                 for more in range(5):
                     self.update(samples + more)
-            case "overflow":  # as a GradScaler tells a fused optimizer
+            case "overflow":  # as a GradScaler marks a step that a fused optimizer must skip
                 self.prepare(samples)
                 self.optimizer.found_inf = torch.ones(1)
                 self.optimizer.step()
@@ -108,7 +108,7 @@ class AmountRun:
             case "accumulate" if "told" in self.source:
                 self.say(samples)
                 self.say(3)
-            case "seek there and back" if self.said is None:  # a seek says where the run stands
+            case "seek there and back" if self.said is None:  # a seek sets the position of the run
                 self.scheduler.seek(data.draw(st.integers(0, 3000)), samples=samples)
                 self.scheduler.seek(self.t, samples=self.amount)
             case _ if event in ANY_RUN:
@@ -117,10 +117,10 @@ class AmountRun:
 
 @st.composite
 def plans_by_samples(draw, sources=SOURCES):
-    """A plan of which all or one field is by samples, with its lengths resolved; its run; who says the amounts."""
+    """Draw a plan with all fields or one field on a sample clock, its run, and the source of the amounts."""
     source = draw(st.sampled_from(sources))
     world = draw(strategies.worlds())
-    plan = draw(strategies.plans(world, rules=False))
+    plan = draw(strategies.plans(world, rules=False, follow=True))
     bindings = plan.as_written()
     if source.startswith("planned"):
         size = ps.Binding(ps.Target("batch_size", draw(st.sampled_from([1.0, 2.0]))), draw(st.sampled_from(SIZES)))
@@ -137,12 +137,12 @@ def plans_by_samples(draw, sources=SOURCES):
 
 
 @given(st.data())
-def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_in_between(data):
+def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_disturbance(data):
     world, plan, source = data.draw(plans_by_samples())
     bound = bind(counted_plan(plan), GROUPS)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
+        warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         warnings.filterwarnings("ignore", "the optimizer has completed")
         run = AmountRun(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
@@ -157,7 +157,7 @@ def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_i
 
 
 @given(st.data())
-def test_a_run_that_goes_at_the_constant_rate_uses_what_its_trace_shows(data):
+def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("told",)))
     shown = ps.trace(plan, GROUPS, world.calendar)
     run = AmountRun(plan, world, "told")

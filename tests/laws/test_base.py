@@ -1,4 +1,4 @@
-"""Law 2: affine in base, and what the scheduler's fast path relies on."""
+"""Law 2: schedules are affine in base, and the assumptions of the scheduler's fast path."""
 
 import numpy as np
 from hypothesis import given
@@ -43,14 +43,14 @@ def test_without_an_absolute_level_there_is_no_offset(case, base):
 
 
 @given(strategies.cases(affine=True), strategies.bases())
-def test_the_value_is_what_its_columns_say(case, base):
+def test_the_value_equals_the_sum_of_its_columns(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
     laws.columns_match_values(case.resolved, times, base)
 
 
 @given(strategies.cases(affine=True))
-def test_a_schedule_times_a_number_is_that_many_times_its_values(case):
+def test_a_schedule_times_a_number_multiplies_its_values(case):
     times = np.arange(min(case.world.total + 3, 100))
 
     np.testing.assert_array_equal((case.resolved * 2.0)(times, 0.3), case.resolved(times, 0.3) * 2.0)

@@ -1,4 +1,4 @@
-"""A plan that is changed on the way keeps its past, bit for bit, and does from then on what it was told."""
+"""A plan changed during a run keeps its past bit for bit and then follows the change."""
 
 import warnings
 from dataclasses import replace
@@ -23,7 +23,7 @@ JOINED = ("linear(previous, 0)", "linear(previous, 0.1, over=7) >> constant(0.1)
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
@@ -34,7 +34,7 @@ def run_of(world: World, total: int) -> Calendar:
 
 @st.composite
 def planned(draw, *, joined=False, follow=True):
-    """A plan, and the run that it is for; where neighbors are asked for their level, one whose levels are sums."""
+    """Draw a plan and its run; with `joined`, a plan whose levels are sums, so that neighbors have a level."""
     world = draw(strategies.worlds())
     assume(world.total > 1)
     plan = draw(strategies.plans(world, follow=follow))
@@ -48,7 +48,7 @@ def planned(draw, *, joined=False, follow=True):
 
 @st.composite
 def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
-    """When, how long the run is from then on, and what some fields follow."""
+    """Draw the time of the change, the new length of the run, and new schedules for some fields."""
     at = draw(st.integers(0, world.total - 1))
     longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
     total = world.total if plan.horizon is None else draw(st.sampled_from([world.total, longer]))
@@ -58,12 +58,12 @@ def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
 
 
 def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
-    """The sign of a zero is not promised: beside a stage with multiples of base an absolute -0.0 is 0.0."""
+    """Ignore the sign of zero: next to a stage with multiples of base an absolute -0.0 becomes 0.0."""
     assert (actual + 0.0).tobytes() == (expected + 0.0).tobytes()
 
 
 def follows_another(plan: Plan, name: str) -> bool:
-    """Whether a field has the course of another one, which may be changed."""
+    """Return whether a field follows another field, which may be changed."""
     return any(one.name == name and "like(" in str(one.schedule) for one in plan.bindings)
 
 
@@ -72,7 +72,7 @@ def traced(plan: Plan, world: World, total: int) -> ps.Trace:
 
 
 @given(st.data())
-def test_the_past_is_kept_and_what_is_not_given_goes_on(data):
+def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
 
@@ -85,7 +85,7 @@ def test_the_past_is_kept_and_what_is_not_given_goes_on(data):
 
 
 @given(st.data())
-def test_behind_the_end_that_was_planned_a_field_is_held_or_what_is_open_goes_on(data):
+def test_after_the_planned_end_a_field_stays_constant_or_continues_if_open_ended(data):
     world, plan = data.draw(planned(follow=False))
     assume(plan.horizon is not None)
     longer = world.total + data.draw(st.integers(1, 2000))
@@ -103,7 +103,7 @@ def test_behind_the_end_that_was_planned_a_field_is_held_or_what_is_open_goes_on
 
 
 @given(st.data())
-def test_a_field_that_is_given_follows_the_new_schedule_on_its_own_clock(data):
+def test_a_changed_field_follows_the_new_schedule_on_its_own_clock(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
 
@@ -117,7 +117,7 @@ def test_a_field_that_is_given_follows_the_new_schedule_on_its_own_clock(data):
 
 
 @given(st.data())
-def test_changes_stack_and_each_keeps_what_was_before_it(data):
+def test_each_of_several_changes_keeps_the_past(data):
     world, plan = data.draw(planned())
     now = world.total
     for _ in range(data.draw(st.integers(2, 3))):
@@ -133,7 +133,7 @@ def test_changes_stack_and_each_keeps_what_was_before_it(data):
 
 
 @given(st.data())
-def test_what_begins_at_previous_begins_where_the_plan_would_have_been(data):
+def test_a_change_from_previous_starts_at_the_value_of_the_old_plan(data):
     world, plan = data.draw(planned(joined=True))
     at, total, fields = data.draw(changes(world, plan, JOINED))
     assume(at)
@@ -160,7 +160,7 @@ def test_what_begins_at_previous_begins_where_the_plan_would_have_been(data):
 
 
 @given(st.data())
-def test_a_field_that_is_scaled_is_what_it_was_times_the_factor(data):
+def test_a_scaled_field_is_its_old_value_times_the_factor(data):
     world, plan = data.draw(planned())
     at, factor = data.draw(st.integers(0, world.total - 1)), data.draw(st.sampled_from([0.5, 2.0, 0.25]))
     name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
@@ -180,7 +180,7 @@ def test_a_field_that_is_scaled_is_what_it_was_times_the_factor(data):
 
 
 @given(st.data())
-def test_a_scheduler_goes_on_with_the_changed_plan_from_the_update_it_is_at(data):
+def test_a_scheduler_continues_with_the_changed_plan_at_its_update(data):
     world, plan = data.draw(planned())
     at, total, fields = data.draw(changes(world, plan))
     changed = plan.change(at, horizon=None if total == world.total else total, **fields)
@@ -207,7 +207,7 @@ def test_a_scheduler_goes_on_with_the_changed_plan_from_the_update_it_is_at(data
 
 
 @given(st.data())
-def test_on_a_clock_of_samples_the_past_is_kept(data):
+def test_a_change_on_a_sample_clock_keeps_the_past(data):
     world, plan = data.draw(planned(follow=False))
     each = world.batch * world.accumulation
     total = world.total * each

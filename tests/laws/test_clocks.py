@@ -1,4 +1,4 @@
-"""Clocks: whatever time counts, a schedule means the same; planned amounts are those of counting one by one."""
+"""Clocks: a schedule has the same meaning on every clock; planned amounts equal a count update by update."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ CLOCKS = st.sampled_from(["tokens", "samples", "frames"])
 
 @every_shape()
 @given(st.data())
-def test_where_an_update_takes_one_token_tokens_are_updates(name, data):
+def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
     case = data.draw(strategies.cases(name=name))
     calendar = ps.Calendar(
         total=case.world.total,
@@ -37,7 +37,7 @@ def test_where_an_update_takes_one_token_tokens_are_updates(name, data):
 
 @every_shape()
 @given(st.data())
-def test_the_unit_that_is_written_in_is_taken_off_again(name, data):
+def test_without_unit_reverses_with_unit(name, data):
     case, unit = data.draw(strategies.cases(name=name)), data.draw(CLOCKS)
 
     named = with_unit(case.resolved, unit)
@@ -64,7 +64,7 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
 
 @st.composite
 def planned_sizes(draw):
-    """A batch size of 1 to 40 that follows any schedule, by samples or by updates, and a run with it."""
+    """Draw a batch size of 1 to 40 that follows any schedule, on samples or updates, and its run."""
     case = draw(strategies.cases(depth=2))
     schedule = clamp(case.resolved, 1.0, 40.0)
     by_amount = draw(st.booleans())
@@ -75,7 +75,7 @@ def planned_sizes(draw):
 
 
 @given(planned_sizes(), st.integers(1, 3))
-def test_planned_amounts_are_those_of_counting_one_by_one(drawn, accumulation):
+def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
     schedule, by_amount, plan, horizon = drawn
     amounts = [0]
     while amounts[-1] < horizon:
@@ -83,14 +83,14 @@ def test_planned_amounts_are_those_of_counting_one_by_one(drawn, accumulation):
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
         found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(accumulation=accumulation))
-    except PlanError:  # lr fills: by updates its horizon hangs on the sizes, which is no fault; nan sizes are one
+    except PlanError:  # lr fills: on updates its horizon depends on the sizes, which is valid; nan sizes are not
         assume(False)
 
     assert found.amounts.tolist() == amounts[:-1]
 
 
 @given(planned_sizes())
-def test_an_optimizer_uses_what_the_trace_of_a_planned_run_shows(drawn):
+def test_an_optimizer_uses_the_values_of_the_trace(drawn):
     _, _, plan, _ = drawn
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     try:
@@ -106,7 +106,7 @@ def test_an_optimizer_uses_what_the_trace_of_a_planned_run_shows(drawn):
 
 @every_shape(leave_out=("recurrence",))
 @given(st.data())
-def test_lengths_that_are_no_updates_are_the_same_amounts_at_any_rate(name, data):
+def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     case = data.draw(strategies.cases(name=name))
     unit, rate = "tokens", data.draw(st.integers(2, 50))
     written = with_unit(case.written, unit)

@@ -1,4 +1,4 @@
-"""Law 5: what is written is read back as the same plan, in every format and in both forms."""
+"""Law 5: a written plan is read back as the same plan, in every format and in both forms."""
 
 import json
 
@@ -21,7 +21,7 @@ SCHEMA = config.schema()
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Nothing is a line of text that could be lists and mappings."""
+    """Check that no schedule is a text that could be a list or a mapping."""
     monkeypatch.setattr(write_plan, "_LONG", 0)
 
 
@@ -41,7 +41,7 @@ def test_data_of_a_plan_is_plain_json(plan):
 
 
 @given(PLANS, st.sampled_from(FORMATS), st.sampled_from(FORMATS))
-def test_a_plan_goes_through_two_formats_unchanged(plan, one, other):
+def test_a_plan_is_unchanged_after_two_conversions(plan, one, other):
     text = config.convert(config.dump(plan, format=one), one, other)
 
     assert text == config.dump(plan, format=other)
@@ -50,7 +50,7 @@ def test_a_plan_goes_through_two_formats_unchanged(plan, one, other):
 @every_shape()
 @pytest.mark.usefixtures("opened")
 @given(st.data())
-def test_a_shape_opened_into_mappings_is_read_back_equal_and_known_to_the_schema(name, data):
+def test_a_shape_as_a_mapping_is_read_back_equal_and_accepted_by_the_schema(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     plan = Plan(lr=case.written)
 

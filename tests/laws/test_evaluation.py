@@ -1,4 +1,4 @@
-"""Law 1: one formula, whatever the times come in."""
+"""Law 1: one formula for times of any type and shape."""
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,7 @@ def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
 
 
 @given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))
-def test_values_depend_neither_on_order_nor_on_company_nor_on_shape(case, base, random):
+def test_a_value_does_not_depend_on_the_other_times_in_the_array(case, base, random):
     every = np.arange(case.world.total + 7)
     values = case.resolved(every, base)
     some = np.array(random.sample(range(every.size), k=min(every.size, 37)))
@@ -40,7 +40,7 @@ def test_values_depend_neither_on_order_nor_on_company_nor_on_shape(case, base, 
 
 
 @given(strategies.cases(), strategies.bases())
-def test_long_arrays_go_through_in_pieces_unseen(case, base):
+def test_long_arrays_give_the_same_values_as_their_blocks(case, base):
     long = np.resize(np.arange(case.world.total + 3), 40_000)
 
     np.testing.assert_array_equal(
@@ -49,7 +49,7 @@ def test_long_arrays_go_through_in_pieces_unseen(case, base):
 
 
 @given(strategies.cases(), strategies.bases(), st.integers(1, 9), st.data())
-def test_a_value_is_the_same_bits_in_whatever_pieces_it_is_computed(case, base, size, data):
+def test_values_have_the_same_bits_for_any_block_size(case, base, size, data):
     times = np.array(data.draw(st.lists(st.integers(0, case.world.total + 3), min_size=1, max_size=60)))
     if data.draw(st.booleans()):
         times = np.arange(times.size) + times[0]
@@ -59,13 +59,13 @@ def test_a_value_is_the_same_bits_in_whatever_pieces_it_is_computed(case, base, 
         patch.setattr("paramsched.schedules.evaluation._PIECE", size)
         in_pieces = evaluate(case.resolved, times, base)
 
-    # Adding 0.0 takes the sign from a zero: that of -0.0 times what is absolute at other times alone is not promised.
+    # Adding 0.0 removes the sign of zero, which is not defined for -0.0 times an absolute value.
     assert (in_pieces + 0.0).tobytes() == (whole + 0.0).tobytes()
 
 
 @pytest.mark.parametrize("place", [0, 70_000, 99_999])
 @pytest.mark.parametrize("wrong", [-1, 2 * 10**18])
-def test_one_time_that_cannot_be_is_refused_among_many(wrong, place):
+def test_one_invalid_time_in_an_array_is_rejected(wrong, place):
     times = np.arange(100_000)
     times[place] = wrong
 
@@ -84,7 +84,7 @@ def test_bases_broadcast_with_times(case, bases, data):
 
 
 @given(strategies.cases(), st.sampled_from([np.float16, np.float32, np.float64]), st.data())
-def test_the_result_has_the_dtype_of_a_floating_base_and_else_float64(case, dtype, data):
+def test_the_result_has_the_dtype_of_a_floating_base_or_float64(case, dtype, data):
     times = drawn_times(data, case, 3)
     base = np.asarray(0.1, dtype=dtype)
 
@@ -115,7 +115,7 @@ def test_torch_agrees_in_float64(name, data):
 
 
 @given(strategies.cases(affine=True), st.data())
-def test_a_tensor_base_at_a_known_time_gets_the_very_numbers_of_the_trace(case, data):
+def test_a_tensor_base_at_a_scalar_time_gives_the_exact_values_of_the_trace(case, data):
     times = drawn_times(data, case, 3)
     base = torch.tensor([0.1, 3e-4, 1.0], dtype=torch.float64)
 
@@ -140,7 +140,7 @@ def test_torch_keeps_the_dtype_and_the_shape_of_base(case, dtype, data):
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
 @given(st.data())
-def test_times_of_a_small_integer_dtype_do_not_wrap(dtype, data):
+def test_times_of_a_small_integer_dtype_do_not_overflow(dtype, data):
     case = data.draw(strategies.cases())
     times = torch.tensor([0, 1, 3, 100, 127], dtype=dtype)
 
@@ -189,7 +189,7 @@ def test_jax_agrees(name, data):
     assert single.dtype == jnp.float32
     assert double.dtype == jnp.float64
     np.testing.assert_allclose(double, expected, rtol=1e-12, atol=1e-12 * scale)
-    # float32: u has 24 bits, and a steep curve multiplies what is missing.
+    # float32: u has 24 bits, and a steep curve multiplies its rounding error.
     assert not np.isnan(single).any()
     if scale < 1e30:
         np.testing.assert_allclose(single, expected, rtol=2e-4, atol=2e-4 * scale + 1e-30)

@@ -1,4 +1,4 @@
-"""Laws of levels: a sum of a multiple and a value is what both parts give, and a neighbor's level joins two stages."""
+"""Laws of levels: a sum of levels gives the sum of their values, and a neighbor's level joins two stages."""
 
 import typing
 
@@ -40,13 +40,13 @@ OF_A_FLOOR = ("rules.cosine({}, end=20)", "rules.polynomial(2, {}, end=20)", "ru
 
 
 def uses_function(schedule: Schedule) -> bool:
-    """Whether a user's function is in it, whose level at a join is not asked for."""
+    """Return whether a schedule contains a user's function, which has no level at a boundary."""
     return isinstance(schedule, FromFunction) or any(map(uses_function, schedule.parts()))
 
 
 @pytest.mark.parametrize("form", OF_TWO_LEVELS)
 @given(*([st.floats(-4, 4)] * 4), strategies.bases())
-def test_a_sum_of_levels_gives_the_sum_of_what_they_give(form, a, b, c, d, base):
+def test_a_sum_of_levels_gives_the_sum_of_their_values(form, a, b, c, d, base):
     assume(base < 1e9)
     t = np.arange(25)
 
@@ -58,7 +58,7 @@ def test_a_sum_of_levels_gives_the_sum_of_what_they_give(form, a, b, c, d, base)
 
 @pytest.mark.parametrize("form", OF_A_FLOOR)
 @given(st.floats(-4, 4), st.floats(-4, 4), strategies.bases())
-def test_a_rule_goes_to_the_sum_of_a_multiple_and_a_value(form, a, b, base):
+def test_the_level_of_a_rule_may_be_a_multiple_plus_an_absolute_value(form, a, b, base):
     assume(base < 1e9)
     t = np.arange(25)
 
@@ -70,7 +70,7 @@ def test_a_rule_goes_to_the_sum_of_a_multiple_and_a_value(form, a, b, base):
 
 
 @given(st.floats(-4, 4), st.floats(-4, 4), st.floats(-9, 9), strategies.bases())
-def test_a_clamp_is_cut_at_the_sum_of_a_multiple_and_a_value(a, b, level, base):
+def test_the_bound_of_a_clamp_may_be_a_multiple_plus_an_absolute_value(a, b, level, base):
     cut = parse(f"clamp({level}, {a} + absolute({b}))")
 
     assert cut(0, base) == max(level * base, a * base + b)
@@ -78,7 +78,7 @@ def test_a_clamp_is_cut_at_the_sum_of_a_multiple_and_a_value(a, b, level, base):
 
 @st.composite
 def stages_before(draw, **kinds):
-    """A stage of a length, of any shape, and the run that it is resolved for."""
+    """Draw a stage with a length, of any shape, and the run for which it is resolved."""
     world = draw(strategies.worlds())
     part = draw(strategies.schedules(world, depth=2, **kinds))
     assume(not uses_function(part))
@@ -86,7 +86,7 @@ def stages_before(draw, **kinds):
 
 
 def resolved_or_rejected(schedule, world):
-    """The schedule in updates; one whose stages are longer than the run, or not finite at the join, is drawn again."""
+    """Resolve a schedule; reject one that is longer than the run or not finite at the boundary."""
     try:
         return resolve(schedule, world.calendar)
     except InvalidArgument:
@@ -94,13 +94,13 @@ def resolved_or_rejected(schedule, world):
 
 
 def levels_of(builder):
-    """The arguments of a shape that are levels."""
+    """Return the arguments of a shape that are levels."""
     hints = typing.get_type_hints(builder)
     return sorted(name for name, hint in hints.items() if strategies.without_none(hint) == Level)
 
 
 def shapes_with_levels():
-    """The shapes of which an argument is a level; not tanh, which calculates with it, so that it has to be a number."""
+    """Return the shapes with a level argument, except tanh, whose levels must be numbers."""
     return sorted(name for name, builder in strategies.BUILDERS.items() if levels_of(builder) and name != "tanh")
 
 
@@ -108,7 +108,7 @@ def shapes_with_levels():
 @pytest.mark.parametrize("name", shapes_with_levels())
 @at_most(3)
 @given(st.data())
-def test_a_word_stands_wherever_a_level_stands(name, word, data):
+def test_previous_and_following_are_accepted_for_every_level(name, word, data):
     wanted = data.draw(st.sampled_from(levels_of(SHAPES[name])))
     drawing = strategies.drawing(strategies.World(1000, 20, 32, 1), 2, names=strategies.SIMPLE)
 
@@ -129,7 +129,7 @@ def test_a_word_stands_wherever_a_level_stands(name, word, data):
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_from_previous_on_a_stage_begins_at_the_float_at_which_the_one_before_ends(drawn, base):
+def test_a_stage_from_previous_starts_exactly_at_the_end_of_the_previous_stage(drawn, base):
     before, world = drawn
     whole = resolved_or_rejected(before >> linear(previous, 0, over=9), world)
     assume(len(whole.stages) == 2)
@@ -142,7 +142,7 @@ def test_from_previous_on_a_stage_begins_at_the_float_at_which_the_one_before_en
 
 
 @given(stages_before(affine=True), strategies.bases())
-def test_to_following_a_stage_ends_at_the_float_at_which_the_one_behind_begins(drawn, base):
+def test_a_stage_to_following_ends_exactly_at_the_start_of_the_next_stage(drawn, base):
     behind, world = drawn
     whole = resolved_or_rejected(linear(0, following, over=9) >> behind, world)
     assume(len(whole.stages) == 2)
@@ -152,7 +152,7 @@ def test_to_following_a_stage_ends_at_the_float_at_which_the_one_behind_begins(d
 
 
 @given(stages_before(fixed=False), st.floats(1e-8, 10))
-def test_without_values_as_they_stand_the_level_is_the_multiple_at_base_1_for_every_base(drawn, base):
+def test_without_absolute_values_the_level_is_the_same_multiple_for_every_base(drawn, base):
     before, world = drawn
     whole = resolved_or_rejected(before >> constant(previous), world)
     assume(len(whole.stages) == 2)
@@ -164,7 +164,7 @@ def test_without_values_as_they_stand_the_level_is_the_multiple_at_base_1_for_ev
 
 
 @given(stages_before())
-def test_a_word_changes_nothing_but_itself(drawn):
+def test_previous_resolves_to_the_same_plan_as_its_level(drawn):
     before, world = drawn
     written = before >> linear(previous, 0.25, over=5) >> constant(0.25)
     whole = resolved_or_rejected(written, world)

@@ -1,4 +1,4 @@
-"""Law: a plan's values are those of a naive model of its text, on every clock, under constant and planned sizes."""
+"""Law: the values of a plan equal a naive model of its text, on every clock, with constant and planned sizes."""
 
 from fractions import Fraction
 from random import Random
@@ -14,7 +14,7 @@ LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
 
 
 class Draw:
-    """A run and a schedule for it, from one seed."""
+    """Draw a run and a schedule for it from one seed."""
 
     def __init__(self, seed):
         self.random = Random(seed)
@@ -48,12 +48,12 @@ class Draw:
         self.calendar = ps.Calendar()
 
     def length(self, share):
-        """A length of about a share of the run, in a unit that the run knows."""
+        """Draw a length of about a fraction of the run, in a known unit."""
         amount = float(self.clock.horizon) * share
         units = ["%", self.clock.unit]
         if self.clock.amounts is None:
             units.append("epochs")
-        if not (self.behind_filled and self.clock.amounts):  # where it would begin, nothing says yet
+        if not (self.behind_filled and self.clock.amounts):  # because its start is unknown
             units.append("steps")
         unit = self.random.choice(units)
         if unit == "%":
@@ -110,7 +110,7 @@ class Draw:
 
 
 @given(st.integers(0, 2**32))
-def test_values_are_those_of_the_naive_model(seed):
+def test_values_equal_the_naive_model(seed):
     draw = Draw(seed)
     schedule = draw.schedule()
     try:

@@ -1,4 +1,4 @@
-"""A part of a schedule has the values of that schedule, bit for bit, whatever stands beside it."""
+"""A part of a schedule has the values of that schedule bit for bit, with any neighboring stage."""
 
 from dataclasses import replace
 
@@ -15,18 +15,18 @@ from support.strategies import Case, every_shape
 
 
 def bits(values: np.ndarray) -> bytes:
-    """The values with their last bits; the sign of a zero is not promised where absolute levels stand beside it."""
+    """Return the exact values, without the sign of zero, which may change next to absolute levels."""
     return (values + 0.0).tobytes()
 
 
 def run_of(case: Case, total: int) -> Calendar:
-    """The facts of a case's run, for a run of another length."""
+    """Return the run facts of a case with another length."""
     world = case.world
     return replace(world.calendar, total=total)
 
 
 def beside() -> st.SearchStrategy[Schedule]:
-    """What stands behind a part: with an absolute level, and not affine too."""
+    """Draw the stage after a part: with an absolute level, or not affine."""
     return st.sampled_from(
         [linear(0.5, over=7), clamp(constant(0.3), high=0.2), minimum(constant(0.1), linear(over=5))]
     )
@@ -34,7 +34,7 @@ def beside() -> st.SearchStrategy[Schedule]:
 
 @every_shape()
 @given(st.data())
-def test_what_is_taken_has_the_values_of_the_whole_and_is_held(name, data):
+def test_take_keeps_the_values_and_then_stays_constant(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     over = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
@@ -49,7 +49,7 @@ def test_what_is_taken_has_the_values_of_the_whole_and_is_held(name, data):
 
 @every_shape()
 @given(st.data())
-def test_the_rest_of_a_schedule_changes_where_the_whole_does(name, data):
+def test_skip_has_the_breakpoints_of_the_schedule(name, data):
     case = data.draw(strategies.cases(name=name))
     by = data.draw(st.integers(0, case.world.total))
     left = case.world.total - by
@@ -61,7 +61,7 @@ def test_the_rest_of_a_schedule_changes_where_the_whole_does(name, data):
 
 @every_shape()
 @given(st.data())
-def test_what_comes_behind_a_part_changes_no_value_of_it(name, data):
+def test_a_stage_after_take_does_not_change_its_values(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
     times = np.arange(at)
@@ -77,7 +77,7 @@ def test_what_comes_behind_a_part_changes_no_value_of_it(name, data):
 
 @every_shape()
 @given(st.data())
-def test_what_is_left_goes_on_where_the_whole_would_be(name, data):
+def test_skip_continues_at_the_value_of_the_schedule(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     by = data.draw(st.integers(0, case.world.total - 1))
     times = np.arange(by, case.world.total + 1)
@@ -93,7 +93,7 @@ def test_what_is_left_goes_on_where_the_whole_would_be(name, data):
 
 @every_shape()
 @given(st.data())
-def test_the_part_before_and_the_part_behind_make_the_whole(name, data):
+def test_take_and_skip_together_equal_the_schedule(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     at = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
@@ -105,7 +105,7 @@ def test_the_part_before_and_the_part_behind_make_the_whole(name, data):
 
 
 @given(st.data())
-def test_what_is_planned_for_a_run_of_its_own_knows_no_other(data):
+def test_a_part_with_of_does_not_depend_on_the_length_of_the_run(data):
     case = data.draw(strategies.cases())
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))

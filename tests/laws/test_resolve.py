@@ -73,11 +73,11 @@ def test_each_boundary_is_rounded_up_once_from_the_start_of_the_run(lengths, dat
 
 
 @given(st.data())
-def test_the_same_plan_in_epochs_steps_and_per_cent_gives_the_same_values(data):
+def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
     epochs = data.draw(st.sampled_from([1, 4, 10, 25, 50, 100]))
     size = data.draw(st.integers(1, 40))
     world = strategies.World(epochs * size, size, 1, 1)
-    # Per cent in a cycle, or in what is taken or skipped `of` another run, are not those of this run.
+    # Percent in a cycle, or in `take` or `skip` with `of`, are not percent of this run.
     of_another_span = ("every", "recurrence", "restarts", "take", "skip")
     names = tuple(name for name in strategies.ALL if name not in of_another_span)
     in_epochs = re.sub(
@@ -98,7 +98,7 @@ def test_the_same_plan_in_epochs_steps_and_per_cent_gives_the_same_values(data):
 
 
 @given(st.data())
-def test_what_is_resolved_needs_no_calendar_and_keeps_its_values(data):
+def test_a_resolved_schedule_needs_no_calendar_and_keeps_its_values(data):
     case = data.draw(strategies.cases())
     times = np.arange(case.world.total)
 

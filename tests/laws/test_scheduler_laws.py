@@ -1,4 +1,4 @@
-"""Laws 7 and 8: what the trace shows is what is used, whatever happens between two updates."""
+"""Laws 7 and 8: the used values equal the trace, after any disturbance between two updates."""
 
 import warnings
 
@@ -25,9 +25,9 @@ EVENTS = (
 
 
 def attachable(data, *, rules=True):
-    """A plan and the run it is for, and the plan resolved; what cannot be attached is drawn again."""
+    """Draw a plan, its run, and the resolved plan; reject a plan that cannot be attached."""
     world = data.draw(strategies.worlds())
-    plan = data.draw(strategies.plans(world, rules=rules))
+    plan = data.draw(strategies.plans(world, rules=rules, follow=True))
     try:
         resolved = plan.resolve(world.calendar)
         bind(resolved, GROUPS)
@@ -38,13 +38,13 @@ def attachable(data, *, rules=True):
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
 
 class Run:
-    """A run that is disturbed in all ways, with its own idea of how many updates there were."""
+    """A run with disturbances, which counts its updates independently."""
 
     def __init__(self, plan: ps.Plan, world: World) -> None:
         self.plan, self.world, self.t, self.late_at = plan, world, 0, None
@@ -70,7 +70,7 @@ class Run:
             case "many updates":
                 for _ in range(data.draw(st.sampled_from([2, 31, 40]))):
                     self.update()
-            case "overflow":  # as a GradScaler tells a fused optimizer
+            case "overflow":  # as a GradScaler marks a step that a fused optimizer must skip
                 self.optimizer.found_inf = torch.ones(1)
                 self.optimizer.step()
                 del self.optimizer.found_inf
@@ -88,13 +88,13 @@ class Run:
 
 
 @given(st.data())
-def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
+def test_used_values_equal_planned_values_after_any_disturbance(data):
     world, plan, resolved = attachable(data)
     shown = ps.trace(plan, [*GROUPS, LATE], world.calendar)
     bound = bind(resolved, [*GROUPS, LATE])
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
+        warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         warnings.filterwarnings("ignore", "the optimizer has completed|horizon=.* less than one epoch")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
@@ -107,11 +107,12 @@ def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
                 label = [*GROUPS, LATE][index].get("name", index)
                 base = one.field.base([*GROUPS, LATE][index])
                 expected = shown[one.name, label][t] if t < world.total else one.schedule(t, base)
-                assert repr(one.field.read(found)) == repr(float(expected)), (t, one.name, label, run.used)
+                # The sign of a zero is not promised.
+                assert repr(one.field.read(found) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
 
 
 @given(st.data())
-def test_what_is_not_planned_is_left_alone(data):
+def test_unplanned_fields_are_not_changed(data):
     world, plan, resolved = attachable(data)
     optimizer = probe(*GROUPS)
     ps.Scheduler(optimizer, plan, calendar=world.calendar)
@@ -126,7 +127,7 @@ def test_what_is_not_planned_is_left_alone(data):
 
 
 @given(st.data(), st.sampled_from([torch.float64, torch.float32, torch.float16, torch.bfloat16]))
-def test_a_tensor_holds_what_the_trace_shows_rounded_to_its_dtype(data, dtype):
+def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     world, plan, resolved = attachable(data)
     tensors = [{**one, "lr": torch.tensor(one["lr"], dtype=dtype)} for one in GROUPS]
     bases = [{**one, "lr": one["lr"].item()} for one in tensors]
@@ -145,7 +146,7 @@ def test_a_tensor_holds_what_the_trace_shows_rounded_to_its_dtype(data, dtype):
 
 
 @given(st.data())
-def test_after_seek_everything_is_as_after_so_many_updates(data):
+def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=False)
     t = data.draw(st.integers(0, 60))
     walked, sought = probe(*GROUPS), probe(*GROUPS)
@@ -162,7 +163,7 @@ def test_after_seek_everything_is_as_after_so_many_updates(data):
 
 
 @given(st.data())
-def test_after_replay_the_metric_rules_are_as_after_the_same_observations(data):
+def test_replay_gives_the_same_metric_rules_as_the_observations(data):
     world, plan, _ = attachable(data)
     rules = plan.metric_rules
     if not rules:

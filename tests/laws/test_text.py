@@ -1,4 +1,4 @@
-"""Law 5: text says everything, and identity is the same in every process."""
+"""Law 5: the text of a schedule is complete, and its fingerprint is the same in every process."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
+"""Laws 3 and 4: constant after the end, base before a window, finite, monotone if declared, correct breakpoints."""
 
 from fractions import Fraction
 from math import ceil
@@ -23,18 +23,18 @@ from support.strategies import Case, every_shape
 
 
 def settled(schedule: Schedule) -> int | None:
-    """The first update from which on a schedule promises to change no more; None where it does not."""
+    """Return the first update from which a schedule is constant, or None."""
     return None if (end := exactly_settled(schedule)) is None else ceil(end)
 
 
 def exactly_settled(schedule: Schedule) -> int | Fraction | None:
-    """The time from which on a schedule promises to change no more; between two updates where its lengths are exact."""
+    """Return the time from which a schedule is constant, which may be between two updates."""
     match schedule:
         case Constant():
             return 0
         case Sequence(stages=stages):
             taking = [stage for stage in stages if stage.length is None or stage.length.terms] or stages[-1:]
-            if goes_on_after_nothing(stages[-1]):
+            if sets_final_value_without_updates(stages[-1]):
                 taking = stages
             last = exactly_settled(taking[-1])
             return None if last is None else sum(stage.length.number for stage in taking[:-1]) + last
@@ -56,7 +56,7 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             late = [end for operand, end in zip(operands, ends, strict=True) if operand.length is None and end != 0]
             return (
                 None if late or None in ends else max(ends)
-            )  # an open operand may change behind the length, which is the others'
+            )  # because an open operand may change after the length, which the other operands define
         case OneOperand(schedule=inner):  # of `every`, also where the end is between two changes
             return exactly_settled(inner)
         case Recurrence(until=until):
@@ -64,21 +64,21 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
     return None if schedule.length is None else schedule.length.number
 
 
-def goes_on_after_nothing(schedule: Schedule) -> bool:
-    """Whether it has the last word in a sequence even where no update is left for it, as what is left by a skip."""
+def sets_final_value_without_updates(schedule: Schedule) -> bool:
+    """Return whether a schedule sets the final value of a sequence even if no update remains for it."""
     match schedule:
         case Skip():
             return True
         case Pointwise(operands=operands):
-            return any(goes_on_after_nothing(operand) for operand in operands)
+            return any(sets_final_value_without_updates(operand) for operand in operands)
         case OneOperand(schedule=inner):
-            return goes_on_after_nothing(inner)
+            return sets_final_value_without_updates(inner)
     return False
 
 
 @every_shape()
 @given(st.data())
-def test_a_schedule_holds_its_final_value_exactly(name, data):
+def test_a_schedule_keeps_its_final_value_exactly(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     base = data.draw(strategies.bases())
     end, schedule = settled(case.resolved), case.resolved
@@ -106,7 +106,7 @@ def test_values_are_finite_everywhere(name, data):
 
 
 @given(strategies.cases(depth=2), strategies.bases(), st.integers(1, 60), st.integers(0, 60))
-def test_before_a_window_there_is_base_and_after_it_its_last_value(case, base, begin, size):
+def test_a_window_is_base_before_it_and_its_last_value_after_it(case, base, begin, size):
     cut = window(case.resolved, begin, begin + size)
 
     assert cut(np.arange(begin), base).tolist() == [base] * begin
@@ -122,7 +122,7 @@ def test_before_a_window_there_is_base_and_after_it_its_last_value(case, base, b
     st.sampled_from(Index.__args__),
     st.floats(0, 1),
 )
-def test_an_anneal_along_a_monotone_curve_never_turns_back(curve, start, to, n, index, where):
+def test_an_anneal_along_a_monotone_curve_is_monotone(curve, start, to, n, index, where):
     schedule = anneal(start, to, n, curve, index)
     begin = int(where * max(n - 2000, 0))
 
@@ -153,7 +153,7 @@ def test_a_curve_goes_from_zero_to_one(curve: Curve):
 
 @every_shape()
 @given(st.data())
-def test_breakpoints_are_sorted_times_with_zero_and_the_end_among_them(name, data):
+def test_breakpoints_are_sorted_times_including_zero_and_the_end(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     until = data.draw(st.integers(1, 2000))
 
@@ -169,7 +169,7 @@ def test_breakpoints_are_sorted_times_with_zero_and_the_end_among_them(name, dat
 
 @every_shape()
 @given(st.data())
-def test_looking_less_far_shows_the_same_breakpoints(name, data):
+def test_breakpoints_of_a_shorter_range_are_the_same(name, data):
     case = data.draw(strategies.cases(name=name))
     far = data.draw(st.integers(1, 300))
     near = data.draw(st.integers(1, far))
@@ -180,7 +180,7 @@ def test_looking_less_far_shows_the_same_breakpoints(name, data):
 
 
 def bent(case: Case, base: float) -> list[int]:
-    """Triples of neighbouring updates, no breakpoint after the first, whose values are not on a line."""
+    """Return triples of adjacent updates without a breakpoint whose values are not on a line."""
     total = min(case.world.total + 2, 400)
     values = case.resolved(np.arange(total), base)
     points = set(case.resolved.breakpoints(total))
@@ -190,12 +190,12 @@ def bent(case: Case, base: float) -> list[int]:
 
 
 @given(strategies.cases(names=strategies.STRAIGHT), st.sampled_from([0.1, 1.0]))
-def test_between_breakpoints_straight_lines_are_straight(case, base):
+def test_lines_are_straight_between_breakpoints(case, base):
     assert bent(case, base) == []
 
 
 @given(strategies.cases(depth=2), st.data())
-def test_a_stage_shows_its_own_breakpoints_at_its_place(case, data):
+def test_breakpoints_of_a_stage_are_shifted_by_its_start(case, data):
     begin = data.draw(st.integers(0, 50))
     size = data.draw(st.integers(1, 50))
     inner = window(case.resolved, 0, size)
@@ -207,8 +207,8 @@ def test_a_stage_shows_its_own_breakpoints_at_its_place(case, data):
     )
 
 
-def test_the_straightness_of_lines_would_show_a_missing_breakpoint():
-    """The law above can fail: a parabola has no breakpoint inside and is nowhere straight."""
+def test_the_test_of_straight_lines_detects_a_missing_breakpoint():
+    """The test above can fail: a parabola has no inner breakpoint and is not straight."""
     parabola = anneal(1.0, 0.0, 100, "curves.cosine")
     world = strategies.World(100, 1, 1, 1)
 
@@ -218,7 +218,7 @@ def test_the_straightness_of_lines_would_show_a_missing_breakpoint():
 
 @every_shape()
 @given(st.data())
-def test_from_its_length_on_a_schedule_without_open_parts_holds_its_final_value(name, data):
+def test_a_schedule_without_open_parts_is_constant_after_its_length(name, data):
     case = data.draw(strategies.cases(name=name))
     length, end = case.resolved.length, settled(case.resolved)
     if length is None or end is None:

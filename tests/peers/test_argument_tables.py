@@ -13,11 +13,11 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 pytestmark = pytest.mark.heavy
 
-OF_KERAS = ("name", "dtype", "verbose", "kwargs")  # these schedule nothing
+OF_KERAS = ("name", "dtype", "verbose", "kwargs")  # these do not affect the schedule
 
 
 def defaults_in(signature, *but):
-    """The arguments of a peer with their defaults; those that are required have none."""
+    """Return the arguments of a peer with their defaults; a required argument has no default."""
     parameters = inspect.signature(signature).parameters
     return {name: one.default for name, one in parameters.items() if name not in but}
 
@@ -62,7 +62,7 @@ def test_the_table_of_a_plateau_has_the_arguments_of_keras():
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_the_tables_of_optax_have_the_arguments_of_its_schedules_in_their_order(name):
+def test_the_tables_of_optax_have_the_arguments_of_its_schedules_in_order(name):
     optax = pytest.importorskip("optax")
 
     theirs = defaults_in(getattr(optax, name))

@@ -23,7 +23,7 @@ def optimizer(lr):
 
 
 @given(st.integers(2, 30), MULTS, DECAYS, st.integers(1, 6), st.sampled_from([0.0, 1e-3]), st.sampled_from([0.1, 3.0]))
-def test_cycles_are_timms(first, mult, decay, limit, lowest, lr):
+def test_cycles_equal_timm(first, mult, decay, limit, lowest, lr):
     scheduler = timm_peer.timm_schedulers()
     options = {"cycle_mul": mult, "cycle_decay": decay, "cycle_limit": limit, "t_in_epochs": False}
     peers = {
@@ -50,7 +50,7 @@ def test_cycles_are_timms(first, mult, decay, limit, lowest, lr):
     st.sampled_from([1.0, 0.5, 1.25]),
     st.sampled_from([1.0, 0.5, 1.25]),
 )
-def test_cycles_are_ignites(first, mult, start_mult, end_mult):
+def test_cycles_equal_ignite(first, mult, start_mult, end_mult):
     handlers = pytest.importorskip("ignite.handlers.param_scheduler")
     if int(first * mult) == first and mult != 1:
         return  # its cycles do not grow, which is refused
@@ -76,7 +76,7 @@ def test_cycles_are_ignites(first, mult, start_mult, end_mult):
 
 
 @given(st.integers(2, 30), st.sampled_from([1.0, 1.5, 2.0]), DECAYS, st.sampled_from([0.0, 0.1, 0.5]))
-def test_the_floor_of_keras_does_not_shrink_with_the_peak(first, t_mul, m_mul, alpha):
+def test_the_minimum_of_keras_does_not_shrink_with_the_peak(first, t_mul, m_mul, alpha):
     def keras(t):
         done = t / first
         if t_mul == 1:

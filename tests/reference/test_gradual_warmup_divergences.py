@@ -1,6 +1,6 @@
-"""Each row of `docs/compat/divergences.md`, "GradualWarmupScheduler": ours holds it, the published classes do not.
+"""The rows of `docs/compat/divergences.md`, "GradualWarmupScheduler": our class passes, the published ones fail.
 
-The package warmup-scheduler 0.3 takes part where it is installed; the class of the document is printed here.
+The package warmup-scheduler 0.3 is tested if it is installed; the class of the document is printed here.
 """
 
 # ruff: noqa: UP008, RET505 - as printed
@@ -30,7 +30,7 @@ else:
 
 
 def row(number: int) -> pytest.MarkDecorator:
-    """Run against ours and the package; that is known to fail."""
+    """Run a test with our class and with the package, which must fail."""
     reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
     marks = [
         pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed"),
@@ -42,7 +42,7 @@ def row(number: int) -> pytest.MarkDecorator:
 
 
 def document(base: type) -> type:
-    """The class of the document, the parts it prints as it prints them, on either `_LRScheduler`."""
+    """Return the class of the document, with its printed parts unchanged, on either `_LRScheduler`."""
 
     # fmt: off
     class GradualWarmupScheduler(base):  # type: ignore[misc,valid-type]  # either
@@ -76,7 +76,7 @@ printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRSchedu
 
 
 def seed_row(number: int) -> pytest.MarkDecorator:
-    """Run against ours and the document's class; that is known to fail."""
+    """Run a test with our class and with the class of the document, which must fail."""
     reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
     peer = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), peer])
@@ -168,7 +168,7 @@ def test_explicit_epochs_give_the_values_of_stepping(gw: Any) -> None:
 
 
 @row(5)
-def test_what_it_says_of_itself_goes_on_after_the_ramp(gw: Any) -> None:
+def test_its_attributes_continue_after_the_ramp(gw: Any) -> None:
     scheduler = build(gw, 1, 2, halving)
 
     curve(scheduler, 5)
@@ -179,16 +179,16 @@ def test_what_it_says_of_itself_goes_on_after_the_ramp(gw: Any) -> None:
 
 
 @row(6)
-def test_a_plateau_is_warmed_up_to_from_nothing(gw: Any) -> None:
+def test_a_warmup_before_a_plateau_may_start_at_zero(gw: Any) -> None:
     assert guided(build(gw, 1, 4, plateau), [1.0] * 4) == [0, 0.25, 0.5, 0.75, 1.0]
 
 
 @row(7)
-def test_a_plateau_is_warmed_up_to_from_base(gw: Any) -> None:
+def test_a_warmup_before_a_plateau_may_start_at_base(gw: Any) -> None:
     assert guided(build(gw, 4, 4, plateau), [1.0] * 4) == [1, 1.75, 2.5, 3.25, 4]
 
 
-def test_a_plateau_sees_the_metrics_after_the_ramp_only() -> None:  # rows 6, 7
+def test_a_plateau_observes_only_the_metrics_after_the_ramp() -> None:  # rows 6, 7
     values = guided(build(ours, 4, 2, plateau), [0.0, 0.0, 9.0, 9.0, 8.0, 9.0])
 
     assert values == [1, 2.5, 4, 4, 2, 2, 1]
@@ -196,7 +196,7 @@ def test_a_plateau_sees_the_metrics_after_the_ramp_only() -> None:  # rows 6, 7
 
 @row(8)
 @pytest.mark.parametrize("metric", [0.5, torch.tensor(0.5)])
-def test_a_metric_by_position_is_a_metric(gw: Any, metric: Any) -> None:
+def test_a_positional_metric_is_a_metric(gw: Any, metric: Any) -> None:
     scheduler = build(gw, 1, 2, plateau)
     for _ in range(4):
         scheduler.optimizer.step()
@@ -207,7 +207,7 @@ def test_a_metric_by_position_is_a_metric(gw: Any, metric: Any) -> None:
 
 
 @row(8)
-def test_a_missing_metric_after_the_ramp_is_refused_and_changes_nothing(gw: Any) -> None:
+def test_a_missing_metric_after_the_ramp_raises_and_changes_nothing(gw: Any) -> None:
     scheduler = build(gw, 1, 1, plateau)
     scheduler.optimizer.step()
     scheduler.step()
@@ -220,7 +220,7 @@ def test_a_missing_metric_after_the_ramp_is_refused_and_changes_nothing(gw: Any)
 
 @pytest.mark.parametrize("library", [lr_scheduler, compat])
 @pytest.mark.parametrize("resumed_after", range(7))
-def test_a_plateau_is_resumed_with_its_memory(library: Any, resumed_after: int) -> None:  # rows 6, 9
+def test_a_plateau_is_resumed_with_its_state(library: Any, resumed_after: int) -> None:  # rows 6, 9
     metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
     after = lambda o: library.ReduceLROnPlateau(o, factor=0.5, patience=1)  # noqa: E731  # one line
     whole = guided(build(ours, 2, 2, after), metrics)
@@ -233,7 +233,7 @@ def test_a_plateau_is_resumed_with_its_memory(library: Any, resumed_after: int) 
 
 
 @row(9)
-def test_a_state_is_plain_and_drives_the_new_optimizer(gw: Any) -> None:
+def test_a_state_is_plain_data_and_works_with_a_new_optimizer(gw: Any) -> None:
     begun = build(gw, 1, 2, halving)
     curve(begun, 3)
     buffer = io.BytesIO()
@@ -250,13 +250,13 @@ def test_a_state_is_plain_and_drives_the_new_optimizer(gw: Any) -> None:
 
 @row(10)
 @pytest.mark.parametrize("multiplier", [1, 4])
-def test_a_ramp_of_no_length_is_the_after_scheduler_from_the_peak(gw: Any, multiplier: float) -> None:
+def test_a_ramp_of_length_0_is_the_after_scheduler_from_the_peak(gw: Any, multiplier: float) -> None:
     assert curve(build(gw, multiplier, 0, halving), 3) == [multiplier, multiplier / 2, multiplier / 4]
 
 
 @row(11)
 @pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
-def test_a_composition_is_wrapped_like_any_other(gw: Any, kind: str) -> None:
+def test_a_composition_can_be_wrapped(gw: Any, kind: str) -> None:
     def after(optimizer: Any) -> Any:
         members = [halving(optimizer), lr_scheduler.StepLR(optimizer, 1, 0.25)]
         return (
@@ -275,7 +275,7 @@ def one_cycle(optimizer: Any) -> Any:
 
 
 @row(12)
-def test_the_ramp_is_for_the_lr_before_the_after_scheduler_had_its_own(gw: Any) -> None:
+def test_the_ramp_uses_the_lr_from_before_the_after_scheduler(gw: Any) -> None:
     alone = one_cycle(optimizer_of(1.0))
 
     values = curve(build(gw, 1, 4, one_cycle, base=0.5), 12)
@@ -284,7 +284,7 @@ def test_the_ramp_is_for_the_lr_before_the_after_scheduler_had_its_own(gw: Any) 
     assert values[5:] == curve(alone, 8)[1:]
 
 
-def test_a_base_that_cannot_be_known_is_asked_for() -> None:  # row 12
+def test_an_unknown_base_raises_an_error_that_asks_for_it() -> None:  # row 12
     optimizer = optimizer_of(1.0, 0.1)
     after = lr_scheduler.OneCycleLR(optimizer, max_lr=[1.0, 0.5], total_steps=20)
     with pytest.raises(ValueError, match="base_lr="):
@@ -298,7 +298,7 @@ def test_a_base_that_cannot_be_known_is_asked_for() -> None:  # row 12
 
 @seed_row(13)
 @pytest.mark.parametrize("after", [halving, lambda o: lr_scheduler.SequentialLR(o, [halving(o), cosine(o)], [5])])
-def test_nothing_is_deprecated_and_changes_from_outside_stay(gw: Any, after: Any) -> None:
+def test_it_issues_no_deprecation_warning_and_keeps_external_writes(gw: Any, after: Any) -> None:
     scheduler = build_seed(gw, after)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -317,7 +317,7 @@ def test_a_plateau_gets_the_metric_not_the_epoch(gw: Any) -> None:
 
 
 @seed_row(15)
-def test_the_last_lr_goes_on_after_the_ramp(gw: Any) -> None:
+def test_the_last_lr_is_updated_after_the_ramp(gw: Any) -> None:
     scheduler = build_seed(gw, halving)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # row 13
@@ -329,7 +329,7 @@ def test_the_last_lr_goes_on_after_the_ramp(gw: Any) -> None:
 @pytest.mark.parametrize("library", [lr_scheduler, compat], ids=["torch", "paramsched"])
 @pytest.mark.parametrize("multiplier", [1, 2, 8])
 @pytest.mark.parametrize("base", [lr_scheduler._LRScheduler, compat._LRScheduler], ids=["torch's", "ours"])
-def test_the_document_s_own_class_gives_the_same_values(base: type, library: Any, multiplier: int) -> None:  # row 16
+def test_the_documented_class_gives_the_same_values(base: type, library: Any, multiplier: int) -> None:  # row 16
     def after(optimizer: Any) -> Any:
         return library.CosineAnnealingLR(optimizer=optimizer, eta_min=0.000001, T_max=30)
 
@@ -355,25 +355,25 @@ def test_the_document_s_own_class_gives_the_same_values(base: type, library: Any
         ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Write one number for each"),
     ],
 )
-def test_what_contradicts_itself_is_refused_with_what_to_write(arguments: dict[str, Any], instead: str) -> None:
+def test_contradictory_arguments_raise_an_error_with_the_line_to_write(arguments: dict[str, Any], instead: str) -> None:
     with pytest.raises(ValueError, match=instead):
         GradualWarmupScheduler(optimizer_of(1.0), **arguments)
 
 
-def test_an_after_scheduler_of_another_optimizer_is_refused() -> None:
-    with pytest.raises(ValueError, match="same optimizer"):
+def test_an_after_scheduler_of_another_optimizer_is_rejected() -> None:
+    with pytest.raises(ValueError, match="another optimizer"):
         GradualWarmupScheduler(optimizer_of(1.0), 1, 5, halving(optimizer_of(1.0)))
 
 
-def test_it_is_one_of_torch_s_schedulers() -> None:
+def test_it_is_an_instance_of_the_scheduler_class_of_torch() -> None:
     assert isinstance(build(ours, 1, 5, None), lr_scheduler.LRScheduler)
 
 
-def test_without_an_after_scheduler_the_peak_is_held() -> None:
+def test_without_an_after_scheduler_the_peak_stays_constant() -> None:
     assert curve(build(ours, 3, 2, None), 5) == [1, 2, 3, 3, 3]
 
 
-def test_stepping_first_is_warned_of_at_the_user_s_line() -> None:
+def test_stepping_before_the_optimizer_warns_at_the_line_of_the_user() -> None:
     scheduler = build(ours, 1, 5, halving)
 
     with pytest.warns(UserWarning, match="before `optimizer.step") as warned:
@@ -382,7 +382,7 @@ def test_stepping_first_is_warned_of_at_the_user_s_line() -> None:
     assert warned[0].filename == __file__
 
 
-def test_a_negative_epoch_is_refused_and_changes_nothing() -> None:
+def test_a_negative_epoch_raises_and_changes_nothing() -> None:
     scheduler = build(ours, 1, 5, halving)
 
     with pytest.raises(ValueError, match="must not be negative"):
@@ -391,7 +391,7 @@ def test_a_negative_epoch_is_refused_and_changes_nothing() -> None:
     assert scheduler.last_epoch == 0
 
 
-def test_get_lr_is_not_the_question_to_ask() -> None:
+def test_get_lr_warns_and_suggests_get_last_lr() -> None:
     scheduler = build(ours, 1, 4, halving)
     curve(scheduler, 2)
 
@@ -406,7 +406,7 @@ def test_get_lr_is_not_the_question_to_ask() -> None:
         (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
     ],
 )
-def test_a_foreign_state_changes_nothing(spoil: Any, found: str) -> None:
+def test_an_invalid_state_changes_nothing(spoil: Any, found: str) -> None:
     scheduler = build(ours, 1, 4, halving)
     curve(scheduler, 6)
     before, state = scheduler.state_dict(), scheduler.state_dict()

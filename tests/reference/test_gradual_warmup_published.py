@@ -1,4 +1,4 @@
-"""`published="0.3"`: the numbers of the package bit for bit, its states, and subclasses of it."""
+"""`published="0.3"`: the values of the package bit for bit, its states, and its subclasses."""
 
 import copy
 import warnings
@@ -20,7 +20,7 @@ theirs = torch.optim.lr_scheduler
 
 
 class Head(package.GradualWarmupScheduler):
-    """The class at the head of the package's repository, whose states are taken: where it differs from 0.3."""
+    """The newest class in the package's repository, whose states are accepted: its differences from 0.3."""
 
     def get_lr(self) -> Any:
         if self.last_epoch <= self.total_epoch or self.after_scheduler is None:
@@ -44,7 +44,7 @@ each_form = pytest.mark.parametrize("form", FORMS)
 
 @pytest.fixture(autouse=True)
 def quiet() -> Any:
-    """What torch says of calls that the package makes is not the subject."""
+    """Ignore the warnings of torch about calls of the package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -90,7 +90,7 @@ def of_ours(form: Any, after: Any, library: Any, bases: Any, *arguments: Any) ->
 
 
 def rows(scheduler: Any, steps: int, *, metrics: Any = None, epochs: Any = None) -> list[Any]:
-    """What the groups hold, and what the scheduler says of itself, at each step."""
+    """Return the values of the groups and the attributes of the scheduler at each step."""
     found = []
     for index in range(steps + 1):
         if index:
@@ -116,7 +116,7 @@ warmups = st.tuples(
 
 @each_after
 @given(warmups)
-def test_every_number_is_the_packages(after: Any, drawn: Any) -> None:
+def test_every_value_equals_the_package(after: Any, drawn: Any) -> None:
     multiplier, length, bases = drawn
     expected = rows(of_package("0.3", after, theirs, bases, multiplier, length), 30)
 
@@ -125,7 +125,7 @@ def test_every_number_is_the_packages(after: Any, drawn: Any) -> None:
 
 @each_after
 @given(warmups, st.lists(st.integers(0, 20), min_size=1, max_size=6))
-def test_explicit_epochs_give_the_packages_numbers(after: Any, drawn: Any, epochs: Any) -> None:
+def test_explicit_epochs_give_the_values_of_the_package(after: Any, drawn: Any, epochs: Any) -> None:
     multiplier, length, bases = drawn
     try:
         expected = rows(of_package("0.3", after, theirs, bases, multiplier, length), 12, epochs=epochs)
@@ -139,7 +139,7 @@ def test_explicit_epochs_give_the_packages_numbers(after: Any, drawn: Any, epoch
 
 @given(warmups, st.lists(st.floats(0, 3), min_size=1, max_size=8))
 @examples(40)
-def test_over_a_plateau_every_number_is_the_packages(drawn: Any, metrics: Any) -> None:
+def test_with_a_plateau_every_value_equals_the_package(drawn: Any, metrics: Any) -> None:
     multiplier, length, bases = drawn
     after = PLATEAU["ReduceLROnPlateau"]
     expected = rows(of_package("0.3", after, theirs, bases, multiplier, length), 25, metrics=metrics)
@@ -149,7 +149,7 @@ def test_over_a_plateau_every_number_is_the_packages(drawn: Any, metrics: Any) -
 
 @each_after
 @given(warmups)
-def test_over_our_drop_ins_the_numbers_are_the_packages_over_torchs(after: Any, drawn: Any) -> None:
+def test_with_our_drop_ins_the_values_equal_the_package_with_torch(after: Any, drawn: Any) -> None:
     multiplier, length, bases = drawn
     expected = of_package("0.3", after, theirs, bases, multiplier, length)
     scheduler = of_ours("0.3", after, compat, bases, multiplier, length)
@@ -158,7 +158,7 @@ def test_over_our_drop_ins_the_numbers_are_the_packages_over_torchs(after: Any, 
         assert [lr for lr, _ in values] == pytest.approx([lr for lr, _ in held], rel=1e-11, abs=1e-12)
 
 
-# What the head does in the first step after the ramp, `published="0.3"` does not.
+# `published="0.3"` differs from the newest version in the first step after the ramp.
 @pytest.mark.parametrize(
     ("form", "steps"),
     spread(
@@ -167,7 +167,7 @@ def test_over_our_drop_ins_the_numbers_are_the_packages_over_torchs(after: Any, 
     ),
 )
 @each_after
-def test_the_packages_state_goes_on_to_the_packages_numbers(form: str, steps: int, after: Any) -> None:
+def test_a_state_of_the_package_resumes_to_the_values_of_the_package(form: str, steps: int, after: Any) -> None:
     whole = of_package(form, after, theirs, [0.1, 0.02], 4, 4)
     rows(whole, steps)
     state, groups = copy.deepcopy(whole.state_dict()), copy.deepcopy(whole.optimizer.state_dict())
@@ -186,14 +186,14 @@ def test_the_packages_state_goes_on_to_the_packages_numbers(form: str, steps: in
     assert [row[0] for row in rows(restored_before, 12)] == held
     if form == "0.3":
         assert rows(restored_after, 12) == expected
-    else:  # other counters stand still in 0.3
+    else:  # because other counters do not change in 0.3
         assert [row[0] for row in rows(restored_after, 12)] == held
     if after is not AFTERS["OneCycleLR"] and after is not AFTERS["CyclicLR"]:  # momentum is the optimizer's to restore
         assert [row[0] for row in rows(never_restored, 12)] == held
 
 
 @pytest.mark.parametrize("steps", [2, 9])
-def test_a_plateaus_state_of_the_package_goes_on(steps: int) -> None:
+def test_a_plateau_state_of_the_package_resumes(steps: int) -> None:
     after, metrics = PLATEAU["ReduceLROnPlateau"], [1.0]
     whole = of_package("0.3", after, theirs, [0.1], 4, 4)
     rows(whole, steps, metrics=metrics)
@@ -211,7 +211,7 @@ def test_a_plateaus_state_of_the_package_goes_on(steps: int) -> None:
 @each_form
 @pytest.mark.parametrize("steps", [0, 3, 4, 5, 6, 9])
 @pytest.mark.parametrize("after", [AFTERS[one] for one in ("nothing", "StepLR", "CosineAnnealingLR", "LambdaLR")])
-def test_the_packages_state_goes_on_to_our_curve_where_that_is_asked(form: str, steps: int, after: Any) -> None:
+def test_a_state_of_the_package_continues_on_our_curve_on_request(form: str, steps: int, after: Any) -> None:
     begun = of_package(form, after, theirs, [0.1], 4, 4)
     rows(begun, steps)
     expected = of_ours(False, after, theirs, [0.1], 4, 4)
@@ -227,7 +227,7 @@ def test_the_packages_state_goes_on_to_our_curve_where_that_is_asked(form: str, 
 @pytest.mark.parametrize("saved", ["0.3", "head"])  # "head" was a form of its own once
 @pytest.mark.parametrize("steps", [0, 3, 5, 9])
 @pytest.mark.parametrize("after", [AFTERS[one] for one in ("nothing", "CosineAnnealingLR", "StepLR")])
-def test_our_own_state_is_plain_and_goes_on(saved: str, steps: int, after: Any) -> None:
+def test_our_state_is_plain_data_and_resumes(saved: str, steps: int, after: Any) -> None:
     whole = of_ours("0.3", after, theirs, [0.1], 4, 4)
     rows(whole, steps)
     state = whole.state_dict() | {"published": saved}
@@ -239,7 +239,7 @@ def test_our_own_state_is_plain_and_goes_on(saved: str, steps: int, after: Any) 
     assert rows(resumed, 10) == expected
 
 
-def test_a_state_of_one_form_is_refused_by_another() -> None:
+def test_a_state_of_one_form_is_rejected_by_another() -> None:
     after = AFTERS["StepLR"]
     state = of_ours("0.3", after, theirs, [0.1], 4, 4).state_dict()
 
@@ -247,7 +247,7 @@ def test_a_state_of_one_form_is_refused_by_another() -> None:
         of_ours(False, after, theirs, [0.1], 4, 4).load_state_dict(state)
 
 
-def test_a_state_of_the_package_that_is_gone_on_by_is_said() -> None:
+def test_resuming_a_state_of_the_package_warns() -> None:
     after = AFTERS["CosineAnnealingLR"]
     state = of_package("0.3", after, theirs, [0.1], 1, 3).state_dict()
 
@@ -258,7 +258,7 @@ def test_a_state_of_the_package_that_is_gone_on_by_is_said() -> None:
 
 
 def document(base: type) -> type:
-    """The document's form, as far as its states go."""
+    """The class of the document, with its states."""
 
     class Printed(base):  # type: ignore[misc,valid-type]  # either
         def __init__(self, optimizer: Any, multiplier: float, warmup_epoch: int, after_scheduler: Any) -> None:
@@ -281,7 +281,7 @@ def document(base: type) -> type:
 
 
 @pytest.mark.parametrize("steps", [0, 3, 4, 5, 9])
-def test_a_state_of_the_documents_class_goes_on(steps: int) -> None:
+def test_a_state_of_the_documented_class_resumes(steps: int) -> None:
     optimizer, mine = optimizer_of(0.1), optimizer_of(0.1)
     whole = document(theirs.LRScheduler)(optimizer, 4, 4, theirs.CosineAnnealingLR(optimizer, 30))
     values(whole, steps)
@@ -304,14 +304,14 @@ def values(scheduler: Any, steps: int) -> list[float]:
 
 
 def subclasses(base: Any) -> dict[str, type]:
-    """What users make of the package's class."""
+    """Subclasses of the package's class as users write them."""
 
     class Clamped(base):
         def get_lr(self) -> Any:
             return [min(float(lr), 0.25) for lr in super().get_lr()]
 
     class Squared(base):
-        """A ramp of its own, and the package's way of going over to the after-scheduler."""
+        """A custom ramp with the package's transition to the after-scheduler."""
 
         def get_lr(self) -> Any:
             if self.last_epoch > self.total_epoch:
@@ -325,7 +325,7 @@ def subclasses(base: Any) -> dict[str, type]:
             return [lr * ((self.multiplier - 1.0) * share + 1.0) for lr in self.base_lrs]
 
     class Logged(base):
-        """It counts its own steps, and goes on as before."""
+        """A subclass that counts its own steps."""
 
         def __init__(self, *arguments: Any) -> None:
             self.calls: list[Any] = []
@@ -345,7 +345,7 @@ def subclasses(base: Any) -> dict[str, type]:
 @pytest.mark.parametrize("name", ["Clamped", "Squared", "Logged"])
 @pytest.mark.parametrize("after", [AFTERS[one] for one in ("nothing", "CosineAnnealingLR", "StepLR", "LambdaLR")])
 @pytest.mark.parametrize("multiplier", [1, 4])
-def test_a_subclass_is_asked_as_the_package_asks_it(name: str, after: Any, multiplier: float) -> None:
+def test_a_subclass_is_called_as_by_the_package(name: str, after: Any, multiplier: float) -> None:
     optimizer, mine = optimizer_of(0.1), optimizer_of(0.1)
     peer = subclasses(package.GradualWarmupScheduler)[name](optimizer, multiplier, 4, after(theirs, optimizer))
     scheduler = subclasses(GradualWarmupScheduler)[name](mine, multiplier, 4, after(theirs, mine))
@@ -354,7 +354,7 @@ def test_a_subclass_is_asked_as_the_package_asks_it(name: str, after: Any, multi
     assert vars(scheduler).get("calls") == vars(peer).get("calls")
 
 
-def test_a_subclass_is_asked_on_the_ramp_of_our_curve_too() -> None:
+def test_a_subclass_is_called_during_our_ramp() -> None:
     class Clamped(GradualWarmupScheduler):
         def get_lr(self) -> Any:
             return [min(lr, 0.06) for lr in super().get_lr()]
@@ -369,7 +369,7 @@ def test_a_subclass_is_asked_on_the_ramp_of_our_curve_too() -> None:
 class TestTheWarning:
     @pytest.mark.parametrize("after", [AFTERS[one] for one in ("CosineAnnealingLR", "StepLR", "LambdaLR")])
     @pytest.mark.parametrize("library", [theirs, compat])
-    def test_comes_once_where_the_values_depart_and_at_the_users_line(self, library: Any, after: Any) -> None:
+    def test_it_is_issued_once_when_the_values_differ_at_the_line_of_the_user(self, library: Any, after: Any) -> None:
         scheduler = of_ours(None, after, library, [0.1], 1, 4)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -385,7 +385,7 @@ class TestTheWarning:
             values(scheduler, 10)
 
     @pytest.mark.parametrize("after", [*PLATEAU.values(), AFTERS["OneCycleLR"]])
-    def test_comes_at_construction_where_the_ramp_departs(self, after: Any) -> None:
+    def test_it_is_issued_by_the_constructor_if_the_ramp_differs(self, after: Any) -> None:
         with pytest.warns(UserWarning, match="from the first step on"):
             of_ours(None, after, theirs, [0.1], 1, 4)
 
@@ -399,7 +399,7 @@ class TestTheWarning:
             lambda: of_ours(None, AFTERS["StepLR"], theirs, [0.1], 1, 0),
         ],
     )
-    def test_does_not_come_where_nothing_departs_or_it_was_answered(self, build: Any) -> None:
+    def test_it_is_not_issued_without_a_difference_or_after_a_choice(self, build: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             values(build(), 12)
@@ -408,13 +408,13 @@ class TestTheWarning:
 @pytest.mark.parametrize(
     ("arguments", "instead"),
     [
-        ({"total_epoch": 4, "published": "0.4"}, "'0.3' or False"),
-        ({"total_epoch": 4, "published": True}, "'0.3' or False"),
+        ({"total_epoch": 4, "published": "0.4"}, "expected '0.3', False or None"),
+        ({"total_epoch": 4, "published": True}, "expected '0.3', False or None"),
         ({"total_epoch": 4, "published": "head"}, 'Write published="0.3"'),
         ({"warmup_epoch": 4, "published": "0.3"}, "Omit published"),
         ({"total_epoch": 0, "published": "0.3"}, "Omit published"),
     ],
 )
-def test_a_form_that_cannot_be_is_refused(arguments: Any, instead: str) -> None:
+def test_an_unknown_form_is_rejected(arguments: Any, instead: str) -> None:
     with pytest.raises(ValueError, match=instead):
         GradualWarmupScheduler(optimizer_of(0.1), 2, **arguments)

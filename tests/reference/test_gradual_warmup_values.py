@@ -37,7 +37,7 @@ def stepped(scheduler: Any, steps: int = 1) -> Any:
 
 
 def curve(scheduler: Any, steps: int) -> list[list[float]]:
-    """The values at t = 0 … steps - 1."""
+    """Return the values at t = 0 … steps - 1."""
     values = [lrs(scheduler)]
     for _ in range(steps - 1):
         values.append(lrs(stepped(scheduler)))
@@ -67,7 +67,7 @@ def of_table(library: Any, name: str, optimizer: torch.optim.Optimizer) -> Any:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_the_document_s_warm_up_has_its_values(library: Any) -> None:
+def test_the_documented_warmup_has_its_values(library: Any) -> None:
     optimizer = optimizer_of(0.1)
     after = library.CosineAnnealingLR(optimizer=optimizer, eta_min=0.000001, T_max=180)
     scheduler = GradualWarmupScheduler(optimizer, multiplier=8, after_scheduler=after, warmup_epoch=20)
@@ -189,7 +189,7 @@ def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
 
 @each_after
 @given(warmups(), st.lists(st.integers(0, 16), min_size=1, max_size=8))
-def test_an_explicit_epoch_in_any_order_gives_the_value_of_stepping(
+def test_explicit_epochs_in_any_order_give_the_values_of_stepping(
     build: Build, arguments: dict[str, Any], epochs: list[int]
 ) -> None:
     values = expected(build, [0.5, 0.1], arguments, 18)
@@ -209,7 +209,7 @@ def test_an_explicit_epoch_in_any_order_gives_the_value_of_stepping(
 
 @each_after
 @given(warmups(), st.integers(0, 12), st.booleans(), st.booleans())
-def test_a_run_resumed_anywhere_and_in_any_order_is_the_whole_run(
+def test_a_run_resumed_at_any_update_in_any_order_equals_an_uninterrupted_run(
     build: Build, arguments: dict[str, Any], steps: int, optimizer_first: bool, copied: bool
 ) -> None:
     whole = _wrapped(build, arguments, 0.5)
@@ -244,7 +244,7 @@ def _wrapped(build: Build, arguments: dict[str, Any], base: float) -> GradualWar
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("form", ["total_epoch", "warmup_epoch"])
-def test_it_is_a_member_of_torch_s_sequences_itself(library: Any, form: str) -> None:
+def test_it_can_be_a_member_of_a_torch_sequential_lr(library: Any, form: str) -> None:
     optimizer = optimizer_of(1.0)
     late = GradualWarmupScheduler(optimizer, 4, after_scheduler=library.StepLR(optimizer, 2, 0.5), **{form: 4})
     whole = library.SequentialLR(optimizer, [library.ConstantLR(optimizer, 0.5, 10), late], milestones=[3])
@@ -268,7 +268,7 @@ def test_setting_last_epoch_moves_it() -> None:
     assert seen == [0.5, 0.5, 1.0]
 
 
-def test_a_value_written_by_somebody_else_is_gone_on_from() -> None:
+def test_an_external_write_is_the_start_of_the_next_values() -> None:
     optimizer = optimizer_of(1.0)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, theirs.StepLR(optimizer, 2, 0.5)), 3)
 
@@ -280,7 +280,7 @@ def test_a_value_written_by_somebody_else_is_gone_on_from() -> None:
 
 @pytest.mark.parametrize("momentum", [0.9])
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_cycled_momentum_goes_back_with_the_epoch(library: Any, momentum: float) -> None:
+def test_an_earlier_epoch_restores_cycled_momentum(library: Any, momentum: float) -> None:
     optimizer = optimizer_of(1.0, momentum=momentum)
     after = library.CyclicLR(optimizer, 0.1, 1.0, step_size_up=4)
     scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 3, after), 2)
@@ -310,7 +310,7 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
-def test_a_group_added_on_the_ramp_joins_with_its_own_base(library: Any, multiplier: int) -> None:
+def test_a_group_added_during_the_ramp_is_scheduled_with_its_own_base(library: Any, multiplier: int) -> None:
     optimizer = optimizer_of(1.0)
     after = library.CosineAnnealingLR(optimizer, 10)
     scheduler = stepped(GradualWarmupScheduler(optimizer, multiplier, 3, after))
@@ -323,7 +323,7 @@ def test_a_group_added_on_the_ramp_joins_with_its_own_base(library: Any, multipl
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("multiplier", [1, 4])
-def test_a_group_added_after_the_ramp_is_scheduled_too(library: Any, multiplier: int) -> None:
+def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int) -> None:
     optimizer = optimizer_of(1.0)
     scheduler = stepped(GradualWarmupScheduler(optimizer, multiplier, 3, library.ExponentialLR(optimizer, 0.5)), 5)
 
@@ -331,4 +331,4 @@ def test_a_group_added_after_the_ramp_is_scheduled_too(library: Any, multiplier:
     before = lrs(scheduler)
 
     assert lrs(stepped(scheduler))[0] == before[0] / 2
-    assert lrs(scheduler)[1] < before[1]  # torch goes on from its lr, ours takes its place on the curve
+    assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve

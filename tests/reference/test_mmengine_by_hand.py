@@ -1,4 +1,4 @@
-"""The drop-in classes against real MMEngine, both stepped by hand as its Runner does."""
+"""The drop-in classes compared with MMEngine, both stepped as by its Runner."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from support import mmengine_peer as peer
 
 
 @given(peer.lists())
-def test_a_list_of_schedulers_gives_mmengines_values(drawn):
+def test_a_list_of_schedulers_gives_the_values_of_mmengine(drawn):
     configs, kind, groups = drawn
     optimizer = peer.optimizer_of(kind, groups)
 

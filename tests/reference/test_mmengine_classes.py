@@ -1,4 +1,4 @@
-"""The drop-in's classes and its surroundings: plateau, user's classes, registry, wrapper, order of calls, restore."""
+"""The drop-in classes with plateaus, user classes, registry, optimizer wrapper, order of calls and restore."""
 
 import copy
 import inspect
@@ -25,7 +25,7 @@ def sgd(lr=0.1, groups=1):
 
 
 @pytest.mark.parametrize("name", class_names())
-def test_a_class_has_the_peers_arguments_in_the_peers_order(name):
+def test_a_class_has_the_arguments_of_the_peer_in_its_order(name):
     mine, theirs = getattr(ours, name), getattr(peers_classes, name)
     expected = inspect.signature(next(c for c in theirs.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
@@ -55,7 +55,7 @@ def test_a_class_has_the_peers_arguments_in_the_peers_order(name):
     st.sampled_from(["LR", "Momentum", "wrapped"]),
     st.sampled_from(["SGD", "Adam"]),
 )
-def test_a_plateau_reduces_when_the_peers_does(arguments, metrics, family, kind):
+def test_a_plateau_reduces_at_the_same_time_as_the_peer(arguments, metrics, family, kind):
     found = []
     for library in (ours, peers):
         optimizer = peer.optimizer_of(kind, 2)
@@ -70,7 +70,7 @@ def test_a_plateau_reduces_when_the_peers_does(arguments, metrics, family, kind)
     assert found[0] == found[1]
 
 
-def test_a_class_of_the_user_on_the_base_says_its_own_values():
+def test_a_user_class_on_the_base_class_defines_its_values():
     class Triangle(ours._ParamScheduler):
         def _get_value(self):
             return [base * (1 - abs(self.last_step - 2) / 2) for base in self.base_values]
@@ -80,7 +80,7 @@ def test_a_class_of_the_user_on_the_base_says_its_own_values():
     assert peer.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
 
 
-def test_a_class_of_the_user_on_one_of_ours_changes_its_values():
+def test_a_user_class_on_one_of_ours_overrides_its_values():
     class Doubled(ours.StepLR):
         def __init__(self, optimizer, step_size, times=2.0, **others):
             self.times = times
@@ -114,7 +114,7 @@ def test_a_registered_class_is_built_by_its_name_and_converted():
         ours.PARAM_SCHEDULERS.register_module(module=RegisteredForATest)
 
 
-def test_an_unknown_type_is_answered_with_the_nearest():
+def test_the_error_of_an_unknown_type_suggests_the_nearest():
     with pytest.raises(KeyError, match='did you mean "StepLR"'):
         ours.build_param_scheduler({"type": "StpLR"}, sgd(), epoch_length=1, max_epochs=1)
 
@@ -128,7 +128,7 @@ def test_an_unknown_type_is_answered_with_the_nearest():
         ({"type": "StepLR", "step_size": 1, "begin": 3}, ValueError),
     ],
 )
-def test_a_bad_config_is_refused_with_the_peers_error_and_its_place(config, error):
+def test_an_invalid_config_raises_the_error_of_the_peer_with_its_location(config, error):
     with pytest.raises(error, match=r"param_scheduler\[0\]"):
         ours.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=3)
 
@@ -160,7 +160,7 @@ def test_one_config_for_several_optimizers_is_built_for_each():
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_a_wrapper_has_the_groups_of_the_peers(groups):
+def test_a_wrapper_has_the_groups_of_the_peer(groups):
     optimizer = peer.optimizer_of("SGD", groups)
     mine, theirs = ours.OptimWrapper(optimizer), peers.OptimWrapper(optimizer)
 
@@ -171,7 +171,7 @@ def test_a_wrapper_has_the_groups_of_the_peers(groups):
 
 @pytest.mark.parametrize("counts", [1, 4])
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.01}])
-def test_a_wrapper_updates_as_the_peers_does(counts, clip):
+def test_a_wrapper_updates_like_the_peer(counts, clip):
     found = []
     for library in (ours, peers):
         torch.manual_seed(0)
@@ -187,7 +187,7 @@ def test_a_wrapper_updates_as_the_peers_does(counts, clip):
     assert torch.equal(*found)
 
 
-def test_a_wrapper_gives_its_state_and_takes_it():
+def test_a_wrapper_saves_and_loads_its_state():
     wrapper = ours.OptimWrapper(sgd(groups=2))
     ours.StepLR(wrapper, step_size=1)
     other = ours.OptimWrapper(sgd(lr=9.0, groups=2))
@@ -198,7 +198,7 @@ def test_a_wrapper_gives_its_state_and_takes_it():
     assert other.base_param_settings["initial_lr"] == 0.1
 
 
-def test_a_wrong_order_of_calls_is_warned_of_once_and_a_right_one_never():
+def test_a_wrong_order_of_calls_warns_once_and_a_right_one_never():
     optimizer = sgd()
     scheduler = ours.StepLR(optimizer, step_size=1)
 
@@ -212,7 +212,7 @@ def test_a_wrong_order_of_calls_is_warned_of_once_and_a_right_one_never():
         scheduler.step()
 
 
-def test_verbose_tells_each_groups_value_at_each_tick(capsys):
+def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
     optimizer = sgd(groups=2)
     scheduler = ours.StepLR(optimizer, step_size=1, verbose=True)
     optimizer.step()
@@ -226,7 +226,7 @@ def test_verbose_tells_each_groups_value_at_each_tick(capsys):
     ]
 
 
-def test_an_edit_from_outside_is_carried_on():
+def test_an_external_write_is_carried_forward():
     found = []
     for library in (ours, peers):
         optimizer = sgd()
@@ -253,7 +253,7 @@ def test_a_scheduler_and_its_optimizer_can_be_copied_together():
 
 
 @given(peer.lists(), st.integers(1, peer.EPOCHS * peer.LENGTH - 1))
-def test_a_run_that_is_resumed_anywhere_goes_on_as_if_nothing_had_been(drawn, stop):
+def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(drawn, stop):
     configs, kind, groups = drawn
 
     def built(optimizer):
@@ -289,7 +289,7 @@ def test_a_run_that_is_resumed_anywhere_goes_on_as_if_nothing_had_been(drawn, st
     assert rest == whole[stop:]
 
 
-def test_a_state_of_the_peers_own_can_be_loaded():
+def test_a_state_of_the_peer_can_be_loaded():
     theirs = peers.CosineAnnealingLR(sgd(), T_max=10)
     optimizer = sgd()
     mine = ours.CosineAnnealingLR(optimizer, T_max=10)
@@ -303,7 +303,7 @@ def test_a_state_of_the_peers_own_can_be_loaded():
 @pytest.mark.parametrize(
     "config", [{"type": "CosineAnnealingLR"}, [{"type": "LinearLR", "end": 4}, {"type": "StepLR", "step_size": 5}]]
 )
-def test_a_new_config_goes_on_as_if_it_had_always_been_there(config, caplog):
+def test_a_new_config_continues_as_if_used_from_the_start(config, caplog):
     def run_of(optimizer, epochs):
         return ours.build_param_scheduler(config, optimizer, epoch_length=1, max_epochs=epochs)
 
@@ -319,7 +319,7 @@ def test_a_new_config_goes_on_as_if_it_had_always_been_there(config, caplog):
     assert peer.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
 
 
-def test_nothing_of_mmengine_is_imported():
+def test_mmengine_is_not_imported():
     import subprocess
     import sys
 

@@ -1,6 +1,6 @@
-"""The rows of docs/compat/divergences.md on MMEngine: our behaviour, and that the peer's is another where it says D.
+"""The rows of docs/compat/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
 
-A test under `row` runs twice, on our classes and on the peer's; there it has to fail.
+A test with `row` runs twice, on our classes and on those of the peer, where it must fail.
 """
 
 import copy
@@ -27,7 +27,7 @@ from support import mmengine_peer
 
 
 def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):
-    """What MMEngine's own Runner builds, of a Runner that has nothing else."""
+    """Build schedulers with MMEngine's own Runner, which has no other parts."""
     runner = object.__new__(Runner)
     runner.logger = logging.getLogger("peer")
     loop = object.__new__(EpochBasedTrainLoop if max_iters is None else IterBasedTrainLoop)
@@ -51,7 +51,7 @@ PEER = SimpleNamespace(
 
 
 def row(number):
-    """Run a test on our classes, and on the peer's, which have to fail it."""
+    """Run a test on our classes and on those of the peer, which must fail."""
     peer = pytest.param(
         PEER, id="peer", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
     )
@@ -68,7 +68,7 @@ def adam():
 
 
 def rates(scheduler, ticks):
-    """The first group's value at each tick, the one after construction included."""
+    """Return the value of the first group at each tick, including the one after construction."""
     optimizer = scheduler.optimizer
     found = [optimizer.param_groups[0][scheduler.param_name]]
     for _ in range(ticks):
@@ -79,21 +79,21 @@ def rates(scheduler, ticks):
 
 
 @row(1)
-def test_1_a_line_may_begin_at_zero(library):
+def test_1_a_line_may_start_at_zero(library):
     scheduler = library.LinearLR(sgd(), start_factor=0, end=5)
 
     assert rates(scheduler, 5) == pytest.approx([0, 0.025, 0.05, 0.075, 0.1, 0.1])
 
 
 @row(2)
-def test_2_a_factor_of_zero_is_undone(library):
+def test_2_the_value_recovers_after_a_factor_of_zero(library):
     scheduler = library.ConstantLR(sgd(), factor=0, end=3)
 
     assert rates(scheduler, 3) == [0, 0, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(("name", "argument"), [("LinearLR", "start_factor"), ("ConstantLR", "factor")])
-def test_3_a_window_of_one_tick_keeps_the_peers_values_and_warns(name, argument):
+def test_3_a_window_of_one_tick_keeps_the_values_of_the_peer_and_warns(name, argument):
     arguments = {argument: 0.001, "end": 1}
     expected = rates(getattr(PEER, name)(sgd(), **arguments), 3)
 
@@ -112,14 +112,14 @@ def test_3_the_dialect_warns_of_a_window_of_one_tick(warmup):
 
 
 @row(4)
-def test_4_a_one_cycle_without_a_rise_begins_at_its_peak(library):
+def test_4_a_one_cycle_without_a_warmup_starts_at_its_peak(library):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=0.2)
 
     assert rates(scheduler, 1)[0] == 0.1
 
 
 @row(4)
-def test_4_a_one_cycle_without_a_descent_stays_at_its_peak(library):
+def test_4_a_one_cycle_without_a_decay_stays_at_its_peak(library):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, pct_start=1.0)
 
     assert rates(scheduler, 5)[4:] == [0.1, 0.1]
@@ -127,7 +127,7 @@ def test_4_a_one_cycle_without_a_descent_stays_at_its_peak(library):
 
 @row(5)
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
-def test_5_a_one_cycle_holds_its_last_value_at_its_end(library, strategy):
+def test_5_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, anneal_strategy=strategy)
 
     found = rates(scheduler, 5)
@@ -143,7 +143,7 @@ def test_5_a_one_cycle_beyond_its_end_is_the_documented_error():
 
 
 @row(6)
-def test_6_a_one_cycle_takes_a_peak_for_each_real_group(library):
+def test_6_a_one_cycle_accepts_a_peak_for_each_group(library):
     wrapper = library.OptimWrapper(sgd(groups=2))
 
     scheduler = library.OneCycleLR(wrapper, eta_max=[0.1, 0.2], total_steps=10)
@@ -161,7 +161,7 @@ def test_7_a_one_cycle_overwrites_initial_lr_for_those_built_later_as_the_peer_d
     assert found[0] == found[1] == [0.02]
 
 
-def test_8_a_cosine_over_its_window_stops_one_tick_short_as_the_peers_does():
+def test_8_a_cosine_over_its_window_stops_one_tick_early_as_in_the_peer():
     expected = rates(PEER.CosineAnnealingLR(sgd(), end=5), 6)
 
     assert rates(ours.CosineAnnealingLR(sgd(), end=5), 6) == pytest.approx(expected, rel=1e-12)
@@ -172,7 +172,7 @@ def test_8_the_native_cosine_ends_at_its_end():
     assert ps.cosine(over=5)(5, base=0.1) == 0.0
 
 
-def test_9_a_cosine_past_its_turn_forgets_the_others_as_the_peers_does_and_warns():
+def test_9_a_cosine_after_t_max_ignores_other_schedulers_as_in_the_peer_and_warns():
     config = [{"type": "CosineAnnealingLR", "T_max": 4}, {"type": "MultiStepLR", "milestones": [3]}]
     peers_list = built_by_runner(config, optimizer := sgd(), max_epochs=12)
     expected = mmengine_peer.run(peers_list, optimizer, length=1)[:, 0]
@@ -204,7 +204,7 @@ def test_11_a_finished_warmup_that_is_resumed_by_last_step_is_finished(library):
 
 
 @row(11)
-def test_11_a_power_that_is_resumed_by_last_step_at_its_end_holds(library):
+def test_11_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library):
     optimizer = sgd(lr=0.0)
     optimizer.param_groups[0]["initial_lr"] = 0.1
 
@@ -224,7 +224,7 @@ def test_11_a_power_that_is_resumed_by_last_step_at_its_end_holds(library):
         ("ConstantLR", {"factor": 0.5, "end": 4}),
     ],
 )
-def test_11_last_step_goes_on_as_if_the_ticks_before_had_been_made(name, arguments, done):
+def test_11_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, done):
     whole = getattr(ours, name)(optimizer := sgd(), **arguments)
     expected = rates(whole, 9)
     begin = arguments.get("begin", 0)
@@ -236,7 +236,7 @@ def test_11_last_step_goes_on_as_if_the_ticks_before_had_been_made(name, argumen
     assert found == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
 
 
-def test_12_a_plateau_says_why_it_cannot_be_converted():
+def test_12_the_error_of_converting_a_plateau_gives_the_reason():
     with pytest.raises(ValueError, match="patience and cooldown count validations"):
         ours.build_param_scheduler(
             {"type": "ReduceOnPlateauLR", "convert_to_iter_based": True}, sgd(), epoch_length=10, max_epochs=3
@@ -244,7 +244,7 @@ def test_12_a_plateau_says_why_it_cannot_be_converted():
 
 
 @row(12)
-def test_12_a_class_of_the_user_is_converted_in_its_window(library):
+def test_12_a_user_class_is_converted_in_its_window(library):
     class Halved(library._ParamScheduler):
         def _get_value(self):
             return [0.05 for _ in self.optimizer.param_groups]
@@ -254,7 +254,7 @@ def test_12_a_class_of_the_user_is_converted_in_its_window(library):
     assert (scheduler.begin, scheduler.end, scheduler.by_epoch) == (5, 20, False)
 
 
-def test_13_a_plateau_that_saw_no_metric_is_told():
+def test_13_a_plateau_that_observes_no_metric_warns():
     scheduler = ours.ReduceOnPlateauLR(sgd(), monitor="acc")
     scheduler.step()
 
@@ -271,7 +271,7 @@ def test_13_the_dialect_warns_of_a_plateau_without_a_validation():
 
 
 @row(14)
-def test_14_a_plateaus_state_tells_the_last_metric_and_its_epoch(library):
+def test_14_the_state_of_a_plateau_contains_the_last_metric_and_its_epoch(library):
     scheduler = library.ReduceOnPlateauLR(sgd())
     scheduler.step()
     scheduler.step({"loss": 2.0})
@@ -321,7 +321,7 @@ def test_18_under_accumulation_a_config_warns_that_a_plan_counts_updates():
 
 
 @row(19)
-def test_19_accumulation_is_no_wrong_order(library):
+def test_19_accumulation_does_not_warn_about_the_order(library):
     wrapper = library.OptimWrapper(sgd(), accumulative_counts=4)
     scheduler = library.StepLR(wrapper, step_size=3, by_epoch=False)
 
@@ -347,7 +347,7 @@ def resumed(epochs, **policy):
     return schedulers[0], lines
 
 
-def test_20_the_new_config_goes_on_and_the_difference_is_told(caplog):
+def test_20_the_new_config_is_used_and_the_difference_is_logged(caplog):
     scheduler, lines = resumed(6)
 
     whole = rates(cosine_run(6, sgd())[0], 6)
@@ -357,18 +357,18 @@ def test_20_the_new_config_goes_on_and_the_difference_is_told(caplog):
     assert "end: 2 in the checkpoint" in caplog.text
 
 
-def test_20_the_checkpoints_config_goes_on_where_that_is_asked():
+def test_20_the_config_of_the_checkpoint_is_used_on_request():
     scheduler, _ = resumed(6, on_change="checkpoint")
 
     assert scheduler.end == 2
 
 
-def test_20_a_changed_config_can_be_refused():
+def test_20_a_changed_config_can_raise_an_error():
     with pytest.raises(PlanChanged, match="end: 2 in the checkpoint, 6 now"):
         resumed(6, on_change="error")
 
 
-def test_20_an_unchanged_config_is_restored_without_a_word(caplog):
+def test_20_an_unchanged_config_is_restored_without_a_message(caplog):
     scheduler, lines = resumed(2)
 
     assert (lines, caplog.records, scheduler.last_step) == ((), [], 1)
@@ -384,7 +384,7 @@ def test_20_load_state_dict_overwrites_and_warns():
 
 
 @row(21)
-def test_21_the_state_of_another_class_is_refused(library):
+def test_21_the_state_of_another_class_is_rejected(library):
     state = library.CosineAnnealingLR(sgd(), T_max=5).state_dict()
 
     with pytest.raises(ValueError, match="state of"):
@@ -392,7 +392,7 @@ def test_21_the_state_of_another_class_is_refused(library):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_21_another_number_of_schedulers_is_refused(count):
+def test_21_another_number_of_schedulers_is_rejected(count):
     states = [ours.StepLR(sgd(), step_size=2).state_dict()] * count
 
     with pytest.raises(StateError, match="1 schedulers"):
@@ -433,7 +433,7 @@ def test_23_every_state_is_plain_data(name, tmp_path):
     assert json.loads(json.dumps(plain)) == {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
 
 
-def test_25_epochs_of_a_run_by_iterations_follow_from_the_loader():
+def test_25_the_epochs_of_a_run_by_iterations_are_computed_from_the_loader():
     config = {"type": "CosineAnnealingLR"}
 
     with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
@@ -452,20 +452,20 @@ def test_26_a_built_scheduler_is_not_stepped_for_several_optimizers(library):
 
 
 @row(27)
-def test_27_schedulers_for_no_optimizer_are_refused(library):
+def test_27_schedulers_of_an_unknown_optimizer_are_rejected(library):
     config = {name: {"type": "StepLR", "step_size": 1} for name in ("a", "b", "generator")}
 
     with pytest.raises(ValueError, match="'generator'"):
         library.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, max_epochs=3)
 
 
-def test_28_one_built_scheduler_is_a_list_of_one():
+def test_28_one_built_scheduler_becomes_a_list_of_one():
     scheduler = ours.StepLR(optimizer := sgd(), step_size=1)
 
     assert ours.build_param_scheduler(scheduler, optimizer) == [scheduler]
 
 
-def test_29_and_30_every_group_of_every_scheduled_field_is_reported_as_it_is():
+def test_29_and_30_the_current_value_of_every_scheduled_field_and_group_is_reported():
     wrapper = ours.OptimWrapper(optimizer := sgd(groups=2))
     config = [{"type": "StepLR", "step_size": 1}, {"type": "StepMomentum", "step_size": 1}]
     schedulers = ours.build_param_scheduler(config, wrapper, epoch_length=1, max_epochs=9)
@@ -475,7 +475,7 @@ def test_29_and_30_every_group_of_every_scheduled_field_is_reported_as_it_is():
 
 
 @row(31)
-def test_31_an_edit_of_adams_beta_is_respected(library):
+def test_31_an_external_write_of_adams_beta_is_kept(library):
     optimizer = adam()
     scheduler = library.StepMomentum(optimizer, step_size=1, gamma=0.5, end=1)
     optimizer.step()
@@ -498,7 +498,7 @@ def test_31_the_momentum_of_adams_groups_is_beta():
 
 
 @row(32)
-def test_32_a_tensor_is_filled_and_never_replaced(library):
+def test_32_a_tensor_is_filled_in_place_and_never_replaced(library):
     rate = torch.tensor(0.1)
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
     scheduler = library.ExponentialLR(optimizer, gamma=0.5)
@@ -510,7 +510,7 @@ def test_32_a_tensor_is_filled_and_never_replaced(library):
     assert float(optimizer.param_groups[0]["initial_lr"]) == pytest.approx(0.1)
 
 
-def test_32_a_tensor_is_filled_with_what_a_number_would_be():
+def test_32_a_tensor_is_filled_with_the_value_of_a_number():
     rate = torch.tensor(0.1, dtype=torch.float32)
     exact = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=float(rate))
     rounded = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=rate)
@@ -546,7 +546,7 @@ def test_33_a_wrapper_with_a_scheduler_can_be_pickled(library):
 
 @row(34)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_34_a_group_added_later_joins_at_the_present_time(library, wrapped):
+def test_34_a_group_added_later_is_scheduled_from_the_current_time(library, wrapped):
     optimizer = sgd(groups=2)
     scheduler = library.CosineAnnealingLR(library.OptimWrapper(optimizer) if wrapped else optimizer, T_max=10)
     rates(scheduler, 3)
@@ -560,7 +560,7 @@ def test_34_a_group_added_later_joins_at_the_present_time(library, wrapped):
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("StepLR", {"step_size": 0.5}), ("CosineAnnealingLR", {"T_max": 0.5})])
-def test_35_half_a_tick_is_taken_as_the_peer_takes_it_and_warned_of(name, arguments):
+def test_35_half_a_tick_is_handled_as_by_the_peer_with_a_warning(name, arguments):
     peer = getattr(PEER, name).build_iter_from_epoch(sgd(), **arguments, end=4, epoch_length=5)
 
     with pytest.warns(UserWarning, match="is not an integer"):
@@ -571,7 +571,7 @@ def test_35_half_a_tick_is_taken_as_the_peer_takes_it_and_warned_of(name, argume
 
 @row(36)
 @pytest.mark.parametrize("size", [0, -2])
-def test_36_a_step_of_nothing_is_refused_at_once(library, size):
+def test_36_a_step_size_of_zero_is_rejected_by_the_constructor(library, size):
     with pytest.raises(ValueError, match="step_size"):
         library.StepLR(sgd(), step_size=size)
 
@@ -580,7 +580,7 @@ def test_36_a_length_of_zero_means_the_window():
     assert ours.CosineAnnealingLR(sgd(), T_max=0, end=7).T_max == 7
 
 
-def test_37_a_floor_pulls_a_warmup_up_as_the_peers_does():
+def test_37_a_minimum_raises_a_warmup_as_in_the_peer():
     config = [
         {"type": "LinearLR", "start_factor": 0.01, "end": 6},
         {"type": "CosineAnnealingLR", "T_max": 12, "eta_min": 0.05},
@@ -592,14 +592,14 @@ def test_37_a_floor_pulls_a_warmup_up_as_the_peers_does():
 
 
 @row(38)
-def test_38_a_window_that_ends_before_it_begins_names_the_scheduler(library):
+def test_38_the_error_of_a_window_that_ends_before_its_start_names_the_scheduler(library):
     config = [{"type": "LinearLR", "end": 1}, {"type": "CosineAnnealingLR", "begin": 1}]
 
     with pytest.raises(ValueError, match=r"\[1\] \(CosineAnnealingLR\).*end should be larger than begin"):
         library.build_param_scheduler(config, sgd(), epoch_length=10, max_epochs=1)
 
 
-def test_a_metric_that_is_no_number_is_not_better():
+def test_a_metric_that_is_not_a_number_is_not_better():
     scheduler = ours.ReduceOnPlateauLR(sgd(), patience=0)
     scheduler.step({"loss": 1.0})
     scheduler.step({"loss": math.nan})
@@ -607,7 +607,7 @@ def test_a_metric_that_is_no_number_is_not_better():
     assert scheduler.optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
-def test_a_config_with_faults_tells_all_of_them_with_their_places():
+def test_a_config_with_errors_reports_all_of_them_with_their_locations():
     config = [
         {"type": "LinerLR"},
         {"type": "LinearLR", "start_factor": 3, "end": 0},

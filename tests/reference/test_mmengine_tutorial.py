@@ -25,14 +25,14 @@ def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):
 
 
 def by_classes(config, *, epochs, length, **optimizer):
-    """The columns lr, momentum and weight decay of a run of schedulers that are built of a config."""
+    """Return lr, momentum and weight decay of a run with the schedulers of a config."""
     target = optimizer_of(**optimizer)
     schedulers = ours.build_param_scheduler(config, target, epoch_length=length, max_epochs=epochs)
     return dict(zip(peer.FIELDS, peer.run(schedulers, target, epochs, length).T, strict=True))
 
 
 def by_plan(config, *, epochs, length, **optimizer):
-    """The same of the plan that the dialect makes of it."""
+    """Return the same columns for the plan that the dialect reads from the config."""
     calendar = ps.Calendar(total=f"{epochs} epochs", steps_per_epoch=length)
     plan = mmengine.to_plan(config, calendar=calendar)
     trace = ps.trace(plan, optimizer_of(**optimizer), calendar)
@@ -44,7 +44,7 @@ TWELVE = dict(epochs=12, length=20)
 
 
 def close(found, expected):
-    """Equal to the digits of the specification."""
+    """Check equality to the digits of the specification."""
     return found == pytest.approx(expected, rel=2e-8)
 
 
@@ -72,7 +72,7 @@ def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
     assert found["torch"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_scheduler_built_by_hand_goes_on_without_an_end():
+def test_a_manually_built_scheduler_continues_without_an_end():
     optimizer = optimizer_of(lr=0.01)
     param_scheduler = ours.MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
 
@@ -99,7 +99,7 @@ def test_milestones_by_iteration(values):
     assert close(lr, [0.1] * 600 + [0.01] * 200 + [0.001] * 400)
 
 
-def test_epochs_are_converted_by_hand():
+def test_epochs_are_converted_manually():
     optimizer, epoch_length = optimizer_of(), 7
 
     param_scheduler = ours.MultiStepLR.build_iter_from_epoch(
@@ -210,7 +210,7 @@ MOMENTUM = dict(type="LinearMomentum", start_factor=0.001, by_epoch=False, begin
 
 @WAYS
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_momentum_beside_the_learning_rate(values, kind):
+def test_momentum_and_the_learning_rate_are_scheduled_together(values, kind):
     param_scheduler = [dict(type="LinearLR", start_factor=0.5, end=3), MOMENTUM]
 
     momentum = values(param_scheduler, epochs=11, length=100, kind=kind)["momentum"]
@@ -219,7 +219,7 @@ def test_momentum_beside_the_learning_rate(values, kind):
     assert close(momentum[999:], [0.9] * 101)
 
 
-def test_the_second_beta_stays():
+def test_the_second_beta_is_unchanged():
     optimizer = optimizer_of(kind="Adam")
 
     ours.build_param_scheduler(MOMENTUM, optimizer, epoch_length=100, max_epochs=11)
@@ -248,12 +248,12 @@ def test_the_generic_scheduler_of_weight_decay(values):
     assert "lr" not in found or (found["lr"] == 0.1).all()
 
 
-def test_the_names_that_the_tutorial_gets_wrong_are_answered_with_the_right_one():
+def test_errors_suggest_the_right_name_for_wrong_names_in_the_tutorial():
     with pytest.raises(ps.errors.ConfigError, match='did you mean "LinearLR"'):
         mmengine.to_plan(dict(type="LinearLRs", end=5))
 
 
-def test_a_config_file_is_read_as_it_stands_in_the_tutorial():
+def test_a_config_file_of_the_tutorial_is_read_unchanged():
     text = """
 # 在配置文件中设置学习率调度器字段
 param_scheduler = [

@@ -1,4 +1,4 @@
-"""References within a config against OmegaConf's own."""
+"""References within a config, compared with OmegaConf."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ CONFIGS = st.fixed_dictionaries(
 
 
 @given(CONFIGS)
-def test_a_config_that_omegaconf_resolves_is_resolved_to_the_same(data):
+def test_a_config_is_resolved_as_by_omegaconf(data):
     try:
         theirs = OmegaConf.to_container(OmegaConf.create(data), resolve=True)
     except (OmegaConfBaseException, RecursionError):
@@ -37,11 +37,11 @@ def test_a_config_that_omegaconf_resolves_is_resolved_to_the_same(data):
 
 
 @pytest.mark.parametrize("text", ["${oc.env:HOME}", "${hydra:run.dir}", "${a", "\\${a}", "${}", "${b}", "$a"])
-def test_what_the_config_does_not_hold_stays_as_it_is_written(text):
+def test_references_to_missing_entries_stay_unchanged(text):
     assert with_references({"a": 5, "x": text}) == {"a": 5, "x": text}
 
 
-def test_a_reference_may_be_a_part_of_another():
+def test_a_reference_may_be_nested_in_another():
     data = {"kind": "b", "b": {"n": 3}, "x": "${${kind}.n}"}
 
     assert with_references(data)["x"] == OmegaConf.create(data).x == 3

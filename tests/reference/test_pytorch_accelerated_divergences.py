@@ -1,4 +1,4 @@
-"""Each row of `docs/compat/divergences.md`, "pytorch-accelerated": ours holds it, the library is a strict xfail."""
+"""The rows of `docs/compat/divergences.md`, "pytorch-accelerated": our class passes, the library is a strict xfail."""
 
 import copy
 import gc
@@ -34,7 +34,7 @@ both = pytest.mark.parametrize("pa", PAIR)
 
 
 def row(number: int) -> pytest.MarkDecorator:
-    """Run against both; the library is known to fail."""
+    """Run a test with both libraries; pytorch-accelerated must fail."""
     reason = f"docs/compat/divergences.md, pytorch-accelerated, row {number}"
     peer = pytest.param(theirs, id="pytorch-accelerated", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("pa", [PAIR[0], peer])
@@ -59,12 +59,12 @@ def after(scheduler: Any, steps: int) -> Any:
 
 
 def returning(pa: Any, values: Callable[[int], Any]) -> type:
-    """A stateless scheduler that returns what it is told."""
+    """A stateless scheduler that returns the given values."""
     return type("Returning", (pa.SchedulerBase,), {"get_updated_values": lambda self, n: values(n)})
 
 
 @row(1)
-def test_a_scheduler_needs_nothing_but_its_values(pa: Any) -> None:
+def test_a_scheduler_needs_only_its_values(pa: Any) -> None:
     class Milestone(pa.StatefulSchedulerBase):
         def get_updated_values(self, num_updates: int) -> list[float] | None:
             return [0.05] if num_updates == 2 else None
@@ -93,7 +93,7 @@ def used(scheduler: Any, updates: int) -> list[float]:
 
 
 @both
-def test_the_first_step_stands_for_update_0_by_default(pa: Any) -> None:  # row 2
+def test_the_first_step_is_update_0_by_default(pa: Any) -> None:  # row 2
     states = {"state_dict": lambda self: {}, "load_state_dict": lambda self, state: None}
     scheduler = type("Late", (Inverse, pa.StatefulSchedulerBase), states)(optimizer_of(1.0))
 
@@ -102,7 +102,7 @@ def test_the_first_step_stands_for_update_0_by_default(pa: Any) -> None:  # row 
 
 @row(2)
 @pytest.mark.parametrize("where", ["class", "object", "loaded"])
-def test_the_first_step_can_stand_for_update_1(pa: Any, where: str) -> None:
+def test_the_first_step_can_be_update_1(pa: Any, where: str) -> None:
     states = {"state_dict": lambda self: {}, "load_state_dict": lambda self, state: None} if pa is theirs else {}
     scheduler = type("Documented", (Inverse, pa.StatefulSchedulerBase), states)(optimizer_of(1.0))
     if where == "class":
@@ -131,7 +131,7 @@ WARM = {"lr_min": 0, "num_warmup_epochs": 4, "warmup_starting_lr": 0}
 
 
 @row(3)
-def test_a_cosine_after_a_warm_up_is_complete(pa: Any) -> None:
+def test_a_cosine_after_a_warmup_is_complete(pa: Any) -> None:
     scheduler = pa.CosineLrScheduler(optimizer_of(1.0), 20, 1, **WARM)
 
     values = first(scheduler, range(4, 21))
@@ -141,7 +141,7 @@ def test_a_cosine_after_a_warm_up_is_complete(pa: Any) -> None:
 
 @row(4)
 @pytest.mark.parametrize("epochs", [10, 12])
-def test_there_is_a_cosine_even_after_a_long_warm_up(pa: Any, epochs: int) -> None:
+def test_a_long_warmup_is_followed_by_a_cosine(pa: Any, epochs: int) -> None:
     scheduler = pa.CosineLrScheduler(optimizer_of(1.0), 20, 1, **WARM | {"num_warmup_epochs": epochs})
     rest = 20 - epochs
 
@@ -154,14 +154,14 @@ HALF = {"num_warmup_epochs": 4, "warmup_starting_lr_ratio": 0.5}
 
 
 @row(5)
-def test_a_warm_up_from_a_ratio_ends_at_base(pa: Any) -> None:
+def test_a_warmup_from_a_ratio_ends_at_base(pa: Any) -> None:
     scheduler = pa.CosineLrScheduler(optimizer_of(1.0), 20, 1, **HALF)
 
     assert first(scheduler, range(5)) == [0.5, 0.625, 0.75, 0.875, 1.0]
 
 
 @row(6)
-def test_a_warm_up_from_a_ratio_starts_there(pa: Any) -> None:
+def test_a_warmup_from_a_ratio_starts_at_the_ratio(pa: Any) -> None:
     scheduler = pa.CosineLrScheduler(optimizer_of(1.0, 0.2), 20, 1, **HALF)
 
     assert lrs(scheduler) == [0.5, 0.1]
@@ -171,7 +171,7 @@ def test_a_warm_up_from_a_ratio_starts_there(pa: Any) -> None:
 @pytest.mark.parametrize(
     ("base", "found"), [(1e-7, "decreases during the warmup"), (0.001, "increases during the decay")]
 )
-def test_a_warm_up_that_falls_or_a_descent_that_rises_is_warned_of_once(pa: Any, base: float, found: str) -> None:
+def test_a_decreasing_warmup_or_an_increasing_decay_warns_once(pa: Any, base: float, found: str) -> None:
     with pytest.warns(UserWarning, match=found) as warned:
         scheduler = pa.CosineLrScheduler(optimizer_of(base), 20, 1, lr_min=0.01 if base > 1e-6 else 0, **HALF_OFF)
 
@@ -183,7 +183,7 @@ def test_a_warm_up_that_falls_or_a_descent_that_rises_is_warned_of_once(pa: Any,
 HALF_OFF = {"num_warmup_epochs": 4, "warmup_starting_lr": 1e-6}
 
 
-def test_a_schedule_that_goes_the_usual_way_warns_of_nothing() -> None:  # row 7
+def test_an_increasing_warmup_and_a_decreasing_decay_do_not_warn() -> None:  # row 7
     with warnings.catch_warnings():
         warnings.simplefilter("error")
 
@@ -203,7 +203,7 @@ def test_loading_writes_the_value(pa: Any, name: str) -> None:
 
 
 @both
-def test_constructing_goes_back_to_the_initial_lr(pa: Any) -> None:  # row 9
+def test_the_constructor_restores_the_initial_lr(pa: Any) -> None:  # row 9
     optimizer = after(pa.CosineLrScheduler(optimizer_of(1.0), 10, 1), 5).optimizer
 
     assert lrs(pa.CosineLrScheduler(optimizer, 10, 1)) == [1.0]
@@ -239,7 +239,7 @@ def test_a_cosine_s_state_has_its_bases(pa: Any) -> None:
     assert resumed.get_updated_values(0) == [1.0, 0.5]
 
 
-def test_bases_of_another_number_of_groups_are_left_alone() -> None:  # row 10
+def test_bases_for_another_number_of_groups_are_not_changed() -> None:  # row 10
     resumed = ours.CosineLrScheduler(optimizer_of(0.3), 10, 1)
 
     resumed.load_state_dict(ours.CosineLrScheduler(optimizer_of(1.0, 0.5), 10, 1).state_dict())
@@ -268,7 +268,7 @@ RUN = SimpleNamespace(
     ],
 )
 @pytest.mark.parametrize("replacer", ["the same", "the library's"])
-def test_placeholders_calculate_with_precedence(
+def test_placeholder_arithmetic_follows_operator_precedence(
     pa: Any, expression: Callable[[Any], Any], number: float, replacer: str
 ) -> None:
     replace = (pa if replacer == "the same" else theirs).replace_trainer_placeholder_values
@@ -286,26 +286,26 @@ def test_a_placeholder_by_position_is_replaced(pa: Any) -> None:
 
 
 @pytest.mark.parametrize("other", [None, float("nan"), True])
-def test_a_placeholder_calculates_with_numbers_only(other: Any) -> None:  # row 11
+def test_placeholder_arithmetic_accepts_only_numbers(other: Any) -> None:  # row 11
     with pytest.raises(TypeError):
         ours.TrainerPlaceholderValues.NUM_EPOCHS * other
 
 
-def test_a_placeholder_of_the_library_joins_ours() -> None:  # row 11
+def test_a_placeholder_of_the_library_is_accepted() -> None:  # row 11
     joined = ours.TrainerPlaceholderValues.NUM_EPOCHS * (trainer.TrainerPlaceholderValues.TRAIN_DATALOADER_LEN + 4)
 
     assert ours.replace_trainer_placeholder_values(RUN, partial(max, joined))(1) == 100
 
 
 @row(12)
-def test_an_object_that_only_looks_like_a_placeholder_is_left_alone(pa: Any) -> None:
+def test_an_object_similar_to_a_placeholder_is_not_changed(pa: Any) -> None:
     lookalike = SimpleNamespace(name="NUM_EPOCHS", value="1 + 1")
 
     assert pa.replace_trainer_placeholder_values(RUN, partial(dict, n=lookalike))() == {"n": lookalike}
 
 
 @row(12)
-def test_text_in_the_library_s_placeholder_is_not_run(pa: Any) -> None:
+def test_text_in_the_placeholder_of_the_library_is_not_executed(pa: Any) -> None:
     placeholder = trainer.TrainerPlaceholderValues.NUM_EPOCHS * "[print()][0] or 2"
 
     with pytest.raises(ValueError, match="expected a placeholder or a number"):
@@ -314,14 +314,14 @@ def test_text_in_the_library_s_placeholder_is_not_run(pa: Any) -> None:
 
 @row(13)
 @pytest.mark.parametrize("name", ["CosineLrScheduler", "WSDLrScheduler"])
-def test_an_unreplaced_placeholder_is_named(pa: Any, name: str) -> None:
+def test_an_error_names_an_unreplaced_placeholder(pa: Any, name: str) -> None:
     function = getattr(pa, name).create_scheduler_fn()
 
     with pytest.raises(ValueError, match=r"EPOCHS is a placeholder for trainer\.run_config\.num_epochs"):
         function(optimizer_of(1.0))
 
 
-def test_torch_s_own_scheduler_names_an_unreplaced_placeholder_too() -> None:  # row 13
+def test_an_error_of_a_torch_scheduler_names_an_unreplaced_placeholder() -> None:  # row 13
     epochs = ours.TrainerPlaceholderValues.NUM_EPOCHS
 
     with pytest.raises(ValueError, match="NUM_EPOCHS"):
@@ -350,7 +350,7 @@ def test_any_iterable_gives_one_value_for_each_group(pa: Any, values: Callable[[
 
 @row(14)
 @pytest.mark.parametrize("value", [np.float64(0.1), np.array(0.1), torch.tensor(0.1, dtype=torch.float64)])
-def test_a_value_without_dimensions_is_single_and_a_plain_number(pa: Any, value: Any) -> None:
+def test_a_zero_dimensional_value_is_a_single_plain_number(pa: Any, value: Any) -> None:
     scheduler = returning(pa, lambda n: value)(optimizer_of(1.0, 1.0))
 
     scheduler.step_update(1)
@@ -360,7 +360,7 @@ def test_a_value_without_dimensions_is_single_and_a_plain_number(pa: Any, value:
 
 @row(15)
 @pytest.mark.parametrize("values", [[0.1], [0.1, 0.2, 0.3]])
-def test_a_wrong_number_of_values_is_refused(pa: Any, values: list[float]) -> None:
+def test_a_wrong_number_of_values_is_rejected(pa: Any, values: list[float]) -> None:
     scheduler = returning(pa, lambda n: values)(optimizer_of(1.0, 1.0))
 
     with pytest.raises(ValueError, match=f"{len(values)} values for 2 param groups"):
@@ -368,7 +368,7 @@ def test_a_wrong_number_of_values_is_refused(pa: Any, values: list[float]) -> No
 
 
 @row(16)
-def test_a_group_added_later_joins_with_its_own_base(pa: Any) -> None:
+def test_a_group_added_later_is_scheduled_with_its_own_base(pa: Any) -> None:
     scheduler = after(pa.CosineLrScheduler(optimizer_of(1.0), 10, 1, lr_min=0), 3)
     scheduler.optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.5})
 
@@ -405,7 +405,7 @@ def test_a_wsd_state_has_its_count(pa: Any) -> None:
 
 
 @row(19)
-def test_a_continuation_does_not_warm_up_again(pa: Any) -> None:
+def test_a_continuation_does_not_repeat_the_warmup(pa: Any) -> None:
     warm = {"num_warmup_steps": 10, "warmup_starting_lr": 0.0}
     saved = after(pa.WSDLrScheduler(optimizer_of(1.0), total_steps=100, decay_phase_ratio=0.2, lr_min=0.1, **warm), 50)
     resumed = pa.WSDLrScheduler(optimizer_of(1.0), total_steps=40, is_continuation_from_checkpoint=True, **warm)
@@ -420,14 +420,14 @@ def test_a_continuation_does_not_warm_up_again(pa: Any) -> None:
 
 @row(20)
 @pytest.mark.parametrize(("ratio", "end"), [(0, 1.0), (0.1, 0.5)])
-def test_a_run_without_a_decay_phase_ends_all_the_same(pa: Any, ratio: float, end: float) -> None:
+def test_a_run_without_a_decay_phase_still_has_an_end_value(pa: Any, ratio: float, end: float) -> None:
     scheduler = pa.WSDLrScheduler(optimizer_of(1.0), total_steps=5, decay_phase_ratio=ratio, lr_min=0.5)
 
     assert first(scheduler, range(7)) == [1.0] * 5 + [end] * 2
 
 
 @row(21)
-def test_an_inverse_decay_to_nothing_is_the_limit_of_its_formula(pa: Any) -> None:
+def test_an_inverse_decay_to_zero_is_the_limit_of_its_formula(pa: Any) -> None:
     scheduler = pa.WSDLrScheduler(
         optimizer_of(1.0), total_steps=10, decay_phase_ratio=0.4, lr_min=0, use_inverse_sqrt_decay=False
     )
@@ -436,14 +436,14 @@ def test_an_inverse_decay_to_nothing_is_the_limit_of_its_formula(pa: Any) -> Non
 
 
 @row(22)
-def test_the_first_update_of_a_warm_up_is_at_its_start(pa: Any) -> None:
+def test_the_first_update_of_a_warmup_is_at_its_start(pa: Any) -> None:
     scheduler = pa.WSDLrScheduler(optimizer_of(1.0), total_steps=20, num_warmup_steps=5, warmup_starting_lr=0.1)
 
     assert lrs(scheduler) == [0.1]
 
 
 @row(23)
-def test_two_checkpoints_are_the_half_and_the_whole(pa: Any) -> None:
+def test_two_checkpoints_are_at_the_middle_and_the_end(pa: Any) -> None:
     scheduler = pa.WSDLrScheduler(optimizer_of(1.0), total_steps=40, num_checkpoints=2, lr_min=0.1)
 
     assert scheduler.get_checkpoint_steps() == [20, 40]
@@ -451,7 +451,7 @@ def test_two_checkpoints_are_the_half_and_the_whole(pa: Any) -> None:
 
 
 @row(23)
-def test_a_run_too_short_for_its_checkpoints_is_refused(pa: Any) -> None:
+def test_a_run_too_short_for_its_checkpoints_is_rejected(pa: Any) -> None:
     with pytest.raises(ValueError, match="num_checkpoints=2 at most"):
         pa.WSDLrScheduler(optimizer_of(1.0), total_steps=3, num_checkpoints=3)
 
@@ -469,7 +469,7 @@ def test_no_cache_keeps_a_scheduler_alive(pa: Any) -> None:
 
 @row(25)
 @pytest.mark.parametrize("given", [{}, {"num_epochs": 3}, {"num_update_steps_per_epoch": 3}])
-def test_a_wsd_without_a_length_says_what_is_missing(pa: Any, given: dict[str, int]) -> None:
+def test_the_error_of_a_wsd_without_a_length_names_the_missing_argument(pa: Any, given: dict[str, int]) -> None:
     missing = {"num_epochs", "num_update_steps_per_epoch"} - set(given)
 
     with pytest.raises(ValueError, match=f"{sorted(missing)[0]}.* missing"):
@@ -477,7 +477,7 @@ def test_a_wsd_without_a_length_says_what_is_missing(pa: Any, given: dict[str, i
 
 
 @row(26)
-def test_the_values_are_not_the_bases_themselves(pa: Any) -> None:
+def test_the_values_are_a_copy_of_the_bases(pa: Any) -> None:
     scheduler = pa.WSDLrScheduler(optimizer_of(1.0), total_steps=20)
 
     scheduler.get_updated_values(3)[0] = 7.0
@@ -515,7 +515,7 @@ def test_a_missing_field_is_a_key_error_that_names_it(pa: Any) -> None:
         ("WSDLrScheduler", {"total_steps": 10, "num_checkpoints": 0}),
     ],
 )
-def test_what_the_library_asserts_is_an_assertion_error(pa: Any, name: str, arguments: dict[str, Any]) -> None:
+def test_assertions_of_the_library_raise_assertion_errors(pa: Any, name: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         getattr(pa, name)(optimizer_of(1.0), **arguments)
 
@@ -529,18 +529,18 @@ def test_what_the_library_asserts_is_an_assertion_error(pa: Any, name: str, argu
         ({"total_steps": 100, "num_checkpoints": 2, "decay_phase_ratio": 0.4}, "overlap"),
     ],
 )
-def test_what_the_library_refuses_is_a_value_error(pa: Any, arguments: dict[str, Any], named: str) -> None:
+def test_invalid_values_raise_value_errors_as_in_the_library(pa: Any, arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         pa.WSDLrScheduler(optimizer_of(1.0), **arguments)
 
 
-def test_a_number_of_updates_that_is_not_whole_is_refused() -> None:
+def test_a_number_of_updates_that_is_not_an_integer_is_rejected() -> None:
     with pytest.raises(ValueError, match="expected an integer"):
         ours.CosineLrScheduler(optimizer_of(1.0), 10, 3, num_warmup_epochs=0.5)
 
 
 @pytest.mark.parametrize("name", ["CosineLrScheduler", "WSDLrScheduler"])
-def test_states_are_plain_and_neither_kept_nor_changed(name: str) -> None:
+def test_states_are_plain_data_and_are_copied(name: str) -> None:
     keyword = {"total_num_epochs": 10} if name[0] == "C" else {"num_epochs": 10}
     scheduler = after(getattr(ours, name)(optimizer_of(1.0), num_update_steps_per_epoch=2, **keyword), 3)
     buffer = io.BytesIO()
@@ -556,7 +556,7 @@ def test_states_are_plain_and_neither_kept_nor_changed(name: str) -> None:
     assert state == scheduler.state_dict()
 
 
-def test_a_foreign_state_changes_nothing() -> None:
+def test_an_invalid_state_changes_nothing() -> None:
     scheduler = after(ours.CosineLrScheduler(optimizer_of(1.0), 10, 1), 3)
     before = scheduler.state_dict()
 
@@ -566,7 +566,7 @@ def test_a_foreign_state_changes_nothing() -> None:
     assert scheduler.state_dict() == before
 
 
-def test_a_partial_wsd_state_keeps_what_it_lacks() -> None:
+def test_loading_a_partial_wsd_state_keeps_the_missing_entries() -> None:
     scheduler = ours.WSDLrScheduler(optimizer_of(1.0), total_steps=20, lr_min=0.1)
 
     scheduler.load_state_dict({"decay_phase_ratio": 0.5})
@@ -575,7 +575,7 @@ def test_a_partial_wsd_state_keeps_what_it_lacks() -> None:
 
 
 @pytest.mark.parametrize("first_update", [0, 1])
-def test_a_wsd_tells_the_library_s_callback_how_many_updates_there_were(first_update: int) -> None:
+def test_the_callback_of_the_library_can_read_the_number_of_updates_of_a_wsd(first_update: int) -> None:
     scheduler = ours.WSDLrScheduler(optimizer_of(1.0), total_steps=20)
     scheduler.first_update = first_update
 
@@ -583,7 +583,7 @@ def test_a_wsd_tells_the_library_s_callback_how_many_updates_there_were(first_up
 
 
 @pytest.mark.parametrize("name", ["CosineLrScheduler", "WSDLrScheduler"])
-def test_copies_and_pickles_go_on_by_themselves(name: str) -> None:
+def test_copies_and_pickles_continue_independently(name: str) -> None:
     keyword = {"total_num_epochs": 10} if name[0] == "C" else {"num_epochs": 10, "decay_phase_ratio": 1}
     scheduler = after(getattr(ours, name)(optimizer_of(1.0), num_update_steps_per_epoch=2, **keyword), 3)
     twins = [copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))]

@@ -1,4 +1,4 @@
-"""The two schedulers of pytorch-accelerated's documentation, as printed there but for the import line."""
+"""The two schedulers of pytorch-accelerated's documentation, with only the import changed."""
 
 # ruff: noqa: C401, RET503, RET504, UP034 - as printed
 
@@ -51,7 +51,7 @@ def optimizer_of(lr: float = 0.1) -> torch.optim.Optimizer:
 
 
 def used(scheduler: StatefulSchedulerBase, updates: int) -> list[float]:
-    """The value each update uses: read, then stepped, as a loop does."""
+    """Return the value each update uses, read before each step as in a loop."""
     values = []
     for _ in range(updates):
         values.append(scheduler.optimizer.param_groups[0][scheduler.param_group_field])

@@ -1,4 +1,4 @@
-"""Subclasses that leave out what pytorch-accelerated's base classes let them leave out."""
+"""Subclasses that omit the optional parts of pytorch-accelerated's base classes."""
 
 import copy
 import pickle
@@ -13,7 +13,7 @@ import paramsched.compat.pytorch_accelerated as ours
 
 def kinds(m):
     class NeverBuilt(m.SchedulerBase):
-        """Never calls the constructor."""
+        """A class that never calls the constructor."""
 
         def __init__(self, optimizer):
             self.optimizer, self.param_group_field = optimizer, "lr"
@@ -22,7 +22,7 @@ def kinds(m):
             return 0.1 * 0.5**num_updates
 
     class StepsItself(m.StatefulSchedulerBase):
-        """Counts and writes by itself, and keeps containers of its own."""
+        """A class that counts and writes on its own and contains its own containers."""
 
         def __init__(self, optimizer):
             self.optimizer, self.updates, self.seen = optimizer, 0, defaultdict(list)
@@ -59,7 +59,7 @@ def run(kind, steps):
 
 
 @pytest.mark.parametrize("name", ["NeverBuilt", "StepsItself"])
-def test_it_steps_is_saved_copied_and_loaded_as_on_the_librarys_classes(name):
+def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
     theirs, mine = run(getattr(ON_THEIRS, name), 3), run(getattr(ON_OURS, name), 3)
 
     assert mine.optimizer.param_groups[0]["lr"] == theirs.optimizer.param_groups[0]["lr"]

@@ -1,4 +1,4 @@
-"""Against pytorch-accelerated itself where it keeps its documentation, and against tables of values."""
+"""Values compared with pytorch-accelerated where it follows its documentation, and with tables."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -47,7 +47,7 @@ def cosines(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(cosines(), BASES)
 @examples(60)
-def test_a_cosine_without_warm_up_is_the_library_s(arguments: dict[str, Any], bases: list[float]) -> None:
+def test_a_cosine_without_warmup_equals_the_library(arguments: dict[str, Any], bases: list[float]) -> None:
     mine = ours.CosineLrScheduler(optimizer_of(*bases), **arguments)
     peer = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
     times = range(mine.total_iterations + 5)
@@ -57,7 +57,7 @@ def test_a_cosine_without_warm_up_is_the_library_s(arguments: dict[str, Any], ba
 
 @given(cosines(), st.integers(1, 6), st.floats(0, 1e-4), BASES)
 @examples(60)
-def test_a_warm_up_is_the_library_s_up_to_where_it_leaves_the_cosine(
+def test_a_warmup_equals_the_library_until_the_library_leaves_the_cosine(
     arguments: dict[str, Any], warmup: int, start: float, bases: list[float]
 ) -> None:
     arguments |= {"num_warmup_epochs": warmup, "warmup_starting_lr": start, "num_cooldown_epochs": 0}
@@ -87,7 +87,9 @@ def stables(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(stables(), BASES)
 @examples(80)
-def test_wsd_is_the_library_s_for_one_and_for_three_checkpoints(arguments: dict[str, Any], bases: list[float]) -> None:
+def test_wsd_equals_the_library_for_one_and_for_three_checkpoints(
+    arguments: dict[str, Any], bases: list[float]
+) -> None:
     mine = ours.WSDLrScheduler(optimizer_of(*bases), **arguments)
     peer = theirs.WSDLrScheduler(optimizer_of(*bases), **arguments)
     times = range(mine.total_steps + 5)
@@ -208,5 +210,5 @@ def test_wsd_over_100_updates_has_the_documented_values(sqrt: bool, expected: di
         (100, 1, [100]),
     ],
 )
-def test_checkpoints_are_where_the_documentation_puts_them(total: int, number: int, steps: list[int]) -> None:
+def test_checkpoints_are_at_the_documented_updates(total: int, number: int, steps: list[int]) -> None:
     assert ours.estimate_checkpoint_steps(total, number) == steps

@@ -70,7 +70,7 @@ def test_only_configs_of_mmengine_are_executed(tmp_path):
         ps.load(tmp_path / "plan.yaml", run_config=True)
 
 
-def test_without_mmengine_the_library_to_install_is_named(file, monkeypatch):
+def test_without_mmengine_the_error_names_the_library_to_install(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "mmengine.config", None)
 
     with pytest.raises(ps.errors.MissingDependency, match=r"paramsched\[mmengine\]"):

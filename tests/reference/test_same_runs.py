@@ -1,4 +1,4 @@
-"""The pages for those who come from another library show one run twice: their code and ours use the same values.
+"""The pages for users of other libraries show a run twice: their code and ours use the same values.
 
 `PARAMSCHED_PEER_VALUES=1` writes what their code used into docs/coming_from/peer_values.json, which the pages draw.
 """
@@ -41,14 +41,14 @@ UPDATES_PER_EPOCH = {"keras": 20}
 
 
 def codes(page: str) -> tuple[str, str]:
-    """Their code and ours."""
+    """Return their code and ours."""
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     theirs, ours = re.findall(r"^:::\{tab-item\}[^\n]*\n(?:<!--.*?-->\n)?```python\n(.*?)^```", text, re.S | re.M)[:2]
     return theirs, ours
 
 
 def used(code: str, per_epoch: int = UPDATES) -> list[float]:
-    """The rate at each step of torch's optimizer, from a run of the code."""
+    """Return the lr at each step of torch's optimizer in a run of the code."""
     values: list[float] = []
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9)
     optimizer.register_step_pre_hook(lambda *_: values.append(float(optimizer.param_groups[0]["lr"])))
@@ -70,7 +70,7 @@ def run_code(code: str, names: dict[str, Any]) -> None:
 
 
 def used_by_optax(code: str) -> list[float]:
-    """The rate of each update, from a run of the code whose gradient is 1: in float64, with a count of 64 bits."""
+    """Return the lr of each update in a run of the code with gradient 1, in float64 with a 64-bit count."""
     import jax
     import jax.numpy as jnp
 
@@ -87,7 +87,7 @@ def used_by_optax(code: str) -> list[float]:
 
 
 def used_by_keras(code: str) -> list[float]:
-    """The rate of each update, from a run of the code in float64, as a callback reads it from the optimizer."""
+    """Return the lr of each update in a run of the code in float64, read from the optimizer in a callback."""
     import jax
     import keras
     import numpy as np
@@ -120,7 +120,7 @@ RUNNERS: dict[str, tuple[Callable[[str], list[float]], Callable[[str], list[floa
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=pytest.mark.heavy) if page in JAX else page for page in LIBRARIES]
 )
-def test_both_codes_of_a_page_use_the_same_values(page, monkeypatch):
+def test_both_scripts_of_a_page_use_the_same_values(page, monkeypatch):
     if page == "timm":  # whose own package needs torchvision to be imported
         monkeypatch.setitem(sys.modules, "timm.scheduler", timm_peer.timm_schedulers())
         monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))

@@ -1,4 +1,4 @@
-"""The drop-ins against torch itself, over generated schedulers, nestings, users' writes and save points."""
+"""The drop-ins compared with torch, for generated schedulers, nestings, external writes and save points."""
 
 import math
 import warnings
@@ -26,7 +26,7 @@ STEPS = 25
 
 
 def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
-    """The rates and momenta before each step; at `reload_at` everything is built anew and loaded."""
+    """Return lr and momentum before each step; at `reload_at` all objects are rebuilt and loaded."""
     optimizer = optimizer_with(bases, kind)
     scheduler = case.build(module, optimizer)
     rows = []
@@ -59,7 +59,7 @@ def assert_same(ours, peers, bases):
 
 @examples(400)
 @given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
-def test_every_step_is_torchs_whoever_else_writes(case, bases, written, kind):
+def test_every_step_equals_torch_after_any_external_write(case, bases, written, kind):
     peers = run(PEER, case, bases, written, kind)
 
     assert_same(run(OURS, case, bases, written, kind), peers, bases)
@@ -77,7 +77,7 @@ def test_every_step_is_torchs_whoever_else_writes(case, bases, written, kind):
         max_size=2,
     ),
 )
-def test_a_run_loaded_in_any_order_goes_on_as_torchs_uninterrupted_one(case, bases, written, reload_at):
+def test_a_run_loaded_in_any_order_equals_an_uninterrupted_run_of_torch(case, bases, written, reload_at):
     peers = run(PEER, case, bases, written)
 
     with warnings.catch_warnings():
@@ -87,7 +87,7 @@ def test_a_run_loaded_in_any_order_goes_on_as_torchs_uninterrupted_one(case, bas
 
 @examples(150)
 @given(cases, lrs, st.integers(1, 20))
-def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
+def test_a_state_of_torch_loads_here_and_ours_loads_in_torch(case, bases, at):
     whole = run(PEER, case, bases, {})
     for source, target in ((PEER, OURS), (OURS, PEER)):
         first = optimizer_with(bases)
@@ -110,7 +110,7 @@ def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 @examples(60)
 @given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
-def test_a_tensor_rate_is_filled_in_place_with_torchs_values(kind, case, base, written):
+def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, base, written):
     runs = []
     for module in (OURS, PEER):
         optimizer = optimizer_with([base])
@@ -141,7 +141,7 @@ def test_a_tensor_rate_is_filled_in_place_with_torchs_values(kind, case, base, w
     ],
     ids=["constant without end", "constant of astronomical length", "a milestone never", "warmup and hold"],
 )
-def test_what_never_ends_is_torchs_and_is_saved(build):
+def test_a_schedule_without_an_end_equals_torch_and_can_be_saved(build):
     rows = []
     for module in (PEER, OURS):
         optimizer = optimizer_with([0.1])
@@ -154,6 +154,6 @@ def test_what_never_ends_is_torchs_and_is_saved(build):
     assert [row[0] for row in rows[6:]] == pytest.approx([row[0] for row in rows[:6]], rel=1e-12)
 
 
-def test_a_constant_whose_length_is_no_number_is_refused():
+def test_a_constant_whose_length_is_not_a_number_is_rejected():
     with pytest.raises(ValueError, match=r"ConstantLR\(total_iters=nan\)"):
         OURS.ConstantLR(optimizer_with([0.1]), 0.5, math.nan)

@@ -1,6 +1,6 @@
-"""Each row of docs/compat/divergences.md, section torch: what the drop-in does, and that torch does not.
+"""The rows of docs/compat/divergences.md, section torch: the behavior of the drop-in, which differs in torch.
 
-A row is a function of the module; it holds for ours, and fails for torch's where the two differ.
+A row is a function of the module; it passes with ours, and fails with torch's if the two differ.
 """
 
 import copy
@@ -46,7 +46,7 @@ def near(values, rel=1e-9):
 
 
 @row(1)
-def built_after_the_optimizer_was_loaded_and_loaded_then(m):
+def a_scheduler_may_be_built_after_the_optimizer_is_loaded(m):
     first = one()
     s1 = m.LinearLR(first, 0.25, 1, 8)
     whole = record(first, s1, 5)
@@ -60,7 +60,7 @@ def built_after_the_optimizer_was_loaded_and_loaded_then(m):
 
 
 @row(2)
-def loaded_alone_on_a_fresh_optimizer(m):
+def a_state_may_be_loaded_with_a_new_optimizer(m):
     first = one(momentum=0.9)
     s1 = m.ExponentialLR(first, 0.9)
     record(first, s1, 5)
@@ -71,7 +71,7 @@ def loaded_alone_on_a_fresh_optimizer(m):
 
 
 @row(2.1)
-def momentum_is_loaded_with_the_rate(m):
+def momentum_is_loaded_with_the_lr(m):
     first = one(momentum=0.9)
     s1 = m.OneCycleLR(first, 1.0, total_steps=10)
     record(first, s1, 5)
@@ -82,7 +82,7 @@ def momentum_is_loaded_with_the_rate(m):
 
 
 @row(3)
-def resuming_by_last_epoch_begins_on_the_curve(m):
+def resuming_by_last_epoch_starts_on_the_curve(m):
     optimizer = one()
     optimizer.param_groups[0]["initial_lr"] = 1.0
     rows = record(optimizer, m.CosineAnnealingLR(optimizer, 40, 0.2, last_epoch=10), 3)
@@ -90,7 +90,7 @@ def resuming_by_last_epoch_begins_on_the_curve(m):
 
 
 @row(3.1)
-def resuming_keeps_a_rate_that_was_restored(m):
+def resuming_keeps_a_restored_lr(m):
     optimizer = one(0.3)
     optimizer.param_groups[0]["initial_lr"] = 1.0
     m.StepLR(optimizer, 4, last_epoch=10)
@@ -195,7 +195,7 @@ def a_sequence_resumes_at_its_position(m):
 
 
 @row(14)
-def compositions_take_an_epoch_and_answer_get_lr(m):
+def compositions_accept_an_epoch_and_support_get_lr(m):
     o = one()
     s = m.SequentialLR(o, [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)], [3])
     c = m.ChainedScheduler([m.ExponentialLR(p := one(), 0.5), m.ConstantLR(p, 0.1, 100)])
@@ -208,7 +208,7 @@ def compositions_take_an_epoch_and_answer_get_lr(m):
 
 
 @row(14.1)
-def compositions_refuse_a_plateau(m):
+def compositions_reject_a_plateau(m):
     o = one()
     plateau = m.ReduceLROnPlateau(o)
     with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
@@ -218,7 +218,7 @@ def compositions_refuse_a_plateau(m):
 
 
 @row(15)
-def one_cycle_holds_its_last_value(m):
+def one_cycle_keeps_its_last_value(m):
     o = one(momentum=0.9)
     s = m.OneCycleLR(o, 1.0, total_steps=10, anneal_strategy="linear")
     rows = record(o, s, 10)
@@ -239,7 +239,7 @@ def one_cycle_skips_an_empty_phase(m):
 
 
 @row(17)
-def momentum_is_replaced_unless_told_otherwise(m):
+def momentum_is_replaced_by_default(m):
     found = []
     for build in (
         lambda o: m.OneCycleLR(o, 1.0, total_steps=10),
@@ -253,14 +253,14 @@ def momentum_is_replaced_unless_told_otherwise(m):
 
 
 @row(18)
-def cyclic_begins_at_its_own_base(m):
+def cyclic_starts_at_its_own_base(m):
     o = one()
     o.param_groups[0]["initial_lr"] = 1.0
     assert record(o, m.CyclicLR(o, 0.1, 0.5, 4), 3) == near([0.1, 0.2, 0.3])
 
 
 @row(19)
-def loading_leaves_the_state_as_it_was(m):
+def loading_does_not_change_the_loaded_state(m):
     o = one(momentum=0.9)
     s = m.CyclicLR(o, 0.1, 0.5)
     state = s.state_dict()
@@ -288,13 +288,13 @@ def another_function_is_noticed_on_loading(m):
 
 
 @row(21)
-def the_state_of_another_class_is_refused(m):
+def the_state_of_another_class_is_rejected(m):
     with pytest.raises(ValueError, match="StepLR"):
         m.ExponentialLR(one(), 0.9).load_state_dict(m.StepLR(one(), 3).state_dict())
 
 
 @row(21.1)
-def options_replaced_by_loading_are_said(m):
+def loading_warns_about_replaced_options(m):
     s = m.StepLR(one(), 3)
     with pytest.warns(UserWarning, match="step_size=5"):
         s.load_state_dict(m.StepLR(one(), 5).state_dict())
@@ -312,7 +312,7 @@ def a_class_built_on_the_base_class_loads_any_state(m):
     assert s.step_size == 7
 
 
-def test_the_refusal_of_a_state_names_the_class_that_was_built():
+def test_the_error_of_another_state_names_the_class_of_the_scheduler():
     class Search(OURS.ExponentialLR):
         pass
 
@@ -329,7 +329,7 @@ def a_state_is_a_copy(m):
 
 
 @row(23)
-def a_late_group_goes_on_from_what_it_holds(m):
+def a_late_group_continues_from_its_own_lr(m):
     """The classes that raise in torch; the others are compared in test_torch_late_groups.py."""
     for name, options in {
         "CosineAnnealingWarmRestarts": (14,),
@@ -349,7 +349,7 @@ def a_late_group_goes_on_from_what_it_holds(m):
 
 
 @row(23.2)
-def one_per_group_lists_grow_by_their_last_entry(m):
+def lists_with_one_entry_per_group_repeat_their_last_entry(m):
     o = optimizer_with([1.0, 1.0])
     s = m.LambdaLR(o, [lambda t: 0.5, lambda t: 0.25**t])
     o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
@@ -360,7 +360,7 @@ def one_per_group_lists_grow_by_their_last_entry(m):
 
 
 @row(23.3)
-def schedulers_with_levels_of_their_own_take_a_late_group_along(m):
+def schedulers_with_their_own_levels_include_a_late_group(m):
     for build in (lambda o: m.CyclicLR(o, 0.1, 0.5, 4), lambda o: m.OneCycleLR(o, 1.0, total_steps=10)):
         o = one(momentum=0.9)
         s = build(o)
@@ -395,7 +395,7 @@ def groups_that_share_a_tensor_get_their_own(m):
 
 
 @row(25)
-def rates_may_be_tensors_that_are_filled_in_place(m):
+def a_tensor_lr_is_filled_in_place(m):
     o = optimizer_with([1.0, 0.5], torch.optim.Adam)
     m.use_tensors(o, "lr", "betas")
     s = m.OneCycleLR(o, [1.0, 0.5], total_steps=10)
@@ -406,7 +406,7 @@ def rates_may_be_tensors_that_are_filled_in_place(m):
 
 
 @row(26)
-def a_step_that_a_scaler_skipped_is_no_wrong_order(m):
+def a_step_skipped_by_a_scaler_does_not_warn_about_the_order(m):
     weight = torch.nn.Parameter(torch.ones(1))
     o = torch.optim.SGD([weight], lr=1.0)
     s = m.ExponentialLR(o, 0.5)
@@ -421,19 +421,19 @@ def a_step_that_a_scaler_skipped_is_no_wrong_order(m):
 
 
 @row(27)
-def constant_of_no_length_is_base(m):
+def a_constant_of_length_0_is_base(m):
     o = one()
     assert record(o, m.ConstantLR(o, 0.5, total_iters=0), 3) == [1.0, 1.0, 1.0]
 
 
 @row(28)
-def constant_zero_returns_to_base(m):
+def a_constant_of_zero_returns_to_base(m):
     o = one()
     assert record(o, m.ConstantLR(o, 0.0, 2), 4) == [0.0, 0.0, 1.0, 1.0]
 
 
 @row(29)
-def lengths_of_nothing_are_refused_or_over_at_once(m):
+def lengths_of_zero_are_rejected_or_end_immediately(m):
     o = one()
     assert record(o, m.LinearLR(o, 0.2, 0.8, total_iters=0), 3) == near([0.8, 0.8, 0.8])
     for build in (
@@ -447,14 +447,14 @@ def lengths_of_nothing_are_refused_or_over_at_once(m):
 
 
 @row(30)
-def a_cosine_that_turns_keeps_the_other_factors(m):
+def a_cosine_after_t_max_keeps_the_other_factors(m):
     o = one()
     s = m.ChainedScheduler([m.ConstantLR(o, 0.5, 100), m.CosineAnnealingLR(o, 5)])
     assert record(o, s, 11)[6:] == near([0.5 * (1 - math.cos(math.pi * t / 5)) / 2 for t in range(1, 6)])
 
 
 @row(30.1)
-def whatever_the_others_did_meanwhile(m):
+def a_cosine_after_t_max_keeps_the_other_factors_in_any_order(m):
     for order in (1, -1):
         o = one()
         members = [m.ExponentialLR(o, 0.9), m.CosineAnnealingLR(o, 5)][::order]
@@ -471,7 +471,7 @@ def a_long_cosine_is_exact(m):
 
 
 @row(32)
-def an_epoch_asked_for_again_changes_nothing(m):
+def a_repeated_epoch_changes_nothing(m):
     o, p = one(), one()
     s, w = m.MultiplicativeLR(o, lambda t: 0.5), m.SWALR(p, 0.1, 4, "linear")
     for _ in range(10):
@@ -499,7 +499,7 @@ def the_margin_of_a_negative_best_points_to_improvement(m):
 
 
 @row(35)
-def a_tiny_rate_is_not_cut_and_that_is_said_once(m):
+def a_tiny_lr_is_not_reduced_with_one_warning(m):
     o = one(1e-8)
     s = m.ReduceLROnPlateau(o, patience=0)
     s.step(1.0)
@@ -512,7 +512,7 @@ def a_tiny_rate_is_not_cut_and_that_is_said_once(m):
 
 
 @row(36)
-def initial_lr_sticks(m):
+def initial_lr_is_kept(m):
     o = one(0.1)
     m.StepLR(o, 3)
     o.param_groups[0]["lr"] = 0.01
@@ -521,7 +521,7 @@ def initial_lr_sticks(m):
 
 
 @row(37)
-def a_copy_warns_of_nothing_and_a_nameless_function_is_refused_clearly(m):
+def a_copy_does_not_warn_and_pickling_a_lambda_raises_a_clear_error(m):
     s = m.LambdaLR(one(), lambda t: 0.5**t)
     twin = copy.deepcopy(s)
     with warnings.catch_warnings():
@@ -534,7 +534,7 @@ def a_copy_warns_of_nothing_and_a_nameless_function_is_refused_clearly(m):
 
 
 @row(38)
-def anything_but_an_optimizer_is_refused(m):
+def an_object_that_is_not_an_optimizer_is_rejected(m):
     with pytest.raises(TypeError, match="is not an Optimizer"):
         m.StepLR(type("Wrapper", (), {"param_groups": [{"lr": 1.0}]})(), 3)
 
@@ -548,7 +548,7 @@ def the_value_at_an_epoch_is_known_without_stepping(m):
 
 
 @row(40)
-def a_cosine_that_comes_to_epoch_0_by_a_step_is_at_epoch_0(m):
+def a_cosine_that_reaches_epoch_0_by_a_step_has_the_value_of_epoch_0(m):
     o = one(0.1)
     s = m.CosineAnnealingLR(o, 10)
     with pytest.warns(UserWarning, match="epoch 0"):
@@ -572,7 +572,7 @@ def an_epoch_below_0_has_the_value_of_epoch_0(m):
 
 
 @row(43)
-def the_groups_that_are_left_keep_their_bases(m):
+def the_remaining_groups_keep_their_bases(m):
     o = optimizer_with([0.1, 0.03])
     s = m.LambdaLR(o, [lambda t: 1 / (1 + t), lambda t: 1.0])
     record(o, s, 3)
@@ -599,7 +599,7 @@ def steps_between_two_epochs_follow_the_closed_form(m):
 
 
 @row(46)
-def a_cycle_keeps_the_ends_it_was_built_with(m):
+def a_cycle_keeps_the_bounds_of_its_constructor(m):
     o = one(momentum=0.9)
     s = m.OneCycleLR(o, 1.0, total_steps=10, pct_start=0.5)
     record(o, s, 2)
@@ -609,7 +609,7 @@ def a_cycle_keeps_the_ends_it_was_built_with(m):
 
 
 @pytest.mark.parametrize("number", sorted(ROWS), ids=lambda n: f"{n}-{ROWS[n].__name__}")
-def test_the_drop_in_does_what_the_table_says(number):
+def test_the_drop_in_behaves_as_in_the_table(number):
     ROWS[number](OURS)
 
 
@@ -625,6 +625,6 @@ def test_the_drop_in_does_what_the_table_says(number):
     ],
 )
 @pytest.mark.filterwarnings("ignore")
-def test_torch_does_it_too(number):
+def test_torch_behaves_as_in_the_table(number):
     ROWS[number](PEER)
     gc.collect()

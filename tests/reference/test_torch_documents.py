@@ -1,4 +1,4 @@
-"""What documents about torch's schedulers print: classes to write oneself, and simulations; only the import changed."""
+"""Code from documents about torch's schedulers, custom classes and simulations, with only the import changed."""
 
 # ruff: noqa: B007, B028, B905, N801  # the code is as printed
 
@@ -134,7 +134,7 @@ def test_the_simulation_records_the_documented_rates(name):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_simulation_that_feeds_the_rate_reduces_on_plateaus():
+def test_a_simulation_with_the_lr_as_metric_reduces_on_plateaus():
     optim = optimizer_with([1.0])
 
     lrs = get_lr_scheduler1(optim, ReduceLROnPlateau(optim), 100)
@@ -178,7 +178,7 @@ def test_verbose_is_accepted_as_the_document_writes_it(verbose, capsys):
 
 
 class Printed(_LRScheduler):
-    """`step` as the document prints it, of torch 1.x, with the StepLR it explains."""
+    """`step` of torch 1.x as printed in the document, with the StepLR it explains."""
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1, verbose="deprecated"):
         self.step_size = step_size
@@ -237,7 +237,7 @@ class Printed(_LRScheduler):
         return [base_lr * self.gamma ** (self.last_epoch // self.step_size) for base_lr in self.base_lrs]
 
 
-def test_the_printed_step_runs_in_a_subclass_and_warns_of_nothing(capsys):
+def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys):
     optimizer = optimizer_with([1.0, 0.5])
     with pytest.warns(DeprecationWarning, match="verbose"):
         scheduler = Printed(optimizer, 2, 0.5, verbose=True)
@@ -253,7 +253,7 @@ def test_the_printed_step_runs_in_a_subclass_and_warns_of_nothing(capsys):
 
 
 class Warmup(_LRScheduler):
-    """The document's second way: a class that says `get_lr` only."""
+    """The second method of the document: a class that defines only `get_lr`."""
 
     def __init__(self, optimizer, multiplier, warmup_epoch, last_epoch=-1):
         self.multiplier = multiplier
@@ -273,7 +273,7 @@ class Warmup(_LRScheduler):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_class_that_says_get_lr_only_is_a_complete_scheduler():
+def test_a_class_that_defines_only_get_lr_is_a_complete_scheduler():
     optimizer = optimizer_with([1.0])
     scheduler = Warmup(optimizer, 10.0, 5)
 

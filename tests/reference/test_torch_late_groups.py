@@ -1,4 +1,4 @@
-"""Groups added in mid-course go on from what they hold by the factors of the others, as in torch where it works."""
+"""Groups added during a run continue from their own values with the factors of the other groups, as in torch."""
 
 import math
 import warnings
@@ -29,7 +29,7 @@ from support.examples import examples
 
 STEPS = 25
 lrs = st.floats(0.01, 2.0)
-# Curves that are multiples of base, so that a group can be told from another by one number.
+# Curves that are multiples of base, so that one number identifies a group.
 multiples = st.one_of(
     relative,
     case("CosineAnnealingLR", T_max=lengths),
@@ -39,7 +39,7 @@ multiples = st.one_of(
 
 
 def is_no_product(one: Case) -> bool:
-    """A MultiplicativeLR behind another member goes on from the last value in torch: row 12 of the divergences."""
+    """In torch a MultiplicativeLR after another member continues from the last value: row 12 of the divergences."""
     return one.name != "MultiplicativeLR"
 
 
@@ -57,7 +57,7 @@ def add_group(optimizer, lr, **entries):
 
 
 def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
-    """Each step's rates, a group added after `at` steps; up to where the peer raises."""
+    """Return lr at each step, with a group added after `at` steps, until the peer raises."""
     optimizer = optimizer_with([base])
     scheduler = one.build(module, optimizer)
     rows = [rates_of(optimizer)]
@@ -81,7 +81,7 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
     lrs,
     st.integers(0, 20),
 )
-def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
+def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
     peers = rows_of(PEER, one, base, lr, at, **entries)
 
@@ -94,10 +94,10 @@ def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
 
 @examples(300)
 @given(st.one_of(multiples, sequence, chains(in_chain), chains(sequence)), lrs, lrs, st.integers(0, 20))
-def test_a_late_group_has_the_factors_of_the_first_from_there_on(one, base, lr, at):
+def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
     ours = rows_of(OURS, one, base, lr, at)
 
-    # Where the first group is at 0, or at what rounding leaves of it, its factors say nothing.
+    # If the first group is 0 up to rounding, its factors are unknown.
     present = ours[at][0]
     if present > 1e-9 * base:
         for first, late in ours[at:]:
@@ -105,7 +105,7 @@ def test_a_late_group_has_the_factors_of_the_first_from_there_on(one, base, lr, 
 
 
 @pytest.mark.parametrize("name", ["CosineAnnealingLR", "peaks", "LambdaLR", "SequentialLR", "ChainedScheduler"])
-def test_where_the_curve_is_at_zero_what_a_group_holds_is_its_base(name):
+def test_if_the_curve_is_zero_the_value_of_a_late_group_is_its_base(name):
     def build(optimizer):
         match name:
             case "peaks":
@@ -132,7 +132,7 @@ def test_where_the_curve_is_at_zero_what_a_group_holds_is_its_base(name):
         assert late == pytest.approx(0.2 * first, rel=1e-12)
 
 
-def test_a_group_that_comes_after_a_curve_has_ended_at_zero_keeps_its_lr_as_in_torch():
+def test_a_group_added_after_a_decay_to_zero_keeps_its_lr_as_in_torch():
     rows = []
     for module in (PEER, OURS):
         optimizer = optimizer_with([1.0])
@@ -147,7 +147,7 @@ def test_a_group_that_comes_after_a_curve_has_ended_at_zero_keeps_its_lr_as_in_t
     assert rows[0] == rows[1] == [0.0, 0.2]
 
 
-def test_a_floor_stays_where_it_is():
+def test_the_minimum_lr_does_not_change_with_a_late_group():
     optimizer = optimizer_with([1.0])
     scheduler = OURS.CosineAnnealingWarmRestarts(optimizer, 10, eta_min=0.1)
     for _ in range(5):
@@ -163,7 +163,7 @@ def test_a_floor_stays_where_it_is():
     assert rates_of(optimizer) == [1.0, pytest.approx(0.5)]
 
 
-def test_a_users_scheduler_of_bases_takes_a_late_group_along():
+def test_a_user_scheduler_with_bases_includes_a_late_group():
     class Harmonic(OURS.LRScheduler):
         def get_lr(self):
             return [base / (1 + self.last_epoch) for base in self.base_lrs]
@@ -179,7 +179,7 @@ def test_a_users_scheduler_of_bases_takes_a_late_group_along():
     assert rates_of(optimizer) == [0.2, pytest.approx(0.5 * 4 / 5)]
 
 
-def test_a_late_group_is_in_the_state_and_goes_on_after_it():
+def test_a_late_group_is_saved_and_resumes():
     def build():
         optimizer = optimizer_with([1.0])
         return optimizer, OURS.SequentialLR(
@@ -203,7 +203,7 @@ def test_a_late_group_is_in_the_state_and_goes_on_after_it():
         assert rates_of(second) == pytest.approx(rates_of(optimizer), rel=1e-12)
 
 
-def test_a_tensor_rate_may_come_late():
+def test_a_late_group_may_have_a_tensor_lr():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(1.0))
     scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
     quiet_step(scheduler)
@@ -216,7 +216,7 @@ def test_a_tensor_rate_may_come_late():
     assert rates_of(optimizer) == [0.25, 0.125]
 
 
-def test_nothing_is_said_where_lists_need_not_be_guessed():
+def test_a_late_group_does_not_warn_without_lists_per_group():
     optimizer = optimizer_with([1.0])
     scheduler = OURS.CosineAnnealingLR(optimizer, 10)
     add_group(optimizer, 0.2)
@@ -227,7 +227,7 @@ def test_nothing_is_said_where_lists_need_not_be_guessed():
         scheduler.step()
 
 
-def test_compositions_of_both_kinds_take_a_late_group_along():
+def test_both_compositions_include_a_late_group():
     for outer, inner in ((OURS, PEER), (PEER, OURS)):
         optimizer = optimizer_with([1.0])
         members = [inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)]

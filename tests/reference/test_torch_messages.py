@@ -1,4 +1,4 @@
-"""What torch refuses, and in which words: code that catches its errors looks at how they begin."""
+"""The errors of torch and the start of their messages, which code that catches them may match."""
 
 import ast
 import inspect
@@ -58,7 +58,7 @@ def late_plateau(m):
         scheduler.step(metric)
 
 
-REFUSALS = {
+ERRORS = {
     "no optimizer": lambda m: m.StepLR([], 3),
     "no optimizer, plateau": lambda m: m.ReduceLROnPlateau([]),
     "no optimizer, cyclic": lambda m: m.CyclicLR([], 0.1, 0.5),
@@ -138,13 +138,13 @@ WARNINGS = {
 }
 
 
-def refusal(provoke, module):
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # which is what is asked
+def error_of(provoke, module):
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # because the test compares the message
         provoke(module)
     return caught.value
 
 
-def said(error):
+def message_of(error):
     return error.args[0] if error.args else ""
 
 
@@ -152,19 +152,19 @@ def without_addresses(text):
     return text.split(" object at ")[0]
 
 
-@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_drop_in_refuses_by_the_same_error_that_begins_alike(name):
-    theirs, ours = refusal(REFUSALS[name], PEER), refusal(REFUSALS[name], OURS)
+def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
+    theirs, ours = error_of(ERRORS[name], PEER), error_of(ERRORS[name], OURS)
 
     assert isinstance(ours, type(theirs))
-    first_line = without_addresses(said(theirs)).splitlines()[0:1] or [""]
-    assert said(ours).startswith(first_line[0].removesuffix("."))
+    first_line = without_addresses(message_of(theirs)).splitlines()[0:1] or [""]
+    assert message_of(ours).startswith(first_line[0].removesuffix("."))
     assert str(ours).strip("'\"").startswith(first_line[0])
 
 
 @pytest.mark.parametrize("name", WARNINGS)
-def test_the_drop_in_warns_in_words_that_begin_alike(name):
+def test_the_drop_in_issues_a_warning_with_the_same_start(name):
     heard = []
     for module in (PEER, OURS):
         with warnings.catch_warnings(record=True) as caught:
@@ -188,14 +188,14 @@ def test_the_table_has_every_error_that_torch_raises():
         if isinstance(node, ast.Raise)
     }
     seen = set()
-    for provoke in REFUSALS.values():
-        where = traceback.extract_tb(refusal(provoke, PEER).__traceback__)[-1]
+    for provoke in ERRORS.values():
+        where = traceback.extract_tb(error_of(provoke, PEER).__traceback__)[-1]
         seen.add((where.filename, where.lineno))
 
     assert raised - seen == set()
 
 
-def test_a_subclass_that_looks_for_the_words_finds_them():
+def test_a_subclass_that_matches_a_message_of_torch_finds_it():
     heard = SimpleNamespace(texts=[])
 
     class GoesOn(OURS.OneCycleLR):

@@ -1,4 +1,4 @@
-"""Any sequence of calls and writes gives torch's values, or a row of docs/compat/divergences.md has the difference."""
+"""Any sequence of calls and writes gives the values of torch, except for the rows of docs/compat/divergences.md."""
 
 import copy
 from typing import Any
@@ -120,7 +120,7 @@ class Run:
         self.scheduler = one.build(module, self.optimizer)
 
     def do(self, operation: tuple[Any, ...]) -> list[float]:
-        """Do one operation; what the groups hold then, and what it returned."""
+        """Run one operation. Return the values of the groups and its result."""
         scheduler, said = self.scheduler, []
         match operation:
             case ("step", *metric):
@@ -167,7 +167,7 @@ class Run:
 
 
 def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
-    """Whether the table of divergences has a row for this operation."""
+    """Return whether the table of divergences has a row for this operation."""
     scheduler = run.scheduler
     match run.case.name, operation:
         case "CosineAnnealingLR", ("get_lr",):
@@ -179,7 +179,7 @@ def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
 @examples(60)
 @given(st.data())
 @pytest.mark.filterwarnings("ignore")
-def test_any_calls_and_writes_give_torchs_values(name, data):
+def test_any_sequence_of_calls_and_writes_gives_the_values_of_torch(name, data):
     one, operations = data.draw(programs(name))
     peer, mine = Run(PEER, one), Run(OURS, one)
 

@@ -1,4 +1,4 @@
-"""Bases, functions and other entries stay with their group where groups are removed, reordered or replaced."""
+"""Bases, functions and other entries stay with their group if groups are removed, reordered or replaced."""
 
 import copy
 
@@ -26,7 +26,7 @@ orders = st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(l
 
 
 def restore_in_new_dicts(optimizer):
-    """What loading an optimizer's state does: the groups are other dicts with the same parameters."""
+    """Replace the groups by other dicts with the same parameters, as loading an optimizer's state does."""
     optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
 
 
@@ -40,7 +40,7 @@ def rows_of(scheduler, optimizer, steps):
 
 @examples(100)
 @given(st.one_of(cases, one_entry_each), orders, st.integers(0, 12), st.booleans(), st.booleans())
-def test_a_group_goes_on_as_if_the_others_had_stayed(one: Case, order, at, new_dicts, copied):
+def test_a_group_continues_after_other_groups_are_removed(one: Case, order, at, new_dicts, copied):
     whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
     planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
     rows_of(planned, whole, at), rows_of(scheduler, optimizer, at)
@@ -59,7 +59,7 @@ def test_a_group_goes_on_as_if_the_others_had_stayed(one: Case, order, at, new_d
 
 
 @pytest.mark.parametrize("lengths", ["one removed and one added", "one replaced in its place"])
-def test_a_group_in_the_place_of_a_removed_one_goes_on_from_its_own_rate(lengths):
+def test_a_group_that_replaces_a_removed_one_continues_from_its_own_lr(lengths):
     optimizer = optimizer_with([0.4, 0.2])
     scheduler = OURS.LambdaLR(optimizer, [lambda t: 1 / (1 + t), lambda t: 1.0])
     rows_of(scheduler, optimizer, 3)
@@ -75,7 +75,7 @@ def test_a_group_in_the_place_of_a_removed_one_goes_on_from_its_own_rate(lengths
         assert rates_of(optimizer) == pytest.approx([0.2, 0.7])
 
 
-def test_many_equal_groups_are_told_apart():
+def test_many_equal_groups_are_distinguished():
     optimizer = optimizer_with([0.4] * 40)
     scheduler = OURS.LambdaLR(optimizer, [lambda t, i=i: 1 / (1 + i * t) for i in range(40)])
     rows_of(scheduler, optimizer, 2)
@@ -92,7 +92,7 @@ def test_many_equal_groups_are_told_apart():
     st.one_of(cases, one_entry_each).filter(lambda one: "CyclicLR" not in repr(one)),
     st.lists(st.tuples(st.sampled_from(["remove", "add", "swap", "step"]), st.integers(0, 9)), max_size=12),
 )
-def test_groups_that_come_and_go_leave_the_others_alone(one, changes):
+def test_adding_and_removing_groups_does_not_change_other_groups(one, changes):
     whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
     planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
     parameters = [group["params"][0] for group in optimizer.param_groups]  # kept alive: each has an id of its own
@@ -124,7 +124,7 @@ def test_groups_that_come_and_go_leave_the_others_alone(one, changes):
 
 
 class OwnEntries(OURS.LRScheduler):
-    """A user's class with a list of its own."""
+    """A user class with its own list."""
 
     def __init__(self, optimizer, lowest):
         self.lowest = lowest
@@ -135,13 +135,13 @@ class OwnEntries(OURS.LRScheduler):
 
 
 class Halving(OURS.LRScheduler):
-    """A user's class that needs its bases only."""
+    """A user class that needs only its bases."""
 
     def get_lr(self):
         return [base * 0.5**self.last_epoch for base in self.base_lrs]
 
 
-def test_a_subclass_without_lists_of_its_own_goes_on():
+def test_a_subclass_without_its_own_lists_continues():
     optimizer = optimizer_with([0.4, 0.2])
     scheduler = Halving(optimizer)
     rows_of(scheduler, optimizer, 1)
@@ -174,7 +174,7 @@ def replace_all(optimizer):
         (lambda o: OURS.StepLR(o, 2), replace_all),
     ],
 )
-def test_what_cannot_be_matched_is_refused_at_every_step(build, change):
+def test_an_ambiguous_removal_raises_an_error_at_every_step(build, change):
     optimizer = optimizer_with([0.4, 0.2])
     scheduler = build(optimizer)
     quiet_step(scheduler)
@@ -187,7 +187,7 @@ def test_what_cannot_be_matched_is_refused_at_every_step(build, change):
     assert rates_of(optimizer) == before
 
 
-def test_a_state_of_more_groups_is_refused():
+def test_a_state_with_more_groups_is_rejected():
     state = OURS.StepLR(optimizer_with([0.4, 0.2]), 2).state_dict()
     scheduler = OURS.StepLR(optimizer_with([0.4]), 2)
     scheduler.load_state_dict(state)
@@ -205,7 +205,7 @@ def test_a_state_of_more_groups_is_refused():
         lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
     ],
 )
-def test_the_drop_ins_of_other_libraries_follow_too(build, order):
+def test_the_drop_ins_of_other_libraries_support_removed_groups(build, order):
     whole, optimizer = optimizer_with(LRS[:3]), optimizer_with(LRS[:3])
     planned, scheduler = build(whole), build(optimizer)
     rows_of(planned, whole, 3), rows_of(scheduler, optimizer, 3)
@@ -217,7 +217,7 @@ def test_the_drop_ins_of_other_libraries_follow_too(build, order):
 
 
 @pytest.mark.parametrize("build", [OURS.ReduceLROnPlateau, ReduceOnPlateauLR])
-def test_the_least_rate_of_a_plateau_stays_with_its_group(build):
+def test_the_minimum_lr_of_a_plateau_stays_with_its_group(build):
     optimizer = optimizer_with([0.4, 0.2])
     torchs = build is OURS.ReduceLROnPlateau
     options = {"min_lr": [0.3, 0.1]} if torchs else {"monitor": "loss", "min_value": [0.3, 0.1]}

@@ -1,4 +1,4 @@
-"""States that torch wrote: loading them never writes over what the optimizer restored. And notes that call nothing."""
+"""States written by torch: loading them never overwrites restored values, and never calls a function."""
 
 import argparse
 import copy
@@ -40,7 +40,7 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
 
 @examples(120)
 @given(cases, lrs, writes, st.integers(1, 20))
-def test_a_run_of_torchs_goes_on_here_whoever_wrote_before(case, bases, written, at):
+def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, at):
     first = optimizer_with(bases)
     theirs = case.build(PEER, first)
     stepped(theirs, first, at, written)
@@ -55,7 +55,7 @@ def test_a_run_of_torchs_goes_on_here_whoever_wrote_before(case, bases, written,
         assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
 
 
-def test_the_ends_of_a_cycle_are_those_of_an_optimizer_that_is_loaded_after_the_scheduler():
+def test_a_cycle_uses_the_bounds_of_an_optimizer_loaded_after_the_scheduler():
     first, second = optimizer_with([0.1]), optimizer_with([0.1])
     theirs = PEER.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)
     ours = OURS.OneCycleLR(second, 0.2, total_steps=20)
@@ -69,7 +69,7 @@ def test_the_ends_of_a_cycle_are_those_of_an_optimizer_that_is_loaded_after_the_
 
 
 @pytest.mark.parametrize("t", [2, 5, 7, 15])
-def test_the_momentum_at_an_epoch_is_known_where_a_function_scales_the_cycle(t):
+def test_the_momentum_at_an_epoch_is_known_if_a_function_scales_the_cycle(t):
     optimizer = optimizer_with([0.1])
     theirs = PEER.CyclicLR(optimizer, 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
     ours = OURS.CyclicLR(optimizer_with([0.1]), 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
@@ -80,7 +80,7 @@ def test_the_momentum_at_an_epoch_is_known_where_a_function_scales_the_cycle(t):
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
-def test_an_anneal_begins_where_none_has_been_whatever_epoch_it_is_given(strategy):
+def test_a_new_swa_anneal_starts_at_its_start_for_any_last_epoch(strategy):
     rows = []
     for m in (PEER, OURS):
         optimizer = optimizer_with([0.1])
@@ -104,7 +104,7 @@ def clamped(m, optimizer):
     return scheduler, step
 
 
-def test_a_clamp_outlives_the_checkpoint():
+def test_a_clamp_continues_after_a_checkpoint():
     first = optimizer_with([0.2])
     theirs, step = clamped(PEER, first)
     for _ in range(7):
@@ -122,7 +122,7 @@ def test_a_clamp_outlives_the_checkpoint():
 
 @pytest.mark.parametrize("first_to_step", [0, 1])
 @pytest.mark.parametrize("first_to_load", [0, 1])
-def test_two_schedulers_on_one_optimizer_go_on_as_they_were(first_to_step, first_to_load):
+def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
     def pair(m):
         optimizer = optimizer_with([0.1])
         both = m.LinearLR(optimizer, 0.1, 1.0, 10), m.MultiStepLR(optimizer, [4, 8], 0.5)
@@ -143,13 +143,13 @@ def test_two_schedulers_on_one_optimizer_go_on_as_they_were(first_to_step, first
             quiet_step(scheduler)
 
 
-def test_a_scheduler_and_a_plateau_on_one_optimizer_go_on_as_they_were():
+def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
     def pair(m):
         optimizer = optimizer_with([0.1])
         return optimizer, m.CyclicLR(optimizer, 0.01, 0.1, 4, cycle_momentum=False), m.ReduceLROnPlateau(optimizer)
 
     first, cycle, plateau = pair(PEER)
-    for t in range(8):  # a whole cycle: the groups hold again what the constructor wrote
+    for t in range(8):  # a full cycle: the groups again contain the values of the constructor
         quiet_step(cycle)
         if t == 4:
             plateau.step(1.0)
@@ -162,7 +162,7 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_go_on_as_they_were():
     assert rates_of(second) == rates_of(first) == [0.01]
 
 
-def test_on_a_fresh_optimizer_torchs_last_values_are_written():
+def test_loading_a_state_of_torch_on_a_new_optimizer_writes_its_last_values():
     first, second = optimizer_with([1.0, 0.5]), optimizer_with([1.0, 0.5])
     theirs, ours = PEER.ExponentialLR(first, 0.9), OURS.ExponentialLR(second, 0.9)
     stepped(theirs, first, 5)
@@ -180,7 +180,7 @@ CYCLES = {
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop])
 @pytest.mark.parametrize("name", CYCLES)
-def test_momentum_goes_on_too_where_torchs_optimizer_was_loaded_before_the_cycle_was_built(name, kind):
+def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, kind):
     first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
     theirs = CYCLES[name](PEER, first)
     stepped(theirs, first, 6)
@@ -192,7 +192,7 @@ def test_momentum_goes_on_too_where_torchs_optimizer_was_loaded_before_the_cycle
         assert mine == pytest.approx(peers, rel=1e-12)
 
 
-def test_a_first_beta_that_is_a_tensor_is_filled_where_a_state_of_torchs_is_loaded():
+def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
     beta = torch.tensor(0.9, dtype=torch.float64)
     betas = (beta, torch.tensor(0.999))
     first, second = (torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
@@ -206,7 +206,7 @@ def test_a_first_beta_that_is_a_tensor_is_filled_where_a_state_of_torchs_is_load
     assert float(beta) == pytest.approx(first.param_groups[0]["betas"][0], rel=1e-12)
 
 
-def test_what_was_saved_here_and_went_on_in_torch_is_not_what_the_groups_held_here():
+def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
     here, there, again = OURS.ExponentialLR(first, 0.9), PEER.ExponentialLR(between, 0.9), OURS.ExponentialLR(last, 0.9)
     stepped(here, first, 3)
@@ -220,7 +220,7 @@ def test_what_was_saved_here_and_went_on_in_torch_is_not_what_the_groups_held_he
     assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
 
 
-def test_a_scheduler_pickled_by_an_older_version_goes_on():
+def test_a_scheduler_pickled_by_an_older_version_continues():
     optimizer = optimizer_with([1.0])
     scheduler = OURS.StepLR(optimizer, 2, 0.5)
     stepped(scheduler, optimizer, 3)
@@ -235,7 +235,7 @@ def test_a_scheduler_pickled_by_an_older_version_goes_on():
     assert twin.get_last_lr() == [0.25]
 
 
-def test_warm_restarts_are_torchs_to_the_last_bit():
+def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []
         for module in (PEER, OURS):
@@ -253,7 +253,7 @@ def test_warm_restarts_are_torchs_to_the_last_bit():
 
 
 def loaded_next_to(saved, now, build=lambda o, f: OURS.LambdaLR(o, f)):
-    """What is said when a state made next to one function is loaded next to another."""
+    """Return the warnings when a state saved with one function is loaded with another."""
     first, second = optimizer_with([1.0]), optimizer_with([1.0])
     scheduler = build(first, saved)
     stepped(scheduler, first, 3)
@@ -272,7 +272,7 @@ BUILDS = {
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_a_function_is_called_by_the_steps_and_by_nothing_else(name):
+def test_a_function_is_called_only_by_steps(name):
     counts = []
     for save in (False, True):
         calls = []
@@ -331,7 +331,7 @@ epochs_done = 0
 
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR", "CyclicLR"])
-def test_functions_with_a_memory_or_a_clock_are_the_same_ones_after_a_while(name):
+def test_stateful_functions_are_recognized_as_the_same_later(name):
     kept = counting()
     assert loaded_next_to(kept, kept, BUILDS[name]) == []
     assert loaded_next_to(counting(), counting(), BUILDS[name]) == []
@@ -388,20 +388,20 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_function_is_said(name):
+def test_loading_with_another_function_warns(name):
     saved, now = OTHERS[name]
 
     assert len(loaded_next_to(saved, now)) == 1
     assert loaded_next_to(saved, saved) == []
 
 
-def test_the_note_says_what_is_another():
+def test_the_warning_names_the_difference_between_the_functions():
     (text,) = loaded_next_to(powers_of(0.9), powers_of(0.5))
 
     assert "gamma was 0.9 and is now 0.5" in text
 
 
-def test_a_function_that_only_moved_is_the_same():
+def test_a_function_on_another_line_is_the_same():
     def here(t):
         """One docstring."""
         return 0.9**t
@@ -415,7 +415,7 @@ def test_a_function_that_only_moved_is_the_same():
     assert loaded_next_to(here, there) == []
 
 
-def test_a_state_of_an_older_version_with_values_in_its_note_is_loaded_without_a_call():
+def test_loading_a_state_of_an_older_version_does_not_call_the_function():
     calls = []
     scheduler = OURS.LambdaLR(optimizer_with([1.0]), lambda t: calls.append(t) or 1.0)
     state = scheduler.state_dict()
@@ -431,7 +431,7 @@ def test_a_state_of_an_older_version_with_values_in_its_note_is_loaded_without_a
     assert "_functions" not in scheduler.state_dict()
 
 
-def test_a_state_with_notes_is_plain_data_and_goes_to_torch_and_back(tmp_path):
+def test_a_state_with_function_notes_is_plain_data_and_loads_in_torch_and_here(tmp_path):
     optimizer = optimizer_with([1.0])
     scheduler = OURS.LambdaLR(optimizer, powers_of(0.9))
     torch.save(scheduler.state_dict(), tmp_path / "state.pt")

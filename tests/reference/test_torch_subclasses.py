@@ -1,4 +1,4 @@
-"""Schedulers that people write on torch's classes: on ours they do the same, are saved, copied, and resumed both ways.
+"""User classes based on torch's schedulers: with ours they behave alike, and are saved, copied and resumed.
 
 Each kind below is one found in public code: a `step` of its own, a constructor that is never called, arrays inside, a
 look at private names. The same source is run on torch's classes and on the drop-ins.
@@ -24,10 +24,10 @@ AT = (1, 7, 21)
 
 
 def kinds(m):
-    """The classes, by name, on the classes of a module."""
+    """Return the classes by name, based on the classes of a module."""
 
     class StepsItself(m._LRScheduler):
-        """Cycles with a warmup, written into the groups by `step`; what the base class would write is never written."""
+        """Cycles with a warmup that `step` writes into the groups; the base class never writes."""
 
         def __init__(self, optimizer, first=8, warm=2, low=0.001, gamma=0.5, last_epoch=-1):
             self.first, self.warm, self.low, self.gamma = first, warm, low, gamma
@@ -56,7 +56,7 @@ def kinds(m):
                 group["lr"] = lr
 
     class NeverBuilt(m._LRScheduler):
-        """Never calls the constructor of the base class."""
+        """A class that never calls the constructor of the base class."""
 
         def __init__(self, optimizer, peak=0.1):
             self.optimizer, self.peak, self.updates, self.lr = optimizer, peak, 0, 0.0
@@ -71,7 +71,7 @@ def kinds(m):
             return [group["lr"] for group in self.optimizer.param_groups]
 
     class Arrays(m.LRScheduler):
-        """Keeps arrays, and writes NumPy's numbers."""
+        """A class that contains arrays and writes NumPy numbers."""
 
         def __init__(self, optimizer, peaks=(0.1, 0.05)):
             self.peaks, self.current = np.array(peaks), 0
@@ -90,7 +90,7 @@ def kinds(m):
                 group["lr"] = self.lr[i]
 
     class OwnState(m.LRScheduler):
-        """Its own state, by hand, from `__dict__`."""
+        """A class that builds its state from `__dict__`."""
 
         def get_lr(self):
             return [base * 0.9**self.last_epoch for base in self.base_lrs]
@@ -102,7 +102,7 @@ def kinds(m):
             self.__dict__.update(state)
 
     class OwnLast(m.LRScheduler):
-        """Sets what it wrote last itself, and answers for it."""
+        """A class that sets `_last_lr` itself."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer)
@@ -118,7 +118,7 @@ def kinds(m):
             self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     class Relative(m._LRScheduler):
-        """Multiplies what it finds."""
+        """A class that multiplies the current value."""
 
         def get_lr(self):
             if self.last_epoch == 0 or self.last_epoch % 4:
@@ -126,7 +126,7 @@ def kinds(m):
             return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
 
     class Printing(m._LRScheduler):
-        """Has an option of its own whose name torch's classes had."""
+        """A class with an own option whose name existed in torch's classes."""
 
         def __init__(self, optimizer, verbose=True):
             self.verbose = verbose
@@ -140,13 +140,13 @@ def kinds(m):
             return [max(lr, 0.02) for lr in super().get_lr()]
 
     class Clamped(Mixed, m.StepLR):
-        """A mixin says the values."""
+        """A class whose values come from a mixin."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 5, 0.3)
 
     class Helpers(m.CosineAnnealingLR):
-        """torch's step written out, with its private helpers."""
+        """A class with a copy of torch's `step` and its private helpers."""
 
         def __init__(self, optimizer, delay=3):
             self.delay = delay
@@ -166,7 +166,7 @@ def kinds(m):
             self._last_lr = m._param_groups_val_list(self.optimizer, "lr")
 
     class SkipsAParent(m.CosineAnnealingLR):
-        """Leaves the constructor of its parent out and takes that of the base class."""
+        """A class that calls the constructor of the base class instead of its parent's."""
 
         def __init__(self, optimizer):
             m.LRScheduler.__init__(self, optimizer)
@@ -175,7 +175,7 @@ def kinds(m):
             return [base / math.sqrt(1 + self.last_epoch) for base in self.base_lrs]
 
     class GoesOn(m.OneCycleLR):
-        """Holds where torch would refuse to go on."""
+        """A class that stays constant where torch would raise an error."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, [0.1, 0.2], total_steps=20)
@@ -186,7 +186,7 @@ def kinds(m):
             return super().get_lr()
 
     class Quiet(m.OneCycleLR):
-        """Passes over torch's error; the last lr stays."""
+        """A class that catches torch's error and keeps the last lr."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 0.1, total_steps=20, anneal_strategy="linear")
@@ -201,7 +201,7 @@ def kinds(m):
                 self.last_epoch += 1
 
     class OnlyUp(m.OneCycleLR):
-        """`last_epoch` is a property that stops at the peak, which it reads in the phases."""
+        """A class whose property `last_epoch` stops at the peak, which it reads from the phases."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 0.1, total_steps=25, pct_start=0.4)
@@ -216,7 +216,7 @@ def kinds(m):
                 self._at = at
 
     class Delayed(m.OneCycleLR):
-        """Moves `last_epoch` to ask for a value, and puts it back."""
+        """A class that temporarily changes `last_epoch` to compute a value."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 0.1, total_steps=40, pct_start=0.25)
@@ -231,7 +231,7 @@ def kinds(m):
             return row
 
     class OwnAnneal(m.OneCycleLR):
-        """Another curve in place of torch's."""
+        """A class that replaces torch's curve."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 0.1, total_steps=40)
@@ -241,7 +241,7 @@ def kinds(m):
             return start + (end - start) * pct**2
 
     class OwnScale(m.CyclicLR):
-        """Another height of the triangles."""
+        """A class that changes the height of the triangles."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, 0.01, 0.1, 4, cycle_momentum=False)
@@ -250,7 +250,7 @@ def kinds(m):
             return 1 / x
 
     class OwnTarget(m.ReduceLROnPlateau):
-        """Another idea of what is better."""
+        """A class that changes the comparison of metrics."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, patience=1, factor=0.5, cooldown=1)
@@ -262,7 +262,7 @@ def kinds(m):
             super().step(1.0 + 0.1 * (self.last_epoch % 5), epoch)
 
     class Functions(m.LambdaLR):
-        """Makes its function of its own arguments."""
+        """A class that builds its function from its own arguments."""
 
         def __init__(self, optimizer, warm=5, total=30, last_epoch=-1):
             self.warm, self.total = warm, total
@@ -272,7 +272,7 @@ def kinds(m):
             return t / self.warm if t < self.warm else max(0.0, (self.total - t) / (self.total - self.warm))
 
     class Wraps(m._LRScheduler):
-        """A ramp before another scheduler, which it steps, asks, and looks into."""
+        """A ramp before another scheduler, which it steps and reads."""
 
         def __init__(self, optimizer, after=None, ramp=5):
             self.after = m.StepLR(optimizer, 4, 0.5) if after is None else after
@@ -304,7 +304,7 @@ def kinds(m):
             super().__init__(optimizer, m.PolynomialLR(optimizer, 40, 0.9))
 
     class InTurn(m.SequentialLR):
-        """torch's sequence with its step repaired by hand."""
+        """torch's SequentialLR with a corrected `step`."""
 
         def __init__(self, optimizer):
             super().__init__(optimizer, [m.LinearLR(optimizer, 0.2, 1.0, 6), m.CosineAnnealingLR(optimizer, 30)], [6])
@@ -354,7 +354,7 @@ class Training:
         self.scheduler = kind(self.optimizer)
 
     def run(self, steps):
-        """The rates and momenta before each update, and the weights after the last."""
+        """Return lr and momentum before each update, and the weights after the last."""
         rows = []
         for _ in range(steps):
             rows.append([(float(g["lr"]), g["momentum"]) for g in self.optimizer.param_groups])
@@ -392,7 +392,7 @@ def flat(run):
 
 
 @each
-def test_values_and_weights_are_those_on_torchs_classes(name):
+def test_values_and_weights_equal_those_on_the_classes_of_torch(name):
     theirs = Training(getattr(ON_TORCH, name)).run(STEPS)
 
     assert flat(Training(getattr(ON_OURS, name)).run(STEPS)) == near(theirs)
@@ -408,7 +408,7 @@ def test_values_and_weights_are_those_on_torchs_classes(name):
         ("ours to ours", "optimizer first"),
     ),
 )
-def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
+def test_a_run_resumes_from_torch_to_ours_and_from_ours_to_torch(name, way, order):
     classes = {"torch": ON_TORCH, "ours": ON_OURS}
     for at in AT:
         rows = []
@@ -427,7 +427,7 @@ def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
 
 
 @each
-def test_saving_copying_and_pickling_work_wherever_they_work_on_torchs_classes(name):
+def test_saving_copying_and_pickling_work_if_they_work_in_torch(name):
     done = []
     for found in (ON_TORCH, ON_OURS):
         scheduler = Training(getattr(found, name)).scheduler
@@ -452,7 +452,7 @@ def test_saving_copying_and_pickling_work_wherever_they_work_on_torchs_classes(n
 
 
 @each
-def test_a_copy_goes_on_by_itself(name):
+def test_a_copy_continues_independently(name):
     one = Training(getattr(ON_OURS, name))
     one.run(6)
     twin = copy.deepcopy(one)
@@ -463,25 +463,25 @@ def test_a_copy_goes_on_by_itself(name):
 
 
 @each
-def test_a_state_has_all_that_torchs_has_and_changes_with_nothing(name):
+def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
     theirs, ours = (Training(getattr(found, name)).scheduler for found in (ON_TORCH, ON_OURS))
     state = ours.state_dict()
     before = copy.deepcopy(state)
 
     assert set(theirs.state_dict()) - {"_scale_fn_ref"} <= set(state)
-    if name not in ("OwnState", "Wraps", "WrapsAnExponential", "WrapsAPolynomial"):  # they hand out what they hold
+    if name not in ("OwnState", "Wraps", "WrapsAnExponential", "WrapsAPolynomial"):  # these return internal containers
         ours.step()
         assert str(state) == str(before)
 
 
-def test_the_last_lr_of_a_scheduler_that_writes_itself_is_what_the_groups_hold():
+def test_the_last_lr_of_a_scheduler_with_its_own_step_is_the_value_in_the_groups():
     training = Training(ON_OURS.StepsItself)
     training.run(5)
 
     assert training.scheduler.get_last_lr() == [group["lr"] for group in training.optimizer.param_groups]
 
 
-def test_states_of_both_names_of_the_base_class_pass_for_one_another():
+def test_states_of_both_names_of_the_base_class_are_interchangeable():
     def kind(base):
         return type("Own", (base,), {"get_lr": lambda self: [b / (1 + self.last_epoch) for b in self.base_lrs]})
 
@@ -509,7 +509,7 @@ def test_other_containers_of_a_subclass_are_saved_by_value():
     assert state["order"]["b"].tolist() == [1.0, 1.0]
 
 
-def test_nothing_is_said_while_such_a_scheduler_is_built_saved_and_stepped():
+def test_building_saving_and_stepping_a_subclass_does_not_warn():
     for name in ("StepsItself", "NeverBuilt", "Arrays", "OwnLast", "Clamped", "Functions", "Together"):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""Generated torch schedulers: what to build, from which module, on which groups; shared by the tests beside it."""
+"""Generated torch schedulers and optimizer groups, shared by the tests of this folder."""
 
 import importlib
 import warnings
@@ -19,7 +19,7 @@ OURS: Any = ours
 
 @dataclass(frozen=True)
 class Case:
-    """A scheduler by name with its options; the members of a composition are cases themselves."""
+    """A scheduler by name with its options; the members of a composition are also cases."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)

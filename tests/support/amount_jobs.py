@@ -1,4 +1,4 @@
-"""What each of two processes runs that say amounts: address of the group, rank, file for what it saw."""
+"""The jobs of two processes that report consumed amounts. Arguments: address of the group, rank, result file."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ UPDATES = 150
 
 
 def local_tokens(rank: int, t: int) -> int:
-    """Batches of uneven lengths."""
+    """Return a number of tokens that varies by rank and update."""
     return 100 + 37 * ((3 * t + 5 * rank) % 11)
 
 
@@ -28,14 +28,14 @@ def summed(tokens: int) -> int:
     return int(number)
 
 
-def agreeing(rank: int) -> dict[str, Any]:
-    """Every update in two parts, some skipped by both, with a checkpoint loaded on the way."""
+def same_sums(rank: int) -> dict[str, Any]:
+    """Report each update in two parts; both processes skip some updates and load a checkpoint during the run."""
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
     for t in range(UPDATES):
         scheduler.consumed(tokens=summed(local_tokens(rank, t)))
         scheduler.consumed(tokens=1)
-        if t % 50 == 13:  # as a scaler tells a fused optimizer
+        if t % 50 == 13:  # as a scaler marks a step that a fused optimizer must skip
             optimizer.found_inf = torch.ones(1)
             optimizer.step()
             del optimizer.found_inf
@@ -43,7 +43,7 @@ def agreeing(rank: int) -> dict[str, Any]:
         optimizer.step()
         if t == 69:
             saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-            for _ in range(10):  # lost: the run goes on from the checkpoint
+            for _ in range(10):  # lost: the run continues from the checkpoint
                 scheduler.consumed(tokens=5)
                 optimizer.step()
             optimizer.load_state_dict(saved[0])
@@ -52,8 +52,8 @@ def agreeing(rank: int) -> dict[str, Any]:
     return {"t": scheduler.t, "amount": scheduler.amount, "used": used(optimizer)}
 
 
-def refused_at(optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int], int], updates: int) -> dict[str, Any]:
-    """The update before which a process is refused, and why; what the optimizer holds is as it was."""
+def first_error(optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int], int], updates: int) -> dict[str, Any]:
+    """Return the update that raises an error, its message, and whether the optimizer is unchanged."""
     for t in range(updates):
         scheduler.consumed(tokens=tokens(t))
         before = copy.deepcopy(scheduler.state_dict()), optimizer.param_groups[0]["lr"], len(optimizer.used)
@@ -65,14 +65,14 @@ def refused_at(optimizer: Any, scheduler: ps.Scheduler, tokens: Callable[[int], 
     return {"t": updates, "error": None, "unchanged": True}
 
 
-def saying_their_own(rank: int) -> dict[str, Any]:
+def local_amounts(rank: int) -> dict[str, Any]:
     optimizer = probe()
-    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: local_tokens(rank, t), 10)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: local_tokens(rank, t), 10)
 
 
-def saying_another_number_once(rank: int) -> dict[str, Any]:
+def one_different_amount(rank: int) -> dict[str, Any]:
     optimizer = probe()
-    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), UPDATES)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), UPDATES)
 
 
 def seconds(rank: int) -> dict[str, Any]:
@@ -89,15 +89,15 @@ def seconds(rank: int) -> dict[str, Any]:
 
 
 def alone(rank: int) -> dict[str, Any]:
-    """One process has a Scheduler, the other has none."""
+    """Only one of the processes has a Scheduler."""
     if rank:
         return {}
     optimizer = probe()
-    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
 
 
 def dry_run(updates: int, parameters: int = 1) -> None:
-    """A look at what a plan does, in the middle of a program of several processes."""
+    """Try a plan in one of several processes."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1)) for _ in range(parameters)], lr=0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     for _ in range(updates):
@@ -105,46 +105,46 @@ def dry_run(updates: int, parameters: int = 1) -> None:
         optimizer.step()
 
 
-def one_more_before(rank: int, own: int = 0) -> dict[str, Any]:
-    """Rank 0 has tried the plan; `own` is what each rank says of its own at an update."""
+def dry_run_before(rank: int, own: int = 0) -> dict[str, Any]:
+    """Rank 0 tries the plan first. At each update the reported amounts of the ranks differ by `own`."""
     if rank == 0:
         dry_run(100)
     dist.barrier()
     optimizer = probe()
-    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, UPDATES)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, UPDATES)
 
 
-def one_more_before_and_their_own(rank: int) -> dict[str, Any]:
-    return one_more_before(rank, own=1)
+def dry_run_before_local_amounts(rank: int) -> dict[str, Any]:
+    return dry_run_before(rank, own=1)
 
 
-def one_more_of_another_model(rank: int) -> dict[str, Any]:
-    """Rank 1 tries the plan with a smaller model, whenever the other comes."""
+def dry_run_of_another_model(rank: int) -> dict[str, Any]:
+    """Rank 1 tries the plan with a smaller model first, without a barrier."""
     if rank == 1:
         dry_run(100, parameters=2)
     optimizer = probe()
-    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
+    return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
 
 
-def one_more_on_the_way(rank: int) -> dict[str, Any]:
+def dry_run_during_the_run(rank: int) -> dict[str, Any]:
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
-    first = refused_at(optimizer, scheduler, lambda t: 64, 10)
+    first = first_error(optimizer, scheduler, lambda t: 64, 10)
     dist.barrier()
     if rank == 0:
         dry_run(100)
     dist.barrier()
-    return first if first["error"] else refused_at(optimizer, scheduler, lambda t: 64, UPDATES - 10)
+    return first if first["error"] else first_error(optimizer, scheduler, lambda t: 64, UPDATES - 10)
 
 
 JOBS = (
-    agreeing,
-    saying_their_own,
-    saying_another_number_once,
-    one_more_before,
-    one_more_before_and_their_own,
-    one_more_of_another_model,
-    one_more_on_the_way,
+    same_sums,
+    local_amounts,
+    one_different_amount,
+    dry_run_before,
+    dry_run_before_local_amounts,
+    dry_run_of_another_model,
+    dry_run_during_the_run,
     seconds,
     alone,
 )

@@ -1,8 +1,8 @@
-"""The multipliers of Composer's schedulers, written anew from its documentation and code.
+"""The multipliers of Composer's schedulers, reimplemented from its documentation and code.
 
 Source: mosaicml/composer 0.33, `composer/optim/scheduler.py` (`_convert_time` and the classes) and
-`composer/core/time.py`; llm-foundry 0.22, `llmfoundry/optim/scheduler.py`. Composer itself cannot be installed beside
-the rest: it needs torchvision.
+`composer/core/time.py`; llm-foundry 0.22, `llmfoundry/optim/scheduler.py`. Composer itself cannot be installed here,
+because it needs torchvision.
 """
 
 import math
@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 
 class NotAllowed(Exception):
-    """What Composer raises."""
+    """An argument that Composer rejects."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What has been done before an update, and the run."""
+    """The position before an update, and the facts of the run."""
 
     batch: int
     epoch_length: int
@@ -30,7 +30,7 @@ class Clock:
         return {"ba": self.batch, "sp": samples, "tok": samples * self.sequence_length}[unit]
 
     def batches(self):
-        """How many the run has."""
+        """Return the number of batches in the run."""
         value, unit = parts(self.max_duration)
         per_batch = {"ep": 1 / self.epoch_length, "ba": 1, "sp": self.batch_size}
         per_batch["tok"] = self.batch_size * self.sequence_length
@@ -43,7 +43,7 @@ def parts(text):
 
 
 def converted(text, clock, ssr=1.0):
-    """`_convert_time`: epochs become batches, shares become amounts of the run, everything is cut to whole numbers."""
+    """Convert a time as `_convert_time` does: epochs to batches, fractions to amounts, truncated to integers."""
     value, unit = parts(text)
     longest, longest_unit = parts(clock.max_duration)
     if unit == "dur":
@@ -96,7 +96,7 @@ def restarts(clock, ssr, t_0, t_mult=1.0, alpha_f=0.0):
     begin = 0
     while begin + size <= clock.amount(unit):
         if not size:
-            raise NotAllowed("a cycle of nothing")
+            raise NotAllowed("a cycle of length 0")
         begin, size = begin + size, int(t_mult * size)
     return half_wave((clock.amount(unit) - begin) / size, alpha_f)
 
@@ -107,14 +107,14 @@ def polynomial(clock, ssr, power, t_max="1dur", alpha_f=0.0):
 
 
 def warm(clock, ssr, t_warmup, top, scale_warmup):
-    """The value in the warmup; None behind it."""
+    """Return the value during the warmup, or None after it."""
     if not before(clock, converted(t_warmup, clock)):
         return None
     return top * min(1.0, share(clock, converted(t_warmup, clock, ssr if scale_warmup else 1.0)))
 
 
-def behind(clock, ssr, t_warmup, t_max):
-    """The share of what follows the warmup; the checks of the classes with a warmup."""
+def share_after_warmup(clock, ssr, t_warmup, t_max):
+    """Return the elapsed fraction of the stage after the warmup; check t_max as the classes with a warmup do."""
     first, last = converted(t_warmup, clock), converted(t_max, clock, ssr)
     if first[1] != last[1]:
         raise NotAllowed("units")
@@ -132,7 +132,7 @@ def warm_steps(clock, ssr, t_warmup, milestones, gamma=0.1, scale_warmup=False):
 
 
 def warm_line(clock, ssr, t_warmup, alpha_i=1.0, alpha_f=0.0, t_max="1dur", scale_warmup=False):
-    u, value = behind(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, alpha_i, scale_warmup)
+    u, value = share_after_warmup(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, alpha_i, scale_warmup)
     return alpha_i + u * (alpha_f - alpha_i) if value is None else value
 
 
@@ -141,12 +141,12 @@ def warm_constant(clock, ssr, t_warmup, alpha=1.0, t_max="1dur", scale_warmup=Fa
 
 
 def warm_cosine(clock, ssr, t_warmup, t_max="1dur", alpha_f=0.0, scale_warmup=False):
-    u, value = behind(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, 1.0, scale_warmup)
+    u, value = share_after_warmup(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, 1.0, scale_warmup)
     return half_wave(u, alpha_f) if value is None else value
 
 
 def warm_polynomial(clock, ssr, t_warmup, power=2.0, t_max="1dur", alpha_f=0.0, scale_warmup=False):
-    u, value = behind(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, 1.0, scale_warmup)
+    u, value = share_after_warmup(clock, ssr, t_warmup, t_max), warm(clock, ssr, t_warmup, 1.0, scale_warmup)
     return alpha_f + (1 - u) ** power * (1 - alpha_f) if value is None else value
 
 
@@ -183,7 +183,7 @@ FORMULAS = {
 
 
 def multipliers(schedulers, max_duration, ssr, *, epoch_length, batch_size, sequence_length, every_batch=True):
-    """The multiplier of every update of a run: the product of its schedulers'."""
+    """Return the multiplier of every update of a run: the product over its schedulers."""
     value, unit = parts(max_duration)
     scaled = f"{int(value * ssr)}{unit}"
     facts = (epoch_length, batch_size, sequence_length, scaled, max_duration)

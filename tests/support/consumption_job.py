@@ -1,4 +1,4 @@
-"""A run that says the tokens of each batch and saves behind each: killed at any moment, it goes on from its file."""
+"""A run that reports the tokens of each batch and saves after it. After a kill it resumes from its file."""
 
 import sys
 from pathlib import Path
@@ -18,9 +18,9 @@ PLAN = ps.Plan(
 
 
 def train(folder: Path, batches: int = BATCHES) -> dict[str, Any]:
-    """Train on batches of uneven length, of which some overflow; what the last checkpoint holds.
+    """Train on batches of varying length, some of which overflow. Return the content of the last checkpoint.
 
-    Only the model's and the optimizer's state go on: the count and the amount are in the groups.
+    The checkpoint contains only the states of model and optimizer; the groups contain the position of the plan.
     """
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
@@ -36,7 +36,7 @@ def train(folder: Path, batches: int = BATCHES) -> dict[str, Any]:
         inputs = torch.randn(rows, 4, generator=torch.Generator().manual_seed(batch))
         model(inputs).pow(2).mean().backward()
         scheduler.consumed(tokens=16 * rows)
-        if batch % 17 != 5:  # else a scaler left the step out, and the next one counts its tokens
+        if batch % 17 != 5:  # the others are skipped as by a scaler; the next update counts their tokens
             kept["used"].append([scheduler.amount, optimizer.param_groups[0]["lr"]])
             optimizer.step()
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""Checkpoints by torch's distributed checkpoint, in one process or in several, and the same by `torch.save`."""
+"""Checkpoints with torch's distributed checkpoint, in one process or several, and with `torch.save`."""
 
 import io
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def made(groups: int = 1) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
 def train(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, updates: int, before: Callable[[], object] = lambda: None
 ) -> list[list[Any]]:
-    """Take updates; the values that each used, of every group."""
+    """Run updates. Return the values of every group that each update used."""
     used = []
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
@@ -53,7 +53,7 @@ def load(
     scheduler: ps.Scheduler | None = None,
     planner: Any = None,
 ) -> None:
-    """Load into a new optimizer, whose plan is attached already; the scheduler as torch's tutorial has it."""
+    """Load into a new optimizer with an attached plan; load the scheduler as in torch's tutorial."""
     options = StateDictOptions(flatten_optimizer_state_dict=flat)
     state: dict[str, Any] = {"optimizer": get_optimizer_state_dict(model, optimizer, options=options)}
     if scheduler is not None:
@@ -65,7 +65,7 @@ def load(
 
 
 def through_a_file(state: Any) -> Any:
-    """What `torch.save` and `torch.load` make of a state."""
+    """Return the state after `torch.save` and `torch.load`."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)

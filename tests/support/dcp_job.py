@@ -1,5 +1,7 @@
-"""A process that saves sharded runs by torch's distributed checkpoint, or goes on with them: `save` or `load`, address,
-rank, number of processes, folder."""
+"""A process that saves or resumes sharded runs with torch's distributed checkpoint.
+
+Arguments: `save` or `load`, address, rank, number of processes, folder.
+"""
 
 import json
 import sys
@@ -32,7 +34,7 @@ CASES: dict[str, tuple[list[ps.Plan], ps.Plan, list[str]]] = {
     "a history": ([LR, BOTH], BOTH, ["scheduler"]),
     "a history of tokens": ([LR, TOKENS], TOKENS, ["scheduler", "flat"]),
 }
-"""The plans that were in force, that of the run that goes on, and how it is saved."""
+"""The active plans before the checkpoint, the plan of the resumed run, and the options of the checkpoint."""
 
 
 def attached(optimizer: Any, plan: ps.Plan) -> ps.Scheduler:
@@ -48,7 +50,7 @@ def run(model: Any, optimizer: Any, scheduler: ps.Scheduler, updates: int) -> li
 
 
 def begin(name: str, model: Any, optimizer: Any) -> ps.Scheduler:
-    """The part of a run before it is saved; the tokens of a first micro-batch are reported then."""
+    """Run the part before the checkpoint. The tokens of the next micro-batch are already reported then."""
     for plan in CASES[name][0]:
         scheduler = attached(optimizer, plan)
         run(model, optimizer, scheduler, 4)
@@ -57,8 +59,8 @@ def begin(name: str, model: Any, optimizer: Any) -> ps.Scheduler:
     return scheduler
 
 
-def go_on(model: Any, optimizer: Any, scheduler: ps.Scheduler) -> Any:
-    """The rest of the run, as JSON has it."""
+def resume(model: Any, optimizer: Any, scheduler: ps.Scheduler) -> Any:
+    """Run the part after the checkpoint. Return its result with the types of JSON."""
     used = run(model, optimizer, scheduler, 6)
     return json.loads(json.dumps([used, scheduler.t, scheduler.amount, scheduler.history]))
 
@@ -84,7 +86,7 @@ def save(name: str, world: int, folder: Path) -> None:
     model, optimizer = sharded(world)
     scheduler, how = begin(name, model, optimizer), CASES[name][2]
     state, _ = state_of(model, optimizer, scheduler, how)
-    if "full" in how:  # rank 0 has all of it
+    if "full" in how:  # because rank 0 has the full state
         if dist.get_rank() == 0:
             torch.save(state, folder / f"{name}.pt")
     elif "async" in how:
@@ -105,7 +107,7 @@ def load(name: str, world: int, folder: Path) -> Any:
     set_optimizer_state_dict(model, optimizer, state["optimizer"], options=options)
     if "scheduler" in how:
         scheduler.load_state_dict(state["scheduler"])
-    return go_on(model, optimizer, scheduler)
+    return resume(model, optimizer, scheduler)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What may happen to any run between two updates: it is built again, saved, loaded, copied, resumed in any order."""
+"""Events between two updates of a run: construct again, save, load, copy, resume in any order."""
 
 import copy
 from typing import Any, Protocol
@@ -14,20 +14,20 @@ DISTURBANCES = (
 
 
 class DisturbedRun(Protocol):
-    """A run of a test: an optimizer, its scheduler, and how both are made."""
+    """A run of a test: an optimizer, its scheduler, and functions that create both."""
 
     optimizer: Any
     scheduler: ps.Scheduler
 
     def bare(self) -> Optimizer:
-        """An optimizer as the run began with."""
+        """Return an optimizer like the one at the start of the run."""
 
     def built(self, optimizer: Optimizer) -> ps.Scheduler:
-        """A scheduler for it."""
+        """Return a scheduler for the optimizer."""
 
 
 def disturb(run: DisturbedRun, event: str) -> None:
-    """Let one of these happen, or `"resume: scheduler"`, which brings no state of the optimizer."""
+    """Apply one of `DISTURBANCES`, or `"resume: scheduler"`, which does not load the state of the optimizer."""
     match event:
         case "construct again":
             run.scheduler = run.built(run.optimizer)

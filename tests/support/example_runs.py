@@ -1,4 +1,4 @@
-"""An example run as a user runs it: in a process of its own, which a test may kill."""
+"""Examples in separate processes, as a user runs them; a test may kill the process."""
 
 import os
 import random
@@ -14,13 +14,13 @@ KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
 
 
 def environment() -> dict[str, str]:
-    """The environment of a run: the library is that of this checkout."""
+    """Return the environment of a run, in which the library is that of this checkout."""
     paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT / "src")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
 
 
 def start(script: Path, output: Path, *arguments: str) -> Program:
-    """Begin to train into a folder."""
+    """Start training into a folder."""
     return Program([str(script), "--output", str(output), *arguments], env=environment())
 
 
@@ -30,14 +30,14 @@ def run(script: Path, output: Path, *arguments: str) -> subprocess.CompletedProc
 
 
 def wait_for_checkpoint(process: Program, output: Path) -> None:
-    """Wait until there is one, or until the process has ended."""
+    """Wait until there is a checkpoint, or until the process has ended."""
     while process.poll() is None and not (output / "checkpoint.pt").exists():
         time.sleep(0.005)
 
 
 def kill_at_random(process: Program, output: Path, number: int, seconds: float) -> None:
-    """Kill a run that takes so long at a moment that its number says, every other time while it trains."""
-    if number % 2 == 0:  # imports are half of so short a run
+    """Kill a run of `seconds` at a random moment with the seed `number`; for even numbers, after a checkpoint."""
+    if number % 2 == 0:  # because imports take half of such a short run
         wait_for_checkpoint(process, output)
         seconds /= 2
     try:

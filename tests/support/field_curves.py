@@ -1,4 +1,4 @@
-"""Curves of other libraries and of papers: the line that says one, and its formula as its library has it."""
+"""Curves of other libraries and of papers: the schedule as text, and the formula of the library."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ TO_THE_END = range(TOTAL + 1)  # the end itself included
 
 @dataclass(frozen=True)
 class FieldCurve:
-    """One curve.
+    """A curve of another library or a paper.
 
     Args:
-        name: its library, and what it is called there.
-        line: the text that says it here.
-        formula: the value at update t, written from the library's own code or from the paper.
-        times: where they are compared; what a library does behind its end is its own affair unless it is a rule.
-        total: updates of the run.
-        facts: of the run, for lengths in other units.
+        name: The library and its name of the curve.
+        line: The schedule as text.
+        formula: The value at update t, from the library's code or from the paper.
+        times: The updates at which both are compared. Most curves are not compared after their end.
+        total: The updates of the run.
+        facts: The run facts for lengths in other units.
     """
 
     name: str
@@ -40,12 +40,12 @@ class FieldCurve:
 
 
 def each_of(curves: list[FieldCurve]) -> Any:
-    """A test for each of them."""
+    """Return a decorator that runs a test for each curve."""
     return pytest.mark.parametrize("curve", [pytest.param(curve, id=curve.name) for curve in curves])
 
 
 def assert_line_is_the_formula(curve: FieldCurve) -> None:
-    """Equal at every update to 1e-12 of the value."""
+    """Check that both values are equal at every update, to a relative 1e-12."""
     schedule = resolve(parse(curve.line), ps.Calendar(total=curve.total, **curve.facts))
     times = list(curve.times)
     expected = [curve.formula(t) for t in times]
@@ -54,42 +54,42 @@ def assert_line_is_the_formula(curve: FieldCurve) -> None:
 
 
 def fall(u: float) -> float:
-    """Half a cosine wave, from 1 to 0."""
+    """Return the cosine decay from 1 to 0."""
     return (1 + cos(pi * u)) / 2
 
 
 def rise(u: float) -> float:
-    """Half a cosine wave, from 0 to 1."""
+    """Return the cosine ramp from 0 to 1."""
     return (1 - cos(pi * u)) / 2
 
 
 def between(first: float, last: float, share: float) -> float:
-    """So much of the way from one value to another."""
+    """Interpolate linearly between two values."""
     return first + (last - first) * share
 
 
 def clip(u: float) -> float:
-    """A share of a stage: 0 before it, 1 behind it."""
+    """Limit a fraction of a stage to the range from 0 to 1."""
     return min(max(u, 0.0), 1.0)
 
 
 def after_warmup(t: float) -> float:
-    """The share of the updates behind the warmup that is over."""
+    """Return the elapsed fraction of the updates after the warmup."""
     return clip((t - WARMUP) / (TOTAL - WARMUP))
 
 
-def warmed(descent: Callable[[float], float]) -> Callable[[int], float]:
-    """A straight warmup from 0, and a descent of what is left: transformers' way, and most others'."""
-    return lambda t: BASE * (t / WARMUP if t < WARMUP else descent(after_warmup(t)))
+def warmed(decay: Callable[[float], float]) -> Callable[[int], float]:
+    """Return a linear warmup from 0 and a decay over the remaining updates, as in transformers."""
+    return lambda t: BASE * (t / WARMUP if t < WARMUP else decay(after_warmup(t)))
 
 
-def counted_from_one(descent: Callable[[float], float]) -> Callable[[int], float]:
-    """The same as OLMo-core reads it, which asks for the value behind the update."""
-    return lambda t: BASE * ((t + 1) / WARMUP if t + 1 < WARMUP else descent(after_warmup(t + 1)))
+def counted_from_one(decay: Callable[[float], float]) -> Callable[[int], float]:
+    """Return the curve of `warmed` as OLMo-core evaluates it, which counts updates from 1."""
+    return lambda t: BASE * ((t + 1) / WARMUP if t + 1 < WARMUP else decay(after_warmup(t + 1)))
 
 
 def cycle_of(t: int, lengths: list[int]) -> tuple[int, int]:
-    """The number of the cycle that holds update t, and how far it is in it; behind the last it is one more."""
+    """Return the index of the cycle that contains update t, and the position in it; len(lengths) after the last."""
     for number, length in enumerate(lengths):
         if t < length:
             return number, t

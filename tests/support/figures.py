@@ -1,4 +1,4 @@
-"""The figures of the long runs: how much was tried, and what was found. `docs/how-we-test.md` shows them.
+"""The figures of the long runs: the number of tried and failed cases. `docs/how-we-test.md` shows them.
 
 A test that tries many cases calls `record`. The figure is written only when PARAMSCHED_FIGURES=1, so that an
 ordinary run changes no file.
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- the table below is written by the runs -->\n", "<!-- end of t
 
 
 def record(run: str, *, tried: int, failed: int = 0, what: str) -> None:
-    """Write down that `run` tried so many cases and so many of them failed; `what` names the cases."""
+    """Record the numbers of tried and failed cases of `run`; `what` describes the cases."""
     if os.environ.get("PARAMSCHED_FIGURES") != "1":
         return
     with DATA.with_suffix(".lock").open("w") as lock:  # several workers may finish at once
@@ -28,7 +28,7 @@ def record(run: str, *, tried: int, failed: int = 0, what: str) -> None:
 
 
 def with_table(page: str, figures: dict[str, Any]) -> str:
-    """The page with the table of these figures in the place of the old one."""
+    """Return the page with the old table replaced by a table of these figures."""
     before, rest = page.split(BEGIN)
     rows = [f"| {run} | {one['what']} | {one['tried']:,} | {one['failed']:,} |" for run, one in sorted(figures.items())]
     table = "\n".join(["| run | what is tried | tried | failed |", "|---|---|---|---|", *rows])

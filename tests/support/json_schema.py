@@ -1,14 +1,14 @@
-"""The part of JSON Schema that `paramsched schema` uses, to see that it says what the reader does."""
+"""The part of JSON Schema that `paramsched schema` uses, to compare the schema with the reader."""
 
 import re
 
 
 def accepts(schema, value, root=None):
-    """Whether `value` is what `schema` describes; an unknown keyword is an error of the test."""
+    """Return whether `value` matches `schema`. An unknown keyword raises KeyError."""
     if schema is True or schema is False:
         return schema
     root = root or schema
-    return all(_CHECKS[key](said, value, schema, root) for key, said in schema.items())
+    return all(_CHECKS[key](expected, value, schema, root) for key, expected in schema.items())
 
 
 def _is(kind, value):
@@ -19,27 +19,27 @@ def _is(kind, value):
     return number and (kind == "number" or value == int(value))
 
 
-def _reference(said, value, schema, root):
+def _reference(expected, value, schema, root):
     found = root
-    for part in said.removeprefix("#/").split("/"):
+    for part in expected.removeprefix("#/").split("/"):
         found = found[part]
     return accepts(found, value, root)
 
 
-def _properties(said, value, schema, root):
+def _properties(expected, value, schema, root):
     return not isinstance(value, dict) or all(
-        accepts(said[key], item, root) for key, item in value.items() if key in said
+        accepts(expected[key], item, root) for key, item in value.items() if key in expected
     )
 
 
-def _patterns(said, value, schema, root):
+def _patterns(expected, value, schema, root):
     if not isinstance(value, dict):
         return True
-    pairs = [(one, item) for key, item in value.items() for pattern, one in said.items() if re.search(pattern, key)]
+    pairs = [(one, item) for key, item in value.items() for pattern, one in expected.items() if re.search(pattern, key)]
     return all(accepts(one, item, root) for one, item in pairs)
 
 
-def _additional(said, value, schema, root):
+def _additional(expected, value, schema, root):
     if not isinstance(value, dict):
         return True
     patterns = schema.get("patternProperties", {})
@@ -48,37 +48,39 @@ def _additional(said, value, schema, root):
         for key, item in value.items()
         if key not in schema.get("properties", {}) and not any(re.search(pattern, key) for pattern in patterns)
     ]
-    return all(accepts(said, item, root) for item in rest)
+    return all(accepts(expected, item, root) for item in rest)
 
 
-def _items(said, value, schema, root):
+def _items(expected, value, schema, root):
     if not isinstance(value, list):
         return True
-    return all(accepts(said, item, root) for item in value[len(schema.get("prefixItems", ())) :])
+    return all(accepts(expected, item, root) for item in value[len(schema.get("prefixItems", ())) :])
 
 
-def _prefix(said, value, schema, root):
-    return not isinstance(value, list) or all(accepts(one, item, root) for one, item in zip(said, value, strict=False))
+def _prefix(expected, value, schema, root):
+    return not isinstance(value, list) or all(
+        accepts(one, item, root) for one, item in zip(expected, value, strict=False)
+    )
 
 
 _CHECKS = {
     **dict.fromkeys(("$schema", "$id", "$defs", "title", "description", "default"), lambda *_: True),
     "$ref": _reference,
-    "type": lambda said, value, *_: _is(said, value),
-    "enum": lambda said, value, *_: value in said,
-    "anyOf": lambda said, value, schema, root: any(accepts(one, value, root) for one in said),
+    "type": lambda expected, value, *_: _is(expected, value),
+    "enum": lambda expected, value, *_: value in expected,
+    "anyOf": lambda expected, value, schema, root: any(accepts(one, value, root) for one in expected),
     "properties": _properties,
     "patternProperties": _patterns,
     "additionalProperties": _additional,
-    "propertyNames": lambda said, value, s, root: (
-        not isinstance(value, dict) or all(accepts(said, key, root) for key in value)
+    "propertyNames": lambda expected, value, s, root: (
+        not isinstance(value, dict) or all(accepts(expected, key, root) for key in value)
     ),
-    "required": lambda said, value, *_: not isinstance(value, dict) or all(key in value for key in said),
+    "required": lambda expected, value, *_: not isinstance(value, dict) or all(key in value for key in expected),
     "prefixItems": _prefix,
     "items": _items,
-    "minItems": lambda said, value, *_: not isinstance(value, list) or len(value) >= said,
-    "minProperties": lambda said, value, *_: not isinstance(value, dict) or len(value) >= said,
-    "maxProperties": lambda said, value, *_: not isinstance(value, dict) or len(value) <= said,
-    "minimum": lambda said, value, *_: not isinstance(value, (int, float)) or value >= said,
-    "pattern": lambda said, value, *_: not isinstance(value, str) or re.search(said, value) is not None,
+    "minItems": lambda expected, value, *_: not isinstance(value, list) or len(value) >= expected,
+    "minProperties": lambda expected, value, *_: not isinstance(value, dict) or len(value) >= expected,
+    "maxProperties": lambda expected, value, *_: not isinstance(value, dict) or len(value) <= expected,
+    "minimum": lambda expected, value, *_: not isinstance(value, (int, float)) or value >= expected,
+    "pattern": lambda expected, value, *_: not isinstance(value, str) or re.search(expected, value) is not None,
 }

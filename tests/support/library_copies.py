@@ -1,4 +1,4 @@
-"""A copy of the library with a worked example of CONTRIBUTING.md in it, and nothing else changed."""
+"""A copy of the library with one added file, a worked example of CONTRIBUTING.md."""
 
 import os
 import re
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def worked_example(mark: str) -> str:
-    """The block of Python in CONTRIBUTING.md that has this text in it."""
+    """Return the Python block in CONTRIBUTING.md that contains this text."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
     (example,) = [block for block in blocks if mark in block]
     return example
@@ -22,12 +22,12 @@ def worked_example(mark: str) -> str:
 @final
 @dataclass(frozen=True)
 class LibraryCopy:
-    """The library, its laws and the helpers of the tests, in a folder of their own."""
+    """A folder with a copy of the library, its laws and the helpers of the tests."""
 
     folder: Path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Python with these arguments, in which the copy is the library."""
+        """Run Python with these arguments and with the copy as the library."""
         path = os.pathsep.join([str(self.folder), str(self.folder / "tests")])
         return subprocess.run(
             [sys.executable, *arguments],
@@ -40,13 +40,13 @@ class LibraryCopy:
 
 
 def copy_library(folder: Path) -> Path:
-    """Copy the library into a folder, with what Python has compiled of it, so that no copy is compiled anew."""
+    """Copy the library into a folder, with its compiled files, so that Python need not compile it again."""
     being_written = shutil.ignore_patterns("*.pyc.*")
     return shutil.copytree(ROOT / "src" / "paramsched", folder / "paramsched", ignore=being_written)
 
 
 def library_with(folder: Path, file: str, example: str) -> LibraryCopy:
-    """Copy the library into a folder, with one file more in it."""
+    """Copy the library into a folder and add a file."""
     (copy_library(folder) / file).write_text(example)
     for source in ("tests/laws", "tests/support"):
         shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""A process of a Lightning run whose ranks share their batches: rank, port and the file for what it counted."""
+"""A process of a Lightning run whose ranks share their batches. Arguments: rank, port, result file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Lists of MMEngine schedulers to compare on: generated configs, and schedulers stepped as its Runner does."""
+"""Lists of MMEngine schedulers for comparisons: generated configs, stepped as by MMEngine's Runner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIELDS = ("lr", "momentum", "weight_decay")
 
 
 def optimizer_of(kind: str, groups: int) -> torch.optim.Optimizer:
-    """An SGD or Adam with one to three groups, whose values differ."""
+    """Return an SGD or Adam optimizer with one to three groups, whose values differ."""
     parameters = [
         {
             "params": [torch.nn.Parameter(torch.ones(1))],
@@ -30,7 +30,7 @@ def optimizer_of(kind: str, groups: int) -> torch.optim.Optimizer:
 
 
 def present(optimizer: torch.optim.Optimizer) -> list[float]:
-    """lr, momentum and weight decay of all groups."""
+    """Return lr, momentum and weight decay of all groups."""
     return [
         float(group["betas"][0] if field == "momentum" and "betas" in group else group[field])
         for field in FIELDS
@@ -39,7 +39,7 @@ def present(optimizer: torch.optim.Optimizer) -> list[float]:
 
 
 def run(schedulers: list, optimizer: torch.optim.Optimizer, epochs: int = EPOCHS, length: int = LENGTH) -> np.ndarray:
-    """The values each iteration uses: a row per iteration, a column per field and group."""
+    """Return the values each iteration uses: a row per iteration, a column per field and group."""
     rows = []
     for _ in range(epochs):
         for _ in range(length):
@@ -57,21 +57,21 @@ def run(schedulers: list, optimizer: torch.optim.Optimizer, epochs: int = EPOCHS
 def built_by_peer(
     configs: list[dict], optimizer: torch.optim.Optimizer, epochs: int = EPOCHS, length: int = LENGTH
 ) -> list:
-    """What MMEngine's Runner builds of a config's list."""
+    """Build the schedulers of a config as MMEngine's Runner does."""
     import mmengine.optim  # registers its schedulers
     from mmengine.registry import PARAM_SCHEDULERS
 
     assert mmengine.optim
     built = []
     for config in configs:
-        whole = dict(config)
-        whole.setdefault("end", epochs if config.get("by_epoch", True) else epochs * length)
-        built.append(PARAM_SCHEDULERS.build(whole, default_args={"optimizer": optimizer, "epoch_length": length}))
+        complete = dict(config)
+        complete.setdefault("end", epochs if config.get("by_epoch", True) else epochs * length)
+        built.append(PARAM_SCHEDULERS.build(complete, default_args={"optimizer": optimizer, "epoch_length": length}))
     return built
 
 
 def peer_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
-    """What MMEngine uses."""
+    """Return the values each iteration uses in MMEngine."""
     optimizer = optimizer_of(kind, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -82,7 +82,7 @@ def peer_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
 
 
 def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int) -> None:
-    """Equal to 1e-12 of a column's largest value or its base: the peers' recursions lose as much of small ones."""
+    """Check equality to 1e-12 of a column's largest value or base, the precision of the peer's recursion."""
     bases = np.abs(np.array(present(optimizer_of(kind, groups))))
     worst = np.abs(actual - expected) / np.maximum(np.maximum(np.abs(expected).max(axis=0), bases), 1e-300)
 
@@ -92,7 +92,7 @@ def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int
 
 @st.composite
 def scheduler_configs(draw: st.DrawFn, kind: str = "SGD") -> dict:
-    """One scheduler's config, without what MMEngine cannot do or does wrongly (the D rows of divergences.md)."""
+    """Draw a config of a scheduler that MMEngine computes correctly (see the D rows of divergences.md)."""
     curve = draw(
         st.sampled_from(
             [
@@ -140,7 +140,7 @@ def scheduler_configs(draw: st.DrawFn, kind: str = "SGD") -> dict:
         case "MultiStep":
             config |= {"milestones": draw(st.lists(st.integers(0, longest), max_size=5)), "gamma": draw(factor)}
         case "OneCycle":
-            # The whole window, so that it is not stepped past its end.
+            # The full window, so that it is not stepped past its end.
             config |= {
                 "eta_max": draw(st.floats(0.01, 1.0)),
                 "pct_start": draw(st.floats(0.2, 0.8)),
@@ -173,7 +173,7 @@ def _floors(draw: st.DrawFn, *, optional: bool) -> dict:
 
 @st.composite
 def lists(draw: st.DrawFn) -> tuple[list[dict], str, int]:
-    """One to five configs, an optimizer's kind, and how many groups it has."""
+    """Draw one to five configs, the type of an optimizer, and its number of groups."""
     kind = draw(st.sampled_from(["SGD", "Adam"]))
     configs = draw(st.lists(scheduler_configs(kind), min_size=1, max_size=5))
     return configs, kind, draw(st.integers(1, 3))

@@ -56,18 +56,18 @@ class Used(Hook):
 
 
 def sgd(model):
-    """Two groups with rates of their own."""
+    """Return SGD with two groups, each with its own lr."""
     groups = [{"params": [model.weight]}, {"params": [model.other], "lr": 0.01}]
     return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
 
 
 def loader():
-    """`BATCHES` batches."""
+    """Return a loader of `BATCHES` batches."""
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(2 * BATCHES, 1)), batch_size=2)
 
 
 class Runs:
-    """Trains in the folder `place`: what each iteration used, and the Runner."""
+    """A function that trains in the folder `place` and returns the used values and the Runner."""
 
     def __init__(self, place):
         self.place, self.count = place, 0
@@ -112,7 +112,7 @@ class Runs:
         return np.array(used.rows), runner
 
     def close(self):
-        """Let go of the loggers and their files."""
+        """Close the loggers and their files."""
         for logger in MMLogger._instance_dict.values():
             for handler in logger.handlers:
                 handler.close()

@@ -1,6 +1,6 @@
-"""A naive model of schedules: fractions, one time at a time, written from the documentation and not from the library.
+"""A naive model of schedules with fractions and scalar times, written from the documentation, not from the library.
 
-A node says its line of text, its exact length, and its value at a time from its begin. `Clock` is what the run counts.
+A node returns its text, its exact length, and its value at a time since its start. `Clock` is the clock of the run.
 """
 
 from bisect import bisect_left
@@ -10,12 +10,12 @@ from fractions import Fraction
 from math import ceil, cos, pi, sqrt
 
 Value = Callable[[int], float]
-Words = dict[str, float]
+Levels = dict[str, float]
 
 
 @dataclass
 class Clock:
-    """What a run counts, and how long updates and epochs are on it: at one rate, or by the amounts before updates."""
+    """The clock of a run. It converts units with a constant rate, or with the amounts consumed before each update."""
 
     unit: str
     horizon: Fraction
@@ -26,7 +26,7 @@ class Clock:
     origin: Fraction = Fraction(0)
 
     def count(self, length: tuple[str, str], begin: Fraction) -> Fraction:
-        """A length of one unit that begins at a time."""
+        """Return the amount of a length that starts at the time `begin`."""
         number, unit = Fraction(length[0]), length[1]
         if unit == "%":
             return number * self.horizon / 100
@@ -45,7 +45,7 @@ def written(length: tuple[str, str]) -> str:
 
 @dataclass
 class Anneal:
-    """`linear` or `cosine` from one level to another; without a length it fills."""
+    """`linear` or `cosine` from one level to another; without a length it fills the remaining time."""
 
     shape: str
     start: float | str
@@ -69,10 +69,10 @@ class Anneal:
             return clock.count(self.over, clock.origin) - (begin - clock.origin)
         return clock.count(self.over, begin)
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         end = end if self.over is None else begin + self.length(clock, begin)
         size = ceil(end) - ceil(begin)
-        start, to = (words.get(level, level) for level in (self.start, self.to))
+        start, to = (neighbors.get(level, level) for level in (self.start, self.to))
 
         def at(time: int) -> float:
             if time >= size:
@@ -85,7 +85,7 @@ class Anneal:
 
 @dataclass
 class Open:
-    """`step`, `exponential` or `inverse_sqrt`: a period of no whole length is not rounded."""
+    """`step`, `exponential` or `inverse_sqrt`, whose period is not rounded to an integer."""
 
     shape: str
     period: tuple[str, str]
@@ -101,7 +101,7 @@ class Open:
             "restarts": f"restarts(cosine(1.0, {self.factor}), {period})",
         }[self.shape]
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         period = clock.count(self.period, begin)
         least = max(period, Fraction(1))
 
@@ -120,7 +120,7 @@ class Open:
 
 @dataclass
 class Stages:
-    """`a >> b`; levels may be those of neighbors."""
+    """`a >> b`; a level may be that of a neighboring stage."""
 
     stages: list
 
@@ -138,11 +138,13 @@ class Stages:
             total += stage.length(clock, begin + total)
         return total
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         clock, parts, at = replace(clock, origin=begin), [], begin
         for place, stage in enumerate(self.stages):
-            behind = sum((later.length(clock, at) for later in self.stages[place + 1 :] if stage.kind != "length"), 0)
-            size = stage.length(clock, at) if stage.kind == "length" else end - behind - at
+            following = sum(
+                (later.length(clock, at) for later in self.stages[place + 1 :] if stage.kind != "length"), 0
+            )
+            size = stage.length(clock, at) if stage.kind == "length" else end - following - at
             if size < 0:
                 raise ValueError("no room")
             parts.append((stage, at, at + size))
@@ -154,13 +156,13 @@ class Stages:
             if place not in values:
                 stage, first, last = parts[place]
                 levels = [level for level in (getattr(stage, "start", None), getattr(stage, "to", None)) if level]
-                beside: Words = {}
+                neighbors: Levels = {}
                 if "previous" in levels:
                     before = parts[place - 1]
-                    beside["previous"] = value_of(place - 1)(ceil(before[2]) - ceil(before[1]))
+                    neighbors["previous"] = value_of(place - 1)(ceil(before[2]) - ceil(before[1]))
                 if "following" in levels:
-                    beside["following"] = value_of(place + 1)(0)
-                values[place] = stage.value(clock, first, last, beside)
+                    neighbors["following"] = value_of(place + 1)(0)
+                values[place] = stage.value(clock, first, last, neighbors)
             return values[place]
 
         def at_time(time: int) -> float:
@@ -175,7 +177,7 @@ class Stages:
 
 @dataclass
 class Take:
-    """The first part of what is planned for the run around it, or for one of its own."""
+    """The first part of stages that are planned for the run, or for a run of the length `of`."""
 
     whole: Stages
     over: tuple[str, str]
@@ -189,19 +191,19 @@ class Take:
     def length(self, clock: Clock, begin: Fraction) -> Fraction:
         return clock.count(self.over, begin)
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         size = ceil(begin + self.length(clock, begin)) - ceil(begin)
         run_end = clock.run_end
         if self.of is not None:
             run = clock.count(self.of, begin)
             clock, run_end = replace(clock, horizon=run, run_end=begin + run), begin + run
-        inner = self.whole.value(clock, begin, run_end, words)
+        inner = self.whole.value(clock, begin, run_end, neighbors)
         return lambda time: inner(min(time, size))
 
 
 @dataclass
 class Overlay:
-    """A stage laid over the begin of a curve that runs from the start."""
+    """A stage that replaces the start of a curve."""
 
     first: Anneal
     curve: Stages
@@ -210,17 +212,17 @@ class Overlay:
     def text(self) -> str:
         return f"overlay({self.first.text()}, {self.curve.text()})"
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         size = self.first.length(clock, begin)
         own = ceil(begin + size) - ceil(begin)
-        below = self.curve.value(clock, begin, end, words)
+        below = self.curve.value(clock, begin, end, neighbors)
         above = self.first.value(clock, begin, begin + size, {"following": below(own)})
         return lambda time: above(time) if time < own else below(time)
 
 
 @dataclass
 class Joined:
-    """Two schedules multiplied or added, or one raised."""
+    """The product or sum of two schedules, or the power of one."""
 
     left: Stages | Take | Overlay
     operator: str
@@ -231,9 +233,9 @@ class Joined:
         right = "2" if self.right is None else f"({self.right.text()})"
         return f"({self.left.text()}) {self.operator} {right}"
 
-    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
-        left = self.left.value(clock, begin, end, words)
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
+        left = self.left.value(clock, begin, end, neighbors)
         if self.right is None:
             return lambda time: left(time) ** 2
-        right = self.right.value(clock, begin, end, words)
+        right = self.right.value(clock, begin, end, neighbors)
         return lambda time: left(time) * right(time) if self.operator == "*" else left(time) + right(time)

@@ -1,4 +1,4 @@
-"""The code of a page of the documentation, run by sections, for libraries that the build of the pages may lack."""
+"""Run the code of a documentation page by section, for libraries that the documentation build may lack."""
 
 import importlib.util
 import re
@@ -15,17 +15,17 @@ _FILE = re.compile(r"# ([\w-]+\.\w+)\n")
 
 
 def sections(page: str) -> dict[str, str]:
-    """The text of each section of a page, by its heading; that of the page's own heading is ""."""
+    """Return the text of each section of a page by heading. The text before the first section has the key ""."""
     first, *others = re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {"": first} | {text.partition("\n")[0]: text for text in others}
 
 
 def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Run the code of a page's beginning and of one section in a folder.
+    """Run the code before the first section of a page and the code of one section, in a folder.
 
     Returns:
-        names: what it left.
-        printed: what each command printed.
+        names: The global names after the run.
+        printed: The output of each command.
     """
     names: dict[str, Any] = {"__name__": "__main__", **_first_names()}
     printed: list[str] = []
@@ -46,7 +46,7 @@ def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], 
 
 
 def _first_names() -> dict[str, Any]:
-    """The names that the first snippet of each page finds."""
+    """Return the names that are defined for the first snippet of each page."""
     spec = importlib.util.spec_from_file_location("toy", DOCS / "extensions" / "toy.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,8 +1,8 @@
-"""What a disk may hold after a power cut at any moment of a run that writes to a folder.
+"""The possible contents of a disk after a power cut at any moment of a run that writes to a folder.
 
-The calls are recorded as they are made: flushes, renames, removals, and what files were written in between. A flushed
-file keeps its content, a flushed folder its list of names. What was not flushed may be there, or not, or in part; names
-may have changed in another order than they were given.
+All calls are recorded: flushes, renames, removals and writes. A flushed file keeps its content, and a flushed folder
+keeps its list of names. Data that was not flushed may be complete, partial or missing. Changes of names may reach the
+disk in any order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tree = dict[str, bytes]
 
 @dataclass
 class File:
-    """A file: what was written, and what of it is surely on the disk."""
+    """A file: its written content, and the content that is certainly on the disk."""
 
     written: bytes
     flushed: bytes = b""
@@ -35,7 +35,7 @@ class File:
 
 @dataclass
 class Folder:
-    """A folder: its names, those surely on the disk, and the changes since, each of them whole or not at all."""
+    """A folder: its names, the names certainly on the disk, and the changes since then, each of which is atomic."""
 
     names: dict[str, Any] = field(default_factory=dict)
     flushed: dict[str, Any] = field(default_factory=dict)
@@ -50,33 +50,33 @@ class Folder:
 
 
 class Recorder:
-    """Follows a folder through the calls of this process."""
+    """Record the state of a folder during the calls of this process."""
 
     def __init__(self, top: Path) -> None:
         self.top, self.root, self._nodes = top, Folder(), {}
-        self.look()
-        self._settle(self.root)
+        self.update()
+        self._mark_flushed(self.root)
 
-    def _settle(self, folder: Folder) -> None:
-        """What is there at the beginning is on the disk."""
+    def _mark_flushed(self, folder: Folder) -> None:
+        """Mark the initial content of a folder as flushed."""
         folder.flushed, folder.changes = dict(folder.names), []
         for node in folder.names.values():
             if isinstance(node, Folder):
-                self._settle(node)
+                self._mark_flushed(node)
             else:
                 node.flushed = node.written
 
-    def look(self) -> None:
-        """Notice what was written, created, renamed and removed since the last look."""
-        self._look_at(self.top, self.root)
+    def update(self) -> None:
+        """Record the writes, creations, renames and removals since the last update."""
+        self._update(self.top, self.root)
 
-    def _look_at(self, path: Path, folder: Folder) -> None:
+    def _update(self, path: Path, folder: Folder) -> None:
         now = {}
         for entry in os.scandir(path):
             if entry.is_dir():
                 node = self._nodes.setdefault(entry.inode(), Folder())
                 node = node if isinstance(node, Folder) else self._renew(entry.inode(), Folder())
-                self._look_at(Path(entry.path), node)
+                self._update(Path(entry.path), node)
             else:
                 data = Path(entry.path).read_bytes()
                 node = self._nodes.setdefault(entry.inode(), File(data))
@@ -89,16 +89,16 @@ class Recorder:
             folder.changes.append(change)
 
     def _renew(self, inode: int, node: Any) -> Any:
-        """The system gave the number of a removed file to another."""
+        """Replace the node of a removed file, because the system has reused its inode number."""
         self._nodes[inode] = node
         return node
 
     def forget(self, inode: int) -> None:
-        """It was removed; the system may give its number to another."""
+        """Forget a removed file, because the system may reuse its inode number."""
         self._nodes.pop(inode, None)
 
     def flushed(self, inode: int) -> None:
-        """This file or folder is on the disk now."""
+        """Record that a file or folder was flushed to the disk."""
         node = self.root if inode == self.top.stat().st_ino else self._nodes.get(inode)
         if isinstance(node, File):
             node.flushed = node.written
@@ -106,12 +106,12 @@ class Recorder:
             node.flushed, node.changes = dict(node.names), []
 
     def after_kill(self) -> Tree:
-        """The tree as the system has it, which a killed process leaves."""
+        """Return the tree after a kill: the current content of the folder."""
         files = [path for path in self.top.rglob("*") if path.is_file()]
         return {path.relative_to(self.top).as_posix(): path.read_bytes() for path in files}
 
     def after_cut(self, chance: random.Random | None) -> Tree:
-        """A tree that a power cut may leave; None leaves only what is sure."""
+        """Return a tree that a power cut may leave; with None, the flushed data only."""
         found: Tree = {}
 
         def collect(folder: Folder, prefix: str) -> None:
@@ -133,21 +133,21 @@ def recorded(top: Path, each_moment: Any) -> Iterator[Recorder]:
 
     def watched(name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
-            gone = None
+            removed = None
             if top.is_dir():
-                recorder.look()
+                recorder.update()
             if name in ("unlink", "rmdir") or (name == "replace" and Path(args[1]).exists()):
                 place = args[1] if name == "replace" else args[0]
                 with_folder = {"dir_fd": kwargs["dir_fd"]} if kwargs.get("dir_fd") is not None else {}
                 try:
-                    gone = os.stat(place, follow_symlinks=False, **with_folder).st_ino  # noqa: PTH116  # has a dir_fd
+                    removed = os.stat(place, follow_symlinks=False, **with_folder).st_ino  # noqa: PTH116  # has a dir_fd
                 except FileNotFoundError:
-                    gone = None
+                    removed = None
             result = real[name](*args, **kwargs)
             if top.is_dir():
-                if gone is not None:
-                    recorder.forget(gone)
-                recorder.look()
+                if removed is not None:
+                    recorder.forget(removed)
+                recorder.update()
                 if name == "fsync":
                     recorder.flushed(os.fstat(args[0]).st_ino)
                 each_moment(recorder)
@@ -165,7 +165,7 @@ def recorded(top: Path, each_moment: Any) -> Iterator[Recorder]:
 
 
 def write_tree(tree: Tree, folder: Path) -> Path:
-    """Make the files of a tree."""
+    """Write the files of a tree."""
     folder.mkdir(parents=True)
     for name, data in tree.items():
         file = folder / name

@@ -1,12 +1,12 @@
-"""What generated configs are made of.
+"""The templates of generated configs.
 
-`<kind>` in a template is an expression of a kind, `@kind` a place that holds one, `BLOCK` stands for some statements,
-`LOOP` for some inside a loop.
+In a template, `<kind>` is an expression of a kind, and `@kind` is a name or element with a value of a kind. `BLOCK` is
+replaced by statements, and `LOOP` by statements inside a loop.
 """
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    """The lines of a text; `\\n` in one stands for a new line of the program."""
+    """Return the lines of a text; `\\n` in a line becomes a line break of the program."""
     return tuple(line.strip().replace("\\n", "\n") for line in text.strip().splitlines())
 
 

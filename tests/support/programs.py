@@ -1,8 +1,8 @@
-"""Programs of a test, each in a process of its own, begun by a fork of one that has torch already.
+"""Test programs in separate processes, forked from a server process that has imported torch.
 
-Importing torch and Accelerate takes longer than most runs of a test. So each program begins as a copy of a server
-process that imported them and did nothing else. It has its own arguments, environment, folder and output, it may be
-killed, and it ends as `python program.py` ends.
+Importing torch and Accelerate takes longer than most test runs. Each program therefore starts as a fork of a server
+process that has only imported them. It has its own arguments, environment, folder and output. It can be killed, and it
+exits like `python program.py`.
 """
 
 import atexit
@@ -22,16 +22,16 @@ _SERVER.set_forkserver_preload(["torch", "torch.utils.data", "accelerate", "safe
 
 
 class Program:
-    """A running program, with what a test needs of `subprocess.Popen`."""
+    """A running program with the part of the interface of `subprocess.Popen` that tests need."""
 
     def __init__(
         self, arguments: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | Path | None = None
     ) -> None:
         self.args = list(arguments)
-        self._said = tempfile.TemporaryDirectory()
-        self._files = [Path(self._said.name, name) for name in ("stdout", "stderr")]
+        self._output = tempfile.TemporaryDirectory()
+        self._files = [Path(self._output.name, name) for name in ("stdout", "stderr")]
         self._process = _SERVER.Process(
-            target=_begin,
+            target=_start,
             args=(self.args, dict(os.environ if env is None else env), str(cwd or Path.cwd()), self._files),
         )
         self._process.start()
@@ -55,17 +55,17 @@ class Program:
         os.kill(self.pid, number)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit status; `subprocess.TimeoutExpired` where it is not there in so many seconds."""
+        """Return the exit status. Raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         self._process.join(timeout)
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
         return self._process.exitcode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """What it said, once it has ended."""
+        """Wait for the end. Return the standard output and the standard error."""
         self.wait(timeout)
-        said = [file.read_text("utf-8", "replace") if file.exists() else "" for file in self._files]
-        return said[0], said[1]
+        texts = [file.read_text("utf-8", "replace") if file.exists() else "" for file in self._files]
+        return texts[0], texts[1]
 
 
 def run(
@@ -80,39 +80,39 @@ def run(
     return subprocess.CompletedProcess(program.args, program.wait(), stdout, stderr)
 
 
-def _begin(arguments: list[str], env: dict[str, str], folder: str, said: list[Path]) -> None:
-    """In the new process: be the program."""
-    for number, file in zip((1, 2), said, strict=True):
+def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list[Path]) -> None:
+    """Run the program in the new process."""
+    for number, file in zip((1, 2), outputs, strict=True):
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  # open to the end
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
-    # Else its own workers would begin by a fork server too, and outlive a program that is killed.
+    # Workers of the program must not use a fork server, because they would survive a kill of the program.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-    # A test run in the background of a script ignores Ctrl-C, and its children would too.
+    # Restore the handler, because the children of a background process ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
     sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
-    if "OMP_NUM_THREADS" in env:  # torch, which is imported already, read it before
+    if "OMP_NUM_THREADS" in env:  # because torch read it at its import, in the server process
         import torch
 
         torch.set_num_threads(int(env["OMP_NUM_THREADS"]))
     try:
         _run_as_main(arguments)
-    except (Exception, KeyboardInterrupt):  # noqa: BLE001  # said as Python says it, not as multiprocessing
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001  # printed as by Python, not as by multiprocessing
         traceback.print_exc()
         sys.exit(1)
     finally:
-        atexit._run_exitfuncs()  # the process ends without them where another module of Python began it
+        atexit._run_exitfuncs()  # because multiprocessing does not run them
 
 
 def _run_as_main(arguments: list[str]) -> None:
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109  # a text
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109  # must be a str
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     elif arguments[0] == "-c":
         sys.argv = ["-c", *arguments[2:]]

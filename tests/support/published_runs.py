@@ -1,4 +1,4 @@
-"""Values of published runs, beside formulas that were written from their sources."""
+"""Compare the values of published runs with formulas from their sources."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
@@ -11,14 +11,14 @@ from paramsched.plan import Target
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
-RELATIVE = 1e-12  # of a value
-ROUNDED = 1e-15  # of the greatest value: 1 - t / n and 1 + cos lose their digits near 0
+RELATIVE = 1e-12  # tolerance relative to a value
+ROUNDED = 1e-15  # tolerance relative to the largest value, because 1 - t / n and 1 + cos lose digits near 0
 
 Formula = Callable[[int], float]
 
 
 class Run:
-    """A recipe's values at some of its updates."""
+    """The values of a recipe at some of its updates."""
 
     def __init__(self, name: str) -> None:
         recipe = ps.recipes[name]
@@ -28,20 +28,21 @@ class Run:
         self.total = updates_of_horizon(resolved, self.run)
 
     def amount_at(self, t: int) -> int:
-        """What was consumed before an update; the update itself where the plan counts updates."""
+        """Return the amount consumed before an update, or the update itself if the plan counts updates."""
         return t if self.run is None else int(self.run.amount_at(t))
 
     def update_at(self, amount: float) -> int:
-        """The first update that begins at or after an amount."""
+        """Return the first update that starts at or after an amount."""
         return bisect_left(range(self.total), amount, key=self.amount_at)
 
     def agrees(self, field: str, formula: Formula, *marks: int, group: str = "", of: str = "t") -> None:
-        """Each value of a field is the formula's: of the update, or of the amount before it.
+        """Check that each value of a field equals the formula, as a function of the update or of the amount before it.
 
         Args:
-            field, group: which curve; without a group that of a target or of the first group.
-            formula: its value at an update t, or with `of="amount"` at an amount.
-            marks: updates around which each one is looked at.
+            field: The field or target.
+            group: The name of the group; "" for a target or for the first group.
+            formula: The value at update t, or at an amount with `of="amount"`.
+            marks: Updates whose neighbors are all compared.
             of: "t" or "amount".
         """
         times = known_bounds(self.total, marks)
@@ -64,19 +65,19 @@ class Run:
 
 
 def known_bounds(total: int, marks: Iterable[int]) -> list[int]:
-    """Updates to look at: two hundred of the run, and those around the marks."""
+    """Return the updates to compare: two hundred of the run, and those around the marks."""
     near = {mark + away for mark in (0, *marks, total) for away in range(-2, 3)}
     return sorted(t for t in near.union(range(0, total, max(total // 200, 1))) if 0 <= t < total)
 
 
 def line(t: float, begin: float, end: float, low: float, high: float) -> float:
-    """A straight line from `low` at the begin to `high` at the end, held outside."""
+    """Interpolate linearly from `low` at `begin` to `high` at `end`; constant outside."""
     share = min(max((t - begin) / (end - begin), 0.0), 1.0)
     return low * (1 - share) + high * share
 
 
 def half_wave(t: float, begin: float, end: float, high: float, low: float) -> float:
-    """A cosine from `high` at the begin to `low` at the end, held outside."""
+    """Interpolate with a cosine from `high` at `begin` to `low` at `end`; constant outside."""
     left = min(max((end - t) / (end - begin), 0.0), 1.0)
-    # The square keeps its digits near the end, where 1 + cos would lose them.
+    # The square of the sine is accurate near the end; 1 + cos would lose digits there.
     return low + (high - low) * (sin(pi * left / 2) ** 2 if left < 0.5 else (1 + cos(pi * (1 - left))) / 2)

@@ -1,6 +1,7 @@
-"""Config programs made at random, and what Python makes of them.
+"""Random config programs, and the result of Python for each of them.
 
-Each statement is chosen with a look at what the program gave so far, so that most of it runs; what raises is left out.
+Each statement is chosen with the values of the program so far, so that most statements run. A statement that raises an
+error is left out.
 """
 
 import math
@@ -24,18 +25,18 @@ _MOST_STEPS = 5_000
 
 
 class _TooLong(BaseException):
-    """A program that goes on and on."""
+    """The program runs for too many steps."""
 
 
 def run(text: str) -> dict[str, Any] | None:
-    """The names that Python gives; None where it raises."""
+    """Return the global names after a run in Python, or None if it raises an error."""
     unknown_code.forget()
     names: dict[str, Any] = {}
     steps = iter(range(_MOST_STEPS))
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename not in ("program", unknown_code.__file__):
-            return None  # say, what a test tool does while the collector of garbage runs
+            return None  # for example a callback of a test tool during a garbage collection
         frame.f_trace_opcodes = True
         step = next(steps, None)
         if step is None or (event == "line" and step % 10 == 0 and not all(map(_small, names.values()))):
@@ -55,11 +56,11 @@ def run(text: str) -> dict[str, Any] | None:
 
 
 class Program:
-    """One program, in the making.
+    """A program under construction.
 
     Args:
-        random: what chooses.
-        nasty: how often a statement is one that a reader cannot follow, of 1.
+        random: The random generator.
+        nasty: The probability of a statement that a reader cannot follow.
     """
 
     def __init__(self, random: Random, nasty: float) -> None:
@@ -69,7 +70,7 @@ class Program:
         self.places: list[tuple[str, Any]] = []
 
     def grow(self, statements: int) -> str:
-        """A program of about as many statements, and the text of it."""
+        """Add up to `statements` statements. Return the text of the program."""
         for _ in range(statements):
             line = self.statement(0)
             found = run(HEAD + "\n".join([*self.lines, line]) + "\n")
@@ -79,7 +80,7 @@ class Program:
                 self.places = [one for name in _NAMES if name in found for one in _places(name, found[name], 3)]
         return HEAD + "\n".join(self.lines) + "\n"
 
-    # What to choose from.
+    # Choices.
 
     def pick(self, *choices: Any) -> Any:
         return self.random.choice(choices)
@@ -92,16 +93,16 @@ class Program:
         return self.random.choice(found) if found else None
 
     def path(self, kind: type | tuple[type, ...]) -> str | None:
-        """An expression that leads to a list or a dict: a name, or a place inside one."""
+        """Return an expression for a list or a dict: a name, or an element inside a named value."""
         found = [place for place, value in self.places if isinstance(value, kind)]
         return self.random.choice(found) if found else None
 
     def fill(self, template: str, depth: int) -> str:
-        """The template with an expression for each `<kind>` in it."""
+        """Replace each `<kind>` in the template by an expression."""
         return re.sub(r"<(\w+)>", lambda found: self.expression(found[1], depth + 1), template)
 
     def choose(self, templates: dict[str, tuple[str, ...]], depth: int) -> str | None:
-        """One of the templates whose marks can be filled: `@list`, `@dict`, `@seq`, `@num`, `@str`."""
+        """Fill a random template whose marks can be filled: `@list`, `@dict`, `@seq`, `@num`, `@str`."""
         filled = {
             "@list": self.path(list),
             "@dict": self.path(dict),
@@ -181,7 +182,7 @@ class Program:
         return self.with_blocks("\n".join(lines), depth, loop or not head.startswith("if"))
 
     def with_blocks(self, text: str, depth: int, loop: bool) -> str:
-        """The text with statements in place of each `BLOCK`, `LOOP` and `LINE`."""
+        """Replace each `BLOCK` and `LOOP` in the text by statements."""
         lines: list[str] = []
         for line in text.split("\n"):
             indent = line[: len(line) - len(line.lstrip())]
@@ -194,7 +195,7 @@ class Program:
 
 
 def _small(value: Any) -> bool:
-    """Whether a value, as a tree, is small enough to go on with."""
+    """Return whether a value, including its elements, is small enough for further statements."""
     stack, met = [value], set[int]()
     for _ in range(_MOST_SIZE):
         if not stack:
@@ -223,23 +224,23 @@ def _places(place: str, value: Any, depth: int) -> list[tuple[str, Any]]:
 
 
 def program(random: Random) -> str:
-    """A program that runs; a third of them has nothing that cannot be followed."""
+    """Return a program that runs. In a third of them a reader can follow every statement."""
     return Program(random, random.choice((0.0, 0.1, 0.3))).grow(random.randint(3, 14))
 
 
 def differences(read: dict[str, Any], text: str) -> list[str]:
-    """The names that are read differently from Python, and not marked; raises where the program does not run."""
+    """Return the names whose value differs from Python and is not marked as unknown. The program must run."""
     theirs = run(text)
     assert theirs is not None
     marks = [value for value in read.values() if isinstance(value, NeedsRunning)]
     found = []
     for name, value in read.items():
         if name not in theirs and not isinstance(value, NeedsRunning):
-            found.append(f"{name} = {value!r}, which Python has not")
+            found.append(f"{name} = {value!r}, which Python does not define")
         elif name in theirs and _differs(value, theirs[name]):
-            found.append(f"{name} = {value!r}, and Python has {theirs[name]!r}")
+            found.append(f"{name} = {value!r}, but Python has {theirs[name]!r}")
     if not any(mark.why == "may change any name" for mark in marks):
-        found += [f"{name} is missing, and Python has {theirs[name]!r}" for name in theirs if name not in read]
+        found += [f"{name} is missing, but Python has {theirs[name]!r}" for name in theirs if name not in read]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Shapes that are registered for a while: the tables belong to the process, and so to all tests."""
+"""Temporary registration of shapes, because the tables are shared by all tests of the process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from paramsched.schedules.registry import BUILDER_OF_CLASS, SHAPES
 
 @contextmanager
 def shapes_as_before() -> Iterator[None]:
-    """Afterwards the shapes are those of before."""
+    """Restore the registered shapes at the end of the block."""
     kept = [(table, dict(table)) for table in (SHAPES, BUILDER_OF_CLASS)]
     try:
         yield

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A config of a Runner in which every entry is used, for the tests that spoil it."""
+"""A Runner config that uses every entry, for tests that make one entry invalid."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ GOOD: dict[str, Any] = dict(
 
 
 def good() -> dict[str, Any]:
-    """A copy that may be changed, at any depth; the model and the data are the same."""
+    """Return a deep copy of the config that shares the model and the data."""
     return copy.deepcopy(GOOD, {id(kept): kept for kept in (GOOD["model"], DATASET)})
 
 
 def places(config: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The ways to every entry."""
+    """Yield the path of every entry."""
     entries = config.items() if isinstance(config, dict) else enumerate(config) if isinstance(config, list) else ()
     for key, value in entries:
         yield (*path, key)

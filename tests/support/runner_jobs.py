@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-torch.set_num_threads(1)  # these networks are too small to share between cores
+torch.set_num_threads(1)  # because these networks are too small for several threads
 
 QUIET = {"logger": None, "checkpoint": None, "progress": None}
 """No files and no output."""
@@ -22,7 +22,7 @@ def digits(samples: int = 80) -> TensorDataset:
 
 
 def loader(batches: int, size: int = 4, *, shuffle: bool = False) -> DataLoader:
-    """Digits in so many batches."""
+    """Return a loader of digits with this number of batches."""
     return DataLoader(digits(batches * size), batch_size=size, shuffle=shuffle)
 
 
@@ -43,7 +43,7 @@ class Recorder:
 
 
 class WithTrainStep(nn.Module):
-    """A model as MMEngine wants it, without MMEngine."""
+    """A model with MMEngine's methods, without MMEngine."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class WithTrainStep(nn.Module):
 
 
 class WithMode(nn.Module):
-    """A model whose forward is told what for."""
+    """A model whose forward has the argument `mode`."""
 
     def __init__(self) -> None:
         super().__init__()

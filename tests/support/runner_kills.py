@@ -1,4 +1,4 @@
-"""Runs of the Runner that are killed, and what has to be the same when they go on."""
+"""Killed runs of the Runner, and the comparison of a resumed run with an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paramsched.runner import Hook, Runner
 
 
 class Killer(Hook):
-    """Ends the process with SIGKILL at a point of an iteration."""
+    """Kill the process with SIGKILL at a point of an iteration."""
 
     def __init__(self, point: str, iteration: int, priority: str) -> None:
         self.priority = priority
@@ -24,7 +24,7 @@ class Killer(Hook):
 
 
 def killed(run) -> None:
-    """Run in a process of its own, which must end by SIGKILL."""
+    """Run in a child process, which must end by SIGKILL."""
     child = os.fork()
     if not child:
         try:

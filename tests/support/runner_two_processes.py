@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""What each of two processes runs, started by `accelerate launch`: folder, kind of job, `resume` or `kill`."""
+"""The job of two processes of `accelerate launch`. Arguments: folder, kind of job, `resume` or `kill`."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class Killer(Hook):
 
 
 class NeverCalled(WithTrainStep):
-    """Trains past the wrapper that shares gradients."""
+    """A model that bypasses the wrapper that reduces gradients."""
 
     def train_step(self, data, optim_wrapper):
         loss = self.forward(*data)

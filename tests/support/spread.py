@@ -1,4 +1,4 @@
-"""Of many cases of one kind, which of them `make test` runs: one of each sort. `make full` runs all."""
+"""Selections of cases for `make test`, one of each kind; `make full` runs all cases."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,19 +7,19 @@ import pytest
 
 
 def spread(cases: Iterable[Any], *kept: Any) -> list[Any]:
-    """Return the cases as values of a parameter; those that are not kept are marked long."""
+    """Return the cases as values of a parameter; all cases except `kept` are marked long."""
     cases = list(cases)
     unknown = [one for one in kept if one not in cases]
-    assert not unknown, f"no case is {unknown}"
+    assert not unknown, f"unknown cases: {unknown}"
     return [_parameter(one, is_long=one not in kept) for one in cases]
 
 
 def every(step: int, cases: Iterable[Any], first: int = 0) -> list[Any]:
-    """Return the cases as values of a parameter; of each `step` all but one are marked long: that at `first`."""
+    """Return the cases as values of a parameter; only one of each `step` cases, from `first`, is not marked long."""
     return [_parameter(one, is_long=place % step != first % step) for place, one in enumerate(cases)]
 
 
 def _parameter(case: Any, *, is_long: bool) -> Any:
-    """Return a case, a tuple of which stands for several parameters, with its mark."""
+    """Return a case with its mark; a tuple contains the values of several parameters."""
     values = case if isinstance(case, tuple) else (case,)
     return pytest.param(*values, marks=pytest.mark.long if is_long else ())

@@ -1,8 +1,7 @@
-"""Hypothesis strategies for schedules and plans, generated from what is registered.
+"""Hypothesis strategies for schedules and plans, generated from the registered shapes.
 
-A shape is covered by being registered: `paramsched.testing.drawing` draws its arguments by their annotations, for
-users' shapes as for these. A parameter that cannot be drawn is an error naming it, so that a new kind of argument joins
-it there.
+Every registered shape is covered: `paramsched.testing.drawing` draws its arguments from their annotations, as it does
+for users' shapes. A parameter that cannot be drawn raises an error with its name; add the new type there.
 """
 
 import functools
@@ -38,21 +37,21 @@ BUILDERS = {
     for name, builder in SHAPES.items()
     if issubclass(inspect.signature(builder).return_annotation, Schedule) and name not in ("like", "table_file")
 }
-"""The shapes that are schedules by themselves; metric rules and `like`, which need a plan, join in `plans`.
+"""The shapes that are schedules alone. Metric rules and `like` need a plan; `plans` draws them.
 
-`table_file`, which needs a file, makes what `table` makes.
+`table_file` is not here, because it needs a file and returns the same type as `table`.
 """
 
 STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "multistep", "piecewise", "anneal",
             "window", "shift", "take", "skip", "restarts", "every",
             "sequence", "sum", "difference", "negative")  # fmt: skip
-"""Of straight lines only, as long as the curve is one."""
+"""Shapes that consist of straight lines if their curve is linear."""
 
 OPERATORS = ("sequence", "product", "sum", "difference", "negative", "power", "quotient")
 SIMPLE = ("anneal", "linear", "cosine", "warmup", "constant", "exponential", "step")
-"""What the parts of a deep tree are made of most of the time."""
+"""The most frequent parts of a deep tree."""
 
-# Collected as a module of tests and imported by others, this file is read more than once in a process.
+# This file may be executed more than once in a process, because pytest collects it and other modules import it.
 if "drawn_function" not in FUNCTIONS:
     register_function("drawn_function", lambda t: 1.0 / (1.0 + t / 64))
 named_function = from_function("drawn_function")
@@ -63,13 +62,13 @@ _BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
 
 @functools.cache
 def bases() -> st.SearchStrategy[float]:
-    """Usual and unusual bases."""
+    """Draw usual and unusual bases."""
     return st.sampled_from(_BASES) | st.floats(1e-8, 10.0)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A schedule as it was written, and the same with its lengths in updates."""
+    """A schedule as written, and the same schedule resolved to updates."""
 
     written: Schedule
     resolved: Schedule
@@ -80,12 +79,12 @@ class Case:
 
 
 NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
-"""Shapes whose values are no multiple of base plus a value."""
+"""Shapes whose values are not an affine function of base."""
 
 _UPDATE_BY_UPDATE = ("recurrence",)
-"""Shapes that count through all that came before: for short runs only."""
+"""Shapes that evaluate all previous updates, for short runs only."""
 
-_JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only
+_JUMPS = ("jagged", "rounded")  # because a rounding error can change the value, these are drawn by name only
 
 
 ALL = (*BUILDERS, *OPERATORS)
@@ -94,7 +93,7 @@ ALL = (*BUILDERS, *OPERATORS)
 def drawing(
     world: World, depth: int = 1, *, fixed: bool = True, affine: bool = False, names: tuple[str, ...] = ALL
 ) -> Drawing:
-    """How the arguments of a shape are drawn: for which run, how deep, and what is left out."""
+    """Return the settings for drawing the arguments of a shape."""
     return Drawing(
         world,
         lambda: schedules(world, depth=depth - 1, fixed=fixed, affine=affine, names=names),
@@ -104,11 +103,11 @@ def drawing(
     )
 
 
-@functools.lru_cache(maxsize=8192)  # Hypothesis looks a strategy over when it is new
+@functools.lru_cache(maxsize=8192)  # because Hypothesis validates each new strategy
 def shape(
     name: str, world: World, depth: int = 2, *, fixed: bool = True, affine: bool = False, names: tuple[str, ...] = ALL
 ) -> st.SearchStrategy[Schedule]:
-    """One registered shape, or what an operator makes."""
+    """Draw a registered shape, or the result of an operator."""
     own = drawing(world, depth, fixed=fixed, affine=affine, names=names)
     if name in BUILDERS:
         return built(BUILDERS[name], own)
@@ -124,14 +123,14 @@ def schedules(
     affine: bool = False,
     names: tuple[str, ...] = ALL,
 ) -> st.SearchStrategy[Schedule]:
-    """Any schedule, nested `depth` deep.
+    """Draw any schedule, nested up to `depth` levels.
 
     Args:
-        world: the run it is drawn for.
-        depth: of the tree.
-        fixed: whether absolute levels may occur.
-        affine: whether minimum, maximum and clamp are left out.
-        names: of the shapes and operators it is made of.
+        world: The run for which it is drawn.
+        depth: The maximum depth of the tree.
+        fixed: Whether absolute levels may occur.
+        affine: Whether shapes that are not affine in base (`NOT_AFFINE`) are left out.
+        names: The names of the shapes and operators to draw from.
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
     left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else _UPDATE_BY_UPDATE)}
@@ -177,7 +176,7 @@ def _operated(draw: st.DrawFn, name: str, own: Drawing, scaling: Drawing) -> Sch
 
 @st.composite
 def _sequences(draw: st.DrawFn, part: st.SearchStrategy[Schedule]) -> Schedule:
-    """Stages of which at most one has no length: the others are cut by a window."""
+    """Draw stages of which at most one has no length; a window limits the others."""
     size = draw(st.integers(2, 3))
     free = draw(st.integers(0, size))
     stages = []
@@ -203,7 +202,7 @@ def cases(
     affine: bool = False,
     names: tuple[str, ...] = ALL,
 ) -> Case:
-    """A schedule and the run it is resolved for; of the shape `name`, or of any."""
+    """Draw a schedule of the shape `name`, or of any shape, and the run for which it is resolved."""
     world = draw(worlds(small=small or name in _UPDATE_BY_UPDATE))
     written = draw(
         schedules(world, depth=depth, fixed=fixed, affine=affine, names=names)
@@ -212,7 +211,7 @@ def cases(
     )
     try:
         return Case(written, resolve_(written, world.calendar), world)
-    except InvalidArgument:  # stages longer than the run, a milestone behind its stage
+    except InvalidArgument:  # stages longer than the run, or a milestone after its stage
         return reject()
 
 
@@ -221,7 +220,7 @@ _FRACTIONS = st.sampled_from([0.0, 0.5, 0.25])
 
 @st.composite
 def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
-    """Times: near the points where something changes, anywhere in the run, behind its end, between two updates."""
+    """Draw times near breakpoints, anywhere in the run, after its end, and between two updates."""
     total = case.world.total
     points = case.resolved.breakpoints(min(total, 2000))
     near = st.sampled_from(points).flatmap(lambda p: st.integers(max(p - 1, 0), p + 1))
@@ -236,9 +235,9 @@ def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
 def every_shape(
     *, leave_out: tuple[str, ...] = (), most: int = 3, share: float = 1.0, step: int = 2
 ) -> Callable[[Callable[..., None]], Any]:
-    """Run a law for each registered shape and each operator by itself, with as many examples as `at_most` says.
+    """Run a law for each registered shape and each operator, with the number of examples of `at_most`.
 
-    `make test` takes one of `step` shapes, each law others.
+    `make test` runs one of `step` shapes; different laws run different shapes.
     """
     names = [name for name in ALL if name not in leave_out]
 
@@ -260,12 +259,12 @@ GROUPS: tuple[Mapping[str, Any], ...] = (
 
 @st.composite
 def plans(draw: st.DrawFn, world: World, *, rules: bool = True, follow: bool = False) -> Plan:
-    """A plan for `GROUPS`: several fields, selectors by name and by index, targets, plateau rules.
+    """Draw a plan for `GROUPS`: several fields, selectors by name and by index, targets, plateau rules.
 
     Args:
-        world: the run it is drawn for.
-        rules: whether metric rules may occur.
-        follow: whether a field may follow another, be it one that cannot be followed.
+        world: The run for which it is drawn.
+        rules: Whether metric rules may occur.
+        follow: Whether a line may follow a field or a target, including one that cannot be followed.
     """
     part = schedules(world, depth=2)
     bindings = []
@@ -277,11 +276,18 @@ def plans(draw: st.DrawFn, world: World, *, rules: bool = True, follow: bool = F
         for groups in draw(st.lists(st.sampled_from([None, "head", 2, "body"]), unique=True, min_size=1, max_size=3)):
             schedule: Any = draw(part)
             if follow and draw(st.integers(0, 3)) == 0:
-                schedule = draw(st.sampled_from([0.5 * like("lr"), like("lr"), schedule * like("momentum")]))
+                schedule = draw(
+                    st.sampled_from(
+                        [0.5 * like("lr"), like("lr"), schedule * like("momentum"), schedule * like("temperature")]
+                    )
+                )
             if rules and draw(st.integers(0, 9)) == 0:
                 schedule = schedule * plateau(draw(st.sampled_from(["loss", "val"])), patience=draw(st.integers(0, 3)))
             bindings.append(Binding(field, schedule, groups))
     for name in draw(st.lists(st.sampled_from(["temperature", "ema"]), unique=True, max_size=2)):
-        bindings.append(Binding(Target(name, draw(bases())), draw(part)))
+        schedule = draw(part)
+        if follow and draw(st.integers(0, 3)) == 0:
+            schedule = draw(st.sampled_from([like("lr"), schedule * like("temperature"), like("temperature") ** 2]))
+        bindings.append(Binding(Target(name, draw(bases())), schedule))
     horizon = draw(st.sampled_from([None, world.total, f"{world.total} steps"]))
     return Plan(*draw(st.permutations(bindings)), horizon=horizon)

@@ -1,4 +1,4 @@
-"""timm's schedulers, and the values they give."""
+"""timm's schedulers and their values."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ import torch
 
 
 def timm_schedulers():
-    """`timm.scheduler` without the rest of timm, which needs torchvision to be imported."""
+    """Import `timm.scheduler` without the other modules of timm, which need torchvision."""
     found = importlib.util.find_spec("timm") if "timm" not in sys.modules else sys.modules["timm"].__spec__
     if found is None:
         pytest.skip("timm is not installed")
@@ -29,7 +29,7 @@ def timm_schedulers():
 
 
 def rates(timm, arguments, *, lr, updates_per_epoch):
-    """The rate of every update of a run as timm's training script makes it, and the number of its epochs."""
+    """Return the lr of every update of a run of timm's training script, and its number of epochs."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +46,7 @@ def rates(timm, arguments, *, lr, updates_per_epoch):
 
 
 def rates_by_metric(timm, arguments, metrics, *, lr):
-    """The rate after each epoch of a run that hands its metric to the scheduler, as timm's training script does."""
+    """Return the lr after each epoch of a run that passes its metric to the scheduler, as timm's script does."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

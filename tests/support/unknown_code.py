@@ -1,4 +1,4 @@
-"""Functions that generated configs import: a reader that does not run them can know nothing of what they do."""
+"""Functions that generated configs import. A reader that does not run them cannot know their effect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,28 +15,28 @@ xs = (7,)
 
 
 def forget() -> None:
-    """Begin anew, before each program."""
+    """Reset the module before each program."""
     _kept.clear()
     globals().update(k={"seven": 7}, m=[7, 7], n=77, xs=(7,))
 
 
 def truly(value: Any = True) -> bool:
-    """True, which a reader cannot know."""
+    """Return True, which a reader cannot know."""
     return True
 
 
 def falsely(value: Any = False) -> bool:
-    """False, which a reader cannot know."""
+    """Return False, which a reader cannot know."""
     return False
 
 
 def number(*_: Any, **__: Any) -> int:
-    """5, which a reader cannot know."""
+    """Return 5, which a reader cannot know."""
     return 5
 
 
 def same(value: Any = None, *_: Any) -> Any:
-    """The argument itself."""
+    """Return the argument."""
     return value
 
 
@@ -48,12 +48,12 @@ def change(*values: Any, **named: Any) -> int:
 
 
 def keep(*values: Any, **named: Any) -> None:
-    """Remember the arguments, for `poke` to change later."""
+    """Keep the arguments, so that `poke` can change them later."""
     _kept.extend((*values, *named.values()))
 
 
 def poke(*_: Any) -> int:
-    """Change whatever was kept."""
+    """Change all kept values."""
     for value in list(_kept):
         _change(value, 4)
     return len(_kept)
@@ -65,7 +65,7 @@ def fail(*_: Any) -> Any:
 
 
 def call(function: Any = None, *values: Any) -> Any:
-    """Call what is given, if it can be called."""
+    """Call the function if it is callable."""
     if callable(function):
         return function(*values)
     return None
@@ -93,7 +93,7 @@ def _change(value: Any, depth: int) -> None:
 
 
 class Thing:
-    """Something with operators that do things."""
+    """An object whose operators have side effects."""
 
     def __init__(self, *values: Any) -> None:
         self.values = values
@@ -132,6 +132,6 @@ class Thing:
 
 @contextmanager
 def swallowing() -> Iterator[int]:
-    """A block that may end early, and nobody hears of it."""
+    """Run a block that may end early, because its exceptions are suppressed."""
     with suppress(Exception):
         yield 3

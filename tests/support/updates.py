@@ -1,4 +1,4 @@
-"""Small optimizers for tests, and what their updates really used."""
+"""Small optimizers for tests that record the values their updates used."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from paramsched.fields import Field
 
 
 class Probe(torch.optim.Optimizer):
-    """Takes no step, but keeps what each step would have used: the entries of every group at that moment.
+    """An optimizer that takes no step, but records the entries of every group at each step.
 
     A group that names no field has lr 0.1, weight_decay 0.01, momentum 0.9 and betas (0.9, 0.999).
     """
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def group(**entries: Any) -> dict[str, Any]:
-    """A param group of one parameter, with a gradient."""
+    """Return a param group of one parameter with a gradient."""
     parameter = torch.nn.Parameter(torch.ones(2))
     parameter.grad = torch.full((2,), 0.5)
     return {"params": [parameter], **entries}
@@ -55,10 +55,10 @@ def run(optimizer: Any, updates: int) -> Any:
 
 
 def used(optimizer: Probe, field: str = "lr", index: int = 0) -> list[float]:
-    """What each update used for a field of a group."""
+    """Return the value that each update used for a field of a group."""
     return [Field.of(field).read(groups[index]) for groups in optimizer.used]
 
 
 def planned(plan: Plan, bases: Any, field: str = "lr", index: int = 0, **facts: Any) -> list[float]:
-    """The whole run of a field of a group, as the trace shows it."""
+    """Return the planned values of a field of a group for the entire run, from the trace."""
     return trace(plan, bases, Calendar(**facts))[field, index].tolist()

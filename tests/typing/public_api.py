@@ -1,4 +1,4 @@
-"""What users' editors should know. Never run: `make lint` type-checks it, and unused ignores are errors."""
+"""The types of the public API. Never run: `make lint` type-checks it, and unused ignores are errors."""
 
 from typing import assert_type
 

@@ -1,4 +1,4 @@
-"""What an editor knows of a hook's Runner. Never run: `make lint` type-checks it, and unused ignores are errors."""
+"""The types of a hook's Runner. Never run: `make lint` type-checks it, and unused ignores are errors."""
 
 from pathlib import Path
 from typing import Any, assert_type

@@ -1,4 +1,4 @@
-"""Time and memory are bounded by the size of what is given, and what is too much is refused by us."""
+"""Time and memory are bounded by the size of the input; excessive input raises an error of paramsched."""
 
 import copy
 import pickle
@@ -32,19 +32,19 @@ WRAPS = {
 }
 
 
-def test_a_recurrence_of_a_very_long_run_is_made_and_evaluated_at_once():
+def test_a_recurrence_of_a_very_long_run_is_built_and_evaluated_fast():
     schedule = ps.recurrence(rules.linear(0.1, end=5), rules.exponential(0.9, end=100), until=10**12)
 
     assert schedule(10**12) == schedule(100) == schedule(99)
     assert str(ps.resolve(ps.recurrence(rules.step(3)), ps.Calendar(total=10**12))).endswith("until=1000000000000)")
 
 
-def test_a_recurrence_without_an_end_is_refused_far_away_not_waited_for():
+def test_a_recurrence_without_an_end_is_rejected_for_distant_times():
     with pytest.raises(InvalidArgument, match="Give the rules an end"):
         ps.recurrence(rules.step(3, 0.5), until=10**12)(10**12)
 
 
-def test_columns_are_kept_whatever_was_asked_first():
+def test_cached_columns_do_not_depend_on_the_order_of_calls():
     made = lambda: ps.recurrence(rules.linear(0.1, end=5), rules.cosine(over=3000), until=9000)  # noqa: E731
 
     backwards = made()
@@ -53,25 +53,25 @@ def test_columns_are_kept_whatever_was_asked_first():
     assert [backwards(t) for t in (8000, 5000, 1024, 1023, 0)] == expected[[8000, 5000, 1024, 1023, 0]].tolist()
 
 
-def test_a_far_phase_costs_nothing():
+def test_a_large_phase_is_evaluated_without_iteration():
     assert ps.every(ps.linear(over=9), 4, phase=999999999999).breakpoints() == (0, 1, 5, 9)
 
 
 @pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.cyclic(3)])
-def test_a_crowd_of_breakpoints_is_refused(schedule, monkeypatch):
+def test_too_many_breakpoints_are_rejected(schedule, monkeypatch):
     monkeypatch.setattr("paramsched.schedules.base._MAX_POINTS", 1000)
 
     with pytest.raises(InvalidArgument, match="more than 1000 points"):
         schedule.breakpoints(10**12)
 
 
-def test_a_trace_of_more_updates_than_memory_is_refused():
+def test_a_trace_that_exceeds_the_memory_is_rejected():
     with pytest.raises(InvalidArgument, match="too many"):
         ps.trace(ps.Plan(lr=ps.cosine(), horizon=10**12), {"lr": 0.1})
 
 
 @pytest.mark.parametrize("name", WRAPS)
-def test_whatever_nests_as_deep_as_can_be_works_everywhere(name):
+def test_schedules_of_maximum_depth_work_in_every_operation(name):
     schedule, refusal = ps.linear(over=5), None
     while refusal is None and schedule.depth < 300:
         try:
@@ -88,14 +88,14 @@ def test_whatever_nests_as_deep_as_can_be_works_everywhere(name):
 
 
 @pytest.mark.parametrize("count", [3, 45, 200])
-def test_many_bindings_of_one_field_chain(count):
+def test_many_bindings_of_one_field_are_chained(count):
     plan = ps.Plan(*[ps.Binding("lr", ps.linear(1, 0.5, over=i + 1)) for i in range(count)], horizon=1000)
 
     assert Plan.of_text(plan.text) == plan
     assert ps.trace(plan, {"lr": 1.0})["lr"][999] == 0.5**count
 
 
-def test_three_bindings_have_the_text_they_always_had():
+def test_the_text_of_three_chained_bindings_is_stable():
     plan = ps.Plan(*[ps.Binding("lr", ps.linear(over=i)) for i in (1, 2, 3)])
 
     assert str(plan) == "lr: chain(chain(linear(over=1), linear(over=2)), linear(over=3))"
@@ -147,29 +147,29 @@ itself.append(itself)
         lambda: ps.parse("cosine(curve='\ud800')"),
     ],
 )
-def test_a_number_or_a_list_of_any_size_is_refused_by_us(make):
+def test_numbers_and_lists_of_any_size_raise_errors_of_paramsched(make):
     with pytest.raises(ParamschedError) as refusal:
         make()
 
     assert len(str(refusal.value)) < 600
 
 
-def test_a_metric_of_any_size_is_an_observation():
+def test_an_integer_metric_of_any_size_can_be_observed():
     rule = ps.plateau(patience=0)
 
     assert rule.observe(rule.observe(rule.init(), 1.0), HUGE).factor == 0.1
     assert rule.observe(rule.init(), -HUGE).factor == 0.1
 
 
-def test_keys_of_groups_that_are_no_text_are_passed_over():
+def test_group_keys_that_are_not_text_are_skipped():
     group = {"lr": 0.1, 3: 0.5, (1, 2): 0.1, None: 1.0}
 
     assert numeric(group) == ["lr"]
-    with pytest.raises(ParamschedError, match="no such field"):
+    with pytest.raises(ParamschedError, match="unknown field"):
         ps.trace(ps.Plan(rate=ps.cosine(), horizon=5), group)
 
 
-def test_no_times_have_no_values():
+def test_an_empty_array_of_times_has_no_values():
     for line in ("warmup(10) >> cosine(to=0.1, over=90)", "cosine(0.5, 1.0, 9)", "linear(0.2, 0.1, 9)"):
         assert ps.parse(line)(np.array([], dtype=int), 0.1).size == 0
 
@@ -183,7 +183,7 @@ def test_no_times_have_no_values():
         (ps.table([1.0, 0.5], every=4), (0, 4, 8)),
     ],
 )
-def test_breakpoints_cost_what_is_asked_for_whatever_the_lengths(schedule, expected):
+def test_breakpoints_are_computed_only_up_to_the_requested_update(schedule, expected):
     assert schedule.breakpoints(until=9) == expected
 
 
@@ -196,7 +196,7 @@ LINES = [
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 640, 5000])
 @pytest.mark.parametrize("line", LINES)
-def test_amounts_are_those_that_one_update_after_the_other_makes(size, line):
+def test_amounts_equal_those_counted_update_by_update(size, line):
     plan = ps.Plan(
         ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
     )
@@ -213,14 +213,14 @@ def test_amounts_are_those_that_one_update_after_the_other_makes(size, line):
 
 
 @pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)", "1 + noise(0.2)"])
-def test_a_run_of_more_updates_than_can_be_looked_at_is_refused_at_once(line):
+def test_a_run_with_too_many_updates_to_trace_is_rejected_fast(line):
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
 
     with pytest.raises(InvalidArgument, match="Plan larger sizes, or a shorter run"):
         ps.trace(plan, {"lr": 0.1})
 
 
-def test_plans_of_any_length_are_compared_at_some_updates():
+def test_plans_of_any_length_are_compared_at_selected_updates():
     (change,) = ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=ps.cosine(to=0.1)), ps.Calendar(total=10**15))
 
     assert change.by == pytest.approx(0.1)
@@ -235,22 +235,22 @@ def test_plans_of_any_length_are_compared_at_some_updates():
         lambda: ps.linear(over=10)(3, None),
     ],
 )
-def test_values_at_the_ends_of_the_floats_are_refused(make):
+def test_extreme_and_malformed_values_are_rejected(make):
     with pytest.raises(ParamschedError):
         make()
 
 
 @pytest.mark.parametrize("base", [1j, None, "x", object()])
-def test_a_base_that_is_not_a_number_is_refused_beside_a_tensor(base):
+def test_a_base_that_is_not_a_number_is_rejected_for_a_tensor_time(base):
     with pytest.raises(InvalidArgument, match="neither a number nor arrays"):
         ps.linear(over=10)(torch.tensor(3), base)
 
 
-def test_a_cycle_longer_than_integers_count_is_evaluated():
+def test_a_cycle_longer_than_the_integer_range_is_evaluated():
     assert ps.restarts(ps.linear(over=10), 10, mult=10**18)(5) == 0.5
 
 
-def test_what_has_a_length_is_held_at_the_end_of_a_sequence_that_ends_with_no_update():
+def test_a_stage_with_a_length_keeps_its_value_after_a_final_stage_of_no_updates():
     stage = ps.cosine(over=100) + ps.power_law(1.0, 10)
     schedule = stage >> ps.linear(to=2.0, over=0)
 

@@ -1,4 +1,4 @@
-"""Curves by themselves: a user's own, names, equality."""
+"""Curves: user functions, names, equality."""
 
 import math
 
@@ -12,7 +12,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules import anneal, parse
 
 
-def test_every_curve_has_a_name_that_reads_back():
+def test_the_name_of_every_curve_reads_back():
     for name, curve in CONSTANTS.items():
         assert curve_of(name) is curve_of(f"curves.{name}") is curve
         assert str(curve) == f"curves.{name}"
@@ -23,7 +23,7 @@ def test_every_curve_has_a_name_that_reads_back():
     }
 
 
-def test_a_users_function_is_a_curve_without_text_until_it_is_registered():
+def test_a_user_function_is_a_curve_without_text_until_it_is_registered():
     plain = anneal(1.0, 0.0, 10, lambda u: u**2)
 
     assert plain(5) == 0.75
@@ -36,7 +36,7 @@ def test_a_users_function_is_a_curve_without_text_until_it_is_registered():
         curves.register("user_cubic", lambda u: u)
 
 
-def test_a_users_function_may_dip_and_the_ends_are_exact_all_the_same():
+def test_a_user_function_may_dip_and_its_ends_are_exact():
     bounce = anneal(1.0, 0.2, 10, lambda u: u + np.sin(2 * np.pi * u))
 
     assert bounce(0) == 1.0
@@ -45,16 +45,16 @@ def test_a_users_function_may_dip_and_the_ends_are_exact_all_the_same():
 
 
 @pytest.mark.parametrize("u", [0, 1, 0.25, np.float32(0.25)])
-def test_a_number_in_is_a_number_out(u):
+def test_a_curve_maps_a_number_to_a_number(u):
     assert type(curves.cosine(float(u))) is float
 
 
-def test_arrays_keep_their_library():
+def test_a_curve_keeps_the_library_of_an_array():
     assert isinstance(curves.cosine(torch.tensor([0.5])), torch.Tensor)
     assert curves.cosine(np.array([0.0, 0.5, 1.0])).tolist() == pytest.approx([0.0, 0.5, 1.0])
 
 
-def test_a_flat_beginning_keeps_its_digits():
+def test_a_flat_start_keeps_its_precision():
     n = 10**8
 
     assert anneal(0.0, 1.0, n, curves.cosine)(1) == pytest.approx((math.pi / 2 / n) ** 2, rel=1e-12)
@@ -62,7 +62,7 @@ def test_a_flat_beginning_keeps_its_digits():
 
 
 @pytest.mark.parametrize("function", [lambda u: u + 1, lambda u: u * float("nan"), lambda u: 0 * u])
-def test_a_function_with_other_ends_is_refused(function):
+def test_a_function_with_wrong_end_values_is_rejected(function):
     with pytest.raises(InvalidArgument) as refusal:
         curve_of(function)
 

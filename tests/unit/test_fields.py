@@ -15,14 +15,14 @@ from paramsched.plan import plan as plan_module
 @pytest.mark.parametrize(
     ("name", "key", "index"), [("lr", "lr", None), ("betas[0]", "betas", 0), ("betas[01]", "betas", 1)]
 )
-def test_a_field_is_an_entry_or_one_element_of_it(name, key, index):
+def test_a_field_is_an_entry_or_one_of_its_elements(name, key, index):
     assert (Field.of(name).key, Field.of(name).index) == (key, index)
 
 
 @pytest.mark.parametrize(
     "name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3]
 )
-def test_anything_else_is_no_field(name):
+def test_invalid_field_names_are_rejected(name):
     with pytest.raises(InvalidArgument) as refusal:
         Field.of(name)
 
@@ -33,7 +33,7 @@ def test_anything_else_is_no_field(name):
 @pytest.mark.parametrize(
     "value", [0, 0.5, np.float32(0.5), np.int64(3), np.array(0.5), torch.tensor(0.5), torch.tensor(3)]
 )
-def test_numbers_and_tensors_without_a_dimension_are_numbers(value):
+def test_numbers_and_zero_dimensional_tensors_are_numbers(value):
     assert is_number(value)
 
 
@@ -54,7 +54,7 @@ def test_numbers_and_tensors_without_a_dimension_are_numbers(value):
         np.ones(2),
     ],
 )
-def test_booleans_text_and_larger_arrays_are_not(value):
+def test_booleans_text_and_larger_arrays_are_not_numbers(value):
     assert not is_number(value)
 
 
@@ -74,15 +74,15 @@ def test_the_numeric_fields_of_a_real_group():
         ("lr", None),
     ],
 )
-def test_a_slip_of_the_pen_is_told_from_another_name(name, meant):
+def test_misspelled_fields_are_distinguished_from_other_names(name, meant):
     assert known_field(name) == meant
 
 
-def test_a_group_is_called_by_its_name_or_its_index():
+def test_a_group_is_labeled_by_its_name_or_its_index():
     assert [label(group, 3) for group in ({}, {"name": "a"}, {"name": ""}, {"name": 5})] == [3, "a", 3, 3]
 
 
-def test_type_checkers_know_the_fields_that_are_numbers_in_torch():
+def test_type_checkers_know_the_numeric_fields_of_torch():
     typed = next(
         node
         for node in ast.walk(ast.parse(inspect.getsource(plan_module)))

@@ -1,6 +1,6 @@
-"""Mistakes that people make, and what is left to do after they pasted what the error says: nothing.
+"""Common mistakes: pasting the fix that the error suggests corrects each of them.
 
-Each advice is taken from the data of the error and put where a reader would put it: in the place of the refused piece,
+Each fix is taken from the data of the error and pasted where a reader would paste it: in place of the rejected piece,
 of a call around it, or of the whole line.
 """
 
@@ -425,7 +425,7 @@ LINES = [
     ("every(cosine(to=0.2), '1 epochs'", "every(cosine(to=0.2), '1 epochs')"),
     ("0,5", "0.5"),
 ]
-"""A line with a mistake, and the line that was meant."""
+"""Lines with a mistake, and the intended lines."""
 
 OPEN_LINES = [
     "CosineAnnealingLR(T_max=50, eta_min=0.01)",
@@ -546,7 +546,7 @@ OPEN_LINES = [
     "cosine() >> constant()",
     "multistep(30, 60], gamma=0.2)",
 ]
-"""Lines that may mean several things: what is advised is accepted."""
+"""Ambiguous lines, whose suggested fix must be accepted."""
 
 FILES = [
     ("max_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
@@ -662,7 +662,7 @@ FILES = [
         "targets: {t: {initial: 1.0, schedule: cosine(to=0.3)}}\nhorizon: 100\n",
     ),
 ]
-"""A YAML file with a mistake, and the file that was meant."""
+"""YAML files with a mistake, and the intended files."""
 
 PYTHON = [
     ('ps.Plan(lr="cosine()", total=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
@@ -827,7 +827,7 @@ PYTHON = [
     ("ps.inverse_sqrt(warmup_steps=100)", "ps.inverse_sqrt(100)"),
     ('ps.absolute("1e-5")', "ps.absolute(1e-5)"),
 ]
-"""A call with a mistake, and the call that was meant."""
+"""Calls with a mistake, and the intended calls."""
 
 COMMANDS = [
     ("show plan.yaml --unit epoch", "--unit epochs"),
@@ -853,11 +853,11 @@ COMMANDS = [
     ("convert plan.yaml --to torch", "--to yaml"),
     ('change plan.yaml --at 50 "horizon=200"', "--horizon 200"),
 ]
-"""A command with a mistake, and what it is told to write."""
+"""Commands with a mistake, and the suggested fix."""
 
 
 def calls_in(text):
-    """Where each call of a line begins and ends; one that is not closed ends with the line."""
+    """Yield the start and end of each call in a line; an unclosed call ends with the line."""
     for found in re.finditer(r"[\w.-]+\(", text):
         depth = 0
         for place in range(found.end() - 1, len(text)):
@@ -868,7 +868,7 @@ def calls_in(text):
 
 
 def pasted_lines(text, refusal):
-    """The line with the advice in each place where a reader would paste it."""
+    """Yield the line with the fix pasted at each plausible position."""
     begin, end = refusal.span or (0, len(text))
     if found := re.match(r"(?:Write|Quote the length:) (.*)", refusal.instead, re.DOTALL):
         advice = found[1]
@@ -883,7 +883,7 @@ def pasted_lines(text, refusal):
 
 
 def accepted(lines, read):
-    """What `read` makes of the lines that it does not refuse."""
+    """Yield the results of `read` for the lines that it accepts."""
     for line in lines:
         try:
             yield read(line)
@@ -892,7 +892,7 @@ def accepted(lines, read):
 
 
 @pytest.mark.parametrize(("wrong", "meant"), LINES)
-def test_one_paste_makes_the_line_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_line(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(wrong)
 
@@ -901,7 +901,7 @@ def test_one_paste_makes_the_line_that_was_meant(wrong, meant):
 
 
 @pytest.mark.parametrize("wrong", OPEN_LINES)
-def test_what_a_line_is_told_to_write_is_accepted(wrong):
+def test_the_fix_suggested_for_a_line_is_accepted(wrong):
     run = ps.Calendar(total=10_000, batch_size=4, sequence_length=64, steps_per_epoch=20, seconds_per_step=1.0)
     with pytest.raises(InvalidArgument) as refusal:
         ps.resolve(ps.parse(wrong), run)
@@ -921,7 +921,7 @@ SLIPS = {
     "a bracket too many": lambda name, rest: f"{name}{rest})",
     "the arrow": lambda name, rest: f"warmup(7) -> {name}{rest}",
     "a comma": lambda name, rest: f"warmup(7), {name}{rest}",
-    "nothing between": lambda name, rest: f"warmup(7) {name}{rest}",
+    "no separator": lambda name, rest: f"warmup(7) {name}{rest}",
     "an arrow twice": lambda name, rest: f"warmup(7) >> >> {name}{rest}",
 }
 EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomial": "(2.5, over=60)",
@@ -930,7 +930,7 @@ EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomia
 
 
 @pytest.mark.parametrize(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
-def test_a_generated_slip_is_mended_by_one_paste(name, slip):
+def test_pasting_the_fix_corrects_a_generated_mistake(name, slip):
     assert name in SHAPES
     wrong = SLIPS[slip](name, EXAMPLES[name])
     meant = ("warmup(7) >> " if wrong.startswith("warmup") else "") + name + EXAMPLES[name]
@@ -941,7 +941,7 @@ def test_a_generated_slip_is_mended_by_one_paste(name, slip):
 
 
 def problems_of(text):
-    """The faults and the warnings of a file, each with its place."""
+    """Return the errors and warnings of a file with their locations."""
     try:
         plan = ps.loads(text)
     except ConfigError as error:
@@ -950,7 +950,7 @@ def problems_of(text):
 
 
 def pasted_files(text, fault):
-    """The file with the advice in each place where a reader would paste it."""
+    """Yield the file with the fix pasted at each plausible position."""
     lines = text.splitlines()
     number, column = (fault.line or 1) - 1, (fault.column or 1) - 1
     row = lines[number] if number < len(lines) else ""
@@ -980,7 +980,7 @@ def pasted_files(text, fault):
 
 
 @pytest.mark.parametrize(("wrong", "meant"), FILES)
-def test_one_paste_makes_the_file_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_file(wrong, meant):
     found = problems_of(wrong)
     plans = [plan for fault in found for plan in accepted(pasted_files(wrong, fault), ps.loads)]
 
@@ -1011,7 +1011,7 @@ def test_one_paste_makes_the_file_that_was_meant(wrong, meant):
         ("toml", '"lr @ head" = "linear()"\n', 'groups = {"head" = {"lr" = "linear()"}}'),
     ],
 )
-def test_an_entry_is_advised_in_the_syntax_of_the_file(syntax, text, line):
+def test_the_fix_for_an_entry_has_the_syntax_of_the_file(syntax, text, line):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format=syntax)
 
@@ -1019,20 +1019,20 @@ def test_an_entry_is_advised_in_the_syntax_of_the_file(syntax, text, line):
 
 
 @pytest.mark.parametrize("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])
-def test_check_warns_of_a_field_that_no_optimizer_has(name):
+def test_check_warns_about_a_field_that_no_optimizer_has(name):
     found = problems_of(f"{name}: cosine(to=0.1)\nhorizon: 100\n")
 
     assert any(name in fault.found for fault in found)
 
 
 def evaluated(code):
-    """A call with the names that a script has."""
+    """Evaluate a call with the names of a typical script."""
     names = {name: getattr(ps, name) for name in ps.__all__ if name != "Scheduler"}
     return eval(code, {**names, "ps": ps})
 
 
 @pytest.mark.parametrize(("wrong", "meant"), PYTHON)
-def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_call(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         evaluated(wrong)
     advice = refusal.value.instead.removeprefix("Write ")
@@ -1054,7 +1054,7 @@ def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
 
 
 @pytest.mark.parametrize("wrong", ["max_steps=100", "total_steps=100", "epochs=10, steps_per_epoch=10", "horizon=100"])
-def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
+def test_a_wrong_scheduler_keyword_is_rejected_with_the_right_call(wrong):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     plan = ps.Plan(lr="cosine()")
     with pytest.raises(InvalidArgument) as refusal:
@@ -1064,7 +1064,7 @@ def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
-def test_the_nearest_group_is_named_for_an_entry_of_groups():
+def test_the_nearest_group_is_suggested_for_an_unknown_group():
     parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
     optimizer = torch.optim.SGD(
         [{"params": [one], "kind": kind} for one, kind in zip(parameters, ("muon", "adam"), strict=True)]
@@ -1074,7 +1074,7 @@ def test_the_nearest_group_is_named_for_an_entry_of_groups():
         ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", "cosine()", groups="kind=moun"), horizon=10))
 
 
-def test_an_unknown_group_of_a_file_is_told_with_its_line(tmp_path):
+def test_an_unknown_group_in_a_file_is_reported_with_its_line(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text("horizon: 10\ngroups:\n  haed:\n    lr: linear()\n")
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}])
@@ -1086,14 +1086,14 @@ def test_an_unknown_group_of_a_file_is_told_with_its_line(tmp_path):
     assert refusal.value.instead == 'Write "head"'
 
 
-def test_a_horizon_of_less_than_an_epoch_is_warned_of():
+def test_a_horizon_shorter_than_an_epoch_is_a_warning():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
 
     with pytest.warns(UserWarning, match='write horizon="20 epochs"'):
         ps.Scheduler(optimizer, ps.Plan(lr="cosine()", horizon=20), steps_per_epoch=100)
 
 
-def test_a_figure_takes_a_plan_and_refuses_what_has_no_curves():
+def test_a_figure_accepts_a_plan_and_rejects_values_without_curves():
     assert "<svg" in ps.show.figure(ps.Plan(lr="cosine()", horizon=10))._repr_svg_()
     with pytest.raises(InvalidArgument, match="it has no curves"):
         ps.show.figure("plan.yaml")
@@ -1101,7 +1101,7 @@ def test_a_figure_takes_a_plan_and_refuses_what_has_no_curves():
 
 @pytest.fixture
 def plans(tmp_path, monkeypatch):
-    """Plans in the current folder."""
+    """Write plans to the current folder."""
     (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine(to=0.2)\n")
     (tmp_path / "plan.txt").write_text("horizon: 100\nlr: cosine()\n")
     (tmp_path / "epochs.yaml").write_text("horizon: 20 epochs\nlr: warmup('5%') >> cosine(to=0.2)\n")
@@ -1111,25 +1111,25 @@ def plans(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("line", "advice"), COMMANDS)
 @pytest.mark.usefixtures("plans")
-def test_a_command_is_advised_in_its_own_options(line, advice):
-    told = CliRunner().invoke(main, shlex.split(line))
+def test_the_advice_of_a_command_uses_its_own_options(line, advice):
+    result = CliRunner().invoke(main, shlex.split(line))
 
-    assert told.exit_code in (1, 2)
-    assert f"Write {advice}" in told.output
+    assert result.exit_code in (1, 2)
+    assert f"Write {advice}" in result.output
 
 
-@pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
+@pytest.mark.parametrize("option", ["--select x", "--verbose", "--search x"])
 @pytest.mark.usefixtures("plans")
-def test_no_option_is_advised_that_the_command_lacks(option):
-    told = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
+def test_advice_uses_only_options_of_the_command(option):
+    result = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
 
-    assert "No such option" in told.output
-    assert "Write" not in told.output
+    assert "No such option" in result.output
+    assert "Write" not in result.output
 
 
-def test_the_bare_command_prints_its_help():
-    told = CliRunner().invoke(main, [])
+def test_the_command_without_arguments_prints_its_help():
+    result = CliRunner().invoke(main, [])
 
-    assert told.exit_code == 0
-    assert told.output.startswith("Usage:")
-    assert "Error" not in told.output
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage:")
+    assert "Error" not in result.output

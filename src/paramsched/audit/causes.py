@@ -32,7 +32,7 @@ _MAX_TIME = 2**62  # larger times may not fit into a 64-bit integer
 @final
 @dataclass(frozen=True)
 class RunFacts:
-    """A plan with the facts of its run, which can be resolved with other facts too."""
+    """A plan with its run facts, and methods that resolve the plan with these or other run facts."""
 
     plan: Plan
     calendar: Calendar
@@ -43,22 +43,23 @@ class RunFacts:
 
     @cached_property
     def counted(self) -> Plan:
-        """The resolved plan without the units of its clock."""
+        """The resolved plan with all lengths as plain numbers in the unit of its clock."""
         return counted_plan(self.resolved)
 
     def resolve_other(self, plan: Plan) -> Plan | None:
-        """Resolve another plan for the same run; return None if that fails."""
+        """Resolve `plan`, instead of `self.plan`, with these run facts; return None if that fails."""
         try:
             return plan.resolve(self.calendar)
         except InvalidArgument:
             return None
 
     def resolve(self, epoch: int | None, total: int | None) -> Plan | None:
-        """Resolve the plan for a run with another length of an epoch; return None if that fails.
+        """Resolve the plan for a run with another epoch or another length; return None if that fails.
 
         Args:
-            epoch: updates per epoch.
-            total: updates of the run; None for the planned length. Ignored if that length is in epochs.
+            epoch: updates per epoch; None if unknown.
+            total: the length of the run in updates; None for the planned length. Ignored if the planned length is in
+                epochs, or if the plan does not count updates.
         """
         try:
             facts = self.calendar
@@ -74,7 +75,13 @@ class RunFacts:
             return None
 
     def total_for(self, epoch: int) -> int | None:
-        """Return the updates of the run if its length was computed with another epoch; None if it is in epochs."""
+        """Return the length that the run has in updates if an epoch has `epoch` updates instead of the known number.
+
+        Returns None if the planned length is in epochs or unknown.
+
+        Args:
+            epoch: updates per epoch.
+        """
         known, horizon = self.calendar.updates_per_epoch, self.resolved.horizon
         if known is None or horizon is None or not horizon.is_resolved or self._length_in_epochs:
             return None
@@ -89,13 +96,13 @@ class RunFacts:
 @final
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A possible explanation.
+    """A possible explanation of why a log differs from its plan.
 
     Args:
         name: the short name of the cause.
         text: the description of the cause.
         clock: converts the update numbers of the log to times of the plan.
-        plan: the plan, resolved with other facts or changed; None for the plan itself.
+        plan: a resolved plan that may explain the log; None for the plan of the run.
         counted: converts the amounts that the run consumed to those that the schedule counted.
     """
 
@@ -107,42 +114,46 @@ class Cause:
 
 
 def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int | None = None) -> str:
-    """Return the fact of the run that equals a factor; `either` if none or several do."""
+    """Return the name of the run fact that equals n: `processes`, `accumulation` or `epoch`.
+
+    Returns `either` if no run fact equals n, or if both `processes` and `accumulation` do.
+    """
     names = [name for name, value in (("processes", processes), ("accumulation", accumulation)) if value == n]
     return names[0] if len(names) == 1 else "epoch" if n == epoch and not names else "either"
 
 
-# The name and the text of the cause for each meaning of a factor n.
+# The keys are the results of `_meaning` for a factor n; the values are the name and the text of a cause.
 _TOO_FAST = {
-    "epoch": ("epochs taken for steps", "the schedule moved by an epoch of {n} updates at each update"),
+    "epoch": ("epochs taken for steps", "each update moved the schedule by an entire epoch of {n} updates"),
     "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
     "accumulation": (
         "accumulation",
-        "the schedule moved {n} times per update, once for each batch of an accumulation",
+        "the schedule moved {n} times per update, once for each accumulated batch",
     ),
     "either": (
         "processes or accumulation",
-        "the schedule moved {n} times per update, as {n} processes or batches would",
+        "the schedule moved {n} times per update, once for each process or each accumulated batch",
     ),
 }
 _TOO_SLOW = {
-    "epoch": ("once per epoch", "the schedule moved once in {n} updates: per epoch instead of per update"),
+    "epoch": ("once per epoch", "the schedule moved once every {n} updates: once per epoch instead of once per update"),
     "processes": (
         "processes",
-        "the schedule moved once in {n} rows: the log counts the updates of {n} processes together",
+        "the schedule moved once every {n} rows: the log adds up the updates of {n} processes",
     ),
     "accumulation": (
         "log counts batches",
-        "the schedule moved once in {n} rows: the log counts batches, {n} per update",
+        "the schedule moved once every {n} rows: the log counts batches, {n} per update",
     ),
-    "either": ("once per epoch", "the schedule moved once in {n} rows: per epoch, or the log counts batches"),
+    "either": ("once per epoch", "the schedule moved once every {n} rows: once per epoch, or the log counts batches"),
 }
-# The name of the cause and the unit in which lengths, or amounts, were counted.
+# The keys are results of `_meaning`; the values are the name of the cause, and the unit in which lengths were counted.
 _COUNTED_IN = {
     "processes": ("processes", "the batches of all {n} processes"),
     "accumulation": ("accumulation", "batches, {n} per update"),
     "either": ("processes or accumulation", "batches, or those of {n} processes"),
 }
+# The keys are results of `_meaning`; the values are the name of the cause, and whose samples or tokens were counted.
 _AMOUNTS_OF = {
     "processes": ("processes", "one of {n} processes"),
     "accumulation": ("accumulation", "one batch of {n}"),
@@ -156,7 +167,7 @@ _NEXT_VALUE = (
 
 
 def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple[int, ...]) -> Iterator[Cause]:
-    """Yield possible explanations, the simplest first.
+    """Yield possible explanations of why a log differs from its plan, the simplest first.
 
     Args:
         facts: the plan and the facts of the run.
@@ -171,19 +182,19 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         lambda t: np.maximum(t - 1, 0),
     )
     yield Cause(
-        "never moved", "every update used the value of update 0: the schedule is never stepped", lambda t: t * 0
+        "never moved", "every update used the value of update 0: the schedule was never stepped", lambda t: t * 0
     )
     for text, plan in with_other_indices(facts.resolved):
         yield Cause("another index", text, plan=plan)
-    # Without the warmup, the later stages are as long as the run, as long as planned, or start later.
+    # Without a warmup, the later stages may be as long as the run, keep their lengths, or start as planned.
     dropped, held = without_warmup(facts.plan), with_warmup_held(facts.resolved)
     missing = "warmup left out"
     if dropped is not None and (resolved := facts.resolve_other(dropped)) is not None:
-        yield Cause(missing, "the stages after the warmup began at update 0 and filled the run", plan=resolved)
+        yield Cause(missing, "the stages after the warmup began at update 0 and lasted the entire run", plan=resolved)
     if (short := without_warmup(facts.resolved)) is not None:
         yield Cause(missing, "the stages after the warmup began at update 0", plan=short)
     if held is not None:
-        yield Cause(missing, "the value was that of the end of the warmup from update 0 on", plan=held)
+        yield Cause(missing, "from update 0 on, the value was the one planned for the end of the warmup", plan=held)
     if (floorless := without_floor(facts.resolved)) is not None:
         yield Cause("floor left out", "the values decay to 0, not to the planned floor", plan=floorless)
     calendar = facts.calendar
@@ -202,7 +213,7 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
         text = text.format(n=n)
         yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
-        # The same clock, with the values logged after n steps instead of before them.
+        # The cause of the line above, if values are logged after the n steps of an update instead of before them.
         yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
     for n in dict.fromkeys([*known, *runs, *_FACTORS]):
         name, text = _TOO_SLOW[_meaning(n, processes, accumulation, epoch)]
@@ -213,7 +224,7 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
 
 
 def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterator[Cause]:
-    """Yield causes with wrong lengths."""
+    """Yield causes in which epochs, the horizon or all lengths are longer or shorter than planned."""
     epoch, horizon = facts.calendar.updates_per_epoch, facts.resolved.horizon
     updates = horizon.updates if horizon is not None and horizon.is_resolved else None
     tries: list[tuple[str, str, int | None, int | None]] = []
@@ -226,7 +237,7 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
             name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
             text = f"the plan is {n} times too long: its lengths were counted in {batches.format(n=n)}"
             tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
-            # The same for a plan whose lengths are all in updates.
+            # The same cause, for a plan whose lengths are all in updates.
             yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
             text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
             tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
@@ -250,13 +261,13 @@ _MAX_EPOCH_CAUSES = 4
 def epoch_causes(
     facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]
 ) -> Iterator[Cause]:
-    """Yield the plan with other lengths of an epoch, in the order of their fit to the log.
+    """Yield causes in which an epoch has another length than planned, the best fit to the log first.
 
     Args:
         facts: the plan and the facts of the run.
         rows: the largest update number in the log plus 1.
-        steps: the ratios of the times of steps in the log to those in the plan.
-        misfit: returns the distance of a resolved plan from the log.
+        steps: ratios of an update at which logged values change to an update at which planned values change.
+        misfit: a function that returns the distance of a resolved plan from the log.
     """
     epoch = facts.calendar.updates_per_epoch
     if epoch is None:
@@ -279,7 +290,7 @@ def epoch_causes(
     tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
-        # Other lengths are found by descent from the best point of this grid.
+        # Lengths that are not in `tries` are found by descent from the best length in `tries`.
         step = max(best // 16, 1)
         for _ in range(_SEARCH_DEPTH):
             nearest = min((best, best - step, best + step), key=lambda one: measure(one, scaled))
@@ -293,7 +304,7 @@ def epoch_causes(
 
 
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
-    """Yield possible explanations for a plan on the clock of an amount, the simplest first."""
+    """Yield possible explanations for a plan that counts samples, tokens or seconds, the simplest first."""
     text = f"the schedule counted updates, but the plan counts {clock}"
     yield Cause("another clock", text, counted=AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]
@@ -311,7 +322,7 @@ _MAX_MIXED_STAGES = 3  # up to this number of stages all combinations of indices
 
 
 def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    """Yield a resolved plan with other indices in all, one or some of its stages, each with a description."""
+    """Yield pairs (description, plan), in which one, some or all stages of `plan` have another value of `index`."""
     stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
     if not stages:
         return
@@ -329,7 +340,7 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
         tried.add(indices)
         others = {stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)}
         changed = [f"{other.index} in {stage}" for stage, other in others.items() if other != stage]
-        text = f"the run counted {', '.join(changed)}"
+        text = f"the run used index {', '.join(changed)}"
 
         def other_stage(one: Schedule, others: Mapping[Anneal, Anneal] = others) -> Anneal | None:
             return others.get(one) if isinstance(one, Anneal) else None
@@ -338,7 +349,10 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
 
 
 def without_warmup(plan: Plan) -> Plan | None:
-    """Return the plan without the first stage of its sequences if that rises; None if no first stage does."""
+    """Return the plan without rising first stages of sequences and rising factors of products.
+
+    Returns None if the plan has no such stage or factor.
+    """
 
     def drop(schedule: Schedule) -> Schedule | None:
         if isinstance(schedule, Stages) and len(schedule.stages) > 1 and _rises(schedule.stages[0]):
@@ -353,7 +367,10 @@ def without_warmup(plan: Plan) -> Plan | None:
 
 
 def with_warmup_held(plan: Plan) -> Plan | None:
-    """Return the plan with a constant instead of a rising first stage; None if there is none."""
+    """Return the plan with each rising first stage replaced by a constant, the value at the end of the stage.
+
+    Returns None if no first stage rises.
+    """
 
     def keep_constant(schedule: Schedule) -> Schedule | None:
         if isinstance(schedule, Stages) and len(schedule.stages) > 1:
@@ -366,7 +383,7 @@ def with_warmup_held(plan: Plan) -> Plan | None:
 
 
 def without_floor(plan: Plan) -> Plan | None:
-    """Return the plan with decays to 0 and without lower bounds; None if that changes nothing."""
+    """Return the plan with all decays to 0 and without lower bounds; None if the plan already has this form."""
 
     def remove_floor(schedule: Schedule) -> Schedule | None:
         match schedule:
@@ -389,7 +406,7 @@ def _rises(schedule: Schedule) -> bool:
 
 
 def _size(level: Any) -> float:
-    """Return the value of a level at base 1, for comparisons; 1 for a neighbor's level."""
+    """Return the value of a level at base 1, for comparisons; 1 if the level is that of a neighboring stage."""
     if isinstance(level, NeighborLevel):
         return 1.0
     factor, fixed = split_level(level)
@@ -404,7 +421,10 @@ def _anneals_in(schedule: Schedule) -> Iterator[Anneal]:
 
 
 def _changed(value: Any, change: Callable[[Schedule], Schedule | None]) -> Any:
-    """Return a schedule in which `change` has replaced the schedule or its parts."""
+    """Return a schedule, or a tuple of schedules, in which each schedule is replaced by the result of `change`.
+
+    If `change` returns None for a schedule, the schedules inside it are changed.
+    """
     if isinstance(value, Schedule):
         found = change(value)
         return with_changed_fields(value, lambda part: _changed(part, change)) if found is None else found
@@ -417,7 +437,7 @@ def _with_schedules(plan: Plan, change: Callable[[Schedule], Schedule | None]) -
 
 
 def _changed_plan(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan | None:
-    """Return the plan with changed schedules; None if none changes or the result is invalid."""
+    """Return the plan with its schedules replaced by `change`; None if no schedule changes or the result is invalid."""
     try:
         changed = _with_schedules(plan, change)
     except InvalidArgument:

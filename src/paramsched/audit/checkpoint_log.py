@@ -1,4 +1,4 @@
-"""Reader of checkpoints as plain data, and of the history of their plans."""
+"""Readers of checkpoints: the state of an optimizer, as plain data, and the history of a run's plans."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,7 +30,14 @@ from paramsched.time.calendar import CLOCKS
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
-    """Read the state of an optimizer, as plain data."""
+    """Read the values in the state of an optimizer, without executing code from the checkpoint.
+
+    Args:
+        file: the checkpoint.
+        optimizer: the name of the optimizer; None for the only one.
+        at: the number of completed updates; None to read it from the checkpoint.
+        clock: the unit of consumed amounts; None if the plan counts updates.
+    """
     name, state = _chosen_optimizer(file, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     update, notes = _update_of(file, state, groups, at)
@@ -60,9 +67,9 @@ class CheckpointGroups:
     """The param groups of an optimizer in a checkpoint.
 
     Args:
-        groups: the entries of each group, without its parameters. A number is its recorded base, or NaN if the base is
-            unknown.
-        updates: completed updates; None if unknown.
+        groups: a dict for each group with its entries except `params`. Each number is replaced by its recorded base, or
+            by NaN if no base was recorded.
+        updates: the number of completed updates; None if unknown.
     """
 
     groups: tuple[Mapping[str, Any], ...]
@@ -96,7 +103,7 @@ def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
 def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
-    """Return the number of completed updates of a checkpoint, with notes."""
+    """Return a pair: the number of updates that were completed when a checkpoint was saved, and notes for the user."""
     entries = state.get("state")
     steps = entries.values() if isinstance(entries, dict) else ()
     counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
@@ -105,15 +112,19 @@ def _update_of(
     update = at if at is not None else most
     if update is None:
         found = "the checkpoint does not contain the number of completed updates"
-        raise UnreadableLog(path_text(file), found, "Write --at 1000")
-    notes = [f"the checkpoint was saved after {update} updates; its values are those of the next update"]
+        raise UnreadableLog(path_text(file), found, "Write --at 1000", option="--at")
+    notes = [f"the checkpoint was saved after {_updates(update)}; its values are those of the next update"]
     if ours and max(ours) != update:
-        notes.append(f"its scheduler has counted {max(ours)} updates")
+        notes.append(f"its scheduler has counted {_updates(max(ours))}")
     return update, notes
 
 
+def _updates(number: int) -> str:
+    return f"{number} update{'' if number == 1 else 's'}"
+
+
 def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the state of the specified optimizer, or of the only one, with its name."""
+    """Return the name and the state of the specified optimizer, or of the only optimizer in a checkpoint."""
     states = find_states(
         load_checkpoint(file),
         lambda one: (
@@ -155,7 +166,7 @@ def load_checkpoint(file: Path) -> Any:
 
     Raises:
         MissingDependency: torch is not installed.
-        UnreadableLog: torch cannot read it.
+        UnreadableLog: torch cannot read the file.
     """
     try:
         import torch
@@ -164,9 +175,9 @@ def load_checkpoint(file: Path) -> Any:
     with open_to_read(file) as stream:
         _require_checkpoint(stream, file)
         try:
-            # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
+            # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.
             return torch.load(stream, map_location="cpu", weights_only=True)
-        except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
+        except Exception as error:  # noqa: BLE001  # torch raises many kinds of errors for damaged files
             # The first line of torch's message is advice to execute code of the file, so it is not shown.
             reason = re.search(
                 r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL
@@ -177,7 +188,10 @@ def load_checkpoint(file: Path) -> Any:
 
 
 def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
-    """Raise for files that torch.save has not written, and archives with compressed or overlapping records."""
+    """Raise UnreadableLog for a file that torch.save cannot have written.
+
+    A zip archive with compressed or overlapping records could expand to much more data than the file contains.
+    """
     head = stream.read(512)
     stream.seek(0)
     if is_zipfile(stream):
@@ -194,24 +208,25 @@ def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
     elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
         raise UnreadableLog(path_text(file), "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
     stream.seek(0)
-    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # an archive's records are not compressed
-        found = "it allocates a bytearray by its size, which torch.save never writes"
+    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # records of a zip archive are not compressed
+        found = "its pickle creates a bytearray from a size, which torch.save never writes"
         raise UnreadableLog(path_text(file), found)
     stream.seek(0)
 
 
-# A call of bytearray with an integer, which allocates that many bytes: the only such call that torch.load allows.
+# A call of bytearray with an integer, which allocates that many bytes. torch.load allows no other call that allocates
+# memory by size.
 _SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
 _MAX_SEARCHED_BYTES = 2**26  # bytes; a pickle of a large state has one or two million
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
-    """Return all states of a kind in a checkpoint by their paths.
+    """Return a dict from the path of each state of one kind in a checkpoint to the state.
 
     Args:
         data: the checkpoint.
-        is_state: returns whether a dict is such a state.
-        alone: the name of a state that is the entire checkpoint.
+        is_state: returns whether a dict is a state of this kind.
+        alone: the path to return if the entire checkpoint is the state.
 
     >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
     {'parts[0]': {'lr': 0.1}}
@@ -231,7 +246,8 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
             inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
         else:
             inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
-        # Reversed, so that the first entry is next. Names are cut, because deep nesting would make them quadratic.
+        # Reversed, so that the first value is next. Names are shortened, because their total length would grow
+        # quadratically in deeply nested data.
         pending += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
     return found
 
@@ -239,7 +255,7 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
 def choose_state(
     file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
 ) -> str:
-    """Return the name of the specified state, or of the only one.
+    """Return the name of the specified state, or of the only state in a checkpoint.
 
     Args:
         file: the checkpoint.
@@ -252,7 +268,7 @@ def choose_state(
         raise UnreadableLog(path_text(file), *missing)
     if wanted is None and len(states) > 1:
         found = f"it has several states: {names_listed(states)}"
-        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
     return next(iter(states)) if wanted is None else wanted
@@ -267,7 +283,7 @@ class PlanSince:
         update: the first update whose values are from this plan.
         amount: the consumed amount before that update; None on the clock of updates.
         plan: the plan; None if its text is missing or cannot be read.
-        changes: the difference from the previous plan; None for the first plan, and if one of the two is unknown.
+        changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
     """
 
     update: int
@@ -292,7 +308,8 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         scheduler: the name of the state, required if there are several.
 
     Raises:
-        UnreadableLog: torch cannot read the file, or it contains no state, or several.
+        UnreadableLog: torch cannot read the file, or it contains no state of a Scheduler, no state of this name, or
+            several states and no name is specified.
         StateError: the state is invalid.
         MissingDependency: torch is not installed.
     """
@@ -301,7 +318,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     states = find_states(load_checkpoint(path), entries.issubset, "scheduler")
     missing = "it contains no state of a ps.Scheduler", "Save scheduler.state_dict() in your checkpoints"
     state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
-    # Imported here because the module imports torch, which loading the file requires too.
+    # Imported here because the module imports torch; torch was required to load the file anyway.
     from paramsched.scheduler.saved_state import plans_in_state
 
     plans, facts = plans_in_state(state)

@@ -24,25 +24,25 @@ from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
 
-_FIRST_SAMPLE = 24  # rows of two columns on which a cause is tried first
-_SECOND_SAMPLE = 400  # rows of 16 columns on which it is tried next
-_MIN_EXPLAINED = 0.95  # share of the values that a reported cause must explain
+_FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
+_SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
+_MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
 _MAX_CAUSES = 3
 _MAX_JUMPS = 1000
-_MIN_ROWS_AFTER_END = 8  # up to the end of the plan, in a log that is longer
-_MIN_STEPS = 2  # of a staircase that match the plan; enough to show that a run followed it
-_MIN_DISTINCT_VALUES = 6  # consecutive distinct values that match the plan; enough to show that too
+_MIN_ROWS_AFTER_END = 8  # if the log has at least this number of rows up to the end of the plan, later rows are ignored
+_MIN_STEPS = 2  # if this number of planned steps match, the run followed the plan
+_MIN_DISTINCT_VALUES = 6  # if this number of distinct planned values match, the run followed the plan
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A cause with the number of values that it explains.
+    """A cause with the number of logged values that it explains.
 
     Args:
         name: the short name of the cause.
         text: the description of the cause.
-        explains: the number of values.
+        explains: the number of logged values that are as planned under the cause.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Explanation:
 
 
 class _Found(NamedTuple):
-    """An explanation with its distance from the values that it explains; None if that was not measured."""
+    """An explanation and its distance from the logged values; the distance is None if it was not measured."""
 
     explanation: Explanation
     misfit: float | None = None
@@ -74,14 +74,14 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
         text = "all values are as planned up to rounding, so other code computed them"
         return (Explanation("rounding", text, match.exact),)
     found = _tried_causes(facts, match, processes)
-    # Other counts of the consumed amount.
+    # Causes in which the schedule counted more or less than the run consumed.
     clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
     for cause in () if clock is None else amount_causes_to_try(clock, processes, facts.calendar.accumulation):
         counted = [
             one if one.amounts is None else replace(one, amounts=cause.counted(one.amounts)) for one in match.pairs
         ]
         found += _as_found(cause, counted, match)
-    # A checkpoint has a single row, which every jump would explain.
+    # A checkpoint has the values of a single update, which a jump of the clock could always explain.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(facts.resolved, match)
     found += _another_base(match, processes)
@@ -99,7 +99,10 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
 
 
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
-    """Try other clocks, lengths and stages, first on a sample for speed."""
+    """Return the causes with another clock, other lengths or other stages that fit the log.
+
+    Each cause is tried on a sample of the log first, for speed.
+    """
     pairs = match.pairs
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
@@ -109,7 +112,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
 
     def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
-        """Return the columns with their schedules of another plan, or unchanged if that is None."""
+        """Return the columns, each with its schedule from `plan`; return them unchanged if `plan` is None."""
         if plan is None:
             return pairs
         bindings = counted_plan(plan).bindings
@@ -130,14 +133,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         return found
 
     def misfit(plan: Plan) -> float:
-        """Return the distance of a plan from a sample of rows."""
+        """Return the distance between a plan and the log on a sample of rows; less if most values match."""
         compared = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
             for pair, _, _, planned in compared.columns
         )
-        # If only a few rows match, that is an accident.
+        # If less than half of the values match, this may be an accident, so it does not reduce the distance.
         fitting = compared.exact / compared.values
         return apart - fitting if fitting > 0.5 else apart
 
@@ -160,13 +163,19 @@ _MAX_COMPARED_STEPS = 8
 
 
 def _steps(t: Times, values: Floats) -> list[int]:
-    """Return the updates at which a staircase changes; none for a curve, which changes at each update."""
+    """Return the first updates at which the values change.
+
+    Returns an empty list if the values change at a quarter of the updates or more, as on a smooth curve.
+    """
     changes = np.flatnonzero(np.diff(values)) + 1
     return t[changes[:_MAX_COMPARED_STEPS]].tolist() if 4 * changes.size < t.size else []
 
 
 def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
-    """Return the rows up to the end of the plan, because schedulers differ in how they continue after it."""
+    """Return the indices of the rows up to the end of the plan, or of all rows if there are too few up to that end.
+
+    Later rows are ignored because schedulers differ in how they continue after the end.
+    """
     longest = max(pairs, key=lambda pair: pair.column.t.size)
     end = _end_of_plan(longest, resolved if cause.plan is None else cause.plan)
     inside = np.flatnonzero(cause.clock(longest.column.t) <= end)
@@ -180,7 +189,7 @@ def _end_of_plan(pair: PlannedColumn, resolved: Plan) -> float:
 
 
 def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
-    """Return some of the columns, including the first and the last; columns with changing values are preferred."""
+    """Return at most `most` of the columns whose values change, or of all columns if none changes, evenly spaced."""
     moving = [pair for pair in pairs if np.ptp(pair.column.values) > 0] or list(pairs)
     return [moving[place] for place in _spread_rows(len(moving), most)]
 
@@ -196,7 +205,10 @@ def _fits(match: LogMatch, share: float) -> bool:
 def _as_found(
     cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
 ) -> list[_Found]:
-    """Return a cause if it explains enough of the log, or of its rows up to the end of the plan."""
+    """Return a list with the cause if it explains enough of the log; else an empty list.
+
+    A cause may also explain only the rows `inside`, those up to the end of the plan.
+    """
     under, text = LogMatch.of(pairs, cause.clock), cause.text
     if not _fits(under, _MIN_EXPLAINED):
         longest = max(pair.column.t.size for pair in pairs)
@@ -222,7 +234,7 @@ def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
 
 
 def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
-    """Return explanations by a clock that jumps: restarts and skipped updates."""
+    """Return the explanations in which the clock of the schedule jumps: restarts and skipped updates."""
     fixed = []
     for pair in _spread(match.pairs, 16):
         base = pair.base
@@ -234,7 +246,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
                 base = fitted_base(pair, few)
         fixed.append(replace(pair, base=base))
     t = fixed[0].column.t
-    # All fields share a clock, so their rows must be equal and sorted.
+    # All fields share a clock, so their update numbers must be equal and sorted.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
         return []
     end = _end_of_plan(fixed[0], resolved)
@@ -262,7 +274,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
         # A shift from the first update on is not a skipped update.
         if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
-            shifted = f"{text}: shifts by {abs(jumps[-1][1])} in total, at update {at}"
+            shifted = f"{text}: the shift is {abs(jumps[-1][1])} in the end, and it grows at update {at}"
             found += explained_by("skipped steps", shifted, jumps)
     return found
 
@@ -270,20 +282,20 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 def _clock_jumps(
     pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], tuple[int, ...]]
 ) -> list[tuple[int, int]] | None:
-    """Return the rows at which the clock's offset changes, with the new offsets, so that all values are as planned.
+    """Return pairs (row, offset) so that all values are as planned if the clock is shifted by `offset` from `row` on.
 
     Returns None if no such offsets are found.
 
     Args:
-        pairs: the columns, which have the same updates.
-        t: these updates.
+        pairs: the columns, which all have the same updates.
+        t: the updates of the columns.
         end: the end of the plan; later values are not compared, because schedulers differ in how they continue.
-        offsets: returns the offsets to try, from the row of the first value that does not match and the offset there.
+        offsets: a function of the first row that does not match and the offset there; it returns the offsets to try.
     """
     cached: dict[int, Flags] = {}
 
     def fits(offset: int) -> Flags:
-        """Return which rows are as planned at their update plus an offset."""
+        """Return a flag for each row: True if its values are those planned for its update plus `offset`."""
         if offset not in cached:
             times = np.maximum(t + offset, 0)
             cached[offset] = (times > end) | np.logical_and.reduce(
@@ -297,7 +309,7 @@ def _clock_jumps(
         if wrong.size == 0:
             return path
         row += int(wrong[0])
-        # Choose the offset with the most planned values from here on; the first one if several have as many.
+        # Choose the offset with which the most consecutive values from `row` on are as planned.
         reach = {one: int(np.append(fits(one)[row:], False).argmin()) for one in offsets(row, offset)}
         best = max(reach, key=lambda one: reach[one])
         if reach[best] == 0 or len(path) > _MAX_JUMPS:
@@ -307,7 +319,10 @@ def _clock_jumps(
 
 
 def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
-    """Explain a log by another base, if the base was specified or does not affect the values."""
+    """Return the explanation that the run used other bases than specified, or an empty list if that does not fit.
+
+    Bases that were not specified are already fitted to the log. Values that do not depend on the base are scaled.
+    """
     found, explained, misfits = {}, 0, [0.0]
     scales = which_depend_on_base(match.pairs)
     for pair, base, equal, _ in match.columns:
@@ -321,18 +336,18 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
                     meaning += f", as if scaled by {processes} processes"
                 found[f"{pair.column.field} of group {pair.group!r}"] = f"{other!r}, {meaning}"
         explained += int(flags.sum()) * len(pair.groups)
-    # Reported only if it explains more than the specified base.
+    # Reported only if it explains more values than the specified bases do.
     if explained < _MIN_EXPLAINED * match.values or explained <= match.exact or not found:
         return []
-    bases = ", ".join(f"{place} is {base}" for place, base in found.items())
-    text = f"the curve is as planned, with another base: {bases}"
+    bases = ", ".join(f"the base of {place} is {base}" for place, base in found.items())
+    text = f"the schedule is as planned, but {bases}"
     return [_Found(Explanation("another base", text, explained), max(misfits))]
 
 
 def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags, float]:
-    """Return the base of a log, its ratio to the specified one, the values that it explains, and the distance.
+    """Return the base fitted to the log, its ratio to the specified base, flags of explained values, and the distance.
 
-    If base does not affect the values, the values are scaled, and the ratio is returned as the base.
+    If the values do not depend on the base, the base and the ratio are the factor from planned to logged values.
     """
     column = pair.column
     if depends_on_base(pair):
@@ -347,7 +362,10 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
 
 
 def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
-    """Return an external write as the explanation if few values differ, or all from some update on."""
+    """Return an external write as the explanation if few values differ, or if values differ from some update on.
+
+    Otherwise the tuple is empty.
+    """
     name = "written by something else"
     first = match.first_difference()
     assert first is not None
@@ -357,18 +375,18 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     end = max(int(pair.column.t.max()) for pair in match.pairs)
     ratio = _ratio_from(match, first.t)
     if match.exact >= _MIN_EXPLAINED * match.values:
-        text = f"all but {few} values are as planned: other code wrote them, or they were rounded"
+        text = f"all values except {few} are as planned: other code wrote the rest, or the rest was rounded"
     elif _followed_until(match, first.t, sure=ratio is not None):
         until = "on" if last == end else f"to update {last:,}"
         text = f"other code wrote the values from update {first.t:,} {until}"
-        text += "" if ratio is None else f": {ratio:.6g} times those planned"
+        text += "" if ratio is None else f": {ratio:.6g} times the planned values"
     else:
         return ()
     return (Explanation(name, text, match.exact),)
 
 
 def _ratio_from(match: LogMatch, k: int) -> float | None:
-    """Return the ratio of the values from update k on to the planned ones, or None if it is not constant."""
+    """Return the ratio of logged to planned values from update k on, or None if it is not constant."""
     ratios = []
     for pair, _, equal, planned in match.columns:
         later = (pair.column.t >= k) & (planned != 0)
@@ -390,8 +408,8 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
 
     Args:
         match: the comparison.
-        k: the first update that differs.
-        sure: True if the later values are explained, so that k may be a boundary of the plan.
+        k: the first update whose logged value differs from the plan.
+        sure: True if the values from update k on are explained, so that k may be a boundary of the plan.
     """
     for pair, _, equal, planned in match.columns:
         rows = np.flatnonzero(pair.column.t < k)
@@ -399,12 +417,12 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
             continue
         if not _shows_the_plan(pair, planned[rows]):
             continue
-        # If the base is fitted, every line that starts at 0 matches.
+        # If the base is fitted to the log, every ramp from 0 matches.
         if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
             continue
         if sure:
             return True
-        # If a stage starts between the two updates or at one of them, the run may follow another plan from there.
+        # If a stage starts in [begin, end], the run may follow another plan from there.
         begin, end = int(pair.column.t[rows[-1]]), k
         if pair.amounts is not None:
             begin, end = pair.amounts(np.array([begin, end])).tolist()
@@ -415,7 +433,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
 
 
 def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
-    """Return whether values are on a line that is 0 at an update from -1 to 0."""
+    """Return whether the values are on a straight line that is 0 at a time between -1 and 0."""
     slope, offset = np.polyfit(t, values, 1)
     allowed = 1e-6 * np.abs(values).max()
     straight = np.abs(values - (offset + slope * t)).max() <= allowed
@@ -430,10 +448,10 @@ class Report:
     Args:
         values: the number of compared values.
         exact: the number of values as planned, up to the tolerance of the log.
-        rounded: the number of these that differ from the planned value by rounding.
-        first: the first value that differs; None if all are as planned.
+        rounded: the number of values, among `exact`, that differ from the planned value by rounding.
+        first: the earliest logged value that differs from the plan; None if all are as planned.
         causes: the causes that explain the log equally well, the simplest first.
-        bases: the bases that were fitted to the log, because they were not specified.
+        bases: a dict from `lr of group 0`, for example, to a base that was not specified and was fitted to the log.
         notes: remarks about the log.
     """
 
@@ -463,11 +481,11 @@ class Report:
             lead = "likely cause" if number == 0 else "equally likely cause"
             lines.append(f"{lead}: {found.name}: {found.text} (explains {found.explains:,} of {self.values:,} values)")
         if self.first is not None and not self.causes:
-            lines.append("no cause that was tried explains it")
+            lines.append("none of the known causes explains the difference")
         return "\n".join(lines)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a log may hold infinities and numbers too large for a float32
+@np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
 def compare_with_plan(
     logged: LoggedValues,
     plan: Plan,
@@ -483,7 +501,8 @@ def compare_with_plan(
         logged: the values that a run used, from `read_log`.
         plan: the plan of the run.
         calendar: the facts of the run. Default: none.
-        bases: bases by (field, group), with None for all groups. A missing base is fitted to the log.
+        bases: a dict from (field, group) to the base, where group None means all groups. A missing base is fitted to
+            the log.
         names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
         processes: the number of processes, to distinguish causes. Default: unknown.
 

@@ -48,9 +48,9 @@ def read_log(
     amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
     tolerance: float | None = None,
 ) -> LoggedValues:
-    """Read a log, with updates counted from 0.
+    """Read the values in a log. The first update has number 0.
 
-    In a `trainer_state.json` the first update is step 1.
+    A `trainer_state.json` counts steps from 1; they are converted.
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
@@ -61,9 +61,9 @@ def read_log(
         time: the column that counts the updates. Default: a column with a common name, else the number of the row.
         optimizer: the name of the optimizer, required if the log or the checkpoint has several.
         at: completed updates, required for a checkpoint that does not contain them.
-        amount: the column of the consumed amount, for a plan on another clock than updates.
-        tolerance: the relative difference up to which a logged value counts as planned; 0 compares bits. Default: 0
-            for values written by a Scheduler or the Runner, else 1e-9.
+        amount: the column of the consumed amount, for a plan that counts samples, tokens or seconds.
+        tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
+            Default: 0 for values written by a Scheduler or the Runner, else 1e-9.
 
     Raises:
         UnreadableLog: the log has no value that can be compared.
@@ -124,7 +124,10 @@ def kind_of_log(file: Path) -> _Kind:
 
 
 def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
-    """Return the rows of a log, none for a checkpoint; numbers are strings as written."""
+    """Return the rows of a log as dicts from column to value; an empty list for a checkpoint.
+
+    Numbers may be strings, because their digits show the precision.
+    """
     match kind:
         case "checkpoint":
             return []
@@ -139,7 +142,7 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
 
 
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
-"""The default names of the column that counts the updates, in any case."""
+"""The default names of the column that counts the updates; case is ignored."""
 
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
 _IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
@@ -147,15 +150,15 @@ _LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
 
 
 _MAX_LINE_LENGTH = 2**24
-"""The most characters of a line; a file of zeros is a single longer line."""
+"""The maximum length of a line in characters, because a file of zeros is one long line."""
 _MAX_STATE_BYTES = 2**28
-"""The most bytes of a `trainer_state.json`, which is read into memory."""
+"""The maximum size of a `trainer_state.json` in bytes; the file is read into memory."""
 MOST_COLUMNS = 4_000
-"""The most columns, enough for four fields of a thousand groups."""
+"""The maximum number of columns: four fields of a thousand groups."""
 
 
 def _text_lines(file: Path) -> Iterator[str]:
-    """Yield the lines of a text with their line ends, which the csv module requires."""
+    """Yield the lines of a text file with their line ends, because the csv module requires the line ends."""
     with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         try:
             for number in count(1):
@@ -173,7 +176,7 @@ def _text_lines(file: Path) -> Iterator[str]:
 
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object as a dict, or raise for a duplicate key."""
+    """Return a JSON object as a dict, or raise _DuplicateKeyError for a duplicate key."""
     found = dict(pairs)
     if len(found) < len(pairs):
         times = Counter(name for name, _ in pairs)
@@ -208,7 +211,7 @@ def _duplicate_error(where: str, name: str) -> UnreadableLog:
 
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of JSONL; numbers are strings as written."""
+    """Yield each object of a JSONL file; numbers with a decimal point stay strings."""
     instead = "Write one object per line"
     for number, line in enumerate(_text_lines(file), 1):
         if line.strip():
@@ -220,7 +223,7 @@ def json_rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of CSV as dicts with the names in its first line."""
+    """Yield each row of a CSV file as a dict by the column names in the first line."""
     lines = _text_lines(file)
     first = next(lines, "")
     if "\0" in first:
@@ -243,11 +246,11 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 
 
-_STEP = "step"  # the column of the updates in a history, and in the rows of an event file
+_STEP = "step"  # the column that counts the updates in a `trainer_state.json` and in the rows of an event file
 
 
 def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each scalar of an event file, with its step and, under the name of its tag, its value."""
+    """Yield a dict for each scalar of an event file, with its step as `step` and its value under its tag."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray
@@ -273,7 +276,7 @@ _NO_HISTORY = "Pass trainer_state.json of a checkpoint, whose log_history has le
 
 
 def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, str]:
-    """Find the columns of a `trainer_state.json` by field."""
+    """Return a dict from each field, or `field@group`, to its column in a `trainer_state.json`."""
     present = dict.fromkeys(name for row in rows for name in row)
     wanted = columns_like_fields(list(present), fields)
     # The Trainer logs the learning rate of the first group under this name. The adapter of paramsched logs all groups.
@@ -285,7 +288,7 @@ def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[st
 
 
 def _history_rows(file: Path) -> list[dict[str, Any]]:
-    """Return the rows of `log_history`; numbers are strings as written."""
+    """Return the rows of `log_history`; numbers with a decimal point stay strings."""
     if (size := file.stat().st_size) > _MAX_STATE_BYTES:
         found = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
         raise UnreadableLog(path_text(file), found, _NO_HISTORY)
@@ -311,6 +314,7 @@ def _read_scheduler_rows(
             path_text(file),
             f"the log has several optimizers: {names_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
+            option="--optimizer",
         )
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
@@ -342,10 +346,12 @@ def _read_scheduler_rows(
 
 
 def require_few_columns(number: int, file: Path) -> None:
-    """Raise for more than `MOST_COLUMNS` columns."""
+    """Raise UnreadableLog for more than `MOST_COLUMNS` columns."""
     if number > MOST_COLUMNS:
         found = f"the log has more than {MOST_COLUMNS:,} columns of values"
-        raise UnreadableLog(path_text(file), found, "Name the columns to compare: --column lr@0=NAME")
+        raise UnreadableLog(
+            path_text(file), found, "Name the columns to compare: --column lr@0=NAME", option="--column"
+        )
 
 
 def _read_table(
@@ -356,7 +362,7 @@ def _read_table(
     time: str | None,
     amount: AmountColumn,
 ) -> LoggedValues:
-    """Read the specified columns, or by default those with names of the plan's fields."""
+    """Read the specified columns of a table; by default the columns that have the names of the plan's fields."""
     present = list(dict.fromkeys(chain.from_iterable(rows)))
     if not present:
         raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
@@ -369,6 +375,7 @@ def _read_table(
             path_text(file),
             f"no column has the name of a field of the plan ({', '.join(fields)}); the log has {names_listed(present)}",
             f"Write --column {shlex.quote(example)}",
+            option="--column",
         )
     require_few_columns(len(wanted), file)
     counted = time or time_column(present)
@@ -381,7 +388,7 @@ def _read_table(
     places = Counter((one.field, one.group) for one in made)
     if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
         found = f"two columns belong to the same group of {duplicate.field}"
-        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN)
+        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN, option="--column")
     if not any(one.t.size for one in made):
         site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
@@ -396,13 +403,14 @@ def _read_table(
     )
 
 
-_NAME_EACH_COLUMN = 'Name each: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
+_NAME_EACH_COLUMN = 'Name each column: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
 
 
 def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
-    """Return the index of each group by its label.
+    """Return a dict from the label of each group (its name, or its index as text) to the index of the group.
 
-    Named groups are numbered in order. If a field has columns by name and by index, names get the unused indices.
+    Named groups are numbered in order. If a field has columns of named groups and columns of numbered groups, the
+    numbers of the latter are not given to named groups.
     """
     by_field: dict[str, list[str]] = {}
     for place in wanted:
@@ -420,10 +428,13 @@ def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
 def numbered_cells(
     file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: str | None
 ) -> dict[str, list[tuple[int, Any]]]:
-    """Return the nonempty cells of some columns, each with its update."""
+    """Return a dict from each of `names` to the nonempty cells of that column, as pairs (update, value).
+
+    `counted` is the column that counts the updates; if it is None, the number of the row is the update.
+    """
     found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
     for number, row in enumerate(rows):
-        # Iterate over the shorter of the two: a log may have thousands of columns and rows with few cells.
+        # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
         present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
         if not present or (counted is not None and row.get(counted) in (None, "")):
             continue
@@ -435,14 +446,14 @@ def numbered_cells(
 
 
 def time_column(present: list[str]) -> str | None:
-    """Return the column that counts the updates, or None."""
+    """Return the name of the column that counts the updates; None if no column has one of the names in `TIMES`."""
     # If names differ in case only, the first one is used.
     lower = {name.lower(): name for name in reversed(present)}
     return next((lower[name] for name in TIMES if name in lower), None)
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
-    """Return a column of numbers whose name contains the field, or "rate" for lr, or else NAME.
+    """Return the first column of numbers whose name contains the field (or "rate", if the field is lr); else "NAME".
 
     >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
     'base_rate'
@@ -456,7 +467,10 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
 
 
 def columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Return the columns named `lr`, `lr[head]` as in a trace's CSV, or `lr/head` as in `Scheduler.scalars`."""
+    """Return a dict from each field, or `field@group`, to the column of that name.
+
+    Such a column is `lr`, `lr[head]` as in the CSV of a trace, or `lr/head` as in `Scheduler.scalars`.
+    """
     by_flat_name = {Field.of(field).slot: field for field in fields}
     found = {}
     for name in present:

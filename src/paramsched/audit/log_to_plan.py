@@ -1,4 +1,4 @@
-"""Conversion of a log to a plan with the same values, and reader of its metrics."""
+"""Conversion of a log to a plan with the same values, and reader of the metrics in a log."""
 
 import errno
 import json
@@ -79,7 +79,8 @@ def plan_from_log(
 
     >>> import json, pathlib, tempfile
     >>> log = pathlib.Path(tempfile.mkdtemp(), "values.jsonl")
-    >>> rows = [{"t": t, "groups": [{"lr": lr}]} for t, lr in enumerate([0.1, 0.1, 0.05, 0.05])]
+    >>> rates = [0.1, 0.1, 0.05, 0.05]
+    >>> rows = [{"t": t, "groups": [{"lr": lr}]} for t, lr in enumerate(rates)]
     >>> _ = log.write_text(chr(10).join(map(json.dumps, rows)))
     >>> print(plan_from_log(log))
     horizon: 4
@@ -124,7 +125,7 @@ def plan_from_log(
 
 
 def _counts_from_one(file: Path) -> bool:
-    """Return whether the first line is a row of MMEngine's training log."""
+    """Return whether a log is MMEngine's training log, which counts updates from 1, by its first line."""
     with open_to_read(file) as stream:
         line = stream.readline(65536)
     try:
@@ -137,7 +138,10 @@ def _counts_from_one(file: Path) -> bool:
 def _schedule_of_values(
     t: Times, values: Floats, curve: CurveLike | None, field: str, table_file: Path | None
 ) -> Schedule:
-    """Return a table, or a schedule with each value at its time; repeated values are merged."""
+    """Return a schedule with the logged values: a constant, a piecewise schedule or a table.
+
+    Repeated values are merged.
+    """
     if curve is not None and values.size > 1:
         gaps = np.diff(t)
         every = int(gaps[0])
@@ -160,7 +164,10 @@ def _schedule_of_values(
 
 
 def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, table_file: Path | None) -> Schedule:
-    """Return a table in the plan, or in a file if it is long; an existing file must have the same values."""
+    """Return a table whose values are in the plan, or in a file if there are many values.
+
+    Raises FileExistsError if the file exists and has other values.
+    """
     if values.size <= MOST_WRITTEN:
         return table(values, every, curve, absolute=True)
     if table_file is None:
@@ -202,9 +209,9 @@ class LogMetric:
     """The values of a metric during a run.
 
     Args:
-        name: the name of its column.
-        t: the updates at which it was logged, sorted; shape (n,).
-        values: its values; shape (n,). If an update is logged twice, the later value is used.
+        name: the name of the column with the metric.
+        t: the updates at which the metric was logged, sorted; shape (n,).
+        values: the values of the metric; shape (n,). If an update is logged twice, the later value is used.
     """
 
     name: str
@@ -253,9 +260,13 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """Return the validations in the Runner's `metrics.jsonl`, each with its update.
+    """Return the validations in the Runner's `metrics.jsonl` as dicts, each with its update as `t`.
 
-    If a metric such as `loss` is in both files, the validation's is renamed to `val_loss`.
+    A metric with a name that is also in `values.jsonl`, such as `loss`, gets the prefix `val_`.
+
+    Args:
+        rows: the rows of `values.jsonl`, which contain the update of each iteration.
+        file: the path of `metrics.jsonl`.
     """
     iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
     updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]

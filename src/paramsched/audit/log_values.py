@@ -12,20 +12,31 @@ import numpy as np
 from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
-from paramsched.errors import InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_UPDATES = 2**40
-"""The largest number of an update; times that are computed from it still fit into 64 bits."""
+"""The largest update number; times that are computed from this number still fit into 64 bits."""
 MOST_GROUPS = 100_000
 
 
 @final
 class UnreadableLog(InvalidArgument):
-    """Raised for a log that cannot be read with these arguments."""
+    """Raised for a log that cannot be read with the specified arguments.
+
+    Args:
+        site, found, instead: as in `InvalidArgument`.
+        option: the option of `paramsched audit` that `instead` names, or None.
+    """
+
+    def __init__(
+        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
+    ) -> None:
+        InvalidArgument.__init__(self, site, found, instead, **data)
+        self.option = option
 
 
 @final
@@ -38,9 +49,9 @@ class LogColumn:
         group: the index of the group.
         t: the updates, 0-based; shape (n,).
         values: the logged values; shape (n,).
-        digits: the largest number of significant digits of a value; 17 for numbers that were never text.
+        digits: the largest number of significant digits of a value; 17 for values that were not read from text.
         base: the base of the field, if the log contains it.
-        tolerance: the relative difference up to which a value counts as planned; 0 compares bits.
+        tolerance: the relative difference up to which a value counts as planned; 0 requires equal bits.
     """
 
     field: str
@@ -52,7 +63,7 @@ class LogColumn:
     tolerance: float = ROUNDING
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
-        """Compare rows with planned values, with the precision of the log or up to rounding."""
+        """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`."""
         equal = self.equals_as_written(planned, rows)
         if self.tolerance == 0 or equal.all():
             return equal
@@ -61,7 +72,7 @@ class LogColumn:
         return equal | equal_up_to_rounding(values, planned, tolerance)
 
     def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
-        """Compare rows with planned values with the precision of the log, a number of digits or float32."""
+        """Return a flag for each row: True if its value is as planned, up to the digits of the log or float32."""
         values = self.values[rows]
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
         # A number with fewer than 15 digits is a rounded float64: it equals each value that rounds to it.
@@ -130,7 +141,10 @@ class AmountColumn:
     name: str | None = None
 
     def find(self, present: Collection[str], file: Path) -> str | None:
-        """Return the name of the column, which is searched in any case; None if there is none."""
+        """Return the name of the column among `present`; None if there is none.
+
+        Without a specified name, a column with a name of the clock is searched; case is ignored.
+        """
         if self.name is not None:
             require_columns([self.name], present, file, "Name an existing column: --amount NAME")
             return self.name
@@ -144,7 +158,7 @@ class AmountColumn:
 def require_columns(
     names: Iterable[str], present: Collection[str], file: Path, instead: str = "Name an existing column"
 ) -> None:
-    """Raise for the first name of a column that a file does not have."""
+    """Raise UnreadableLog for the first of `names` that is not a column of the file."""
     known = frozenset(present)
     for name in names:
         if name not in known:
@@ -152,20 +166,23 @@ def require_columns(
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
-    """Return the amounts in rows of (update, amount); None if no row has an amount."""
+    """Return the consumed amounts in `rows`, which are pairs (update, amount); None if no pair has an amount."""
     present = [(t, value) for t, value in rows if value not in (None, "")]
     if not present:
         return None
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in present])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
         raise UnreadableLog(
-            path_text(file), "an amount must be finite and must not be negative", "Name the column: --amount NAME"
+            path_text(file),
+            "an amount must be finite and must not be negative",
+            "Name the column: --amount NAME",
+            option="--amount",
         )
     return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
 
 def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:
-    """Return a column from rows of (update, value), whose values are numbers or strings."""
+    """Return a column from pairs (update, value), in which a value is a number or a string."""
     times = np.array([t for t, _ in rows], dtype=np.int64)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
@@ -178,19 +195,21 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
 
 
 def update_number(value: Any, file: Path) -> int:
-    """Return the number of an update."""
+    """Return a logged update number as an int; raise UnreadableLog if it is not an integer."""
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
         found = f"expected the number of an update, got {printable(repr(value))[:80]}"
-        raise UnreadableLog(path_text(file), found, "Name the column that counts the updates: --time NAME")
+        raise UnreadableLog(
+            path_text(file), found, "Name the column that counts the updates: --time NAME", option="--time"
+        )
     return int(number)
 
 
 def group_number(label: str, file: Path) -> int:
-    """Return the index of a group in the name of a column."""
+    """Return the index of a group from its label, such as "0"; raise UnreadableLog if the index is too large."""
     number = int(label) if len(label) < 10 else MOST_GROUPS
     if number >= MOST_GROUPS:
         raise UnreadableLog(
@@ -223,14 +242,17 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     if any(np.any(np.diff(column.t) < 0) for column in columns):
         notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):
-        notes.append("some rows have the same update number as the previous row; each is compared with that update")
+        notes.append("some rows have the same update number as the previous row; each row is compared with the plan")
     if columns and columns[0].digits < 15:
         notes.append(f"its numbers have {columns[0].digits} digits, and are compared with that precision")
     return tuple(notes)
 
 
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
-    """Call `did_you_mean` for names from a file, which may be many, long, or contain control characters."""
+    """Return the clause of `did_you_mean` for names from a file.
+
+    The names are shortened and escaped, because a file may have many or long names, or control characters in them.
+    """
     return did_you_mean(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
@@ -240,7 +262,7 @@ def path_text(file: Path, line: int | None = None) -> str:
 
 
 def _number_in_row(value: Any, where: str) -> float:
-    """Return a logged value as a float."""
+    """Return a logged value as a float; raise UnreadableLog if it is not a number."""
     shown = None
     try:
         if not isinstance(value, bool):
@@ -250,4 +272,6 @@ def _number_in_row(value: Any, where: str) -> float:
     except (TypeError, ValueError):
         pass
     shown = shown or printable(repr(value))[:80]
-    raise UnreadableLog(where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME")
+    raise UnreadableLog(
+        where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME", option="--column"
+    )

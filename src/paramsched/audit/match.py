@@ -30,7 +30,7 @@ class AmountTimes:
     Args:
         clock: the unit of the amounts.
         updates: the known updates, sorted and unique; at least one.
-        amounts: the amounts before these updates.
+        amounts: the consumed amount before each of these updates.
     """
 
     clock: str
@@ -71,7 +71,7 @@ class AmountTimes:
         return AmountTimes(self.clock, self.updates, amounts if self.clock == "seconds" else np.floor(amounts))
 
     def __call__(self, t: Times) -> Any:
-        """Return the amounts before updates, as integers except for seconds."""
+        """Return the consumed amount before each update in `t`; amounts are integers, except seconds."""
         last = int(self.updates[-1])
         found = np.interp(t, self.updates, self.amounts)
         if self.updates.size > 1:
@@ -82,7 +82,7 @@ class AmountTimes:
 
 
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
-"""Bases by field and group; None for all groups."""
+"""A mapping from (field, group) to the base; group None means all groups."""
 
 
 @final
@@ -112,15 +112,15 @@ class DifferingValue:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedColumn:
-    """A column of the log with its planned schedule.
+    """The logged values of a field in a group, with the schedule that plans them.
 
     Args:
-        column: the column.
-        schedule: the schedule.
+        column: the logged values.
+        schedule: the planned schedule.
         group: the name or index of the group.
         base: the base; None to fit it to the log.
         amounts: the consumed amounts; None if the schedule counts updates.
-        groups: all groups whose columns have these values; `group` is the first of them.
+        groups: all groups with the same values and schedule; `group` is the first of them.
     """
 
     column: LogColumn
@@ -137,11 +137,11 @@ class PlannedColumn:
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
 ) -> list[PlannedColumn]:
-    """Return the columns that the plan schedules with their schedules; equal columns of a field are merged.
+    """Pair each logged column that the plan schedules with its schedule; equal columns of a field are merged.
 
     Args:
         logged: the log.
-        plan: the resolved plan, without the units of its clock.
+        plan: the resolved plan, with all lengths as plain numbers.
         run: the planned consumption; None for a plan in updates.
         bases: bases by field and group.
         names: the names of the groups.
@@ -159,7 +159,7 @@ def pair_columns(
         label = groups[column.group].get("name", column.group)
         for bound in bounds[column.group]:
             if bound.field == wanted or bound.name == column.field:
-                # In the order of precedence: the base in the log, one for all groups, one for this group.
+                # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
                 base = column.base
                 for place in ((column.field, None), (column.field, column.group), (column.field, label)):
                     base = bases.get(place, base)
@@ -186,6 +186,7 @@ def pair_columns(
             f"audit of {logged.source}",
             f"the log has {', '.join(there) or 'no fields'}, and the plan schedules {', '.join(planned)}",
             "Name columns: --column lr=NAME",
+            option="--column",
         )
     return list(pairs.values())
 
@@ -219,7 +220,7 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return param groups with the fields of the log and of the plan, to which the plan is bound."""
+    """Return param groups to which the plan can be bound; they have the fields of the log and of the plan."""
     fields: dict[int, list[Field]] = {}
     for column in logged.columns:
         fields.setdefault(column.group, []).append(Field.of(column.field))
@@ -241,13 +242,16 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 
 def depends_on_base(pair: PlannedColumn) -> bool:
-    """Return whether the values depend on the base."""
+    """Return whether the planned values of a column depend on its base."""
     times = pair.column.t[:: max(pair.column.t.size // _MAX_SAMPLED_ROWS, 1)]
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
 
 
 def which_depend_on_base(pairs: Iterable[PlannedColumn]) -> dict[int, bool]:
-    """Return `depends_on_base` by the id of the schedule, because most groups share a schedule."""
+    """Return a dict from the id of each schedule to True if its values depend on the base, else False.
+
+    Each schedule is evaluated once, because most groups share a schedule.
+    """
     return {schedule: depends_on_base(pair) for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
 
 
@@ -255,7 +259,7 @@ _Same = TypeVar("_Same")
 
 
 def unchanged(value: _Same) -> _Same:
-    """Return the clock, or the amounts, of a log that is as planned."""
+    """Return `value` unchanged, as the conversion of times or amounts for a run that counted them as planned."""
     return value
 
 
@@ -265,7 +269,7 @@ class MatchedColumn(NamedTuple):
     Args:
         pair: the column and its schedule.
         base: the specified base, or the one fitted to the log.
-        equal: which of the compared values are as planned.
+        equal: a flag for each compared value, True if the value is as planned.
         planned: the planned values.
     """
 
@@ -278,7 +282,7 @@ class MatchedColumn(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMatch:
-    """The comparison of a log with a plan under one clock."""
+    """The comparison of a log with a plan, for one conversion from update numbers to times of the plan."""
 
     columns: list[MatchedColumn]
 
@@ -291,7 +295,7 @@ class LogMatch:
         Args:
             pairs: the columns and their schedules.
             clock: converts update numbers to times of the plan.
-            rows: the rows to compare; None for all.
+            rows: the indices of the rows to compare; None for all.
         """
         columns = []
         lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
@@ -320,7 +324,7 @@ class LogMatch:
 
     @property
     def exact(self) -> int:
-        """The number of values as planned."""
+        """The number of compared values that are as planned, in all groups."""
         return sum(int(one.equal.sum()) * len(one.pair.groups) for one in self.columns)
 
     @property
@@ -333,7 +337,10 @@ class LogMatch:
 
     @property
     def misfit(self) -> float:
-        """The mean distance of matching values from the planned ones, relative to the largest value."""
+        """The mean distance between matching logged values and planned values, divided by the largest planned value.
+
+        This is computed for each column of the log, and the largest result is returned.
+        """
         shares = [
             float(np.abs(pair.column.values - planned)[equal & np.isfinite(planned)].mean())
             / max(float(np.abs(planned[np.isfinite(planned)]).max(initial=0.0)), 1e-300)
@@ -343,7 +350,7 @@ class LogMatch:
         return max(shares, default=0.0)
 
     def first_difference(self) -> DifferingValue | None:
-        """Return the value that differs at the smallest update, or None."""
+        """Return the earliest logged value that differs from the plan, or None if all match."""
         wrong = [
             (int(one.pair.column.t[row]), number, row)
             for number, one in enumerate(self.columns)
@@ -360,20 +367,23 @@ class LogMatch:
         return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)
 
 
-_ACCEPTED_SHARE = 0.8  # a base that explains this share of the values is accepted
+_ACCEPTED_SHARE = 0.8  # a base that explains this fraction of the values is accepted
 _MIN_FITTING_RUN = 8  # this number of consecutive matching values is not an accident
-_MAX_SAMPLED_ROWS = 4096  # the most rows to which a base is fitted
+_MAX_SAMPLED_ROWS = 4096  # the approximate maximum number of rows to which a base is fitted
 
 
 def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
-    """Return the base with which most values, or the first values, are as planned."""
+    """Return the base for which the most values are as planned.
+
+    If no base fits most values, the base that fits the first values is returned.
+    """
     sampled = _rows_to_fit(pair.column.t.size, rows)
     times = pair.column.t[sampled]
     return _base_on_line(pair, times, sampled, *_line_in_base(pair, times))
 
 
 def _rows_to_fit(size: int, rows: slice | Times) -> Times:
-    """Return the rows to which a base is fitted; from a long log the first rows and a sample of the rest."""
+    """Return the indices of the rows to which a base is fitted: all, or in a long log the first rows and a sample."""
     sampled = np.arange(size)[rows]
     if sampled.size <= _MAX_SAMPLED_ROWS:
         return sampled
@@ -385,9 +395,9 @@ def _rows_to_fit(size: int, rows: slice | Times) -> Times:
 
 
 def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
-    """Return offset and factor of the values as `offset + factor * base`.
+    """Return two arrays, `offset` and `factor`, for which the planned values are `offset + factor * base`.
 
-    If a schedule selects between values, e.g. by a clamp, the offset is taken as 0.
+    If a schedule selects between values, e.g. by a clamp, the offset is assumed to be 0.
     """
     offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(times.size)
     return offset, pair.planned_at(times, 1.0) - offset
@@ -405,7 +415,7 @@ def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Flo
     # Bases usually have few digits, so the roundest of equally good candidates is chosen.
     bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
     bases = list(dict.fromkeys(bases)) or [1.0]
-    # This sum is rounded differently from the schedule, so bits are compared only for values that match here.
+    # The sum below and the schedule round differently, so equal bits are required only after this comparison.
     with_rounding = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
     equal = with_rounding.equals(offset + factor * np.array(bases)[:, np.newaxis], sampled)
     counts, firsts = equal.sum(axis=1), np.where(equal.all(axis=1), values.size, equal.argmin(axis=1))

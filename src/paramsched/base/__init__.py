@@ -1,1 +1,1 @@
-"""What every layer uses: diagnostics, checks, nearest names, array namespaces, files."""
+"""Modules that every layer uses: diagnostics, checks, suggested names, array namespaces, files."""

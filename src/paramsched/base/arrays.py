@@ -1,7 +1,7 @@
-"""One set of elementwise operations over NumPy, torch and JAX arrays.
+"""Elementwise operations for NumPy, torch and JAX arrays.
 
-Formulas are written once, against `Arrays`. NumPy is called directly; any other array brings its own
-namespace through array-api-compat, so that torch and JAX pass through the kernel without being imported by it.
+Formulas are written once, with the operations of `Arrays`. NumPy is called directly. The namespace of other arrays
+comes from array-api-compat, so that this module does not import torch or JAX.
 """
 
 import math
@@ -15,10 +15,10 @@ import numpy as np
 from paramsched.errors import InvalidArgument
 
 Array: TypeAlias = Any
-"""A NumPy, torch or JAX array: which one is known to the caller, not to a formula."""
+"""A NumPy, torch or JAX array."""
 
 Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
-"""A NumPy array of float64. (Spelled out: numpy.typing alone would cost a quarter of our import time.)"""
+"""A NumPy array of float64. (Importing numpy.typing would take a quarter of the time of `import paramsched`.)"""
 
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
@@ -27,12 +27,19 @@ Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 @final
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """The operations formulas use; `floating` turns integers into the back end's floats.
+    """The elementwise operations of one array library.
 
-    `whole` turns floats and booleans into its widest integers, and `far` is the largest of those. Times that are
-    `concrete` (NumPy) may be looked at, to evaluate only what is needed; torch and JAX
-    times are never read, since that would synchronise a device or fail under tracing. `known_bounds` are times, the
-    smallest and the largest of them: to look for these again would take as long as to divide them.
+    Args:
+        xp: the namespace of the library.
+        concrete: True for NumPy. Formulas may then read the values of times, to evaluate only the required stages.
+            Values of torch and JAX arrays are never read, because that would synchronize a device or fail under
+            tracing.
+        floating: converts numbers to the float type of the library.
+        lift: converts a NumPy value to an array of the library; other values stay unchanged.
+        whole: converts floats and booleans to the widest integer type of the library.
+        far: the largest integer of that type.
+        known_bounds: a triple (times, smallest time, largest time), or None. It saves searching for the bounds, which
+            takes as long as a division of the array.
     """
 
     xp: Any
@@ -44,34 +51,37 @@ class Arrays:
     known_bounds: tuple[Array, float, float] | None = None
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
-        """The same operations, which know the smallest and the largest of these times; of no other array."""
+        """Return a copy with `known_bounds`: the smallest and the largest time in the array `t`."""
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float]:
-        """The smallest and the largest of concrete times, of which there is one at least."""
+        """Return the pair (smallest, largest) of NumPy times. There must be at least one time."""
         if self.known_bounds is not None and self.known_bounds[0] is t:
             return self.known_bounds[1:]
-        if t.size == 1:  # a seek: the search would take twice as long as the curve
+        if t.size == 1:  # searching a single time would take twice as long as evaluating a curve at it
             only = t.item()
             return only, only
         return t.min().item(), t.max().item()
 
     def clock(self, t: Array) -> Array:
-        """Times in the widest numbers of their kind, so that no small dtype wraps or rounds; below 0 counts as 0."""
+        """Return torch or JAX times in the widest dtype of their kind, to avoid overflow and rounding.
+
+        Negative times become 0. NumPy times are returned unchanged.
+        """
         if self.concrete:
             return t
         return self.at_least(self.whole(t) if self.is_whole(t) else self.floating(t), 0)
 
     def is_whole(self, t: Array) -> bool:
-        """Whether an array holds integers, by its dtype."""
+        """Return whether the dtype of an array is an integer type."""
         return t.dtype.kind in "iu" if is_numpy(t) else self.xp.isdtype(t.dtype, "integral")
 
     def periods(self, t: Array, n: int) -> Array:
-        """How many whole periods of `n` are over at each time."""
+        """Return the number of completed periods of length `n` at each time."""
         if self.concrete or self.is_whole(t):
             return t // n
-        # torch has no derivative of `//`. A quotient rounded up to a whole number is one too many; one that a compiler
-        # made a product with 1 / n may be one too few.
+        # torch has no derivative of `//`. The quotient may be rounded up to an integer, which is one too many. A
+        # compiler may replace the division by a product with 1 / n, which may be one too few.
         count = self.xp.floor(t / n)
         count = self.xp.where((count + 1) * n <= t, count + 1, count)
         return self.xp.where(count * n > t, count - 1, count)
@@ -80,21 +90,21 @@ class Arrays:
         return self.xp.where(mask, self.lift(yes), self.lift(no))
 
     def smaller(self, x: Array, y: Array) -> Array:
-        """The smaller of two; NaN counts as in NumPy."""
+        """Return the elementwise minimum; NaN propagates as in NumPy."""
         return self.xp.minimum(self.lift(x), self.lift(y))
 
     def larger(self, x: Array, y: Array) -> Array:
         return self.xp.maximum(self.lift(x), self.lift(y))
 
     def power(self, number: float, exponent: Array) -> Array:
-        """A number above 0 to powers that are floats."""
+        """Return a positive number raised to floating-point exponents."""
         if self.concrete or self.far >= 2**32 or number == float(np.float32(number)):
             return number**exponent
-        # Floats of 32 bits have no 0.99999: a long power would multiply what they lose.
+        # float32 cannot represent 0.99999, and a large exponent would amplify the rounding error.
         return self.xp.exp(exponent * math.log(number))
 
     def at_most(self, x: Array, bound: int | float) -> Array:
-        """`x` cut at a number, in the dtype of `x` (integers stay integers)."""
+        """Return `min(x, bound)` in the dtype of `x`, so that integers stay integers."""
         if self.concrete:
             return np.minimum(x, bound)
         return self.xp.where(x > bound, self.xp.full_like(x, bound), x)
@@ -105,18 +115,18 @@ class Arrays:
         return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
 
     def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
-        """How many of the sorted `bounds` are at or before each time."""
+        """Return for each time how many of the sorted `bounds` are less than or equal to it."""
         if self.concrete:
             kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
             return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
         count = self.whole(t * 0)
         for bound in bounds:
-            if bound <= self.far:  # a time of this dtype gets no further
+            if bound <= self.far:  # no time of this dtype reaches a larger bound
                 count = count + self.whole(t >= bound)
         return count
 
     def take(self, table: Floats | Integers, index: Array) -> Array:
-        """`table[index]` for integers within the table; a table of integers gives integers."""
+        """Return `table[index]`, with the dtype kind of `table`: integers or floats. The indices must be in range."""
         if self.concrete:
             return table[index]
         return (self.lift(table) if table.dtype.kind == "f" else self.whole(np.minimum(table, self.far)))[index]
@@ -131,9 +141,10 @@ def _numpy_whole(x: Array) -> Array:
 
 
 def in_place(x: Floats) -> Floats | None:
-    """Where NumPy writes what it computes from an array that is not needed any more: `np.sin(x, out=in_place(x))`.
+    """Return the `out` argument for a function of an array that is no longer needed: `np.sin(x, out=in_place(x))`.
 
-    Writing into a large array saves the time of a new one. Into a small one it takes 0.5 µs longer than without `out`.
+    Writing into a large array avoids allocating a new one. For a small array this function returns None,
+    because passing `out` costs 0.5 µs.
     """
     return x if x.size > _SMALL else None
 
@@ -144,12 +155,12 @@ NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinf
 
 
 def is_numpy(x: object) -> bool:
-    """Whether `x` is a number, a NumPy array or something NumPy turns into one."""
+    """Return whether `x` is a number, a NumPy array or a value that NumPy converts to an array."""
     return isinstance(x, (int, float, np.ndarray, np.generic, list, tuple))
 
 
 def arrays_of(*values: object) -> Arrays:
-    """The operations for the first value that is a torch or JAX array; NumPy's if none is."""
+    """Return the operations for the first torch or JAX array among the values; `NUMPY` if there is no such array."""
     foreign = [value for value in values if not is_numpy(value)]
     if not foreign:
         return NUMPY
@@ -165,7 +176,7 @@ def arrays_of(*values: object) -> Arrays:
             f"a value of {kinds}", "neither a number nor arrays of one library", "Write 3, a NumPy array or a tensor"
         ) from None
     where = device(foreign[0])
-    # torch computes in float64 whatever the default; JAX has float64 only where the user switched it on.
+    # torch supports float64 whatever the default dtype is; JAX supports it only if the user has enabled it.
     dtype = xp.asarray(0.0).dtype if "jax" in xp.__name__ else xp.float64
 
     def lift(x: Array) -> Array:
@@ -185,7 +196,9 @@ def arrays_of(*values: object) -> Arrays:
 
 
 def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
-    """Times in order, each once, and their values: of several the last one, as a resumed run logs some updates again.
+    """Return the unique times in ascending order, and the value of each.
+
+    If a time occurs several times, as when a resumed run logs it again, its last value is returned.
 
     >>> last_of_each(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3]))
     (array([0, 1]), array([0.1, 0.3]))
@@ -195,16 +208,17 @@ def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
 
 
 ROUNDING = 1e-9
-"""How far two values may be apart, as a share of the planned one, and still differ by rounding only."""
+"""The largest relative difference of two values that is attributed to rounding."""
 
 
 def equal_up_to_rounding(
     values: Floats, planned: Floats, tolerance: float = ROUNDING
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Compare values with planned ones: equal where both round to the same result, NaN equals NaN.
+    """Return for each value whether it equals the planned value up to rounding. NaN equals NaN.
 
     `|value - planned| <= max(tolerance * |planned|, 1e-12 * the largest planned value)`. The second bound is for values
-    near 0: the recursive cosine of torch ends 20,000 updates at 4e-9 of its value. A tolerance of 0 compares bits.
+    near 0: the recursive cosine of torch ends 20,000 updates at 4e-9 of its value. With a tolerance of 0,
+    only exactly equal values are equal.
 
     >>> equal_up_to_rounding(np.array([0.3, 1e-17, 0.5]), np.array([0.1 * 3, 0.0, 0.5 + 1e-6])).tolist()
     [True, True, False]

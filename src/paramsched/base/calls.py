@@ -1,4 +1,4 @@
-"""Builders registered by name, and errors of a wrong call that show the right one."""
+"""Registration of builders by name, and errors that suggest a corrected call."""
 
 import inspect
 import math
@@ -34,20 +34,21 @@ _Class = TypeVar("_Class", bound=type)
 def explain_wrong_keywords(
     function: _Builder, name: str = "", *, builder: Callable[..., Any] | None = None, values: bool = False
 ) -> _Builder:
-    """Wrap a function so that the error of a call with wrong arguments shows the right call.
+    """Wrap a function so that wrong arguments raise an error that suggests the corrected call.
 
-    `inspect.signature`, the type and the documentation are those of `function`; a call costs 0.1 µs more.
+    The wrapper keeps the signature, the type and the documentation. It adds 0.1 µs to a call.
 
     Args:
-        name: the name in messages; `ps.` and the function's by default.
-        builder: the class whose constructor the function is, if it is one.
-        values: whether an error of a wrong value shows this call as well, in place of a call inside the function.
+        function: the function to wrap.
+        name: the name in messages; by default the function's name after `ps.`.
+        builder: the class, if `function` is the `__init__` of a class.
+        values: True if errors about wrong values must show the call of this function instead of a call inside it.
     """
     called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
     site, selves = (function, 0) if builder is None else (builder, 1)
 
     def call(*positional: Any, **named: Any) -> Any:
-        """Call the function; an error of an argument shows this call."""
+        """Call the function. Errors about its arguments show this call."""
         unknown: InvalidArgument | None
         try:
             return function(*positional, **named)
@@ -61,17 +62,17 @@ def explain_wrong_keywords(
                 raise
         raise unknown
 
-    # In the function's own module, where doctest looks for examples.
+    # The wrapper gets the globals of the function, because doctest uses them to find the module of an example.
     here = cast(Any, call)
     same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
     return cast(_Builder, wraps(function)(same))
 
 
 def explain_wrong_keywords_of(name: str = "", *, values: bool = False) -> Callable[[_Class], _Class]:
-    """Do the same for the constructor of a class."""
+    """Return a class decorator that applies `explain_wrong_keywords` to the constructor."""
 
     def explained(made: _Class) -> _Class:
-        init: Any = made.__init__  # type: ignore[misc]  # nothing inherits from it
+        init: Any = made.__init__  # type: ignore[misc]  # the class has no subclasses
         made.__init__ = explain_wrong_keywords(init, name or made.__name__, builder=made, values=values)  # type: ignore[misc]
         return made
 
@@ -79,7 +80,7 @@ def explain_wrong_keywords_of(name: str = "", *, values: bool = False) -> Callab
 
 
 def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
-    """Call a builder for a text or a config; whatever it raises becomes an InvalidArgument."""
+    """Call a builder with arguments from a text or a config. Convert any error into an InvalidArgument."""
     positional = list(positional)
     try:
         return builder(*positional, **named)
@@ -93,7 +94,7 @@ def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable
 def refused_call(
     builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]
 ) -> InvalidCall | None:
-    """Return why a function does not take these arguments; None if it does, and the error is its own."""
+    """Return the error for arguments that do not match the signature of `builder`; None if they match."""
     signature, positional = inspect.signature(builder), list(positional)
     try:
         signature.bind(*positional, **named)
@@ -108,17 +109,21 @@ def _with_call(
     name: str,
     positional: Iterable[Any],
     named: Mapping[str, Any],
+    attempts: int = 3,
 ) -> InvalidArgument:
-    """Return the error with the call that the user wrote, not one inside it: `cosine(to=…)`, not `anneal(to=…)`.
+    """Return the error with the call that the user wrote, not a call inside it: `cosine(to=…)`, not `anneal(to=…)`.
 
-    A value that would do is advised, without trying it: of two arguments that contradict each other one is reported
-    here, the other when the call is made again.
+    The suggested call is tried first, because its arguments may contradict each other. If it fails, the advice of that
+    failure replaces the suggestion. If there is no such advice, an example is suggested.
+
+    Args:
+        attempts: the number of further suggestions that may be tried.
     """
     signature = inspect.signature(builder)
     parameters = signature.parameters
     given = signature.bind_partial(*positional, **named).arguments
     refused = refusal.call
-    # By their texts, because arrays are not compared by one truth value.
+    # Texts are compared, because comparing arrays does not return a single bool.
     same = [key for key, one in given.items() if refusal.refused is not None and shown(one) == shown(refusal.refused)]
     if len(same) == 1 and type(given[same[0]]) is type(refusal.refused):
         site = refused or CallSite("", "", shown(refusal.refused))
@@ -131,19 +136,28 @@ def _with_call(
     wrong, default, sample = given.get(argument), parameters[argument].default, refusal.sample
     has_number = isinstance(wrong, (float, str)) and any(map(str.isdigit, str(wrong)))
     unknown = sample == "100%" or (sample == "5%" and not has_number)
-    if unknown or (sample == 0.1 and math.isnan(meant_number(wrong, math.nan))):  # nothing is known of what was meant
+    if unknown or (sample == 0.1 and math.isnan(meant_number(wrong, math.nan))):  # the intended value is unclear
         general = 1000 if unknown else 0.1
         sample = general if default in (None, inspect.Parameter.empty) else default
-    own = argument in given or default is None  # else the value of another argument was passed on as this one
+    own = argument in given or default is None  # False if the builder set the argument itself
     if "curve" in parameters and "curve" not in given and type(wrong).__module__.startswith("paramsched.curves"):
         del given[argument]
         argument, sample = "curve", wrong
-    values = {**given, argument: sample}
-    texts = {key: _value_text(_as_share(parameters[key], value), key, "") for key, value in values.items()}
+    values = {key: _as_share(parameters[key], value) for key, value in {**given, argument: sample}.items()}
+    texts = {key: _value_text(value, key, "") for key, value in values.items()}
     line = f"{name}({', '.join(f'{key}={text}' for key, text in texts.items())})"
     named_all = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     known = own and named_all and len(line) <= _LONGEST and "" not in texts.values() and not refused.entry
-    return refusal.changed(instead=f"Write {line}" if known else f"For example: {example_call(builder, name)}")
+    instead = f"Write {line}" if known else ""
+    if known:
+        try:
+            builder(**values)
+        except InvalidArgument as other:
+            again = _with_call(other, builder, name, (), values, attempts - 1) if attempts else other
+            instead = again.instead if again.instead.startswith(f"Write {name}(") else ""
+        except Exception:  # noqa: BLE001  # a function of the user may raise anything
+            instead = ""
+    return refusal.changed(instead=instead or f"For example: {example_call(builder, name)}")
 
 
 _EXAMPLES = {
@@ -156,7 +170,7 @@ _EXAMPLES = {
     "plan": 'ps.Plan(lr="cosine()", horizon=100)',
     "schedule": '"cosine()"',
 }
-"""What to write for a required argument that is missing."""
+"""Example values of missing required arguments."""
 
 _FACTS = ("total", "steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step",
           "seconds_per_step", "sequence_length", "frames_per_step")  # fmt: skip
@@ -170,18 +184,18 @@ _STAGES = ("cosine", "linear", "polynomial", "exponential", "constant", "anneal"
 
 @final
 class _MeantCall:
-    """The call that was meant by one with arguments that a function does not have."""
+    """The call that the user probably intended, for a call with unknown or missing arguments."""
 
     def __init__(
         self, parameters: Mapping[str, inspect.Parameter], name: str, positional: list[Any], named: Mapping[str, Any]
     ) -> None:
         self.parameters, self.name, self.named = parameters, name, named
-        self.meant: dict[str, str | None] = {}  # our name of each unknown argument
+        self.meant: dict[str, str | None] = {}  # the known name for each unknown argument
         self.prefix, self.facts, self.written, self.in_order = "", dict[str, str](), dict[str, str](), list[str]()
-        self.complete = True  # whether every argument has a place in the right call
+        self.complete = True  # False if an argument does not appear in the corrected call
         first = next(iter(parameters.values()), None)
         if first is not None and takes_list(first) and len(positional) > 1 and _are_plain(positional):
-            # A list of lengths, not one of pairs, may have been written without its brackets.
+            # The brackets around a list of lengths may be missing. For a list of pairs, the intended call is unclear.
             positional = positional if get_origin(get_args(first.annotation)[0]) is tuple else [positional]
         if first is not None and first.kind is first.VAR_POSITIONAL:
             self.in_order = [_value_text(value, "", name) for value in positional]
@@ -214,7 +228,7 @@ class _MeantCall:
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
 
     def _translate(self, key: str, value: Any, free: set[str]) -> None:
-        """Keep an unknown argument under our name of it; leave out what has none."""
+        """Add an unknown argument to the corrected call under the name that it has here; omit it if there is none."""
         text, word = _value_text(value, key, self.name), meant_argument(key, self.parameters, self.name)
         total = next((one for one in ("total", "horizon") if one in self.parameters), None)
         facts = "calendar" in self.parameters and not total
@@ -247,7 +261,7 @@ class _MeantCall:
             self.complete = False
 
     def _add_facts(self) -> None:
-        """Put the facts of the run into the Calendar, with the one that a unit needs."""
+        """Add a Calendar with the run facts to the corrected call, and the fact that the unit of `total` requires."""
         into = self.facts or self.written
         for unit, (fact, example) in _FACT_OF_UNIT.items():
             if into.get("total", "").endswith(f' {unit}"') and not {fact, "batches_per_epoch"} & {*into}:
@@ -259,7 +273,7 @@ class _MeantCall:
             self.written["calendar"] = f"{start}{inside})"
 
     def refusal(self, builder: Callable[..., Any], error: str) -> InvalidCall:
-        """Return the error of the call, with the call that was meant, or with an example if no argument is given."""
+        """Return the error with the corrected call, or with an example if the call has no arguments."""
         instead = f"Write {self.line}" if self.complete else ""
         if not (self.complete or self.in_order or self.named) or (self.line == f"{self.name}()" and not self.complete):
             instead = f"Write {example_call(builder, self.name)}"
@@ -270,11 +284,11 @@ class _MeantCall:
             if ours is None:
                 advice = instead_of(key) or did_you_mean(key, self.parameters)
             elif ours in _FACTS and ours not in self.parameters:
-                advice = f'it is a fact of the run, "{ours}" of a Calendar'
+                advice = f"it is a run fact: Calendar({ours}=…)"
             elif own_name(key, [ours], self.name) is None:
                 advice = did_you_mean(key, [ours])
             else:
-                advice = f'here it is "{ours}"'
+                advice = f'use "{ours}"'
             unknown.append(f'unknown argument "{key}"; {advice}')
         key, ours = next(iter(self.meant.items()))
         refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown).replace("?; u", "? U"), instead)
@@ -282,12 +296,12 @@ class _MeantCall:
 
 
 def takes_list(parameter: inspect.Parameter) -> bool:
-    """Whether an argument is a list."""
+    """Return whether a parameter expects a list."""
     return get_origin(parameter.annotation) is tuple
 
 
 def _as_share(parameter: inspect.Parameter, value: Any) -> Any:
-    """Return a share of the run, 0.05, as a length, `"5%"`, where a length is wanted; any other value as it is."""
+    """Return 0.1 as "10%" if the parameter is a length. Other values are returned unchanged."""
     length = "Duration" in str(parameter.annotation) and not takes_list(parameter)
     return f"{value * 100:.12g}%" if length and isinstance(value, float) and 0 < value < 1 else value
 
@@ -297,7 +311,7 @@ def _are_plain(values: Iterable[Any]) -> bool:
 
 
 def _value_text(value: object, key: str, name: str) -> str:
-    """Return a value as code has it; the name of its argument, or nothing, if it has no text."""
+    """Return the Python code of a value. If there is none, return the argument's name or an empty text."""
     if key == "plan" and name == "ps.resolve" and isinstance(value, str):
         return f"ps.parse({value!r})"
     plain = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
@@ -308,7 +322,7 @@ def _value_text(value: object, key: str, name: str) -> str:
         facts = [f"{fact}={_value_text(one, fact, name)}" for fact, one in given.items() if one is not None]
         return f"ps.Calendar({', '.join(facts)})"
     text = str(value)
-    if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # else of a plan or a Binding
+    if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # no Plan or Binding
         if "(" in text:
             text = line_in_code(text) if name.startswith("ps.") else text
             return f"ps.Plan(lr={text}, horizon=100)" if (name, key) == ("ps.trace", "plan") else text
@@ -317,7 +331,7 @@ def _value_text(value: object, key: str, name: str) -> str:
 
 
 def example_call(builder: Callable[..., Any], name: str) -> str:
-    """A call that works: the first one of the builder's own examples; its parameters where it has none.
+    """Return the first call of a builder in its doctest; the signature if there is no doctest.
 
     >>> example_call(cosine, "cosine")
     'cosine(to=0.1, over=100)'
@@ -331,7 +345,7 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
 
 
 def _closing_bracket(line: str, begin: int) -> int | None:
-    """Where the bracket that opens first behind `begin` is closed."""
+    """Return the index after the bracket that closes the first one after `begin`; None if it is not closed."""
     depth = 0
     for place in range(begin, len(line)):
         depth += (line[place] in "([{") - (line[place] in ")]}")
@@ -344,12 +358,15 @@ Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
 def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, kind: str, prefix: str) -> Builder:
-    """The same function, kept in a table under its own name; its docstring has others' names, and wrong calls are told.
+    """Register a builder in a table, and wrap it so that an unknown keyword suggests the right one.
+
+    The names that other libraries use for the same schedule are appended to its docstring.
 
     Args:
-        builder: its return annotation is the class that it builds.
-        kind: what it builds, for messages: `shape`.
-        prefix: what stands before its name in text: `rules.`.
+        table: the registry, a dict from name to builder.
+        builder: the function to register. Its return annotation is the class that it builds.
+        kind: the kind of value that it builds, for messages, such as `shape`.
+        prefix: the prefix of its name in schedule text, such as `rules.`.
     """
     if not inspect.isfunction(builder):
         found = f"expected a function, got {type(builder).__name__}"
@@ -367,5 +384,5 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
 
 
 def built_class(builder: Callable[..., Any]) -> Any:
-    """The class that a function says it returns; None where it says nothing."""
-    return builder.__annotations__.get("return")  # not by `inspect.signature`, which takes as long as the rest
+    """Return the annotated return type of a function; None if there is none."""
+    return builder.__annotations__.get("return")  # `inspect.signature` would double the time

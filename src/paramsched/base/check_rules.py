@@ -1,4 +1,4 @@
-"""The rules of the check: what each code stands for, from `rules.json`."""
+"""The rules of `paramsched check`, read from `rules.json`."""
 
 import json
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ Severity: TypeAlias = Literal["error", "warning", "info"]
 @final
 @dataclass(frozen=True, slots=True)
 class CheckRule:
-    """One rule of the check.
+    """One rule of `paramsched check`.
 
     Args:
-        code: never changes: `PS205`.
-        name: a few words: `rises-to-the-end`.
-        severity: "error": the plan cannot run; "warning": it runs, but hardly as intended; "info": good to know.
-        line: what is reported.
-        why: why it matters.
-        wrong: a file for which it is reported; empty where a file alone does not show it.
+        code: the permanent code, such as `PS205`.
+        name: a short name, such as `rises-to-the-end`.
+        severity: "error" if the plan cannot run, "warning" for a likely mistake, "info" for a hint.
+        line: one sentence that describes the problem.
+        why: the reason why it matters.
+        wrong: an example file with the problem; empty if a file alone cannot show it.
         right: the corrected file.
-        file: the name of the file, whose suffix determines the format.
-        options: of the command line, with which it is reported.
+        file: the name of the example file, whose suffix determines the format.
+        options: the command-line options with which the example is checked.
     """
 
     code: str
@@ -38,12 +38,12 @@ class CheckRule:
     options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The rule as a terminal shows it.
+        """Return the rule as a terminal shows it.
 
         >>> print(check_rules()["PS404"])
         PS404 name-as-index (warning)
         A group's name is a number, which looks like an index.
-        The text "3" selects the group that is called 3; the fourth group is [3].
+        The text "3" selects the group whose name is 3; the fourth group is [3].
         <BLANKLINE>
         Wrong:
             groups: {'3': {lr: 0.1}}
@@ -60,7 +60,7 @@ class CheckRule:
 
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
-    """Return every rule by its code. `paramsched check --explain` and the documentation show them."""
+    """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
     rows = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
     rules = [CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows]
     return {rule.code: rule for rule in rules}

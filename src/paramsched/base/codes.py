@@ -1,4 +1,4 @@
-"""The codes of diagnostics. `rules.json` explains each of them, and `paramsched check --explain PS102` shows that."""
+"""The codes of diagnostics. `paramsched check --explain PS102` prints the explanation of a code from `rules.json`."""
 
 from typing import Final
 

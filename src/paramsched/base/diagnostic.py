@@ -1,4 +1,4 @@
-"""Diagnostics: what is wrong with a config or a plan, where, and what to write instead; paths, and lines of a text."""
+"""Diagnostics of configs and plans, config paths, and the lines of a text."""
 
 import json
 import re
@@ -24,24 +24,25 @@ class TextEdit(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A problem of a config or a plan: where it is, what was found, and what to write instead.
+    """A problem in a config or a plan: its location, a message and a line to write instead.
 
-    Control characters are shown as escapes, so that a name cannot command the terminal.
+    Control characters are escaped, so that a name cannot send commands to the terminal.
 
     Args:
-        path: of the entry, `$.groups.head.lr`; empty for the text as a whole.
-        found: what was found.
-        instead: what to write; empty where no simple change helps.
-        span: the piece of the entry's text, as its first character and the one after its last.
-        at_key: whether the name of the entry is meant, not its value.
-        line, column: in the file, both from 1; None if unknown.
-        excerpt: the line of the file. Without `line`, it is the whole text.
-        code: the rule: `PS102`.
-        replace: the wrong piece and the right one, where only one change can be meant.
-        edit: the same change in the text of the file.
-        entry: the key of an entry to write and its value as JSON, where `instead` is an entry of a file.
-        format: the format to read the file by, where `instead` names one: a keyword in Python, an option of a command.
-        file: as the user gave it; empty if unknown.
+        path: config path of the entry, such as `$.groups.head.lr`; empty for the entire text.
+        found: description of the problem.
+        instead: the advice, such as a line to write; empty if no simple change solves the problem.
+        span: start and end of the wrong part within the text of the entry, as indices of a slice.
+        at_key: True if the diagnostic is about the key of the entry, not its value.
+        line, column: position in the file, both starting at 1; None if unknown.
+        excerpt: the line of the file; the entire text if `line` is None.
+        code: code of the rule, such as `PS102`.
+        replace: the wrong text and its replacement, if the correction is unambiguous.
+        edit: the correction as a change of the file, if it is unambiguous.
+        entry: key and JSON value of the entry that `instead` suggests, if it suggests an entry of a file.
+        format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
+            argument `format` in Python, and as an option on the command line.
+        file: name of the file as the user wrote it; empty if unknown.
     """
 
     path: str
@@ -65,8 +66,8 @@ class Diagnostic:
 
     @property
     def rule(self) -> CheckRule:
-        """The rule that the code stands for."""
-        return check_rules()[self.code]
+        """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
+        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
 
     @property
     def severity(self) -> Severity:
@@ -75,27 +76,27 @@ class Diagnostic:
 
     @property
     def advice(self) -> str:
-        """What to write: another name of `instead`."""
+        """Another name of `instead`."""
         return self.instead
 
     @property
     def fix(self) -> TextEdit | None:
-        """The change that corrects the file: another name of `edit`."""
+        """Another name of `edit`."""
         return self.edit
 
     @property
     def message(self) -> str:
-        """What was found and what to write."""
+        """The problem and the advice."""
         return with_advice(self.found, self.instead)
 
     @property
     def path_and_message(self) -> str:
-        """The message after its path, if it has one: `$.lr: expected a number, got true. Write 0.1`."""
+        """The message, preceded by the path if there is one: `$.lr: expected a number, got true. Write 0.1`."""
         return f"{self.path}: {self.message}" if self.path else self.message
 
     @property
     def problem(self) -> str:
-        """The message after its path, or after its line if it has no path."""
+        """The message, preceded by the path, or by the line number if there is no path."""
         if self.path or self.line is None:
             return self.path_and_message
         return f"line {self.line}: {self.message}"
@@ -105,9 +106,10 @@ class Diagnostic:
         return f"{self.path}: {severity}{self.message}" if self.path else f"{severity}{self.problem}"
 
     def location(self, file: str | None = None) -> str:
-        """The file, and the line and column if they are known: `plan.yaml:3:12`.
+        """Return the file with the line and column if they are known: `plan.yaml:3:12`.
 
-        >>> Diagnostic("$.lr", "expected a number, got true", line=3, column=12).location("plan.yaml")
+        >>> problem = "expected a number, got true"
+        >>> Diagnostic("$.lr", problem, line=3, column=12).location("plan.yaml")
         'plan.yaml:3:12'
         """
         numbers = [] if self.line is None else [self.line, self.column or 1]
@@ -115,7 +117,7 @@ class Diagnostic:
 
     @property
     def pointer(self) -> str:
-        """The line of the file with a caret below the location; empty if they are unknown.
+        """The line of the file, and a second line with a caret below the column; empty if line or column is unknown.
 
         >>> print(Diagnostic("", "", line=1, column=5, excerpt="lr: cosin()").pointer)
             lr: cosin()
@@ -129,7 +131,7 @@ class Diagnostic:
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
 
     def as_data(self) -> dict[str, Any]:
-        """Return the diagnostic as `paramsched check --json` prints it."""
+        """Return the diagnostic as a dict with the keys that `paramsched check --json` prints."""
         return {
             "plan": self.file,
             "path": self.path,
@@ -146,7 +148,7 @@ class Diagnostic:
 
 
 def with_advice(found: str, advice: str) -> str:
-    """Return a sentence and the advice after it.
+    """Return the description of a problem, followed by the advice.
 
     >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
     'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
@@ -157,7 +159,7 @@ def with_advice(found: str, advice: str) -> str:
 
 
 def printable(text: str, *, ascii: bool = False) -> str:
-    r"""Write control characters as escapes, so that a group's name cannot command the terminal.
+    r"""Escape control characters, so that the name of a group cannot send commands to the terminal.
 
     >>> printable("head\x1b[31m"), printable("köpfe", ascii=True)
     ('head\\x1b[31m', 'k\\xf6pfe')
@@ -167,7 +169,9 @@ def printable(text: str, *, ascii: bool = False) -> str:
 
 
 def names_listed(names: Iterable[str], most: int = 20) -> str:
-    r"""Names in a message: made safe, and no more of them than one reads.
+    r"""Return names separated by commas, for a message. Names after the first `most` are only counted.
+
+    Control characters are escaped.
 
     >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
     ('lr, a\\x1b', 'a, b and 1 more')
@@ -185,9 +189,9 @@ class CallSite:
     Args:
         call: the name of the function.
         argument: the name of the argument.
-        value: the text of the value. More arguments of the call may follow it.
-        got: the text of a refused value. It is shown in place of `value` if that is "…".
-        entry: True if the refused value is one entry of the argument, which is a list.
+        value: the text of the value, which may be followed by further arguments of the call.
+        got: the text of an invalid value. It replaces `value` if `value` is "…". Otherwise, it is shown after the call.
+        entry: True if the argument is a list and `got` is one of its items.
     """
 
     call: str
@@ -207,11 +211,11 @@ _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
 ROOT: Final = "$"
-"""The config as a whole."""
+"""The path of the entire config."""
 
 
 def entry_path(*keys: object) -> str:
-    """The path of an entry of the config, or of one further inside.
+    """Return the path of an entry from the root of the config.
 
     >>> entry_path("lr"), entry_path("groups", "head", "lr")
     ('$.lr', '$.groups.head.lr')
@@ -220,7 +224,7 @@ def entry_path(*keys: object) -> str:
 
 
 def child_path(path: str, *keys: object) -> str:
-    """The path of an entry, or of one further inside: a name in a mapping, an index in a list.
+    """Return the path of an entry inside the entry at `path`. Keys are names in mappings or indices in lists.
 
     >>> child_path(ROOT, "lr", 1), child_path(ROOT, "betas[0]"), child_path(ROOT, "a key")
     ('$.lr[1]', '$.betas[0]', '$["a key"]')
@@ -236,7 +240,7 @@ def child_path(path: str, *keys: object) -> str:
 
 
 def path_from_root(path: str) -> str:
-    """What a path says after the root: the config may itself stand inside another one.
+    """Return a path without the leading "$", to append it to the path of an entry that contains the entire config.
 
     >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
     '$.param_scheduler.lr[1]'
@@ -248,7 +252,7 @@ CLOCK: Final = entry_path("clock")
 HORIZON: Final = entry_path("horizon")
 GROUPS: Final = entry_path("groups")
 TARGETS: Final = entry_path("targets")
-"""The entries of a native plan that are no fields."""
+"""The path of the targets in a native plan."""
 
 
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -256,7 +260,7 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 
 @final
 class TextLines:
-    r"""The lines of a text: where each begins.
+    r"""The lines of a text, with the offset at which each line starts.
 
     >>> TextLines("lr: 1\nmomentum: 2").of(10)
     (2, 5)
@@ -267,26 +271,26 @@ class TextLines:
         self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
 
     def of(self, offset: int) -> tuple[int, int]:
-        """The line and the column of a character, both from 1."""
+        """Return the pair (line number, column) of an offset, both starting at 1."""
         index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
         return index + 1, offset - self.begins[index] + 1
 
     def line(self, number: int) -> str:
-        """A line by its number, without its end."""
+        """Return a line by its number, without its line break."""
         begin = self.begins[number - 1]
         end = self.begins[number] if number < len(self.begins) else len(self.text)
         return self.text[begin:end].rstrip("\r\n")
 
     def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Diagnostic:
-        """A diagnostic at a character."""
+        """Return a diagnostic with the line and the column of an offset."""
         line, column = self.of(offset)
         return Diagnostic(path, found, instead, line=line, column=column, excerpt=self.line(line), code=SYNTAX)
 
     def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Diagnostic:
-        """A diagnostic at a line and a column."""
+        """Return a diagnostic with a line and a column, both starting at 1."""
         return self.fault(self.offset_of(number, column), found, instead)
 
     def offset_of(self, number: int, column: int) -> int:
-        """The character at a line and a column, both from 1; what is behind the text counts as its end."""
+        """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
         begin = self.begins[min(number, len(self.begins)) - 1]
         return min(begin + column - 1, len(self.text))

@@ -1,6 +1,7 @@
-"""The renderer of plans, schedules and traces: `paramsched` registers it, and the values know only this hook.
+"""The hook through which plans, schedules and traces find the module that draws them, `paramsched.show`.
 
-So a notebook shows a plan without an import of the user, and nothing below `paramsched.show` imports it.
+`import paramsched` registers the module. A notebook then shows a plan without a further import, and the
+modules of plans and schedules do not import `paramsched.show`.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,10 @@ _loaders: list[Callable[[], Any]] = []
 
 
 def register_renderer(load: Callable[[], Any]) -> None:
-    """Register the function that imports `paramsched.show`, in place of an earlier one."""
+    """Register the function that imports `paramsched.show`, in place of the function registered before."""
     _loaders[:] = [load]
 
 
 def renderer() -> Any:
-    """Return the module that draws, with `mime_bundle`, `plan_axes` and `View`."""
+    """Return the module that draws. It defines `mime_bundle`, `plan_axes` and `View`."""
     return _loaders[-1]()

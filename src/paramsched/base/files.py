@@ -1,4 +1,4 @@
-"""Files as the commands and the library open them: read without waiting, written whole, and named in every error."""
+"""Reading files without blocking and writing them atomically, with the name of the file in every error."""
 
 import errno
 import os
@@ -6,22 +6,24 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BufferedReader
 from pathlib import Path
 
 from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, shown
 
+_ON_OPEN: ContextVar[Callable[[Path], object] | None] = ContextVar("paramsched_on_open", default=None)
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
-_MOST_LINKS = 40  # that Linux follows
+_MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
 
 
 @contextmanager
 def naming_errors(file: object) -> Iterator[None]:
-    """Give an OSError without a file name, such as "No space left on device", the name of the file it is about."""
+    """Add the name of the file to an OSError of the `with` block without a name, such as "No space left on device"."""
     try:
         yield
     except OSError as error:
@@ -31,7 +33,7 @@ def naming_errors(file: object) -> Iterator[None]:
 
 
 def path_of_file(path: str | os.PathLike[str]) -> Path:
-    """The path, if a file can have this name: of text without a zero byte and without half characters."""
+    """Return the path. Raise an error if no file can have this name, as with a null byte or a lone surrogate."""
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError
@@ -40,13 +42,14 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
         found = f"expected a path, got {type(path).__name__}"
         raise InvalidArgument(f"the file {shown(path)}", found, 'Write "plan.yaml"') from None
     except ValueError:
-        raise FileNotFoundError(errno.ENOENT, "no file can have this name", printable(str(path))) from None
+        raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
 
 
 def own_descriptor(file: Path) -> int | None:
-    """The open descriptor of this process that a path such as `/dev/stdout` or `/dev/fd/3` leads to, if it does.
+    """Return the open descriptor of this process to which a path such as `/dev/stdout` resolves; None if there is none.
 
-    What is redirected to a regular file looks like that file, but must be written at the position of the descriptor.
+    If the descriptor is redirected to a regular file, the text must be written at the current position of the
+    descriptor, and the file must not be replaced.
     """
     for _ in range(_MOST_LINKS):
         found = _DESCRIPTORS.fullmatch(os.path.realpath(file.parent))
@@ -59,21 +62,33 @@ def own_descriptor(file: Path) -> int | None:
 
 
 def is_replaced(file: Path) -> bool:
-    """Whether writing replaces the file, or creates it; a pipe, a device and `/dev/stdout` are written into."""
+    """Return whether `write_whole_file` replaces or creates the file, as opposed to writing into a pipe or a device."""
     return own_descriptor(file) is None and (file.is_file() or not file.exists())
 
 
 @contextmanager
+def report_opened_files(on_open: Callable[[Path], object]) -> Iterator[None]:
+    """Call a function with the path of every file that `open_to_read` is about to open in the `with` block."""
+    token = _ON_OPEN.set(on_open)
+    try:
+        yield
+    finally:
+        _ON_OPEN.reset(token)
+
+
+@contextmanager
 def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
-    """Open a regular file. Reading it never waits, and its errors have its name.
+    """Open a regular file so that reading never blocks and errors contain its name.
 
     Args:
-        bounded: also open devices and this process's own pipes, such as `/dev/fd/63` of a shell. They may have no end,
-            so the caller reads a part of limited size.
+        bounded: also open devices and pipes of this process, such as `/dev/fd/63` of a shell. They may be endless, so
+            the caller must limit how much it reads.
 
     Raises:
         OSError: the file cannot be opened, or reading it could wait forever.
     """
+    if (on_open := _ON_OPEN.get()) is not None:
+        on_open(file)
     with naming_errors(file):
         about = path_of_file(file).stat()
         own = own_descriptor(file) is not None
@@ -82,7 +97,7 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
         if not stat.S_ISREG(about.st_mode) and not (bounded and (own or stat.S_ISCHR(about.st_mode))):
             raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(about.st_mode)}")
         with file.open("rb") if own else os.fdopen(_open_without_waiting(file, os.O_RDONLY), "rb") as stream:
-            if not own and not about.st_size:  # /proc/kmsg and others are regular by their mode only
+            if not own and not about.st_size:  # files such as /proc/kmsg have the mode of a regular file, but may block
                 if stream.raw.read(1) is None:
                     raise OSError(errno.EINVAL, "expected a regular file, got one that waits for data")
                 stream.seek(0)
@@ -90,7 +105,7 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
 
 
 def kind_of_file(mode: int) -> str:
-    """What a file is, by its mode."""
+    """Return the kind of a file, such as "a pipe", from its `st_mode`."""
     kinds = {
         stat.S_IFDIR: "a folder",
         stat.S_IFIFO: "a pipe",
@@ -102,26 +117,28 @@ def kind_of_file(mode: int) -> str:
 
 
 def _open_without_waiting(file: Path, flags: int) -> int:
-    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # either on its system
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # not on all systems
 
 
 def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> bool:
-    """Write a file: there is the old content or all of the new one at any moment.
+    """Write a file atomically: at any moment it has either the entire old content or the entire new content.
 
-    The content is written beside the file, flushed to the disk and renamed. Links, owner, group and mode are kept.
-    Where the name or the owner would be lost by renaming, the file itself is written. Pipes and character devices are
-    written into, at the position of the descriptor for `/dev/stdout`; nothing but a regular file is replaced.
+    The content is written to a temporary file in the same folder, flushed to the disk and renamed. Links, owner, group
+    and mode are preserved. If renaming would lose the name or the owner, the file itself is written. Only regular files
+    are replaced. Pipes and character devices are written into; `/dev/stdout` is written at its current position.
 
-    A process that is killed while it writes may leave a hidden file, `.plan.yaml.` and 16 digits, beside `plan.yaml`.
+    A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits.
 
     Args:
-        over: write only if this is what the file has now.
+        file: the file to write.
+        data: the new content.
+        over: the expected current content; if the file has other content, it is not written. None to write in any case.
 
     Returns:
-        Whether it was written.
+        True if the file was written.
 
     Raises:
-        OSError: it cannot be written. The error has its name, or that of the folder that does not exist.
+        OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
     """
     path_of_file(file)
     own, target = own_descriptor(file), Path(os.path.realpath(file))
@@ -130,7 +147,7 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
     try:
         mode = file.stat().st_mode if own is None and file.exists() else None
         if own is not None:
-            for stream in (sys.stdout, sys.stderr):  # what Python still holds for them comes first
+            for stream in (sys.stdout, sys.stderr):  # write the buffered output first
                 if stream is not None:
                     stream.flush()
             _write_into(os.dup(own), data)
@@ -143,14 +160,14 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
         else:
             raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
     except OSError as error:
-        if error.errno is not None:  # the system's
-            error.filename = str(file)  # in place of none, or of the file beside
+        if error.errno is not None:  # raised by the operating system
+            error.filename = str(file)  # instead of None or the name of the temporary file
         raise
     return True
 
 
 def _open_pipe_or_device(file: Path) -> int:
-    """Open what is written into. A pipe needs a program that reads it, which may start at the same time."""
+    """Open a pipe or a device for writing. The program that reads a pipe may start at the same time, so retry."""
     for _ in range(200):
         try:
             handle = _open_without_waiting(file, os.O_WRONLY)
@@ -170,9 +187,9 @@ def _write_into(handle: int, data: bytes) -> None:
 
 
 def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
-    """Replace a regular file or create it; write into one that cannot be replaced."""
+    """Replace or create a regular file. If it cannot be replaced, write into it. Return whether it was written."""
     try:
-        target.open("r+b").close()  # a file that may not be written is not replaced either
+        target.open("r+b").close()  # a read-only file must not be replaced either
     except FileNotFoundError:
         return over is None and _replace(target, data, None, None)
     try:
@@ -192,10 +209,10 @@ def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
 
 
 def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes | None) -> bool:
-    """Write beside the target and rename."""
-    from shutil import copystat  # it imports every compression module, and most programs only read
+    """Write a temporary file in the folder of `target` and rename it. Return whether `target` was replaced."""
+    from shutil import copystat  # imported here because it loads every compression module, and most programs only read
 
-    mode = 0o666 if old is None else 0o600  # for a new file the system applies the umask; others get theirs below
+    mode = 0o666 if old is None else 0o600  # the mode of an old file is copied below
     beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
     try:
         with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:

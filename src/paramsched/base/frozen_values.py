@@ -1,7 +1,7 @@
-"""What values of the library have in common: equality, hash and text by type and fields.
+"""Equality, hash and repr of the library's frozen dataclasses, by type and fields.
 
-`dataclass` would generate and compile them for each of our sixty classes, which is a third of the time that importing
-the library takes (benchmarks/test_import.py).
+`dataclass` would generate and compile these methods for each of sixty classes. That would take a third of the time of
+`import paramsched` (benchmarks/test_import.py).
 """
 
 from dataclasses import fields
@@ -12,9 +12,9 @@ _Kind = TypeVar("_Kind", bound=type)
 
 
 def frozen_value(kind: _Kind) -> _Kind:
-    """Let values of a class, and of those that inherit from it, be equal by type and fields, and shown as their text.
+    """Define `==` and `hash` by type and fields, and `repr` as `str`, for a class and its subclasses.
 
-    Its dataclasses say `eq=False, repr=False`, so that they keep what stands here.
+    The dataclasses must be declared with `eq=False, repr=False`, so that `dataclass` does not replace these methods.
     """
     made: Any = kind
     made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, _repr_as_text
@@ -26,9 +26,10 @@ def _repr_as_text(value: object) -> str:
 
 
 def shown_fields(value: Any) -> str:
-    """A value as dataclasses show it, by class and fields: for one whose class has no name in text.
+    """Return the repr that `dataclass` would generate, for a value whose class has no name in schedule text.
 
-    A `repr` of its own is kept; the one of `frozen_value` would ask for this text again.
+    If the class defines a `__repr__` of its own, that method is called. The `__repr__` from `frozen_value` is not
+    called, because it would call this function again.
     """
     kind: Any = type(value)
     if kind.__repr__ is not _repr_as_text:
@@ -38,21 +39,24 @@ def shown_fields(value: Any) -> str:
 
 
 def equal_fields(left: Any, right: object) -> bool:
-    """Whether two values are of one class and equal field by field."""
+    """Return whether two values have the same class and equal fields."""
     return type(left) is type(right) and compared_fields(left) == compared_fields(right)
 
 
 def hash_of_fields(value: Any) -> int:
-    """The hash that goes with `equal_fields`."""
+    """Return a hash by class and fields. It is equal for values that are equal by `equal_fields`."""
     return hash((type(value), compared_fields(value)))
 
 
 def compared_fields(value: Any) -> tuple[Any, ...]:
-    """The fields that make a value what it is."""
+    """Return the values of a dataclass's fields, without the fields declared with `compare=False`."""
     return tuple([getattr(value, name) for name, compare in field_names(value.__class__) if compare])
 
 
 @cache
 def field_names(kind: type) -> tuple[tuple[str, bool], ...]:
-    """The fields of a dataclass by name, and whether each is compared; looked up once for each class."""
+    """Return a pair (name, compare) for each field of a dataclass; `compare` is True if `==` compares the field.
+
+    The result is cached for each class.
+    """
     return tuple((field.name, field.compare) for field in fields(kind))

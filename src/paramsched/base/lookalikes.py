@@ -1,4 +1,4 @@
-"""Characters that look like those of a line of text: curly quotes, long dashes, letters of other scripts."""
+"""Characters that look like those of schedule text: curly quotes, long dashes, letters of other scripts."""
 
 import unicodedata
 
@@ -18,11 +18,11 @@ _LETTERS = {
     "ı": "i",
 }
 _MEANT = {one: sign for sign, others in _SIGNS.items() for one in others} | _LETTERS
-_CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a sign of its own"}
+_CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a single character, not >>"}
 
 
 def first_lookalike(text: str) -> tuple[int, str, str] | None:
-    """The first character of a text that looks like another: where it is, what it is, and what was meant.
+    """Return the index, the description and the replacement of the first lookalike character; None if there is none.
 
     >>> first_lookalike("сosine()")
     (0, '"с" is CYRILLIC SMALL LETTER ES', 'c')
@@ -42,7 +42,7 @@ def first_lookalike(text: str) -> tuple[int, str, str] | None:
 
 
 def straighten_text(text: str) -> str:
-    """The text with every such character as the one that was meant.
+    """Return the text with every lookalike character replaced.
 
     >>> straighten_text("сosine(to=0.1) ≫ warmup(“5%”)")
     'cosine(to=0.1) >> warmup("5%")'

@@ -1,11 +1,11 @@
-"""The known name that is nearest to one that is unknown."""
+"""Suggestions of known names for unknown ones."""
 
 from collections.abc import Iterable
 from functools import lru_cache
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be; None where none is near.
+    """Return the known name that is most similar to `name`; None if none is similar.
 
     >>> closest("weight_decy", ["lr", "weight_decay"])
     'weight_decay'
@@ -15,8 +15,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
-    """The same of sorted names; kept, as a mistake is often made many times over in one file."""
-    from difflib import get_close_matches  # for messages only, so not at import
+    """Return the name in `known` that is most similar to `name`, or None.
+
+    The result is cached, because a mistake is often repeated in a file.
+    """
+    from difflib import get_close_matches  # only messages need it, so it is not imported with the module
 
     if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
         return same
@@ -24,7 +27,7 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     return close[0] if close else None
 
 
-_LONGEST_LIST = 360  # characters of names in a message
+_LONGEST_LIST = 360  # the most characters that the names in a message may have
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

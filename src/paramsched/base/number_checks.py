@@ -1,4 +1,4 @@
-"""Checks of what users give: numbers, and words of a few; each refuses what cannot be, in the words of the call."""
+"""Checks of numbers and choices that users pass. Their errors show the call with the argument."""
 
 import math
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18
-"""Updates, and ticks, up to which a clock of 64 bits counts without care."""
+"""The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
 def finite_number(site: str | CallSite, number: object) -> float:
-    """A finite number as a float; booleans and text are refused."""
+    """Return a finite number as a float; booleans and text raise InvalidArgument."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found, sample = f"expected a number, got {type(number).__name__}", meant_number(number)
         refusal = InvalidArgument(site_with_value(site, number), found, f"Write {sample}")
@@ -28,11 +28,11 @@ def finite_number(site: str | CallSite, number: object) -> float:
     if not math.isfinite(value):
         refusal = InvalidArgument(site_with_value(site, number), "must be finite", "Write 0.1")
         raise refusal.changed(sample=0.1, refused=number)
-    return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
+    return value + 0.0  # turns -0.0 into 0.0, because they are equal but have different texts
 
 
 def positive_number(site: str | CallSite, number: object) -> float:
-    """A finite number above 0."""
+    """Return a finite number greater than 0 as a float."""
     value = finite_number(site, number)
     if value <= 0:
         sample = -value or 0.1
@@ -41,7 +41,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
 
 
 def meant_number(value: object, default: float = 0.1) -> float:
-    """Return the number that a text in quotes is, `"0.1"` or `"10%"`, or a number itself; `default` for others."""
+    """Return the number that a value probably means: 0.1 for 0.1, `"0.1"` or `"10%"`; `default` if it is unclear."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
         return value
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def meant_number(value: object, default: float = 0.1) -> float:
 
 
 def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
-    """A whole number, at least `least`, and none that a clock does not count to."""
+    """Return `number` as an int. Raise InvalidArgument unless it is an integer from `least` to `MOST_COUNT`."""
     if isinstance(number, Integral) and not isinstance(number, bool):
         number = int(number)  # NumPy's too
     if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= MOST_COUNT:
@@ -71,13 +71,24 @@ def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
-    """Put fields of a frozen value through a check, as arguments of its call, and keep what that makes of them."""
+    """Check the fields `names` of a frozen dataclass by `check`, and store the results.
+
+    An error shows a field as an argument of `call`, the function that builds the dataclass.
+    """
     for name in names:
         object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
 
 
 def require_choice(site: CallSite, given: object, choices: Any, found: str, instead: str = "") -> None:
-    """Refuse what is none of the words of a `Literal`; the first of them is one that would do."""
+    """Raise InvalidArgument if a value is not one of the choices of a `Literal`.
+
+    Args:
+        site: the call and the argument.
+        given: the value.
+        choices: the `Literal`; its first choice is the suggested value.
+        found: the start of the message, such as "unknown mode".
+        instead: the advice; by default the argument with the first choice.
+    """
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
         instead = instead or f'Write {site.argument}="{known[0]}"'

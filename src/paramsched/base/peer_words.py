@@ -1,6 +1,6 @@
-"""Words of other libraries: what each is here, and a line to write. `peers.json` has them, in the order of search.
+"""Names in other libraries and what to write instead. `peers.json` contains the names, in the order of search.
 
-They serve docstrings, errors, the page of names and `paramsched find`. Nothing is accepted by these words.
+Docstrings, errors, the documentation and `paramsched find` show these names. No function accepts them as arguments.
 """
 
 import json
@@ -22,35 +22,36 @@ def _by_their_word(table: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
 
 
 EDGES: Final[Mapping[str, str]] = {name: library["edge"] for name, library in _INDEX["libraries"].items()}
-"""Which `index` each library counts by, and the meaning of its lengths; empty for papers."""
+"""A dict from library to a note on how it counts: the first and last update of a decay. It is empty for papers."""
 OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
-"""Names of the fields of torch's optimizers in other libraries."""
+"""A dict from names in other libraries, such as `learning_rate`, to the fields of torch's optimizers, such as `lr`."""
 LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
-"""Names of the length of a run, which is a plan's horizon, with the unit of a number without one."""
+"""A dict from names of the horizon in other libraries, such as `max_epochs`, to their unit, such as `epochs`."""
 DROPPED: Final = frozenset(_INDEX["dropped"])
-"""Arguments of schedulers that a schedule does without."""
+"""Arguments of schedulers that a schedule does not need."""
 SEQUENCES: Final = frozenset(_INDEX["sequences"])
-"""Names of functions that put stages one after the other."""
+"""Names in other libraries for functions that build sequences."""
 PEER_PARAMETERS: Final[Mapping[str, Sequence[str]]] = _INDEX["parameters"]
-"""The arguments of other libraries' schedulers in their order, after the optimizer."""
+"""A dict from the schedulers of other libraries to their positional arguments after the optimizer."""
 UNITS: Final[Mapping[str, str]] = _INDEX["units"]
-"""Units of time: Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`, and common ones."""
+"""A dict from units of time in other libraries, such as the `ep` of `10ep` in Composer, to units here."""
 
 _WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
 _UNITS_IN_NAMES = ("epochs", "samples", "tokens")
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
 
 OtherName: TypeAlias = tuple[str, str, str, str]
-"""A name in another library; ours; a line to write; what is different, or nothing."""
+"""A name in another library, the name here, a line to write, and how the two differ, which may be empty."""
 
 _OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
 
 
 @cache
 def other_names() -> Sequence[tuple[str, OtherName]]:
-    """Return every name with its library, in the order of the index.
+    """Return a pair (library, `OtherName`) for each name of other libraries, in the order of `peers.json`.
 
-    A row of the index has the name, the line, what is different, and ours, by default the last stage of the line.
+    An entry of `peers.json` contains the name, the line, the difference and the name here. If the name here is missing,
+    it is the shape of the last stage in the line.
     """
     found = []
     for library, entry in _INDEX["libraries"].items():
@@ -62,14 +63,14 @@ def other_names() -> Sequence[tuple[str, OtherName]]:
 
 
 def meant_by(name: str) -> tuple[str, OtherName] | None:
-    """The library and the row of a name that peers have, also behind its module's; None where it is none.
+    """Return the library and the `OtherName` of a peer's name, which may contain its module; None if it is unknown.
 
     >>> meant_by("torch.optim.lr_scheduler.CosineAnnealingLR")[1][2]
     'cosine(to=0.0, over=100)'
     """
     spaces, _, last = name.rpartition(".")
     kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
-    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
+    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine has such names for each scheduler
         last = f"{last.removesuffix(kind)}ParamScheduler"
     places = _places_by_letters()
     rows = other_names()
@@ -80,7 +81,10 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
 
 @cache
 def _places_by_letters() -> Mapping[str, Sequence[int]]:
-    """Return the rows of `other_names` by the letters of their names: a file may have thousands of unknown names."""
+    """Return a dict from `letters_of(name)` to the indices of the name in `other_names()`.
+
+    The result is cached, because a file may have thousands of unknown names.
+    """
     places: dict[str, list[int]] = {}
     for place, (_, one) in enumerate(other_names()):
         places.setdefault(letters_of(one[0]), []).append(place)
@@ -88,37 +92,40 @@ def _places_by_letters() -> Mapping[str, Sequence[int]]:
 
 
 def advice_for_peer(name: str) -> tuple[str, str] | None:
-    """What a peer's name is, and a line to write; None where it is none.
+    """Return the description of a peer's name and a line to write; None if the name is unknown.
 
     >>> advice_for_peer("StepLR")
-    ('"StepLR" is a name of torch; here it is step', 'step(30, gamma=0.1)')
+    ('"StepLR" is a name of torch; use step', 'step(30, gamma=0.1)')
     """
     if (found := meant_by(name)) is None:
         return None
     library, (_, ours, line, different) = found
-    origin = "a word of papers" if library == "papers" else f"a name of {library}"
-    return f'"{name}" is {origin}; here it is {ours}{different and f" ({library}: {different})"}', line
+    origin = "a term of papers" if library == "papers" else f"a name of {library}"
+    return f'"{name}" is {origin}; use {ours}{different and f" ({library}: {different})"}', line
 
 
 def advice_for_name(word: str) -> tuple[str, str] | None:
-    """Return what a name or a keyword is here, and a line to write, which may be empty; None for an unknown word.
+    """Return the description of a name or keyword and a line to write, which may be empty; None if it is unknown.
 
     >>> advice_for_name("--lr-warmup-iters")[1], advice_for_name("num_cycles")[1]
     ('warmup(500) >> cosine()', 'cosine_wave(2.0)')
     >>> advice_for_name("T_max")
-    ('"T_max" is an argument of other libraries; here it is over', 'cosine(over=100)')
+    ('"T_max" is an argument of other libraries; use over', 'cosine(over=100)')
     """
     written = _as_identifier(word)
     if (found := advice_for_peer(word)) is not None or "_" not in written or written not in _keywords():
         return found
     argument, instead = _keywords()[written]
-    meant = f"here it is {argument}" if argument else instead
+    meant = f"use {argument}" if argument else instead
     return f'"{word}" is an argument of other libraries; {meant}', line_of_keyword(argument)
 
 
 @cache
 def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
-    """Return each keyword with our argument of the same meaning, and with what there is instead."""
+    """Return a dict from keywords of other libraries to pairs (argument here, advice); each may be None.
+
+    The argument has the meaning of the keyword. The advice describes what to write if no argument has this meaning.
+    """
     ours: dict[str, str] = {}
     for argument, theirs in _INDEX["arguments"].items():
         for name in theirs:
@@ -128,7 +135,7 @@ def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
 
 
 def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield each keyword of other libraries with our argument of the same meaning, and with what there is instead.
+    """Yield (keyword, argument here, advice) for each keyword of other libraries; the last two may be None.
 
     >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
     ('cycle_mul', 'mult', None)
@@ -137,7 +144,7 @@ def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def line_of_keyword(argument: str | None) -> str:
-    """A line with an argument of ours, of a schedule or of a Calendar; nothing where there is none.
+    """Return an example line with an argument of a schedule or a Calendar; empty if the argument is None.
 
     >>> line_of_keyword("to"), line_of_keyword("accumulation")
     ('cosine(to=0.1)', 'Calendar(accumulation=100)')
@@ -147,20 +154,22 @@ def line_of_keyword(argument: str | None) -> str:
 
 
 def instead_of(name: str) -> str | None:
-    """What there is instead of a peer's keyword that has no argument of ours; None where it is none of these.
+    """Return what to write instead of a peer's keyword without an equivalent argument; None if nothing is known.
 
     >>> instead_of("lr-warmup-iters")
-    'a warmup is a stage of its own: warmup(500) >> cosine()'
+    'a warmup is a separate stage: warmup(500) >> cosine()'
     """
     found: str | None = _INDEX["no argument"].get(_as_identifier(name))
     return found
 
 
 def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
-    """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+    """Return the known argument that a peer calls `name`; None if there is none.
 
     Args:
-        function: whose arguments they are.
+        name: the keyword of a peer.
+        known: the arguments to choose from.
+        function: the function that has these arguments.
 
     >>> own_name("T_max", ["start", "to", "over"]), own_name("--lr-warmup-iters", ["warmup", "to"])
     ('over', 'warmup')
@@ -173,7 +182,7 @@ def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
 
 
 def meant_argument(name: str, known: Iterable[str], function: str = "") -> str | None:
-    """The argument that an unknown one was meant to be: by a peer's word, by its letters, or by its spelling.
+    """Return the argument that an unknown one probably means: a peer's keyword or a misspelling; None if unclear.
 
     >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "batch_size")]
     ['over', 'to', 'over', None]
@@ -184,12 +193,12 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
 
 
 def is_warmup_length(name: str) -> bool:
-    """Whether an argument says how long a warmup is, which is a stage of its own here."""
+    """Return whether an argument is the length of a warmup, which is a separate stage in this library."""
     return name == "warmup" or name in _WARMUPS
 
 
 def warmup_text(name: str, value: object) -> str:
-    """The length of a warmup that an argument gives, as a line has it.
+    """Return the length of a warmup from a peer's argument, as schedule text.
 
     >>> warmup_text("warmup_steps", 500), warmup_text("warmup_ratio", 0.1), warmup_text("warmup_epochs", 5)
     ('500', '"10%"', '"5 epochs"')
@@ -201,7 +210,7 @@ def warmup_text(name: str, value: object) -> str:
 
 
 def unit_of_length(name: str) -> str:
-    """The unit of a length that an argument names, `warmup_epochs=5`; empty where it names none.
+    """Return the unit in the name of an argument, such as `warmup_epochs`; empty if it has none.
 
     >>> unit_of_length("max_epochs"), unit_of_length("warmup_epochs"), unit_of_length("over")
     ('epochs', 'epochs', '')
@@ -215,13 +224,13 @@ def unit_of_length(name: str) -> str:
 
 
 def is_share_of_run(name: str, value: object) -> bool:
-    """Whether an argument gives a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
+    """Return whether an argument is a length as a fraction of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
     shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
     return name in shares and isinstance(value, float) and 0 < value < 1
 
 
 def _as_identifier(name: str) -> str:
-    """A keyword of a command line or a config, `--lr-warmup-iters` or `SOLVER.STEPS`, as code has it."""
+    """Return an option or a config key, such as `--lr-warmup-iters` or `SOLVER.STEPS`, as an identifier."""
     word = name.rpartition(".")[2].lstrip("-").replace("-", "_")
     return word.lower() if word.isupper() else word
 
@@ -232,7 +241,7 @@ _WORD_AND_DASHES = re.compile(r"[\w-]*")
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
-    """The word with dashes around a place that peers have, `--lr-decay-style`, and where it stands; None without one.
+    """Return (option, start, end) of a peer's option at an offset, such as `--lr-decay-style`; None if there is none.
 
     >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
     ('lr-warmup-iters', 7, 22)
@@ -245,10 +254,10 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
 
 
 def unknown_attribute(name: str, known: Iterable[str]) -> str:
-    """What to write for an attribute that the package has not; nothing where nothing is near.
+    """Return the advice for an unknown attribute of the package; empty if no known name is similar.
 
     >>> unknown_attribute("StepLR", [])
-    '; "StepLR" is a name of torch; here it is step. Write ps.step(30, gamma=0.1)'
+    '; "StepLR" is a name of torch; use step. Write ps.step(30, gamma=0.1)'
     """
     if name.startswith("_"):  # what Python and its tools ask every module for
         return ""
@@ -259,7 +268,7 @@ def unknown_attribute(name: str, known: Iterable[str]) -> str:
 
 
 def line_in_code(line: str) -> str:
-    """A line of text as Python has it.
+    """Return schedule text as Python code.
 
     >>> line_in_code('warmup("5%") >> anneal(curve=curves.rex)')
     'ps.warmup("5%") >> ps.anneal(curve=ps.curves.rex)'
@@ -268,7 +277,7 @@ def line_in_code(line: str) -> str:
 
 
 def letters_of(name: str) -> str:
-    """A name without case, spaces and punctuation, so that `warm-up` is `warmup`."""
+    """Return the lowercase letters and digits of a name, so that `warm-up` equals `warmup`."""
     return "".join(filter(str.isalnum, name.lower()))
 
 
@@ -291,7 +300,7 @@ def with_other_names(documented: str | None, ours: str) -> str | None:
 
 @cache
 def peer_names_by_ours() -> dict[str, dict[str, str]]:
-    """Return for each of our names the first name in each peer."""
+    """Return a dict from each name here to a dict from library to its first name for the same shape or curve."""
     names: dict[str, dict[str, str]] = {}
     for library, (name, ours, _, _) in other_names():
         names.setdefault(ours, {}).setdefault(library, name)

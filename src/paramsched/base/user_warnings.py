@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user, however deep in the library the cause was found."""
+"""Warnings that point to the line of the user's code, however deep in the library they are raised."""
 
 import sys
 import warnings
@@ -7,12 +7,12 @@ from typing import final
 from paramsched.base.diagnostic import Diagnostic
 
 _PASSED_OVER = ("paramsched", "torch")
-"""Packages whose lines the user did not write: this one, and torch, which calls our hooks and schedulers."""
+"""Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
 
 
 @final
 class DiagnosticWarning(UserWarning):
-    """A warning about an entry of a config; `diagnostic` has its location and its code."""
+    """A warning about an entry of a config. `diagnostic` contains its location and code."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         UserWarning.__init__(self, diagnostic)
@@ -23,7 +23,7 @@ class DiagnosticWarning(UserWarning):
 
 
 def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) -> None:
-    """Warn at the innermost line that is neither in this library nor in torch."""
+    """Issue a warning at the innermost frame outside of this library and torch."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
         level, frame = level + 1, frame.f_back
@@ -32,10 +32,10 @@ def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) ->
 
 
 def renamed_property(old: str, new: str) -> property:
-    """A property under its old name: it gives what the new one gives, and says so."""
+    """Return a property for a former name. It returns the value of the new name with a DeprecationWarning."""
 
     def read(self: object) -> object:
-        warn_user(f".{old} is called .{new} now", DeprecationWarning)
+        warn_user(f".{old} is deprecated; use .{new}", DeprecationWarning)
         return getattr(self, new)
 
-    return property(read, doc=f"The old name of `{new}`.")
+    return property(read, doc=f"The former name of `{new}`.")

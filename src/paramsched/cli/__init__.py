@@ -1,17 +1,17 @@
-"""The command `paramsched`."""
+"""The command line program `paramsched`."""
 
 import click
 
 from paramsched.cli._options import Commands
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="paramsched", message="%(version)s")
 def main() -> None:
-    """See, check, compare and convert plans of hyperparameters over time.
+    """Draw, check, compare and convert plans for hyperparameters that change during training.
 
     PLAN is a file (YAML, TOML, JSON, or another library's config), - for YAML from standard input, recipe:NAME for a
-    published one, or one line of text such as 'warmup("5%") >> cosine(to=0.1)'.
+    published recipe, or one line of text such as 'warmup("5%") >> cosine(to=0.1)'.
 
-    Exit codes: 0; 1 for a bad plan or a difference; 2 for wrong usage or a missing file.
+    Exit codes: 0 success, 1 problem or difference, 2 usage or missing file.
     """

@@ -1,4 +1,4 @@
-"""The table of `paramsched explain`: each stage of each schedule with its updates and its values."""
+"""The table of `paramsched explain`: the updates and values of each stage."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -18,8 +18,8 @@ from paramsched.schedules.sequence import Sequence, WithLengths
 from paramsched.time import Duration
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
-_NUMBERS = 5  # the first columns, aligned to the right
-_LONGEST = 200  # characters of a formula: a table may hold thousands of numbers
+_NUMBERS = 5  # leading columns that are aligned to the right
+_LONGEST = 200  # characters of a formula, because a table may contain thousands of numbers
 _UNKNOWN = "?"
 
 
@@ -28,10 +28,10 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
 
     Args:
         plan: the plan as written.
-        resolved: the same plan with its lengths resolved; None if its units cannot be converted.
-        bases: the values of the optimizer in the plan's file.
-        total: the updates of the run, if known.
-        steps_per_epoch: the updates of an epoch, if known.
+        resolved: the plan with its lengths in updates; None if its units cannot be converted.
+        bases: the optimizer's values that the plan's file contains.
+        total: the length of the run in updates, or None if unknown.
+        steps_per_epoch: the length of an epoch in updates, or None if unknown.
 
     >>> from paramsched.config import NO_BASES
     >>> from paramsched.time import Calendar
@@ -58,7 +58,7 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
         lines.append(f"Its clock counts {clock_text(plan.clock)}.")
     as_written = {(isinstance(one.field, Target), one.name, one.groups): one for one in plan.bindings}
     for one in (plan if resolved is None else counted_plan(resolved)).bindings:
-        # A field that follows another may get lines that the plan does not contain.
+        # Resolving a field that follows another field may add bindings for its groups.
         written = as_written.get((isinstance(one.field, Target), one.name, one.groups), one)
         lines += ["", *_heading(written, bases)]
         by_amount = resolved is not None and is_by_amount(plan.clock, one.name)
@@ -71,7 +71,7 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
 
 
 def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
-    """The line of the plan, and the base of its field where the plan's file has it."""
+    """Yield the line of the plan, and the base of its field if the plan's file has it."""
     place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
     if isinstance(binding.field, Target):
         place = f", a target with the initial value {binding.field.initial!r}"
@@ -90,10 +90,10 @@ def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
 
 
 def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple[str, ...]]:
-    """A row for each stage, with the values of the whole schedule at its first and its last update."""
-    begin: Duration | None = Duration.of(0)
+    """Yield a row for each stage, with the values of the entire schedule at its first and last update."""
+    start: Duration | None = Duration.of(0)
     inner = schedule
-    while isinstance(inner, (Every, WithLengths, Guided)):  # which leave the times of the stages as they are
+    while isinstance(inner, (Every, WithLengths, Guided)):  # wrappers that do not move the stages
         inner = inner.schedule
     stages = inner.stages if isinstance(inner, Sequence) else (schedule,)
     value_unit = "× base"
@@ -102,13 +102,13 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
     for number, stage in enumerate(stages, 1):
         try:
             length = stage.length
-        except Unresolved:  # the longest of lengths in different units
+        except Unresolved:  # a maximum of lengths in different units
             length = None
-        after = None if begin is None or length is None else begin + length
+        stop = None if start is None or length is None else start + length
         if number == len(stages) and end is not None:
-            after = end
+            stop = end
         times, values = [_UNKNOWN, _UNKNOWN], [_UNKNOWN, _UNKNOWN]
-        for place, time in enumerate((begin, after)):
+        for place, time in enumerate((start, stop)):
             if time is None:
                 last = place == 1 and number == len(stages)
                 times[place] = ("end" if schedule.fills else "open") if last else _UNKNOWN
@@ -122,11 +122,11 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
         formula = str(stage)
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
         yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
-        begin = after
+        start = stop
 
 
 def _value(schedule: Schedule, update: int) -> str:
-    """The value at an update: the multiple of base, and the part that is independent of it."""
+    """Return the value at an update as text: its multiple of base plus its absolute part."""
     if not schedule.has_absolute or not schedule.affine:
         return f"{schedule(update, 1.0):.6g}"
     # An affine value is share * base + fixed: two evaluations give both numbers.

@@ -1,4 +1,4 @@
-"""Checking one plan from the command line: with its run's evidence, mended where asked, in every form of output."""
+"""The check of one plan: with the checkpoint and log of its run, with fixes, and in every output format."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.base.check_rules import Severity, check_rules
+from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
     LOG_DIFFERS,
@@ -24,7 +24,7 @@ from paramsched.base.codes import (
 from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path
 from paramsched.base.files import is_replaced, write_whole_file
 from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.cli._options import CalendarOptions, echo_note, fault_for_command, option_for_fact
+from paramsched.cli._options import CalendarOptions, diagnostic_for_command, echo_note, error_for_command
 from paramsched.cli._plan_input import (
     PlanInput,
     calendar_from_options,
@@ -36,7 +36,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.config import check
 from paramsched.config.plan_files import PlanText
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup
 from paramsched.lint.comments import without_silenced
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
@@ -46,24 +46,24 @@ from paramsched.time import Calendar, Duration
 @final
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """What a run has left behind.
+    """The files of a run that a plan is checked against.
 
     Args:
-        checkpoint: a file that torch.save made, or None.
-        log: of values, or None.
+        checkpoint: a file written by torch.save, or None.
+        log: a log of values, or None.
     """
 
     checkpoint: str | None
     log: str | None
 
     def groups(self) -> Sequence[Mapping[str, Any]]:
-        """The param groups of the checkpoint; none without one."""
+        """Return the param groups of the checkpoint; empty without a checkpoint."""
         from paramsched.audit.checkpoint_log import read_groups
 
         return () if self.checkpoint is None else read_groups(Path(self.checkpoint)).groups
 
     def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
-        """Where the run went on behind the plan, used other values, or never measured what a rule waits for."""
+        """Yield a diagnostic if the run exceeds the plan, used other values, or never logged the metric of a rule."""
         from paramsched.audit.checkpoint_log import read_groups
 
         if self.checkpoint is not None:
@@ -74,45 +74,50 @@ class RunEvidence:
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
-    """Where a log differs from the plan, or goes on behind it."""
+    """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
     from paramsched.plan.binding import amount_clock
 
-    fields = [one.name for one in plan.bindings if isinstance(one.field, str)]
+    fields = list(dict.fromkeys(one.name for one in plan.bindings if isinstance(one.field, str)))
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
     yield from _beyond_the_plan(plan, calendar, last, "log")
-    report = compare_with_plan(logged, plan, calendar)
+    try:
+        report = compare_with_plan(logged, plan, calendar)
+    except UnknownGroup as error:
+        advice = f"Write paramsched audit {log} --plan PLAN, with --group NAME for each group of the log"
+        raise error.changed(site=log, instead=advice) from None
     if report.first is not None:
         one = report.first
-        found = f"at update {one.t} the run used {one.field}={one.logged!r}, and the plan says {one.planned!r}"
+        found = f"at update {one.t} the run used {one.field}={one.logged!r}, but the plan has {one.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
         yield Diagnostic(entry_path(one.field), found, cause, code=LOG_DIFFERS)
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
-    """Yield the rules that wait for a metric that a log with metrics does not have."""
+    """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
     from paramsched.audit import UnreadableLog, read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
     measured = [one.name for one in read_metrics(log)] if waiting else []
     for path, metric in waiting:
-        # The log may name it otherwise: `val_loss` is in `val/loss_epoch`.
+        # The log may use a longer name: `val/loss_epoch` for `val_loss`.
         if not measured or any(_plain_name(metric) in _plain_name(name) for name in measured):
             continue
         with suppress(UnreadableLog):
             if read_metrics(log, names=[metric]):
                 continue
-        found = f"the rule waits for {metric}, and the log has {', '.join(measured)}"
-        yield Diagnostic(path, found, "Write the name under which the metric is observed", code=METRIC_NOT_LOGGED)
+        found = f"the rule observes {metric}, but the log has {', '.join(measured)}"
+        yield Diagnostic(path, found, "Write the name of the metric as it is logged", code=METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
+    """Return a name in lowercase, with `_` in place of other separators."""
     return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
-def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, what: str) -> Iterator[Diagnostic]:
-    """The run has more updates than the plan's horizon."""
+def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, source: str) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if the run has more updates than the plan's horizon."""
     facts = calendar or Calendar()
     length = facts.total if plan.horizon is None else plan.horizon
     if updates is None or length is None:
@@ -122,20 +127,20 @@ def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None,
     except (MissingFact, InvalidArgument):
         return
     if updates > horizon:
-        found = f"the {what} is of update {updates}, and the plan ends at {horizon}"
-        advice = "Say the horizon in updates of the optimizer: batches over accumulation, for all processes together"
+        found = f"the {source} is from update {updates}, but the plan ends at {horizon}"
+        advice = "Write the horizon in optimizer updates: batches divided by accumulation, of all processes together"
         yield Diagnostic(HORIZON, found, advice, code=BEYOND_THE_PLAN)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class CheckedPlan:
-    """What was found in one plan.
+    """The diagnostics of one plan.
 
     Args:
-        findings: in the order of its text.
-        text: that of its file, in which they were found; None where the plan is not a file or cannot be read.
-        usage: whether the command line lacks something, and the plan may be good.
+        findings: the diagnostics, in the order of the text.
+        text: the text of the file; None if the plan is not a file or cannot be read.
+        usage: True if the command lacks a fact or a dependency; the plan may be valid.
     """
 
     findings: tuple[Diagnostic, ...]
@@ -146,23 +151,25 @@ class CheckedPlan:
 def checked_plan(
     given: str, *, facts: CalendarOptions, field: str, format: str | None, evidence: RunEvidence
 ) -> CheckedPlan:
-    """Check a plan as it was given on the command line.
+    """Check a plan passed to a command.
 
     Raises:
-        OSError: a file that is not there.
+        OSError: a file is missing.
     """
     source, usage = None, False
     try:
         source = text_of_plan_input(given, format)
-        read, known, several = _read_with_cautions(given, facts, field, format, source)
+        read, known, several = _read_with_warnings(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        found = [replace(fault_for_command(one), file=given) for one in error.diagnostics]
-    except MissingFact as error:
-        advice = f"Write {option_for_fact(error)}"
-        found, usage = [Diagnostic("", error.problem, advice, code=MISSING_FACT, file=given)], True
+        found = [replace(diagnostic_for_command(one), file=given) for one in error.diagnostics]
     except InvalidArgument as error:
-        found = [Diagnostic("", error.problem, error.instead, code=REFUSED_VALUE, file=given)]
+        usage = isinstance(error, MissingFact)
+        error = error_for_command(error)
+        # The location of the diagnostic is the argument itself, so an error about it need not repeat the name.
+        problem = error.found if error.site == given else error.problem
+        code = MISSING_FACT if usage else REFUSED_VALUE
+        found = [Diagnostic("", problem, error.instead, code=code, file=given)]
     except MissingDependency as error:
         found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
@@ -172,10 +179,14 @@ def checked_plan(
     return CheckedPlan(tuple(found if text is None else without_silenced(found, text, given)), text, usage)
 
 
-def _read_with_cautions(
+def _read_with_warnings(
     given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
 ) -> tuple[PlanInput, CalendarOptions, list[Diagnostic]]:
-    """A plan, the facts, and what reading it warns of."""
+    """Read a plan.
+
+    Returns a triple: the plan, the run facts with an assumed epoch length if one was needed, and the diagnostics of the
+    reader's warnings and notes.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
@@ -191,20 +202,19 @@ def _read_with_cautions(
 def _findings_in(
     read: PlanInput, known: CalendarOptions, facts: CalendarOptions, evidence: RunEvidence
 ) -> Iterator[Diagnostic]:
-    """What is wrong with a plan that could be read, in the run that the facts and the evidence describe.
+    """Yield the diagnostics of a plan that could be read, for the run that the facts and the evidence describe.
 
     Args:
-        known: the facts, with what was assumed to read it.
-        facts: as they were given.
+        known: the facts, including those that were assumed to read the plan.
+        facts: the facts passed as options.
 
     Raises:
-        MissingFact: a length cannot be converted, though facts are given.
+        MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
     calendar = calendar_if_known(with_facts_beside(loaded, known))
     groups = evidence.groups()
-    whole = bool(groups)
-    found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=whole)
+    found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=bool(groups))
     yield from (one if loaded.native else replace(one, path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
@@ -213,22 +223,22 @@ def _findings_in(
     yield from evidence.findings(read.plan, calendar)
 
 
-_MOST_ROUNDS = 10  # a change may show what stood behind it
-_MARK = b"\xef\xbb\xbf"  # which some editors put before a text in UTF-8
+_MOST_ROUNDS = 10  # a fix may reveal the next problem
+_MARK = b"\xef\xbb\xbf"  # the byte order mark, which some editors write at the start of a file
 
 
 def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
-    """Change a plan's file as its findings ask for, until none asks any more.
+    """Apply the fixes of the diagnostics to a plan's file, until no diagnostic has a fix.
 
-    The changes are made in the text in which they were found. If the file has another text by then, they are found
+    Fixes are applied only to the text in which the problems were found. If the file has changed since, it is checked
     again.
 
     Args:
-        given: the plan as on the command line; only a regular file is changed.
-        find: gives what is wrong with it.
+        given: the argument of the command; only a regular file is changed.
+        find: checks the plan.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     if not names_a_file(given) or not is_replaced(Path(given)):
         return
@@ -239,15 +249,15 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
         if checked.text is None or not edits:
             break
         old, new = checked.text.encode(), with_edits(checked.text, edits).encode()
-        # Written only if the file still has the old text, with or without a mark before it.
+        # Write only if the file still has the old text, with or without a byte order mark.
         if any(write_whole_file(Path(given), mark + new, over=mark + old) for mark in (b"", _MARK)):
             changed += len(edits)
     if changed:
-        echo_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
+        echo_note(f"{given}: fixed {changed} {'problem' if changed == 1 else 'problems'}")
 
 
 def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:
-    """The changes that findings ask for, from left to right; of two that overlap the first."""
+    """Return the fixes of diagnostics from left to right. Of two overlapping fixes, only the first is returned."""
     chosen: list[TextEdit] = []
     edits = {finding.fix for finding in findings if finding.fix is not None}
     for edit in sorted(edits, key=lambda one: (one.begin, one.end, one.text)):
@@ -257,7 +267,7 @@ def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:
 
 
 def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
-    """A text with changes made in it.
+    """Apply edits to a text.
 
     >>> with_edits("weight_decy: 1", [TextEdit(0, 11, "weight_decay")])
     'weight_decay: 1'
@@ -271,13 +281,13 @@ def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
 
 
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
-"""What SARIF calls a severity."""
+"""The levels of SARIF by severity."""
 _COMMANDS: Final = _LEVELS | {"info": "notice"}
-"""What GitHub calls it."""
+"""The commands of GitHub by severity."""
 
 
 def findings_as_text(findings: Sequence[Diagnostic]) -> str:
-    """As people read it: the place, what it is, its code, and a caret below the place where that is known."""
+    """Return diagnostics as text: location, message and code, and the line with a caret if it is known."""
     lines: list[str] = []
     for one in findings:
         path = f"{one.path}: " if one.path else ""
@@ -287,12 +297,12 @@ def findings_as_text(findings: Sequence[Diagnostic]) -> str:
 
 
 def findings_as_json(findings: Sequence[Diagnostic]) -> str:
-    """A list of objects: plan, path, line, column, code, rule, severity, message, found, advice, fix."""
+    """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice, fix."""
     return json.dumps([one.as_data() for one in findings], ensure_ascii=False)
 
 
 def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
-    """A SARIF log of one run, with the rules that were broken."""
+    """Return the JSON text of a SARIF log with one run. It contains the diagnostics and their rules."""
     codes = sorted({one.code for one in findings})
     rules = [
         {
@@ -302,7 +312,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
             "fullDescription": {"text": rule.why},
             "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         }
-        for code, rule in ((code, check_rules()[code]) for code in codes)
+        for code, rule in sorted({one.code: one.rule for one in findings}.items())
     ]
     run = {
         "tool": {"driver": {"name": "paramsched", "version": version("paramsched"), "rules": rules}},
@@ -314,17 +324,19 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
 
 
 def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
-    """Commands of a GitHub workflow, which become notes beside the lines of a change."""
+    """Return one line per diagnostic: a GitHub workflow command, which annotates the line in a pull request."""
     lines = []
     for one in findings:
-        where = {"file": one.file, "line": one.line, "col": one.column, "title": f"{one.code} {one.rule.name}"}
-        given = ",".join(f"{key}={_escaped(str(value), ',:')}" for key, value in where.items() if value is not None)
-        lines.append(f"::{_COMMANDS[one.severity]} {given}::{_escaped(one.message)}")
+        entries = {"file": one.file, "line": one.line, "col": one.column, "title": f"{one.code} {one.rule.name}"}
+        location = ",".join(
+            f"{key}={_escaped(str(value), ',:')}" for key, value in entries.items() if value is not None
+        )
+        lines.append(f"::{_COMMANDS[one.severity]} {location}::{_escaped(one.message)}")
     return "\n".join(lines)
 
 
 def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
-    """One finding, its place and its fix."""
+    """Return the SARIF result of a diagnostic, whose rule has this index in the log's list of rules."""
     artifact = {"uri": quote(finding.file.replace("\\", "/"))}
     region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
     physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
@@ -347,5 +359,5 @@ def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """A text as GitHub's commands have it: per cent, ends of lines, and in their entries commas and colons."""
+    """Escape percent signs, line ends and the characters in `more` for a GitHub workflow command."""
     return "".join(f"%{ord(one):02X}" if one in f"%\r\n{more}" else one for one in text)

@@ -1,4 +1,4 @@
-"""Options that several commands share, the group of commands, and what is printed beside its result."""
+"""Options shared by several commands, the group of all commands, and messages on standard error."""
 
 import os
 import shlex
@@ -22,7 +22,14 @@ from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
 from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.errors import (
+    ConfigError,
+    InvalidArgument,
+    MissingDependency,
+    MissingFact,
+    ParamschedError,
+    PlanError,
+)
 from paramsched.fields import KNOWN
 from paramsched.time.calendar import CLOCKS
 
@@ -36,7 +43,7 @@ _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
 @final
 @dataclass(frozen=True, slots=True)
 class CalendarOptions:
-    """The facts of a Calendar as they were given on the command line; None for those that were not."""
+    """The run facts passed as options; None for an option that was not passed."""
 
     horizon: str | None = None
     steps_per_epoch: int | None = None
@@ -50,12 +57,12 @@ class CalendarOptions:
 
     @property
     def given(self) -> bool:
-        """Whether any fact was given."""
+        """True if any run fact was passed."""
         return any(getattr(self, field.name) is not None for field in fields(self))
 
 
 def option_of(fact: str) -> str:
-    """The option for a fact of a Calendar.
+    """Return the option for a run fact.
 
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
@@ -64,7 +71,7 @@ def option_of(fact: str) -> str:
 
 
 def option_for_fact(error: MissingFact) -> str:
-    """The option to write for a missing fact, with a value as an example.
+    """Return the option for a missing run fact, with an example value.
 
     >>> option_for_fact(MissingFact("horizon", fact="total", example="10_000"))
     '--horizon 10000'
@@ -72,16 +79,29 @@ def option_for_fact(error: MissingFact) -> str:
     return f"{option_of(error.fact)} {error.example.replace('_', '')}"
 
 
+FACTS_SECTION = "Facts of the run"
+"""The title of the section with the run facts on a help page."""
+
+
+@final
+class FactOption(click.Option):
+    """An option for a run fact. The help page lists these options in a separate section, below the others."""
+
+
 def calendar_options(command: _Function) -> _Function:
-    """Options for every fact of a Calendar; the command receives them as `facts`."""
+    """Add an option for every run fact. The command receives them as `facts`, a `CalendarOptions`."""
 
     @wraps(command)
     def with_facts(*args: Any, **options: Any) -> Any:
         given = {field.name: options.pop(field.name) for field in fields(CalendarOptions)}
         return command(*args, facts=CalendarOptions(**given), **options)
 
-    above_zero = click.IntRange(min=1)
-    # From the last to the first: click lists the option that is added last at the top of the help page.
+    count, amount = {"type": click.IntRange(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
+
+    def fact(*names: str, **settings: Any) -> Callable[[Any], Any]:
+        return click.option(*names, cls=FactOption, **settings)
+
+    # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
         click.option(
             "--import",
@@ -90,45 +110,45 @@ def calendar_options(command: _Function) -> _Function:
             metavar="MODULE",
             expose_value=False,
             callback=_import_for_option,
-            help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
+            help="Import MODULE first; it may register your own shapes or schedulers. May be repeated.",
         ),
         click.option(
             "--run-config",
             is_flag=True,
             expose_value=False,
             callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
-            help="Execute a config of MMEngine in MMEngine instead of reading it; only for files you trust.",
+            help="Execute an MMEngine config in MMEngine instead of reading it. Only for files you trust.",
         ),
-        click.option("--frames-per-step", type=float, help="Frames of an environment that one update sees."),
-        click.option("--sequence-length", type=above_zero, help="Tokens in one sample."),
-        click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
-        click.option("--tokens-per-step", type=float, help="Tokens that one update sees."),
-        click.option("--batch-size", type=above_zero, help="Samples in one batch."),
-        click.option("--accumulation", type=above_zero, help="Batches to an update."),
-        click.option("--batches-per-epoch", type=above_zero, help="Batches in one epoch."),
-        click.option("--steps-per-epoch", type=above_zero, help="Optimizer updates in one epoch."),
-        click.option("--horizon", "--total", metavar="LENGTH", help='How long the run is: 10000, "90 epochs".'),
+        fact("--frames-per-step", **amount, help="Environment frames per update."),
+        fact("--sequence-length", **count, help="Tokens per sample."),
+        fact("--seconds-per-step", **amount, help="Seconds per update."),
+        fact("--tokens-per-step", **amount, help="Tokens per update."),
+        fact("--batch-size", **count, help="Samples per batch."),
+        fact("--accumulation", **count, help="Batches per update."),
+        fact("--batches-per-epoch", **count, help="Batches per epoch."),
+        fact("--steps-per-epoch", **count, help="Optimizer updates per epoch."),
+        fact("--horizon", "--total", metavar="LENGTH", help='Length of the run: 10000, "90 epochs".'),
     ):
         with_facts = option(with_facts)
-    return with_facts  # type: ignore[return-value]  # it takes the same options
+    return with_facts  # type: ignore[return-value]  # the wrapper takes the options as keywords
 
 
 def run_options(command: _Function) -> _Function:
-    """Options for the logs of runs; the command receives them as `used` and `metrics`."""
+    """Add options for the logs of runs. The command receives them as `used` and `metrics`."""
     for option in (
         click.option(
             "--metric",
             "metrics",
             multiple=True,
             metavar="COLUMN",
-            help="Column of the logs to draw below; by default those called like a loss or an accuracy.",
+            help="Column of the logs to draw below the plan. By default, columns named like a loss or an accuracy.",
         ),
         click.option(
             "--used",
             multiple=True,
             metavar="[NAME=]LOG",
             shell_complete=offer_files,
-            help="Draw what a run used over its plan: values.jsonl, a CSV; may be given for several runs.",
+            help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
         ),
     ):
         command = option(command)
@@ -136,7 +156,7 @@ def run_options(command: _Function) -> _Function:
 
 
 def view_options(command: _Function) -> _Function:
-    """Options for the axes of a picture; the command receives them as `view`."""
+    """Add options for the axes of a picture. The command receives them as `view`."""
 
     @wraps(command)
     def with_view(*args: Any, **options: Any) -> Any:
@@ -146,14 +166,14 @@ def view_options(command: _Function) -> _Function:
         return command(*args, view=show.View(**chosen), **options)
 
     for option in (
-        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the axis of time."),
-        click.option("--log-time", is_flag=True, help="A logarithmic axis of time; it begins behind the first update."),
+        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
+        click.option("--log-time", is_flag=True, help="Use a logarithmic time axis, starting after the first update."),
         click.option(
-            "--log/--linear", default=None, help="Logarithmic or linear axes of values; by default as the values ask."
+            "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
         ),
     ):
         with_view = option(with_view)
-    return with_view  # type: ignore[return-value]  # it takes the same options
+    return with_view  # type: ignore[return-value]  # the wrapper takes the options as keywords
 
 
 _RUN_CONFIG = "paramsched.run_config"
@@ -166,24 +186,24 @@ def runs_configs() -> bool:
 
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
-    """Import the user's modules, from the folder of the call or from what is installed."""
+    """Import the user's modules from the current folder or from the installed packages."""
     for module in modules:
         here = str(Path.cwd())
-        # As `python -m` does, which a console script does not: the current folder is looked in first.
+        # Search the current folder first, as `python -m` does and a console script does not.
         sys.path.insert(0, here)
         try:
             import_module(module)
-        except Exception as error:  # noqa: BLE001  # whatever a module of a user's raises
+        except Exception as error:  # noqa: BLE001  # the user's module may raise anything
             raise click.UsageError(f"--import {module}: {type(error).__name__}: {error}") from None
         finally:
             sys.path.remove(here)
     if modules and "mmengine.registry" in sys.modules:
-        import_module("paramsched.compat.mmengine")  # which looks in MMEngine's registries
+        import_module("paramsched.compat.mmengine")  # so that schedulers registered in MMEngine are found
 
 
 @final
 class ExistingFile(click.Path):
-    """The path of a file that exists; a name that no file can have is refused like a missing one."""
+    """The path of an existing file. A name that no file can have is reported as a usage error, like a missing file."""
 
     def __init__(self) -> None:
         click.Path.__init__(self, exists=True, dir_okay=False)
@@ -196,24 +216,24 @@ class ExistingFile(click.Path):
 
 
 def offer_files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Let the shell offer files."""
+    """Complete file names in the shell."""
     return [CompletionItem(typed, type="file")]
 
 
 def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Let the shell offer the names of formats."""
+    """Complete names of formats in the shell."""
     from paramsched import config
 
     return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
 
 
 def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
-    """The argument that is a file or a line of text."""
+    """Return a decorator for the argument of one plan."""
     return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
 
 
 def plans_argument() -> Callable[[_Function], _Function]:
-    """The argument that is one plan, or several."""
+    """Return a decorator for the argument of one or more plans."""
     return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
 
 
@@ -221,27 +241,29 @@ format_option = click.option(
     "--format",
     shell_complete=offer_formats,
     metavar="NAME",
-    help="Format of the file: yaml, toml, json or a dialect; by default what its suffix says.",
+    help="Format of the file: yaml, toml, json or the name of a library. By default, its suffix decides.",
 )
 field_option = click.option(
-    "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text is for."
+    "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text schedules."
 )
 base_option = click.option(
     "--base",
     "bases",
     multiple=True,
     metavar="VALUES",
-    help="Values that schedules are multiples of: 0.1 (lr's), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
+    help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
 tolerance_option = click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
     metavar="SHARE",
-    help="By how much of the planned value a logged one may differ and count as planned: by default 1e-9, and 0, every "
-    "bit, for what paramsched logged.",
+    help="Relative difference up to which a logged value counts as planned. By default 1e-9, and 0 (bit for bit) for "
+    "logs that paramsched wrote.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")
+other_option = click.option(
+    "--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over PLAN."
+)
 
 
 _Result = TypeVar("_Result")
@@ -250,15 +272,15 @@ BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
 def run_guarded(run: Callable[[], _Result]) -> _Result:
-    """Run a command. An error that a user can cause ends in one message and an exit code, without a traceback.
+    """Run a command. An error that a user can cause prints one message and sets the exit code, without a traceback.
 
     Each warning is printed once, as a line on standard error.
     """
-    said: set[str] = set()
+    printed: set[str] = set()
 
     def show_once(message: Warning | str, *_: Any, **__: Any) -> None:
-        if str(message) not in said:
-            said.add(str(message))
+        if str(message) not in printed:
+            printed.add(str(message))
             click.echo(f"warning: {message}", err=True)
 
     try:
@@ -266,40 +288,63 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = show_once
             return run()
-    except click.UsageError as error:  # click prints it, and ends with its exit code
-        raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
-    except MissingFact as error:
-        if error.call is not None and error.call.call == "Calendar":
-            error = error.changed(site=option_of(error.call.argument))
-        _end_with(f"{error.problem}. Write {option_for_fact(error)}", BAD_USAGE)
-    except MissingDependency as error:
-        _end_with(str(error), BAD_USAGE)
+    except click.UsageError as error:  # click prints the message and sets the exit code
+        raise click.UsageError(problem_text(error), error.ctx) from None
+    except (MissingFact, MissingDependency) as error:
+        _end_with(problem_text(error), BAD_USAGE)
     except ParamschedError as error:
-        message = str(error)
-        if isinstance(error, ConfigError):
-            message = str(ConfigError(error.source, map(fault_for_command, error.diagnostics)))
-        elif isinstance(error, InvalidArgument) and error.format is not None:  # the command has an option for it
-            message = f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
-        _end_with(message, BAD_PLAN)
+        _end_with(problem_text(error), BAD_PLAN)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
-            # The reader of our output has gone. Python would complain again when it flushes at exit.
+            # The process that read our output has ended. Python would report that again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(BROKEN_PIPE)
-        _end_with(file_problem(error), BAD_USAGE)
+        _end_with(problem_text(error), BAD_USAGE)
     except KeyboardInterrupt:
         _end_with("Interrupted.", INTERRUPTED)
 
 
-def fault_for_command(fault: Diagnostic) -> Diagnostic:
-    """A fault with the option of the running command where it advises another format."""
-    if fault.format is None:
-        return fault
-    return replace(fault, instead=f"Give {'--from' if _has_option('--from') else '--format'} {fault.format}")
+def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
+    """Return the message of an error, with options of the running command in place of Python code."""
+    if isinstance(error, click.UsageError):
+        return _printable_lines(error.format_message())
+    if isinstance(error, OSError) and not isinstance(error, ParamschedError):
+        return file_problem(error)
+    if isinstance(error, ConfigError):
+        error = ConfigError(error.source, map(diagnostic_for_command, error.diagnostics))
+    elif isinstance(error, InvalidArgument):
+        error = error_for_command(error)
+    return _printable_lines(str(error))
+
+
+def error_for_command(error: InvalidArgument) -> InvalidArgument:
+    """Return the error with advice that names options of the running command instead of Python code."""
+    if isinstance(error, MissingFact):
+        of_calendar = error.call is not None and error.call.call == "Calendar"
+        site = option_of(error.call.argument) if of_calendar and error.call is not None else None
+        return error.changed(site=site, instead=f"Write {option_for_fact(error)}")
+    if error.command is not None:
+        return error.changed(instead=error.command)
+    option = getattr(error, "option", None)  # of an UnreadableLog, whose class is not imported for every command
+    if option is not None and not _has_option(option):
+        return error.changed(instead=f"Only paramsched audit has {option}")
+    if error.format is not None:
+        exports = isinstance(error, PlanError) and _has_option("--to")
+        name = "--to" if exports else "--from" if _has_option("--from") else "--format"
+        return error.changed(instead=f"Write {name} {error.format}")
+    return error
+
+
+def diagnostic_for_command(diagnostic: Diagnostic) -> Diagnostic:
+    """Return the diagnostic. If it advises another format, the advice names the option of the running command."""
+    if diagnostic.format is None:
+        return diagnostic
+    option = "--from" if _has_option("--from") else "--format"
+    return replace(diagnostic, instead=f"Write {option} {diagnostic.format}")
 
 
 def _has_option(name: str) -> bool:
-    """Whether the running command has an option."""
+    """Return whether the running command has an option."""
     context = click.get_current_context(silent=True)
     if context is None:
         return False
@@ -310,38 +355,38 @@ def _has_option(name: str) -> bool:
 
 
 def file_problem(error: OSError) -> str:
-    """What is wrong with a file, in a line."""
-    # Errors of files have their names. Two kinds are left: the current folder was removed, or what is printed is lost.
+    """Convert an OSError into a message of one line."""
+    # An error without a file name means: the current folder was removed, or standard output cannot be written.
     unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
     return printable(f"{error.filename or unnamed}: {error.strerror or error}")
 
 
 def _printable_lines(text: str) -> str:
-    """A message that a terminal only prints: what a user gave stands in it, and may hold control characters."""
+    """Escape control characters, because a message may contain text of the user."""
     return "\n".join(map(printable, text.splitlines()))
 
 
 def _end_with(message: str, code: int) -> NoReturn:
-    with suppress(OSError):  # standard error may be full or have lost its reader; the code says it still
-        click.echo(_printable_lines(message), err=True)
+    with suppress(OSError):  # standard error may be full or closed; the exit code still reports the error
+        click.echo(message, err=True)
     sys.exit(code)
 
 
 def json_text(data: object) -> str:
-    """Data as one line of JSON; what is no character, as in the name of a file, is an escape."""
+    """Return data as one line of JSON. Bytes of a file name that are not valid UTF-8 become escapes."""
     import json
 
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def change_as_data(change: "Change") -> dict[str, Any]:
-    """A change of a plan for JSON, which has no infinities: they are told as text."""
+    """Return a change of a plan as data for JSON. An infinite difference becomes text, because JSON has no infinity."""
     by = change.by if change.by is None or isfinite(change.by) else repr(change.by)
     return asdict(change) | {"by": by}
 
 
 def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
-    """Return the rows of a table with equally wide columns; the first `right` ones are aligned to the right.
+    """Return the rows of a table with padded columns. The first `right` columns are aligned to the right.
 
     >>> aligned_rows([("lr", "0.1"), ("momentum", "0.95")], right=1)
     ['      lr  0.1', 'momentum  0.95']
@@ -357,16 +402,16 @@ def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
 
 
 def is_terminal() -> bool:
-    """Whether standard output is a terminal; it is None if the shell has closed it, by >&-."""
+    """Return whether standard output is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 STANDARD_OUTPUT = "-"
-"""As the argument of --output."""
+"""The argument of --output for standard output."""
 
 
 def write_output(output: str, content: str | bytes) -> None:
-    """Write what a command has made to the file of --output, or to standard output."""
+    """Write the result of a command to the file of --output, or to standard output."""
     if output == STANDARD_OUTPUT:
         click.echo(content, nl=False)
     else:
@@ -374,7 +419,7 @@ def write_output(output: str, content: str | bytes) -> None:
 
 
 def echo_note(text: str) -> None:
-    """Say on standard error what was assumed, or where a value comes from."""
+    """Print a note on standard error: an assumption, or the origin of a value."""
     click.echo(f"note: {text}", err=True)
 
 
@@ -383,7 +428,7 @@ class Command(click.Command):
     """A command with examples.
 
     Args:
-        examples: lines as one types them; help shows them as they are, and tests run them.
+        examples: command lines. Help prints them unchanged, and tests run them.
     """
 
     def __init__(self, *arguments: Any, examples: Iterable[str] = (), **options: Any) -> None:
@@ -391,17 +436,17 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given = list(args)  # click takes them out one by one
+        given = list(args)  # a copy, because click removes each argument that it parses
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.BadParameter as error:
             option = error.param
             if option is not None and isinstance(option.type, click.Choice):
                 values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
-                values += [value for before, value in pairwise(given) if before in option.opts]
+                values += [value for name, value in pairwise(given) if name in option.opts]
                 choices = [str(one) for one in option.type.choices]
                 for value in values:
-                    near = _OTHER_CHOICES.get(value, closest(value, choices))
+                    near = _CHOICE_ALIASES.get(value, closest(value, choices))
                     if value not in choices and near in choices:
                         message = f"{error.message} Write {option.opts[0]} {near}"
                         raise click.BadParameter(message, error.ctx, option) from None
@@ -411,13 +456,13 @@ class Command(click.Command):
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; its errors are worded while its own options are known."""
+        """Run the command. Errors are converted here because their advice names options of this command."""
         return run_guarded(lambda: click.Command.invoke(self, ctx))
 
     def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
-        """The option of this command that an unknown one was meant to be, with its value."""
+        """Return advice to write the option that an unknown option probably means, with its value; empty if unclear."""
         own = [name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:2] == "--"]
-        index = next((place for place, one in enumerate(given) if one.split("=")[0] == option), len(given))
+        index = next((index for index, one in enumerate(given) if one.split("=")[0] == option), len(given))
         _, equals, value = "".join(given[index : index + 1]).partition("=")
         value = value if equals else "".join(given[index + 1 : index + 2])
         key = option.lstrip("-").replace("-", "_").lower()
@@ -427,19 +472,29 @@ class Command(click.Command):
         field = key if key in KNOWN else OTHER_NAMES.get(key)
         if field is not None and "--base" in own:
             return f" Write --base {field}={value or 0.1}"
-        begun = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
+        prefixed = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
         fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
-        meant = next((name for name in _OTHER_OPTIONS.get(key, ()) if name in own), None)
-        meant = meant or (begun[0] if len(begun) == 1 else None)
+        meant = next((name for name in _OPTION_ALIASES.get(key, ()) if name in own), None)
+        meant = meant or (prefixed[0] if len(prefixed) == 1 else None)
         meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
         if meant is None:
             return ""
-        known = meant in begun or key in _OTHER_OPTIONS or own_name(key, [meant[2:].replace("-", "_")]) is not None
+        known = meant in prefixed or key in _OPTION_ALIASES or own_name(key, [meant[2:].replace("-", "_")]) is not None
         if not known and SequenceMatcher(None, meant, option).ratio() < 0.7:
             return ""
-        takes = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
-        value = shlex.quote(value) if takes and value and not value.startswith("-") else ""
+        takes_value = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
+        value = shlex.quote(value) if takes_value and value and not value.startswith("-") else ""
         return f" Write {meant} {value}".rstrip()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the run facts in a separate section, below the other options."""
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        shown = [(one, record) for one in options if (record := one.get_help_record(ctx)) is not None]
+        for title, of_facts in (("Options", False), (FACTS_SECTION, True)):
+            rows = [record for one, record in shown if isinstance(one, FactOption) is of_facts]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
@@ -448,13 +503,13 @@ class Command(click.Command):
                     formatter.write(f"  {line}\n")
 
 
-_OTHER_CHOICES: Mapping[str, str] = {
+_CHOICE_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("step", "steps", "iteration", "iterations", "iters", "update"), "updates"),
     **dict.fromkeys(("s", "sec", "secs", "second"), "seconds"),
 }
 
 
-_OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {
+_OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output",)),
     **dict.fromkeys(("fmt", "type"), ("--format", "--from")),
     "format": ("--to",),
@@ -473,9 +528,9 @@ _OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "spe": ("--steps-per-epoch",),
     "batch": ("--batch-size",),
 }
-"""What others call an option, and ours."""
+"""A dict from options of other programs to the options of this program that may be meant."""
 
-_OTHER_COMMANDS = {
+_COMMAND_ALIASES = {
     **dict.fromkeys(("lint", "validate", "verify", "test"), "check"),
     **dict.fromkeys(("view", "print", "display", "trace", "list"), "show"),
     **dict.fromkeys(("draw", "graph", "figure", "picture", "render"), "plot"),
@@ -487,24 +542,24 @@ _OTHER_COMMANDS = {
     "describe": "explain",
 }
 
-_HOMES = {
-    **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "of_plans"),
-    **dict.fromkeys(("find", "recipes"), "of_recipes"),
-    **dict.fromkeys(("audit", "check", "history", "run"), "of_runs"),
-    **dict.fromkeys(("plot", "show"), "of_pictures"),
+_MODULES = {
+    **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "plans"),
+    **dict.fromkeys(("find", "recipes"), "recipes"),
+    **dict.fromkeys(("audit", "check", "history", "run"), "runs"),
+    **dict.fromkeys(("plot", "show"), "pictures"),
 }
 
 
 class Commands(click.Group):
-    """The commands in the folder `commands`, each in the file that the table names, as `paramsched_show`."""
+    """The group of all commands. `_MODULES` contains the module of each; `show` is `paramsched_show` in its module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_HOMES)
+        return sorted(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _HOMES:
+        if cmd_name not in _MODULES:
             return None
-        found = getattr(import_module(f"paramsched.cli.commands.{_HOMES[cmd_name]}"), f"paramsched_{cmd_name}")
+        found = getattr(import_module(f"paramsched.cli.commands.{_MODULES[cmd_name]}"), f"paramsched_{cmd_name}")
         return cast(click.Command, found)
 
     def resolve_command(
@@ -512,7 +567,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-"):
-            near = _OTHER_COMMANDS.get(args[0]) or closest(args[0], known)
+            near = _COMMAND_ALIASES.get(args[0]) or closest(args[0], known)
             advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
             raise click.UsageError(f'No such command "{args[0]}". {advice}', ctx)
         return click.Group.resolve_command(self, ctx, args)

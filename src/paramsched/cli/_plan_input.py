@@ -1,4 +1,4 @@
-"""Reading what stands on the command line: a plan, the facts of its run, what changes in it."""
+"""Reading the arguments of commands: plans, run facts, and changes of a plan."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import Diagnostic, with_advice
 from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
@@ -21,7 +21,7 @@ from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.plan_files import PlanText, read_plan_text
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
 from paramsched.plan import Binding, Plan
 from paramsched.plan.contents import units_of_plan
 from paramsched.plan.resolve import known_total
@@ -30,21 +30,22 @@ from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_
 from paramsched.time import Calendar, Duration
 from paramsched.time.duration import meant_length
 
-# What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.
+# A file name has a suffix or a slash, and no brackets, unlike the text of a schedule.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _RECIPE = "recipe:"
-_SHORT_EPOCH = 100  # updates of an epoch, for a config that cannot be read without
+_MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
+_SHORT_EPOCH = 100  # updates per epoch, assumed for a config that cannot be read without it
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """A plan as it was given on the command line, and what was read.
+    """A plan passed to a command.
 
     Args:
-        name: a file, "-" for standard input, "recipe:" with the name of a published one, or a line of text.
-        loaded: the plan, with the optimizer's values that stand beside it.
-        source: the text of its file, or of standard input; None for a line of text and for a recipe.
+        name: the argument: a file, "-" for standard input, "recipe:NAME" for a published recipe, or a line of text.
+        loaded: the plan, with the optimizer's values and the run facts from its file.
+        source: the text of the plan's file or of standard input; None for a line of text and for a recipe.
     """
 
     name: str
@@ -56,16 +57,16 @@ class PlanInput:
         return self.loaded.plan
 
     def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """The same faults, each with its line and column in the file."""
+        """Return the diagnostics, each with its line and column in the file."""
         return tuple(diagnostics) if self.source is None else self.source.placed(diagnostics)
 
 
 def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
-    """The text of a plan that is a file or standard input; None for a recipe and a line of text."""
+    """Read the text of a plan from its file or standard input. Returns None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
         context = click.get_current_context(silent=True)
-        prints = context is not None and any("--output-format" in one.opts for one in context.command.params)
-        if prints and format in ("sarif", "github", "text"):
+        has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
+        if has_output_format and format in ("sarif", "github", "text"):
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
         raise click.UsageError(f'Unknown format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
@@ -79,7 +80,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
-    if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+    if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
         source = read_plan_text(given, format)
         return replace(source, run_config=runs_configs() and source.format == "mmengine")
     if _PATH.fullmatch(given):
@@ -98,12 +99,12 @@ def read_plan_input(
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
     Args:
-        source: the text of the file or of standard input, where it was read before.
+        source: the text of the file or of standard input, if it has been read already.
     """
     source = source or text_of_plan_input(given, format)
     if source is not None:
         return PlanInput(given, source.loaded(calendar=calendar_if_known(facts)), source)
-    calendar_if_known(facts)  # refuses wrong facts
+    calendar_if_known(facts)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
         name = given.removeprefix(_RECIPE)
         try:
@@ -112,10 +113,15 @@ def read_plan_input(
             names = list(recipe_book.recipes)
             near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
             instead = "" if near is None else f"Write {_RECIPE}{near}"
-            clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
-            raise UnknownRecipe(given, f"no such recipe; {clause}", instead) from error
+            found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
+            raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
         return PlanInput(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
-    if (name := given.removeprefix("recipes:")) in list(recipe_book.recipes):
+    names = list(recipe_book.recipes)
+    if given in names:
+        raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{given}")
+    if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
+        near = next((one for one in names if one.startswith(misspelled["name"])), None)
+        name = near or closest(misspelled["name"], names) or "llama3-405b"
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
     diagnostics = DiagnosticCollector()
     schedule = read_schedule_line(given, "", ShapeNames(), diagnostics)
@@ -125,7 +131,7 @@ def read_plan_input(
             replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()
         ]
         raise ConfigError(field, placed)
-    horizon = None if facts is None else horizon_given(facts)
+    horizon = None if facts is None else horizon_from_options(facts)
     return PlanInput(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
 
 
@@ -137,11 +143,12 @@ def read_with_default_epoch(
     facts: CalendarOptions,
     source: PlanText | None = None,
 ) -> tuple[PlanInput, CalendarOptions]:
-    """Read a plan, and add to the facts what had to be assumed for that.
+    """Read a plan. Return the pair (plan, run facts).
 
-    Some configs cannot be read without the length of an epoch: one is assumed, and a note is printed.
+    Some configs cannot be read without the length of an epoch. For such a config, a length is assumed and added to the
+    run facts, and a note is printed.
     """
-    source = source or text_of_plan_input(given, format)  # once: a pipe cannot be read again
+    source = source or text_of_plan_input(given, format)  # read once, because a pipe cannot be read again
     try:
         return read_plan_input(given, format=format, field=field, facts=facts, source=source), facts
     except MissingFact:
@@ -155,56 +162,59 @@ def read_with_default_epoch(
 def loaded_with_facts(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[Loaded, CalendarOptions]:
-    """As `read_with_default_epoch`, and with the facts that stand beside the plan; without the places in the file."""
+    """Read a plan as `read_with_default_epoch` does. Return the pair (plan, run facts).
+
+    The run facts are those of the options, completed by those of the plan's file.
+    """
     read, known = read_with_default_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, with_facts_beside(read.loaded, known)
 
 
 def names_a_file(given: str) -> bool:
-    """Whether a plan was given as a file, not as standard input or a line of text."""
-    return given != "-" and os.path.exists(given)  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+    """Return whether an argument names a file, rather than standard input, a recipe or a line of text."""
+    return given != "-" and os.path.exists(given)  # noqa: PTH110  # Path.exists raises an error for a long text
 
 
 def title_of_plans(given: Sequence[str]) -> str:
-    """The title of a picture: the names of the files, if there are some."""
+    """Return the title of a picture: the names of the plan files, or "Plan"."""
     names = [Path(one).name for one in given if names_a_file(one)]
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
 
 
 _FACTS = tuple(one.name for one in fields(CalendarOptions) if one.name != "horizon")
-_SAY_THE_SAME = {  # a fact that is given, and those it stands in for
+_ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that it replaces
     "steps_per_epoch": ("batches_per_epoch",),
     "batches_per_epoch": ("steps_per_epoch",),
     "tokens_per_step": ("sequence_length",),
 }
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
-_ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
+_ASSUMED_EPOCH = 1_000  # updates per epoch, assumed for a config that counts both epochs and updates
 
 
 def length_from_option(text: str, option: str) -> Duration:
-    """A length on the command line: a number, 10000 or 1e5, counts updates."""
+    """Return the length that an option specifies. A plain number such as 10000 or 1e5 counts updates."""
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
         sample = meant_length(text)
         sample = 10_000 if option == "--horizon" and str(sample).endswith("%") else sample
         written = f'"{sample}"' if " " in str(sample) else sample
-        raise click.UsageError(f"{option}: {error.problem}. Write {option} {written}") from None
+        raise click.UsageError(with_advice(f"{option}: {error.problem}", f"Write {option} {written}")) from None
 
 
-def horizon_given(facts: CalendarOptions) -> Duration | None:
-    """The length of the run that the options say."""
+def horizon_from_options(facts: CalendarOptions) -> Duration | None:
+    """Return the horizon that the options specify; None if there is none."""
     return None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
 
 
 def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
-    """The Calendar that the options describe."""
+    """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
     given = {name: getattr(facts, name) for name in _FACTS}
-    total = horizon_given(facts)
+    total = horizon_from_options(facts)
     try:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
-        # A horizon in epochs needs the length of one.
+        # A horizon in epochs needs the length of an epoch.
         raise error.changed(site=f"--horizon {facts.horizon}") from None
     except InvalidArgument as error:
         options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
@@ -214,7 +224,10 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
 
 
 def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
-    """The Calendar that the options describe, without a horizon that cannot be converted; None without options."""
+    """Return the Calendar that the options specify; None if no option is passed.
+
+    A horizon that cannot be converted to updates is omitted.
+    """
     if facts is None or not facts.given:
         return None
     try:
@@ -224,30 +237,30 @@ def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
 
 
 def with_facts_beside(loaded: Loaded, facts: CalendarOptions) -> CalendarOptions:
-    """The facts on the command line, and those that stand beside a plan where the command line says nothing."""
+    """Return the facts of the options, completed by those of the plan's file."""
     if loaded.facts is None:
         return facts
     given = {name for name in _FACTS if getattr(facts, name) is not None}
-    hidden = {fact for one in given for fact in _SAY_THE_SAME.get(one, ())}
-    beside = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | hidden}
-    return replace(facts, **beside)
+    replaced = {fact for one in given for fact in _ALTERNATIVES.get(one, ())}
+    of_file = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | replaced}
+    return replace(facts, **of_file)
 
 
 def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:
-    """The Calendar for a picture. Where a fact is missing that only stretches the picture, assume one and print a note.
+    """Return the Calendar for a picture. A missing fact that only scales the time axis is assumed, with a note.
 
-    The length of an epoch is also assumed for a config of another library, which counts both epochs and iterations.
+    The length of an epoch is also assumed for a config of another library that counts both epochs and iterations.
     """
     if plan.horizon is None and facts.horizon is None:
         known = known_length(plan, facts)
         if known is not None:
             return calendar_from_options(facts, total=known)
-        # Per cent draw the same picture whatever the length, so any length will do.
+        # A plan in percent looks the same for every horizon.
         if units_of_plan(plan) <= {"percent"}:
             echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
             return calendar_from_options(facts, total=ASSUMED_TOTAL)
         raise click.UsageError(
-            "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
+            "The length of the run is unknown. Write --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500"
         )
     assumed = assumed_fact(plan, facts, native=native)
     if assumed is None:
@@ -258,8 +271,11 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
 
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
-    """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
-    horizon = horizon_given(facts) or plan.horizon
+    """Return the name of the run fact that a picture lacks, and a value to assume for it.
+
+    Returns None unless exactly one fact is missing.
+    """
+    horizon = horizon_from_options(facts) or plan.horizon
     if horizon is None:
         return None
     try:
@@ -268,46 +284,49 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
             return None
     except InvalidArgument:
         pass
-    others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    units = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
-    # All lengths in one unit keep their proportions whatever a unit is in updates.
-    if len(others) == 1 and "updates" not in others:
+    # Lengths in a single unit keep their proportions for every number of updates per unit.
+    if len(units) == 1 and "updates" not in units:
         ((unit, amount),) = horizon.terms
         fact, value = assumed_value(unit, float(amount))
         if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
             return fact, value
-    if not native and others == {"epochs", "updates"} and not epoch:
+    if not native and units == {"epochs", "updates"} and not epoch:
         return "steps_per_epoch", _ASSUMED_EPOCH
     return None
 
 
 def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
-    """The length of a plan all of whose schedules have one, with the facts of the command line."""
+    """Return the length in updates of a plan whose schedules all have a length, or None."""
     try:
         return length_of_plan(plan, calendar_from_options(facts))
     except (MissingFact, InvalidArgument):
         return None
 
 
-# A field, a selector that may hold an "=" of its own (is_last_layer=true), and the schedule.
+# A field, a selector that may contain "=" (is_last_layer=true), and the schedule.
 _CHANGE = re.compile(r"(?P<field>[^@=]+)(?:@(?P<groups>[^=]+(?:=[^=()]+)?))?=(?P<line>.+)", re.DOTALL)
 
 
 def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Binding], dict[str, Schedule]]:
-    """The changes of single groups, and those of whole fields.
+    """Return a list of bindings that change single groups, and a dict from entirely changed fields to schedules.
 
     Raises:
-        UsageError: an argument that says no field.
-        ConfigError: every fault of a line of text.
+        UsageError: an argument is not FIELD=SCHEDULE.
+        ConfigError: a schedule is invalid. The exception contains all diagnostics.
+        UnknownField: the plan does not schedule the field.
     """
     bindings: list[Binding] = []
     fields: dict[str, Schedule] = {}
     for one in given:
         found = _CHANGE.fullmatch(one)
         if found is None:
-            raise click.UsageError(f"{one}: no change of a field. Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
+            raise click.UsageError(
+                f"{one}: expected FIELD=SCHEDULE. Write 'lr=linear(previous, 0, over=\"1000 steps\")'"
+            )
         field, groups = found["field"].strip(), found["groups"]
-        _refuse_option(one, field)
+        _require_field(plan, one, field)
         diagnostics = DiagnosticCollector()
         schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), diagnostics)
         if schedule is None:
@@ -321,20 +340,29 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
     return bindings, fields
 
 
-def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
-    """The factor of each field that `--scale` names."""
+def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]:
+    """Return a dict from each field that `--scale` names to its factor."""
     factors: dict[str, float] = {}
     for one in given:
         field, _, number = one.partition("=")
-        _refuse_option(f"--scale {one}", field.strip())
+        _require_field(plan, f"--scale {one}", field.strip())
         try:
             factors[field.strip()] = float(number)
         except ValueError:
-            raise click.UsageError(f"--scale {one}: no field with a factor. Write --scale lr=0.5") from None
+            raise click.UsageError(f"--scale {one}: expected FIELD=FACTOR. Write --scale lr=0.5") from None
     return factors
 
 
-def _refuse_option(given: str, field: str) -> None:
+def _require_field(plan: Plan, given: str, field: str) -> None:
+    """Raise an error if an argument changes a field that the plan does not schedule.
+
+    Raises:
+        UsageError: the field is the name of an option.
+        UnknownField: the plan does not have the field.
+    """
     if field in ("at", "horizon"):
         value = given.rpartition("=")[2].strip()
-        raise click.UsageError(f"{given}: {field} is not a field. Write --{field} {value}")
+        raise click.UsageError(f"{given}: {field} is an option, not a field. Write --{field} {value}")
+    known = dict.fromkeys(one.name for one in plan.bindings)
+    if field not in known:
+        raise UnknownField(given, f'the plan has no field "{field}"; {did_you_mean(field, known)}')

@@ -1,4 +1,4 @@
-"""What words mean here: shapes, rules, curves, names elsewhere, keywords and recipes, the best first."""
+"""The search of `paramsched find`: shapes, rules, curves, names of other libraries, keywords and recipes."""
 
 import inspect
 import re
@@ -20,22 +20,40 @@ _SAME = {
     "poly": "polynomial", "exp": "exponential", "milestones": "milestone", "plateaus": "plateau", "one": "1",
     "floor": "min", "minimum": "min", "triangle": "triangular", "flat": "constant", "stable": "constant",
 }  # fmt: skip
-"""Words that are looked for as another."""
+"""Synonyms: a word of a query, and the word that is searched instead."""
 
 _EMPTY = frozenset((
     "a", "an", "and", "as", "at", "by", "epoch", "epochs", "for", "from", "get", "in", "is", "learning", "lr", "of",
     "on", "or", "param", "rate", "schedule", "scheduler", "schedulers", "the", "then", "to", "up", "with",
 ))  # fmt: skip
-"""Words that every schedule's name may have, so that they tell none from another."""
+"""Words that do not distinguish one schedule from another, and are ignored."""
+
+
+_LAYERS = """# {"params": layer.parameters(), "name": f"layer_{i}", "lr": lr * decay ** (n - 1 - i)}"""
+_FREEZE = 'constant(0, over="2 epochs") >> warmup("1 epoch") >> cosine()'
+_TOPICS = (
+    *(
+        (name, _LAYERS, "param groups: one for each layer, with its own lr as base; see docs/how-to/groups.md")
+        for name in (
+            "layer-wise lr decay", "layerwise lr decay", "llrd", "discriminative learning rates",
+            "discriminative fine-tuning", "param groups", "parameter groups",
+        )
+    ),
+    *(
+        (name, _FREEZE, "freezing: lr of the group that starts frozen; see docs/how-to/freeze-and-thaw.md")
+        for name in ("freeze", "freezing", "frozen layers", "thaw", "unfreeze", "gradual unfreezing")
+    ),
+)  # fmt: skip
+"""Subjects that have a page in the documentation: the query, a line, and the description."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something that was found: a line to paste, and what is said of it."""
+    """A result: a line to paste, and its descriptions."""
 
     line: str
-    says: tuple[str, ...]
+    descriptions: tuple[str, ...]
 
 
 @final
@@ -43,17 +61,18 @@ class Hit:
 class _Entry:
     name: str
     line: str
-    says: str
+    description: str
     text: str = ""
     library: str = ""
 
 
 def schedules_for(site: str) -> list[Hit]:
-    """The shapes, rules, curves, names elsewhere and keywords, the best first; of equals, what the tables have first.
+    """Return the matching shapes, rules, curves, names of other libraries and keywords, the best first.
 
-    A name that is exactly the words comes first, then one of the same letters. Then counts how much of the words and
-    of a name are the same, then whether the description has the words. What is less than a third as good as the best
-    is left out.
+    An entry whose name equals the query comes first, then entries that differ from the query only in case, spaces and
+    punctuation. Other entries are ranked by the fraction of words that the query and the name have in common, then by
+    whether the description contains the words of the query.
+    Entries with less than a third of the best score are dropped. Entries of equal score keep the order of the tables.
 
     >>> schedules_for("1cycle")[0].line
     'one_cycle("30%")'
@@ -61,8 +80,39 @@ def schedules_for(site: str) -> list[Hit]:
     return _best_of(site, list(_schedules()))
 
 
+_WARMUP = re.compile(r"\b(?:linear(?:ly)?[\s-]+)?warm[\s-]?up\b", re.IGNORECASE)
+_ENDINGS = frozenset(("anneal", "decay"))  # words that may follow the name of any shape
+
+
+def warmup_for(site: str) -> list[Hit]:
+    """Return a line for a query about a warmup and a shape, such as "linear warmup with cosine decay".
+
+    Returns an empty list for a query that is a known name or names a library, because the
+    entry of that name is more precise.
+
+    >>> warmup_for("linear warmup with cosine decay")[0].line
+    'warmup("5%") >> cosine()'
+    """
+    rest, count = _WARMUP.subn(" ", site)
+    wanted = _significant_words(rest) - _ENDINGS
+    words_of_shapes = {name: _significant_words(name) - _ENDINGS for name in SHAPES}
+    matching = [name for name, words in words_of_shapes.items() if words and words <= wanted]
+    known = any(letters_of(site) == letters_of(entry.name) for entry in _schedules())
+    if not count or not matching or known or _named_library(site)[0]:
+        return []
+    name = max(matching, key=lambda one: len(words_of_shapes[one]))
+    found = schedules_for(f"{name} with warmup")
+    if found := [hit for hit in found if hit.line.startswith("warmup(") and f">> {name}(" in hit.line]:
+        return found[:1]
+    needed = [one for one in inspect.signature(SHAPES[name]).parameters.values() if one.default is one.empty]
+    line = example_call(SHAPES[name], name) if needed else f"{name}()"
+    return [Hit(f'warmup("5%") >> {line}', (f"shape warmup, then shape {name}",))]
+
+
 def recipes_for(site: str) -> list[Hit]:
-    """The published recipes whose names, titles, sources or plans have the words, in the same order.
+    """Return the published recipes whose name, title, source or plan contains the words.
+
+    They are ranked as in `schedules_for`.
 
     >>> recipes_for("gpt3")[0].line
     'recipe:gpt3-175b'
@@ -70,37 +120,40 @@ def recipes_for(site: str) -> list[Hit]:
     entries = []
     for recipe in recipes.values():
         text = f"{recipe.title} {recipe.area} {recipe.source} {recipe.plan}"
-        says = f"recipe {recipe.title}: {recipe.source}"
-        entries.append(_Entry(recipe.name, f"recipe:{recipe.name}", says, text))
+        description = f"recipe {recipe.title}: {recipe.source}"
+        entries.append(_Entry(recipe.name, f"recipe:{recipe.name}", description, text))
     return _best_of(site, entries)
 
 
 def nearest_for(site: str) -> list[Hit]:
-    """What has the most of the words, at least half of them, or is spelled most like it, where nothing has all.
+    """Return the closest entries for a query that no entry matches completely.
 
-    >>> nearest_for("cosin")[0].says[0].partition(":")[0]
+    Their names contain at least half of the words of the query. If there are none, the name that is spelled most
+    similarly is searched.
+
+    >>> nearest_for("cosin")[0].descriptions[0].partition(":")[0]
     'shape cosine'
     >>> nearest_for("wsd with 3 wobbles")[0].line
     'wsd("2%", "20%")'
-    >>> nearest_for("PolynomialLR power 0.9")[0].says[0]
+    >>> nearest_for("PolynomialLR power 0.9")[0].descriptions[0]
     'torch PolynomialLR: polynomial'
     """
-    wanted = _telling_words(site)
-    if len(wanted) > 1 and (found := _best_of(site, list(_schedules()), whole=False)):
+    wanted = _significant_words(site)
+    if len(wanted) > 1 and (found := _best_of(site, list(_schedules()), all_words=False)):
         return found
     near = closest(site, {entry.name for entry in _schedules()})
     return [] if near is None else schedules_for(near)
 
 
-def _best_of(site: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
-    """The entries that answer, each line once; where a library is named beside other words, its own come first.
+def _best_of(site: str, entries: list[_Entry], *, all_words: bool = True) -> list[Hit]:
+    """Return the matching entries, each line once. If the query names a library, its entries come first.
 
     Args:
-        whole: whether an answer has all the words, or some of them.
+        all_words: True if a match must contain all words of the query; False if half of them suffice.
     """
     known = any(letters_of(site) == letters_of(entry.name) for entry in entries)
     library, site = ("", site) if known else _named_library(site)
-    score = _score if whole else _share_of_words
+    score = _score if all_words else _share_of_words
     scores = [score(site, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
     least = max(scores) / 3
     ranked = sorted(
@@ -109,11 +162,11 @@ def _best_of(site: str, entries: list[_Entry], *, whole: bool = True) -> list[Hi
     )
     gathered: dict[str, list[str]] = {}
     for place in ranked:
-        gathered.setdefault(entries[place].line, []).append(entries[place].says)
-    return [Hit(line, tuple(dict.fromkeys(says))) for line, says in gathered.items()]
+        gathered.setdefault(entries[place].line, []).append(entries[place].description)
+    return [Hit(line, tuple(dict.fromkeys(descriptions))) for line, descriptions in gathered.items()]
 
 
-_OTHERWISE = {
+_LIBRARY_ALIASES = {
     "huggingface": "transformers",
     "pytorch": "torch",
     "hf": "transformers",
@@ -129,11 +182,13 @@ _OTHERWISE = {
     "megatronlm": "megatron",
     "llmfoundry": "composer",
 }
-"""What libraries are called besides."""
+"""A dict from other names of libraries to their names in the tables."""
 
 
 def _named_library(site: str) -> tuple[str, str]:
-    """The library that is named beside other words, and these; none where it is named alone.
+    """Return the pair (library, remaining words) of a query; the library is empty if the query names none.
+
+    If the query is only the name of a library, it is returned as the remaining words.
 
     >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
     (('fairseq', 'cosine'), ('mmengine', 'LinearLR of'), ('', 'keras'))
@@ -142,7 +197,7 @@ def _named_library(site: str) -> tuple[str, str]:
     """
     if site.replace(".", "").isidentifier() and "." in site:
         site = f"{site.partition('.')[0]} {site.rpartition('.')[2]}"
-    libraries = {letters_of(name): name for name in EDGES if name != "papers"} | _OTHERWISE
+    libraries = {letters_of(name): name for name in EDGES if name != "papers"} | _LIBRARY_ALIASES
     words = site.split()
     for place, word in enumerate(words):
         if len(words) > 1 and (library := libraries.get(letters_of(word))) is not None:
@@ -151,22 +206,22 @@ def _named_library(site: str) -> tuple[str, str]:
 
 
 def _score(site: str, entry: _Entry) -> float:
-    """How well an entry answers: 3 for its very name, at most 2 for words of its name, at most 1/2 for its text."""
+    """Return the score of an entry: 3 for its exact name, up to 2 for words of its name, up to 1/2 for its text."""
     if letters_of(site) == letters_of(entry.name):
         return 3.0
-    wanted, named = _telling_words(site), _telling_words(entry.name)
+    wanted, named = _significant_words(site), _significant_words(entry.name)
     if not wanted:
         return 0.0
     both = len(wanted & named)
-    told = len(wanted & (named | _telling_words(entry.text)))
-    return (4.0 * both / (len(wanted) + len(named)) if both == len(wanted) else 0.0) + 0.5 * (told == len(wanted))
+    described = len(wanted & (named | _significant_words(entry.text)))
+    return (4.0 * both / (len(wanted) + len(named)) if both == len(wanted) else 0.0) + 0.5 * (described == len(wanted))
 
 
 def _share_of_words(site: str, entry: _Entry) -> float:
-    """How well a name answers that has half of the words."""
+    """Return the score of an entry; 0 if its name contains less than half of the words of the query."""
     if not entry.name.islower() and entry.name in site.split():
         return 2.5
-    words, named = _telling_words(site), _telling_words(entry.name)
+    words, named = _significant_words(site), _significant_words(entry.name)
     wanted = {word for word in words if not word.isdecimal()} or words
     both = len(wanted & named)
     return 2.0 * both / (len(wanted) + len(named)) if 2 * both >= len(wanted) else 0.0
@@ -176,33 +231,34 @@ def _spelling_of(name: str) -> str:
     return name.casefold().lstrip("-").replace("-", "_")
 
 
-def _telling_words(text: str) -> frozenset[str]:
-    """Words that tell a name or a sentence from others."""
+def _significant_words(text: str) -> frozenset[str]:
+    """Return the words that distinguish a name or a sentence from others, with synonyms replaced."""
     pieces = (piece.lower() for piece in _PIECES.findall(text.replace("arm-up", "armup").replace("armUp", "armup")))
     return frozenset(_SAME.get(piece, piece) for piece in pieces) - _EMPTY
 
 
 def _schedules() -> Iterator[_Entry]:
-    """Ours, theirs, and keywords."""
-    yield from _ours("shape", "", SHAPES.items())
-    yield from _ours("rule", "rules.", RULES.items())
+    """Yield the library's own shapes, rules and curves, then names and keywords of other libraries."""
+    yield from _own("shape", "", SHAPES.items())
+    yield from _own("rule", "rules.", RULES.items())
+    for name, line, description in _TOPICS:
+        yield _Entry(name, line, description)
     for name in [*CONSTANTS, *FAMILIES]:
         yield _Entry(name, f"anneal(curve={curve_text(name)})", f"curve curves.{name}")
     for library, (name, ours, line, different) in other_names():
-        of = "papers" if library == "papers" else library
-        says = f"{of} {name}: {ours}{different and f'; {different}'}"
-        yield _Entry(name, line, says, f"{library} {ours}", library)
+        description = f"{library} {name}: {ours}{different and f'; {different}'}"
+        yield _Entry(name, line, description, f"{library} {ours}", library)
     for name, argument, instead in keywords_elsewhere():
         if name in SHAPES:
             continue
-        says = "; ".join(filter(None, [argument and f"the argument {argument}", instead]))
+        meaning = "; ".join(filter(None, [argument and f"the argument {argument}", instead]))
         line = line_of_keyword(argument) or f"# {instead}"
-        yield _Entry(name, line, f"keyword {name}: {says}")
+        yield _Entry(name, line, f"keyword {name}: {meaning}")
 
 
-def _ours(kind: str, prefix: str, builders: Iterable[tuple[str, object]]) -> Iterator[_Entry]:
+def _own(kind: str, prefix: str, builders: Iterable[tuple[str, object]]) -> Iterator[_Entry]:
     for name, builder in builders:
         if callable(builder):
-            said = (inspect.getdoc(builder) or "").partition("\n")[0]
+            summary = (inspect.getdoc(builder) or "").partition("\n")[0]
             line = example_call(builder, f"{prefix}{name}")
-            yield _Entry(name, f"recurrence({line})" if prefix else line, f"{kind} {prefix}{name}: {said}", said)
+            yield _Entry(name, f"recurrence({line})" if prefix else line, f"{kind} {prefix}{name}: {summary}", summary)

@@ -1,4 +1,4 @@
-"""The values of a given plan, and of those to be drawn beside it: other plans, logs, groups at their bases."""
+"""The values in a picture: those of plans, of a second plan to compare with, and of logs."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.base.near_names import did_you_mean
-from paramsched.cli._options import CalendarOptions, echo_note, option_of
+from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from paramsched import show
 
 
-_MOST_UPDATES = 5_000_000  # of a picture, which has a thousand columns
-_MOST_VALUES = 25_000_000  # of all groups and fields, 200 MB
+_MOST_UPDATES = 5_000_000  # in a picture, which is about a thousand pixels wide
+_MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
 
 
 def too_many_values(count: int, use: str) -> click.UsageError:
-    """The error of a run that is too long to draw or to print."""
+    """Return the error for a run that is too long to draw or to print."""
     found = f"{count:,} values are too many to {use}"
-    return click.UsageError(f"{found}. Give --at 1000 for single ones, or coarser facts.")
+    return click.UsageError(f"{found}. Write --at 1000 for single values, or a shorter --horizon")
 
 
 def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], beside: Sequence[Plan] = ()) -> Trace:
-    """The values of a plan at every update."""
+    """Return the values of a plan at every update."""
     plan = loaded.plan
     calendar = calendar_for_picture(plan, facts, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, bases, beside)
@@ -66,30 +66,32 @@ def trace_plan_inputs(
     field: str = "lr",
     facts: CalendarOptions,
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
-    """What a picture is drawn of: the values of a plan, or of several together, and of one to compare with."""
+    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
-        raise click.UsageError(f"--other compares with one plan, and here are {len(given)}. Write it as one more PLAN")
-    read = [(one, format) for one in given] + ([] if other is None else [(other, None)])
-    traces = _trace_plans(read, bases, field=field, facts=facts)
+        raise click.UsageError(
+            f"--other compares with one plan, but {len(given)} were passed. Write it as one more PLAN"
+        )
+    inputs = [(one, format) for one in given] + ([] if other is None else [(other, None)])
+    traces = _trace_plans(inputs, bases, field=field, facts=facts)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
 
-    # A legend has the file's name of a plan if only that plan has it, else what was given.
+    # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
-        raise click.UsageError(f"{twice}: it is there twice. Give each plan once")
+        raise click.UsageError(f"{twice} was passed twice. Write each plan once")
     return show.together(dict(zip(chosen, traces, strict=True))), None
 
 
 def _trace_plans(
     given: Sequence[tuple[str, str | None]], bases: tuple[str, ...], *, field: str, facts: CalendarOptions
 ) -> list[Trace]:
-    """The values of some plans, each given with its format, over the same clock.
+    """Return the values of several plans, with a common time axis. `given` contains pairs of a plan and its format.
 
-    A fact that is assumed for one is assumed for all, so that their curves can be compared. A plan without a length
-    of its own is as long as the longest of the others.
+    A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
+    length gets the length of the longest plan.
     """
     known, plans = facts, list[Loaded]()
     for name, its_format in given:
@@ -97,30 +99,30 @@ def _trace_plans(
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
-    # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
-    told = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
-    told = [with_facts_beside(plan, one) for plan, one in zip(plans, told, strict=True)]
-    assumed: dict[str, float] = {}  # each fact with the greatest of the values for the plans
-    for one, its_facts in zip(plans, told, strict=True):
+    # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
+    facts_of = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
+    facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
+    assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
+    for one, its_facts in zip(plans, facts_of, strict=True):
         if (found := assumed_fact(one.plan, its_facts, native=one.native)) is not None:
             assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
     for fact, value in assumed.items():
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
-        told = [replace(one, **more) for one in told]
+        facts_of = [replace(one, **more) for one in facts_of]
     lengthless = [
         one.plan.horizon is None and its_facts.horizon is None and known_length(one.plan, its_facts) is None
-        for one, its_facts in zip(plans, told, strict=True)
+        for one, its_facts in zip(plans, facts_of, strict=True)
     ]
     drawn: dict[int, Trace] = {}
-    # Plans that know their length are drawn first, for others may take it.
+    # Plans with a length come first, because plans without a length get the longest of their lengths.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
         if lengthless[index] and drawn:
             longest = max(one.total for one in drawn.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             echo_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
-            told[index] = replace(told[index], horizon=str(longest))
-        drawn[index] = _trace_plan(plans[index], told[index], bases, [one.plan for one in plans])
+            facts_of[index] = replace(facts_of[index], horizon=str(longest))
+        drawn[index] = _trace_plan(plans[index], facts_of[index], bases, [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
 
 
@@ -128,7 +130,7 @@ _MOST_GROUPS = 1_000
 
 
 def echo_base_notes(loaded: Loaded) -> None:
-    """Print the notes on the bases that a file has; their values stand in the picture itself."""
+    """Print the notes of the reader about a file and its bases. The picture shows the values of the bases."""
     for note in (*loaded.bases.notes, *loaded.notes):
         echo_note(str(note))
 
@@ -136,25 +138,28 @@ def echo_base_notes(loaded: Loaded) -> None:
 def groups_with_bases(
     loaded: Loaded, bases: tuple[str, ...], beside: Sequence[Plan] = ()
 ) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
-    """Make param groups as the plan's selectors ask for them, with a base for each scheduled field.
+    """Create the param groups that the plan's selectors match, with a base for each scheduled field.
 
     Args:
-        beside: plans in the same picture. It has the groups that these ask for too, so that one can compare them.
+        beside: other plans in the same picture. The groups that they select are created too, so that the plans can be
+            compared.
 
     Returns:
-        The groups, and the fields and groups whose base is not known, so that 1 was taken.
+        The groups, and the pairs of field and group whose base is unknown and assumed to be 1.
 
     Raises:
-        UsageError: a selector asks for the thousandth group or a later one.
+        UsageError: a selector names the thousandth group or a later one.
     """
     values = given_bases(loaded.plan, bases, beside)
     bindings = _field_bindings(loaded.plan)
     selecting = [*bindings, *(one for plan in beside for one in _field_bindings(plan))]
     most = max((one.groups for one in selecting if isinstance(one.groups, int)), default=0)
     if most >= _MOST_GROUPS:
-        raise click.UsageError(f"A group of index {most} is more than a picture shows.")
+        raise click.UsageError(f"the plan selects group {most}; a picture shows at most {_MOST_GROUPS:,} groups")
     several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
+    if len(several) > 1 and all(
+        one.groups is None for one in bindings
+    ):  # one list of schedulers for several optimizers
         groups: list[dict[str, Any]] = [{"name": name} for name in several]
     else:
         groups = groups_of_selectors(selecting)
@@ -164,7 +169,7 @@ def groups_with_bases(
         own = loaded.bases.of(group.get("name"))
         for one in [one for one in bindings if one.groups is None or one.groups in (index, label)]:
             field = Field.of(one.name)
-            # The command line goes before the file, and a base for one group before a base for all.
+            # An option takes precedence over the file, and a base for one group over a base for all.
             value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
             if value is None:
                 assumed.add((one.name, label))
@@ -180,10 +185,10 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 def given_bases(
     plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = ()
 ) -> Mapping[tuple[str, str | None], float]:
-    """The bases that `--base` gives, by field and group; None for every group.
+    """Return a dict from (field, group) to the base passed with `--base`. The group None means all groups.
 
     Raises:
-        UsageError: neither the plan nor one beside it has such a field or group, or it is no number.
+        UsageError: no plan of the picture has the field or group, or the base is not a number.
     """
     bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
     fields = list(dict.fromkeys(one.name for one in bindings))
@@ -199,7 +204,7 @@ def given_bases(
                 f'--base {entry}: unknown field "{field}" of the plan; {did_you_mean(field, fields)}'
             )
         if at and group not in labels and not group.isdigit():
-            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {did_you_mean(group, labels)}')
+            raise click.UsageError(f'--base {entry}: the plan has no group "{group}"; {did_you_mean(group, labels)}')
         try:
             value = float(number)
         except ValueError:
@@ -207,7 +212,7 @@ def given_bases(
         if not abs(value) < float("inf"):
             meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
             advice = f"Write --base {field}={meant[0] if meant else 0.1}"
-            raise click.UsageError(f'--base {entry}: "{number}" is not a finite number. {advice}')
+            raise click.UsageError(f'--base {entry}: expected a finite number, got "{number}". {advice}')
         values[field, group if at else None] = value
     return values
 
@@ -218,27 +223,30 @@ def runs_to_draw(
     drawn: "Trace | show.PlansTogether",
     tolerance: float | None = None,
 ) -> "tuple[show.LoggedRun, ...]":
-    """What some runs used and measured, each with a name of its own.
+    """Return the values and metrics of runs, each with a unique name.
 
     Args:
-        given: logs; `baseline=run.csv` names one.
-        metrics: columns to draw; none: those that are called like metrics.
-        tolerance: as for `read_log`.
+        given: paths of logs; `baseline=run.csv` gives a log the name baseline.
+        metrics: columns to draw. If empty, the columns that are named like metrics are drawn.
+        tolerance: as in `read_log`.
 
     Raises:
-        UsageError: a log cannot be read, has nothing to draw, or the plan is drawn as multiples of a base.
+        UsageError: a log cannot be read, has no values to draw, or the plan is drawn as multiples of an unknown base.
     """
     if metrics and not given:
-        raise click.UsageError(f"--metric {metrics[0]}: no log is given. Write --used run.csv")
+        raise click.UsageError(f"--metric {metrics[0]}: it needs a log. Write --used run.csv")
     if not given:
         return ()
     if not isinstance(drawn, Trace):
-        raise click.UsageError(f"--used lies over one plan, and here are {len(drawn.plans)}")
+        raise click.UsageError(f"--used needs a single plan, but {len(drawn.plans)} were passed")
     return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
-    """Each log by its name in the legend: with as many folders as tell them apart."""
+    """Return a dict from the name of each log in the legend to its path.
+
+    A name has as many folders as are necessary to make it unique.
+    """
     parts = [("", one) if Path(one).exists() else one.rpartition("=")[::2] for one in given]
     files = [Path(log) for _, log in parts]
     found: dict[str, str] = {}
@@ -250,7 +258,7 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
         label = name or "/".join(file.parts[-depth:])
         if label in found:
             raise click.UsageError(
-                f"--used {label}: it is there twice. Give each log once, or names: --used first={log}"
+                f"--used {label} was passed twice. Write each log once, or give it a name: --used first={log}"
             )
         found[label] = log
     return found
@@ -259,7 +267,7 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
 def _run_to_draw(
     name: str, log: str, metrics: Sequence[str], drawn: Trace, tolerance: float | None
 ) -> "show.LoggedRun":
-    """One log; where it has only metrics of the run, these."""
+    """Read the values and metrics of one log. A log with metrics alone is drawn too."""
     from paramsched import show
 
     fields = dict.fromkeys(field for field, _ in drawn.keys())
@@ -274,10 +282,10 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error}. Only its metrics are drawn")
+            echo_note(f"--used: {error.problem}. Only its metrics are drawn")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
-        raise click.UsageError(f"--used: {error}") from None
+        raise click.UsageError(f"--used: {problem_text(error)}") from None
     together: dict[str, list[str]] = {}
     for one in measured:
         together.setdefault(metric_word(one) or one, []).append(one)
@@ -285,7 +293,10 @@ def _run_to_draw(
 
 
 def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float | None) -> "tuple[show.Log, float]":
-    """What a run used, by the curves of its plan, and its tolerance; what is in no curve is left out."""
+    """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
+
+    Columns of the log that belong to no curve of the plan are skipped.
+    """
     found, baseless = {}, dict[str, None]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
@@ -298,7 +309,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
         if base.value is None and base.share != "none":
             baseless[column.field] = None
         else:
-            # The planned value stands for a logged one that is the same in the digits of the log.
+            # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
             planned, values = drawn[column.field, group], column.values.copy()
             inside = column.t < planned.size
             at = planned[column.t[inside]]
@@ -307,11 +318,11 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
     if baseless:
         field = next(iter(baseless))
         what = f"{', '.join(baseless)} {'is' if len(baseless) == 1 else 'are'} drawn as a multiple of base"
-        instead = f"Give its base, --base {field}=0.1, so that planned and used values are on one scale"
+        instead = f"Write --base {field}=0.1, so that planned and used values are on one scale"
         if not found:
             raise UnreadableLog(log, what, instead)
-        echo_note(f"--used {log}: {what}, and not compared. {instead}")
+        echo_note(f"--used {log}: {what}, so it is not compared. {instead}")
     elif not found:
-        said = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
-        raise UnreadableLog(log, "it has no group that the plan draws", f"There are {said}")
+        known = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
+        raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")
     return found, max(column.tolerance for column in logged.columns)

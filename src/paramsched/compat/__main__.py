@@ -17,9 +17,9 @@ Runs a script or a module as Python does, with paramsched's drop-ins in place of
 
 
 def run_command(arguments: list[str]) -> None:
-    """Run the script or module that the arguments name.
+    """Run the script or module named in the command-line arguments.
 
-    The script gets its own `sys.argv` and `__main__`, and its exit status becomes that of the process.
+    The script sees its own `sys.argv` and runs as `__main__`. Its exit status becomes that of the process.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         _exit_with(_USAGE, 0 if arguments else 2)
@@ -38,7 +38,7 @@ def run_command(arguments: list[str]) -> None:
 
 
 def run_script(arguments: list[str]) -> None:
-    """Run a file as `__main__`."""
+    """Run the script `arguments[0]` as the module `__main__`, with the remaining arguments."""
     script = Path(arguments[0]).absolute()
     try:
         with io.open_code(str(script)) as file:
@@ -54,10 +54,10 @@ def run_script(arguments: list[str]) -> None:
 
 
 def run_module(arguments: list[str]) -> None:
-    """Run a module, or the `__main__` of a package, as `python -m` does."""
+    """Run the module `arguments[0]`, or the `__main__` of the package with this name, as `python -m` does."""
     if not sys.flags.safe_path:
         sys.path[0] = str(Path.cwd())
-    _install_drop_ins()  # before the module's parent packages are imported
+    _install_drop_ins()  # first, because finding the module imports its parent packages, which may use schedulers
     spec = _find_module(arguments[0])
     code = spec.loader.get_code(spec.name) if isinstance(spec.loader, SourceFileLoader) else None
     if code is None:
@@ -100,7 +100,7 @@ def _execute_code(code: CodeType, module: ModuleType) -> None:
 
 
 def _hide_own_frames() -> None:
-    """Print tracebacks without the frames of this module."""
+    """Make Python print tracebacks without the frames of this module."""
     shows = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:

@@ -1,7 +1,7 @@
 """Read, write and restore the fields of an optimizer's param groups, for all drop-ins.
 
 A field contains a float or a 0-d tensor. A float is replaced. A tensor is filled in place, because compiled steps and
-other objects keep a reference to it. Adam's momentum is the first of its `betas`, written as the field `"betas[0]"`.
+other objects keep a reference to it. Adam's momentum is the first of its `betas`; this field is called `"betas[0]"`.
 """
 
 import copy
@@ -25,11 +25,11 @@ Number: TypeAlias = float | Tensor
 """The value of a field: a float, or a 0-d tensor."""
 
 
-# Writes at each step. `set_floats`, `set_cycle` and `scale_…` require plain floats in all groups.
+# Functions that write at each step. `set_floats`, `set_cycle` and `scale_…` require plain floats in all groups.
 
 
 def set_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
-    """Write one value into a field that exists."""
+    """Write a value into a field that the group already has."""
     entry = group.get(field)
     if type(entry) is float and type(value) is float:  # the usual case: the checks below cost more than the write
         group[field] = value
@@ -51,13 +51,13 @@ def set_first_beta(group: ParamGroup, value: Any) -> None:
 
 
 def set_both_momenta(group: ParamGroup, value: Any) -> None:
-    """Write Adam's momentum and its copy in the entry `momentum`, which MMEngine's schedulers keep."""
+    """Write a value as Adam's first beta, and as the entry `momentum`, where MMEngine's schedulers keep a copy."""
     set_first_beta(group, value)
     group["momentum"] = value
 
 
 def fill_tensor(entry: Tensor, value: Any) -> None:
-    """Write a number into a tensor of a group."""
+    """Write a number into a tensor of a param group, in place."""
     target = entry.detach() if entry.requires_grad else entry
     if isinstance(value, Tensor) and value.ndim == 0:  # copying on the device avoids a synchronization
         target.copy_(value)
@@ -66,7 +66,7 @@ def fill_tensor(entry: Tensor, value: Any) -> None:
 
 
 def scale_value(group: ParamGroup, factor: float, added: float) -> None:
-    """Multiply the lr of a group by a factor and add a number; a tensor stays on its device and is not read."""
+    """Multiply the lr of a group by `factor` and add `added`. A tensor is changed on its device, without reading it."""
     if isinstance(group["lr"], Tensor):
         group["lr"].mul_(factor).add_(added) if added else group["lr"].mul_(factor)
     else:
@@ -74,7 +74,7 @@ def scale_value(group: ParamGroup, factor: float, added: float) -> None:
 
 
 def set_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write one value into each group, after checking their number."""
+    """Write one value of `row` into each group, after checking that there is one for each."""
     values = list(row)
     if len(values) != len(optimizer.param_groups):
         raise InvalidArgument(
@@ -87,20 +87,23 @@ def set_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None
 
 
 def set_fields(optimizer: Optimizer, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write several fields of each group, for as many groups as there are rows."""
+    """Write several fields of each group: `rows[i]` is a dict from field to value for group i.
+
+    Groups after the last row stay unchanged.
+    """
     for group, row in zip(optimizer.param_groups, rows, strict=False):
         for name, value in row.items():
             set_value(group, value, name)
 
 
 def set_floats(groups: Sequence[ParamGroup], row: Iterable[float]) -> None:
-    """Write one lr into each group."""
+    """Write the lr of each group: `row` contains one float per group."""
     for group, value in zip(groups, row):  # noqa: B905  # the caller has checked the length
         group["lr"] = value
 
 
 def set_cycle(groups: Sequence[ParamGroup], row: Sequence[float], momenta: Sequence[float]) -> None:
-    """Write one lr and one momentum into each group."""
+    """Write the lr and the momentum of each group: `row` and `momenta` contain one float per group."""
     if "betas" in groups[0]:
         for group, value, momentum in zip(groups, row, momenta, strict=True):
             group["lr"] = value
@@ -112,7 +115,7 @@ def set_cycle(groups: Sequence[ParamGroup], row: Sequence[float], momenta: Seque
 
 
 def set_momenta(groups: Sequence[ParamGroup], momenta: Iterable[float]) -> None:
-    """Write one momentum into each group, a float or a tensor."""
+    """Write the momentum of each group: `momenta` contains one float or tensor per group."""
     betas = "betas" in groups[0]
     for group, momentum in zip(groups, momenta, strict=True):
         if betas:
@@ -122,16 +125,19 @@ def set_momenta(groups: Sequence[ParamGroup], momenta: Iterable[float]) -> None:
 
 
 def scale_floats(groups: Sequence[ParamGroup], factor: float) -> list[float]:
-    """Multiply the lr of each group by one factor; return the new values."""
-    # One pass reads, multiplies and writes: in a comprehension `for x in [y]` is an assignment, and a second pass
-    # costs a quarter more (benchmarks/test_compat_torch.py).
+    """Multiply the lr of every group by `factor`, and return the new values."""
+    # `for x in [y]` assigns y to x, so that one comprehension reads, multiplies and writes. With a second loop this
+    # function would take a quarter longer (benchmarks/test_compat_torch.py).
     return [value for group in groups for value in [group["lr"] * factor] for group["lr"] in [value]]
 
 
 def scale_by_functions(
     groups: Sequence[ParamGroup], functions: Sequence[Callable[[Any], float]], t: Any, previous: Sequence[Any]
 ) -> list[float]:
-    """Multiply the lr of each group by its own function of t; restore `previous` if one raises."""
+    """Multiply the lr of each group by the value of the group's function at `t`, and return the new values.
+
+    If a function raises an error, the groups get back their values in `previous`.
+    """
     pairs = zip(groups, functions, strict=True)
     try:
         return [value for group, by in pairs for value in [group["lr"] * by(t)] for group["lr"] in [value]]
@@ -141,23 +147,26 @@ def scale_by_functions(
         raise
 
 
-# Writes of other entries, for a new scheduler or group.
+# Functions that write other entries, when a scheduler is built or a group is added.
 
 
 def initial_value(group: ParamGroup, field: str = "lr") -> Any:
-    """Return `initial_<field>` of a group; set it to a copy of the present value if it is missing."""
+    """Return `initial_<field>` of a group. If it is missing, first set it to a copy of the field's present value."""
     return group.setdefault(f"initial_{field}", by_value(group[field]))
 
 
 def set_entries(groups: Iterable[ParamGroup], *, replace: bool = True, **entries: Sequence[Any]) -> None:
-    """Write entries that only schedulers read, such as `max_lr`, one value for each group."""
+    """Write param-group entries that only schedulers read, such as `max_lr=[…]` with one value per group.
+
+    With `replace=False`, entries that a group already has stay unchanged.
+    """
     for name, values in entries.items():
         for group, value in zip(groups, values, strict=True):
             group[name] = value if replace else group.get(name, value)
 
 
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
-    """Give each group its own tensor if several groups share one; the first group keeps it.
+    """Copy a tensor that several groups share in `field`, so that each has its own; the first group keeps the original.
 
     `SGD(groups, lr=tensor)` puts the same tensor into every group (docs/compat/divergences.md, torch 24).
     """
@@ -171,10 +180,10 @@ def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
 
 
 def use_tensors(optimizer: Optimizer, *fields: str) -> None:
-    """Convert fields of every group to 0-d tensors, one per group; schedulers then fill them in place.
+    """Convert fields of every param group to 0-d tensors, which schedulers then change in place.
 
-    A compiled `optimizer.step` then keeps one graph. A float would trigger a recompilation at each change. Call it
-    before building schedulers.
+    A compiled `optimizer.step` is recompiled when a float changes, but not when a tensor changes. Call this function
+    before you build schedulers.
 
     Args:
         optimizer: a torch optimizer.
@@ -195,9 +204,9 @@ _MARKS = ("step", "_step_count", "_opt_called")  # attributes that schedulers se
 
 @contextmanager
 def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
-    """Restore every entry of the groups, and the optimizer's `step`, if the block raises.
+    """Restore every entry of the param groups, and the optimizer's `step`, if the `with` block raises an error.
 
-    This covers errors that occur after the first write: a user's function, for example, is first called after it.
+    An error may occur after the first write to the groups, for example in a user's function.
     """
     groups = [(group, dict(group)) for group in optimizer.param_groups]
     filled = [
@@ -223,30 +232,30 @@ def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
         raise
 
 
-# Reads and copies of values.
+# Functions that read and copy values.
 
 
 def field_value(group: Mapping[str, Any], field: str) -> Any:
-    """Return the value of a field of a group."""
+    """Return the value of `field` in a group; `"betas[0]"` is the first beta."""
     return group["betas"][0] if field == "betas[0]" else group[field]
 
 
 def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
-    """Return the value of each group; tensors are copied."""
+    """Return the value of `field` in each group, with tensors copied."""
     found = [group[field] for group in optimizer.param_groups]
     # Most values are floats, and an `isinstance` check against Tensor costs more than everything else here.
     return [value if type(value) is float else by_value(value) for value in found]
 
 
 def all_floats(groups: Iterable[Mapping[str, Any]], field: str = "lr") -> bool:
-    """Return whether the field is not a tensor in any group."""
+    """Return whether no group has a tensor in `field`; for `"betas[0]"` also whether all `betas` are pairs."""
     if field == "betas[0]":
         return all(len(group["betas"]) == 2 and not isinstance(group["betas"][0], Tensor) for group in groups)
     return not any(isinstance(group.get(field), Tensor) for group in groups)
 
 
 def python_number(value: Any) -> Any:
-    """Convert a NumPy number to a Python number, so that states remain plain data."""
+    """Convert a NumPy number to a Python number, so that a scheduler's state contains only plain data."""
     if type(value) is float:
         return value
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
@@ -277,13 +286,13 @@ def by_value(value: Any) -> Any:
             return value
 
 
-# Entries such as bases and functions follow their group, not its position in the list.
+# A scheduler's bases and functions belong to a group, not to the group's position in the list of groups.
 
 _FEW_GROUPS = 16
 
 
 def same_groups(groups: Sequence[ParamGroup], known: Sequence[ParamGroup]) -> bool:
-    """Return whether the list has the same groups in the same order as before."""
+    """Return whether `groups` contains the same dicts in the same order as `known`."""
     if len(groups) == 1 == len(known):  # the usual case
         return groups[0] is known[0]
     if len(groups) <= _FEW_GROUPS:
@@ -296,15 +305,15 @@ def same_groups(groups: Sequence[ParamGroup], known: Sequence[ParamGroup]) -> bo
 
 
 KnownGroups: TypeAlias = tuple[Any, list[ParamGroup]]
-"""An optimizer, and the groups for which a scheduler has entries."""
+"""A pair: an optimizer, and the list of its groups for which a scheduler stores data, such as bases."""
 
 
 def kept_positions(
     who: str, known: KnownGroups, optimizer: Any, groups: Sequence[ParamGroup] | None = None
 ) -> list[int] | None:
-    """Return the previous position of each known group, in the present order.
+    """Return the previous index of each known group, in the present order of the groups.
 
-    Returns None if no group was removed or moved, or if the optimizer is another one. A group is recognized by
+    Returns None if no group was removed or moved, or if `optimizer` is not the known one. A group is recognized by
     identity or by one of its parameters, because loading an optimizer's state creates new dicts.
 
     Args:
@@ -314,7 +323,7 @@ def kept_positions(
         groups: the groups that count; all groups of the optimizer by default.
 
     Raises:
-        InvalidArgument: if no known group remains, or a new group is not at the end.
+        InvalidArgument: if no known group remains, or a new group precedes a known one.
     """
     owner, previous = known
     present = optimizer.param_groups if groups is None else groups
@@ -335,17 +344,22 @@ def kept_positions(
 
 
 def select(entries: Sequence[Any], kept: Sequence[int]) -> list[Any]:
-    """Return the entries at these positions, ignoring positions beyond the end of the list."""
+    """Return the entries at the indices `kept`, ignoring indices beyond the end of the list."""
     return [entries[index] for index in kept if index < len(entries)]
 
 
 def groups_changed(who: str, found: str) -> InvalidArgument:
-    """Return the error for entries of a scheduler that no longer match the groups."""
+    """Return the error that the data of scheduler `who` no longer match the param groups.
+
+    Args:
+        who: the name of the scheduler's class.
+        found: the mismatch.
+    """
     return InvalidArgument(who, found, "Build the scheduler again after removing or reordering param groups")
 
 
-# A group that is added during a run continues from its present value: its base is chosen so that the curve has that
-# value now. If the curve does not depend on the base, the present value is the base.
+# A group that is added during a run continues from its present value: its base is chosen so that the schedule has this
+# value at the present step. If the schedule does not depend on base, the present value is the base.
 
 
 def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
@@ -361,7 +375,12 @@ def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
 
 
 def base_from_ratio(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
-    """Return the base of a group whose present value is `value`, from the ratio of value to base in the last group.
+    """Return the base of a new group, so that it has the same ratio of value to base as the last known group.
+
+    Args:
+        value: the present value of the new group.
+        bases: the bases of the known groups.
+        written: the values of the known groups.
 
     >>> base_from_ratio(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
     0.08

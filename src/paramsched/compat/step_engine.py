@@ -1,7 +1,8 @@
-"""The step engine of the drop-ins: apply a rule of the kernel to the groups of an optimizer, tick by tick.
+"""The step engine of the drop-ins: compute the values of all param groups at each step of a scheduler.
 
-While a drop-in is the only writer, it uses the closed form (`values_at`). After an external write it uses the relative
-step from the present values (`stepped`).
+A tick is one step of a scheduler, counted from 0. As long as a drop-in is the only writer of the groups, it uses the
+closed form, which gives the value at any tick (`values_at`). After an external write it uses the relative step, which
+changes the present values (`stepped`).
 """
 
 import math
@@ -16,22 +17,27 @@ from paramsched.schedules.affine import Level
 from paramsched.schedules.rules import Rule, ShareRule
 
 _TICKS = 1024  # ticks computed at once for a caller that advances tick by tick
-_CELLS = 131_072  # ticks times groups: limits a block to a few megabytes
+_CELLS = 131_072  # most values (ticks times groups) computed at once: a few megabytes
 
 TickStep = tuple[float, float, float, float]
-"""The relative step of one tick: v <- a v + b base + c level + e entry."""
+"""The coefficients (a, b, c, e) of the relative step of one tick: v <- a v + b base + c level + e entry.
+
+`level` is the absolute value that the rule contains, such as `eta_min`. `entry` is the value from before a factor of 0.
+"""
 
 UNCHANGED: TickStep = (1.0, 0.0, 0.0, 0.0)
-"""The relative step that changes no value."""
+"""The coefficients of a relative step that changes no value."""
 
 
 @final
 class ValueRows:
-    """Rows with one value per group: the sum over all columns of the column times the group's parameter.
+    """A table with one row per tick and one value per group, computed for many ticks at once.
+
+    A value is the sum over i of weight i at the tick times `parameters[i]` of the group.
 
     Args:
-        columns: a function from an array of ticks to the columns, one column per parameter.
-        parameters: one list per column, each with one number per group.
+        columns: a function from an array of ticks to the weights: one array over the ticks for each parameter.
+        parameters: lists with one number per group, for example the bases and the levels.
 
     >>> ramp = ValueRows(lambda t: [1 - t / 4, t / 4], [[0.0, 8.0], [1.0, 4.0]])
     >>> ramp.row(1), ramp.row(2)
@@ -44,13 +50,11 @@ class ValueRows:
         self._groups = self._parameters[0].size
         self._alike = all(parameter.size and (parameter == parameter[0]).all() for parameter in self._parameters)
         self._max_block = max(1, min(_TICKS, _CELLS // max(1, self._groups)))
-        self.begin, self.rows = (
-            0,
-            list[list[float]](),
-        )  # the present block, public because hot loops read it without a call
+        # The rows computed last, from tick `begin` on. Public, because hot loops read them without a call.
+        self.begin, self.rows = 0, list[list[float]]()
 
     def row(self, tick: float) -> list[float]:
-        """Return the value of each group at `tick`; do not change the list."""
+        """Return the value of each group at `tick`. The caller must not change the list."""
         at = tick - self.begin
         if 0 <= at < len(self.rows) and at == int(at):
             return self.rows[int(at)]
@@ -62,13 +66,13 @@ class ValueRows:
         moves = np.array([column[1:] != column[:-1] for column in columns]).any(axis=0)
         if moves.all():
             self.rows = self._rows_of(columns)
-        else:  # a staircase: all ticks of one stair share a row
+        else:  # a staircase: all ticks with the same values share one list
             kept = self._rows_of([column[np.append(True, moves)] for column in columns])
             self.rows = [kept[index] for index in np.append(0, moves.cumsum()).tolist()]
         return self.rows[0]
 
     def _rows_of(self, columns: Sequence[Floats]) -> list[list[float]]:
-        """Return one list of values for each tick of the columns."""
+        """Return a list of the groups' values for each tick, from the weights in `columns`."""
         parameters = [p[:1] for p in self._parameters] if self._alike else self._parameters
         table = np.multiply.outer(columns[0], parameters[0])
         for column, parameter in zip(columns[1:], parameters[1:], strict=True):
@@ -80,12 +84,12 @@ class ValueRows:
 
 @final
 class StepEngine:
-    """Apply a rule to one field of every group, by the closed form at any tick or the relative step into a tick.
+    """Compute the values of one field in every group by a rule, at any tick or from the present values.
 
     Args:
-        rule: a rule of the kernel. The engine counts ticks from 0; the caller handles the rule's window.
+        rule: a rule of `paramsched.schedules.rules`. The engine counts ticks from 0, and ignores the rule's window.
         bases: one base per group.
-        levels: one number per group, the value of `absolute(1.0)` in the rule; 1.0 by default.
+        levels: one number per group, which replaces `absolute(1.0)` in the rule; 1.0 by default.
 
     >>> from paramsched.schedules import rules
     >>> halving = StepEngine(rules.step(2, 0.5), bases=[1.0, 0.4])
@@ -99,17 +103,17 @@ class StepEngine:
         self.bind(bases, levels)
 
     def bind(self, bases: Sequence[float], levels: Sequence[float] | None = None) -> None:
-        """Use other bases and levels from now on."""
+        """Replace the bases and levels; the arguments are those of the constructor."""
         self.bases = [float(base) for base in bases]
         self.levels = [1.0] * len(self.bases) if levels is None else [float(level) for level in levels]
         self.table = ValueRows(self._closed, [self.bases, self.levels])
 
     def values_at(self, tick: float) -> list[float]:
-        """Return the closed form: the value of each group at `tick`; do not change the list."""
+        """Return the value of each group at `tick` by the closed form. The caller must not change the list."""
         return self.table.row(tick)
 
     def step_into(self, tick: int) -> TickStep:
-        """Return the coefficients of the relative step into `tick`."""
+        """Return the coefficients (a, b, c, e) of the relative step from `tick - 1` to `tick`."""
         at = tick - self._first
         if not 0 <= at < len(self._steps):
             size = _block_size(len(self._steps), sequential=at == len(self._steps))
@@ -119,16 +123,16 @@ class StepEngine:
         return self._steps[at]
 
     def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
-        """Return the values after the relative step into `tick`, from the present values.
+        """Return the values at `tick`, after one relative step from the present `values`.
 
-        `entries` are the values from before a share of 0 set them to 0; the bases by default.
+        `entries` are the values from before a factor of 0, one per group; the bases by default.
         """
         return self.apply_step(self.step_into(tick), values, entries)
 
     def apply_step(
         self, step: TickStep, values: Sequence[float], entries: Sequence[float] | None = None
     ) -> list[float]:
-        """Return the values after a relative step with the coefficients `step`."""
+        """Return `values` after a relative step with the coefficients `step`; `entries` is as in `stepped`."""
         a, b, c, e = step
         if b == c == e == 0.0:
             return list(values) if a == 1.0 else [a * value for value in values]
@@ -139,7 +143,7 @@ class StepEngine:
         ]
 
     def shares_at(self, tick: float) -> tuple[float, float]:
-        """Return the factors of the base and of the level in the closed form at `tick`."""
+        """Return the pair (f, g) of the closed form at `tick`: value = f * base + g * level."""
         of_base, of_level = self._closed(np.array([tick]))
         return float(of_base[0]), float(of_level[0])
 
@@ -150,7 +154,7 @@ class StepEngine:
 @final
 @dataclass(frozen=True, slots=True)
 class FractionalRule(ShareRule):
-    """A rule over a fractional length: a rule over one tick, on a clock that is `ticks` times slower."""
+    """A rule with the fractional length `ticks`: it evaluates `rule`, which has the length 1, at k / ticks."""
 
     rule: ShareRule
     ticks: float
@@ -179,5 +183,8 @@ def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
 
 
 def _block_size(size: int, *, sequential: bool) -> int:
-    """Return 1, 32, then 1024 ticks for a caller that advances tick by tick; else 1, so that a jump is cheap."""
+    """Return how many ticks to compute at once if `size` ticks were computed last time.
+
+    The number grows from 1 to 32 and 1024 while the caller advances tick by tick. After a jump it is 1.
+    """
     return min(_TICKS, size * 32) if sequential and size else 1

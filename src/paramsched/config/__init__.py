@@ -1,4 +1,4 @@
-"""Plans in files: YAML, TOML, JSON, and the dialects of other libraries; every fault at once, with its path."""
+"""Plans in files: YAML, TOML, JSON, and the dialects of other libraries; with all diagnostics at once."""
 
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.config.known_dialects import BaseLike as BaseLike

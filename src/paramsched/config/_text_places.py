@@ -1,4 +1,4 @@
-"""Where the parts of a config stand in its text, so that a fault is told with its line and column."""
+"""Locations of the entries of a config in its text, which give diagnostics their line and column."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,19 +17,20 @@ _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
 
 MERGE: Final = "<<"
-"""The key of a YAML mapping that holds the mappings it merges."""
+"""The merge key of YAML mappings."""
 
 
 @final
 class Place:
-    """A value of a config: characters `[begin, end)` of the text, and what it is made of. It grows while it is read.
+    """The range of a value in the text of a config, and the ranges of its entries.
+
+    The end and the entries are set while the text is read.
 
     Args:
-        begin, end: in characters of the text.
-        text: what it says, where it is text.
-        parts: the places of its entries, by their keys or in their order; None where it has no parts.
-
-    `key` is where its name begins; None where it has none.
+        begin, end: the range `[begin, end)` in characters.
+        key: the offset of the value's key; None if it has none.
+        text: the value itself, if it is text.
+        parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
     """
 
     __slots__ = ("_named", "begin", "end", "key", "parts", "text")
@@ -47,7 +48,7 @@ class Place:
         self._named: dict[str, Place] | None = None
 
     def named(self) -> "dict[str, Place]":
-        """The entries by the piece of a path that leads to each."""
+        """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""
         if self._named is None:
             entries = self.parts.items() if isinstance(self.parts, dict) else ()
             self._named = {printable(" ".join(child_path("", key).split())): part for key, part in entries}
@@ -56,45 +57,49 @@ class Place:
 
 @final
 class PlaceTree:
-    """Collects the places of a text from left to right; the innermost list or mapping takes what comes next."""
+    """A builder of nested `Place` objects, in the order of the text.
+
+    The innermost list or mapping that is still open receives the next value.
+    """
 
     def __init__(self) -> None:
         self._document: list[Place] = []
         self._open = [Place(0, 0, parts=self._document)]
-        self._keys: list[tuple[str | int, int] | None] = [None]  # for each that is open the key whose value comes next
+        # For each open list or mapping, the key whose value follows.
+        self._keys: list[tuple[str | int, int] | None] = [None]
 
     @property
     def root(self) -> Place:
-        """The whole document's place."""
+        """The place of the entire document."""
         return self._document[0] if self._document else Place(0, 0)
 
     @property
     def awaits_key(self) -> bool:
-        """Whether the name of an entry comes next."""
+        """True if the key of an entry is expected next."""
         return isinstance(self._open[-1].parts, dict) and self._keys[-1] is None
 
     def put_key(self, name: object, begin: int) -> None:
-        """The name of an entry, whose value comes next."""
+        """Add the key of an entry. Its value follows."""
         self._keys[-1] = (name if isinstance(name, (str, int)) else str(name), begin)
 
     def put(self, place: Place) -> None:
-        """The value of the last key, or the next entry of a list."""
+        """Add the value of the last key, or the next entry of a list."""
         parts, key = self._open[-1].parts, self._keys[-1]
         if isinstance(parts, list):
             parts.append(place)
         elif isinstance(parts, dict) and key is not None:
             name, place.key = key
             parts[name], self._keys[-1] = place, None
-        else:  # a list or a mapping where a name should stand; who reads the values refuses it
+        else:  # a list or a mapping as a key; the reader of the values reports it
             self.put_key("", place.begin)
 
     def open(self, place: Place) -> None:
-        """A list or a mapping begins."""
+        """Open a list or a mapping."""
         self._open.append(place)
         self._keys.append(None)
 
     def close(self, end: int) -> None:
-        """The innermost list or mapping ends."""
+        """Close the innermost list or mapping."""
         self._keys.pop()
         done = self._open.pop()
         done.end = end
@@ -108,10 +113,12 @@ class PlaceTree:
 def faults_with_places(
     diagnostics: Iterable[Diagnostic], text: str, places: Callable[[str], Place]
 ) -> tuple[Diagnostic, ...]:
-    """The same faults, each with its line and column.
+    """Return diagnostics with their lines and columns.
 
     Args:
-        places: finds the places of a text; what it cannot read has none.
+        diagnostics: the diagnostics.
+        text: the text of the config.
+        places: returns the root place of a text. If it raises ConfigError, the diagnostics are unchanged.
     """
     diagnostics = tuple(diagnostics)
     if not any(map(_lacks_place, diagnostics)):
@@ -129,7 +136,7 @@ def _lacks_place(fault: Diagnostic) -> bool:
 
 
 def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
-    """Return the fault with the line of its name, of its value, or of a piece of that value's text."""
+    """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:
@@ -137,7 +144,7 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
     elif fault.span is not None and place.text is not None:
         raw = text[place.begin : place.end]
         begin, end = (place.begin + index_in_source(raw, place.text, one) for one in fault.span)
-        end += fault.span[1] >= len(place.text)  # where the text ends is told as its last character
+        end += fault.span[1] >= len(place.text)  # the end of the text is shown at its last character
     line, column = lines.of(begin)
     edit = None
     if fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
@@ -151,9 +158,9 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
 
 
 def place_at_path(root: Place, path: str) -> Place:
-    """The place a path leads to, or the nearest around it.
+    """Return the place of the entry at a config path, or of the closest enclosing entry.
 
-    The names of shapes are no part of a path, and an argument given by position has its parameter's name there.
+    A path omits the names of shapes. It contains the parameter's name for a positional argument.
     """
     place, rest = root, path_from_root(path)
     while rest:
@@ -165,7 +172,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
 
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
-    """Return the next entry along a path, and the rest of the path; None if it leads no further."""
+    """Return the place of the first entry in a path, and the rest of the path; None if there is no such entry."""
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)
@@ -173,13 +180,13 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     if not place.parts:
         return None
     named = place.named()
-    # The longest piece first: a name may have dots and brackets of its own.
+    # The longest step is tried first, because a key may contain dots and brackets.
     for cut in (len(rest), *(place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")):
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
     if len(place.parts) > 1:
         return None
-    # Past the name of a shape, to the argument that comes next in the path.
+    # Skip the name of a shape; its argument is next in the path.
     ((key, given),) = place.parts.items()
     if not isinstance(given.parts, list) or not rest.startswith("."):
         return given, rest
@@ -197,10 +204,12 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
 
 
 def index_in_source(raw: str, text: str, index: int) -> int:
-    """Which character of the source stands for character `index` of the text it says; 0 where that cannot be told.
+    """Return the offset in `raw` of the character `text[index]`; 0 if it cannot be determined.
 
     Args:
-        raw: the source, with its quotes and escapes.
+        raw: the source of the text, with quotes and escapes.
+        text: the text.
+        index: an index of the text.
 
     >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
     7
@@ -216,14 +225,16 @@ def index_in_source(raw: str, text: str, index: int) -> int:
             sign = raw[at + 1 : at + 2]
             digits = raw[at + 2 : at + _ESCAPED.get(sign, 2)]
             if sign in ('"', "\\", "/") or (digits and not chr(int(digits, 16)).isspace()):
-                continue  # another character is escaped; the blanks before it were passed together
+                continue  # another character is escaped; the whitespace before it was skipped at once
         if not escaped:
             at = _skip_blanks(raw, at)
             if one.isspace():
                 continue
         if escaped or (raw[at : at + 1] == "\\" and quote == '"'):
             length = _ESCAPED.get(raw[at + 1 : at + 2], 2)
-            at += 12 if length == 6 and ord(one) > 0xFFFF else length  # JSON escapes such a character as a pair
+            at += (
+                12 if length == 6 and ord(one) > 0xFFFF else length
+            )  # JSON escapes such a character as a surrogate pair
         elif raw[at : at + 1] == one:
             at += 2 if one == quote == "'" and raw[at : at + 2] == "''" else 1
         else:

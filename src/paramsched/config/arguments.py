@@ -1,6 +1,6 @@
-r"""Read the arguments of a peer's scheduler by its table, with their types, ranges and defaults.
+r"""Read the arguments of a peer's scheduler by a table of their types, ranges and defaults.
 
-A table is a dataclass; the annotation of a field is the type that its argument takes:
+A table is a dataclass. The annotation of a field is the type of the argument:
 
 >>> @argument_table
 ... class StepArguments:
@@ -48,11 +48,12 @@ _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @final
 class WrongValue(ValueError):
-    """Raised for a value that an argument does not take; the message completes "location: …".
+    """Raised for an invalid value of an argument.
 
     Args:
-        code: of the diagnostic.
-        example: the value that was probably meant.
+        found: the message of the diagnostic.
+        code: the code of the diagnostic.
+        example: the value that was probably intended.
     """
 
     def __init__(self, found: str, *, code: str = WRONG_TYPE, example: Any = None) -> None:
@@ -63,16 +64,17 @@ class WrongValue(ValueError):
 @final
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What an argument takes, besides the type that annotates it.
+    """The specification of an argument, apart from its type, which is the annotation.
 
     Args:
-        default: its default; `...` if it is required.
-        low, above, high: the range of a number.
-        used: whether the argument has an effect, given the others that precede it; if not, it is not checked.
-        parse: converts a value, or raises `WrongValue`; then the type is not checked.
+        default: the default; `...` if the argument is required.
+        low, above, high: the range of a number; `above` is an exclusive lower bound.
+        used: a function of a dict of all arguments. It returns False if this argument has no effect with them. The
+            argument is then not checked.
+        parse: a function that converts a value or raises `WrongValue`, instead of the check of the type.
         aliases: other names of the argument.
-        example: a value for the advice of a diagnostic, if the default does not serve.
-        meaning: what it means, for documentation.
+        example: a value for the advice of a diagnostic, if the default is not suitable.
+        meaning: a description for the documentation.
     """
 
     default: Any = ...
@@ -87,7 +89,7 @@ class Argument:
     meaning: str = ""
 
     def read(self, value: Any, kind: Any) -> Any:
-        """Return the value as its type, which may be `X | None`, or raise `WrongValue`."""
+        """Return a value converted to the type `kind`, which may be `X | None`, or raise `WrongValue`."""
         kinds = get_args(kind)
         if NoneType in kinds:
             if value is None:
@@ -134,19 +136,19 @@ class Argument:
 
 
 def argument(default: Any = ..., **row: Any) -> Any:
-    """Return the field of an argument; without a default the argument is required and needs an example."""
+    """Return the field of a table for an argument. An argument without a default is required and needs an example."""
     return field(default=MISSING if default is ... else default, metadata={"argument": Argument(default, **row)})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def argument_table(cls: type[_Table]) -> type[_Table]:
-    """Make a class with fields made by `argument` a table: a frozen dataclass."""
+    """Convert a class with fields from `argument` to a table, which is a frozen dataclass."""
     return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]], type[_Table]]:
-    """As `argument_table`; the table of a scheduler is put among the others of its library, by its names there."""
+    """Return a decorator like `argument_table` that also adds the table to `tables` under the names of a scheduler."""
 
     def make(cls: type[_Table]) -> type[_Table]:
         table = argument_table(cls)
@@ -157,22 +159,22 @@ def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]],
 
 
 def arguments_of(of: type) -> dict[str, Argument]:
-    """Return the arguments of a table by name."""
+    """Return a dict from the name of each argument of a table to its specification."""
     return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
 
 
 def names_of(of: type) -> dict[str, str]:
-    """Return the arguments of a table by all their names, aliases included."""
+    """Return a dict from the names and aliases of a table's arguments to the names."""
     return {alias: name for name, row in arguments_of(of).items() for alias in (name, *row.aliases)}
 
 
 def defaults_of(of: type) -> dict[str, Any]:
-    """Return the defaults of a table by argument; a required argument has none."""
+    """Return a dict from the arguments of a table to their defaults, without the required arguments."""
     return {name: row.default for name, row in arguments_of(of).items() if row.default is not ...}
 
 
 def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
-    """Return the entries of a mapping, each with its location."""
+    """Return a dict from each key of a mapping, as text, to the pair (value, config path)."""
     return {str(key): (value, child_path(path, key)) for key, value in data.items()}
 
 
@@ -186,19 +188,19 @@ def read_arguments(
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
     aliases: bool = True,
 ) -> tuple[_Table, dict[str, str], set[str]]:
-    """Read the arguments of a table; report every problem.
+    """Read the arguments that a table specifies, and report every problem.
 
     Args:
         into: the table.
-        written: the values as they are written, each with its location, by name or alias.
+        written: a dict from name or alias to the pair (value as it is written, config path).
         path: the location of the arguments together.
         of: the name of the scheduler, for diagnostics that would not show it.
-        defaults: take precedence over those of the table.
+        defaults: defaults that take precedence over those of the table.
         aliases: whether the aliases of arguments are accepted.
 
     Returns:
         The table, with a default or an example in place of each value that is wrong or missing; the location of each
-        argument; and the names of those with another value in place.
+        argument; and the names of the arguments whose value was replaced.
     """
     table: type = into
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
@@ -229,24 +231,24 @@ def read_arguments(
     return into(**values), locations, wrong
 
 
-# ---- what readers of several dialects ask of values
+# ---- checks and conversions for the readers of several dialects
 
 
 def is_count(value: Any, least: int = 0) -> bool:
-    """Whether value is a whole number from `least` on."""
+    """Return whether a value is an integer of at least `least`; 3.0 counts as an integer."""
     return is_plain_number(value) and value == int(value) and value >= least
 
 
 def is_plain_number(value: Any) -> bool:
-    """Whether value is a finite number, and no bool."""
+    """Return whether a value is a finite number and not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-# Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
+# Exact products and ratios of decimal numbers: 0.1 * 0.1 is 0.01, whereas floats give 0.010000000000000002.
 
 
 def product_as_written(first: float, second: float) -> float:
-    """The float nearest to the product of two decimal numbers.
+    """Return the float nearest to the exact product of two decimal numbers.
 
     >>> product_as_written(0.1, 0.1), 0.1 * 0.1
     (0.01, 0.010000000000000002)
@@ -258,7 +260,7 @@ def product_as_written(first: float, second: float) -> float:
 
 
 def ratio_as_written(first: float, second: float) -> float:
-    """The float nearest to the ratio of two decimal numbers; the second is not 0.
+    """Return the float nearest to the exact ratio of two decimal numbers; the second must not be 0.
 
     >>> ratio_as_written(0.01, 0.1), 0.01 / 0.1
     (0.1, 0.09999999999999999)
@@ -270,7 +272,7 @@ def ratio_as_written(first: float, second: float) -> float:
 
 
 def rest_as_written(share: float) -> float:
-    """What a share leaves of 1.
+    """Return 1 minus a decimal number, rounded once.
 
     >>> rest_as_written(0.9), 1 - 0.9
     (0.1, 0.09999999999999998)
@@ -279,12 +281,12 @@ def rest_as_written(share: float) -> float:
 
 
 def to_level(value: float) -> Level:
-    """A value as a level; 0 is the same in any unit."""
+    """Return an absolute level for a value; 0 stays a number, because 0 × base is 0 too."""
     return absolute(value) if value else 0.0
 
 
 def from_level(level: Level) -> float | None:
-    """A level as the value that it stands for; None for a multiple of base."""
+    """Return the value of an absolute level, and 0.0 for the level 0; None for any other multiple of base."""
     if isinstance(level, Absolute):
         return level.value
     return 0.0 if level == 0 else None
@@ -293,12 +295,12 @@ def from_level(level: Level) -> float | None:
 @final
 @dataclass(frozen=True, slots=True)
 class ReadingNotes:
-    """What is noted while a config is read.
+    """Diagnostics and warnings collected while a config is read.
 
     Args:
-        faults: what keeps it from being a plan.
-        cautions: what it says and hardly means.
-        base: lr's own value; levels are multiples of it. None: they are values as they stand.
+        diagnostics: the errors.
+        cautions: the warnings, such as likely mistakes.
+        base: the base of lr. Values of the config become multiples of it. None if they become absolute levels.
     """
 
     diagnostics: DiagnosticCollector
@@ -306,7 +308,7 @@ class ReadingNotes:
     base: float | None = None
 
     def level(self, value: float) -> Level:
-        """A value of the other library as a level; 0 is the same in any unit.
+        """Return a value of the peer's config as a level.
 
         >>> ReadingNotes(DiagnosticCollector()).level(0.01), ReadingNotes(DiagnosticCollector(), base=0.1).level(0.01)
         (absolute(0.01), 0.1)
@@ -314,7 +316,7 @@ class ReadingNotes:
         return to_level(value) if self.base is None else ratio_as_written(value, self.base)
 
     def scaled(self, value: float, schedule: Schedule) -> Schedule:
-        """A schedule of multiples that begins at a value."""
+        """Return a schedule whose multiples of base are replaced by multiples of `value`."""
         if value == 0:
             return constant(0.0)
         return schedule if value == self.base else constant(self.level(value)) * schedule
@@ -323,13 +325,15 @@ class ReadingNotes:
 @final
 @dataclass(frozen=True, slots=True)
 class ReadEntry:
-    """A scheduler whose arguments were read.
+    """A scheduler with the arguments that were read for it.
 
     Args:
+        name: the name of the scheduler.
         path: the location of the arguments.
-        arguments: its table.
+        notes: the collected diagnostics and warnings.
+        arguments: the table with the values of the arguments.
         places: the location of each argument.
-        wrong: the arguments that have another value in place of one that is wrong or missing.
+        wrong: the arguments whose values were invalid or missing, and were replaced.
     """
 
     name: str
@@ -340,17 +344,20 @@ class ReadEntry:
     wrong: Set[str]
 
     def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
-        """Report a problem of an argument, and of others with it, unless one of them has a problem of its own."""
+        """Report a problem of the argument `name`, or of its combination with `others`.
+
+        Nothing is reported if one of them is invalid by itself, because that is already reported.
+        """
         if not self.wrong & {name, *others}:
             self.notes.diagnostics.add(self.places[name], found, instead, code=code)
 
     def warn_held(self, name: str, length: float) -> None:
-        """Note that a length of nothing holds the first value for good, which is hardly meant."""
-        caution = f"{self.name} with {name} {length:g} is a schedule that holds its first value"
+        """Add a warning that the scheduler stays at its first value because the argument `name` is 0."""
+        caution = f"with {name} {length:g}, {self.name} stays at its first value"
         self.notes.cautions.append(f"{self.places[name]}: {caution}")
 
     def schedule(self) -> Any:
-        """What its table makes of the arguments; None, and a diagnostic, if they are refused together."""
+        """Return the schedule. If the arguments contradict each other, add a diagnostic and return None."""
         try:
             return self.arguments.schedule(self)
         except InvalidArgument as refusal:
@@ -361,10 +368,15 @@ class ReadEntry:
 def read_entry(
     name: str, table: type, given: Any, path: str, notes: ReadingNotes, beside: Collection[str] = ()
 ) -> ReadEntry | None:
-    """Read the arguments of a scheduler; None, and a diagnostic, if they are none.
+    """Read the arguments of a scheduler. Returns None and adds a diagnostic if `given` is not a mapping.
 
     Args:
-        beside: entries that are no arguments.
+        name: the name of the scheduler.
+        table: the table of its arguments.
+        given: the arguments as they are written.
+        path: the location of the arguments.
+        notes: the collected diagnostics and warnings.
+        beside: keys of entries that are not arguments.
     """
     if not isinstance(given, Mapping):
         notes.diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
@@ -380,13 +392,16 @@ def arguments_beside(
     argument_keys: Iterable[str],
     others: Iterable[str] = (),
 ) -> tuple[Any, str]:
-    """The arguments that stand beside a name, or behind a key of their own, and where.
+    """Return the arguments in the mapping of a scheduler, and their location.
+
+    The arguments are either under a separate key or next to the name of the scheduler.
 
     Args:
-        data: what has the name behind one of `name_keys`.
-        path: where it stands.
-        name_keys, argument_keys: behind which a name, and arguments, may stand.
-        others: what is neither.
+        data: the mapping, with the name under one of `name_keys`.
+        path: the location of the mapping.
+        name_keys: the keys under which the name may be.
+        argument_keys: the keys under which the arguments may be.
+        others: keys that are neither.
     """
     for key in argument_keys:
         if key in data:
@@ -396,11 +411,12 @@ def arguments_beside(
 
 
 def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
-    """The numbers among an optimizer's arguments, by field.
+    """Return a dict from field to number, for the numbers among an optimizer's arguments.
 
     Args:
-        same: names that are those of fields.
-        named: other names, by field.
+        data: the arguments.
+        same: fields whose argument has the name of the field.
+        named: other fields, each with the name of its argument.
 
     >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
     {'lr': 1.0, 'eps': 0.1}
@@ -410,7 +426,7 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
 
 
 def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
-    """The numbers of an optimizer in a config, by field; its arguments may be in a mapping of their own."""
+    """Return a dict from field to value for an optimizer in a config, whose arguments may be in a nested mapping."""
     inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
     if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
         optimizer = inner[0]
@@ -424,27 +440,29 @@ def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
 
 
 def given_rate(base: float | Mapping[str, float] | None) -> float | None:
-    """lr's own value, where a caller gave it."""
+    """Return the base of lr if the caller specified it."""
     return base.get("lr") if isinstance(base, Mapping) else base
 
 
 def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
-    """The same as what levels are multiples of, which 0 is not."""
+    """Return the base of lr; None if it is missing, or if it is 0, because no level is a multiple of 0."""
     return float(given_rate(base) or 0.0) or None
 
 
 def updates_with_accumulation(
     accumulation: Any, path: str, calendar: Calendar, diagnostics: DiagnosticCollector
 ) -> int | None:
-    """The updates of an epoch where a config accumulates batches; the accumulation of the calendar takes precedence.
+    """Return the updates per epoch for a config with accumulation. The accumulation of the calendar takes precedence.
 
     Args:
-        accumulation: as it is written.
-        path: of its entry.
+        accumulation: the value as it is written.
+        path: the location of its entry.
+        calendar: the run facts.
+        diagnostics: the collector.
     """
     if is_unknown(accumulation):
         if calendar.batches_per_epoch is not None and calendar.accumulation is None:
-            found = f"{accumulation} is not known, and batches count as updates; give the accumulation"
+            found = f"{accumulation} is unknown, so batches count as updates; specify the accumulation"
             warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
         return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
@@ -452,7 +470,7 @@ def updates_with_accumulation(
         diagnostics.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:
-        found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"
+        found = f"it is {accumulation}, but the specified accumulation of {calendar.accumulation} takes precedence"
         warn_user(Diagnostic(path, found, code=UNUSED_SETTING))
     if calendar.batches_per_epoch is None or calendar.accumulation is not None:
         return calendar.updates_per_epoch
@@ -460,12 +478,12 @@ def updates_with_accumulation(
 
 
 def accumulation_fact(value: Any) -> Calendar | None:
-    """The accumulation of a config as a fact of its run."""
+    """Return a Calendar with the accumulation of a config; None if it is not an integer of at least 1."""
     return Calendar(accumulation=int(value)) if is_count(value, 1) else None
 
 
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
-    """A stage that takes just so long: cut, or held from its own end on.
+    """Return a stage of exactly `length`: the schedule truncated, or followed by its last value.
 
     >>> from paramsched.schedules import cosine
     >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))

@@ -1,4 +1,4 @@
-"""Options as the command lines of other libraries say them: in a list of words, in a line, or in a script."""
+"""Options of other libraries' command lines, as a list of words, a line or a script."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from paramsched.config.shell_script import ShellCommand, ShellScript, ShellWord,
 from paramsched.config.unused_settings import looks_like_schedule
 
 _END: Final = "--"
-"""Stands among words where a command, or a line of a script, is over."""
+"""Separator between commands, or between lines of a script, in a list of words."""
 
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
@@ -20,12 +20,12 @@ _HOLDS_OPTIONS: Final = re.compile(
     r"(?:\$\{?|\$\(\s*|`)\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\$\{\w+\[[@*]|(\$\(|`)\s*(cat\b|<|python)",
     re.IGNORECASE,
 )
-"""Unknown substitutions that may be more options, though an option stands before them."""
+"""Substitutions such as `$EXTRA_ARGS`, which may contain further options even as the value of an option."""
 _UNKNOWN: Final = re.compile(r"[$`]")
 
 
 def words_of_command(text: str) -> list[str]:
-    r"""The words of the commands of a script, or of a command line; [] where no word is an option.
+    r"""Return the words of the commands in a script or a command line; [] if no word is an option.
 
     >>> words_of_command("torchrun train.py --lr 0.1 \\\n  --lr-decay-style cosine  # as published")
     ['torchrun', 'train.py', '--lr', '0.1', '--lr-decay-style', 'cosine', '--']
@@ -46,13 +46,13 @@ def _texts(command: ShellCommand) -> Iterator[str]:
 @final
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """The command of a script that trains.
+    """The training command of a script.
 
     Args:
-        words: its words.
-        cautions: what of it, or beside it, was not read.
-        faults: why the script cannot be read.
-        places: where its options are written.
+        words: the words of the command.
+        cautions: warnings about options and commands that were not read.
+        diagnostics: errors because of which the script cannot be read.
+        places: the locations of the options.
     """
 
     words: list[str]
@@ -62,10 +62,10 @@ class CommandLine:
 
 
 def read_command_line(text: str) -> CommandLine | None:
-    """Read the command that trains in a script; None if it has no option.
+    """Read the training command of a script or command line. Returns None if the text has no options.
 
-    It is the last one with options that look like settings of a schedule. If there is none, it is the options that
-    variables hold, or that begin lines of their own.
+    The training command is the last command with options that look like settings of a schedule. If there is no such
+    command, the options in the values of variables are read, or else the lines that start with an option.
     """
     script = read_script(text) if _HAS_OPTION.search(text) else ShellScript((), None, is_whole=True)
     begun = [one for one in script.commands if one.runs and not _is_option(one.words[0].text)]
@@ -87,13 +87,13 @@ def read_command_line(text: str) -> CommandLine | None:
     words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
     diagnostics: list[Diagnostic] = []
     if crlf := _CONTINUED_CRLF.search(text):
-        found = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
+        found = "the lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
         diagnostics = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
     elif script.unclosed is not None:
         diagnostics = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
     elif not script.is_whole:
         diagnostics = [Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX)]
-    places: dict[str | int, Place] = {}  # the last option of a name counts
+    places: dict[str | int, Place] = {}  # the last occurrence of an option counts
     for word in chosen:
         if _is_option(word.text):
             name = word.text.partition("=")[0]
@@ -102,18 +102,18 @@ def read_command_line(text: str) -> CommandLine | None:
 
 
 def _schedule_options(command: ShellCommand) -> dict[str, Any]:
-    """The options of a command that look like settings of a schedule."""
+    """Return the options of a command that look like schedule settings."""
     named = named_options([*_texts(command)])
     return {name: value for name, (value, _) in named.items() if _counts(name)}
 
 
 def _counts(name: str) -> bool:
-    """Whether an option may count for a schedule."""
+    """Return whether an option may affect the schedule."""
     return looks_like_schedule(name) or "accum" in name
 
 
 def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
-    """The indices of words that are unknown and not the value of an option: they may be several words, or none."""
+    """Yield the indices of words that may expand to options: substitutions of unknown value that follow no option."""
     for index, word in enumerate(words):
         if word.unknown and word.unknown[0].several and word.unknown[0].text == word.text:
             before = words[index - 1].text if index else ""
@@ -123,31 +123,34 @@ def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
 
 
 def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[Diagnostic]:
-    """Substitutions that may hold options of the program, which only running the script would give."""
+    """Yield a warning about substitutions that may contain options, because only the shell knows their values."""
     program = next((index for index, word in enumerate(words) if word.text.endswith(".py")), 0)
     found = {words[index].text: words[index].unknown[0] for index in _may_hold_options(words) if index > program}
     if found:
         reasons = [f"line {lines.of(one.begin)[0]}: {one.text} {one.why}" for one in found.values()]
         line, column = lines.of(next(iter(found.values())).begin)
-        text = f"{names_listed(reasons, 5)}; options in it are not read"
+        text = f"{names_listed(reasons, 5)}; options in {'it' if len(reasons) == 1 else 'them'} are not read"
         yield Diagnostic("", text, code=NOT_IN_SCRIPT, line=line, column=column)
 
 
 def _not_counted(
     training: dict[ShellCommand, dict[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
 ) -> Iterator[Diagnostic]:
-    """Other commands that train in another way, and options that bash takes for a command."""
+    """Yield warnings about training commands that are not read, and about options that bash takes for commands.
+
+    A training command is reported only if its settings differ from those of the command that is read.
+    """
     counts = next(reversed(training))
     others = [one for one, settings in training.items() if settings != training[counts]]
     if others:
         line, column = _begin_of(counts, lines)
         rest = names_listed((str(_begin_of(one, lines)[0]) for one in others), 5)
-        found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
+        found = f"line {line}: only this command is read; commands in other lines have other settings: {rest}"
         yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
     for one in (one for one in broken if _schedule_options(one)):
         line, column = _begin_of(one, lines)
         names = names_listed(map(option_name, _schedule_options(one)))
-        found = f"line {line}: {names}: bash takes this for a command of its own, because the line before ends one"
+        found = f"line {line}: {names}: bash takes this for a separate command, because the line above ends the command"
         yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
 
 
@@ -156,13 +159,13 @@ def _begin_of(command: ShellCommand, lines: TextLines) -> tuple[int, int]:
 
 
 def command_places(text: str) -> Place:
-    """Where the options of a command line, or of a script, stand."""
+    """Return the locations of the options in a command line or a script."""
     command = read_command_line(text)
     return Place(0, len(text)) if command is None else command.places
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether a value of a command has a part that only running its script would give.
+    """Return whether a value of a command depends on running its script.
 
     >>> is_unknown("$LR"), is_unknown("0.1")
     (True, False)
@@ -171,12 +174,12 @@ def is_unknown(value: Any) -> bool:
 
 
 def _is_option(word: Any) -> bool:
-    """A negative number is none."""
+    """Return whether a word is an option; a negative number is not."""
     return isinstance(word, str) and re.match(r"--?[A-Za-z]", word) is not None
 
 
 def option_name(word: Any) -> str:
-    """The argument that a key or a word of a command line names.
+    """Return the argument name of a key or an option.
 
     >>> option_name("--lr-decay-style"), option_name("min_lr")
     ('lr_decay_style', 'min_lr')
@@ -185,7 +188,7 @@ def option_name(word: Any) -> str:
 
 
 def named_options(data: Any, path: str = ROOT) -> dict[str, tuple[Any, str]]:
-    """Each argument with its value and where it stands; the words of a command line are taken apart."""
+    """Return a dict from argument to the pair (value, location), from the words of a command line or from a mapping."""
     if isinstance(data, Mapping):
         return {option_name(key): (value, child_path(path, key)) for key, value in data.items()}
     if not isinstance(data, (list, tuple)):
@@ -204,7 +207,7 @@ def named_options(data: Any, path: str = ROOT) -> dict[str, tuple[Any, str]]:
 
 
 def value_of_words(words: Any) -> Any:
-    """The value of an option of a command line: numbers are read.
+    """Return the value of an option; numbers are converted.
 
     >>> value_of_words("3e-4"), value_of_words(["30", "60"]), value_of_words("cosine")
     (0.0003, [30, 60], 'cosine')
@@ -221,7 +224,7 @@ def value_of_words(words: Any) -> Any:
 
 
 def mapping_of_options(data: Any) -> Any:
-    """The words of a command line as a mapping; any other data as it is."""
+    """Return the words of a command line as a mapping; other data is unchanged."""
     if not isinstance(data, (list, tuple)) or not any(map(_is_option, data)):
         return data
     return {name: value_of_words(words) for name, (words, _) in named_options(data).items()}

@@ -17,15 +17,15 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, InvalidArgument
 
-_MOST = 200  # faults that are listed; a file may hold a hundred thousand
+_MOST = 200  # diagnostics that are listed; a file may have a hundred thousand problems
 
 
 @final
 class DiagnosticCollector:
-    """Collects what is wrong; reading goes on where that makes sense, so that one run finds everything.
+    """A collector of diagnostics. Reading continues after a problem if possible, so that one run reports all problems.
 
     Args:
-        syntax: of the entries that are advised, as of `entry_text`.
+        syntax: the syntax of suggested entries, as for `entry_text`.
 
     >>> diagnostics = DiagnosticCollector()
     >>> diagnostics.add("$.lr", "expected a number, got true", "Write 0.1", code="PS105")
@@ -40,7 +40,7 @@ class DiagnosticCollector:
 
     @property
     def full(self) -> bool:
-        """Whether no more faults are listed: what costs time need not be looked at any more."""
+        """True if no more diagnostics are listed, so that expensive searches for advice can be skipped."""
         return len(self._found) >= _MOST
 
     def add(
@@ -55,12 +55,15 @@ class DiagnosticCollector:
         replace: tuple[str, str] | None = None,
         entry: tuple[str, Any] | None = None,
     ) -> None:
-        """Note one fault: where, what was found, what to write.
+        """Add a diagnostic.
 
         Args:
-            entry: the key and the value of the entry to write; then `instead` need not be given.
-            span, at_key, replace: as of a `Diagnostic`.
-            code: of what kind it is; a dialect of your own need not say it.
+            path: the config path.
+            found: the description of the problem.
+            instead: the advice.
+            span, at_key, replace: as for `Diagnostic`.
+            code: the code of the rule; optional for dialects in other packages.
+            entry: the key and the value of the entry to write, from which `instead` is made.
         """
         self.count += 1
         if self.full:
@@ -71,13 +74,14 @@ class DiagnosticCollector:
         self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
-        """Note what a function of the library refused."""
+        """Add the error of a library function as a diagnostic."""
         code, replace = refusal.code, refusal.replace
-        self.add(path, refusal.problem, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+        instead = refusal.instead if refusal.command is None else refusal.command
+        self.add(path, refusal.problem, instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:
-        """Raise what is noted inside; what a function of the library refuses there is a fault at the path."""
+        """Add an InvalidArgument raised in the `with` block as a diagnostic at `path`, then raise all diagnostics."""
         try:
             yield
         except InvalidArgument as refusal:
@@ -87,30 +91,30 @@ class DiagnosticCollector:
     def refuse_unknown(
         self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
     ) -> None:
-        """Note each name that is none of those known: what is found, and which was probably meant."""
+        """Add a diagnostic for each unknown name, with the name that was probably intended."""
         for name in given:
             if name not in known and self.full:
-                self.count += 1  # what is meant takes long to find, and would not be listed
+                self.count += 1  # the search for a suggestion is slow, and the diagnostic would not be listed
             elif name not in known:
-                meant = did_you_mean(str(name), known) if known else "it takes none"
+                meant = did_you_mean(str(name), known) if known else "it has no arguments"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
     def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
-        """Note a value that is of another kind than what is wanted."""
+        """Add a diagnostic for a value of the wrong type."""
         self.add(path, f"expected {wanted}, got {type_name_of(value)}", instead, code=WRONG_TYPE)
 
     def problems(self) -> tuple[str, ...]:
-        """What was noted, a line each."""
+        """Return one line of text for each diagnostic."""
         return tuple(one.problem for one in self.found())
 
     def found(self) -> tuple[Diagnostic, ...]:
-        """What was noted; beyond 200 faults only how many more there are."""
+        """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
         return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
 
     def raise_any(self, source: str) -> None:
-        """Raise a ConfigError if there is a fault."""
+        """Raise a ConfigError if there is a diagnostic."""
         if self.count:
             raise ConfigError(source, self.found())
 
@@ -120,11 +124,11 @@ Faults = DiagnosticCollector
 
 
 def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
-    """An entry of a file as its syntax has it.
+    """Return the text of an entry in the syntax of a file.
 
     Args:
-        key: its key.
-        value: its value as JSON.
+        key: the key of the entry.
+        value: the value of the entry as JSON.
         syntax: `"yaml"`, `"json"`, `"toml"`, or `"python"`: a keyword of a call.
 
     >>> for syntax in ("yaml", "json", "toml", "python"):
@@ -151,7 +155,7 @@ _BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
 
 
 def flow_text(data: Any, *, top: bool = False) -> str:
-    """A value in one line of YAML; text without quotes where it needs none."""
+    """Return a value as one line of YAML. Text is quoted only if necessary."""
     if isinstance(data, dict):
         return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
     if isinstance(data, list):
@@ -170,7 +174,7 @@ def _toml_value(data: Any) -> str:
 
 
 def short_json(value: object) -> str:
-    """A value as a file spells it, shortened.
+    """Return the JSON of a value, truncated.
 
     >>> short_json(True), short_json(None), short_json({"a": [1]}), short_json("x" * 100)[-4:]
     ('true', 'null', '{"a": [1]}', 'xxx…')
@@ -183,7 +187,7 @@ def short_json(value: object) -> str:
 
 
 def type_name_of(value: object) -> str:
-    """What a value is, in the words of files.
+    """Return the type of a value as messages about files name it.
 
     >>> type_name_of(True), type_name_of([1]), type_name_of("x"), type_name_of(None)
     ('a boolean', 'a list', 'text', 'nothing')
@@ -194,19 +198,19 @@ def type_name_of(value: object) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-_MOST_GIVEN = 500_000  # the same for mappings in code: lists that hold each other multiply
-_MOST_DIGITS = 400  # no float has more before its point
+_MOST_GIVEN = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
+_MOST_DIGITS = 400  # no float has more digits before its decimal point
 
 
 @final
 class Pairs(list[tuple[Any, Any]]):
-    """A mapping as written: keys may be there twice."""
+    """The entries of a mapping in a file, as pairs (key, value), because a key may occur twice."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Stands for a value that a config cannot hold; the code that reads this place tells it, so it is told once."""
+    """Placeholder for an invalid value. The code that reads its entry reports it, so that it is reported once."""
 
     path: str
     found: str
@@ -214,7 +218,7 @@ class BadValue:
 
 
 def refuse_many_values(data: Any, source: str) -> None:
-    """Refuse what holds more values than a plan has."""
+    """Raise ConfigError if data has more values than a plan may have."""
     left, rest = MOST_VALUES, [data]
     while rest:
         one = rest.pop()
@@ -230,7 +234,7 @@ def refuse_many_values(data: Any, source: str) -> None:
 
 
 def plain_data(raw: Any, diagnostics: DiagnosticCollector) -> Any:
-    """Dicts, lists, text, finite numbers, booleans and None; whatever else is a fault."""
+    """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values."""
     data = plain_or_bad(raw, diagnostics)
     for one in bad_values_in(data):
         diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
@@ -238,18 +242,20 @@ def plain_data(raw: Any, diagnostics: DiagnosticCollector) -> Any:
 
 
 def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector) -> Any:
-    """As `plain_data`, but a value that a config cannot hold becomes a `BadValue`, and is no fault yet."""
+    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without diagnostics."""
     return _PlainReader(diagnostics).read_value(raw, ROOT, MOST_DEPTH)
 
 
 def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str]) -> Any:
-    """The data of another library's config, whose reader takes more than a plan's.
+    """Return the data of a peer's config, which may contain more than a plan.
 
-    What schedules nothing may be anything: numbers that are not finite stay, dates are text. Of a key that is there
-    twice the last value counts, as with PyYAML and `json`.
+    Settings unrelated to schedules may have any value: numbers that are not finite are kept, and dates become text.
+    If a key occurs twice, the last value counts, as with PyYAML and `json`.
 
     Args:
-        twice: takes the paths of such keys.
+        raw: the data as it was read.
+        diagnostics: the collector.
+        twice: the list to which the paths of repeated keys are added.
     """
     data = _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
     for one in bad_values_in(data):
@@ -258,7 +264,7 @@ def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str]) -> A
 
 
 def plain_json(data: Any) -> Any:
-    """The data with null in place of what a config cannot hold."""
+    """Return data with None in place of each `BadValue`."""
     match data:
         case BadValue():
             return None
@@ -270,7 +276,7 @@ def plain_json(data: Any) -> Any:
 
 
 def bad_values_in(data: Any) -> Iterator[BadValue]:
-    """Every bad value in the data, however deep."""
+    """Yield every `BadValue` in data, at any depth."""
     match data:
         case BadValue():
             yield data
@@ -283,7 +289,7 @@ def bad_values_in(data: Any) -> Iterator[BadValue]:
 
 
 def refuse_large_plan(data: Any, source: str) -> None:
-    """Refuse the file of a plan with more entries, or longer schedules, than can be read and drawn in seconds."""
+    """Raise ConfigError if a plan has more or longer schedules than can be read and drawn in seconds."""
     texts, entries, rest = list[str](), 0, [data]
     while rest:
         one = rest.pop()
@@ -301,10 +307,13 @@ def refuse_large_plan(data: Any, source: str) -> None:
 
 @final
 class _PlainReader:
-    """Makes one config safe; counts its values, since lists that hold the same list again multiply.
+    """A reader that converts data to plain values.
+
+    It limits the number of values, because a list counts once for each place in which it occurs.
 
     Args:
-        twice: takes the paths of keys that are there twice in another library's config; None: it is a plan's own.
+        diagnostics: the collector.
+        twice: the list for the paths of repeated keys in a peer's config; None for a native plan.
     """
 
     def __init__(self, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> None:
@@ -313,7 +322,7 @@ class _PlainReader:
         self.left = _MOST_GIVEN
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
-        """One value; `depth` is how many lists and mappings may still stand inside each other."""
+        """Return one plain value; `depth` is the number of nested lists and mappings that are still allowed."""
         kind = type(raw)
         if kind is str or raw is None or kind is bool:
             return raw
@@ -325,7 +334,7 @@ class _PlainReader:
             return self.read_number(raw, path)
         if depth == 0:
             found = f"nested more than {MOST_DEPTH} deep"
-            return BadValue(path, found, "A schedule's parts can stand in one line of text")
+            return BadValue(path, found, "Write the schedule as one line of text")
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
@@ -335,11 +344,11 @@ class _PlainReader:
             if self.twice is not None:
                 return str(raw)
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
-        found = f"a {type(raw).__name__} does not stand in a file"
+        found = f"a file cannot contain {type(raw).__name__}"
         return BadValue(path, found, "Write numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
-        """Return a finite number; in another library's config one beyond every float is infinite."""
+        """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
         number = raw.item() if isinstance(raw, np.number) else raw
         instead = "Write 1"  # which is a length too
         if not isinstance(number, (int, float)):
@@ -356,13 +365,13 @@ class _PlainReader:
         return BadValue(path, found, instead)
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
-        """A mapping; each key once, text or an integer."""
+        """Return a mapping whose keys are unique texts or integers."""
         self.count_values(len(raw))
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 found = f"the key {short_json(key)} is {type_name_of(key)}"
-                self.diagnostics.add(path, found, "A key is text, or the index of a group", code=WRONG_TYPE)
+                self.diagnostics.add(path, found, "Write text, or the index of a group", code=WRONG_TYPE)
                 continue
             place = child_path(path, key)
             if key in mapping and self.twice is not None:
@@ -382,7 +391,7 @@ class _PlainReader:
 
 
 def number_from_text(text: str) -> int | float:
-    """A number by JSON's rule; one with absurdly many digits counts as infinite."""
+    """Return a number by the rules of JSON; an integer with more than 400 digits is infinite."""
     if text.lstrip("-").isdigit():
         return int(text) if len(text) <= _MOST_DIGITS else math.inf
     return float(text)

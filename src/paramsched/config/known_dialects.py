@@ -1,4 +1,4 @@
-"""Dialects by name: the library's own and those of installed packages; and what a file says beside its plan."""
+"""Dialects by name, from this library and from installed packages, and the result of reading a file."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A plan and the optimizer's values, as a file says them.
+    """A plan with the optimizer's values and the run facts of its file.
 
     Args:
         plan: the plan.
-        bases: the optimizer's values that stand beside it.
-        native: whether it is in the library's own words; otherwise a dialect's.
-        facts: what stands beside it of the run it was written for.
-        entry: the path of the entry that says the schedules, in a dialect's file.
-        notes: what is to be known of how it was read, such as the defaults that were taken.
+        bases: the optimizer's values in the file.
+        native: True for a native plan, False for a config of a dialect.
+        facts: the run facts in the file; None if there are none.
+        entry: the path of the entry with the schedules, in the file of a dialect.
+        notes: diagnostics about how the file was read, such as the defaults that were used.
     """
 
     plan: Plan
@@ -42,43 +42,47 @@ class Loaded:
     notes: tuple[Diagnostic, ...] = ()
 
 
-_PEERS: Final = "paramsched.peers"  # a layer above: its packages are found by their folders
+_PEERS: Final = "paramsched.peers"  # its modules are imported by name, because this package is a layer below
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
 """The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
 
 BaseLike: TypeAlias = float | Mapping[str, float]
-"""The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
+"""The base of lr, or a dict from field to base. Dialects that use absolute values need it."""
 
 _Result = TypeVar("_Result")
 
 
 class Dialect(Protocol):
-    """What a module, or any object, gives to be a dialect: `to_plan`, and as much of the rest as it can.
+    """The interface of a dialect, which may be a module or another object.
 
-    - `from_plan(plan) -> data`: a plan as the other library says it
-    - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
-    - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
-    - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, where `read` takes several: for the locations of errors
-    - `execute(path) -> data`, where its files are programs that the other library executes: for `run_config=True`
-    - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
-    - `facts_of(data) -> Calendar`, where its files have facts of the run, such as the accumulation
-    - `notes_of(data) -> Iterable[Diagnostic]`: what is to be known of how data is read, such as defaults
-    - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
-    - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
+    Only `to_plan` is required. These attributes are optional:
+
+    - `from_plan(plan) -> data`: returns the peer's config of a plan
+    - `recognizes(data) -> bool`: returns whether data looks like this dialect; the error of an invalid native file then
+      suggests the dialect
+    - `read(text, source) -> data` and `write(data) -> text`, if the files are not YAML, TOML or JSON
+    - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, if `read` supports several syntaxes; used to locate
+      diagnostics
+    - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
+    - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
+    - `facts_of(data) -> Calendar`, if the files contain run facts such as the accumulation
+    - `notes_of(data) -> Iterable[Diagnostic]`: returns diagnostics about how data is read, such as defaults
+    - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
+    - `command_lines`: True if data may also be a list of words, as from a command line or a shell script
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
-        """The plan that `data` means."""
+        """Return the plan that `data` describes."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class KnownDialect:
-    """A dialect that was found, as `Dialect` says.
+    """A dialect with the attributes of `Dialect`.
 
     Args:
-        origin: the entry point it was found by; "" for one of the library's own.
+        origin: the entry point of the dialect; empty for a dialect of this library.
     """
 
     name: str
@@ -98,16 +102,16 @@ class KnownDialect:
 
     @property
     def is_peer(self) -> bool:
-        """Whether its files are those of another library that has a reader here, and are read as that library does."""
+        """True if the dialect is that of a peer and its reader is part of this library."""
         return not self.origin and self.name != "native"
 
     def entry_in(self, data: Any) -> str:
-        """The path of the entry that says the schedule; of the whole where none of its names is there."""
+        """Return the path of the entry with the schedule; the root if none of the entries is present."""
         there = data if isinstance(data, Mapping) else ()
         return next((entry_path(name) for name in self.scheduler_entries if name in there), ROOT)
 
     def call(self, function: Callable[..., _Result], *arguments: Any, **options: Any) -> _Result:
-        """What one of its functions gives; whatever a function of a package raises is said with its origin."""
+        """Call a function of the dialect. An exception of another package is reported with its origin."""
         try:
             return function(*arguments, **options)
         except ParamschedError:
@@ -115,26 +119,26 @@ class KnownDialect:
         except Exception as error:
             if not self.origin:
                 raise
-            fault = f"{self.origin}: {type(error).__name__}: {error}. Tell its authors"
+            fault = f"{self.origin}: {type(error).__name__}: {error}. Report it to its authors"
             raise ConfigError(f"dialect {self.name}", [fault]) from error
 
     def plan_of(self, data: Any, *, calendar: Calendar | None, base: BaseLike | None) -> Plan:
-        """The plan that data means."""
+        """Return the plan that data describes."""
         plan = self.call(self.to_plan, data, calendar=calendar, base=base)
         if not isinstance(plan, Plan):
-            fault = f"{self.origin}: its to_plan gave a {type(plan).__name__}, no Plan. Tell its authors"
+            fault = f"{self.origin}: expected a Plan from to_plan, got {type(plan).__name__}. Report it to its authors"
             raise ConfigError(f"dialect {self.name}", [fault])
         return plan
 
 
 @lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
-    """The names of the library's own dialects."""
+    """Return the names of the dialects in this library."""
     return tuple(sorted(["native", *(module.name for module in iter_modules(import_module(_PEERS).__path__))]))
 
 
 def dialect_names() -> tuple[str, ...]:
-    """The names of the dialects there are, those of installed packages too.
+    """Return the names of all dialects, including those of installed packages.
 
     >>> "native" in dialect_names()
     True
@@ -143,14 +147,14 @@ def dialect_names() -> tuple[str, ...]:
 
 
 def dialect_named(name: str) -> KnownDialect:
-    """The dialect of a name; a package is only imported for a name that the library does not have."""
+    """Return a dialect by its name. Other packages are imported only for names unknown to this library."""
     if name in own_names():
         module = native if name == "native" else import_module(f"{_PEERS}.{name}")
         return _functions_of(module, name, "")
     points = [point for point in _entry_points(tuple(sys.path)) if point.name == name]
     origins = [entry_point_in_words(point) for point in points]
     if len(points) != 1:
-        found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "there is none"
+        found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "unknown dialect"
         raise _broken_entry_point(f'"{name}": {found}')
     try:
         loaded = points[0].load()
@@ -159,12 +163,12 @@ def dialect_named(name: str) -> KnownDialect:
             f"{origins[0]}: {type(error).__name__}: {error}. Update or uninstall the package"
         ) from error
     if not callable(getattr(loaded, "to_plan", None)):
-        raise _broken_entry_point(f"{origins[0]}: it has no to_plan. Name a module with def to_plan(data, *, …)")
+        raise _broken_entry_point(f"{origins[0]}: to_plan is missing. Use a module with def to_plan(data, *, …)")
     return _functions_of(loaded, name, origins[0])
 
 
 def dialects_that_recognize(data: Any) -> tuple[str, ...]:
-    """The names of the dialects that data looks like. A package that cannot be asked is left out."""
+    """Return the names of the dialects that recognize data. Dialects that fail are skipped."""
     found = []
     for name in dialect_names():
         try:
@@ -172,7 +176,7 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
             if dialect.recognizes is not None and dialect.call(dialect.recognizes, data):
                 found.append(name)
         except ParamschedError:
-            continue  # nobody asked for it; who does is told
+            continue  # an error is raised only if the user selects this dialect
     return tuple(found)
 
 
@@ -188,7 +192,7 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
 
 @lru_cache(maxsize=2)
 def _entry_points(_: tuple[str, ...]) -> tuple["EntryPoint", ...]:
-    """The entry points of the packages on a path; kept, because looking reads every installed package."""
+    """Return the entry points of installed packages; cached, because the search reads every package."""
     own = own_names()
     return tuple(point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own)
 

@@ -1,4 +1,4 @@
-"""Read and write plans: files and texts, in every format."""
+"""Reading and writing plans in files and texts, in every format."""
 
 import os
 import re
@@ -72,20 +72,22 @@ def load(
 ) -> Plan:
     """Read a plan from a file.
 
-    Nothing in a file can run code, unless `run_config=True` asks for it.
+    Reading a file does not execute code, unless `run_config=True`.
 
     Args:
         path: the file, at most 1 MB of UTF-8.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says.
-        shapes: functions that build schedules, known by their names in this file.
-        calendar, base: facts that some dialects need; native files need none.
-        run_config: execute a config of MMEngine in MMEngine, for values that cannot be read; only for files you trust.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix.
+        shapes: functions that build schedules, which the file may call by their names.
+        calendar: run facts that some dialects need; native files do not need them.
+        base: the base of lr, or the bases by field, for dialects with absolute values.
+        run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
+            files that you trust.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ConfigError: every fault of the file at once, each with its path.
-        InvalidArgument: an unknown format, or a suffix that says none.
-        MissingDependency: `run_config=True`, and MMEngine is not installed.
+        FileNotFoundError: the file does not exist.
+        ConfigError: the file has errors; the exception contains all of them.
+        InvalidArgument: the format or the suffix is unknown.
+        MissingDependency: `run_config=True` requires MMEngine, which is not installed.
 
     >>> load("no such plan.yaml")
     Traceback (most recent call last):
@@ -106,8 +108,8 @@ def load_with_bases(
 ) -> Loaded:
     """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
 
-    A config of MMEngine has them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
-    run uses. Native files have none.
+    A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` returns
+    the schedules' values in a run of the config. Native files contain no values of the optimizer.
     """
     text = read_plan_text(path, format, run_config=run_config)
     return text.loaded(shapes=shapes, calendar=calendar, base=base)
@@ -160,9 +162,9 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
             in `.yaml`, `.yml`, `.toml` or `.json` is a path.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ConfigError: every fault at once, each with its path.
-        InvalidArgument: it is none of these.
+        FileNotFoundError: the file does not exist.
+        ConfigError: the plan has errors; the exception contains all of them.
+        InvalidArgument: the value has another type.
 
     >>> print(plan_from("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
@@ -178,7 +180,8 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
         return load(given) if is_file else loads(given)
     if isinstance(given, os.PathLike):
         return load(given)
-    raise InvalidArgument(f"plan_from({shown(given)})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+    found = f"expected a Plan, a mapping, a text or a path, got {type(given).__name__}"
+    raise InvalidArgument(f"plan_from({shown(given)})", found, "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 @explain_wrong_keywords
@@ -186,15 +189,15 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     """Write a plan so that reading it back gives an equal one.
 
     Args:
-        plan: what is written.
-        path: the file; written beside and renamed, so there is never half of one. A pipe or a device is written into.
-            None: the text is returned.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says, YAML without a path.
+        plan: the plan.
+        path: the file, which is replaced atomically. A pipe or a device is written into. None returns the text.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix, or YAML
+            without a path.
 
     Raises:
-        PlanError: a predicate or a function without a name is in the plan.
-        InvalidArgument: an unknown format, or one that cannot say this plan.
-        OSError: the file cannot be written; it is as it was.
+        PlanError: the plan contains a predicate or a function without a name.
+        InvalidArgument: the format is unknown, or it cannot express this plan.
+        OSError: the file cannot be written. It is unchanged.
 
     >>> from paramsched.schedules import cosine
     >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
@@ -202,7 +205,8 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     lr: cosine(to=0.1)
     """
     if not isinstance(plan, Plan):
-        raise InvalidArgument(f"dump({plan!r:.40})", "no Plan", "Write ps.dump(ps.Plan(lr=cosine()))")
+        found = f"expected a Plan, got {type(plan).__name__}"
+        raise InvalidArgument(f"dump({plan!r:.40})", found, "Write ps.dump(ps.Plan(lr=ps.cosine()))")
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
@@ -225,14 +229,14 @@ def convert(
     """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
 
     Args:
-        text: what is read.
-        format, to: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        text: the text of the plan.
+        format, to: the format of the text and of the result: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         shapes: as in `load`.
-        calendar, base: facts that some dialects need.
+        calendar, base: as in `load`.
 
     Raises:
-        ConfigError: every fault of the text.
-        InvalidArgument: an unknown format, or one that cannot say this plan.
+        ConfigError: the text has errors.
+        InvalidArgument: the format is unknown, or it cannot express this plan.
 
     >>> print(convert("lr: 0.5", "yaml", "toml"))
     lr = "constant(0.5)"
@@ -250,7 +254,7 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "python": python_places,
     "command": command_places,
 }
-"""The functions that locate the values of a text, by syntax."""
+"""A dict from syntax to the function that locates the values of a text in this syntax."""
 
 SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
     "yaml": (read_yaml, write_yaml),
@@ -261,12 +265,12 @@ SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", "
 
 
 def formats() -> tuple[str, ...]:
-    """Return what `format` may be: `yaml`, `toml`, `json`, and the dialects."""
+    """Return the names that `format` may be: `yaml`, `toml`, `json`, and the dialects."""
     return (*SYNTAXES, *dialect_names())
 
 
 def known_format(name: str) -> str:
-    """Return the name of a format; raise an error with the nearest name if there is no such format."""
+    """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
             f"format={name!r}", f"unknown format; {did_you_mean(str(name), formats())}", format="yaml"
@@ -278,8 +282,8 @@ def format_of(path: Path) -> str:
     """Return the format that a file's suffix implies."""
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
-        site = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(site, f"expected one of {', '.join(SUFFIXES)}", format="yaml")
+        found = f"unknown suffix {path.suffix!r}" if path.suffix else "the name has no suffix"
+        raise InvalidArgument(str(path), f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 
@@ -294,13 +298,15 @@ _YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 @final
 @dataclass(frozen=True, slots=True)
 class PlanText:
-    """The text of a plan, and how it is read.
+    """The text of a plan with its format.
 
     Args:
-        name: what faults call it; the path of a file.
-        syntax: what the file's suffix says, where the format is a dialect.
-        folder: from which paths in a native file count; None: from where the process stands.
-        run_config: whether the file is executed in the library of the dialect, instead of reading the text.
+        name: the name in diagnostics, such as the path of the file.
+        text: the text.
+        format: the format.
+        syntax: the syntax that the suffix implies, if the format is a dialect.
+        folder: the folder of relative paths in a native file; None for the working directory.
+        run_config: True to execute the file in the library of the dialect instead of reading the text.
     """
 
     name: str
@@ -355,18 +361,18 @@ class PlanText:
         return command.words
 
     def _command_in(self, dialect: KnownDialect) -> CommandLine | None:
-        """Return the command of a text that is a command line, or a script with one; None if it is YAML."""
+        """Return the command of a command line or of a script; None if the text is YAML."""
         command = read_command_line(self.text) if dialect.command_lines and self.syntax is None else None
         try:
             data = read_peer_yaml(self.text, "") if command is not None else None
         except ConfigError:
             return command
-        # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
+        # A colon makes a command line look like a mapping too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
         within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
         return command if within or isinstance(data, str) else None
 
     def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """Return faults by their paths, each with its line and column where the syntax is known."""
+        """Return diagnostics with lines and columns if the syntax is known."""
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
         if name not in SYNTAXES:
@@ -375,7 +381,7 @@ class PlanText:
         def worded(one: Diagnostic) -> Diagnostic:
             if one.entry is not None:
                 return replace(one, instead=f"Write {entry_text(*one.entry, name)}")
-            if name == "json" and one.span is not None:  # a line is a text in double quotes there
+            if name == "json" and one.span is not None:  # the line is quoted text in JSON
                 return replace(one, instead=one.instead.replace('"', "'"))
             return one
 
@@ -384,7 +390,7 @@ class PlanText:
         return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
-        """Return the syntax of a dialect's text, where the suffix of the file does not say it."""
+        """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
         if self._command_in(dialect):
             return "command"
         if dialect.syntax_of is not None:
@@ -397,7 +403,7 @@ class PlanText:
 
     @property
     def has_comments(self) -> bool:
-        """Whether it has comments, which no plan keeps; JSON has none, and other formats are not looked at."""
+        """True if the text is YAML or TOML with comments, which a plan does not preserve."""
         syntax = self.format if self.format in SYNTAXES else self.syntax
         if syntax == "toml":
             return any(found["comment"] for found in _TOML_COMMENT.finditer(self.text))
@@ -405,8 +411,8 @@ class PlanText:
             return False
         from yaml import ScalarEvent, YAMLError
 
-        # A number sign outside every value; in a value it is a part of the text. The file may be another library's,
-        # with aliases, tags, and templates that only its own reader fills in.
+        # A comment starts with a number sign outside of all values. Inside a value, the sign is part of the text. The
+        # file may be that of a peer, with aliases, tags, and templates that only the reader of the peer fills in.
         outside, end = [], 0
         try:
             for event in parser_events(self.text):
@@ -420,7 +426,7 @@ class PlanText:
 
 
 def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, run_config: bool = False) -> PlanText:
-    """Read the text of a file, and find how it is read."""
+    """Read the text of a file and determine its format."""
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)
@@ -441,7 +447,7 @@ def plan_of_data(
     calendar: Calendar | None,
     base: BaseLike | None,
 ) -> Plan:
-    """Return the plan of a mapping, as a file of this format holds it."""
+    """Return the plan that a mapping describes in the format `format`."""
     if _is_native(known_format(format)):
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
     diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
@@ -451,7 +457,7 @@ def plan_of_data(
 
 
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
-    """Return the plan of native data; if it is refused and looks like a dialect, the error names that."""
+    """Return the plan of native data. If data is invalid and looks like a dialect, the error suggests it."""
     try:
         return native.to_plan(data, **facts)
     except ConfigError as error:
@@ -462,7 +468,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """Return the content of a text: dicts, lists, text, finite numbers, booleans and None; each key once."""
+    """Return the data of a text as plain values with unique keys."""
     diagnostics = DiagnosticCollector()
     data = plain_data(read(text, source), diagnostics)
     diagnostics.raise_any(source)
@@ -474,24 +480,25 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of another library's text, as `peer_data` does; warn of a schedule's key that is there twice."""
+    """Return the data of a peer's text, as `peer_data` does. Warn of repeated keys of a schedule."""
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
     data = peer_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
     diagnostics.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:
-        more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
-        found = f"the key is there twice{more}, and the last value counts; keep one"
+        others = len(scheduling) - 1
+        more = f" (and {others} other {'key' if others == 1 else 'keys'})" if others else ""
+        found = f"the key occurs twice{more}, and the last value counts. Keep one"
         warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
     return data
 
 
 def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
-    """Return the text of a plan, which is read as the same plan.
+    """Return the text of a plan, from which an equal plan can be read.
 
     Args:
-        folder: of the file that it is for; tables of the plan are looked for there.
+        folder: the folder of the file, to which the paths of the plan's tables refer.
     """
     if _is_native(known_format(format)):
         text = _syntax_of(format, syntax)[1](native.from_plan(plan))
@@ -504,8 +511,8 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
             advice = "Make the plan smaller, or register its shapes"
             raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
         if not same:
-            found = "a part of it is written by a name that means something else"
-            raise InvalidArgument("dump(plan)", found, "Rename it")
+            found = "reading the text gives another plan, because a name in the plan is also the name of something else"
+            raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
@@ -515,5 +522,5 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
-    """Return the syntax a format declares, or the one its file suffix implies, or YAML, which JSON is too."""
+    """Return the functions (read, write) of the syntax that a format or a suffix implies; by default those of YAML."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]

@@ -1,4 +1,4 @@
-"""Files that build on others: `_base_` in Python, YAML and JSON, and `with read_base():`; each file is read once."""
+"""Configs with base files: `_base_` in Python, YAML and JSON, and `with read_base():`. Each file is read once."""
 
 import os
 import re
@@ -31,13 +31,15 @@ _MOST_FILES: Final = 200
 
 
 def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:
-    """Return the names that a Python config assigns, and their values; what would have to be run is a `NeedsRunning`.
+    """Return a dict from the names that a Python config assigns to their values.
+
+    Values that are known only when the file runs become `NeedsRunning`.
 
     Args:
-        folder: where bases are looked for; None: a `_base_` cannot be read.
+        folder: the folder of relative bases; None if `_base_` cannot be read.
 
     Raises:
-        ConfigError: no Python, or a base that cannot be read.
+        ConfigError: the text is not valid Python, or a base cannot be read.
 
     >>> read_python("n = 4; param_scheduler = dict(type='StepLR', step_size=2 * n)")
     {'n': 4, 'param_scheduler': {'type': 'StepLR', 'step_size': 8}}
@@ -47,10 +49,10 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
 
 
 def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> FileNames:
-    """Return the names of a config and of the files it builds on.
+    """Return the names of a config and of its base files.
 
     Args:
-        path: where it is; None: bases cannot be looked for.
+        path: the path of the config; None if bases cannot be read.
         suffix: `.py`, `.json`, `.yaml` or `.yml`.
     """
     above = () if path is None else (str(path_without_dots(path)),)
@@ -60,11 +62,11 @@ def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> F
 @final
 @dataclass(frozen=True, slots=True)
 class _ConfigFile:
-    """The config itself, or one of its bases.
+    """A config or one of its bases.
 
     Args:
-        path: where it is; None where that is not known.
-        above: the files that led to it, and itself.
+        path: the path of the file; None if it is unknown.
+        above: the chain of files that led to this file, including itself.
     """
 
     text: str
@@ -79,7 +81,7 @@ class _ConfigFile:
 
 @final
 class _BaseFileReader:
-    """Reads one config and its bases, each file once."""
+    """A reader of one config and its bases, which reads each file once."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -93,18 +95,18 @@ class _BaseFileReader:
         return self.read_python(file, references) if file.suffix == ".py" else self.read_data(file, references)
 
     def read_python(self, file: _ConfigFile, references: References) -> FileNames:
-        """Read a Python file, which asks for its bases as it comes to them."""
+        """Read a Python file, which may request bases at any line."""
         names_of_module = None if file.path is None else partial(self.read_module, file)
         with no_collection(len(file.text)):
-            # The tree is gone before the search for garbage begins again.
+            # Free the tree before garbage collection starts again.
             source = PythonSource(file.text, file.source, base=len(file.above) > 1)
             return PythonFile(source, self._budget, references, partial(self.read_bases, file), names_of_module).read()
 
     def read_data(self, file: _ConfigFile, references: References) -> FileNames:
-        """Read YAML or JSON, merged upon its bases."""
+        """Read YAML or JSON and merge it into its bases."""
         data = read_peer_data(file.text, "json" if file.suffix == ".json" else "yaml", file.source)
         if not isinstance(data, dict):
-            found = "no mapping of names. Write param_scheduler and train_cfg, with their values"
+            found = "expected a mapping of names to values. Write param_scheduler and train_cfg, with their values"
             raise ConfigError(file.source, [found])
         paths = data.pop("_base_", [])
         base = self.read_bases(file, paths) if paths else {}
@@ -114,7 +116,7 @@ class _BaseFileReader:
         return FileNames(merge_upon_base(base, own, file.source))
 
     def read_bases(self, file: _ConfigFile, paths: Any) -> Mapping[str, Any]:
-        """Return the names that the files in `_base_` give together; no two may have the same name."""
+        """Return the names of all files in `_base_`; two files must not define the same name."""
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         given = [paths] if isinstance(paths, str) else paths
@@ -138,20 +140,21 @@ class _BaseFileReader:
         return found
 
     def read_base(self, path: str, file: _ConfigFile) -> FileNames:
-        """Read a base by its path, `./base.py` or `package::folder/base.py`."""
+        """Read a base file by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
-            raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
+            found = f"{path}: the folder of the config is unknown"
+            raise file.error(found, "Pass the path of the config, not its text")
         if "::" not in path:
             return self.read_once(path_without_dots(file.path.absolute().parent / path), path, file)
         package, _, inside = path.partition("::")
         place = _package_folder(package, path, file.error) / ".mim" / "configs" / inside
         if not place.is_file():
             advice = f"Install the version of {_DISTRIBUTIONS.get(package, package)} that has it"
-            raise file.error(f"{path}: the package {package} is here, and has no {place}", advice)
+            raise file.error(f"{path}: the package {package} is installed, but has no {place}", advice)
         return self.read_once(place, path, file)
 
     def read_module(self, file: _ConfigFile, module: str, level: int) -> FileNames:
-        """Read a base by the name of its module, as `with read_base():` asks for it."""
+        """Read a base file by its module name, as in `with read_base():`."""
         assert file.path is not None
         said = "." * level + module
         parts = module.split(".")
@@ -163,16 +166,16 @@ class _BaseFileReader:
         return self.read_once(path_without_dots(place) if level else place, said, file)
 
     def read_once(self, place: Path, site: str, file: _ConfigFile) -> FileNames:
-        """Read a base, or return it if another file asked for it before."""
+        """Read a base file, or return it if it was read before."""
         known = self._done.get(str(place))
         if known is not None:
             return known
         if str(place) in file.above:
             raise file.error(f"{site} is its own base", "Leave it out")
         if len(file.above) >= _MOST_ABOVE:
-            raise file.error(f"{site}: more than {_MOST_ABOVE} files, one the base of the other")
+            raise file.error(f"{site}: more than {_MOST_ABOVE} nested files")
         if len(self._done) >= _MOST_FILES:
-            raise file.error(f"{site}: more than {_MOST_FILES} files together")
+            raise file.error(f"{site}: more than {_MOST_FILES} base files")
         if place.suffix not in (".py", ".yaml", ".yml", ".json"):
             raise file.error(f"{site} is not a config", "Write a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
@@ -188,13 +191,13 @@ class _BaseFileReader:
 
 
 def path_without_dots(path: Path) -> Path:
-    """Return the absolute path without `..`, by its text alone: links are kept, as in MMEngine."""
+    """Return the absolute path without `..`, without following links, as MMEngine does."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
-    """Return the error about a base as one about the config, which is what the reader of the message knows."""
-    if error.source != base:  # about a base of its own, and says its place already
+    """Return an error of a base as an error of the config, which the user knows."""
+    if error.source != base:  # the error of a nested base has its location already
         return error
     return ConfigError(config, [f"{fault.location(base)}: {fault.path_and_message}" for fault in error.diagnostics])
 
@@ -203,8 +206,9 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
     """Read a base file. Only regular files are opened, because a pipe could block forever.
 
     Args:
-        asked: what the config writes for it, for messages.
-        error: makes the error, from what was found and what to write.
+        place: the path of the file.
+        site: the path as the config writes it, for messages.
+        error: returns the error for a description and an advice.
     """
     try:
         kind = place.stat().st_mode
@@ -226,7 +230,7 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
 
 
 def _with_scope(value: Any, scope: str) -> Any:
-    """Add the scope of their types to the outermost dicts with a type."""
+    """Add `_scope_` to the outermost dicts that have a `type`, unless they have a `_scope_`."""
     if isinstance(value, dict):
         if "type" in value:
             return value if value.get("_scope_") is not None else {**value, "_scope_": scope}
@@ -237,7 +241,7 @@ def _with_scope(value: Any, scope: str) -> Any:
 
 
 def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
-    """Return the value with the values of the bases in place of `{{ _base_.x }}`."""
+    """Return a value of YAML or JSON with the values of the bases in place of `{{ _base_.x }}`."""
     if isinstance(value, dict):
         return {name: _with_references(one, references, base, source) for name, one in value.items()}
     if isinstance(value, list):
@@ -250,7 +254,7 @@ def _with_references(value: Any, references: References, base: Mapping[str, Any]
 
 # The variables of MMEngine's config files: `{{ fileDirname }}`, `{{ $NAME:default }}`, `{{ _base_.x }}`.
 #
-# As in MMEngine they are put into the text as it stands, inside quotes and outside.
+# As in MMEngine, they are replaced in the text, inside and outside of quotes.
 
 
 _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")
@@ -259,14 +263,14 @@ _OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 
 
 def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
-    """Return the text with its variables replaced, and the texts that replace values of the bases in it.
+    """Return the text with its variables replaced, and the placeholders that the text now contains for `_base_.x`.
 
     Args:
-        file: its path; None: what the path would say is not known.
+        file: the path of the file. If it is None, variables such as `fileDirname` get a placeholder.
     """
     if "{{" not in text:
         return text, References()
-    # A character for private use, so that no text of a user's can be taken for what stands in for a value.
+    # A private-use character, so that no text of the user equals a placeholder.
     sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     paths: dict[str, str] = {}
     missing: list[Diagnostic] = []
@@ -305,13 +309,13 @@ def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, R
     return text, References(sign, paths) if sign in text else References()
 
 
-# Bases in installed packages, which are looked for and not imported.
+# Bases in installed packages, which are located without being imported.
 
 _DISTRIBUTIONS: Final = {"mmseg": "mmsegmentation", "mmaction": "mmaction2"}
-"""Packages that are installed by another name than they are imported by."""
+"""A dict from module to package name, for packages that are installed under another name than their module."""
 
 _RENAMED: Final = {"mmcls": "mmpretrain"}
-"""Packages that go on under another name, with the same configs."""
+"""A dict from former to current module names of packages that were renamed and kept their configs."""
 
 
 def _package_folder(package: str, site: str, error: Callable[..., ConfigError]) -> Path:

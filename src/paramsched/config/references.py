@@ -1,4 +1,4 @@
-"""References within a config, such as `${trainer.max_epochs}`: Hydra and llm-foundry leave them to OmegaConf."""
+"""References within a config, such as `${trainer.max_epochs}`. Hydra and llm-foundry resolve them by OmegaConf."""
 
 import re
 from typing import Any, Final, TypeAlias, final
@@ -15,10 +15,10 @@ _Keys: TypeAlias = tuple[str | int, ...]
 
 
 def with_references(data: Any) -> Any:
-    """Return a config with the value that each reference names, by OmegaConf's rules.
+    """Return a config with its references replaced by their values, by the rules of OmegaConf.
 
-    A reference to something outside of the config, or to a resolver such as `${oc.env:HOME}`, stays as it is written:
-    the reader of its entry refuses it there.
+    A reference to something outside of the config, or to a resolver such as `${oc.env:HOME}`, stays as it is written.
+    The reader of the entry reports it.
 
     >>> with_references({"n": 100, "over": "${n}ba", "same": {"as": "${..over}"}, "home": "${oc.env:HOME}"})
     {'n': 100, 'over': '100ba', 'same': {'as': '100ba'}, 'home': '${oc.env:HOME}'}
@@ -28,7 +28,10 @@ def with_references(data: Any) -> Any:
 
 @final
 class _References:
-    """The references of one config; counts the values that they make, since one may name a list of others."""
+    """A resolver of the references in one config.
+
+    It limits the number of values, because nested references can multiply them.
+    """
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -37,7 +40,7 @@ class _References:
         self._open: list[_Keys] = []
 
     def resolved(self, value: Any, keys: _Keys) -> Any:
-        """A value without references; `keys` lead to it."""
+        """Return a value without references; `keys` is its position in the config."""
         self._count(1)
         if isinstance(value, str):
             return self._text(value, keys) if "${" in value else value
@@ -45,7 +48,7 @@ class _References:
             return value
         self._depth += 1
         if self._depth > 2 * MOST_DEPTH:
-            raise ConfigError("config", [f"with its references it is nested more than {2 * MOST_DEPTH} deep"])
+            raise ConfigError("config", [f"nested more than {2 * MOST_DEPTH} deep after references are replaced"])
         found: Any
         if isinstance(value, dict):
             found = {key: self.resolved(one, (*keys, key)) for key, one in value.items()}
@@ -60,7 +63,7 @@ class _References:
             raise too_many_values("config")
 
     def _text(self, text: str, keys: _Keys) -> Any:
-        """The value of a text: that of its only reference, or the text with their values in it."""
+        """Return the value of a single reference, or the text with the values of its references."""
         only = _REFERENCE.fullmatch(text)
         if only is not None:
             found = self._named(only[1], keys)
@@ -73,7 +76,7 @@ class _References:
             return value
 
         before = None
-        while before != text and len(text) <= MOST_LINE:  # a reference may be a part of another one
+        while before != text and len(text) <= MOST_LINE:  # a reference may contain another one
             before = text
             text = _REFERENCE.sub(text_of_value, before)
             if _REFERENCE.fullmatch(text):
@@ -81,7 +84,10 @@ class _References:
         return text
 
     def _named(self, name: str, keys: _Keys) -> Any:
-        """The value that a reference names; one dot in front of the name is the mapping around the reference."""
+        """Return the value of a reference; `_MISSING` if there is none.
+
+        A leading dot means the mapping around the reference.
+        """
         up = len(name) - len(name.lstrip("."))
         if up > len(keys):
             return _MISSING

@@ -1,4 +1,4 @@
-"""A line of text inside a config; the shapes it may name, and users' classes."""
+"""Schedule text in configs, the shapes that it may call, and scheduler classes of users."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -22,16 +22,16 @@ ENTRY_POINTS = "paramsched.shapes"
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
 
 ShapeLike = Callable[..., Any]
-"""A function that builds a schedule; its name is the one in files, its annotated parameters are the arguments."""
+"""A function that builds a schedule. Files use its name and its annotated parameters."""
 
 
 @final
 class ShapeNames:
-    """The names one config may use.
+    """The names of shapes that one config may use.
 
     Args:
-        shapes: a user's own builders, known in this config only.
-        folder: from which the paths in it count; None: from where the process stands.
+        shapes: the user's builders, for this config only.
+        folder: the folder to which relative paths in the config refer; None for the working directory.
     """
 
     def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
@@ -43,20 +43,21 @@ class ShapeNames:
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():
-                raise InvalidArgument(f"shapes=[{builder!r}]", "no function with a name", "Write def my_shape(…): …")
+                found = "expected a function with a name"
+                raise InvalidArgument(f"shapes=[{builder!r}]", found, "Write def my_shape(…): …")
             if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
                 raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
             self.own[name] = builder
 
     def find(self, name: str) -> ShapeLike | None:
-        """The builder of that name; plugins are only loaded for a name nothing else has."""
+        """Return the builder with this name. Plugins are loaded only if no other builder has the name."""
         return self.in_folder.get(name) or SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
 
     def everything(self) -> Mapping[str, ShapeLike]:
         return {**plugin_shapes(), **self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
-        """The builders beyond the registered ones, or in place of them, that a line of text may call."""
+        """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
         own = {**self.own, **self.in_folder} if "table_file" in text else self.own
         unknown = [name for name in _CALLED.findall(text) if name not in SHAPES and name not in self.own]
         return {**plugin_shapes(), **own} if unknown else own
@@ -64,7 +65,7 @@ class ShapeNames:
 
 @cache
 def plugin_shapes() -> Mapping[str, ShapeLike]:
-    """The shapes of installed packages, by the entry-point group `paramsched.shapes`; loaded once.
+    """Return the shapes of installed packages, from the entry points `paramsched.shapes`; loaded once.
 
     An entry point names a builder, or a list of them.
     """
@@ -74,14 +75,14 @@ def plugin_shapes() -> Mapping[str, ShapeLike]:
         where = entry_point_in_words(point)
         try:
             loaded = point.load()
-        except Exception as error:  # noqa: BLE001  # whatever a stranger's module does when it is imported
+        except Exception as error:  # noqa: BLE001  # importing another package may raise anything
             problems.append(f"{where}: {type(error).__name__}: {error}. Update or uninstall the package")
             continue
         several: list[Any] = list(loaded) if isinstance(loaded, (list, tuple)) else [loaded]
         for given in several:
             name = getattr(given, "__name__", "")  # it may be anything
             if not callable(given) or not name.isidentifier():
-                problems.append(f"{where}: {given!r} builds no schedule. Name a function, or a list of functions")
+                problems.append(f"{where}: expected a function, got {given!r}. Use a function, or a list of functions")
             elif SHAPES.get(name, given) is not given or found.get(name, given) is not given:
                 problems.append(f"{where}: the name {name} is taken. Rename the function")
             else:
@@ -91,22 +92,22 @@ def plugin_shapes() -> Mapping[str, ShapeLike]:
     return found
 
 
-# Scheduler classes of users: who knows them by name, and what a plan takes from them.
+# Scheduler classes of users.
 #
-# A class says its values only when it runs, and running it needs torch. So the drop-ins of MMEngine, which know the
-# classes, put a finder here; without them no class of a user's is known.
+# The values of such a class are known only when it runs, which requires torch. Therefore the drop-ins of MMEngine,
+# which know the classes, register a finder here. Without them no user class is found.
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UserScheduler:
-    """What a scheduler of a user's class does.
+    """A scheduler of a user's class.
 
     Args:
-        field: the entry of the param groups that it schedules.
-        begin, end: its window, in its own ticks.
-        by_epoch: whether it ticks once an epoch.
-        rule: what it does at each tick of the window, up to the end of the run.
+        field: the field of the param groups that it schedules.
+        begin, end: the epochs or iterations `[begin, end)` in which the scheduler changes values.
+        by_epoch: True if the scheduler counts epochs, False if it counts iterations.
+        rule: the rule that computes the values, from `begin` to the end of the run.
     """
 
     field: str
@@ -117,38 +118,39 @@ class UserScheduler:
 
 
 UserClass: TypeAlias = Callable[[Mapping[str, Any], int | None, Callable[[bool], int | None]], UserScheduler]
-"""From the arguments of a config, the iterations of an epoch where `convert_to_iter_based` asks for them (else None),
-and the length of the run by epochs or iterations, to what the scheduler does.
+"""A function that returns the scheduler of a user's class.
 
-It raises InvalidArgument where the class refuses the arguments, or its values are no rule.
+Its parameters are the arguments in the config, the iterations per epoch if `convert_to_iter_based` requires them (else
+None), and a function that returns the length of the run in epochs (True) or iterations (False). It raises
+InvalidArgument if the class rejects the arguments, or if its values cannot be expressed as a rule.
 """
 
 Finder: TypeAlias = Callable[[object], UserClass | None]
-"""From what a config has at `type`, a name or a class, to the user's class; None where it is none."""
+"""A function that returns the user's class for the `type` in a config, a name or a class; None if it is unknown."""
 
 FINDERS: Final[list[Finder]] = []
-"""CallSite in turn."""
+"""The finders, in the order in which they are called."""
 
 
 def user_class(kind: object) -> UserClass | None:
-    """The user's class that a config names, or is."""
+    """Return the `UserClass` function for the `type` in a config, a name or a class; None if it is unknown."""
     return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
 
 
 def entry_points_of(group: str) -> list["EntryPoint"]:
-    """Every entry point of a group, by its name; looking for them reads every installed package."""
+    """Return the entry points of a group, sorted by name. The search reads every installed package."""
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
 
 
 def entry_point_in_words(point: "EntryPoint") -> str:
-    """An entry point as its package writes it, and the package."""
+    """Return an entry point as its package declares it, with the name of the package."""
     return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
 
 
 def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
-    """The schedule that a line says; None where it says none. Its faults are noted, unless enough are listed."""
+    """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
     shapes = names.called_in(text)
@@ -161,10 +163,12 @@ def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: Dia
 
 
 def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
-    """What an expression says: a level, a curve, a rule.
+    """Return the value of an expression: a level, a curve or a rule.
 
     Args:
-        prefix: what it may be written without, `curves.`
+        text: the expression.
+        names: the names that it may use.
+        prefix: a prefix of names that may be omitted, such as `curves.`.
     """
     known = names.called_in(text).values()
     full = text if text.strip().startswith(prefix) else prefix + text.strip()

@@ -1,4 +1,4 @@
-"""The commands of a shell script, with the values that the script itself gives to its variables. Nothing is run."""
+"""The commands of a shell script, with the values that the script gives to its variables. Nothing is executed."""
 
 import ast
 import operator
@@ -14,13 +14,13 @@ from paramsched.config.unused_settings import looks_like_schedule
 @final
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A substitution whose value only running the script would give.
+    """A substitution whose value is known only when the script runs.
 
     Args:
-        text: as written, such as `$ARGS`.
+        text: the substitution as it is written, such as `$ARGS`.
         begin: the offset of its first character.
         why: the reason, such as `is not set in this file`.
-        several: whether it may be several words, or none.
+        several: True if the substitution may expand to several words or to none.
     """
 
     text: str
@@ -32,12 +32,12 @@ class Unknown:
 @final
 @dataclass(frozen=True, slots=True)
 class ShellWord:
-    """A word of a command, after expansion.
+    """A word of a command after expansion.
 
     Args:
-        text: its characters; unknown substitutions are in it as written.
-        begin: the offset where it is written, in the command or in the value of a variable.
-        unknown: the unknown substitutions in it.
+        text: the characters of the word. Substitutions of unknown value are in it as they are written.
+        begin: the offset at which the word is written, in the command or in the value of a variable.
+        unknown: the substitutions of unknown value in the word.
     """
 
     text: str
@@ -48,7 +48,7 @@ class ShellWord:
 @final
 @dataclass(frozen=True, slots=True)
 class ShellCommand:
-    """A command that has options, or may have some; or the words that a variable is set to.
+    """A command that has or may have options, or the words of a variable's value.
 
     Args:
         runs: False for the value of a variable.
@@ -59,7 +59,7 @@ class ShellCommand:
 
 
 class _Piece(NamedTuple):
-    """A part of a word or of a variable's value; a quoted one is not split into words."""
+    """A part of a word or of a variable's value; a quoted part is not split into words."""
 
     text: str
     begin: int
@@ -69,7 +69,7 @@ class _Piece(NamedTuple):
 
 _Pieces: TypeAlias = list[_Piece]
 _Value: TypeAlias = tuple[_Pieces, ...] | None
-"""The items of a variable, of which an array has several; None where the script sets it to several values."""
+"""The items of a variable (several for an array); None if the script sets it to different values."""
 
 _PLAIN: Final = re.compile(r"[^\s\\'\"$`|&;<>()]+")
 _BLANKS: Final = re.compile(r"(?:[ \t\r\f\v]|\\\n)+")
@@ -98,18 +98,18 @@ _RUN_TEXT: Final = ("-c", "-lc", "--wrap", "--command", "--cmd")
 """Options whose value is a command."""
 _MOST_NESTED: Final = 5
 _MOST_PIECES: Final = 50_000
-"""Pieces of words that are looked at. The largest of 485 published scripts has 1,100 words."""
+"""The maximum number of word parts that are read. The largest of 485 published scripts has 1,100 words."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ShellScript:
-    """What was read of a script.
+    """The content of a script.
 
     Args:
-        commands: in their order.
+        commands: the commands, in the order of the script.
         unclosed: the offset of a quote that is never closed; None if there is none.
-        is_whole: False where the script is so large that its end was not read.
+        is_whole: False if the script is so large that its end was not read.
     """
 
     commands: tuple[ShellCommand, ...]
@@ -131,19 +131,19 @@ def read_script(text: str) -> ShellScript:
 
 @final
 class _Script:
-    """One pass through a script, or through a command in its quotes.
+    """A parser of a script, or of a quoted command.
 
     Args:
         variables: the values that were set so far; None for a variable that is set to several values.
-        left: how many more pieces are looked at.
-        nested: in how many quotes it is.
+        left: the number of word parts that may still be read.
+        nested: the number of quoted commands around this one.
     """
 
     def __init__(self, text: str, variables: dict[str, _Value], left: int, nested: int = 0) -> None:
         self.text, self.variables, self.left, self.nested = text, variables, left, nested
         self.at, self.end = 0, len(text)
-        # Of if, for, case and functions, which may not be run. Those with a condition have the variables that are set
-        # in them: where one is first set, None if it is set twice.
+        # Blocks of if, for, case and functions, which may not run. Those with a condition record where each variable
+        # is first set; None if it is set twice.
         self.blocks: list[dict[str, int | None] | None] = []
         self.doubtful = False  # the command follows && or ||
         self.unclosed: int | None = None
@@ -158,7 +158,7 @@ class _Script:
         return self.found
 
     def read_command(self) -> None:
-        """Read up to the end of a command."""
+        """Read a command up to its end."""
         fields: list[ShellWord] = []
         values: list[list[ShellWord]] = []
         setting = True
@@ -179,7 +179,7 @@ class _Script:
                     name, equals, expression = fields.pop().text.partition("=")
                     number = _arithmetic(expression, self.text_of_variable) if equals else None
                     self.variables[name] = None if number is None else ([_Piece(str(number), self.at)],)
-        if fields and fields[0].text not in _SETTERS:  # what is set for one command belongs to it
+        if fields and fields[0].text not in _SETTERS:  # the assignment applies to one command only
             options = [word for value in values if value and value[0].text.startswith("-") for word in value]
             self.add([*options, ShellWord("--", options[0].begin), *fields] if options else fields, runs=True)
         else:
@@ -187,7 +187,7 @@ class _Script:
                 self.add(value, runs=False)
 
     def skip_blanks(self) -> bool:
-        """Pass blanks and a comment; False at the end of the text."""
+        """Skip whitespace and a comment; return False at the end of the text."""
         if found := _BLANKS.match(self.text, self.at, self.end):
             self.at = found.end()
         if self.text.startswith("#", self.at) and (found := _COMMENT.match(self.text, self.at, self.end)):
@@ -195,7 +195,7 @@ class _Script:
         return self.at < self.end
 
     def end_command(self) -> None:
-        """Pass what ends a command; after a line come the texts that `<<` has announced."""
+        """Skip the end of a command; after a line break, also skip the documents announced by `<<`."""
         found = _END_OF_COMMAND.match(self.text, self.at, self.end)
         sign = found[0] if found else ""
         self.doubtful = sign in ("&&", "||")
@@ -212,9 +212,9 @@ class _Script:
             self.delimiters = []
 
     def pass_redirection(self, sign: str) -> None:
-        """Pass a redirection and its file."""
+        """Skip a redirection and its file."""
         self.at += len(sign)
-        if self.text.startswith("(", self.at):  # the output of a command as a file
+        if self.text.startswith("(", self.at):  # a process substitution
             self.at = self.closing(self.at + 1, _IN_BRACKETS, "(")
         elif self.skip_blanks():
             target = "".join(piece.text for piece in self.pieces_of_word())
@@ -222,7 +222,7 @@ class _Script:
                 self.delimiters.append(target)
 
     def reserved(self) -> bool:
-        """Pass a word of the shell's own grammar."""
+        """Skip a keyword of the shell. Return whether there was one."""
         if found := _LOOP.match(self.text, self.at, self.end):
             self.at = found.end()
             items = self.words_until(";\n")
@@ -243,7 +243,7 @@ class _Script:
         return True
 
     def words_until(self, ends: str) -> list[ShellWord]:
-        """The words up to one of some signs, which is not passed; other signs are."""
+        """Read words up to one of the given characters, which is not skipped."""
         found: list[ShellWord] = []
         while self.skip_blanks() and self.text[self.at] not in ends and self.left > 0:
             self.left -= 1
@@ -264,7 +264,7 @@ class _Script:
             self.at += 1
             value = tuple(
                 [_Piece(word.text, word.begin, unknown=word.unknown[0])]
-                if word.unknown and word.unknown[0].text == word.text  # an unknown substitution stays one piece
+                if word.unknown and word.unknown[0].text == word.text  # an unknown substitution remains one part
                 else [_Piece(word.text, word.begin), *(_Piece("", one.begin, unknown=one) for one in word.unknown)]
                 for word in words
             )
@@ -289,12 +289,12 @@ class _Script:
         if not grows:
             condition[name] = None if name in condition or old else target.start()
         self.left -= sum(map(len, value or ()))
-        size = sum(len(piece.text) + 10 for item in value or () for piece in item)  # a piece counts as some characters
+        size = sum(len(piece.text) + 10 for item in value or () for piece in item)  # a part counts as several
         self.variables[name] = value if size <= MOST_BYTES else None
         return words
 
     def add(self, fields: list[ShellWord], *, runs: bool) -> None:
-        """Keep a command that may have options, or a value; where a word is a command to run, with that one's words."""
+        """Add a command that may have options, or a value. Commands inside its words are parsed as well."""
         if self.nested < _MOST_NESTED:
             fields = [inner for index, word in enumerate(fields) for inner in self.run_text(index, word, fields, runs)]
         if runs and not any(word.text.startswith("-") or any(one.several for one in word.unknown) for word in fields):
@@ -303,7 +303,7 @@ class _Script:
             self.found.append(ShellCommand(tuple(fields), runs))
 
     def run_text(self, index: int, word: ShellWord, fields: list[ShellWord], runs: bool) -> list[ShellWord]:
-        """The words of a word that is itself a command, as in `bash -c "…"`; else the word."""
+        """Return the words of a quoted command, as in `bash -c "…"`; other words are returned unchanged."""
         before = fields[index - 1].text if index else ""
         is_command = not runs or before in _RUN_TEXT or (index > 0 and not before.startswith("-"))
         is_one = (runs and word.text.startswith("-")) or (word.unknown and word.unknown[0].text == word.text)
@@ -323,12 +323,12 @@ class _Script:
         ]
 
     def place(self, text: str, outer: ShellWord) -> int:
-        """Where a part of a quoted command is written."""
+        """Return the offset of a part of a quoted command in the script."""
         begin = self.text.find(text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
         return begin if begin >= 0 else outer.begin
 
     def split(self, pieces: _Pieces) -> list[ShellWord]:
-        """Split the unquoted pieces of a word at blanks."""
+        """Split the unquoted parts of a word at whitespace."""
         fields: list[ShellWord] = []
         word: _Pieces = []
         for piece in pieces:
@@ -343,7 +343,7 @@ class _Script:
                     word = []
         return [*fields, _word_of(word)] if word else fields
 
-    # Words: characters, quotes and substitutions, up to a blank or an operator.
+    # Words consist of characters, quotes and substitutions, up to whitespace or an operator.
 
     def pieces_of_word(self) -> _Pieces:
         pieces: _Pieces = []
@@ -375,7 +375,7 @@ class _Script:
         return pieces
 
     def pieces_in_quotes(self) -> _Pieces:
-        """Up to the closing quote, which is passed."""
+        """Read up to the closing quote, which is skipped."""
         first = self.at
         pieces = [_Piece("", first, quoted=True)]
         while self.at < self.end and self.text[self.at] != '"' and self.left > 0:
@@ -399,7 +399,7 @@ class _Script:
         return pieces
 
     def closing(self, at: int, signs: re.Pattern[str], opener: str) -> int:
-        """Behind the bracket that closes the one before `at`."""
+        """Return the offset after the bracket that closes the one before `at`."""
         still_open = 1
         while still_open and (found := signs.search(self.text, at, self.end)):
             at = found.end()
@@ -408,11 +408,11 @@ class _Script:
         return self.end if still_open else at
 
     def substituted(self, *, quoted: bool) -> _Pieces:
-        """A dollar sign or a backtick, and what the shell puts in its place."""
+        """Read a dollar sign or a backtick and its expansion."""
         begin = self.at
         self.left -= 1
         if self.text.startswith(("$((", "$["), begin):
-            old = self.text[begin + 1] == "["  # $[1 + 2] is how bash wrote $((1 + 2)) once
+            old = self.text[begin + 1] == "["  # $[1 + 2] is an old form of $((1 + 2))
             last = self.text.find("]", begin, self.end)
             self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if not old else self.end if last < 0 else last + 1
             inner = self.text[begin + 2 : self.at - 1] if old else self.text[begin + 3 : self.at - 2]
@@ -441,7 +441,7 @@ class _Script:
         return [_Piece(text, begin, quoted, Unknown(text, begin, why, several))]
 
     def value(self, name: str, index: str, begin: int, *, quoted: bool) -> _Pieces:
-        """The value of a variable; of an array one item, or all as words of their own."""
+        """Return the value of a variable; for an array one item, or all items as separate words."""
         every = index in ("@", "*") or name in ("@", "*")
         items = self.variables.get(name)
         if not every and items:
@@ -463,7 +463,7 @@ class _Script:
         return pieces
 
     def braces(self, begin: int, *, quoted: bool) -> _Pieces:
-        """`${NAME}`, `${NAME:-default}`, `${NAME[@]}` and their like; others are unknown."""
+        """Expand `${NAME}`, `${NAME:-default}`, `${NAME[@]}` and similar forms; other forms are unknown."""
         found = _BRACES.fullmatch(self.text, begin + 2, max(self.at - 1, begin + 2))
         if found is None or self.nested >= _MOST_NESTED:
             return self.unknown(begin, "is a text that only the shell computes", quoted)
@@ -502,7 +502,7 @@ def _word_of(pieces: _Pieces) -> ShellWord:
 
 
 def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int) -> _Value:
-    """The value of a variable that is set again where it may not be run; None where that matters to a schedule."""
+    """Return the value of a variable that a condition may set again; None if a schedule depends on the condition."""
     old, new = _text_of(before), _text_of(value)
     added = new.removeprefix(old)
     is_more = new.startswith(old)
@@ -517,18 +517,18 @@ def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int)
         return None
     maybe = Unknown(" ".join(added.split())[:40], begin, "is only added under a condition", several=True)
     piece = _Piece(maybe.text, begin, unknown=maybe)
-    if len(value) > len(before):  # an array has one more item
+    if len(value) > len(before):  # the array has one more item
         return (*before, [piece])
     return (*before[:-1], [*before[-1], _Piece(" ", begin), piece])
 
 
 def _text_of(value: _Value) -> str:
-    """All of a variable's text; "" where it has none."""
+    """Return the entire text of a variable; "" if it has none."""
     return " ".join("".join(piece.text for piece in item) for item in value or ())
 
 
 def _divided(first: int, second: int) -> int:
-    """As C divides: towards zero."""
+    """Divide as in C, truncating toward zero."""
     quotient = abs(first) // abs(second)
     return quotient if (first < 0) == (second < 0) else -quotient
 
@@ -542,12 +542,12 @@ _OPERATIONS: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
     ast.Pow: lambda first, second: int(first**second) if 0 <= second <= 64 else _LARGEST,
 }
 _MOST_ARITHMETIC: Final = 500  # characters
-_MOST_DEEP: Final = 10  # variables in variables
+_MOST_DEEP: Final = 10  # nested variables
 _LARGEST: Final = 2**63
 
 
 def _arithmetic(expression: str, text_of: Callable[[str], str], nested: int = 0) -> int | None:
-    """The value of an expression of integers; None where it is none, or has a variable that is not known."""
+    """Return the value of an integer expression; None if it is invalid or has an unknown variable."""
 
     def number(node: ast.expr) -> int:
         match node:

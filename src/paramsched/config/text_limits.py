@@ -1,4 +1,4 @@
-"""Texts of configs: how much one may hold, its lines, and small files read whole."""
+"""Limits for the texts of configs, and reading of small files."""
 
 import re
 from collections.abc import Iterable
@@ -14,27 +14,27 @@ MOST_BYTES = 1_000_000
 MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
-"""Numbers, texts, lists and mappings that a file may hold; a line of text counts by its commas too."""
+"""The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
 MOST_WORDS = 200_000
-"""Words and signs of a Python config. The largest of 5,000 published ones has 20,000."""
+"""The maximum number of tokens in a Python config. The largest of 5,000 published configs has 20,000."""
 
 MOST_SCHEDULE_WORDS = 15_000
-"""Names, operators and calls in all schedules of a plan's file; one with a hundred stages has 500."""
+"""The maximum number of names, operators and calls in a plan's schedules; a plan with a hundred stages has 500."""
 MOST_ENTRIES = 4_000
-"""Entries of all mappings in a plan's file: its fields, its groups and theirs, and the arguments of schedules."""
+"""The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
 
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
-_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # numbers are read in no time
+_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def refuse_long_text(text: str, source: str) -> None:
-    """Refuse a text that is too large or has a line that is too long, before anything reads it."""
+    """Raise ConfigError if a text is too large or has a line that is too long."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
         raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
     if not text.isascii() and (half := _HALF.search(text)):
-        found = f"{half[0]} is half a character; no file can hold it"
+        found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
         raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
     offset = 0
     for line in text.splitlines(keepends=True):
@@ -47,13 +47,13 @@ def refuse_long_text(text: str, source: str) -> None:
 
 
 def refuse_many_words(text: str, source: str) -> None:
-    """Refuse a Python config whose syntax tree would take seconds and most of a gigabyte, before it is made."""
+    """Raise ConfigError if the syntax tree of a Python config would take seconds and most of a gigabyte."""
     if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
         raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
-    """Refuse lines of schedules that take seconds to read, before the first of them is read."""
+    """Raise ConfigError if the schedules of a plan would take seconds to read."""
     words = chain.from_iterable(map(_NAME_OR_OPERATOR.finditer, texts))
     if next(islice(words, MOST_SCHEDULE_WORDS, None), None) is not None:
         found = f"more than {MOST_SCHEDULE_WORDS:,} names and operators in its schedules; a plan is a short text"
@@ -61,20 +61,18 @@ def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
 
 
 def too_many_values(source: str) -> ConfigError:
-    """The error of a text with more values than a plan has."""
+    """Return the error of a text with more values than a plan may have."""
     return ConfigError(source, [f"more than {MOST_VALUES:,} values; a plan is a short text"])
 
 
 def nested_too_deep(text: str, source: str) -> ConfigError:
-    """The error of a text whose brackets are nested too deep, with the first that is."""
+    """Return the error of a text whose brackets are nested too deep, at the first such bracket."""
     depth = place = 0
     while depth <= MOST_DEPTH and place < len(text):
         depth += (text[place] in "[{") - (text[place] in "]}")
         place += 1
     found = f"nested more than {MOST_DEPTH} deep"
-    return ConfigError(
-        source, [TextLines(text).fault(place - 1, found, "Parts of a schedule can stand in one line of text")]
-    )
+    return ConfigError(source, [TextLines(text).fault(place - 1, found, "Write the schedule as one line of text")])
 
 
 def read_bounded_text(file: Path) -> str:
@@ -98,12 +96,12 @@ def read_bounded_text(file: Path) -> str:
 
 
 def advice_of_line(line: str) -> str:
-    """The advice to write a line; empty for a long one, because a part of it would not be what was meant."""
+    """Return the advice to write a line; empty if the line is long, because it could not be shown completely."""
     return f"Write {line}" if len(line) <= 200 else ""
 
 
 def advice_to_close(text: str, begin: int, closing: str) -> str:
-    """The advice for a bracket that is never closed: its line with the end, where the line ends with a value."""
+    """Return the advice to close a bracket: the line with the bracket, if the line ends with a value."""
     line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
     whole = line[-1:] not in ("", ",", "[", "{", ":")
     return advice_of_line(f"{line}{closing}") if whole else f"Close it with {closing}"

@@ -1,4 +1,4 @@
-"""Keys of a config that look like settings of a schedule and that its reader did not use."""
+"""Keys of a config that look like schedule settings but that its reader did not use."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -19,18 +19,18 @@ def report_unused_settings(
     renamed: Mapping[str, str] | None = None,
     defaulted: Collection[str] = (),
 ) -> None:
-    """Report all keys that look like settings of a schedule and that a reader did not use, in one diagnostic.
+    """Report all keys that look like schedule settings but that a reader did not use, in one diagnostic.
 
-    It is a warning; it is an error where the plan is certainly another one: the file belongs to another program, or a
-    key is another name of a setting that would have its default instead.
+    The diagnostic is a warning. It is an error if the plan would certainly be wrong: if the file belongs to another
+    program, or if a key is another name of a setting, which would have its default value instead.
 
     Args:
         written: the keys that have a value in the file, each with its path, such as `$.optimizer.warmup`.
-        used: keys that the reader used, and keys of its library that schedule nothing.
-        faults: where an error is added.
+        used: keys that the reader used, and keys of its library that do not affect the schedule.
+        diagnostics: the collector to which an error is added.
         library: the name of the library whose configs the reader reads.
-        renamed: other names of settings of the library, with the library's own name.
-        defaulted: settings that are missing and whose default matters.
+        renamed: a dict from other names of settings to the library's names for them.
+        defaulted: missing settings whose defaults affect the plan.
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
     program = program_of(written)
@@ -47,14 +47,16 @@ def report_unused_settings(
         native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
-        warn_user(Diagnostic(path, f"{found}; the plan is read without it", code=UNUSED_SETTING))
+        them = "it" if len(unused) == 1 else "them"
+        warn_user(Diagnostic(path, f"{found}; the plan is read without {them}", code=UNUSED_SETTING))
 
 
 def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diagnostic]:
-    """Note the defaults of a library that a config leaves out and that its schedule depends on.
+    """Yield a diagnostic with the library's defaults that affect the schedule, for settings that the config omits.
 
     Args:
-        library: with its version, which may have other defaults than another one.
+        library: the name of the library with its version, because defaults differ between versions.
+        defaults: a dict from setting to default.
     """
     if defaults:
         taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
@@ -75,11 +77,11 @@ _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
          "train_dataset", "batching_strategy"}
     ),
 }  # fmt: skip
-"""Keys that only one program has; two of them identify its configs."""
+"""Keys that are specific to one program; two of them identify its configs."""
 
 
 def program_of(keys: Collection[str]) -> str | None:
-    """Return the program whose configs have these keys, if it has no reader of its own.
+    """Return the program whose configs have these keys, if it has no reader.
 
     >>> program_of(["base_model", "sequence_len", "num_epochs"])
     'axolotl'
@@ -96,7 +98,7 @@ _HARMLESS: Final = frozenset(
         *("plot", "restore", "exit", "load", "overlap", "retro", "graph"),
     }
 )
-"""Words of a key about something that happens beside the training, such as `eval_steps`."""
+"""Words in keys that are not about the schedule, such as `eval_steps`."""
 _SCHEDULING: Final = re.compile(
     r"epochs?|epochwise|warm\w*|\w*sched(ule|uler|ules|ulers)?|anneal\w*|cool\w*|ramp(up)?|cycles|milestones|\w*lrs?"
 )
@@ -113,7 +115,7 @@ _OTHER_DECAYS: Final = frozenset(["layer", "layerwise", "rope", "rotary", "alpha
 
 
 def looks_like_schedule(key: str) -> bool:
-    """Whether a key looks like a setting of a schedule, in any library.
+    """Return whether a key looks like a schedule setting in any library.
 
     >>> [looks_like_schedule(one) for one in ("num_epochs", "cosine_min_lr_ratio", "lr-decay-tokens", "WarmupSteps")]
     [True, True, True, True]
@@ -133,6 +135,6 @@ def looks_like_schedule(key: str) -> bool:
 
 
 def _in_snake_case(key: str) -> str:
-    """A key as `lr_warmup`: without the path that leads to it, its capitals and its dashes."""
+    """Return a key in snake case and without its path, such as `lr_warmup`."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(key)[-100:].rpartition(".")[2])
     return re.sub(r"\W+", "_", name).lower()

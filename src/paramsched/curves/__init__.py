@@ -2,7 +2,7 @@
 
 A curve is a frozen value. `curve(u)` is defined for `u` in [0, 1], with `curve(0) = 0` and `curve(1) = 1`. The same
 curve can be used for a warmup, which follows `curve(u)`, and for a decay, which follows `1 - curve(u)`. Curves are
-written with their prefix, in code and in text: `curves.cosine`, `curves.power(2)`.
+written with the prefix `curves.`, in code and in text: `curves.cosine`, `curves.power(2)`.
 
 Every module of this package is imported, so a new file with a `@curve` function adds a curve.
 """
@@ -66,7 +66,7 @@ from paramsched.curves.registry import unknown_curve as unknown_curve
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 for _name, _curve in {**FAMILIES, **CONSTANTS}.items():
-    if not callable(globals().get(_name)):  # a curve from a new file; its name may still refer to its module
+    if not callable(globals().get(_name)):  # a curve from a new file, whose name may refer to the module instead
         globals()[_name] = _curve
 
 if not TYPE_CHECKING:

@@ -11,7 +11,7 @@ from paramsched.base.frozen_values import frozen_value, shown_fields
 from paramsched.base.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
-"""The name of each class of curves in text."""
+"""A dict from each class of curves to its name in a schedule's text, such as `rex`."""
 
 
 @frozen_value
@@ -21,15 +21,15 @@ class Curve(ABC):
     A curve never decreases unless its class overrides `monotone`.
 
     A subclass implements `_rise`, the curve itself. It overrides `_fall`, which is `1 - curve(u)`, if a formula is more
-    accurate near `u = 1` than the subtraction. The argument `rest` of both methods is `1 - u`, without its rounding
-    error. In NumPy both methods may overwrite their arguments with the result.
+    accurate near `u = 1` than the subtraction. The argument `rest` of both methods is `1 - u`, computed without a
+    rounding error. If the arguments are NumPy arrays, both methods may write the result into them.
     """
 
     __slots__ = ()
     _needs: ClassVar[tuple[str, str]] = ("both", "both")
-    """The arguments that `_rise` and `_fall` use: "u", "rest" or "both". In NumPy an unused argument is None."""
+    """The arguments that `_rise` and `_fall` use: "u", "rest" or "both". With NumPy, an unused argument is None."""
     _within: ClassVar[bool] = False
-    """True if rounding never takes a value above 1. The schedule then needs no clipping at its end level."""
+    """True if rounding never takes a value above 1. A schedule along the curve then needs no clipping."""
 
     @overload
     def __call__(self, u: float) -> float: ...

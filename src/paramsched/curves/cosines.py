@@ -65,7 +65,7 @@ class CosinePower(Curve):
     """curve(u) = 1 - ((1 + cos(pi u)) / 2) ** exponent. Source: optax cosine_decay_schedule(exponent).
 
     Args:
-        exponent: a number greater than 0; 1 is `curves.cosine`.
+        exponent: a number greater than 0; with 1 the curve is `curves.cosine`.
 
     >>> round(curves.cosine_power(2)(0.5), 12)
     0.75
@@ -88,7 +88,7 @@ def cosine_power(exponent: float) -> CosinePower:
     """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
 
     Args:
-        exponent: a number greater than 0; 1 is `curves.cosine`.
+        exponent: a number greater than 0; with 1 the curve is `curves.cosine`.
 
     >>> curves.cosine_power(2)
     curves.cosine_power(2.0)
@@ -102,7 +102,7 @@ class CosineKDecay(Curve):
     """curve(u) = (1 - cos(pi u ** k)) / 2. Source: k-decay (2004.05909); timm cosine.
 
     Args:
-        k: a number greater than 0. With k above 1 a decay stays high longer; 1 is `curves.cosine`.
+        k: a number greater than 0. With k above 1 a decay stays high longer; with 1 the curve is `curves.cosine`.
 
     >>> round(curves.cosine_k_decay(2)(0.5), 6)
     0.146447
@@ -125,7 +125,7 @@ def cosine_k_decay(k: float) -> CosineKDecay:
     """`(1 - cos(pi u ** k)) / 2`.
 
     Args:
-        k: a number greater than 0. With k above 1 a decay stays high longer; 1 is `curves.cosine`.
+        k: a number greater than 0. With k above 1 a decay stays high longer; with 1 the curve is `curves.cosine`.
 
     >>> curves.cosine_k_decay(2)
     curves.cosine_k_decay(2.0)
@@ -138,10 +138,10 @@ def cosine_k_decay(k: float) -> CosineKDecay:
 class CosineTruncated(Curve):
     """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): the first part of half a cosine wave, scaled to [0, 1].
 
-    Source: I-JEPA (2301.08243); its `ipe_scale` of 1.25 is a share of 0.8.
+    Source: I-JEPA (2301.08243); its `ipe_scale=1.25` is `share=0.8`.
 
     Args:
-        share: the share of the half wave that is used, greater than 0 and at most 1.
+        share: the fraction of the half wave that is used, greater than 0 and at most 1.
 
     >>> round(curves.cosine_truncated(0.8)(0.5), 6)
     0.381966
@@ -166,7 +166,7 @@ def cosine_truncated(share: float) -> CosineTruncated:
     """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
 
     Args:
-        share: the share of the half wave that is used, greater than 0 and at most 1.
+        share: the fraction of the half wave that is used, greater than 0 and at most 1.
 
     >>> curves.cosine_truncated(0.8)
     curves.cosine_truncated(0.8)

@@ -12,7 +12,7 @@ from paramsched.curves.parameters import finite_parameter, positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
-_MOST_RATIO = 1e300  # of two betas, because `expm1` overflows above it
+_MOST_RATIO = 1e300  # the largest ratio of two betas, because `expm1` overflows above it
 
 
 @final
@@ -57,11 +57,11 @@ def exponential(ratio: float) -> Exponential:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HalfLife(Curve):
-    """The curve along which the half-life of a beta grows linearly from that of `start` to that of `to`.
+    """The curve of an average's decay rate, beta, whose half-life grows linearly from that of `start` to that of `to`.
 
     curve(u) = (exp(ln b ln e / ((1 - u) ln e + u ln b)) - b) / (e - b), b = `start`, e = `to`.
 
-    Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137), its third beta.
+    Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137), for the third beta of the optimizer.
 
     Args:
         start, to: two different betas between 0 and 1.
@@ -92,7 +92,7 @@ class HalfLife(Curve):
 
 @curve
 def half_life(start: float = 0.9, to: float = 0.9999) -> HalfLife:
-    """The curve of a beta whose half-life grows linearly.
+    """The curve of an average's decay rate, beta, whose half-life grows linearly.
 
     Args:
         start, to: two different betas between 0 and 1: the first and the last value of the schedule.
@@ -139,7 +139,7 @@ class Tanh(Curve):
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        low, high = np.tanh([self.lower, self.upper]).tolist()  # with NumPy, so that the ends are exact
+        low, high = np.tanh([self.lower, self.upper]).tolist()  # by NumPy, so that the ends are exact
         return (ops.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 

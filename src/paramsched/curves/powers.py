@@ -37,7 +37,7 @@ class Power(Curve):
     """curve(u) = u ** exponent.
 
     Args:
-        exponent: a number greater than 0; 1 is `curves.linear`.
+        exponent: a number greater than 0; with 1 the curve is `curves.linear`.
 
     >>> curves.power(2)(0.5)
     0.25
@@ -57,7 +57,7 @@ def power(exponent: float) -> Power:
     """`u ** exponent`.
 
     Args:
-        exponent: a number greater than 0; 1 is `curves.linear`.
+        exponent: a number greater than 0; with 1 the curve is `curves.linear`.
 
     >>> curves.power(2)
     curves.power(2.0)
@@ -73,7 +73,7 @@ class Polynomial(Curve):
     Source: Liu et al. 2015 (1506.04579).
 
     Args:
-        exponent: a number greater than 0; 0.9 in DeepLab.
+        exponent: a number greater than 0, such as 0.9 in DeepLab.
 
     >>> curves.polynomial(2)(0.5)
     0.75
@@ -96,7 +96,7 @@ def polynomial(exponent: float) -> Polynomial:
     """`1 - (1 - u) ** exponent`.
 
     Args:
-        exponent: a number greater than 0; 0.9 in DeepLab.
+        exponent: a number greater than 0, such as 0.9 in DeepLab.
 
     >>> curves.polynomial(0.9)
     curves.polynomial(0.9)

@@ -14,7 +14,7 @@ from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
 
 CONSTANTS: dict[str, Curve] = {}
-"""Curves without parameters, including those that users registered, by name."""
+"""A dict from name to curve, for the curves without parameters, including those that users registered."""
 
 FAMILIES: dict[str, Callable[..., Curve]] = {}
 
@@ -47,12 +47,12 @@ def constant_curve(name: str, value: _Curve) -> _Curve:
 
 
 def curve_text(name: str) -> str:
-    """Write the curve of a registered name: `curves.cosine`, `curves.power(2)`."""
+    """Return an example text of the curve with a registered name: `curves.cosine`, `curves.power(2)`."""
     return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
 
 
 def unknown_curve(name: str) -> tuple[str, str]:
-    """Return the problem and the advice for an unknown name of a curve.
+    """Return the pair (problem, advice) for the error about an unknown name of a curve.
 
     >>> unknown_curve("cosin")
     ('unknown curve "cosin"; did you mean "cosine"?', 'Write curves.cosine')
@@ -67,7 +67,7 @@ def unknown_curve(name: str) -> tuple[str, str]:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Custom(Curve):
-    """A curve made of a user's function. Its values at `u = 0` and `u = 1` are checked.
+    """A curve made of a user's function. Its values at u = 0 and u = 1 must be 0 and 1.
 
     Only a function that was registered with `curves.register` can be written as text.
 
@@ -91,7 +91,7 @@ class Custom(Curve):
 
     @property
     def monotone(self) -> bool:
-        return False  # because the function is unknown
+        return False  # because a user's function may decrease
 
     @property
     def serializable(self) -> bool:

@@ -1,4 +1,4 @@
-"""Hugging Face Accelerate. No adapter is required: attach a plan before or after `prepare`, to either optimizer.
+"""Hugging Face Accelerate. No adapter is required: attach a plan to the raw or the prepared optimizer.
 
 `scheduler` adds the run facts of the Accelerator, and registers the scheduler for `save_state`. Calls of
 `scheduler.step()` are not needed, and have no effect.
@@ -31,14 +31,14 @@ def scheduler(
     on_change: OnChange = "new",
     drive: str = "optimizer",
 ) -> Scheduler:
-    """Attach a plan with the facts of an Accelerator; `save_state` and `load_state` carry it.
+    """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
     Args:
         accelerator: the Accelerator that prepared `loader`.
         optimizer: the raw or the prepared optimizer, or a mapping from names to several, such as
             `{"muon": muon, "adamw": adamw}`.
         plan: the plan to apply.
-        loader: the prepared training loader, because only its length is that of one process's share of the batches.
+        loader: the prepared training loader, whose length counts only the batches of one process.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
@@ -114,8 +114,8 @@ def batch_counter(
     Args:
         accelerator: the Accelerator whose `accumulate` is used.
         scheduler: the scheduler of the optimizer that uses the batches.
-        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
-            tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
+            counted, or tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence. Default: the calendar's `sequence_length`.
     """
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
@@ -125,7 +125,7 @@ def batch_counter(
 
 
 def replicas(accelerator: Any) -> int:
-    """Return the number of data shards; processes of tensor, context and sequence parallelism have the same batches."""
+    """Return the number of data shards: the processes, counting those that share batches (tensor parallelism) once."""
     parallelism = getattr(accelerator, "parallelism_config", None)  # Accelerate before 1.10 has none
     count: int = accelerator.num_processes
     return count if parallelism is None else count // parallelism.non_data_parallel_size

@@ -18,7 +18,7 @@ from paramsched.time import Calendar
 log = logging.getLogger("paramsched")
 
 AmountOf = Callable[[Any], Any]
-"""Returns the samples, tokens or frames in a batch of one process, as an integer or a tensor without dimensions."""
+"""Returns the number of samples, tokens or frames in a batch of one process: an integer or a 0-dimensional tensor."""
 
 
 @final
@@ -29,7 +29,8 @@ class PlanOptions:
     Args:
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the samples, tokens or frames in a batch of one process, for plans on such a clock.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans that count
+            them.
         on_change: as in `ps.Scheduler`.
     """
 
@@ -49,10 +50,10 @@ class EngineFacts:
         batches: the number of batches of one process in an epoch; None if unknown.
         accumulation: the number of batches per update.
         batch_size: the number of samples in a batch of one process; None if unknown.
-        processes: the number of data shards.
+        processes: the number of data shards: of processes that get different batches.
         total: the number of updates of the run; None if unknown.
         whole: True if each epoch ends with an update, False if accumulation continues into the next epoch.
-        why: the reasons why facts are unknown, by fact.
+        why: a dict from a run fact to the reason why it is unknown, for messages.
     """
 
     call: str
@@ -85,7 +86,7 @@ class EngineFacts:
         user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
-            calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a separate fact of such plans
+            calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
         else:
             calendar = self.calendar(user_facts, tokens_per_sample=length)
         attach_with = partial(
@@ -104,8 +105,8 @@ class EngineFacts:
             try:
                 return attach_with(calendar=calendar)
             except MissingFact:
-                # The engine's length is in updates. If their number of tokens is unknown, a plan by tokens cannot use
-                # it, and does not need it if the plan specifies all of its lengths.
+                # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
+                # are unknown, and does not need it if the plan specifies all of its lengths.
                 if by_amount and calendar.total is not None:
                     with suppress(Unresolved):  # a stage depends on the length of the run: report the fact
                         return attach_with(calendar=replace(calendar, total=None))

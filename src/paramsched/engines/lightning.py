@@ -1,4 +1,4 @@
-"""Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`; it may be returned, but need not be.
+"""Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`. Returning it is optional.
 
 `PlanCallback(plan)` does not need a change of the module: `Trainer(callbacks=[PlanCallback(plan)])`. It provides the
 horizon and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
@@ -24,8 +24,8 @@ from paramsched.time import Calendar
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
 
-    A group that Lightning's `BaseFinetuning` adds during the run has the current lr. This lr continues by the factors
-    of the plan (`late_groups="present"` of `ps.Scheduler`), which is logged.
+    A group that Lightning's `BaseFinetuning` adds during the run has the current lr, not its base. The plan continues
+    from this lr (`late_groups="present"` of `ps.Scheduler`), and the added group is logged.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when it steps, so units other than updates need `calendar`.
@@ -37,8 +37,8 @@ class _LightningPlan:
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
-            tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
+            counted, or tokens by `tokens_per_sample`.
         observe: when metrics are passed to the plan's rules: at the end of each validation or of each training epoch.
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
@@ -191,7 +191,7 @@ def _refused_plans(plans: Mapping[str, Any] | Sequence[Any]) -> InvalidArgument:
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
-    """Return the run facts of a Trainer that has its optimizers."""
+    """Return the run facts of a Trainer whose optimizers exist."""
     if not module.automatic_optimization:
         reason = "with manual optimization only the module knows when it steps"
         return EngineFacts(
@@ -219,7 +219,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
 
 
 def _replicas(trainer: Any) -> int:
-    """Return the number of data shards; ranks of tensor parallelism, for example, get the same batches."""
+    """Return the number of data shards: the ranks, counting those that share batches (tensor parallelism) once."""
     sampling = trainer.distributed_sampler_kwargs  # None if there is one device
     return 1 if sampling is None else int(sampling["num_replicas"])
 

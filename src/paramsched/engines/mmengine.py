@@ -1,13 +1,13 @@
-"""MMEngine's Runner. It accepts only its own scheduler classes, so these classes subclass both MMEngine's and ours.
+"""MMEngine's Runner. It accepts only its own scheduler classes, so these classes subclass MMEngine's, too.
 
     from paramsched.engines.mmengine import MultiStepLR, PlanScheduler, register
 
     Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
     register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
 
-The 29 classes step per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration step per update.
-A plan always counts updates. `register` also allows torch to load MMEngine's checkpoints. `ValuesHook` logs every
-value, and `AmountHook` counts batches.
+The 29 classes named like MMEngine's step per batch or per epoch, as MMEngine's do. With `count="updates"`, a scheduler
+by iteration steps once per update. A plan always counts updates. `register` also allows torch to load MMEngine's
+checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
 """
 
 from collections.abc import Mapping
@@ -41,9 +41,10 @@ from paramsched.time import Calendar
 
 @cache
 def allow_checkpoints() -> None:
-    """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject (row 23).
+    """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
 
-    The allowed objects cannot execute code: a file can name only the methods of a history.
+    See row 23 of docs/compat/divergences.md. The allowed objects cannot execute code: a file can name only the methods
+    of a history.
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
         return
@@ -97,7 +98,8 @@ class _CountsUpdates:
 class _PlanScheduler:
     """A plan as one of MMEngine's schedulers, which the Runner checkpoints and passes metrics to.
 
-    The optimizer's step advances the plan, so that accumulation and skipped updates count correctly; `step()` does not.
+    The optimizer's step advances the plan, so that accumulation and skipped updates count correctly. `step()` does not
+    advance it.
 
     Args:
         optimizer: an optimizer, or MMEngine's wrapper of one.
@@ -132,7 +134,7 @@ class _PlanScheduler:
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
         convert = "the config needs convert_to_iter_based=True"
-        reason = convert if epoch_length is None else "its end is not known"
+        reason = convert if epoch_length is None else "its argument end (epochs) is unknown"
         known = EngineFacts(
             call="PlanScheduler",
             batches=epoch_length,
@@ -205,9 +207,9 @@ class _AmountHook:
     """Counts the batches for plans whose clock counts samples or tokens, and reports them before each update.
 
     Args:
-        scheduler: the scheduler of a plan that is not a `PlanScheduler` of the Runner; the Runner's are found.
-        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
-            tokens by `tokens_per_sample`.
+        scheduler: a scheduler that was constructed outside of the Runner. Each `PlanScheduler` of the Runner is found.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
+            counted, or tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
     """
 
@@ -279,7 +281,7 @@ _HOOKS = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}
 
 
 def _make_with_base(name: str) -> type[Any]:
-    """Return one of the classes, with MMEngine's base class in addition."""
+    """Return the class with this name, which is also a subclass of MMEngine's base class."""
     hook, scheduler = _peer_bases()
     if name in _HOOKS:
         return make_class(name, __name__, _HOOKS[name], hook)

@@ -33,7 +33,8 @@ def scheduler(
 
     Args:
         plan: the plan to apply.
-        calendar: run facts that take precedence over the engine's, or that it does not know: `total`, `batch_size`.
+        calendar: run facts that take precedence over the Trainer's, or that the Trainer does not provide, such as
+            `batch_size`.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
 
@@ -59,8 +60,8 @@ class _AmountCallback:
     """Counts the batches for a plan whose clock counts samples or tokens, and reports them before each update.
 
     Args:
-        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
-            tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
+            counted, or tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
 
     Raises:
@@ -89,7 +90,7 @@ class _AmountCallback:
 def _attach_to(
     optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
-    """Attach the plan: the Trainer calls this with its numbers in place of the placeholders."""
+    """Attach the plan. The Trainer calls this function, with numbers in place of its placeholders."""
     smallest = -(-batches // steps_per_epoch)  # the smallest accumulation with this number of updates
     known = EngineFacts(
         call="pytorch_accelerated.scheduler",

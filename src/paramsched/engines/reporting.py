@@ -49,7 +49,8 @@ class MetricRelay:
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
         if missed:
             warn_user(
-                f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported metrics: "
+                f"{self._call}: the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never "
+                "reported; reported metrics: "
                 f"{', '.join(sorted(self._reported)) or 'none'}. Write one of these names in plateau(…)."
             )
 
@@ -61,7 +62,7 @@ def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None
 
 
 def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extra: str) -> Callable[[str], type[Any]]:
-    """Return the `__getattr__` of a module with one class, whose base is the first installed one of `bases`."""
+    """Return a `__getattr__` for a module. It creates the class `name` from `cls` and the first installed base."""
 
     def make_callback() -> type[Any]:
         for base in bases:
@@ -74,7 +75,7 @@ def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extr
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:
-    """Return the `__getattr__` of a module that creates each of these classes once, on first access."""
+    """Return a `__getattr__` for a module. It creates each of the classes by name, once, on first access."""
 
     @cache
     def find_class(name: str) -> type[Any]:
@@ -90,14 +91,14 @@ def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]
 class BatchAmounts:
     """Counts the batches of an engine in samples or tokens, and reports the consumption to a Scheduler.
 
-    Batches are not counted for a plan by updates, or if a batch does not have the unit of the plan's clock. A report of
-    the loop (`scheduler.consumed`) and batch sizes in the plan take precedence.
+    Batches are not counted for a plan by updates, or if the amount of a batch is unknown on the plan's clock. A report
+    of the loop (`scheduler.consumed`) and batch sizes in the plan take precedence.
 
     Args:
         scheduler: the scheduler of the optimizer that uses the batches.
         options: how a batch is counted: `amount_of`, `tokens_per_sample`.
-        processes: the number of data shards.
-        summed: sums a tensor over these, once per update.
+        processes: the number of data shards: of processes that get different batches.
+        summed: returns the sum of a tensor over all data shards; called once per update.
         samples: returns the number of samples in a batch. Default: `samples_in`.
     """
 
@@ -126,7 +127,7 @@ class BatchAmounts:
         if self._measure is None:
             return
         self._counted += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
-        if self._planned is not None and ends_update is None:  # its update is unknown, so the sizes cannot be compared
+        if self._planned is not None and ends_update is None:  # the end of the update is unknown: compare nothing
             self._counted = 0
         elif ends_update is not False or (self._shares == 1 and self._planned is None):
             self.report_counted()
@@ -142,7 +143,7 @@ class BatchAmounts:
     def report(self, amount: Amount, unit: str | None) -> None:
         """Report consumption of the next update, summed over all processes.
 
-        If the plan schedules the sizes of batches, warn once of batches of another size instead.
+        If the plan schedules the sizes of batches, nothing is reported. Batches of another size cause one warning.
         """
         self._refresh_plan()
         if unit is None or unit != self._unit:
@@ -161,7 +162,7 @@ class BatchAmounts:
                 )
 
     def saved_state(self) -> dict[str, Amount]:
-        """Return the unreported sum over all processes, each of which must call this."""
+        """Return the unreported sum over all processes, by unit; every process must call this method."""
         self._refresh_plan()
         if self._unit is None:
             return {}
@@ -197,12 +198,12 @@ class BatchAmounts:
 
     @property
     def _shares(self) -> int:
-        """The number of data shards to sum over; the clock of batches counts a batch once."""
+        """The number of data shards to sum over; 1 if the clock counts batches, which all shards count alike."""
         return 1 if self._unit == "batches" else self.processes
 
 
 def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) -> Callable[[Any], Any] | None:
-    """Return a function that counts a batch in a unit; None if a batch does not have this unit."""
+    """Return a function that returns the amount of a batch in a unit; None if that amount is unknown."""
     if options.amount_of is not None:
         return options.amount_of
     if unit == "batches":
@@ -221,7 +222,8 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
 def samples_in(batch: Any) -> int:
     """Return the number of samples in a batch: the first dimension of its tensors, or the length of its lists.
 
-    Raises if there is no such number, or several ones: a list of three images may be three samples, or one.
+    Raises InvalidArgument if there is no such number, or if numbers differ: a list of three images may be three
+    samples, or one.
 
     >>> samples_in({"input_ids": torch.zeros(8, 128), "labels": torch.zeros(8)})
     8
@@ -229,7 +231,7 @@ def samples_in(batch: Any) -> int:
     sizes = set(_sizes_in(batch))
     if len(sizes) != 1:
         found = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
-        site = f"the samples in a batch, {type(batch).__name__}"
+        site = f"the number of samples in a {type(batch).__name__}"
         raise InvalidArgument(site, found, "Write amount_of=lambda batch: … in the call with the plan")
     return sizes.pop()
 

@@ -27,8 +27,8 @@ class _SkorchPlan:
         accumulation: the number of batches per update, for a net whose `train_step` accumulates, unlike skorch itself.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
-            tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
+            counted, or tokens by `tokens_per_sample`.
         record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
 
@@ -36,7 +36,7 @@ class _SkorchPlan:
         MissingDependency: skorch is not installed.
     """
 
-    # skorch clones by get_params, so attributes are the arguments, and all others end in an underscore.
+    # skorch clones by get_params, so attributes are named like the arguments, or end in an underscore.
     def __init__(
         self,
         plan: Plan,

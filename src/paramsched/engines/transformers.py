@@ -34,7 +34,7 @@ def planned(
 ) -> type[_Trainer]:
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
-    Its checkpoints store the plan's state as the Trainer stores that of a scheduler. A second `train()` restarts the
+    Checkpoints of the Trainer store the plan's state in place of a scheduler's state. A second `train()` restarts the
     plan, unless it resumes from a checkpoint.
 
     Args:
@@ -42,8 +42,8 @@ def planned(
         plan: the plan to apply; its default horizon is that of the arguments (`num_train_epochs`, `max_steps`).
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the samples, tokens or frames in a batch of one process, for plans on such a clock. Default:
-            samples are counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans on such a clock.
+            Default: samples are counted, or tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
     options = PlanOptions(
@@ -62,7 +62,7 @@ def planned(
             self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            counted = state.num_input_tokens_seen - self._reported  # counted by processes with the same batch, too
+            counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
             self._amounts.report(counted // self._copies, "tokens")
             self._reported = state.num_input_tokens_seen
 
@@ -115,7 +115,7 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logs = logs | self.lr_scheduler.scalars()  # of the update whose loss is in the row
+                logs = logs | self.lr_scheduler.scalars()  # of the update whose loss is in `logs`
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"

@@ -19,13 +19,14 @@ from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets
 
 State = TypeVar("State")
-"""A frozen dataclass of JSON scalars."""
+"""The type of a rule's state: a frozen dataclass of JSON scalars."""
 
 
 class MetricRule(ABC, Generic[State]):
     """A schedule component that reacts to a metric. All its methods are pure.
 
-    A schedule is multiplied by the rule: `cosine() * plateau("loss")`. A change takes effect at the next update.
+    A schedule is multiplied by the rule: `cosine() * plateau("loss")`. An observed metric changes the value
+    from the next update on.
 
     To write a rule, subclass `MetricRule` as a frozen dataclass with these four methods. Its state is another frozen
     dataclass, whose fields are JSON scalars or tuples of them. Put `@ps.shape` on the function that builds the rule to
@@ -75,12 +76,12 @@ class MetricRule(ABC, Generic[State]):
         Args:
             state: a state of this rule. In the initial state the planned value is returned unchanged.
             value: the planned value, a number or an array.
-            base: the base of the field, of the same shape.
+            base: the base of the field, that is, its value when the plan was attached; of the shape of `value`.
         """
 
     @abstractmethod
     def restore(self, data: dict[str, Any]) -> State:
-        """Return a state from its fields as JSON data.
+        """Return the state whose fields are in `data`, as read from JSON.
 
         Raises:
             StateError: `data` is not a state of this rule.
@@ -123,7 +124,7 @@ class Guided(OneOperand):
 
 
 def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
-    """Multiply a guided schedule: schedules form a product, rules are added to the list of rules."""
+    """Multiply `guided` by `other`. A schedule becomes a factor of its schedule; rules are added to its rules."""
     if isinstance(other, MetricRule):
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
@@ -132,7 +133,7 @@ def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
 
 
 def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
-    """Multiply a rule by `other`. `first` is True if the rule is the right operand."""
+    """Multiply `other` by a metric rule. `first` is True if `other` is the left operand."""
     if isinstance(other, MetricRule):
         rules = (other, rule) if first else (rule, other)
         return Guided(schedule_of(1.0, ""), rules)
@@ -159,7 +160,7 @@ def require_metric(name: str, metric: Any) -> None:
 
 
 def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
-    """Check the options of a rule that have a fixed set of choices."""
+    """Check the options of a rule. `choices` maps the name of each option to the type with its allowed values."""
     for option, choice in choices.items():
         require_choice(CallSite(name, option), getattr(rule, option), choice, f"unknown {option}")
 
@@ -185,12 +186,12 @@ def factor_below_one(site: CallSite, factor: Any) -> float:
 
 
 def lowest_level(name: str, level: Level) -> float | Absolute:
-    """Check the level `min`, below which a rule does not reduce."""
+    """Check the argument `min` of a rule: the level below which the rule does not reduce the value."""
     return _checked_bound(CallSite(name, "min"), level, not_negative, "absolute(1e-5)", 0.01)
 
 
 def highest_level(name: str, level: Level | None) -> float | Absolute | None:
-    """Check the level `max`, above which a rule does not raise; None means no limit."""
+    """Check the argument `max` of a rule: the level above which the rule does not raise the value, or None."""
     return (
         None if level is None else _checked_bound(CallSite(name, "max"), level, positive_number, "absolute(0.1)", 10.0)
     )
@@ -230,12 +231,15 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
 
 
 def improves_on(value: float, than: float | None, mode: Mode, threshold: float, threshold_mode: ThresholdMode) -> bool:
-    """Return whether `value` is better than `than` by more than the threshold. True if `than` is None."""
+    """Return whether `value` is better than `than` by more than the threshold.
+
+    Any finite value is better than None. A value that is not finite is never better.
+    """
     if not math.isfinite(value):
         return False
     if than is None:
         return True
-    # The margin has the direction of improvement for negative values too. In torch it has the opposite direction.
+    # The margin has the direction of improvement. For a negative `than`, torch's margin has the opposite direction.
     sign = -1 if mode == "min" else 1
     if threshold_mode == "abs":
         bar = than + sign * threshold
@@ -266,14 +270,13 @@ def require_state(rule: Any, data: Any, kinds: Mapping[str, tuple[type, ...]], s
             if sound and isinstance(number, int):
                 sound = abs(number) < 10**300  # an integer of more than 308 digits cannot be converted to float
             if not sound or (number is not None and not (math.isfinite(number) and (name in signed or number >= 0))):
-                raise StateError(f"state of {rule}: {name} is {shown(value)}")
+                raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
 
 
 def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
-    """Return the factor of a schedule after one more reduction.
+    """Return the factor of a schedule after one more reduction: `now * factor`, but not below `floor`.
 
-    An absolute floor does not limit the factor here, because its multiple of base is unknown. `reduced_value` limits
-    the value.
+    An absolute floor is ignored here, because base is unknown. `reduced_value` applies it to the value.
 
     >>> reduced_factor(0.5, 0.1, 0.2), reduced_factor(0.1, 0.1, 0.2)
     (0.2, 0.1)
@@ -283,7 +286,7 @@ def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
 
 
 def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any) -> Any:
-    """Multiply a value of the schedule by `factor`, but not below the floor. A value below the floor is unchanged.
+    """Multiply a value of the schedule by `factor`, but not below `floor`. A value below `floor` is unchanged.
 
     >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, Absolute(1e-3), base=0.2)
     (0.4, 0.25)

@@ -38,12 +38,12 @@ class GreedyState:
 
     Args:
         reference: the value that new values are compared with; None if no value was observed.
-        good, bad: the number of consecutive values that were better, and that were not.
-        cooling, warming: the number of values to skip after a reduction, and after a rise.
+        good, bad: the number of consecutive better values, and of consecutive other values.
+        cooling, warming: the number of values still to skip after the last reduction, and after the last rise.
         floored: the number of reductions at the floor since the last rise.
         factor: the current factor of the schedule.
         low, high: with absolute bounds, the current lower and upper limit of the schedule; None for no upper limit.
-        recent: the last values, if they are smoothed.
+        recent: the last values of the metric, if their mean is compared; at most `window`.
         total: the sum of `recent`.
     """
 
@@ -63,7 +63,11 @@ class GreedyState:
 @final
 @dataclass(frozen=True, slots=True)
 class Greedy(MetricRule[GreedyState]):
-    """Divide by `factor` after more than `patience` better values in a row; multiply by it after as many worse ones."""
+    """The metric rule of `greedy`.
+
+    It divides the schedule by `factor` after more than `patience` better values in a row, and multiplies it by `factor`
+    after more than `patience` other values in a row.
+    """
 
     metric: str
     mode: Mode
@@ -227,10 +231,11 @@ def greedy(
         patience: an integer of at least 0. More than `patience` better values in a row raise the schedule; more than
             `patience` other values in a row reduce it.
         threshold: the minimum improvement of a better value, at least 0.
-        threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a share of the compared value.
+        threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a fraction of the value to compare
+            with.
         cooldown, warmup: the number of values that are ignored after a reduction, and after a rise.
         min, max: bounds of the value: both multiples of base, or both `absolute(x)`. None sets no upper bound.
-        eps: a smaller or equal change of the factor is skipped. Not allowed with absolute bounds.
+        eps: a change of the factor by at most `eps` is skipped. Not allowed with absolute bounds.
         window: the number of values, at least 1, whose mean is compared; 1 compares each value.
         reset: the number of reductions at `min` after which the rule starts again; None never restarts. Not allowed
             with absolute bounds.

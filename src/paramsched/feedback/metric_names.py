@@ -30,7 +30,7 @@ def direction_of(metric: str) -> str | None:
 
 
 def metric_word(name: str) -> str:
-    """Return the part of a column's name that names a metric; empty if no part does.
+    """Return the word in the name of a log's column that names a metric; an empty string if no word does.
 
     >>> metric_word("val/loss_epoch"), metric_word("Top1"), metric_word("epoch"), metric_word("loss_scale")
     ('loss', 'top1', '', '')

@@ -35,7 +35,7 @@ class PlateauState:
     Args:
         best: the best value so far; None if no value was observed.
         bad: the number of consecutive values that were not better.
-        cooling: the number of values to skip after a reduction.
+        cooling: the number of values still to skip after the last reduction.
         factor: the current factor of the schedule.
     """
 
@@ -48,7 +48,7 @@ class PlateauState:
 @final
 @dataclass(frozen=True, slots=True)
 class Plateau(MetricRule[PlateauState]):
-    """Multiply by `factor` after more than `patience` values without an improvement."""
+    """The metric rule of `plateau`: multiplies by `factor` after more than `patience` values without an improvement."""
 
     metric: str
     mode: Mode
@@ -122,12 +122,12 @@ def plateau(
         metric: the name of the metric, as in `scheduler.observe(loss=…)`.
         mode: `"min"` if lower values are better, `"max"` if higher values are better.
         factor: the factor of one reduction, greater than 0 and less than 1.
-        patience: the number of values without improvement that are tolerated; the next one reduces.
+        patience: the number of values without improvement that are tolerated. One more reduces the schedule.
         threshold: the minimum improvement of a better value, at least 0.
-        threshold_mode: `"rel"` if `threshold` is a share of the best value, `"abs"` if it is a difference.
+        threshold_mode: `"rel"` if `threshold` is a fraction of the best value, `"abs"` if it is a difference.
         cooldown: the number of values that are ignored after a reduction.
-        min: the lowest value of a reduction: a multiple of base, or `absolute(1e-6)`.
-        eps: a smaller or equal reduction of the factor is skipped.
+        min: the value below which the rule does not reduce: a multiple of base, or `absolute(1e-6)`.
+        eps: a reduction of the factor by at most `eps` is skipped.
         nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
             (`"raise"`).
 
@@ -177,7 +177,10 @@ class NewBobState:
 @final
 @dataclass(frozen=True, slots=True)
 class NewBob(MetricRule[NewBobState]):
-    """Multiply by `factor` if the relative improvement is below `threshold`, except for `patience` times."""
+    """The metric rule of `new_bob`: multiplies by `factor` if the relative improvement is below `threshold`.
+
+    Before each reduction, `patience` too small improvements are tolerated.
+    """
 
     metric: str
     mode: Mode
@@ -246,10 +249,11 @@ def new_bob(
         metric: the name of the metric, as in `scheduler.observe(loss=…)`.
         mode: `"min"` if lower values are better, `"max"` if higher values are better.
         factor: the factor of one reduction, greater than 0 and less than 1.
-        threshold: the minimum improvement, as a share of the compared value. A smaller one reduces the schedule.
-        patience: the number of too small improvements that are tolerated in front of each reduction. They need not be
+        threshold: the minimum improvement, as a fraction of the value to compare with. A smaller improvement reduces
+            the schedule.
+        patience: the number of too small improvements that are tolerated before each reduction. They need not be
             consecutive.
-        min: the lowest value of a reduction: a multiple of base, or `absolute(1e-6)`.
+        min: the value below which the rule does not reduce: a multiple of base, or `absolute(1e-6)`.
         against: the value to compare with: `"previous"` for the previous value, `"best"` for the best so far.
         nonfinite: NaN and infinite values count as no improvement (`"count"`), are skipped (`"ignore"`), or raise an
             error (`"raise"`).
@@ -258,8 +262,8 @@ def new_bob(
         InvalidArgument: an argument is out of range.
 
     Source: SpeechBrain's `NewBobScheduler`: `annealing_factor` is `factor`, `improvement_threshold` is `threshold`, and
-    `patient` is `patience`. For negative values SpeechBrain's share has the opposite sign; here a positive share is
-    always an improvement.
+    `patient` is `patience`. For a negative metric, SpeechBrain's relative improvement has the opposite sign. Here a
+    positive one is always an improvement.
 
     >>> rule = new_bob()
     >>> state = rule.init()

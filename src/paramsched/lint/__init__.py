@@ -1,1 +1,1 @@
-"""What is likely wrong with a plan, before anything runs: findings with a code, a place, and where safe a fix."""
+"""Checks of a plan before it runs: diagnostics with a code, a location and, if it is safe, a fix."""

@@ -1,4 +1,4 @@
-"""Lengths and times of a schedule that do not go with the run: seen from what is written, in a trial run."""
+"""Checks of lengths and times against the length of the run, both as written and in a trial run."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -21,33 +21,35 @@ from paramsched.schedules.staircases import MultiStep
 from paramsched.time import Duration
 
 _MANY_EPOCHS: Final = 100
-_TIMES_THE_RUN: Final = 10  # from here on a length in epochs was meant as updates
-_TIMES_FOR_WARMUP: Final = 3  # likewise of a warmup, which takes a small part of a run
-_FEW_EPOCHS: Final = 5  # a run of fewer epochs says nothing about what small numbers mean
-_SHORT_WARMUP: Final = 20  # updates; a longer one may be meant
-_SHORT_EPOCH: Final = 10  # updates; in such a run numbers of updates and of epochs are alike
+_TIMES_THE_RUN: Final = 10  # a length in epochs of at least so many runs probably means updates
+_TIMES_FOR_WARMUP: Final = 3  # the same limit for a warmup, which is a small part of a run
+_FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updates
+_SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
+_SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
 _LONG_RUN: Final = 1_000  # updates
-_CLEARLY_LONGER: Final = Fraction(101, 100)  # one tick too many changes nothing
+_CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
 
 def check_lengths(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the lengths of one line.
+    """Yield diagnostics of the lengths in one line of a plan.
 
     Args:
-        epochs: how many the run has; None if that is unknown.
-        native: whether its author wrote it in the library's own text form.
+        trial: the run in which lengths are compared; None if they cannot be compared.
+        epochs: the number of epochs in the run; None if it is unknown.
+        path: the config path of the line.
+        native: True if the line was written for this library, False if it was read from a peer's config.
     """
     for part in values_inside(schedule):
         if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
-            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
+            yield Diagnostic(path, found, "Write each milestone once, in order", code=codes.MILESTONES_MIXED)
             break
     for part in values_inside(schedule) if native else ():
         last = part.stages[-1] if isinstance(part, Sequence) else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
-            found = f"the last stage, {last}, is 0 updates long and is passed over"
-            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
+            found = f"the last stage, {last}, has 0 updates and is skipped"
+            yield Diagnostic(path, found, "Remove it, or write a longer length", code=codes.ONE_UPDATE)
             break
     mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
     mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
@@ -64,7 +66,10 @@ def check_lengths(
 def _epochs_for_updates(
     schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """Yield the first length in epochs that is many times the run; a warmup is to be a small part of it."""
+    """Yield a diagnostic for the first length in epochs that is many times the length of the run.
+
+    The limit is 10 times the run, and 3 times the run for a warmup.
+    """
     if epochs is None:
         return
     for part in values_inside(schedule):
@@ -77,9 +82,9 @@ def _epochs_for_updates(
             lengths = [(Fraction(count), f"{count} epochs") for count in _counts_of_rule(part)]
         for length, written in lengths:
             if length >= _MANY_EPOCHS and length >= times * epochs:
-                by_iteration = "If iterations are meant write by_epoch=False"
-                instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
-                found = f'"{written}" in a run of {_number(epochs)} epochs'
+                by_iteration = "For iterations write by_epoch=False"
+                instead = f'For updates write "{_number(length)} steps"' if native else by_iteration
+                found = f'the length "{written}" exceeds the run of {_number(epochs)} epochs'
                 yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
                 return
 
@@ -87,7 +92,7 @@ def _epochs_for_updates(
 def _updates_for_epochs(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """Numbers of updates, all below the number of epochs."""
+    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs."""
     if epochs is None or epochs < _FEW_EPOCHS:
         return
     if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
@@ -96,14 +101,15 @@ def _updates_for_epochs(
         counts = [*_updates_of_part(part)]
         if counts and max(counts) <= min(epochs, _SHORT_WARMUP if _is_warmup(part) else epochs):
             numbers = ", ".join(_number(one) for one in counts)
-            found = f"{numbers} {'is' if len(counts) == 1 else 'are'} updates, in a run of {_number(epochs)} epochs"
+            verb = "counts" if len(counts) == 1 else "count"
+            found = f"{numbers} {verb} updates, but the run has {_number(epochs)} epochs"
             instead = f'For epochs write "{_number(counts[-1])} epochs"' if native else "For epochs write by_epoch=True"
             yield Diagnostic(path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
             return
 
 
 def _updates_of_part(part: Any) -> list[Fraction]:
-    """Times that count updates."""
+    """Return the milestones, length or periods of a shape or rule in updates; [] if one is in another unit."""
     if isinstance(part, MultiStep):
         written = list(part.milestones)
     elif isinstance(part, Anneal):
@@ -120,30 +126,33 @@ def _updates_of_part(part: Any) -> list[Fraction]:
 
 
 def _is_warmup(part: Any) -> bool:
-    """Whether it rises, so that a few updates may be meant."""
+    """Return whether a shape or rule rises, like a warmup, which may be intended to take only a few updates."""
     if isinstance(part, Anneal):
         return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
 
 
 def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Lengths beyond the horizon, on the run's own clock."""
+    """Yield a diagnostic for the first sequence or shape that is longer than the horizon."""
     for part in _parts_over_the_run(schedule):
         stages = part.stages if isinstance(part, Sequence) else (part,)
         taken = Fraction(0)
         for stage in stages:
             taken += trial.length_of(stage, taken) or 0
         if taken > _CLEARLY_LONGER * trial.end:
-            found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon; the run ends inside"
-            # What is known of the lengths is too long already, and a stage without length would get nothing.
+            found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon, so the run ends first"
+            # The known lengths already exceed the run, so a stage without length would get no updates.
             yield Diagnostic(path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
             return
 
 
 def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
-    """Parts that share its time: operands have all of it, stages of a sequence a part."""
+    """Yield the schedules inside a schedule whose time is the time of the run.
+
+    An operand of `+` or `*` covers the entire run. A stage covers only a part of the run, so it is not yielded.
+    """
     if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
-        return  # it was planned for a run of another length, as in a plan that was changed
+        return  # it was planned for a run of another length, as after Plan.change
     yield schedule
     if isinstance(schedule, (Sequence, Restarts, Take, Skip, Window)):
         return
@@ -152,20 +161,19 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Milestones of the run behind its end."""
+    """Yield a diagnostic for the first milestone after the end of the run."""
     for part in _parts_over_the_run(schedule):
         milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
         late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
         if late:
-            found = (
-                f'milestone "{late[0][1]}" lies behind the end of the run, at {float(late[0][0] / trial.end):.0%} of it'
-            )
-            yield Diagnostic(path, found, "Leave it out, or name a time of this run", code=MILESTONE_AFTER_END)
+            place = f"{float(late[0][0] / trial.end):.0%} of the run"
+            found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
+            yield Diagnostic(path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
             return
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield the first period that is longer than the run."""
+    """Yield a diagnostic for the first period that is longer than the run."""
     ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
@@ -174,10 +182,8 @@ def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Itera
                 periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
             if length > trial.end:
-                found = (
-                    f"its period of {text} is {float(100 * length / trial.end):.6g}% of the run: it never comes round"
-                )
-                yield Diagnostic(path, found, "Shorten it, or leave it out", code=codes.PERIOD_BEYOND_RUN)
+                found = f"the period {text} is {float(100 * length / trial.end):.6g}% of the run, so it never completes"
+                yield Diagnostic(path, found, "Shorten it, or remove it", code=codes.PERIOD_BEYOND_RUN)
                 return
 
 
@@ -187,7 +193,7 @@ def _periods_of(part: Schedule) -> list[Duration]:
 
 
 def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Stages of an update or none, though not written so."""
+    """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit."""
     if not trial.known or trial.end < _LONG_RUN:
         return
     for part in _parts_over_the_run(schedule):
@@ -196,17 +202,17 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             written = getattr(stage, "over", None)
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
-            found = f'"{written}" is {_number(length)} of {_number(trial.end)} updates'
-            yield Diagnostic(path, found, 'Write a longer one: "5%"', code=codes.ONE_UPDATE)
+            found = f'"{written}" is only {_number(length)} of {_number(trial.end)} updates'
+            yield Diagnostic(path, found, 'Write a longer length, such as "5%"', code=codes.ONE_UPDATE)
             return
 
 
 def _order_of(milestones: tuple[Any, ...]) -> str:
-    """Return what is wrong with the order of milestones; "" if nothing is."""
+    """Return a description of repeated or unsorted milestones; "" if they are in ascending order."""
     seen: set[Any] = set()
     for one in milestones:
         if one in seen:
-            return f'milestone "{one}" stands twice: its factor is applied twice'
+            return f'milestone "{one}" is repeated, so its factor is applied twice'
         seen.add(one)
     amounts = [one.terms if isinstance(one, Duration) else (("ticks", Fraction(one)),) for one in milestones]
     if all(len(terms) == 1 for terms in amounts) and len({terms[0][0] for terms in amounts}) == 1:

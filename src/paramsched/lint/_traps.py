@@ -1,4 +1,4 @@
-"""What is easily written and means something else: each with what happens, and the line to write instead."""
+"""Checks for lines that are valid but often mean something else than intended, each with a line to write instead."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -30,34 +30,34 @@ from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
 _Trap: TypeAlias = tuple[str, str, str]
-"""A code, what happens, and what to write."""
+"""A code, the effect of the line, and the line to write instead."""
 
 _SMALL_FLOOR = 1e-4
-"""A decay to such a multiple of base was hardly meant as a multiple."""
+"""A decay that ends at such a small multiple of base probably means an absolute value."""
 
 _SMALL = 0.01
-"""A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
+"""A learning rate that never reaches this multiple of base probably means an absolute value."""
 
 
 def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
-    """Yield a warning for each part of a binding that hardly means what its author meant.
+    """Yield a warning for each name and schedule in a binding that probably means something else than intended.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
-    $.learning_rate: warning: torch's optimizers have no "learning_rate". Write lr
+    $.learning_rate: warning: torch's optimizers have no field "learning_rate". Write lr
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
     traps: list[_Trap] = []
     if not isinstance(binding.field, Target):
         if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
-            found = f'torch\'s optimizers have no "{binding.name}"'
+            found = f'torch\'s optimizers have no field "{binding.name}"'
             rename = (binding.name, ours)
             yield Diagnostic(path, found, f"Write {ours}", code=OTHERS_NAME, at_key=True, replace=rename)
         elif binding.name == "betas":
             yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
-            found = f'torch\'s optimizers have no "{binding.name}"; a group without it is refused'
+            found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
             yield Diagnostic(
-                path, found, "Name a field of the optimizer, or leave it out", code=OTHERS_NAME, at_key=True
+                path, found, "Write the name of an optimizer field, or remove it", code=OTHERS_NAME, at_key=True
             )
         if binding.name == "lr":
             traps += _levels_meant_as_values(schedule)
@@ -70,14 +70,17 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
 
 
 def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
-    """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
+    """Yield a trap if a multiple of base was probably meant as a value.
+
+    `lr: 1e-3` is a thousandth of the group's own lr. `cosine(0.1)` starts at a tenth of the group's own lr.
+    """
     peak = _highest_level(schedule)
     last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
     if peak is not None and 0 < peak < _SMALL:
         yield (
             LEVEL_AS_VALUE,
-            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base",
-            f"For a value as it stands write absolute({peak!r})",
+            f"numbers are multiples of the group's own lr, so the lr never exceeds {peak:g} × base",
+            f"For an absolute value write absolute({peak!r})",
         )
     elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
         start = schedule.start
@@ -85,19 +88,22 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
             length = "" if schedule.over is None else f", over={schedule.over.written()}"
             yield (
                 FIRST_IS_START,
-                f"the first argument is start: it falls from {start:g} × base to 0",
+                f"the first argument is start, so the lr falls from {start:g} × base to 0",
                 f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
             )
     elif isinstance(last, Anneal) and isinstance(last.to, float) and 0 < last.to <= _SMALL_FLOOR:
         yield (
             FLOOR_AS_VALUE,
-            f"numbers are multiples of the group's own lr: it ends at {last.to:g} × base",
-            f"For a value as it stands write absolute({last.to!r})",
+            f"numbers are multiples of the group's own lr, so the lr ends at {last.to:g} × base",
+            f"For an absolute value write absolute({last.to!r})",
         )
 
 
 def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
-    """`warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35."""
+    """Yield a trap for milestones after a warmup, which count from the end of the warmup.
+
+    `warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35.
+    """
     if len(schedule.stages) != 2:
         return
     first, last = schedule.stages
@@ -108,14 +114,17 @@ def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
     meant, found = last.milestones[0], first.over + last.milestones[0]
     yield (
         COUNTED_FROM_STAGE,
-        f"times inside a stage count from its begin: the first milestone is {_time_in_words(found)} of the run, "
+        f"times inside a stage count from its start: the first milestone is {_time_in_words(found)} of the run, "
         f"not {_time_in_words(meant)}",
-        f"For times of the run write {first} * {last}",
+        f"To count from the start of the run write {first} * {last}",
     )
 
 
 def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
-    """`warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind before `>>`."""
+    """Yield a trap if an operator was probably meant for an entire sequence, but applies to one stage.
+
+    `warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind more tightly than `>>`.
+    """
     stages = schedule.stages
     for place in (0, len(stages) - 1):
         stage = stages[place]
@@ -134,14 +143,17 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
         whole = " >> ".join(str(alone if one is stage else one) for one in stages)
         yield (
             BINDS_FIRST,
-            f"{sign} binds before >>: {number} acts on {short_line(alone)} only, and the value jumps "
+            f"{sign} binds more tightly than >>: {number} applies to {short_line(alone)} only, and the value jumps "
             f"from {left:g} to {right:g} × base",
-            f"For the whole write ({whole}) {sign} {number}",
+            f"To apply it to the entire sequence write ({whole}) {sign} {number}",
         )
 
 
 def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
-    """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the whole cycle."""
+    """Yield a trap for percentages inside `restarts`, which refer to the run and not to a cycle.
+
+    In `restarts(warmup("10%") >> cosine(), "10%")`, the warmup takes the entire cycle.
+    """
     for part in _parts_of_schedule(schedule.schedule):
         length = part.length if isinstance(part, (Anneal, Constant)) else None
         if length is None or [unit for unit, _ in length.terms] != ["percent"]:
@@ -159,8 +171,8 @@ def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
             continue
         yield (
             SHARE_OF_RUN,
-            f'per cent inside restarts(…) are of the run: "{length}" is not {length} of a cycle',
-            f"For that write {written}",
+            f'percentages inside restarts(…) refer to the run: "{length}" is not {length} of a cycle',
+            f"For {length} of a cycle write {written}",
         )
 
 
@@ -171,7 +183,7 @@ def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _highest_level(schedule: Schedule) -> float | None:
-    """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
+    """Return the highest multiple of base that a schedule reaches; None if it cannot be determined from the levels."""
     match schedule:
         case Anneal(start=float(start), to=float(to)):
             return max(abs(start), abs(to))
@@ -193,7 +205,7 @@ def _highest_level(schedule: Schedule) -> float | None:
 
 
 def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:
-    """The first and the last multiple of base, where levels say them."""
+    """Return the first and the last level as multiples of base, with None for a level that is not such a multiple."""
     match schedule:
         case Anneal(start=start, to=to):
             return _relative_level(start), _relative_level(to)

@@ -1,4 +1,4 @@
-"""A run to try a plan in, and the values that one line of the plan gives in it."""
+"""A trial run of a plan, and the values of one line of the plan in that run."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,20 +23,21 @@ from paramsched.time.calendar import SIZES
 _USUAL_EPOCH = 1_000
 _SAMPLES = 4_096
 _FEWEST_SAMPLES = 128
-_MOST_VALUES = 400_000  # of all lines of a plan
+_MOST_VALUES = 400_000  # evaluated for all lines of a plan together
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class TrialRun:
-    """A run to try a plan in.
+    """A run in which a plan is tried before the real run.
 
     Args:
-        units: what can be converted in it; a length in another unit is compared with nothing.
-        epoch: updates in an epoch; None where it has none.
-        known: whether the real run is known, so that an update of it is an update.
-        to_scale: whether lengths of different units have the proportions of the real run.
-        samples: how many updates of a long run are looked at.
+        span: the time from the start to the end of the run.
+        units: the units that can be converted to updates. Lengths in other units are not compared.
+        epoch: the number of updates in an epoch; None if it is unknown.
+        known: True if the run facts are those of the real run, so that updates are real updates.
+        to_scale: True if lengths in different units have the proportions of the real run.
+        samples: the number of updates that are evaluated in a long run.
     """
 
     span: Span
@@ -48,16 +49,16 @@ class TrialRun:
 
     @property
     def end(self) -> Fraction:
-        """How many updates it has."""
+        """The number of updates in the run."""
         assert self.span.end is not None
         return self.span.end
 
     def knows(self, schedule: Schedule) -> bool:
-        """Whether every length of a schedule can be converted."""
+        """Return whether every length of a schedule can be converted to updates."""
         return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
 
     def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
-        """The length of a stage in updates of this run; None where it has none, or none that can be converted."""
+        """Return the length in updates of a stage that starts at `begin`; None if missing or not convertible."""
         if not self.knows(stage):
             return None
         try:
@@ -67,14 +68,14 @@ class TrialRun:
 
 
 def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
-    """A run to try a plan in, with fewer samples if the plan has very many lines."""
+    """Return a trial run for a plan, with fewer samples if the plan has very many lines."""
     run = _real_or_trial_run(plan, calendar)
     samples = max(_FEWEST_SAMPLES, _MOST_VALUES // max(len(plan.bindings), 1))
     return None if run is None else replace(run, samples=min(samples, _SAMPLES))
 
 
 def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
-    """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
+    """Return the real run if it is known, else a run in which only the horizon's unit and per cent can be converted."""
     if calendar is not None and (known := _known_run(plan, calendar)) is not None:
         return known
     horizon = plan.horizon
@@ -85,7 +86,7 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
         return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
-    # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
+    # An update is a hundredth of the unit, so that decimals such as "2.5 epochs" are exact.
     unit = names.pop()
     epoch = 100 if unit == "epochs" else None
     match unit:
@@ -105,7 +106,7 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
-    """The run a calendar describes; None where it does not say how long it is."""
+    """Return the run that a calendar describes; None if its length is unknown."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
         return None
@@ -123,9 +124,9 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
 
 
 def mixed_run(plan: Plan) -> TrialRun | None:
-    """A run for a plan that counts both epochs and updates where nothing says how long an epoch is: a thousand updates.
+    """Return a run with epochs of 1,000 updates, for a plan in epochs and updates whose epoch length is unknown.
 
-    What is found in it must not hang on the proportions. None for a plan whose horizon is not in epochs.
+    Diagnostics found in this run must not depend on the epoch length. Returns None if the horizon is not in epochs.
     """
     horizon = plan.horizon
     if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
@@ -139,7 +140,7 @@ def _span_of_run(calendar: Calendar) -> Span:
     return Span.of_run(calendar, calendar.horizon or 0)
 
 
-_MOST_SEAMS = 1_000
+_MOST_SEAMS = 1_000  # stage boundaries next to which a schedule is evaluated
 _MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
 
 
@@ -149,9 +150,10 @@ class FieldCurve:
     """The values of one line of a plan in a trial run.
 
     Args:
-        times: the updates looked at, in order; the first and the last are among them.
-        base: what they are multiples of; None where nothing says it, and 1 was taken.
-        share: how much of them scales with base.
+        times: the evaluated updates in ascending order, including the first and the last one.
+        values: the values at `times`.
+        base: the base for which the values were computed; None if it is unknown. The values are then those for base 1.
+        share: "all" if all values are proportional to base, "none" if no value depends on base, otherwise "some".
     """
 
     binding: Binding
@@ -165,17 +167,17 @@ class FieldCurve:
 
     @property
     def end(self) -> int:
-        """How many updates the run has."""
+        """The number of updates in the run."""
         return ceil(self.run.end)
 
     @property
     def real(self) -> bool:
-        """Whether the values are those of the run, not only multiples of them."""
+        """True if the values are those of the real run, not only proportional to them."""
         return self.base is not None or self.share == "none"
 
     @property
     def comparable(self) -> bool:
-        """Whether the values have the proportions of the run's: not where multiples stand beside values of no base."""
+        """True if the values are proportional to those of the real run: multiples and absolute values are not mixed."""
         return self.real or self.share == "all"
 
     @property
@@ -187,10 +189,10 @@ class FieldCurve:
 def curve_in_run(
     binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None
 ) -> FieldCurve | None:
-    """The values of a line in a trial run; None where the run lacks a unit of it, or computing them takes too long.
+    """Return the values of a line in a trial run; None if a unit is unknown or the computation takes too long.
 
     Args:
-        followed: its schedule, with what other fields follow put in.
+        followed: the schedule of the line, with the schedules of followed fields substituted.
     """
     end = ceil(run.end)
     if not run.knows(followed) or end < 1:
@@ -216,7 +218,7 @@ def curve_in_run(
 
 
 def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
-    """Every update of a short run; of a long one spread ones, and those beside seams of stages."""
+    """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
     if end <= samples:
         return np.arange(end, dtype=np.int64)
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)

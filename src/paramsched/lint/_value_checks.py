@@ -1,4 +1,4 @@
-"""What a run hardly can be meant to use, seen from the values themselves: it holds for every format and every shape."""
+"""Checks of the values of a plan, independent of the format and the shapes it is written in."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,8 @@ from paramsched.base import codes
 from paramsched.base.codes import RISES_TO_THE_END
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.lint._trial_run import FieldCurve
-from paramsched.plan.contents import durations_in
+from paramsched.plan.contents import durations_in, values_inside
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.sequence import Sequence
 
 _NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")
@@ -20,7 +21,7 @@ _BELOW_ONE: Final = re.compile(r"momentum|betas\[\d+\]")
 
 _PRACTICALLY_ZERO: Final = 1e-5  # of the peak
 _LONG_END: Final = 0.1  # of the run
-_LATE: Final = 0.9  # of the run: where a rate that rises has no time left to fall
+_LATE: Final = 0.9  # of the run; a rate that rises until then has no time left to fall
 _CAME_DOWN, _IS_HIGH = 0.1, 0.5  # of the peak
 _RISES_BY, _FALLS_BY = 100.0, 1000.0  # from one stage to the next
 _MOST_TIMES_BASE: Final = 50.0
@@ -28,7 +29,7 @@ _MOST_SEAMS: Final = 1_000
 
 
 def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the values of one line of a plan."""
+    """Yield diagnostics of the values of one line of a plan."""
     bad = ~np.isfinite(curve.values)
     if np.any(bad):
         first = int(np.argmax(bad))
@@ -39,48 +40,57 @@ def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
     if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
         at = int(curve.times[np.argmin(curve.values)])
         found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
+        yield Diagnostic(curve.path, found, _with_floor(curve), code=codes.NEGATIVE)
     if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
         at = int(curve.times[np.argmax(curve.values)])
         found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
+        yield Diagnostic(curve.path, found, "Keep it below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
     base = 1.0 if curve.base is None else curve.base
-    if name == "lr" and curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
+    if (
+        name == "lr"
+        and curve.share == "all"
+        and base > 0
+        and curve.peak > _MOST_TIMES_BASE * base
+        and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
+    ):
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
-        advice = "Write a ratio below 1, or a value as it stands: absolute(0.1)"
+        advice = "Write a ratio below 1, or a smaller multiple of base"
         yield Diagnostic(curve.path, found, advice, code=codes.GROWS)
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
-    """What is wrong with the learning rates of all groups together: that one group's is 0 may be meant."""
+    """Yield diagnostics of the learning rates of all groups together, because one group may be 0 on purpose."""
     rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
     if not rates:
         return
     first = next((one for one in rates if one.binding.groups is None), rates[0])
     if all(not np.any(one.values) for one in rates):
-        found = "the learning rate is 0 in the whole run"
-        yield Diagnostic(first.path, found, "Write lr: cosine(), or leave it out", code=codes.NEVER_ABOVE_ZERO)
+        found = "the learning rate is 0 during the entire run"
+        yield Diagnostic(first.path, found, "Write lr: cosine(), or remove the line", code=codes.NEVER_ABOVE_ZERO)
         return
-    for look in (_zero_at_first, _zero_at_last):
-        if all(look(one) for one in rates) and (told := look(first)):
-            yield Diagnostic(first.path, *told[1:], code=told[0])
+    for find in (_zero_at_first, _zero_at_last):
+        if all(find(one) for one in rates) and (problem := find(first)):
+            yield Diagnostic(first.path, *problem[1:], code=problem[0])
     if first.binding.groups is None and first.comparable:
         yield from _rises_to_the_end(first)
         yield from _ends_high(first)
 
 
 def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
-    """A field that is to be like others which never change."""
+    """Yield a diagnostic if a field follows fields that never change."""
     names = [*followed]
     if names and np.all(curve.values == curve.values[0]):
         found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
-        yield Diagnostic(curve.path, found, "Schedule it, or leave this line out", code=codes.FOLLOWS_CONSTANT)
+        yield Diagnostic(curve.path, found, "Schedule it, or remove this line", code=codes.FOLLOWS_CONSTANT)
 
 
 def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """A whole stage lies far below the one beside it."""
+    """Yield a diagnostic for the first boundary at which the value jumps.
+
+    It jumps if all values of one stage are far below the value that the other stage has at the boundary.
+    """
     schedule = curve.schedule
     if not isinstance(schedule, Sequence) or not curve.comparable:
         return
@@ -91,36 +101,38 @@ def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
             continue
         up, down = 0 < np.max(left) * _RISES_BY <= right[0], 0 < np.max(right) * _FALLS_BY <= left[-1]
         if up or down:
-            before, behind = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
-            found = f"it jumps from {before} to {behind} at {_when(curve, time)}"
-            yield Diagnostic(curve.path, found, "Let one stage begin where the other ends", code=codes.JUMPS)
+            last, first = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
+            found = f"it jumps from {last} to {first} at {_when(curve, time)}"
+            yield Diagnostic(
+                curve.path, found, "Start each stage at the level where the previous stage ends", code=codes.JUMPS
+            )
             return
 
 
 def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """The rate is 0 at every update of the first epoch."""
+    """Return a diagnostic's code, text and advice if the rate is 0 during the first epoch, otherwise None."""
     epoch = curve.run.epoch
     if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
         return None
     if np.any(curve.values[curve.times < epoch]):
         return None
-    return codes.ZERO_FIRST_EPOCH, "the learning rate is 0 for the whole first epoch", "Begin above 0: start=0.1"
+    return codes.ZERO_FIRST_EPOCH, "the learning rate is 0 during the entire first epoch", "Start above 0: start=0.1"
 
 
 def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """The rate is practically 0 long before the end."""
+    """Return a diagnostic's code, text and advice if the rate is nearly 0 long before the end, otherwise None."""
     above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
         return None
     written = [*durations_in(curve.binding.schedule)]
     if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
-        return None  # who ends a decay at a share of the run has seen that it ends there
+        return None  # a decay whose length is a percentage of the run ends early on purpose
     last = int(curve.times[above[-1]]) + 1
     left = 1 - last / curve.end
     if left < _LONG_END:
         return None
-    found = f"the learning rate is practically 0 from {_when(curve, last)} on, for {left:.0%} of the run"
-    return codes.ZERO_AT_THE_END, found, "Let it fall until the end, or end above 0"
+    found = f"the learning rate is nearly 0 from {_when(curve, last)} on, for {left:.0%} of the run"
+    return codes.ZERO_AT_THE_END, found, "Extend the decay to the end of the run, or end it above 0"
 
 
 def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
@@ -128,7 +140,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
     if not curve.run.to_scale:
         return
     if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
-        # A rate that has been as high before, as in cycles, has had the time.
+        # In a cyclic schedule, the rate has reached the peak before and has fallen since.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
         when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1
@@ -138,7 +150,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
 
 
 def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """The rate had come down, and is high again at the end."""
+    """Yield a diagnostic if the rate has fallen and is high again at the end."""
     values, peak = curve.values, curve.peak
     if peak <= 0 or len(values) < 20:
         return
@@ -150,7 +162,19 @@ def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
         f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
         f"and {_in_words(curve, float(values[-1]))} when the run ends"
     )
-    yield Diagnostic(curve.path, found, "Let the last descent end with the run", code=codes.ENDS_HIGH)
+    yield Diagnostic(curve.path, found, "Let the last decay end with the run", code=codes.ENDS_HIGH)
+
+
+_LONGEST_LINE: Final = 80
+
+
+def _with_floor(curve: FieldCurve) -> str:
+    """Return the advice to clamp a schedule at 0."""
+    schedule = curve.binding.schedule
+    line = str(schedule)
+    if schedule.metric_rules or "<" in line or len(line) > _LONGEST_LINE:
+        return "Raise its lowest level to 0"
+    return f"Write clamp({line}, low=0)"
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:

@@ -1,4 +1,4 @@
-"""Codes as users write them: in options, and in the comments of a file that silence what it reports."""
+"""Codes that users write: in options, and in comments of a file that ignore diagnostics."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ _COMMENT: Final = re.compile(r"#[ \t]*paramsched:[ \t]*ignore\b[ \t]*([\w, \t-]*
 
 
 def without_silenced(found: Iterable[Diagnostic], text: str, file: str) -> Iterator[Diagnostic]:
-    """Yield the diagnostics that no comment of their text silences, and those about such comments."""
+    """Yield the diagnostics that no comment of the text ignores, and one for each comment with an unknown code."""
     lines = TextLines(text)
     by_line: dict[int, frozenset[str]] = {}
     everywhere: frozenset[str] = frozenset()

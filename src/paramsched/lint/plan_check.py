@@ -1,4 +1,4 @@
-"""What can be said about a plan before it runs, with what is known of the run or without."""
+"""The check of a plan before it runs, with or without facts of the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -20,7 +20,8 @@ from paramsched.lint._value_checks import check_followed, check_rates, check_val
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import Bases
 from paramsched.plan.contents import values_inside
-from paramsched.plan.group_matching import is_selected, refuse_unmatched, schedule_followed
+from paramsched.plan.followed_lines import schedule_followed
+from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.schedules import Constant, Schedule
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -36,24 +37,24 @@ def check(
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
+    """Check a plan for errors and likely mistakes, in any run or in the run that a calendar describes.
 
-    Without a calendar only lengths of one unit are compared with each other, and with the horizon.
+    Without a calendar, lengths are compared only with lengths of the same unit and with the horizon.
 
     Args:
-        plan: resolved or not.
-        calendar: facts of the run, as many as are known.
-        native: whether its author wrote the schedules in our words; else nothing is said of what these easily mistake.
-        groups: values of the optimizer, like its param groups, where they are known.
-        whole: whether these are all of its groups and fields.
+        plan: the plan, resolved or not.
+        calendar: the known facts of the run.
+        native: True if the plan was written for this library, False if it was read from a peer's config. Mistakes that
+            are typical of native plans are reported only for native plans.
+        groups: the known values of the optimizer, in the form of its param groups.
+        whole: True if `groups` contains all groups of the optimizer and all their fields.
 
     Returns:
-        Errors no run can go with, warnings of what is hardly meant, and what is only to be known, each with its code,
-        in the order of the plan.
+        Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
 
     >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
     ...     print(found.code, found)
-    PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
+    PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon, so the run ends first
     """
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
@@ -63,7 +64,7 @@ def check(
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
-            followed = schedule_followed(plan.bindings, binding)
+            followed = schedule_followed(plan.bindings, plan.clock, binding)
         except PlanError as refusal:
             found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
@@ -81,18 +82,19 @@ def check(
                 found += check_values(curve)
                 found += check_followed(curve, _fields_followed(binding.schedule))
                 break
-    told = {one.path for one in found}
-    found += check_rates([curve for curve in curves if curve.path not in told])  # one mistake is told once
+    # A rate with another diagnostic is not checked, so that one mistake is reported once.
+    reported = {one.path for one in found}
+    found += check_rates([curve for curve in curves if curve.path not in reported])
     found += check_groups(plan, groups, whole=whole)
-    found += _says_nothing(plan) if native else ()
+    found += _lines_without_effect(plan) if native else ()
     found += check_field_names(plan)
-    # In the order of the plan's lines; those of no line stand where they were found, the first ones first.
+    # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 
 
 def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
-    """The plan says how long the run is, and so does the Calendar, and they differ."""
+    """Yield a diagnostic if the plan and the Calendar specify different lengths of the run."""
     if calendar is None or calendar.total is None or plan.horizon is None:
         return
     try:
@@ -100,12 +102,12 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]
     except MissingFact:
         return
     if planned != calendar.horizon:
-        found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
-        yield Diagnostic(HORIZON, found, "Give one of the two", code=codes.TWO_HORIZONS)
+        found = f'the horizon "{plan.horizon}" is {planned} updates, but the Calendar\'s total is {calendar.horizon}'
+        yield Diagnostic(HORIZON, found, "Specify only one of them", code=codes.TWO_HORIZONS)
 
 
 def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
-    """How many epochs the run has; None where nothing says it."""
+    """Return the number of epochs in the run; None if it is unknown."""
     for length in (plan.horizon, None if calendar is None else calendar.total):
         if length is not None:
             terms = dict(Duration.of(length).terms)
@@ -117,7 +119,7 @@ def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None
 
 
 def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
-    """What no run can go with."""
+    """Yield the code, the text and the advice of each error in a schedule."""
     for part in values_inside(schedule):
         if isinstance(part, Stages):
             try:
@@ -131,6 +133,8 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
         resolve_in_span(schedule, trial.span)
     except (MissingFact, Unresolved):
         return
+    except PlanError as refusal:  # the value of a target, not on the clock of the run
+        yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
     except InvalidArgument as refusal:
         yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
 
@@ -139,20 +143,20 @@ def _fields_followed(schedule: Schedule) -> list[str]:
     return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
 
 
-def _says_nothing(plan: Plan) -> Iterator[Diagnostic]:
-    """Lines that change nothing."""
+def _lines_without_effect(plan: Plan) -> Iterator[Diagnostic]:
+    """Yield a diagnostic for each line that changes no value."""
     followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
     names = [binding.name for binding in plan.bindings]
     for binding in plan.bindings:
-        # That lr stays is worth a line: a reader would look for it.
+        # A constant lr is not reported, because readers expect a line for lr.
         alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
         if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
-            found = f"it leaves {binding.name} as it is, as it stays without this line"
-            yield Diagnostic(binding_path(binding), found, "Leave it out, or schedule it", code=SAYS_NOTHING)
+            found = f"it does not change {binding.name}, so the line has no effect"
+            yield Diagnostic(binding_path(binding), found, "Remove it, or schedule the field", code=SAYS_NOTHING)
 
 
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
-    """Yield what of a plan does not fit the param groups; nothing if none are known."""
+    """Yield diagnostics of selectors and fields that do not match the param groups."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
             continue
@@ -173,23 +177,21 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             for one in mine
             if key not in one
             and not (key == "momentum" and "betas" in one)
-            # Of a group of which little is known only this is certain: with momentum it has no betas.
+            # If only some fields of a group are known, one inference is safe: a group with momentum has no betas.
             and (whole or (key == "betas" and "momentum" in one))
         ]
         if lacking:
             numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
             there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
             found = f"the optimizer has no {key}; it has {', '.join(there)}"
-            yield Diagnostic(path, found, "Leave it out", code=codes.NO_SUCH_FIELD)
+            yield Diagnostic(path, found, "Remove it", code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
-            found = f"{binding.name} of the optimizer is 0, and so is every multiple of it"
-            yield Diagnostic(
-                path, found, "Give the optimizer a value, or write absolute(0.01)", code=codes.BASE_OF_ZERO
-            )
+            found = f"{binding.name} of the optimizer is 0, so every multiple of it is 0"
+            yield Diagnostic(path, found, "Set it in the optimizer, or write absolute(0.01)", code=codes.BASE_OF_ZERO)
 
 
 def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> float | None:
-    """What the schedule of a binding is multiples of, where that is known; of several groups the first's."""
+    """Return the base of a binding, from the first selected group; None if it is unknown."""
     if isinstance(binding.field, Target):
         return binding.field.initial
     for index, group in enumerate(groups):
@@ -201,37 +203,40 @@ def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> fl
 
 
 def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
-    """Two names for one field of the same groups, and a group whose name looks like an index."""
+    """Yield diagnostics of fields scheduled under two names, and of group names that look like an index."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
         if isinstance(binding.field, str) and not callable(binding.groups):
             fields_of.setdefault(binding.groups, set()).add(binding.field)
     for binding in plan.bindings:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
-            found = "momentum means betas[0] where a group has betas, and betas[0] is scheduled too"
-            yield Diagnostic(binding_path(binding), found, "Schedule one of them", code=SAID_TWICE, at_key=True)
+            found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
+            yield Diagnostic(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
     for group in fields_of:
         if isinstance(group, str) and group.isdigit():
-            found = f'it selects the group whose name is "{group}"'
+            found = f'it selects the group named "{group}", not the group with this index'
             path = child_path(GROUPS, group)
             yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
 
 
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
-    """What is wrong with the rules of one line."""
+    """Yield diagnostics of the metric rules of one line."""
     for rule in schedule.metric_rules:
         if isinstance(rule, (Plateau, Greedy, NewBob)):
             better = direction_of(rule.metric)
             if better is not None and better != rule.mode:
-                found = f'{rule.metric} is better {"higher" if better == "max" else "lower"}, and mode is "{rule.mode}"'
+                found = (
+                    f'a {"higher" if better == "max" else "lower"} {rule.metric} is better, but mode is "{rule.mode}"'
+                )
                 yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
-            found = f"patience={rule.patience} waits longer than the run has epochs, {float(epochs):g}"
-            yield Diagnostic(path, found, "Wait for fewer: patience=5", code=codes.PATIENCE_BEYOND_RUN)
+            found = f"patience={rule.patience} is not less than the number of epochs, {float(epochs):g}"
+            advice = f"Write patience={min(5, int(epochs) // 4)}"
+            yield Diagnostic(path, found, advice, code=codes.PATIENCE_BEYOND_RUN)
 
 
 def selector_path(binding: Binding) -> str:
-    """Where a file has the groups of a binding.
+    """Return the config path of the selector of a binding.
 
     >>> selector_path(Binding("lr", 0.1, groups="head"))
     '$.groups.head'
@@ -240,7 +245,7 @@ def selector_path(binding: Binding) -> str:
 
 
 def binding_path(binding: Binding) -> str:
-    """Where a file has a binding.
+    """Return the config path of a binding.
 
     >>> binding_path(Binding("lr", 0.1, groups="head"))
     '$.groups.head.lr'

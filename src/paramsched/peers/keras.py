@@ -1,11 +1,11 @@
-"""The dialect of Keras: the config of a `LearningRateSchedule`, of an optimizer with one, or of `ReduceLROnPlateau`.
+"""The dialect of Keras: the config of a `LearningRateSchedule`, an optimizer, or `ReduceLROnPlateau`.
 
 - A schedule is `{"class_name": "CosineDecay", "config": {…}}`, the output of `keras.optimizers.schedules.serialize`, or
   `{"CosineDecay": {…}}`.
 - An optimizer is `{"class_name": "Adam", "config": {"learning_rate": {…}, …}}`, the output of
   `keras.optimizers.serialize`.
 - `{"ReduceLROnPlateau": {"monitor": "val_loss", …}}` becomes a rule that observes the metric once per epoch.
-- Values are absolute values in a plan.
+- The values of a schedule of Keras become absolute values in the plan.
 
 Source: Keras 3.15.
 """
@@ -73,7 +73,7 @@ _LOWER_IS_BETTER: Final = (
 
 
 _TABLES: Final[dict[str, Any]] = {}
-"""The table of each class by name."""
+"""A dict from the name of each class of Keras to the table of its arguments."""
 
 
 @argument_table
@@ -141,10 +141,12 @@ class _PiecewiseConstantDecay:
     values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
 
     def schedule(self, entry: ReadEntry) -> Schedule:
-        """Return a value for the updates up to and including each boundary."""
+        """Return a schedule in which each value applies up to and including the update of its boundary."""
         times, values = self.boundaries, self.values
         if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
-            found = f"expected {len(values) - 1} sorted boundaries for {len(values)} values, got {len(times)}"
+            found = f"expected one boundary less than values, got {len(times)} boundaries and {len(values)} values"
+            if times and len(values) == len(times) + 1:
+                found = "expected boundaries in ascending order"
             instead = "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]"
             entry.refuse("boundaries", found, instead, "values")
             return constant()
@@ -183,7 +185,7 @@ class _CosineDecayRestarts:
     alpha: float = argument(0.0)
 
     def schedule(self, entry: ReadEntry) -> Schedule:
-        """Return cycles with a decreasing peak and a constant floor."""
+        """Return cosine cycles above a constant floor, with a peak that each cycle multiplies by `m_mul`."""
         first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
         steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
         if gamma == 1:
@@ -210,9 +212,10 @@ class _ReduceLROnPlateau:
     min_lr: float = argument(0.0, low=0)
 
     def schedule(self, entry: ReadEntry) -> Plateau:
-        """Return the rule.
+        """Return the metric rule.
 
-        Keras reduces at observation number `patience`, and counts the last observation of a cooldown.
+        Keras reduces lr, and ends a cooldown, one observation earlier than `plateau`, so `patience` and
+        `cooldown` of the rule are 1 less.
         """
         metric = self.monitor.removeprefix("val_")
         rises = self.mode == "max" or (self.mode == "auto" and metric in _HIGHER_IS_BETTER)
@@ -240,11 +243,11 @@ _EXAMPLE: Final = 'Write {"class_name": "CosineDecay", "config": {"initial_learn
 
 
 def recognizes(data: Any) -> bool:
-    """Return whether data looks like a schedule of Keras, or an optimizer or callback with one."""
+    """Return whether data looks like a schedule of Keras, or an optimizer or a callback with a schedule."""
     return any(_keras_class_in(part) for part, _ in _parts_of_config(data, ROOT))
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the numbers in the config of the optimizer as bases."""
     arguments = _optimizer_config(data)
     named = {"lr": "learning_rate", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "epsilon"}
@@ -293,7 +296,7 @@ def to_plan(
 
 
 def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
-    """Return a schedule or a rule; if it has an error, report it and return None."""
+    """Read a config as a schedule or a metric rule; if it has an error, report it and return None."""
     name = _keras_class_in(data)
     if name is None:
         names = _class_names_in(data)
@@ -318,7 +321,10 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
 
 
 def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[tuple[Any, str]]:
-    """Yield each schedule and callback with its path; if `wanted`, also a mapping that is neither."""
+    """Yield pairs (config, path) for each schedule and callback inside `data`.
+
+    If `wanted`, a schedule is expected here, so `data` is yielded even if it names no known class.
+    """
     if isinstance(data, (list, tuple)):
         for index, one in enumerate(data):
             yield from _parts_of_config(one, child_path(path, index))
@@ -333,12 +339,12 @@ def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[
 
 
 def _keras_class_in(data: Mapping[str, Any]) -> str | None:
-    """Return the schedule class that data names, or None."""
+    """Return the name of the schedule or callback class in `data`, or None if `data` names no known class."""
     return next((one for one in _class_names_in(data) if one in _TABLES), None)
 
 
 def _class_names_in(data: Mapping[str, Any]) -> list[str]:
-    """Return the possible names of a class: the values of the keys for it, else all keys."""
+    """Return the possible class names: the values of `class_name` and `_target_`, or all keys if both are missing."""
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
     # Modules are removed; a registered class, `package>Class`, keeps its package.
     return [one if ">" in one else one.rpartition(".")[2] for one in named or map(str, data)]

@@ -71,7 +71,7 @@ CURVES: Final[Mapping[str, Curve]] = {
     "exponential": curves.exponential(0.5),
     "minus_sqrt": curves.one_minus_sqrt,
 }
-"""The curves of a decay; Megatron's exponential is 2 * 0.5 ** u - 1."""
+"""The curve of each decay style. Megatron's exponential is 2 * 0.5 ** u - 1, where u is the elapsed fraction."""
 
 
 def _three_counts(value: Any) -> tuple[int, ...]:
@@ -123,7 +123,7 @@ class MegatronArguments:
         return "iters" if self.train_samples is None else "samples"
 
     def counts(self, unit: Literal["iters", "samples"]) -> Counts:
-        """Return the lengths in one unit."""
+        """Return the lengths that were specified in `unit`."""
         if unit == "iters":
             return Counts(self.train_iters, self.lr_decay_iters, self.lr_wsd_decay_iters, self.lr_warmup_iters)
         return Counts(self.train_samples, self.lr_decay_samples, self.lr_wsd_decay_samples, self.lr_warmup_samples)
@@ -140,7 +140,7 @@ _HARMLESS: Final = (
     "straggler_ctrlr_port", "iter_per_epoch", "dino_warmup_teacher_temp", "dino_warmup_teacher_temp_epochs",
     "inference_dynamic_batching_async_sched_mode", "inprocess_max_iterations", "moe_routing_trace_max_training_iters",
 )  # fmt: skip
-"""Options of Megatron with names similar to those of schedules, which do not affect a schedule."""
+"""Options of Megatron that do not affect a schedule, although their names resemble those of schedules."""
 
 _TOKENS: Final = ("lr_decay_tokens", "lr_warmup_tokens")
 _RENAMED: Final = {"warmup": "lr_warmup_fraction"}
@@ -152,7 +152,7 @@ _SECTION: Final = "MODEL_ARGS"
 
 
 def written_options(data: Any) -> dict[str, tuple[Any, str]]:
-    """Return each option with its value and path."""
+    """Return a dict from the name of each option to a pair of its value and its path."""
     if isinstance(data, Mapping) and isinstance(data.get(_SECTION), Mapping):
         return named_options(data[_SECTION], child_path(ROOT, _SECTION))
     return named_options(data)
@@ -168,7 +168,7 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
         if name in _REFUSED:
             if value is not None:
                 instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                diagnostics.add(path, "it gives some groups another lr", instead, code=UNREADABLE)
+                diagnostics.add(path, "it sets another lr for embedding and output layers", instead, code=UNREADABLE)
         elif name in _NAMES:
             # A batch size that a script computes is unknown, and reported only if the plan needs it.
             computed = name == "global_batch_size" and str(value).startswith("$")
@@ -191,7 +191,7 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
     reported = {diagnostic.path for diagnostic in diagnostics.found()}
     used = {*_NAMES, *_REFUSED, *_HARMLESS, *(name for name, path in written.items() if path in reported)}
-    # gpt-neox decays lr in its own way, although its arguments have the same names.
+    # In gpt-neox the decay of lr is different, although the arguments have the names of Megatron's.
     renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
     report_unused_settings(written, used, diagnostics, library="Megatron-LM", renamed=renamed, defaulted=own)
 
@@ -199,7 +199,7 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
 def _refuse_tokens(
     name: str, path: str, options: Mapping[str, tuple[Any, str]], diagnostics: DiagnosticCollector
 ) -> None:
-    """Report counts of tokens, which only Megatron-DeepSpeed supports, with advice in samples or iterations."""
+    """Report a count of tokens, which only Megatron-DeepSpeed supports, and suggest one in samples or iterations."""
     by = "samples" if "train_samples" in options else "iters"
     read = (value_of_words(options.get(key, (None, ""))[0]) for key in (name, "seq_length", "global_batch_size"))
     tokens, length, batch = (one if is_plain_number(one) else None for one in read)
@@ -232,7 +232,7 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
         if count:
             refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
     if arguments.lr_warmup_fraction is not None and counts.warmup:
-        refuse("lr_warmup_fraction", f"it excludes lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
+        refuse("lr_warmup_fraction", f"it cannot be used with lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
     if arguments.lr_decay_style == "WSD" and counts.wsd_decay is None:
         refuse("lr_decay_style", "WSD requires the length of its decay", f"Write lr_wsd_decay_{unit}: 1000")
     for name, value in (("min_lr", arguments.min_lr), ("lr_warmup_init", arguments.lr_warmup_init)):
@@ -241,17 +241,17 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
     start, end = arguments.start_weight_decay, arguments.end_weight_decay
     if arguments.weight_decay_incr_style == "constant":
         if (start is not None or end is not None) and start != end:
-            found = "start_weight_decay and end_weight_decay require a style other than constant"
+            found = "start_weight_decay and end_weight_decay must be equal with the style constant"
             refuse("weight_decay_incr_style", found, "Write weight_decay_incr_style: cosine")
     elif start is None or end is None or end < start:
-        found = "it requires start_weight_decay and an end_weight_decay that is not less"
+        found = "it requires start_weight_decay, and an end_weight_decay of at least start_weight_decay"
         refuse("weight_decay_incr_style", found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
     if arguments.rampup_batch_size is None:
         return
     first, increment, samples = arguments.rampup_batch_size
     batch = arguments.global_batch_size
     if unit == "iters":
-        refuse("rampup_batch_size", "it requires a run by samples", "Write train_samples")
+        refuse("rampup_batch_size", "it requires a run that counts samples", "Write train_samples")
     if batch is None:
         found = "the final batch size is unknown"
         refuse("rampup_batch_size", found, "Write global_batch_size: 1536", MISSING_FACT)
@@ -266,7 +266,7 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
 def begins_of_rises(rises: int, samples: int) -> list[int]:
     """Return the consumed samples at which the batch size has increased 1, 2, … times.
 
-    Megatron divides floats, which may round down.
+    Megatron divides floats. If the quotient is rounded down, the increase is one sample later.
 
     >>> begins_of_rises(3, 99), begins_of_rises(15, 2_000_000)[2:4]
     ([33, 66, 99], [400000, 533334])
@@ -286,7 +286,7 @@ def recognizes(data: Any) -> bool:
     return any(name in _MARKS for name in written_options(data))
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return `lr`, if it is among the arguments, and `weight_decay` as bases."""
     diagnostics = DiagnosticCollector()
     arguments = read_megatron_arguments(data, diagnostics)
@@ -299,7 +299,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
 def to_plan(
     data: Any,
     *,
-    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments contain all facts
+    calendar: Calendar | None = None,  # noqa: ARG001  # each peer has this parameter; the arguments contain all facts
     base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are absolute in a plan too
 ) -> Plan:
     """Return the plan with the values of Megatron's `OptimizerParamScheduler`.
@@ -344,17 +344,17 @@ class _MegatronRun:
     decay: int
     wsd: int
     total: int
-    scale: int  # samples per count
+    scale: int  # samples per update or, if the run counts samples, 1; 0 if unknown
     horizon: int
     batch: Schedule | None  # the schedule of the batch size; None if it is unknown or not needed
 
     def length(self, counts: int | Fraction) -> DurationLike:
-        """Return a number of counts as a length of a plan."""
+        """Return a number of updates or samples as a duration for a plan."""
         return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
 
 
 def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _MegatronRun:
-    """Return the lengths of a run, on the clock on which they are integers."""
+    """Return the lengths of a run, in samples if the run counts samples or its warmup is not an integer of updates."""
     by, batch, scale = arguments.unit, arguments.global_batch_size, 1
     counts = arguments.counts(by)
     total, wsd = counts.train or 0, counts.wsd_decay or 0
@@ -365,13 +365,13 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
     warm = Fraction(repr(exact)) if _is_fractional(exact) else round(exact)
     if not 0 <= warm < decay:
-        found = f"the warmup, {float(warm):,.12g}, must be shorter than the decay, {decay:,}"
+        found = f"the warmup, {float(warm):,.12g}, must be shorter than the entire schedule of lr, {decay:,}"
         name = f"lr_warmup_{by}" if arguments.lr_warmup_fraction is None else "lr_warmup_fraction"
         shorter = decay // 10 if arguments.lr_warmup_fraction is None else 0.01
         diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
-        found = f"the decay of WSD, {wsd:,}, must not be longer than {decay:,}"
-        diagnostics.add(ROOT, found, "Write a shorter decay", code=REFUSED_VALUE)
+        found = f"the decay of WSD, {wsd:,}, must not be longer than the entire schedule of lr, {decay:,}"
+        diagnostics.add(ROOT, found, f"Write a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = _planned_batch_size(arguments) if unit else None
     if unit and batch is None:
@@ -388,7 +388,7 @@ def _is_fractional(exact: float) -> bool:
 
 
 def _planned_batch_size(arguments: MegatronArguments) -> Schedule | None:
-    """Return the schedule of the batch size, as a multiple of 1."""
+    """Return the schedule of the batch size, a target whose base is 1; None if the batch size is unknown."""
     batch, ramp = arguments.global_batch_size, arguments.rampup_batch_size
     if batch is None:
         return None
@@ -424,7 +424,7 @@ def _consumed_in_all(arguments: MegatronArguments, batch: int, total: int) -> in
 
 
 def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
-    """Return the schedule of lr: the warmup, the decay of the style, then the floor."""
+    """Return the schedule of lr: the warmup, the decay of `lr_decay_style`, and the floor."""
     first, floor = to_level(arguments.lr_warmup_init), to_level(arguments.min_lr)
     stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
     rest = run.decay - run.warmup
@@ -434,13 +434,14 @@ def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: 
         case "inverse-square-root":
             stages += _planned_root(run, floor, rest, diagnostics)
         case "WSD" if not run.wsd:
-            # The floor applies after the last count of the decay.
+            # lr stays constant up to and including the end of the decay.
             stages += [constant(1.0, run.length(rest + 1)), constant(floor)]
         case "WSD":
             decay: Schedule = anneal(1.0, floor, run.length(run.wsd), CURVES[arguments.lr_wsd_decay_style])
             stable = rest - run.wsd
-            if stable < 0:  # the decay starts during the warmup
-                decay = skip(decay, run.length(-stable))
+            if stable < 0:  # the decay starts during the warmup, which applies up to and including its last count
+                last = 1 if isinstance(run.warmup, int) else 0
+                decay, stable = skip(decay, run.length(last - stable)), last
             stages += [constant(1.0, run.length(stable)), decay] if stable > 0 else [decay]
         case style:
             stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))
@@ -453,9 +454,9 @@ def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: 
 def _planned_root(
     run: _MegatronRun, floor: Level, rest: int | Fraction, diagnostics: DiagnosticCollector
 ) -> list[Schedule]:
-    """Return sqrt(W / t), clamped to the floor, and the floor after the decay.
+    """Return the stages of an inverse-square-root decay: sqrt(W / t), not below the floor, and the floor after it.
 
-    Megatron counts W and t in samples, and uses at least one sample for each.
+    W is the length of the warmup, t the time. Megatron counts both in samples, with at least one sample for each.
     """
     if run.warmup:
         root: Schedule = inverse_sqrt(run.length(run.warmup))
@@ -464,7 +465,7 @@ def _planned_root(
         head: list[Schedule] = []
     else:
         if not run.scale:
-            found = "without a warmup it counts samples, and the batch size is unknown"
+            found = "without a warmup, inverse-square-root counts samples, but the batch size is unknown"
             instead = "Write global_batch_size, or lr_warmup_iters"
             diagnostics.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
         root = inverse_sqrt(run.length(1))

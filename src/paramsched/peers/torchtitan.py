@@ -46,7 +46,7 @@ _CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
 @final
 @argument_table
 class _Entries:
-    """The entries of the table."""
+    """The entries of the `lr_scheduler` table."""
 
     warmup_steps: float = argument(200, low=0)
     total_steps: int | None = argument(None, low=1, example=1000)
@@ -68,7 +68,7 @@ _TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
 
 
 def recognizes(data: Any) -> bool:
-    """Return whether data looks like a job of torchtitan or its table."""
+    """Return whether data looks like a job of torchtitan or an `lr_scheduler` table."""
     if not isinstance(data, Mapping):
         return False
     table = data.get("lr_scheduler")
@@ -90,8 +90,8 @@ def syntax_of(text: str) -> str:
     return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
 
 
-def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
-    """Return the values of the job's optimizer as bases."""
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
+    """Return the numbers in the `optimizer` table of a job as bases."""
     table = data.get("optimizer") if isinstance(data, Mapping) else None
     if not isinstance(table, Mapping):
         return NO_BASES
@@ -104,7 +104,7 @@ def to_plan(
     data: Mapping[str, Any],
     *,
     calendar: Calendar | None = None,
-    base: BaseLike | None = None,  # noqa: ARG001  # the contract; all its levels are multiples of base
+    base: BaseLike | None = None,  # noqa: ARG001  # each peer has this parameter; all its levels are multiples of base
 ) -> Plan:
     """Return the plan with the values of torchtitan's scheduler.
 
@@ -144,7 +144,7 @@ def to_plan(
         found = f"the run has {steps} updates, and torchtitan's decay is undefined after {total}"
         diagnostics.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
     diagnostics.raise_any("config")
-    # In a table alone, total_steps is the length of the run.
+    # If the config is only an lr_scheduler table, total_steps is the length of the run.
     alone = steps is None or (path == "$" and arguments.total_steps is not None)
     horizon = total if alone else steps
     return Plan(lr=_schedule_of_job(arguments, total, horizon), horizon=horizon if written or alone else None)
@@ -161,7 +161,7 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
         diagnostics.refuse_kind(path, table, "a table", "Write [lr_scheduler]")
         table = {}
     if "lr_min" in table:
-        found = "it is an entry of an older torchtitan, whose warmup and decay had other values"
+        found = "it is an entry of an older torchtitan, whose warmup and decay had other values than now"
         diagnostics.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
     missing = {"lr_min", *(name for name in arguments_of(_Entries) if table.get(name) is None)}
     written = {name: value for name, value in table.items() if name not in missing}
@@ -177,10 +177,10 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
 
 
 def _schedule_of_job(arguments: _Entries, total: int | None, steps: int | None) -> Schedule:
-    """Return warmup, base and decay.
+    """Return the schedule of lr: a warmup, a constant stage at base, and a decay.
 
     Args:
-        arguments: the entries of the table.
+        arguments: the entries of the `lr_scheduler` table.
         total: the number of updates that the schedule is planned for.
         steps: the number of updates of the run.
     """
@@ -191,7 +191,8 @@ def _schedule_of_job(arguments: _Entries, total: int | None, steps: int | None) 
     decay = left
     if total is not None and left is not None and arguments.decay_ratio is not None:
         decay = min(round(total * arguments.decay_ratio), left)
-    # If the schedule is longer than the run, its lengths are explicit; otherwise one stage fills the run.
+    # If the schedule and the run have different lengths, all stages have explicit lengths; otherwise one stage
+    # takes the remaining updates.
     cut = left is not None and total != steps
     if left == 0:
         return in_order([*stages, constant()] if cut else stages)

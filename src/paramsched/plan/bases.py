@@ -30,7 +30,7 @@ class Bases:
 
     @staticmethod
     def value(group: Mapping[str, Any], field: Field) -> float | None:
-        """Return a field's value in a group, or None; momentum is `betas[0]` if the group has betas."""
+        """Return a field's value in a group; None if it is missing. Momentum is `betas[0]` if the group has betas."""
         if field.key == "momentum" and field.index is None and "momentum" not in group and "betas" in group:
             field = Field("betas", 0)
         entry = group.get(field.key)

@@ -21,7 +21,7 @@ from paramsched.time.calendar import UPDATES as UPDATES
 from paramsched.time.calendar import known_clock
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
-"""Selects groups by text, index, or a predicate over the group dict; None selects all groups without another line.
+"""Selects groups by text, index, or a predicate over the group dict; None selects the groups without their own line.
 
 A text is the name of a group, an entry and its value (`is_last_layer=true`), or names and patterns separated by commas
 (`layer_*, head`).
@@ -71,7 +71,7 @@ class Binding:
             Default: all groups that no other binding of the field selects.
 
     Raises:
-        InvalidArgument: an argument has another type.
+        InvalidArgument: an argument has a wrong type or value.
 
     >>> str(Binding("lr", "cosine(to=0.1)", groups="head"))
     'lr @ head: cosine(to=0.1)'
@@ -129,7 +129,7 @@ def _suggested_groups(groups: object) -> str | int:
 
 
 def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
-    """Return the binding with another schedule."""
+    """Return a copy of the binding with this schedule."""
     return Binding(binding.field, schedule, binding.groups)
 
 
@@ -170,7 +170,7 @@ _MAX_NESTED_CHAINS = 40
 
 
 def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
-    """Merge bindings to one for each field and selector: lr first, defaults before selections, targets last."""
+    """Merge bindings to one for each field and selector, sorted: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
         key = binding_key(binding)
@@ -213,7 +213,7 @@ def binding_key(binding: Binding) -> tuple[Any, ...]:
 
 
 PlanClock: TypeAlias = str | Mapping[str, str]
-"""The name of the clock of a plan, or a mapping from the fields and targets that are not by updates to their clocks."""
+"""The name of the clock of a plan, or a mapping to clocks from those fields and targets that do not count updates."""
 
 
 def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
@@ -284,7 +284,7 @@ def clock_as_data(clock: PlanClock) -> str | dict[str, str]:
 
 
 def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:
-    """Return the parts of a plan as JSON; the text is equal if and only if the plans are equal."""
+    """Return a plan as JSON text. Two plans are equal if and only if their texts are equal."""
     lines = [
         [
             [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,

@@ -9,6 +9,7 @@ from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
+from paramsched.plan.followed_lines import name_followed, replace_likes, target_names
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
@@ -20,7 +21,7 @@ _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The parts of a plan to change, as written."""
+    """The bindings (lines), the horizon and the clock of a plan to change, as written."""
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
@@ -35,12 +36,12 @@ class PlanLines:
             at: the time of the change.
             horizon: the horizon of the changed plan.
             lines: the new schedules of single lines.
-            fields: the new schedules of all other lines of a field.
+            fields: by field name, the new schedule of those lines of the field that are not in `lines`.
         """
         if not lines and not fields and horizon == self.horizon:
             raise InvalidArgument(
                 f'change("{at}")',
-                "expected a field or another horizon",
+                "expected a field to change or a new horizon",
                 f"Write plan.change({at.written()}, lr=linear(previous, 0))",
             )
         if lines or fields:
@@ -81,7 +82,7 @@ class PlanLines:
         return made
 
     def without_percent(self, site: str, length: Duration) -> Duration:
-        """Convert the percent of a length, which refer to the plan's own horizon."""
+        """Replace the percent in a length by the corresponding length of the plan's own horizon."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
@@ -110,7 +111,7 @@ class PlanLines:
                 )
 
     def _line_of(self, given: Binding) -> int | None:
-        """Return the index of the line that a binding replaces; None if it replaces a part of the default."""
+        """Return the index of the line that a binding replaces; None if its groups have followed the default line."""
         for index, line in enumerate(self.bindings):
             if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
                 if isinstance(line.field, Target) and isinstance(given.field, Target):
@@ -120,6 +121,7 @@ class PlanLines:
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
                             f"the plan has initial={before!r}, and another base would change the past values",
                             f"Write change(…, {given.name}=…)",
+                            command="Leave @GROUP out, because a target has no groups",
                         )
                 if line.groups == given.groups:
                     return index
@@ -139,6 +141,7 @@ class PlanLines:
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
                 f"Write change(…, {given.name}=…) for all lines",
+                command=f"Write {given.name}=SCHEDULE for all of them",
             )
         return default
 
@@ -156,11 +159,14 @@ class PlanLines:
     def _followed(self, line: Binding, new: Schedule, at: Duration, horizon: Duration | None) -> Binding:
         old, rules = _without_rules(line.schedule)
         bare, more = _without_rules(new)
+        if at.terms:
+            targets = target_names(self.bindings)  # a value of a target belongs to a time of the run
+            bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
-        """Return the horizon for which a line was planned; None if it need not be fixed."""
+        """Return the old horizon if a line must keep it when the horizon changes; None if the line does not need it."""
         if horizon == self.horizon or not depends_on_horizon(schedule):
             return None
         if self.horizon is None:
@@ -168,6 +174,7 @@ class PlanLines:
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
                 "Write Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                command="Add the length for which it was planned to the plan, horizon: 10000",
             )
         return self.horizon
 
@@ -181,7 +188,7 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
 
 
 def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
-    """Raise for a change after the end of the run, if both have the same unit."""
+    """Raise for a change at or after the end of the run. Times in different units are not compared."""
     if [unit for unit, _ in at.terms] == ["percent"]:
         horizon = Duration.of("100%")
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:

@@ -11,7 +11,7 @@ from paramsched.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Yield every length in a schedule; a recurrence rule yields the length of one tick.
+    """Yield every length in a schedule; for a recurrence rule, yield the length of one of its steps.
 
     >>> from paramsched.schedules import warmup
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]
@@ -36,7 +36,7 @@ def units_of_plan(plan: Plan) -> frozenset[str]:
 
 
 def values_inside(value: Any) -> Iterator[Any]:
-    """Yield a value and, recursively, every value in a schedule or a rule."""
+    """Yield a value and, if it is a tuple, a schedule or a rule, every value inside it, recursively."""
     yield value
     if isinstance(value, tuple):
         for item in value:

@@ -11,13 +11,15 @@ import numpy as np
 from paramsched.base.arrays import Array, Floats
 from paramsched.base.diagnostic import printable
 from paramsched.base.drawing import renderer
-from paramsched.errors import MissingFact, shown
+from paramsched.errors import MissingFact, PlanError, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.followed_lines import targets_followed, with_followed_lines
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.followed_target import FollowedTarget
 from paramsched.time import Calendar
 
 
@@ -28,9 +30,10 @@ class Change:
 
     Args:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
-        before, after: the text in each plan; None if the plan does not have it.
-        when: the first time at which the values differ; None without a calendar, or if one plan does not have it.
-        by: the largest difference, as a multiple of base; None in the same cases.
+        before, after: the text in each plan; None if the plan does not have it. They are equal for a line that follows
+            a changed target.
+        when: the first time at which the values differ; None without a calendar, or if only one plan has it.
+        by: the largest difference, as a multiple of base; None if `when` is None.
         name: `what` without its selector.
         unit: the unit of `when`: updates, or for example tokens if the consumption of an update is unknown.
     """
@@ -44,7 +47,10 @@ class Change:
     unit: str = UPDATES
 
     def __str__(self) -> str:
-        text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
+        change = f"{self.before or '(nothing)'} -> {self.after or '(nothing)'}"
+        if self.before == self.after:
+            change = f"{self.before} (follows a changed target)"
+        text = printable(f"{self.what}: {change}")
         if self.when is None:
             return text
         start = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
@@ -111,7 +117,12 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_CO
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_key(a), _bindings_by_key(b)
-    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differs(left.get(key), right.get(key))]
+    targets, new_targets = _targets_by_key(a), _targets_by_key(b)
+    differing = [
+        key
+        for key in sorted(left.keys() | right.keys(), key=str)
+        if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
+    ]
     first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
     for key in differing:
         before, after = left.get(key), right.get(key)
@@ -131,14 +142,31 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_CO
     return Diff(tuple(changes))
 
 
-def _differs(before: Binding | None, after: Binding | None) -> bool:
-    if before is None or after is None or before.schedule != after.schedule:
-        return True
-    return bool(getattr(before.field, "initial", None) != getattr(after.field, "initial", None))
+def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[FollowedTarget]]) -> Any:
+    """Return the parts of a line that determine its values: its schedule, its base, and the targets it follows."""
+    if binding is None:
+        return None
+    initial = binding.field.initial if isinstance(binding.field, Target) else None
+    return binding.schedule, initial, targets.get(_key_of(binding))
 
 
 def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
-    return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
+    return {_key_of(binding): binding for binding in plan.bindings}
+
+
+def _key_of(binding: Binding) -> Any:
+    return binding.name, isinstance(binding.field, Target), binding.groups
+
+
+def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
+    """Return the targets that each line of a plan follows, directly or through other lines."""
+    try:
+        lines = with_followed_lines(plan.bindings, plan.clock)
+    except PlanError:  # a line that cannot be followed
+        return {}
+    if lines is plan.bindings:  # no line follows another
+        return {}
+    return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
 
 
 def _schedule_text_of(binding: Binding | None) -> str | None:
@@ -151,11 +179,11 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples
 _Difference: TypeAlias = tuple[int, float, str]
-"""The first time at which two curves differ, the largest difference, and the unit of that time."""
+"""The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 
 
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
-    """Return a function that finds the first difference of a binding, over the longer horizon of two plans."""
+    """Return a function that compares the binding with a key in two plans, over the longer one of their horizons."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]
     try:
@@ -177,7 +205,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
 def _difference_of_updates(
     plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
-    """Compare a binding at every update; `amounts` were consumed before these updates."""
+    """Compare the binding with the key `place` at every update. `amounts` has the consumed amounts of each plan."""
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
@@ -195,7 +223,7 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """Compare a binding at a sample of times, denser near the start; `ends` has the end of the run on each clock."""
+    """Compare the binding with the key `place` at a sample of times; `ends` maps each clock to the end of the run."""
     clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
     unit = clocks.pop()
     if clocks or unit not in ends:

@@ -1,20 +1,15 @@
-"""Matching selectors with groups, and resolving fields that follow another field, `like(…)`."""
+"""Matching selectors with groups."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, TypeAlias, final
 
-from paramsched.base.near_names import closest, did_you_mean
-from paramsched.errors import InvalidArgument, PlanError, UnknownGroup
-from paramsched.fields import Field, Group, is_number, recorded_base
-from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
-from paramsched.schedules import Schedule
-from paramsched.schedules.base import with_changed_fields
-from paramsched.schedules.leaves import Like
-from paramsched.schedules.pointwise import Product, Sum
+from paramsched.base.near_names import closest
+from paramsched.errors import UnknownGroup
+from paramsched.fields import Group, is_number, recorded_base
+from paramsched.plan.binding import Selector
 
 _PATTERN = re.compile(r"[*?\[,=\s]")  # characters in a selector that is not just a name
 
@@ -43,7 +38,8 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
         return
     site = f"Binding({name!r}, groups={selector!r})"
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-    there = f"there are {len(groups)} groups" + (f": {', '.join(names)}" if names else "")
+    there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
+    there += f": {', '.join(names)}" if names else ""
     if isinstance(selector, int) and not 0 <= selector < len(groups):
         raise _unmatched(selector, site, f"no group of that name or index; {there}", _HOW_TO_NAME)
     if isinstance(selector, str):
@@ -105,9 +101,9 @@ def matches_part(part: str, group: Group) -> bool:
 class Overlap(Enum):
     """How the groups of one selector overlap with the groups of another."""
 
-    INSIDE = "all of them are among the other groups"
-    APART = "none of them is"
-    UNKNOWN = "it depends on the groups"
+    INSIDE = "all groups of the first selector are groups of the second"
+    APART = "no group of the first selector is a group of the second"
+    UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
 def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] = ()) -> Overlap:
@@ -163,159 +159,3 @@ def _place(part: str, optimizers: Collection[str]) -> str:
         return f"{part}/*"
     head, slash, _ = part.partition("/")
     return part if slash and any(fnmatchcase(one, head) for one in optimizers) else f"*/{part}"
-
-
-_Line: TypeAlias = tuple[str, Selector]  # the name of a field or target, and the selector of one of its lines
-
-
-def with_followed_fields(bindings: Sequence[Binding], optimizers: Collection[str] = ()) -> Sequence[Binding]:
-    """Replace each `like(…)` in the bindings by the schedule of the followed field.
-
-    If a default follows a field that has lines for some groups, it gets a separate line for each of these.
-
-    Args:
-        bindings: the lines of the plan.
-        optimizers: the names of the optimizers, if the plan drives several.
-    """
-    if not any(any(_likes_in(binding.schedule)) for binding in bindings):
-        return bindings
-    plan = _FollowedPlan(bindings, optimizers)
-    return [line for binding in bindings for line in plan.lines_for(binding)]
-
-
-def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
-    """Return the schedule of one binding, with each `like(…)` replaced by the schedule of the followed field."""
-    if not any(_likes_in(binding.schedule)):
-        return binding.schedule
-    first, *_ = _FollowedPlan(bindings).lines_for(binding)
-    return first.schedule
-
-
-@final
-class _FollowedPlan:
-    """The lines of a plan by field and selector, without targets, which no field can follow."""
-
-    def __init__(self, bindings: Sequence[Binding], optimizers: Collection[str] = ()) -> None:
-        self.optimizers = optimizers
-        self.lines: dict[str, dict[Selector, Schedule]] = {}
-        for binding in bindings:
-            if not isinstance(binding.field, Target):
-                self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
-
-    def lines_for(self, binding: Binding) -> Iterator[Binding]:
-        """Yield a binding with every `like(…)` replaced; for a default also lines for the groups of followed fields."""
-        line = (binding.name, binding.groups)
-        yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, ()))
-        if binding.groups is not None or isinstance(binding.field, Target):
-            return
-        own = self.lines[binding.name]
-        for groups in self.groups_followed(binding.schedule, {binding.name}):
-            overlaps = (overlap_of(groups, mine, self.optimizers) for mine in own if mine is not None)
-            if Overlap.INSIDE not in overlaps:
-                yield Binding(binding.field, self.substitute(binding.schedule, line, groups, ()), groups)
-
-    def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
-        """Return the selectors in the lines of every field that a default follows, in order."""
-        found: dict[Selector, None] = {}
-        for name in dict.fromkeys(map(_name_of_field, _likes_in(schedule))):
-            if name in seen or name not in self.lines:
-                continue
-            lines = self.lines[name]
-            found |= dict.fromkeys(groups for groups in lines if groups is not None)
-            for one in lines.values():
-                found |= self.groups_followed(one, {*seen, name})
-        return found
-
-    def substitute(self, schedule: Schedule, line: _Line, groups: Selector, followers: tuple[_Line, ...]) -> Schedule:
-        """Replace each `like(…)` in the schedule of a line by the schedule of the followed line.
-
-        Args:
-            schedule: the schedule, or the part of it to replace.
-            line: the line of the schedule.
-            groups: the groups for which it is evaluated.
-            followers: the lines that follow this one, directly or indirectly.
-        """
-        if line in followers:
-            cycle = " -> ".join(name for name, _ in (*followers[followers.index(line) :], line))
-            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {cycle}", "Remove one of them")
-
-        def followed(like: Like) -> Schedule:
-            other = self.line_followed(like, line, groups)
-            found = self.lines[other[0]][other[1]]
-            if found.metric_rules:
-                raise _refusal(like, line, f"{_line_text(other)} has a metric rule", "Write its schedule here")
-            if found.has_absolute:
-                why = f"{_line_text(other)} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
-            return self.substitute(found, other, groups, (*followers, line))
-
-        made: Schedule = _replaced(schedule, followed)
-        return made
-
-    def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
-        """Return the line that `like(…)` follows in some groups."""
-        name = _name_of_field(like)
-        if name not in self.lines:
-            why = f"{name} is not a field of this plan; {did_you_mean(name, self.lines)}"
-            raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(self.lines)}")
-        lines = self.lines[name]
-        if name == line[0]:  # in a line for some groups, its own field means the default line
-            if line[1] is None:
-                raise _refusal(like, line, "it follows itself", "Write its schedule here")
-        elif groups is not None:
-            overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
-            around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
-            if around is not None:
-                return name, around
-            unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
-            if unknown is not None:
-                why = (
-                    f"{name} has a line for {selector_text(unknown)}, and it is unknown whether this line selects the "
-                    f"groups of {selector_text(groups)}"
-                )
-                raise _refusal(
-                    like,
-                    line,
-                    why,
-                    f"Write a line of {line[0]} for {selector_text(unknown)} too, or write its schedule here",
-                )
-        if None not in lines:
-            why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
-            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it only in these groups")
-        return name, None
-
-
-def _likes_in(schedule: Schedule) -> Iterator[Like]:
-    if isinstance(schedule, Like):
-        yield schedule
-    for part in schedule.parts():
-        yield from _likes_in(part)
-
-
-def _name_of_field(like: Like) -> str:
-    try:
-        return str(Field.of(like.field))
-    except InvalidArgument:
-        return like.field
-
-
-def _replaced(value: Any, followed: Any) -> Any:
-    """Return a value with each `like(…)` in it replaced."""
-    if isinstance(value, Like):
-        return followed(value)
-    if not isinstance(value, (Schedule, tuple)):
-        return value
-    made = with_changed_fields(value, lambda one: _replaced(one, followed))
-    if made is not value and isinstance(made, (Product, Sum)):  # flat, as the text is parsed
-        flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
-        return type(made)(tuple(operand for operands in flat for operand in operands))
-    return made
-
-
-def _line_text(line: _Line) -> str:
-    name, groups = line
-    return name if groups is None else f"{name} @ {selector_text(groups)}"
-
-
-def _refusal(like: Like, line: _Line, found: str, instead: str) -> PlanError:
-    return PlanError(f"{like} in {_line_text(line)}", found, instead)

@@ -33,7 +33,7 @@ from paramsched.plan.binding import (
 )
 from paramsched.plan.changes import PlanLines
 from paramsched.plan.field_keywords import refuse_wrong_fields
-from paramsched.plan.group_matching import with_followed_fields
+from paramsched.plan.followed_lines import with_followed_lines
 from paramsched.plan.resolve_clocks import resolve_on_clocks
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Level, Schedule, anneal, previous
@@ -89,7 +89,8 @@ class Plan:
         PlanError: there is no binding.
         InvalidArgument: a binding, the horizon or the clock is invalid.
 
-    >>> plan = Plan(lr=warmup("5%") >> cosine(to=0.01), weight_decay=linear(1.0, 0.5), horizon="20 epochs")
+    >>> lr = warmup("5%") >> cosine(to=0.01)
+    >>> plan = Plan(lr=lr, weight_decay=linear(1.0, 0.5), horizon="20 epochs")
     >>> print(plan)
     horizon: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
@@ -210,8 +211,10 @@ class Plan:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
 
         >>> plan = Plan(weight_decay=constant(), lr=cosine())
-        >>> [binding.name for binding in plan.as_written()], [binding.name for binding in plan.bindings]
-        (['weight_decay', 'lr'], ['lr', 'weight_decay'])
+        >>> [binding.name for binding in plan.as_written()]
+        ['weight_decay', 'lr']
+        >>> [binding.name for binding in plan.bindings]
+        ['lr', 'weight_decay']
         """
         places = {key: place for place, key in enumerate(self._written)}
         return tuple(sorted(self.bindings, key=lambda binding: places[binding_key(binding)]))
@@ -273,7 +276,7 @@ class Plan:
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
         require_calendar(f"plan.resolve({shown(calendar)})", calendar)
-        written = with_followed_fields(self.as_written(), optimizers)
+        written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)
@@ -299,8 +302,10 @@ class Plan:
 
         Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
         that depends on the length of the run keeps its last value after the end of this plan. Therefore
-        `change(end, horizon=longer)` without a field extends the end. A field that follows another, such as
-        `like("lr")`, follows the changed schedule.
+        `change(end, horizon=longer)` without a field extends the run with the last values. A line that follows
+        another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
+        value of the target at the time of the run, not at the time since the change; the text of the changed plan has
+        `skip(like("batch_size"), at)`.
 
         Args:
             at: the time of the change, in any unit; percent refer to this plan's horizon.
@@ -314,8 +319,10 @@ class Plan:
             PlanError: the horizon changes, but the plan has none and a schedule depends on the length of the run.
             InvalidArgument: no argument is passed, or `at` is not before the end.
 
-        >>> plan = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> print(plan.change("8000 steps", lr='linear(previous, 0, over="1000 steps")', horizon="9000 steps"))
+        >>> lr = warmup("5%") >> cosine(to=0.1)
+        >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
+        >>> ending = linear(previous, 0, over="1000 steps")
+        >>> print(plan.change("8000 steps", lr=ending, horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
@@ -363,7 +370,7 @@ class Plan:
         return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
 
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
-        """Return a plan with fields multiplied from a time on; earlier values are equal to this plan's, bit for bit.
+        """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 
         Args:
             at: the time from which on fields are multiplied, in any unit.

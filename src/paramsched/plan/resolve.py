@@ -101,7 +101,7 @@ def known_total(plan: Plan, calendar: Calendar) -> int | None:
 
 
 def counted_plan(plan: Plan) -> Plan:
-    """Return a resolved plan without the units of its clock, ready for evaluation.
+    """Return a resolved plan with plain numbers in place of lengths in the unit of its clock, ready for evaluation.
 
     >>> counted = counted_plan(Plan(lr='warmup("4 tokens")', clock="tokens"))
     >>> counted.bindings[0].schedule(3)
@@ -125,7 +125,7 @@ class Bound:
         name: the field's name in the plan.
         field: the entry of the group.
         schedule: the schedule that the field follows.
-        by_amount: True if its clock counts an amount, False if it counts updates.
+        by_amount: True if the clock of the field counts an amount, False if it counts updates.
     """
 
     name: str
@@ -210,7 +210,8 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
         InvalidArgument: the events are not in order, or no rule watches a metric.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
-    >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
+    >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
+    >>> [state.factor for state in states.values()]
     [0.5]
     """
     require_plan("replay", plan)
@@ -231,7 +232,7 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
             raise InvalidArgument(
                 f"replay(…, [({t}, {dict(metrics)!r})])",
                 f"no rule watches {', '.join(sorted(strange))}",
-                "Remove it",
+                "Pass only metrics that a rule watches",
             )
         last = t
         for rule in states:
@@ -294,7 +295,7 @@ class TimeUnit:
 
 
 def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
-    """Return a unit of which every update takes the same amount."""
+    """Return a unit of time in which every update takes the same amount, `per_update`."""
     return TimeUnit(name, np.array([0, total]), np.array([0.0, total * per_update]))
 
 
@@ -331,7 +332,7 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
 
 
 def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:
-    """Yield the unit of some amounts, if they are known."""
+    """Yield the unit of time `name`, in which the run consumes `amounts`; nothing if they are unknown."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
     elif not isinstance(amounts, UnknownAmounts):

@@ -29,10 +29,10 @@ from paramsched.time.calendar import SIZES
 class ClockLengths:
     """Converts lengths into the unit of one clock.
 
-    If sizes are planned, the amount of a number of updates depends on the first of these updates.
+    If the sizes of updates are planned, the amount that some updates consume depends on the first of these updates.
 
     Args:
-        sizes: the sizes of the run.
+        sizes: the facts and targets that determine the consumption of an update.
         clock: the clock.
         total: the horizon in the unit of the clock; None if the length of the run is unknown.
     """
@@ -63,7 +63,7 @@ class ClockLengths:
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
-        """Return the converter for a run of another length, and this length in the clock's unit."""
+        """Return the converter for a run of this length, and the length in the clock's unit."""
         exact = self.exact(length)
         total = exact if self.clock == "seconds" else Fraction(ceil(exact))
         return replace(self, total=total), total
@@ -125,11 +125,11 @@ class ClockLengths:
 
 
 Total: TypeAlias = Fraction | InvalidArgument | None
-"""The length of a run on one clock: None if it has none, or the error that fields raise if they need it."""
+"""The length of a run on one clock; None if it is not specified, an error if it is needed but cannot be converted."""
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
-    """Return the sizes of a run whose planned sizes are resolved."""
+    """Return the sizes of a run. The bindings that plan sizes must be resolved."""
     targets = {
         one.name: SizeTarget(
             one.name,
@@ -242,7 +242,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
 
 
 def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
-    """Return the number of updates of a run that ends with an amount, as written or else converted."""
+    """Return the number of updates of a run: its `length` if that is by updates, else its `amount`, converted."""
     if clock == UPDATES:
         return amount
     if _is_by_updates(length, sizes):

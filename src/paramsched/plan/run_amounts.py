@@ -25,7 +25,7 @@ _MAX_EXACT = 2**62  # above it NumPy's integers overflow
 
 
 class RunAmounts(ABC):
-    """The planned amounts of a run. They are exact, whichever range of updates is computed.
+    """The amounts that a run is planned to consume before its updates, exact for every range of updates.
 
     `clock` is the unit of the amounts.
     """
@@ -81,7 +81,7 @@ class RunAmounts(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class ConstantAmounts(RunAmounts):
-    """Amounts of a run whose updates all consume the same: amount(t) = rate * t, integers rounded up."""
+    """Amounts of a run whose updates all consume the same: rate * t before update t, rounded up unless in seconds."""
 
     clock: str
     rate: Fraction
@@ -159,7 +159,7 @@ def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
 
 
 def usual_size(clock: str) -> str:
-    """Return the target that most plans with a clock schedule as the size of an update."""
+    """Return the name of the target that usually plans the consumption of an update on a clock."""
     return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
 
 
@@ -196,7 +196,7 @@ class SizeTarget:
     written: Schedule
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
-        """Return its values as floats, rounded to the nearest integer (half to even)."""
+        """Return the size at each update as a float, rounded to the nearest integer (half to even)."""
         return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
 
     def is_held_at(self, update: int, amount: int) -> bool:
@@ -215,12 +215,12 @@ class UpdateSizes:
 
     @property
     def by_amount(self) -> bool:
-        """True if a planned size depends on the consumed amount."""
+        """True if a planned size, such as the batch size, depends on the consumed amount."""
         return any(target.by_amount for target in self.targets)
 
     @property
     def only_by_amount(self) -> bool:
-        """True if all planned sizes depend on the consumed amount, so that it determines the consumption."""
+        """True if every planned size depends on the consumed amount: then it alone determines the consumption."""
         return all(target.by_amount for target in self.targets)
 
     def at(self, updates: Array, amounts: Array) -> Any:
@@ -273,7 +273,7 @@ def factors_of_update(
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class RunSizes:
-    """The sizes of a run: constant run facts, and targets.
+    """The factors of the consumption of an update: constant run facts, and targets that plan sizes.
 
     Args:
         calendar: the run facts.
@@ -292,7 +292,7 @@ class RunSizes:
         return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
 
     def amounts_of(self, clock: str) -> RunAmounts:
-        """Return the amounts of the run in one unit."""
+        """Return the amounts of the run in the unit of `clock`."""
         if clock not in self._found:
             self._found[clock] = self._amounts_of(clock)
         return self._found[clock]
@@ -337,7 +337,7 @@ class RunSizes:
         return None
 
     def ratio(self, many: str, few: str) -> Fraction | None:
-        """Return the ratio of two units, if it does not depend on the batch; else None.
+        """Return how many of `many` one of `few` has, such as tokens per sample; None if that is unknown or changes.
 
         >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
@@ -358,7 +358,7 @@ _ESTIMATE_SIZES = 16, 4096  # updates that are estimated at once: few if the las
 _MAX_ROUNDS = 8  # refinements of an estimate before its correct part is kept
 _MAX_AMOUNT = 10**18
 _MAX_UPDATES = 50_000_000
-_MAX_UNEVEN = 500_000  # the same limit if most updates consume another amount than the previous one
+_MAX_UNEVEN = 500_000  # used instead of `_MAX_UPDATES` if the consumption often differs from the previous update's
 _MIN_CORRECT = 256  # updates of an estimate; if fewer are correct, sizes are tabulated instead
 _TABULATED = 65_536  # amounts whose sizes are tabulated at once
 _MAX_TABULATED_SIZE = 1_024  # a table has too few updates of larger sizes
@@ -373,14 +373,14 @@ class PlannedAmounts(RunAmounts):
     Args:
         clock: the unit of the amounts.
         sizes: the consumption of an update.
-        times: the amounts on the clock of the targets, if that is another clock.
+        times: the amounts on the clock of the targets; None if that is `clock` or counts updates.
     """
 
     clock: str
     sizes: UpdateSizes
     times: RunAmounts | None = None
     _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4,096th update
-    _held: list[tuple[int, int, int]] = field(default_factory=list)  # update, amount, constant size: at most one
+    _held: list[tuple[int, int, int]] = field(default_factory=list)  # at most one: update, amount, size from there on
 
     @property
     def is_constant(self) -> bool:
@@ -428,9 +428,9 @@ class PlannedAmounts(RunAmounts):
             raise _too_many_updates(most)
 
     def _kept_amounts(self, until: int) -> Array:
-        """Compute the amounts after the last cached one, up to the next one to cache or to the amount `until`.
+        """Compute the amounts after the last cached amount, up to the next one to cache or to the amount `until`.
 
-        The next one is cached. If all sizes are constant from here on, their value is cached instead, because later
+        Cache the next one. If all sizes are constant from here on, their value is cached instead, because later
         amounts then follow from it.
         """
         update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]

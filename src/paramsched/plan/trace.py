@@ -35,18 +35,18 @@ Key: TypeAlias = tuple[str, str | int]
 @final
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The base of a curve, and how the curve depends on it.
+    """The base of a field in a group, and how the traced values depend on it.
 
     Args:
-        value: the base from which the curve was computed; None if it is unknown and 1 was assumed.
-        share: the share of the curve that scales with base: all (a multiple of base), none, or some.
+        value: the base from which the values were computed; None if it is unknown and 1 was assumed.
+        share: which values scale with base: "all" (multiples of base), "some" or "none".
     """
 
     value: float | None
     share: Literal["all", "some", "none"]
 
 
-_MAX_UPDATES = 500_000_000  # 4 GB in each column
+_MAX_UPDATES = 500_000_000  # 4 GB for each field and group
 
 
 @final
@@ -70,7 +70,7 @@ class Trace:
     _bases: dict[Key, Base] = field(default_factory=dict)
     clock: str = UPDATES
     _amounts: Array | None = None
-    _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of the curves whose clock counts an amount
+    _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of fields whose clock counts an amount
     _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
     _optimizers: tuple[str, ...] = ()  # the names of several optimizers
 
@@ -97,14 +97,14 @@ class Trace:
         return np.arange(self.total) if self._amounts is None else self._amounts
 
     def time_units(self) -> tuple[TimeUnit, ...]:
-        """Return the other units of time (epochs, samples, tokens, …) into which the run facts convert updates."""
+        """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
         if self._run is None:
             return ()
         end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
         return tuple(units_of_run(*self._run, self.total, end))
 
     def clock_of(self, field: str, group: str | int = "") -> str:
-        """Return the clock of a curve."""
+        """Return the clock of the traced values of `field` in `group`."""
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
     @property
@@ -113,21 +113,21 @@ class Trace:
         return next(iter(self._ends.values()), None)
 
     def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
-        """Return the times at which the formula of a curve changes, in the unit of its clock."""
+        """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
         key = self._find_curve((field, group))
         return self._schedules[key].breakpoints(self._ends.get(key, self.total))
 
     def line(self, field: str, group: str | int = "") -> str:
-        """Return the text of a curve's schedule, with its lengths in updates or in the unit of its clock."""
+        """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
         key = self._find_curve((field, group))
         return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
 
     def base(self, field: str, group: str | int = "") -> Base:
-        """Return the base of a curve, and how the curve depends on it."""
+        """Return the base of `field` in `group`, and how the traced values depend on it."""
         return self._bases[self._find_curve((field, group))]
 
     def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
-        """Return the trace with the bases of some curves marked as assumed."""
+        """Return the trace with the bases of the fields and groups in `keys` marked as assumed."""
         assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
         return replace(self, _bases=self._bases | assumed)
 
@@ -136,7 +136,7 @@ class Trace:
         return bundle
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Return lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
+        """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""
         return {column_name(key): values.tolist() for key, values in self._columns.items()}
 
     def to_csv(self, path: "str | Path") -> None:
@@ -198,7 +198,7 @@ class Trace:
 
 
 def column_name(key: Key) -> str:
-    """Return the name of a curve in a flat table."""
+    """Return the name of a column of a table: `lr[head]`, or the name of a target."""
     name, group = key
     return name if group == "" else f"{name}[{group}]"
 

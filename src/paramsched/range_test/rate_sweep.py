@@ -37,13 +37,13 @@ class TrainingSnapshot:
     """
 
     def __init__(self, optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> None:
-        self._parts = ExitStack()  # restored in reverse order, and completely even if one part raises
+        self._parts = ExitStack()  # callbacks, called in reverse order; all are called even if one raises
         put_back = self._parts.callback
         if with_random:
             if torch.cuda.is_available():
                 put_back(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
             put_back(torch.set_rng_state, torch.get_rng_state())
-            put_back(np.random.set_state, np.random.get_state())  # noqa: NPY002  # the shared one
+            put_back(np.random.set_state, np.random.get_state())  # noqa: NPY002  # the global generator
             put_back(random.setstate, random.getstate())
         modules = []
         for one in restored:
@@ -76,7 +76,7 @@ class TrainingSnapshot:
             optimizer.state.clear()
             optimizer.state.update(state)
 
-        for group, own in zip(self.groups, entries, strict=True):  # cleared first, then filled
+        for group, own in zip(self.groups, entries, strict=True):  # in reverse order: cleared, then filled
             put_back(group.update, {"params": group["params"], **_with_own_containers(own)})
             put_back(group.clear)
             put_back(group["params"].__setitem__, slice(None), list(group["params"]))
@@ -114,7 +114,7 @@ def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _with_own_containers(value: Any) -> Any:
-    """Return a copy of a nested container with the same tensors."""
+    """Return a copy of nested dicts, lists and tuples in which the tensors are not copied."""
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, dict):
@@ -126,9 +126,9 @@ def _with_own_containers(value: Any) -> Any:
 
 @final
 class HeldInterrupts:
-    """Context manager that delays Ctrl-C while no step runs, so that the state is always restored.
+    """Context manager that delays Ctrl-C except during `run`, so that the training state is always restored.
 
-    Only the main thread receives Ctrl-C.
+    It has no effect in other threads than the main thread, which do not receive Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -147,14 +147,17 @@ class HeldInterrupts:
             self._deliver()
 
     def run(self, step: Callable[[], Any]) -> Any:
-        """Call a step, during which Ctrl-C is not delayed, and return its result."""
+        """Call `step` and return its result; Ctrl-C is not delayed during the call."""
         self._in_step = True
         found = step()
         self._in_step = False
         return found
 
     def _receive(self, number: int, frame: Any) -> None:
-        """Deliver the signal if a step runs; delay later signals in case the handler raises."""
+        """Pass a signal to the previous handler if a step is running; else keep the signal until the context ends.
+
+        If the handler raises, later signals are kept too.
+        """
         self._waiting = number, frame
         if self._in_step:
             self._in_step = False
@@ -195,7 +198,7 @@ def find_lr(
         high: the last learning rate, greater than `low`.
         updates: the number of updates, each with its own rate; at least 2.
         smoothing: the decay of the moving average of the loss, in [0, 1).
-        stop_at: the test ends when the smoothed loss exceeds its minimum by this factor, which is greater than 1.
+        stop_at: a factor greater than 1; the test ends when the smoothed loss exceeds this factor times its minimum.
         restore: objects to restore in addition to the optimizer and its parameters: a model, for its buffers, a
             GradScaler, or any object with a `state_dict`. Several objects are passed as a tuple. Default: none.
         restore_random: if True, restore the random generators of Python, NumPy and torch.
@@ -217,8 +220,10 @@ def find_lr(
     ...     optimizer.step()
     ...     return loss
     >>> found = find_lr(optimizer, step, low=1e-4, high=10, updates=60)
-    >>> found.ending, 0.001 < found.suggestion < 1, weight.item(), optimizer.param_groups[0]["lr"]
-    ('diverged', True, 3.0, 0.1)
+    >>> found.ending, 0.001 < found.suggestion < 1
+    ('diverged', True)
+    >>> weight.item(), optimizer.param_groups[0]["lr"]
+    (3.0, 0.1)
     """
     rates = _rates_of_groups(optimizer, low, high, updates)
     if not callable(step):
@@ -239,7 +244,10 @@ def find_lr(
 
 
 def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
-    """Return the rates of each update in each group; raise if a plan is attached to the optimizer."""
+    """Return the learning rates of all updates and groups, an array of shape (updates, groups).
+
+    Raises ParamschedError if a plan is attached to the optimizer.
+    """
     first, last = (positive_number(CallSite("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
         found = "low must be less than high"
@@ -272,7 +280,7 @@ def _sweep(
     stop_at: float,
     snapshot: TrainingSnapshot,
 ) -> RangeTest:
-    """Make the updates until the loss is too high."""
+    """Train with each row of `rates` in turn, until the loss is too high, and return the result of the test."""
     losses: list[float] = []
     smoothed: list[float] = []
     ending: Ending = "highest rate"
@@ -301,7 +309,7 @@ def _sweep(
 
 
 def _loss_number(loss: Any) -> float:
-    """Return a loss as a float, or raise."""
+    """Return a loss as a float; raise InvalidArgument if it is not a number."""
     try:
         if loss is None or isinstance(loss, (bool, str)):
             raise TypeError

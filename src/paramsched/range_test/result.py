@@ -18,7 +18,7 @@ Ending: TypeAlias = Literal["highest rate", "diverged", "not finite"]
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RangeTest:
-    """The result of `find_lr`, which prints as a picture.
+    """The result of `find_lr`. Printing it shows a picture of the loss.
 
     Args:
         rates: the learning rates of the group with the highest lr; shape (n,). Other groups keep their ratio to it.
@@ -45,7 +45,7 @@ class RangeTest:
 
     @property
     def valley(self) -> float | None:
-        """The rate at which half of the decrease of the smoothed loss is reached; None if it never decreased."""
+        """The rate at which half of the decrease of the smoothed loss is reached; None if the loss never decreased."""
         if (decrease := self._decrease()) is None:
             return None
         first, last = decrease
@@ -54,7 +54,7 @@ class RangeTest:
 
     @property
     def steepest(self) -> float | None:
-        """The rate with the fastest decrease of the smoothed loss per decade; None if it never decreased."""
+        """The rate with the fastest decrease of the smoothed loss per decade; None if the loss never decreased."""
         if (decrease := self._decrease()) is None:
             return None
         first, last = decrease
@@ -116,9 +116,10 @@ class RangeTest:
         return self.text()
 
     def _decrease(self) -> tuple[int, int] | None:
-        """Return the indices between which the loss decreases; None if it never does.
+        """Return the first and the last index of the decrease of the smoothed loss; None if the loss never decreases.
 
-        The decrease ends at the minimum. It starts at the last earlier loss that is within a tenth of it from the top.
+        The decrease ends at the minimum. It starts at the last index at which at most a tenth of the decrease from
+        the earlier maximum to the minimum has been reached.
         """
         last = int(np.argmin(self.smoothed))
         earlier = self.smoothed[:last]

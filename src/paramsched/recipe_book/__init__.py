@@ -1,6 +1,7 @@
 """Published training recipes: the plan and the facts of a run, from a paper or its code.
 
-A recipe is a YAML document in a file of `data`; the file is its area. Each document is parsed on first access.
+Each recipe is a YAML document in a file of the folder `data`, which has one file per area. A document is parsed on
+first access.
 """
 
 from paramsched.recipe_book.book import Likeness as Likeness

@@ -60,11 +60,12 @@ class Recipe:
         return trace(self.plan, self.bases, self.calendar)
 
 
-# A document starts with the line `name: …`. It contains a native plan under `plan`, and the description of the run.
+# Each document of a data file is a recipe, and starts with the line `name: …`. It contains a native plan under `plan`,
+# and the description of the run.
 
 
 def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the area and the unparsed text of each recipe in the files of a folder, by name."""
+    """Return a dict from the name of each recipe in a folder to a pair of its area and its unparsed text."""
     texts = {}
     for file in sorted(folder.glob("*.yaml")):
         area = file.stem.replace("_", " ")
@@ -76,7 +77,7 @@ def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
 
 @cache
 def read_recipe(name: str, area: str, text: str) -> Recipe:
-    """Parse the document of a recipe.
+    """Parse the YAML text of a recipe.
 
     >>> read_recipe("tiny", "vision", "{title: T, source: S, bases: {lr: 0.1}, plan: {lr: cosine()}}").bases
     ({'lr': 0.1},)
@@ -109,7 +110,7 @@ class RecipeBook(Mapping[str, Recipe]):
     >>> recipes["gpt3"]
     Traceback (most recent call last):
         ...
-    paramsched.errors.UnknownRecipe: recipes['gpt3']: unknown recipe; did you mean "gpt3-175b"?...
+    paramsched.errors.UnknownRecipe: recipes['gpt3']: unknown recipe; did you mean...
     """
 
     def __getitem__(self, name: str) -> Recipe:
@@ -117,7 +118,7 @@ class RecipeBook(Mapping[str, Recipe]):
             longer = [one for one in self if str(name) and one.startswith(str(name))]
             nearest = f'did you mean "{longer[0]}"?' if longer else did_you_mean(str(name), _all_texts())
             found = f"unknown recipe; {nearest}"
-            raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
+            raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists all names")
         return read_recipe(name, *_all_texts()[name])
 
     def __contains__(self, name: object) -> bool:
@@ -133,7 +134,7 @@ class RecipeBook(Mapping[str, Recipe]):
         return f"<{len(self)} recipes: {', '.join(self)}>"
 
     def matching(self, words: str) -> tuple[Recipe, ...]:
-        """Return the recipes whose name, title, area or source contains all of these words.
+        """Return the recipes whose name, title, area or source contains all the words.
 
         Args:
             words: words separated by spaces; case is ignored.
@@ -163,11 +164,12 @@ _POINTS = 200
 @final
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """A recipe and the distance of its curve from that of a plan.
+    """A recipe and the distance between its schedule and the schedule of a plan.
 
     Args:
         recipe: the recipe.
-        distance: the mean absolute difference of the two curves, which are scaled to a maximum of 1; in [0, 1].
+        distance: the mean absolute difference of the two schedules, in [0, 1]. Both are scaled to the same length and
+            to a maximum of 1.
     """
 
     recipe: Recipe
@@ -177,9 +179,9 @@ class Likeness:
 def nearest_recipes(
     plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
 ) -> tuple[Likeness, ...]:
-    """Return all recipes that schedule the field, sorted by distance from a plan.
+    """Return all recipes that schedule `field`, sorted by their distance from a plan.
 
-    Only the shapes are compared, not the lengths of the runs, their peaks or units.
+    Only the shapes of the schedules are compared, not the lengths of the runs, the peaks or the units.
 
     Args:
         plan: the plan.
@@ -199,8 +201,8 @@ def nearest_recipes(
     if site is None:
         raise InvalidArgument(
             f"nearest_recipes(field={field!r})",
-            "the plan does not schedule it for the first group, or has no horizon",
-            f"Write a plan with {field} and horizon",
+            f"the plan does not schedule {field} for the first group, or has no horizon",
+            f"Write a plan with {field} and a horizon",
         )
     found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
     distances = [Likeness(one, float(np.abs(site - curve).mean())) for one, curve in found if curve is not None]
@@ -208,7 +210,7 @@ def nearest_recipes(
 
 
 def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], field: str) -> Floats | None:
-    """Sample a field of the first group at the middle of 200 equal parts of the run, divided by its maximum.
+    """Return the values of `field` in the first group, divided by their maximum, at 200 evenly spaced times of the run.
 
     Returns None if the field is not scheduled or the length of the run is unknown.
     """

@@ -1,6 +1,6 @@
 """Atomic and durable file operations: files are written under another name, flushed and renamed.
 
-Until a file is flushed, the system may keep it in memory, and it may reorder renames.
+Without a flush, the system may keep a file in memory, and it may reorder renames.
 """
 
 import os
@@ -33,12 +33,12 @@ def flush_tree(folder: Path) -> None:
 
 
 def replace_text(file: Path, text: str) -> None:
-    """Replace a file by a text atomically: at each moment either the old or the new file exists."""
+    """Replace the content of a file atomically: at each moment the file has either the old or the new content."""
     replace_bytes(file, text.encode())
 
 
 def replace_bytes(file: Path, data: bytes) -> None:
-    """Replace a file by these bytes atomically."""
+    """Replace the content of a file by bytes atomically."""
     write_whole_file(file, data)
     flush_path(file.parent)
 
@@ -50,7 +50,7 @@ def rename_on_disk(source: Path, target: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder atomically: a partly removed folder never has its name."""
+    """Remove a folder atomically: it is renamed first, so a partly removed folder never has the original name."""
     if not folder.exists():
         return
     dropped = folder.with_name(f".{folder.name}.removed")

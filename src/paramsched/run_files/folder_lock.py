@@ -1,7 +1,7 @@
 """A lock on the folder of a run, which prevents two runs from writing to the same folder.
 
 The system releases the lock when the process ends, even after `kill -9`. The lock file names the process that holds
-the lock; a file without a running process does not lock the folder.
+the lock; if that process has ended, the file does not lock the folder.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ log = logging.getLogger("paramsched.runner")
 LOCK = "run.lock"
 
 _open: WeakSet[IO[str]] = WeakSet()
-"""The files of held locks, which a forked child must close."""
+"""The open lock files of this process; a forked child closes its copies."""
 
 
 def _close_copies() -> None:
@@ -58,7 +58,7 @@ class FolderLock:
 
     @property
     def holder(self) -> str | None:
-        """The process that holds the lock, which may be this one; None if no process does."""
+        """The name of the process that holds the lock, possibly this process; None if no process holds it."""
         if fcntl is None or not self.path.is_file():  # opening a pipe would block
             return None
         with self.path.open(encoding="utf-8", errors="replace") as file:
@@ -91,7 +91,7 @@ class FolderLock:
                 who = _name_in(file)
                 file.close()
                 raise FolderInUse(str(self.path.parent), who, str(self.path)) from None
-            except OSError as error:  # some network disks
+            except OSError as error:  # some network disks do not support locks
                 file.close()
                 log.warning(
                     "%s: the file cannot be locked (%s); do not start two runs in this folder", self.path, error

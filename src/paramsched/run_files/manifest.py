@@ -25,8 +25,8 @@ class Manifest:
 
     Args:
         run: the name of the run, which a resumed run keeps.
-        iteration: the iteration at which it was saved.
-        files: size in bytes and SHA-256 of each file, by path relative to the folder.
+        iteration: the iteration at which the checkpoint was saved.
+        files: a dict from the path of each file, relative to the checkpoint, to its size in bytes and its SHA-256.
         digest: the SHA-256 of the manifest.
     """
 
@@ -76,7 +76,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
     if not intact:
-        raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
+        raise StateError(f"{file}: it has changed since it was written (by its SHA-256)")
     if entries["format"] != _FORMAT:
         raise StateError(f"{file}: expected format {_FORMAT!r}, got {entries['format']!r}")
     return Manifest(
@@ -88,11 +88,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
-    """Return a line for each damaged or missing file of a checkpoint.
+    """Return a message for each damaged or missing file of a checkpoint.
 
     Args:
         folder: the folder of the checkpoint.
-        manifest: its manifest.
+        manifest: the manifest of the checkpoint.
         only: the path of a single file to check; None for all.
     """
     found = []
@@ -105,7 +105,7 @@ def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> 
         elif (now := file.stat().st_size) != size:
             found.append(f"{file}: it has {now:,} bytes, and was saved with {size:,}")
         elif sha256_of(file) != digest:
-            found.append(f"{file}: it is not what was saved (its SHA-256 differs)")
+            found.append(f"{file}: it has changed since it was saved (by its SHA-256)")
     return found
 
 
@@ -133,8 +133,8 @@ class LastCheckpoint:
     """The content of the file `last_checkpoint`.
 
     Args:
-        name: the name of the checkpoint; None if the run has none yet.
-        digest: the digest of its manifest; None if it has none, as checkpoints of earlier versions.
+        name: the name of the checkpoint; None if the run has no checkpoint yet.
+        digest: the SHA-256 of the manifest; None if there is no manifest, as in checkpoints of earlier versions.
     """
 
     name: str | None
@@ -142,14 +142,21 @@ class LastCheckpoint:
 
     @classmethod
     def of(cls, checkpoint: Path, folder: Path) -> Self:
-        """Return the entry for a checkpoint, which contains its absolute path if it is not in the folder of the run."""
+        """Return the content of the file for a checkpoint.
+
+        The name is an absolute path if the checkpoint is not in the folder of the run.
+
+        Args:
+            checkpoint: the folder of the checkpoint.
+            folder: the folder of the run.
+        """
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
         return cls(name, manifest_digest(checkpoint))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Read the file in this folder; return None if it is missing.
+        """Read the file `last_checkpoint` in a folder; return None if the file is missing.
 
         Raises:
             StateError: the file is damaged.
@@ -169,7 +176,7 @@ class LastCheckpoint:
             raise StateError(f"{file}: it cannot be read; expected the name and SHA-256 of a checkpoint")
         if found["name"] == _NONE_YET:
             if found["digest"] != _digest_of_none():
-                raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
+                raise StateError(f"{file}: it has changed since it was written (by its SHA-256)")
             return cls(None, None)
         return cls(found["name"], found["digest"])
 

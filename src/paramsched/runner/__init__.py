@@ -2,7 +2,7 @@
 
     from paramsched.runner import Runner                    # was: mmengine.runner
 
-It requires Accelerate and tqdm: pip install "paramsched[run]".
+The Runner requires Accelerate and tqdm: pip install "paramsched[run]".
 """
 
 from paramsched.errors import MissingDependency

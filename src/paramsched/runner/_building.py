@@ -1,4 +1,4 @@
-"""Build the parts of a run from its settings: model, metrics, hooks, loaders, optimizers and the Accelerator."""
+"""Build the objects of a run from its settings: model, metrics, hooks, loaders, optimizers and the Accelerator."""
 
 import inspect
 import os
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def build_from_dict(config: Any, registry: Registry) -> Any:
-    """Build the object of a dict with `type`; return anything else unchanged."""
+    """Build the object that a dict with `type` describes; return anything else unchanged."""
     if not isinstance(config, Mapping) or "type" not in config:
         return config
     arguments = dict(config)
@@ -58,7 +58,7 @@ def build_model(config: Any) -> nn.Module:
 
 
 def build_metrics(config: Any) -> list[MetricLike] | None:
-    """Build the metrics; return None for None."""
+    """Build the metrics from dicts, functions or objects; return None for None or an empty dict."""
     if config is None or (isinstance(config, Mapping) and not config):
         return None
     built = [build_from_dict(one, METRICS) for one in (config if isinstance(config, (list, tuple)) else [config])]
@@ -66,7 +66,7 @@ def build_metrics(config: Any) -> list[MetricLike] | None:
 
 
 def _mean_of(function: Callable[[Any, Any], Any]) -> MeanOf:
-    """Return a metric: the mean over samples of a function of output and target."""
+    """Return a metric: the mean over all samples of `function(output, target)`."""
     name = getattr(function, "__name__", type(function).__name__).lower()
     return MeanOf(lambda output, batch: function(output, inputs_and_target(batch)[1]), name)
 
@@ -160,7 +160,7 @@ class SamplerSettings:
 
     @property
     def shuffles(self) -> bool:
-        """True if the samples are shuffled, the default of all samplers except one."""
+        """True if the samples are shuffled, which is the default of all samplers except `SequentialSampler`."""
         return self.type != "SequentialSampler" if self.shuffle is None else self.shuffle
 
 
@@ -176,7 +176,7 @@ def build_loader(given: Any) -> Any:
 
 
 def lists_of_parts(samples: list[Any]) -> Any:
-    """Return the parts of the samples as lists, as MMEngine's `pseudo_collate` does."""
+    """Combine samples into a batch of lists instead of tensors, as MMEngine's `pseudo_collate` does."""
     first = samples[0]
     if isinstance(first, Mapping):
         return {name: lists_of_parts([sample[name] for sample in samples]) for name in first}
@@ -191,14 +191,14 @@ WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrappe
 
 
 def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
-    """Build the optimizer wrappers by name; the name of a single optimizer is empty."""
+    """Return a dict from the name of each optimizer to its wrapper; the name of a single optimizer is empty."""
     if not names_several(config):
         return {"": _build_wrapper(config, model)}
     return {name: _build_wrapper(one, getattr(model, name, None)) for name, one in config.items()}
 
 
 def names_several(config: Any) -> bool:
-    """Return whether a config has several optimizers by name."""
+    """Return whether a config is a dict of several optimizers by name."""
     return isinstance(config, Mapping) and bool(config) and not set(config) & {"type", "optimizer"}
 
 
@@ -237,7 +237,7 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
 def accelerator_for(wrappers: Iterable[Any]) -> Any:
     """Return an Accelerator with the precision of the first `AmpOptimWrapper`, or Accelerate's default.
 
-    Raises an error if the process has used another precision, because Accelerate keeps the first one.
+    Raises an error if this process has used another precision before, because Accelerate does not change it.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, is_initialized
@@ -256,7 +256,7 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     return Accelerator(
         mixed_precision=site,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
-        # The order of an epoch then depends only on the seed and its number, so no loader state is needed.
+        # The order of the samples then depends only on the seed and the epoch, so no state of the loader is saved.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
     )
 
@@ -271,10 +271,10 @@ class RandomnessSettings:
 
 
 def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
-    """Return the seed, equal in every process, and apply it if the user passed one."""
+    """Return the seed of the run, equal in every process, and seed all random generators if the user passed one."""
     from accelerate.utils import broadcast_object_list, set_seed
 
-    # Drawn from the system, so that it does not depend on earlier draws.
+    # Drawn from the system, so that the seed does not depend on earlier random draws.
     shared = [random.SystemRandom().randrange(2**31) if settings.seed is None else settings.seed]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)
@@ -286,7 +286,7 @@ def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
 def build_eval_loop(runner: "Runner", loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
     """Build the loop of a validation or test, which processes each sample once."""
     accelerator = runner.accelerator
-    # Otherwise Accelerate repeats samples until all processes have the same number of batches.
+    # Because of `even_batches`, Accelerate would repeat samples until all processes have as many batches.
     previous = accelerator.even_batches
     accelerator.even_batches = False
     try:
@@ -300,7 +300,7 @@ def facts_for(runner: "Runner", loader: Any) -> RunFacts:
     """Return the run facts that schedulers need."""
     loop, accelerator = runner.training, runner.accelerator
     size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
-    uneven = None  # samples of a pass whose last batch is smaller
+    uneven = None  # samples per epoch, if the last batch of an epoch is smaller
     if isinstance(size, int) and isinstance(sampler, Sized) and not getattr(loader, "drop_last", False):
         uneven = len(sampler) if len(sampler) % size and accelerator.num_processes == 1 else None
     return RunFacts(
@@ -316,7 +316,7 @@ def facts_for(runner: "Runner", loader: Any) -> RunFacts:
 
 
 def batch_amounts_for(runner: "Runner", scheduler: Scheduler) -> BatchAmounts:
-    """Return the counter of consumption for a scheduler, if its plan counts samples or tokens."""
+    """Return the object that counts the samples or tokens of each update for the scheduler of a plan."""
     options = PlanOptions(
         calendar=scheduler.calendar,
         tokens_per_sample=runner.settings.tokens_per_sample,

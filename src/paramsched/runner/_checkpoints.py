@@ -1,6 +1,7 @@
-"""Checkpoints: Accelerate's folder and a few files of ours, written atomically and read only if they fit the run.
+"""Checkpoints: the files that Accelerate saves and a few of ours, written atomically and loaded only if all are valid.
 
-Each file is checked first, because Accelerate loads one file after another and ignores unreadable random states.
+Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random
+states.
 """
 
 import logging
@@ -39,7 +40,7 @@ VERSION: Final = 2
 
 
 def read_runner_state(folder: Path) -> dict[str, Any]:
-    """Return our part of a checkpoint; raise a StateError if it cannot be read."""
+    """Return the contents of `runner.pt` in a checkpoint; raise a StateError if it cannot be read."""
     file = folder / STATE
     if not file.is_file():
         raise StateError(f"{folder}: not a checkpoint of a Runner; {STATE} is missing")
@@ -63,7 +64,7 @@ _ENTRY_TYPES: Final[dict[str, type]] = {
     **dict.fromkeys(("meta.seed", "meta.iter", "clock.epoch", "clock.batch", "clock.iter", "run.processes"), int),
     "clock.validated": bool,
 }
-"""The entries of a saved state that a Runner reads, with their types."""
+"""The entries of `runner.pt` that a Runner reads, with their types."""
 
 
 def read_torch(file: Path) -> Any:
@@ -100,7 +101,7 @@ def _problems_of(folder: Path) -> list[str]:
 
 
 def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
-    """Return an error that suggests the latest intact checkpoint in `home`, of the same run if possible."""
+    """Return an error that suggests the latest intact checkpoint in `home`, of the damaged one's run if possible."""
     places = {
         path: place
         for path in checkpoints_in(home)
@@ -135,7 +136,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
-    """Return the run and iteration of a checkpoint; None if they cannot be read."""
+    """Return the pair (name of the run, iteration) of a checkpoint; None if it cannot be read."""
     try:
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
@@ -146,7 +147,7 @@ def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
 
 
 def replaced_path(target: Path) -> Path:
-    """Return the temporary path of a checkpoint while a new one replaces it."""
+    """Return the path to which the checkpoint `target` is renamed while a new one replaces it."""
     return target.with_name(f".{target.name}.before")
 
 
@@ -156,17 +157,17 @@ class Checkpoints:
 
     Args:
         folder: the work folder of the run.
-        accelerator: an `Accelerator`; its main process locks the folder and writes the files that Accelerate does not.
+        accelerator: an `Accelerator`; its main process locks the folder and writes the files of ours.
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:
         self.folder, self.accelerator = folder, accelerator
         self._lock = FolderLock(folder)
-        self._locked = False  # equal in every process, though only the main process has the lock
+        self._locked = False  # equal in all processes, although only the main process locks the folder
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Create the folder and lock it against other runs until the outermost `locked` ends."""
+        """Create the folder and lock it against other runs; only the outermost of nested blocks unlocks it."""
         if self._locked:
             yield
             return
@@ -202,7 +203,7 @@ class Checkpoints:
 
         Args:
             name: the name of the checkpoint's folder.
-            state: our part of the checkpoint.
+            state: the contents of `runner.pt`.
             gradients: the gradients that this process has accumulated for an incomplete update.
             newest: True if a run resumes from this checkpoint.
         """
@@ -224,11 +225,11 @@ class Checkpoints:
                 meta = state["meta"]
                 digest = write_manifest(part, meta["run"], meta["iter"]).digest
                 replaced, file = replaced_path(target), self.folder / NEWEST
-                if not file.exists():  # otherwise the file would seem to have been lost
+                if not file.exists():  # a missing file beside checkpoints is an error, even after a kill
                     disk.replace_text(file, LastCheckpoint(None, None).text)
                 if target.exists():
                     shutil.rmtree(replaced, ignore_errors=True)
-                    disk.rename_on_disk(target, replaced)  # after a kill, `newest` finds it at this path
+                    disk.rename_on_disk(target, replaced)  # after a kill, `newest` finds the old checkpoint there
                 disk.rename_on_disk(part, target)
                 if newest:
                     disk.replace_text(file, LastCheckpoint(name, digest).text)
@@ -236,7 +237,7 @@ class Checkpoints:
 
     @contextmanager
     def _saving(self, target: Path) -> Iterator[None]:
-        """Raise a StateError in every process if one process cannot write its part."""
+        """Raise a StateError in every process if one process cannot write its files."""
         with in_every_process(self.accelerator):
             try:
                 yield
@@ -259,7 +260,7 @@ class Checkpoints:
         target = self.folder / last.name
         places = [place for place in (target, replaced_path(target)) if place.is_dir()]
         if not places:
-            raise damage_error(f"{file}: it names {last.name}, but {target} is missing", self.folder)
+            raise damage_error(f"{file}: the checkpoint that it names, {target}, is missing", self.folder)
         if last.digest is None:  # saved by an earlier version without manifests
             found = next((place for place in places if (place / STATE).exists()), places[0])
             if (found / MANIFEST).exists():
@@ -267,12 +268,12 @@ class Checkpoints:
         else:
             found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
             if manifest_digest(found) not in (None, last.digest):
-                raise damage_error(f"{file}: the SHA-256 of {found / MANIFEST} differs from the one in it", self.folder)
+                raise damage_error(f"{file}: it contains another SHA-256 than that of {found / MANIFEST}", self.folder)
         require_intact(found)
         return found
 
     def begin_at(self, source: Path | None) -> None:
-        """Record that a run resumes from this checkpoint, or starts."""
+        """Record in the work folder that a run resumes from checkpoint `source`, or starts if it is None."""
         if self.accelerator.is_main_process:
             last = LastCheckpoint(None, None) if source is None else LastCheckpoint.of(source, self.folder)
             file = self.folder / NEWEST
@@ -291,7 +292,10 @@ class Checkpoints:
             disk.remove_folder(self.folder / name)
 
     def gradients(self, folder: Path) -> dict[str, torch.Tensor]:
-        """Return the gradients that this process had accumulated; empty if no update was in progress."""
+        """Return a dict from parameter name to the gradient that this process had accumulated when it saved.
+
+        It is empty if no update was in progress.
+        """
         file = folder / self._gradients_file
         if not file.exists():
             return {}
@@ -309,7 +313,7 @@ _T = TypeVar("_T")
 
 
 def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
-    """Call `function` in the main process; every process returns its result or raises its ParamschedError."""
+    """Call `function` in the main process, and return its result or raise its ParamschedError in every process."""
     if accelerator.num_processes == 1:
         return function()
     from accelerate.utils import broadcast_object_list
@@ -346,11 +350,11 @@ def in_every_process(accelerator: Any) -> Iterator[None]:
 
 
 _OTHER_FORMATS: Final = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Distributed types for which other libraries write and check the files of Accelerate's checkpoints."""
+"""Accelerate's distributed types for which another library writes and checks the files of a checkpoint."""
 
 
 def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
-    """Raise an error if a checkpoint cannot be read or does not fit the parts of the run."""
+    """Raise an error if a checkpoint cannot be read or does not fit the models and optimizers of the run."""
     if accelerator.distributed_type not in _OTHER_FORMATS:
         for index, model in enumerate(accelerator._models):
             _require_weights(source, model, index)
@@ -367,7 +371,7 @@ def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
     if custom != len(accelerator._custom_objects):
         raise StateError(
             f"{source}: it has {custom} files custom_checkpoint_*.pkl, but {len(accelerator._custom_objects)} objects "
-            "are registered with the Accelerator. Register the objects it was saved with"
+            "are registered with the Accelerator. Register the objects that were registered when it was saved"
         )
     if accelerator.process_index < saved_processes:
         file = random_states_file(accelerator, source)
@@ -408,7 +412,8 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
     lost = any(value.numel() and value.untyped_storage().data_ptr() not in saved for value in missing)
     if lost or shapes.keys() - own.keys():
         raise StateError(
-            f"{file}: the weights of another model; only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
+            f"{file}: it contains the weights of another model; "
+            f"only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
             f"only in the model: {_listed(sorted(own.keys() - shapes.keys()))}"
         )
     other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
@@ -434,7 +439,7 @@ def _opened_safetensors(file: Path) -> Iterator[Any]:
 
 
 def _require_optimizer(file: Path, prepared: Any) -> None:
-    """Raise an error if the groups or entries of an optimizer's state differ from the optimizer's."""
+    """Raise an error if the state in `file` has other groups or group entries than the optimizer."""
     optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
     state = read_torch(file)
     groups = state.get("param_groups") if isinstance(state, dict) else None
@@ -443,7 +448,8 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
     sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
     now = [len(group["params"]) for group in optimizer.param_groups]
     if sizes != now:
-        raise StateError(f"{file}: it has groups of {sizes} parameters, but {type(optimizer).__name__} now has {now}")
+        name = type(optimizer).__name__
+        raise StateError(f"{file}: its groups have {sizes} parameters, but those of {name} have {now}")
     for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
         # torch fills in missing flags itself.
         needed = (name for name in optimizer.defaults if not isinstance(group.get(name), bool))
@@ -457,7 +463,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def load_weights(model: nn.Module, source: Path) -> None:
-    """Load weights into a model; log names that do not match, and raise an error for other shapes."""
+    """Load weights into a model. Log names that do not match; raise an error for shapes that do not match."""
     weights = read_weights(source)
     own = model.state_dict()
     if own and not weights.keys() & own.keys():
@@ -475,9 +481,9 @@ def load_weights(model: nn.Module, source: Path) -> None:
     if problems:
         raise StateError("\n".join(problems))
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    for problem, names in (("lacks", missing), ("also has", unexpected)):
+    for problem, names in (("the file lacks", missing), ("the model lacks", unexpected)):
         if names:
-            log.warning("load_from=%s: it %s %s", source, problem, ", ".join(names))
+            log.warning("load_from=%s: %s %s", source, problem, ", ".join(names))
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

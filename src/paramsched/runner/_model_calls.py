@@ -1,4 +1,4 @@
-"""Call a model on a batch, for its loss or its predictions, in the style that the model supports."""
+"""Call a model on a batch, for the loss or the predictions, by the methods that the model has."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,16 +10,17 @@ from torch import nn
 from paramsched.errors import ParamschedError
 
 Style: TypeAlias = Literal["train_step", "mode", "loss", "plain"]
-"""How a model is trained, in order of precedence.
+"""How a model is trained.
 
-By its own `train_step`, by `forward(..., mode="loss")`, by a separate `loss`, or by a `forward` that returns the loss.
+By its own `train_step`, by `forward(..., mode="loss")`, by a separate function `loss`, or ("plain") by a `forward` that
+returns the loss.
 """
 
 LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
 
 
 def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
-    """Return the style in which a model is trained."""
+    """Return how a model is trained, from its methods and the argument `loss` of the Runner."""
     if callable(getattr(model, "train_step", None)):
         return "train_step"
     if loss is not None:
@@ -54,14 +55,14 @@ class ModelCalls:
             self._spread.__dict__ = model.__dict__
 
     def train(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
-        """Train on a batch; return the values to log."""
+        """Train on a batch; return a dict of the values to log."""
         if self.style == "train_step":
             outputs = self._spread.train_step(data, optim_wrapper=optim_wrapper)
             if self._spread is not self.model and not self._spread.__dict__.pop("_was_called", False):
                 raise ParamschedError(
                     f"{type(self.model).__name__}.train_step: it did not call self(…), so the processes do not "
-                    "synchronize gradients. Write loss = self(inputs) in it, not self.forward(inputs) or a part of the "
-                    "model."
+                    "synchronize gradients. Write loss = self(inputs) in train_step, not self.forward(inputs) or a "
+                    "submodule."
                 )
             return dict(outputs) if isinstance(outputs, Mapping) else {}
         # Calling the prepared model synchronizes gradients between processes.
@@ -102,7 +103,7 @@ def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
 
 
 def inputs_and_target(data: Any) -> tuple[Any, Any]:
-    """Return the inputs of a batch and its target, the last entry."""
+    """Return the pair (inputs, target) of a batch; the target is its last entry."""
     entries = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(entries, (list, tuple)) or len(entries) < 2:
         raise ParamschedError(
@@ -114,7 +115,7 @@ def inputs_and_target(data: Any) -> tuple[Any, Any]:
 
 
 def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Return the loss to differentiate and the values to log.
+    """Return a pair: the loss to differentiate, and a dict of the values to log.
 
     The output of a model is a tensor, or a dict whose entries with "loss" in the name are summed.
 

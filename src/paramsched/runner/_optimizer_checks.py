@@ -27,7 +27,7 @@ from paramsched.runner._param_schedulers import plan_in, plans_by_name
 from paramsched.runner.optim_wrapper import AmpOptimWrapper
 from paramsched.time import Calendar
 
-# Only construction shows which arguments torch rejects, so each optimizer is built over one dummy parameter.
+# Only building an optimizer shows which arguments torch rejects, so each is built with one dummy parameter.
 
 
 def check_optimizers(
@@ -36,7 +36,8 @@ def check_optimizers(
     """Check `optim_wrapper`; return dummy wrappers to check `param_scheduler` on.
 
     Returns:
-        For each name a wrapper of the same kind over one dummy parameter, or None if there was a problem.
+        A dict from the name of each optimizer to a wrapper of the configured class with one dummy parameter, or to
+        None if its config is invalid.
     """
     if config is None:
         return {}
@@ -53,7 +54,7 @@ def check_optimizers(
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
-    """Return a dummy wrapper with the same entries in its groups and one small parameter in each."""
+    """Return a dummy wrapper with the groups of `given`, in which one small parameter replaces the parameters."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
@@ -67,7 +68,7 @@ def _one_parameter() -> nn.Parameter:
 
 
 def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
-    """Check one wrapper; return it over one dummy parameter, or None if there was a problem."""
+    """Check the config of one wrapper; return it with one dummy parameter, or None if the config is invalid."""
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
     if not isinstance(config, Mapping) or not config:
@@ -110,7 +111,7 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
 
 
 def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -> Optimizer | None:
-    """Check one optimizer; return it over one dummy parameter, or None if there was a problem."""
+    """Check the config of one optimizer; return it with one dummy parameter, or None if the config is invalid."""
     if isinstance(config, Optimizer):
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
@@ -142,10 +143,10 @@ def _try_arguments(
     diagnostics: DiagnosticCollector,
     needed: Mapping[str, Any],
 ) -> Any:
-    """Call `build` and report each argument that it rejects, because its error names only the first one.
+    """Return `build(**arguments)`, or report each argument that it rejects and return None.
 
     Args:
-        needed: arguments that accompany each argument when it is tried alone.
+        needed: arguments that are passed along when each argument is tried by itself.
     """
     try:
         return build(**arguments)
@@ -156,9 +157,9 @@ def _try_arguments(
         try:
             build(**{**needed, name: value})
         except Exception as error:  # noqa: BLE001  # as above
-            found = str(error) or f"expected another value, got {short_json(value)}"
+            found = str(error) or f"invalid value {short_json(value)}"
             diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
-    if diagnostics.count == before:  # each argument alone is valid, so they conflict
+    if diagnostics.count == before:  # each argument by itself is valid, so they conflict
         diagnostics.add(path, str(together), code=REFUSED_VALUE)
     return None
 
@@ -170,7 +171,7 @@ def check_schedulers(
     models: Mapping[str, OptimWrapper | None],
     lengths: Mapping[str, Any],
 ) -> None:
-    """Check `param_scheduler` for one optimizer, or for several by name or with the same config for all."""
+    """Check `param_scheduler`: a config for one optimizer or for all, or a dict of configs by optimizer."""
     if config is None or not models:
         return
     names = [] if list(models) == [""] else list(models)
@@ -216,7 +217,7 @@ def check_schedulers(
         many = list(config) if isinstance(config, (list, tuple)) else [config]
         built = [isinstance(one, _ParamScheduler) for one in many]
         if any(built) and names:
-            instead = f"Write {{{names[0]!r}: [scheduler], …}}, or a dict"
+            instead = f"Write {{{names[0]!r}: [scheduler], …}}, or dict(type=…)"
             diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
         elif any(built) and not all(built):
             found, instead = "built schedulers and dicts are mixed", "Write dicts only, or build all of them"
@@ -252,7 +253,7 @@ def _check_scheduler(
     if diagnostics.count > before or model is None:
         return
     try:
-        with warnings.catch_warnings():  # they are shown when it is built for the run
+        with warnings.catch_warnings():  # the warnings are shown when the scheduler is built for the run
             warnings.simplefilter("ignore")
             (built,) = build_param_scheduler(config, model, **lengths)
     except Exception as error:  # noqa: BLE001  # a user's class may raise anything

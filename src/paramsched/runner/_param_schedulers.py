@@ -1,4 +1,4 @@
-"""Build the schedulers of `param_scheduler`, with the length of the run."""
+"""Build the schedulers of the argument `param_scheduler`, once the length of the run is known."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ class RunFacts:
 
     Args:
         epoch_length: batches per epoch.
-        max_epochs, max_iters: the length of the run; one of the two is set.
+        max_epochs, max_iters: the length of the run in epochs or iterations; the other one is None.
         accumulation: batches per update, by optimizer.
         batch_size: samples per batch over all processes; None if unknown.
-        samples_per_epoch: samples per epoch, if known and the last batch is smaller.
+        samples_per_epoch: samples per epoch, if the last batch of an epoch is smaller; else None.
         tokens_per_sample: the length of a sequence in tokens.
         in_updates: True if schedulers with `by_epoch=False` count updates instead of batches.
     """
@@ -47,11 +47,11 @@ class RunFacts:
     in_updates: bool = False
 
     def calendar_for(self, name: str, plan: Plan | None = None) -> Calendar:
-        """Return the Calendar of the run, in which each epoch ends an accumulation cycle.
+        """Return the Calendar of the run, in which an epoch contains an integer number of updates.
 
         Args:
             name: the name of the optimizer.
-            plan: if its clock counts samples or tokens, the length of a run with smaller last batches is exact.
+            plan: the plan to run. If it counts samples or tokens, smaller last batches are considered in the length.
         """
         accumulation = self.accumulation[name]
         updates = -(-self.epoch_length // accumulation)
@@ -73,7 +73,7 @@ class RunFacts:
         )  # fmt: skip
 
     def lengths_for(self, name: str) -> dict[str, int | None]:
-        """Return the lengths for MMEngine's schedulers, in batches or updates."""
+        """Return `epoch_length`, `max_epochs` and `max_iters` for MMEngine's schedulers, in batches or updates."""
         per = self.accumulation[name] if self.in_updates else 1
         return {
             "epoch_length": -(-self.epoch_length // per),
@@ -87,10 +87,10 @@ _FACT_HINTS = {
     "frames_per_step": "Write horizon and lengths in frames",
     "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
 }
-"""How to pass a missing fact to a Runner, which builds the Calendar itself."""
+"""How to pass a missing run fact to a Runner, by the name of the fact."""
 
 Schedulers: TypeAlias = dict[str, list[Any]]
-"""Schedulers by the name of the optimizer, which is empty for a single optimizer."""
+"""Lists of schedulers by the name of their optimizer; the name of a single optimizer is empty."""
 
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
@@ -129,8 +129,8 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
-            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "
-            f"MMEngine's do, {facts.accumulation[name]} times per update. To count updates write "
+            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False are stepped on every "
+            f"batch, as in MMEngine, {facts.accumulation[name]} times per update. To count updates write "
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
         )
     return list(built)
@@ -185,7 +185,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
-    """Warn at the end of a run about plateau schedulers that never received their metric (row 13)."""
+    """Warn at the end of a run about plateau schedulers that never received their metric."""
     for many in schedulers.values():
         for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
             warn_user(f"param_scheduler{line}")
@@ -198,7 +198,7 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
         names += (
             [field for field, group in one.values() if _is_group_of(one, name, group)]
             if isinstance(one, Scheduler)
-            else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base
+            else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
         )
     return [
         (name, index)
@@ -226,5 +226,5 @@ def present_values(
 
 
 def field_of_group(group: Mapping[str, Any], name: str) -> Field:
-    """Return the field of a name; momentum is the first beta in a group with betas."""
+    """Return the field called `name`; "momentum" means the first beta in a group with betas."""
     return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

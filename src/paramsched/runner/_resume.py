@@ -1,4 +1,4 @@
-"""Save and load the parts of a checkpoint that Accelerate does not handle, and resume a run from them."""
+"""Save and load what Accelerate does not store in a checkpoint, and resume a run from it."""
 
 import logging
 from collections import Counter
@@ -35,7 +35,7 @@ log = logging.getLogger("paramsched.runner")
 
 
 def runner_state(runner: "Runner") -> dict[str, Any]:
-    """Return our part of a checkpoint as plain data."""
+    """Return the contents of `runner.pt` for a checkpoint, as plain data."""
     position = asdict(runner.training.position)
     optimizers: dict[str, dict[str, Any]] = {}
     for name, stepper in runner.steppers.items():
@@ -60,14 +60,14 @@ def runner_state(runner: "Runner") -> dict[str, Any]:
 
 
 def gradients_of(runner: "Runner") -> dict[str, torch.Tensor]:
-    """Return the gradients accumulated for an incomplete update; empty if no update is in progress."""
+    """Return a dict from parameter name to the gradient accumulated so far; empty if no update is in progress."""
     if not any(stepper.in_cycle for stepper in runner.steppers.values()):
         return {}
     return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
 
 
 def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
-    """Return the facts that may differ in the resumed run."""
+    """Return the run facts that are compared with the checkpoint's when a run resumes."""
     facts = runner.facts
     assert facts is not None  # the run is prepared before anything is loaded or saved
     return {
@@ -81,7 +81,7 @@ def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
 
 
 def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each hook with a key: its class and its index among the hooks of that class."""
+    """Yield a pair (key, hook) for each hook; the key is its class and its index among the hooks of that class."""
     counts = Counter[str]()
     for hook in hooks:
         kind = type(hook).__name__
@@ -90,7 +90,7 @@ def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
-    """Raise an error if the schedulers of a checkpoint differ and `on_change` does not allow it; load nothing."""
+    """Raise an error if the schedulers of a checkpoint differ from the run's and `on_change` does not allow it."""
     if set(saved) != set(schedulers):
         was, now = _optimizer_names(saved), _optimizer_names(schedulers)
         raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
@@ -100,7 +100,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
             kinds = ("a Plan", "MMEngine's schedulers")
             raise StateError(
                 f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
-                "Pass the same kind, or load only the weights: load_from=…, resume=False"
+                "Pass what was saved, or load only the weights: load_from=…, resume=False"
             )
         if was_plan:
             continue
@@ -111,7 +111,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
         if len(many) != len(saved[name]):
             raise StateError(
                 f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, but the run has {len(many)} "
-                f"({', '.join(type(one).__name__ for one in many)}). Pass the schedulers it was saved with"
+                f"({', '.join(type(one).__name__ for one in many)}). Pass the schedulers that were saved"
             )
         changes = [
             f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
@@ -127,7 +127,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Return the saved states, with each end that the config omits set to that of the present run."""
+    """Return the saved states, with each end that `config` omits replaced by the end in the present run."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)
@@ -148,7 +148,7 @@ def _optimizer_names(names: Any) -> str:
 
 
 def resume_run(runner: "Runner", source: Path) -> None:
-    """Resume from an intact checkpoint that fits; everything is built and no batch has run."""
+    """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
     state = read_runner_state(source)
     saved, config, policy = state["param_schedulers"], runner.given["param_scheduler"], runner.given["on_change"]
     assert runner.facts is not None  # the run is prepared
@@ -174,7 +174,7 @@ def resume_run(runner: "Runner", source: Path) -> None:
                 loaded.add(id(many[0]))
                 many[0].load_state_dict(saved[name]["plan"])
         elif many:
-            # With any policy, an end that the config omits follows the length of the present run.
+            # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
             states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
             epoch_length = runner.facts.lengths_for(name)["epoch_length"]
@@ -189,7 +189,7 @@ def resume_run(runner: "Runner", source: Path) -> None:
     site, seed = runner.settings.randomness.seed, state["meta"]["seed"]
     if site is not None and site != seed:
         log.warning("resume: seed %d in the checkpoint, %d now; using the checkpoint's", seed, site)
-    runner.seed = seed  # the order of the data continues
+    runner.seed = seed  # so that the order of the data continues
     runner.training.seed(seed)
     runner.run_name = state["meta"].get("run", runner.run_name)
     runner.training.resume(Position(**state["clock"]))
@@ -198,13 +198,13 @@ def resume_run(runner: "Runner", source: Path) -> None:
 
 
 def require_fit_for(runner: "Runner", source: Path) -> None:
-    """Raise an error if a checkpoint does not fit the run; load nothing."""
+    """Raise an error if a checkpoint does not fit the run, before anything is loaded."""
     with in_every_process(runner.accelerator):
         state = read_runner_state(source)
         was, now = state["run"]["processes"], runner.accelerator.num_processes
         if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
             raise StateError(
-                f"{source}: saved by {was} processes, but the run has {now}. "
+                f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
                 f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
             )
         require_fit(runner.accelerator, source, was)
@@ -243,7 +243,7 @@ def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int)
 
 
 def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
-    """Return the base values by field and group."""
+    """Return a dict from texts such as "lr in group 0" to the bases of the optimizer's groups."""
     return {
         f"{key.removeprefix('initial_')} in group {index}": float(value)
         for index, group in enumerate(stepper.optimizer.param_groups)
@@ -253,7 +253,7 @@ def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
 
 
 def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
-    """Return one line for each entry that differs."""
+    """Return a list with one line of text for each entry that differs between the two dicts."""
     keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
     return [
         f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"

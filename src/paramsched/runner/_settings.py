@@ -56,7 +56,7 @@ def _read_existing_path(value: Any) -> Path | None:
 
 
 def _expecting(what: str, fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
-    """Return the reader of an optional argument whose values are used unchanged."""
+    """Return a function that returns its argument, or raises an error if the argument is not what is expected."""
 
     def read(value: Any) -> Any:
         if value is not None and not fits(value):
@@ -80,8 +80,8 @@ class Settings:
 
     Args:
         train, scaling, randomness: the settings in `train_cfg`, `auto_scale_lr` and `randomness`.
-        loaders: for each of "train", "val" and "test" a loader, the settings to build one, or None.
-        optimizers: dummy wrappers of the same kinds, by name.
+        loaders: a dict from "train", "val" and "test" to a loader, the settings to build one, or None.
+        optimizers: the dummy wrappers that `check_optimizers` returned, by name.
     """
 
     work_dir: Any = argument("work_dir", parse=_read_path)
@@ -105,7 +105,7 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
 
     Args:
         given: the arguments by name.
-        known: problems found earlier.
+        known: problems found earlier, which are reported too.
 
     Raises:
         ConfigError: if there are problems; it lists all of them.
@@ -138,7 +138,7 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     attempt(_check_hooks, "default_hooks", "mapping", "Write dict(checkpoint=dict(type='CheckpointHook'))")
     attempt(_check_hooks, "custom_hooks", "list", "Write custom_hooks=[MyHook()]")
     optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
-    # The length of the run, as far as it is known before anything is built; each process has a part of the batches.
+    # The length of the run is only known here for one process, because several processes share the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
     epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
     lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
@@ -153,7 +153,9 @@ _MAX_DEPTH: Final = 50
 
 
 def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector, around: tuple[int, ...] = ()) -> Any:
-    """Replace each unreadable part of a value with None and report it; return a readable value itself.
+    """Return a copy of a value in which None replaces what cannot be read, and report each such item.
+
+    A value that can be read completely is returned itself.
 
     Args:
         value: the value to check.
@@ -179,7 +181,7 @@ def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector,
 
 
 def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, table: type[_T]) -> _T | None:
-    """Read a section of the config; None if it is absent or not a mapping."""
+    """Read a section of the config as an instance of `table`; return None if it is absent or not a mapping."""
     if config is None:
         return None
     if not isinstance(config, Mapping):
@@ -193,7 +195,7 @@ def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) ->
     train = _read_section(config, path, diagnostics, TrainSettings)
     if train is None:
         return None
-    # A wrong length was replaced by None.
+    # `train` has None for an invalid length, but the config shows which unit was meant.
     by_epoch, loop = replace(train, max_iters=config.get("max_iters")).counts_epochs, train.type
     if loop is not None and by_epoch != (loop == "EpochBasedTrainLoop"):
         found = f"{by_epoch}, but type={loop!r} implies {not by_epoch}"
@@ -204,17 +206,17 @@ def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) ->
         diagnostics.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
     if config.get(other) is not None:
         why = f"with by_epoch={by_epoch}" if loop is None or train.by_epoch is not None else f"with type={loop!r}"
-        diagnostics.add(f"{path}.{other}", f"{why} the length is {counted}", f"Omit {other}", code=REFUSED_VALUE)
+        diagnostics.add(f"{path}.{other}", f"{why} the length is set by {counted}", f"Omit {other}", code=REFUSED_VALUE)
     return train
 
 
 def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
-    """Read the arguments with single values, and check `on_change`."""
+    """Read the arguments that are single values, and check `on_change`."""
     names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
     written = {name: (given[name], entry_path(name)) for name in names}
     settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
-        found = "tokens_per_sample also sets the amount of a batch"
+        found = "tokens_per_sample also sets the amount that a batch consumes"
         diagnostics.add(entry_path("amount_of"), found, "Omit one of them", code=REFUSED_VALUE)
     try:
         checked_on_change(given["on_change"])
@@ -272,7 +274,7 @@ def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, gi
 
 
 def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
-    """Return a loader, or the settings in a dict of MMEngine's form."""
+    """Return a loader unchanged, or the settings to build one from a dict of MMEngine's form."""
     if loader is None:
         return None
     if not isinstance(loader, Mapping):
@@ -293,7 +295,7 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
     settings = replace(settings, sampler=sampler)
     if diagnostics.count == before:
         try:  # torch checks the other arguments
-            with warnings.catch_warnings():  # they are shown when it is built for the run
+            with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
                 warnings.simplefilter("ignore")
                 build_loader(replace(settings, dataset=[0]))
         except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
@@ -302,7 +304,7 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
 
 
 def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -> None:
-    """Check a metric, or each of a list."""
+    """Check a metric, or each metric in a list."""
     if isinstance(config, (list, tuple)):
         for index, one in enumerate(config):
             _check_evaluator(one, child_path(path, index), diagnostics)
@@ -313,11 +315,11 @@ def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -
 
 
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
-"""MMEngine's other default hooks, which a config may remove although they do not exist here."""
+"""MMEngine's default hooks that do not exist here. A config may still remove them with None."""
 
 
 def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: str, instead: str) -> None:
-    """Check the hooks of a mapping, in which None removes a default hook, or of a list."""
+    """Check the hooks in a mapping, whose value None removes a default hook, or in a list."""
     if hooks is None:
         return
     if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
@@ -370,7 +372,7 @@ def _check_class_dict(
     for name, one in parameters.items():
         is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         if is_named and one.default is one.empty and name not in arguments:
-            diagnostics.add(child_path(path, name), f"{short_json(named)} needs it", code=REFUSED_VALUE)
+            diagnostics.add(child_path(path, name), f"{short_json(named)} requires this argument", code=REFUSED_VALUE)
     # Only our classes are built to check arguments, because a user's class may do anything in its constructor.
     while is_own:
         try:
@@ -395,11 +397,14 @@ LEFT_TO_ACCELERATE: Final = (
     "compile", "default_scope", "env_cfg", "experiment_name", "launcher", "log_level", "log_processor", "vis_backends",
     "visualizer",
 )  # fmt: skip
-"""Entries of MMEngine's configs that are ignored here."""
+"""Entries of MMEngine's configs that the Runner ignores, most of them because Accelerate replaces them."""
 
 
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of a Runner in a config or a file, and the entire config; raise all problems at once."""
+    """Return a pair: the arguments of a Runner in a config or a file, and the entire config as a dict.
+
+    Raises an error that lists all problems.
+    """
     diagnostics = DiagnosticCollector()
     config = _config_as_dict(cfg)
     settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
@@ -410,10 +415,10 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     # Imported first, because these modules register classes that the config names.
     _import_named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
-        instead = "Write model=dict(type='…'), or Runner.from_cfg(…, model=…)"
+        instead = "Write model=dict(type='…')"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if diagnostics.count:
-        # The Runner is not constructed after a problem, so the remaining arguments are checked here.
+        # These problems prevent that a Runner is built, which would check the other arguments. So check them here.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
         read_settings({**defaults, "model": nn.Identity(), **settings}, diagnostics.found())
     return settings, config
@@ -436,7 +441,8 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
         found = f"expected a config, got {type(plain).__name__}"
-        raise InvalidArgument("Runner.from_cfg(…)", found, "Pass a mapping, or the path of a config file")
+        site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
+        raise InvalidArgument(site, found, "Pass a mapping, or the path of a config file")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(

@@ -30,7 +30,7 @@ class Position:
         epoch: completed passes over the loader.
         batch: completed batches of the present pass.
         iter: completed batches of the run.
-        validated: True if the validation due at this position is complete.
+        validated: True if the validation that is due at this position is complete.
     """
 
     epoch: int = 0
@@ -50,7 +50,10 @@ class EpochBatches:
         return len(self.loader)
 
     def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
-        """Yield the batches of a pass with their indexes, without the first `skip` and their random draws."""
+        """Yield pairs (index, batch) of pass `number`, without the first `skip` batches.
+
+        The random states are as if these batches had not been drawn.
+        """
         if skip >= len(self):
             return
         if hasattr(self.loader, "set_epoch"):  # Accelerate's loaders: the order is a function of the epoch
@@ -80,7 +83,7 @@ class EpochBatches:
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
-    """Restore the state of every random generator afterwards."""
+    """Restore the state of every random generator at the end of the `with` block."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global generator is meant
     try:
@@ -94,7 +97,7 @@ def random_states_kept() -> Iterator[None]:
 
 
 def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
-    """Read pairs of integers; return an empty tuple for None."""
+    """Return pairs of integers as a tuple of tuples; an empty tuple for None."""
     pairs = () if value is None else value
     if isinstance(pairs, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in pairs):
         numbers = [number for pair in pairs for number in pair]
@@ -111,7 +114,7 @@ class TrainSettings:
         by_epoch: True to count epochs, False to count iterations; by default implied by `type` or by the length.
         val_begin: first epoch or iteration after which a validation may run.
         val_interval: epochs or iterations between validations.
-        dynamic_intervals: pairs of an epoch or iteration and the interval from then on.
+        dynamic_intervals: pairs of an epoch or iteration, and the interval between validations from then on.
 
     >>> TrainSettings(type="EpochBasedTrainLoop").counts_epochs, TrainSettings(max_iters=900).counts_epochs
     (True, False)
@@ -165,9 +168,10 @@ class TrainLoop(ABC):
         return self.iter // self.epoch_length
 
     def run(self) -> None:
-        """Train, with validations in between."""
+        """Train, and validate when a validation is due."""
         self.runner.call_hook("before_train")
-        # If the checkpoint was saved before a validation, run it first, because its metrics are needed (row 14).
+        # If the checkpoint was saved before a validation, run it first, because
+        # schedulers need its metrics (docs/compat/divergences.md, MMEngine 14).
         last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start
         if self.position.iter and not self.position.validated and self.position.batch <= last:
             self._validate_if_due()
@@ -187,7 +191,7 @@ class TrainLoop(ABC):
         """Run the remaining epochs or iterations."""
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
-        """Train on batch number `batch` of the pass, which hooks receive as `index`."""
+        """Train on `data`, batch number `batch` of a pass over the loader; hooks receive `index` as its number."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
         for stepper in runner.steppers.values():
@@ -230,7 +234,7 @@ class EpochBasedTrainLoop(TrainLoop):
 
 @final
 class IterBasedTrainLoop(TrainLoop):
-    """Trains for a number of batches, over any number of passes; for hooks it is one epoch."""
+    """Trains for a number of batches, in as many passes over the loader as needed. For hooks, the run is one epoch."""
 
     by_iterations = True
 
@@ -275,7 +279,7 @@ class EvalLoop:
         return self._batches.loader
 
     def run(self) -> dict[str, Any]:
-        """Validate or test; return the metrics."""
+        """Validate or test; return a dict of the metrics by name."""
         runner, mode = self.runner, self.mode
         runner.call_hook(f"before_{mode}")
         runner.call_hook(f"before_{mode}_epoch")

@@ -25,7 +25,7 @@ class Metric:
     A subclass appends to `self.results` in `process`, and returns a dict of numbers from `compute_metrics`.
 
     Args:
-        prefix: prepended to each name with a slash; None adds no prefix.
+        prefix: text that precedes the name of each metric, with a slash; None adds no prefix.
 
     Source: MMEngine `BaseMetric`.
     """
@@ -47,7 +47,7 @@ class Metric:
         del size  # no sample is processed twice
         from accelerate.utils import gather_object
 
-        # The mean of the processes' means would weight samples incorrectly.
+        # Averaging the means of the processes would weight samples incorrectly.
         collected = gather_object(self.results)
         self.results = []
         found = self.compute_metrics(collected)
@@ -56,7 +56,7 @@ class Metric:
 
 @final
 class MeanOf(Metric):
-    """The mean over samples of the result of a function, a number or numbers by name."""
+    """The mean over all samples of a function of predictions and batch, which returns a number or a dict of numbers."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()

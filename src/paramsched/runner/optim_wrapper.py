@@ -1,4 +1,4 @@
-"""Optimizer wrappers of the Runner: MMEngine's wrapper accumulates and clips, and Accelerate steps."""
+"""Optimizer wrappers of the Runner, which accumulate and clip as in MMEngine, and step by Accelerate."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ class AmpOptimWrapper(OptimWrapper):
     Raises:
         InvalidArgument: if the dtype is unknown or the loss scale is invalid.
 
-    Source: MMEngine `AmpOptimWrapper`. A number as loss scale is the initial scale and never grows, but an overflow
-    still halves it.
+    Source: MMEngine `AmpOptimWrapper`. A number as `loss_scale` is the initial scale. It never grows, but an overflow
+    halves it.
 
     >>> weight = torch.nn.Parameter(torch.ones(1))
     >>> AmpOptimWrapper(torch.optim.SGD([weight], lr=0.1), dtype="bfloat16").precision
@@ -78,18 +78,18 @@ class AmpOptimWrapper(OptimWrapper):
 
 @final
 class AcceleratedWrapper:
-    """An `OptimWrapper` that runs backward, step and zero_grad through Accelerate; passed to `train_step`.
+    """An `OptimWrapper` that runs backward, step and zero_grad through Accelerate. `train_step` receives it.
 
     Args:
-        inner: the user's wrapper, which steps directly again after the run.
+        inner: the user's wrapper. Its own methods still step without Accelerate.
         prepared: the optimizer returned by `accelerator.prepare`.
         accelerator: an `Accelerator`.
     """
 
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
-        self.updates = 0  # completed updates, without steps that the scaler skipped
-        # Counts the samples or tokens of an update; its hook runs before the scheduler's.
+        self.updates = 0  # completed updates, not counting steps that the loss scaler skipped
+        # Counts the samples or tokens of an update. It reports them before the scheduler's hook runs.
         self.amounts: BatchAmounts | None = None
 
         def before_update(_: Optimizer) -> None:
@@ -119,9 +119,9 @@ class AcceleratedWrapper:
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """Return the context for mixed precision, without synchronization while gradients are accumulated."""
+        """Return the context of a forward pass: mixed precision, and no synchronization while gradients accumulate."""
         with ExitStack() as stack:
-            # Gradients are synchronized once per cycle, with its last batch.
+            # Gradients are synchronized once per update, with its last batch.
             if not self.inner.should_sync():
                 stack.enter_context(self.accelerator.no_sync(model))
             stack.enter_context(self.accelerator.autocast())
@@ -133,7 +133,7 @@ class AcceleratedWrapper:
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Scale and backpropagate the loss of a batch; at the end of a cycle, step and clear the gradients."""
+        """Scale and backpropagate the loss of one batch; if the batch completes an update, step and clear gradients."""
         self.backward(self.inner.scale_loss(loss))
         if self.inner.should_update():
             self.step(**(step_kwargs or {}))
@@ -146,13 +146,13 @@ class AcceleratedWrapper:
     def step(self, **kwargs: Any) -> None:
         """Clip the gradients and step the optimizer, unless the loss scaler skips the update."""
         if self.inner.clip_func is not None:
-            # The limit applies to gradients without the scaler's factor.
+            # Clip gradients after removing the factor of the loss scaler.
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.unscale_(self.optimizer)
             self.inner._clip_grad()
         try:
             self.prepared.step(**kwargs)
-        except MissingFact as error:  # the samples or tokens of the update are not counted, so it was not made
+        except MissingFact as error:  # without the count of samples or tokens the update was not made
             if error.fact == "seconds_per_step":
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
@@ -190,11 +190,12 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         if any(other._accumulative_counts != first._accumulative_counts for other in others):
             raise InvalidArgument(
                 "optim_wrapper",
-                "the optimizers accumulate differently",
+                "the optimizers have different accumulative_counts",
                 "Write the model's train_step(data, optim_wrapper)",
             )
         first.backward(first.scale_loss(loss))
-        # The batch counts for each optimizer. All step before any clears, because two may share a parameter.
+        # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may
+        # share a parameter.
         for other in others:
             other.inner._inner_count += 1
         for stepper in self.values():
@@ -206,7 +207,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
 
 
 def own_wrappers(config: Any) -> Any:
-    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because theirs bypass Accelerate."""
+    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because MMEngine's bypass Accelerate."""
     peer = sys.modules.get("mmengine.optim")
     if peer is None:
         return config
@@ -222,7 +223,7 @@ def own_wrappers(config: Any) -> Any:
     if type(config) is not peer.OptimWrapper:
         raise InvalidArgument(
             f"optim_wrapper=<{type(config).__name__}>",
-            "it scales or steps by itself, but here Accelerate does both",
+            "this wrapper scales the loss or steps itself, but here Accelerate does both",
             "Write optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
         )
     limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}

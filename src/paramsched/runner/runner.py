@@ -51,16 +51,17 @@ class Runner:
     """Train a model with MMEngine's arguments and Accelerate's devices, processes, precision and checkpoints.
 
     Args:
-        model: a module, or a dict to build one. It has `train_step(data, optim_wrapper)` or
+        model: a module, or a dict to build one. The module has `train_step(data, optim_wrapper)` or
             `forward(..., mode="loss")`, or its `forward` returns the loss: a tensor, or a dict whose entries with
-            "loss" in the name are summed. Any other module needs `loss`.
+            "loss" in the name are summed. For any other module, pass the argument `loss`.
         work_dir: folder for logs and checkpoints.
         train_dataloader, val_dataloader, test_dataloader: loaders, or dicts with `dataset`, `batch_size`, `sampler`, ….
         train_cfg: `dict(by_epoch=True, max_epochs=…, val_interval=…)` or `dict(by_epoch=False, max_iters=…)`.
         val_cfg, test_cfg: `dict()` to enable validation or testing.
         auto_scale_lr: `dict(base_batch_size=…, enable=True)` multiplies the lr by the real batch size divided by
             `base_batch_size`.
-        optim_wrapper: an `OptimWrapper`, an optimizer, or a dict; for several optimizers a dict of these by name.
+        optim_wrapper: an `OptimWrapper`, an optimizer, or a dict to build one; for several optimizers, a dict of these
+            by name.
         param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
             optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
         val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
@@ -75,12 +76,13 @@ class Runner:
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: a function from a batch of one process to the integer amount it consumes on the clock of a Plan. By
             default it is the number of samples, multiplied by `tokens_per_sample` for tokens.
-        on_change: the schedule to use if it differs from the checkpoint's: "new", "checkpoint" or "error"; for a Plan
-            also a dict by field.
-        accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is not used, see `optim_wrapper`.
+        on_change: the schedule to use if the new one differs from the checkpoint's: "new", "checkpoint", or "error" to
+            raise an error. For a Plan also a dict from field to one of these.
+        accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is ignored. Write
+            `accumulative_counts` in `optim_wrapper` instead.
 
     Raises:
-        ConfigError: if arguments are invalid. It lists every problem with its path, and nothing has been built.
+        ConfigError: if arguments are invalid. The error lists every problem with its path, and nothing has been built.
 
     Source: MMEngine `Runner`.
     """
@@ -136,7 +138,7 @@ class Runner:
         self._is_scaled = False
         self._wrappers: dict[str, OptimWrapper] = {}
         self.facts: RunFacts | None = None
-        self._aligned: set[str] = set()  # optimizers whose accumulation cycles end with the epoch
+        self._aligned: set[str] = set()  # names of optimizers for which an epoch has an integer number of updates
 
     @classmethod
     def from_cfg(cls, cfg: Mapping[str, Any] | str | os.PathLike[str], **arguments: Any) -> Self:
@@ -144,11 +146,11 @@ class Runner:
 
         Args:
             cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is parsed, never executed,
-                but modules in its `custom_imports` are imported. Other entries are variables of the config.
+                but the modules in its `custom_imports` are imported. Entries that are not arguments are ignored.
             arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
-            ConfigError: if the config is invalid; it lists every problem.
+            ConfigError: if the config is invalid. The error lists every problem.
         """
         settings, whole = settings_in(cfg, inspect.signature(cls).parameters)
         return cls(**{"cfg": whole, **settings, **arguments})
@@ -193,12 +195,12 @@ class Runner:
 
     @property
     def train_dataloader(self) -> Any:
-        """The loader prepared by Accelerate; before that, the argument of the Runner."""
+        """The loader prepared by Accelerate; before training, the argument of the Runner."""
         return self.given["train_dataloader"] if self.train_loop is None else self.train_loop.dataloader
 
     @property
     def val_dataloader(self) -> Any:
-        """The loader prepared by Accelerate; before that, the argument of the Runner."""
+        """The loader prepared by Accelerate; before the first validation, the argument of the Runner."""
         return self.given["val_dataloader"] if self.val_loop is None else self.val_loop.dataloader
 
     @property
@@ -210,7 +212,7 @@ class Runner:
 
     @property
     def param_schedulers(self) -> Any:
-        """The schedulers, a list or a dict of lists by optimizer; before training, the argument of the Runner."""
+        """A list of schedulers, or a dict of lists by optimizer; before training, the argument of the Runner."""
         if not self.schedulers:
             return self.given["param_scheduler"]
         return self.schedulers.get("", self.schedulers)
@@ -236,7 +238,7 @@ class Runner:
         return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer, name)
 
     def values(self) -> dict[tuple[str, int | str], float]:
-        """Return the value of every scheduled field in every group, for the next update."""
+        """Return a dict from the pairs (field, group) of all scheduled fields to the values for the next update."""
         return {
             (f"{name}.{field}" if name else field, group): value
             for name, stepper in self.steppers.items()
@@ -271,7 +273,7 @@ class Runner:
             self.call_hook("before_run")
             self._load_or_resume(source)
             self.checkpoints.begin_at(source if self.settings.resume else None)
-            # Accumulation cycles resume with the run; the last one may be shorter.
+            # A resumed run continues an incomplete update; the last update may have fewer batches.
             for stepper in self.steppers.values():
                 stepper.initialize_count_status(self.model, self.iter, self.max_iters)
             self.training.run()
@@ -280,7 +282,7 @@ class Runner:
         return self.model
 
     def val(self) -> dict[str, Any]:
-        """Validate and return the metrics.
+        """Validate and return a dict of the metrics by name.
 
         Raises:
             ParamschedError: if there is no validation loader.
@@ -288,7 +290,7 @@ class Runner:
         return self._validate_or_test("val")
 
     def test(self) -> dict[str, Any]:
-        """Test and return the metrics.
+        """Test and return a dict of the metrics by name.
 
         Raises:
             ParamschedError: if there is no test loader.
@@ -296,7 +298,10 @@ class Runner:
         return self._validate_or_test("test")
 
     def start_epoch(self, batch: int) -> None:
-        """Start an epoch; for a Plan also an accumulation cycle, because its Calendar counts whole cycles per epoch."""
+        """Start an epoch, or continue it after its first `batch` batches.
+
+        For a Plan a new update starts too, because an epoch of its Calendar has an integer number of updates.
+        """
         if self.train_loop is not None and not self.train_loop.by_iterations:
             for stepper in (self.steppers[name] for name in self._aligned):
                 stepper.initialize_count_status(self.model, batch, self.train_loop.epoch_length)
@@ -307,7 +312,7 @@ class Runner:
         """Save a checkpoint; every process must call it.
 
         Args:
-            name: the name of its folder in `work_dir`.
+            name: the name of the checkpoint's folder in `work_dir`.
             newest: True if a run resumes from this checkpoint.
         """
         with self.checkpoints.locked():
@@ -321,7 +326,7 @@ class Runner:
         self.checkpoints.remove(name)
 
     def _load_or_resume(self, source: Path | None) -> None:
-        """Resume from a checkpoint or load its weights; without training, only the weights are loaded."""
+        """Resume from a checkpoint, or load its weights. For `val()` and `test()` only the weights are loaded."""
         if source is None:
             return
         if self.settings.resume and self.train_loop is not None:
@@ -354,7 +359,7 @@ class Runner:
         self.facts = facts_for(self, loader)
 
     def _prepare_schedulers(self) -> None:
-        """Build the schedulers, and the validation that some of them monitor."""
+        """Build the schedulers, and the validation whose metrics they may monitor."""
         if self.schedulers or self.facts is None:
             return
         given = self.given
@@ -387,7 +392,7 @@ class Runner:
             setattr(self, f"{mode}_loop", loop)
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
-        """Validate or test; outside of a training, with the weights of `load_from`."""
+        """Validate or test. Before any training, load the weights of `load_from` first."""
         if self.given[f"{mode}_dataloader"] is None:
             raise ParamschedError(
                 f"Runner.{mode}(): {mode}_dataloader is missing. Write Runner(model, {mode}_dataloader=…)"

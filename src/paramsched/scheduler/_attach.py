@@ -75,7 +75,8 @@ class PlanHooks:
     def attach(self, optimizer: Any, *, step: bool, after: Callable[[Any], object] | None = None) -> None:
         """Register the hooks; with `step`, the optimizer's step advances the clock, or calls `after`."""
         planned = self.planned
-        # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
+        # Do not compile the functions that run at every update: torch would recompile the step for each value
+        # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
             PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
             PlannedGroups.before_update, PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
@@ -95,7 +96,7 @@ class PlanHooks:
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Write the count and the plan into every group; an update writes the count into the first group only."""
+        """Write the count and the plan's number into every group; an update writes them into the first group only."""
         if optimizer.param_groups:
             self.planned.sync(optimizer.param_groups)
             self.planned.write_position(optimizer.param_groups)
@@ -133,7 +134,7 @@ class PlanHooks:
         self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
-        """Remove the hooks and all entries of paramsched from the groups; values remain."""
+        """Remove the hooks and all entries of paramsched from the groups. The written values remain."""
         self.release()
         self.planned.remove_entries(groups)
 
@@ -275,7 +276,7 @@ class NotAttached:
 
 
 def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """Raise: the step pre-hook of a Scheduler that waits for its run facts."""
+    """Raise ParamschedError: the step pre-hook of a Scheduler that waits for its run facts."""
     del optimizer, args, kwargs
     raise ParamschedError(_NO_FACTS_YET)
 
@@ -310,7 +311,7 @@ def copied_state(planned: PlannedGroups, resume: Resume, optimizer: Any) -> dict
 
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """Return the arguments and the hooks of a copy."""
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its hooks."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, _ = state.get("amounts", (None, None, None))
@@ -387,7 +388,7 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar, optimizers: Collectio
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
-"""Attributes that contain a wrapped optimizer: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+"""The attributes in which wrappers store their optimizer: of Accelerate and MMEngine, Lightning, Lookahead, and SAM."""
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:

@@ -34,7 +34,7 @@ class UpdateTimes:
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
-        """Return the planned times of the `count` updates after the last of these."""
+        """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
         t = int(self.updates[-1]) + 1
         updates = np.arange(t, t + count)
         if run is None or self.amounts is None:
@@ -52,9 +52,10 @@ class UpdateTimes:
 @final
 @dataclass(frozen=True, slots=True)
 class RunPosition:
-    """The position of a run: its update, the amount consumed before it, and reported but uncounted consumption.
+    """The position of a run: the next update, the amount consumed before it, and the reported consumption.
 
-    Both amounts are None if the plan is by updates, or if they are unknown.
+    `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
+    by updates, or if they are unknown.
     """
 
     t: int
@@ -71,7 +72,7 @@ RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 @final
 class Clock:
-    """Completed updates, and the states of metric rules.
+    """The number of completed updates, the consumed amount, and the states of metric rules.
 
     A fact that is valid at one update only is stored with the number of that update and ignored at any other.
     Therefore the code that runs at every update never has to reset it.
@@ -82,7 +83,7 @@ class Clock:
 
     Args:
         states: the states of the metric rules.
-        start: the position of a run whose optimizer carries no count; None if it was not passed.
+        start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
     """
 
     __slots__ = (
@@ -99,7 +100,7 @@ class Clock:
         self.start = start
         self.states = states
         self.acknowledged_at = 0  # the update at which an engine last called step()
-        self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint of its count
+        self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
         self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
 
     def set_position(self, position: RunPosition, source: str | None = None) -> None:
@@ -121,7 +122,7 @@ class Clock:
 
     @property
     def source(self) -> str | None:
-        """The checkpoint from which the count was read; None after the next update."""
+        """The name of the checkpoint from which the count was read. It is None again after the next update."""
         at, source = self._came_from
         return source if at == self.t else None
 
@@ -134,14 +135,14 @@ class Clock:
         return UpdateTimes.at(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:
-        """Store the states of metric rules that reacted to a metric."""
+        """Store the new states of the metric rules after a metric was observed."""
         if self._used[0] != self.t:
             self._used = self.t, self.states
         self.states = states
 
     @property
     def used(self) -> RuleStates:
-        """The states of the metric rules at the last update."""
+        """The states of the metric rules that the last update used."""
         at, states = self._used
         return states if at == self.t else self.states
 
@@ -152,8 +153,8 @@ class ResolvedPlan:
     """A plan as written, its resolved form, and the calendar that resolved it.
 
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
-    `counted` is the resolved plan without the units of its clock, ready for evaluation. `amounts` are the planned
-    amounts of the run; None if the plan is by updates.
+    `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
+    `amounts` are the planned amounts of the run; None if the plan is by updates.
     """
 
     plan: Plan
@@ -170,7 +171,7 @@ class ResolvedPlan:
 
     @property
     def needs_facts(self) -> bool:
-        """True if run facts were needed to resolve the lengths, so that they determine the number."""
+        """True if run facts were needed to resolve the lengths. Then `number` changes if these facts change."""
         return self.plan.serializable and self.number != plan_number(self.plan, self.plan)
 
     @property

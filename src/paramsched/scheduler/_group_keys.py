@@ -1,8 +1,8 @@
 """The entries that a plan stores in param groups, and the history of the plans in force.
 
 Each group has the same entries for every plan, and each entry is a number, a string or None, because
-`torch.distributed.checkpoint` loads exactly the entries of its template. It loads each entry of a mapping separately;
-with `full_state_dict` also each item of a tuple or list.
+`torch.distributed.checkpoint` loads exactly the entries of the state dict into which it loads. It loads each entry of a
+mapping separately; with `full_state_dict` also each item of a tuple or list.
 """
 
 import json
@@ -27,10 +27,10 @@ AMOUNT = f"{OURS}amount"
 CLOCK = f"{OURS}clock"
 """The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
 REPORTED = f"{OURS}said"
-"""The count and the reported consumption that no update has counted yet, in JSON; None if the plan is by updates.
+"""A JSON list of the count and the reported consumption that no update has counted yet; None if the plan is by updates.
 
-If this count differs from the group's, the entry was not loaded: an older checkpoint has no such entry unless
-consumption was reported. If it was, the first group of an older checkpoint has the reported amount alone.
+If the count in this list differs from that of the group, the list was not loaded: checkpoints of older versions do not
+contain it. If consumption was reported, their first group has the reported amount in place of the list.
 """
 
 
@@ -38,7 +38,7 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
     """Return the number that identifies a plan in param groups; 0 if the plan has no fingerprint.
 
     The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
-    derived from the resolved plan, so that an optimizer's checkpoint also detects another `steps_per_epoch`.
+    derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from an optimizer's checkpoint.
     """
     if not plan.serializable:
         return 0
@@ -51,7 +51,7 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
 
 
 def count_carried(groups: list[Group]) -> int | None:
-    """Return the count of the first group that carries one, or None."""
+    """Return the count of updates in the first group that contains one; None if no group does."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -63,7 +63,7 @@ def count_carried(groups: list[Group]) -> int | None:
 def write_position_entries(
     groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, reported: Amount | None
 ) -> None:
-    """Write the position of the run into every group: the count, the number of the plan, and its amounts."""
+    """Write the position of the run into every group: the count, the number of the plan, and the amounts."""
     entries = {
         COUNT: count,
         PLAN: plan,
@@ -76,24 +76,28 @@ def write_position_entries(
 
 
 def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
-    """Write bases, by group and flat field name; bases of the fields of earlier plans are kept."""
+    """Write bases, a dict from (group index, flat field name) to base. Groups keep the bases of other fields."""
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
-        # Older checkpoints have an entry for each base, which takes precedence; invalid entries are dropped.
+        # Checkpoints of older versions have one entry for each base. These entries take precedence over the JSON
+        # text; invalid ones are dropped.
         old = {key: group.pop(key) for key in _keys_of_bases(group)}
         before = recorded_bases(group) | {key.removeprefix(BASE): base for key, base in old.items()}
         group[BASES] = json.dumps({slot: base for slot, base in before.items() if is_finite_number(base)} | mine)
 
 
 def _keys_of_bases(group: Group) -> list[str]:
-    """Return the entries of older checkpoints, which have one entry for each base."""
+    """Return the keys of the base entries that older versions wrote, one for each base."""
     return [key for key in group if isinstance(key, str) and key.startswith(BASE)]
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
-    """Return the amount that groups carry on this clock, and the reported but uncounted consumption."""
+    """Return the consumed amount in the groups, and the reported consumption that no update has counted yet.
+
+    Both are None if the groups contain no amount on this clock.
+    """
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
         return None, None
@@ -101,7 +105,8 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     at, reported = json.loads(found) if isinstance(found, str) else (group[COUNT], found)
     if at == group[COUNT]:
         return group.get(AMOUNT), reported
-    # An older checkpoint. If its plan was by updates, the group still has the amount of the new optimizer.
+    # A checkpoint of an older version. If its plan was by updates, the group still has the amount from before the load,
+    # which is 0 in a new optimizer.
     return group.get(AMOUNT) or None, None
 
 
@@ -168,7 +173,7 @@ class Entry(NamedTuple):
     Args:
         update: the first update of the plan.
         amount: the amount consumed before that update; None on the clock of updates.
-        text: the plan's canonical text; None if it has none or if the plan is unknown.
+        text: the plan's canonical text; None if the plan has no text or is unknown.
     """
 
     update: int
@@ -193,14 +198,14 @@ class History:
         return History((Entry(update, amount, text),))
 
     def with_plan(self, new: Entry) -> "History":
-        """Return the history after a plan comes into force; later entries are dropped, because the run was rewound."""
+        """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             return History(kept)
         return History((*kept, new))
 
     def with_plan_after_unknown(self, new: Entry) -> "History":
-        """Return the history after a plan comes into force that replaces a different, unknown plan."""
+        """Return the history with a new plan that replaces a different plan, of which only the number is known."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None))
@@ -218,7 +223,7 @@ class History:
 
 
 def read_history(data: Any, text: str | None) -> History:
-    """Validate the history of a state whose plan has this text."""
+    """Validate the history in a scheduler's state; `text` is the text of the plan in that state."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []

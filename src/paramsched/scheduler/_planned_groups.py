@@ -68,7 +68,7 @@ class PlannedGroups:
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
-        # Compared too, because torch's distributed checkpoint temporarily writes another lr into the groups.
+        # Compared by `is_unchanged`, because torch's distributed checkpoint temporarily writes another lr.
         self._first_lr: Any = None
         self._lr_key = COUNT  # "lr" if the first group has one
         self._tuples: list[FloatColumn] = []
@@ -95,14 +95,14 @@ class PlannedGroups:
         return self.bound
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
-        """Bind a block that starts at the current update, and write its values."""
+        """Write the values of the current update, the first ones of `block`, and use `block` for later updates."""
         write_base_entries(bases_by_slot(block.slots), groups)
         block.write_initial()
         self._reset_source(groups)
         self._take(block, groups)
 
     def _reset_source(self, groups: list[Group]) -> None:
-        """Construct a new source of consumption, which discards its measurements and comparisons."""
+        """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
         self.clock.needs_check = False
         amounts, part = self.in_force.amounts, self.part
         if amounts is None:
@@ -113,7 +113,7 @@ class PlannedGroups:
             self.source = FollowedAmounts(amounts, part.run.clock, self.clock, part.check_run)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
-        """Write into these groups from now on; they already contain the values of the block."""
+        """Use this block and these groups from now on. The groups already contain the first values of the block."""
         self.block = block
         self.write_position(groups)
         self.bound, self._first, self._number = list(groups), groups[0], self.in_force.number
@@ -124,17 +124,17 @@ class PlannedGroups:
         self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
 
     def write_position(self, groups: list[Group]) -> None:
-        """Write the position of the run into every group; an update writes the count into the first group only."""
+        """Write the position of the run into every group; an update writes its count into the first group only."""
         clock, unit = self.clock, None if self.source is None else self.source.unit
         reported = clock.reported if self.part is None else self.part.reported(clock.t)
         write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, reported)
 
     def entry(self) -> Entry:
-        """Return the history entry of a plan that comes into force at the current position."""
+        """Return the history entry of the current plan, in force from the current position on."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
     def seek(self, position: RunPosition) -> None:
-        """Jump to a position."""
+        """Jump to a position, and write its values."""
         t = position.t
         self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
@@ -152,7 +152,7 @@ class PlannedGroups:
 
     def _write_values(self) -> None:
         self.block.write_initial()
-        self._first[COUNT] = self.clock.t  # the other groups get it when the optimizer is saved
+        self._first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
 
@@ -168,13 +168,13 @@ class PlannedGroups:
         return zip(slots, values_at(slots, *at), strict=True)
 
     def target_values(self, *, last: bool = False) -> Iterator[tuple[str, float]]:
-        """Return each target's name and its value at the next or the last update."""
+        """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
         clock = self.clock
         at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
         return ((column.target.name, column.computed(*at)[0]) for column in self.block.targets)
 
     def release(self) -> None:
-        """Stop writing. Values and entries remain in the groups."""
+        """Stop writing. The groups keep the written values and the entries of paramsched."""
         self.bound, self.released, self._is_plain = [], True, False
 
     def remove_entries(self, groups: list[Group]) -> None:
@@ -217,7 +217,7 @@ class PlannedGroups:
         return not groups or groups[0].get(self._lr_key) is self._first_lr
 
     def any_tuple_spoiled(self) -> bool:
-        """Return whether a tuple was replaced by something else."""
+        """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
         try:
             for column in self._tuples:
                 if column.any_tuple_spoiled():
@@ -227,7 +227,7 @@ class PlannedGroups:
         return False
 
     def before_update(self, optimizer: Any) -> None:
-        """Bind new groups, if `is_unchanged` returned False before an update. No other group is written.
+        """Bind added or replaced groups before an update, if `is_unchanged` is False. Other groups are not written.
 
         Raises:
             MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
@@ -251,7 +251,7 @@ class PlannedGroups:
                 groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
                 run_uncompiled(PlannedGroups._check_tensors)(self, groups)
-            for _ in block.writer:  # one entry; `next` and its exception would cost as much as a write
+            for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
                 break
             else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t)
@@ -271,8 +271,8 @@ class PlannedGroups:
         """Count one update before which no hook ran: the groups are checked once, after the write.
 
         This is safe because the writers write only into their own groups, and removed groups are not used. It is not
-        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. The same holds
-        for a plan with amounts, whose consumption must be known before the update.
+        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. They are also
+        checked first if the plan's clock counts an amount, because the consumption must be known before the update.
         """
         if not self._is_plain:
             self.require_attached("step")
@@ -310,7 +310,7 @@ class PlannedGroups:
         next(block.writer)
 
     def _consume(self, expected: Amount | None) -> None:
-        """Extend the block after an update that consumed another amount, or that exhausted the block."""
+        """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
         clock, block, source = self.clock, self.block, self.source
         assert source is not None
         times = source.coming_times(expected, block)
@@ -339,7 +339,8 @@ class PlannedGroups:
     def sync(self, groups: list[Group]) -> bool:
         """Bind the groups again if groups were added, removed or replaced; return whether they were.
 
-        This check is slower than `is_unchanged`: it also detects equal copies. An external write is not a change.
+        This check is slower than `is_unchanged`, because it also detects groups that were replaced by equal copies. It
+        does not detect external writes of values.
         """
         self._require_groups(groups, self.bound)
         changed = self._entries_replaced(groups) or self._groups_changed(groups) or self.any_tuple_spoiled()
@@ -372,18 +373,18 @@ class PlannedGroups:
         self._take(block, groups)
 
     def _groups_changed(self, groups: list[Group]) -> bool:
-        """Return whether the groups are other dicts than the bound ones, even if they are equal."""
+        """Return whether the groups are not the bound dicts themselves; equal copies count as changed."""
         return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
 
     def _entries_replaced(self, groups: list[Group]) -> bool:
-        """Return whether the first group has other paramsched entries, for example those of a checkpoint."""
+        """Return whether other code changed the count or the plan's number in the first group, such as a checkpoint."""
         first = groups[0]
         count, number = first.get(COUNT), first.get(PLAN)
         ours = bool(self.bound) and first is self.bound[0]
         return ours and not (equals_number(count, self.clock.t) and equals_number(number, self._number))
 
     def _require_groups(self, groups: list[Group], bound: list[Group]) -> None:
-        """Raise if there are no groups, or if a tuple has another length than before."""
+        """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
         if not groups:
             raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
         if self._tuples:
@@ -396,8 +397,8 @@ class PlannedGroups:
             column.require_lengths(groups)
 
     def _check_tensors(self, groups: list[Group]) -> None:
-        """Handle tensors that were filled or replaced from outside, and install the original ones again."""
-        if self._groups_changed(groups):  # changed during the step; they are bound before the next one
+        """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again."""
+        if self._groups_changed(groups):  # the groups changed during the step; `before_update` binds them
             return
         held = {(slot.group, slot.field) for column in self.block.tensors for slot in column.slots}
         for slot, planned in self.values(last=True):
@@ -480,7 +481,7 @@ def equals_number(found: Any, number: int) -> bool:
 
 
 def _is_planned(found: Any, planned: float) -> bool:
-    """Return whether an entry is the planned value, which is rounded if the entry is a tensor."""
+    """Return whether an entry equals the planned value, rounded to the dtype of the entry if that is a tensor."""
     try:
         if isinstance(found, torch.Tensor):
             found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))

@@ -11,6 +11,7 @@ from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
+from paramsched.plan.followed_lines import followed_targets
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -33,7 +34,7 @@ log = logging.getLogger("paramsched")
 
 
 def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
-    """Log the bases that an earlier scheduler stored; return whether there were any."""
+    """Log the initial values of an earlier scheduler that are used as bases; return whether there are any."""
     found = [slot for slot in slots if initial_value(slot.field, groups[slot.group]) is not None]
     for slot in found:
         now = slot.field.read(groups[slot.group])
@@ -80,7 +81,7 @@ _HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torc
 
 
 def _carried_text(count: int | None) -> str:
-    return "no count of updates" if count is None else f"a count of {count} updates"
+    return "no count of updates" if count is None else f"a count of {count} update{'s' if count != 1 else ''}"
 
 
 _SHOWN = 4  # bases that a message names
@@ -107,7 +108,7 @@ _SAMPLES_CLOCK_HINT = (
 
 
 def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
-    """Log the cause if only the updates of an epoch differ, as with another number of processes."""
+    """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
         log.warning(
@@ -149,7 +150,7 @@ def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) ->
 
 
 def warn_if_over(planned: PlannedGroups) -> None:
-    """Warn that the plan has ended and its last values are kept: probably an error if a new run was meant."""
+    """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
         warn_user(
@@ -296,7 +297,7 @@ class Resume:
         return code
 
     def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
-        """Resume from a state of one of torch's schedulers."""
+        """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
         groups: list[Group] = optimizer.param_groups
         taken, slots = updates_in_state(optimizer), planned.block.slots
         t = at if taken is None else taken
@@ -363,7 +364,12 @@ class Resume:
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            mixed = mixed_plan(code.resolved, saved.resolved, self.on_change)
+            mine, choices = code.resolved, self.on_change
+            targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
+            if targets:  # the other lines of the code's plan follow the checkpoint's targets
+                written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
+                mine = written.resolve(code.calendar)
+            mixed = mixed_plan(mine, saved.resolved, choices)
             return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
         return code
 
@@ -371,7 +377,7 @@ class Resume:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
 
     def refuse_if_error(self, text: str) -> None:
-        """Raise if the policy is "error", for a plan that is known to differ but is not available."""
+        """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
         if "error" in self._choices():
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
 
@@ -391,13 +397,13 @@ class Resume:
             )
 
     def differs(self, in_force: ResolvedPlan, groups: list[Group]) -> bool:
-        """Return whether the groups carry another plan whose difference was not handled yet."""
+        """Return whether the groups contain the number of a plan that differs and is not in `self.accepted`."""
         known = {in_force.number, *self.accepted}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """Return the code's resolved plan with the checkpoint's schedules for some fields."""
+    """Return the code's plan with the checkpoint's schedules, which are resolved, for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon

@@ -97,7 +97,7 @@ def with_base(slot: Slot, base: float) -> Slot:
 
 
 def bases_by_slot(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
-    """Return the base of each slot, by group and flat field name."""
+    """Return a dict from group index and flat field name to the base of each slot."""
     return {(slot.group, slot.field.slot): slot.base for slot in slots}
 
 
@@ -112,13 +112,13 @@ def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -
 @final
 @dataclass(frozen=True, slots=True)
 class SlotsOfSchedule:
-    """Slots that follow one schedule."""
+    """Slots that follow one schedule: their places among all slots and their bases, as arrays."""
 
     schedule: Schedule
     places: Any
     bases: Any
     has_zero: bool  # True if one of the bases is 0
-    affine: bool  # cached, because a schedule asks all its parts
+    affine: bool  # of the schedule; cached, because it depends on all parts of the schedule
     by_amount: bool  # True if its clock counts an amount, not updates
 
     @staticmethod
@@ -136,7 +136,7 @@ class SlotsOfSchedule:
         return found
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
-        """Return the factors of a schedule that is proportional to base; None for any other schedule."""
+        """Return a factor of base for each update; None if the schedule is not proportional to base."""
         value = columns(self.schedule, self._own(times)) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
@@ -156,7 +156,7 @@ class SlotsOfSchedule:
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
-        """Return one column per base; each equals `values_of_one`."""
+        """Return an array with a row per update and a column per base, each equal to `values_of_one` of that base."""
         if self.affine:
             value = columns(self.schedule, self._own(times))
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
@@ -166,7 +166,7 @@ class SlotsOfSchedule:
 
 
 def _repeated(column: Any, count: int) -> list[float]:
-    """Return a column, or one number repeated for all updates, as a list."""
+    """Return the values of an array, or one number repeated, as a list of `count` numbers."""
     if not np.shape(column):  # `broadcast_to` costs 5 µs, a seventh of a seek
         return [float(column)] * count
     values: list[float] = np.broadcast_to(column, (count,)).tolist() if len(column) != count else column.tolist()
@@ -188,8 +188,8 @@ def values_at(slots: Sequence[Slot], times: UpdateTimes, states: RuleStates) -> 
 
 
 LateGroups: TypeAlias = Literal["base", "present"]
-"""The role of a late group's value: `"base"` is the base of its schedule; `"present"` is its value at that update,
-which continues by the factors of the schedule."""
+"""The role of the value in a group that is added during the run: `"base"` uses it as the base of the schedule;
+`"present"` keeps it as the value at that update, and computes the base of the schedule from it."""
 
 log = logging.getLogger("paramsched")
 
@@ -201,7 +201,7 @@ def with_late_bases(
     late_groups: LateGroups,
     labels: Sequence[str | int],
 ) -> tuple[Slot, ...]:
-    """Return the slots with the bases of groups that were added, and log these."""
+    """Return the slots, with the bases of groups that were added since the last update; log the added groups."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
     now = dict(zip(joined, values_at(list(joined.values()), clock.times, clock.states), strict=True))
     rebased = list(slots)
@@ -212,8 +212,8 @@ def with_late_bases(
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(
-                "group %r was added at update %d: its %s %r continues by the factors of the plan (its base "
-                'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
+                "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
+                '%r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
             )  # fmt: skip
         else:
             log.warning(

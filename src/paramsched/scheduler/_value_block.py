@@ -1,7 +1,7 @@
-"""The values of the next updates, computed in blocks of one column per field and per target.
+"""The values of the next updates, computed in advance in blocks: a column of entries for each field and target.
 
-A block starts with the entry that is in the groups already, the last one of the previous block. Therefore the first
-write of a block detects external writes like every other write.
+The first entry of a block is the last one of the previous block, which the groups already contain. Therefore the first
+write of a block can compare it with the groups, and detects external writes like every other write.
 """
 
 from abc import ABC, abstractmethod
@@ -35,11 +35,11 @@ from paramsched.scheduler._writes import (
 from paramsched.schedules.base import Schedule
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longer
-_MAX_ROW_VALUES = 65_536  # values in one block of rows
+_MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
 
 
 class Column(ABC):
-    """Entries for successive updates. `write_initial` writes the first one, `writer` the following ones."""
+    """The entries of a field or target for successive updates: `write_initial` writes the first, `writer` the rest."""
 
     entries: Sequence[Any] = ()
 
@@ -62,7 +62,7 @@ class Column(ABC):
 
 @final
 class FloatColumn(Column):
-    """The groups whose entry of one field is a float, or a tuple with a float element."""
+    """The values of a field, for the groups that store it as a float or as an element of a tuple."""
 
     def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
         self.field, self.indices = field, [slot.group for slot in slots]
@@ -104,7 +104,7 @@ class FloatColumn(Column):
         return float_writer(self.kind, self.field, self.groups, self.bases, self.entries, overwritten)
 
     def any_tuple_spoiled(self) -> bool:
-        """Return whether a tuple has another length than before, or an element that is not a float."""
+        """Return whether a tuple has another length than when it was bound, or if its element is not a float."""
         key, element, size = self.field.key, self.field.index, self.tuple_size
         for group in self.groups:
             entry = group[key]
@@ -113,7 +113,7 @@ class FloatColumn(Column):
         return False
 
     def require_lengths(self, groups: Sequence[Group]) -> None:
-        """Raise if a tuple in a group has another length than before: the wrong element would be written."""
+        """Raise if a tuple has another length than when it was bound, because the wrong element would be written."""
         key = self.field.key
         for index in self.indices:
             entry: Any = groups[index].get(key) if index < len(groups) else None
@@ -124,7 +124,7 @@ class FloatColumn(Column):
 
 @final
 class TensorColumn(Column):
-    """Slots whose groups contain views of one vector, so that one copy per update writes all of them.
+    """The values of a field, for the groups that store it as a tensor: views of one vector, written by one copy.
 
     A single tensor is its own vector and is filled in place, so other references to it see the new value.
     """
@@ -157,7 +157,7 @@ class TensorColumn(Column):
         return [TensorColumn(field, mine, groups) for mine in held.values()]
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> tuple[torch.Tensor, ...]:
-        """Return the next values, on the vector's device."""
+        """Return one tensor for each update, on the device of the vector."""
         block = rows_of(self.parts, times, states)
         if self.vector.dtype == torch.float32:
             block = block.astype(np.float32)  # rounds as torch does, without starting its threads
@@ -174,7 +174,7 @@ class TensorColumn(Column):
         return tensor_writer(self.vector, self.entries)
 
     def install_views(self) -> None:
-        """Write each view into its group, because copying or loading an optimizer replaces them."""
+        """Write each view into its group again, because copying or loading an optimizer replaces the views."""
         for group, view in self.views:
             if self.field.read(group) is not view:
                 write_entry(self.field, group, view)
@@ -272,7 +272,7 @@ class ValueBlock:
         self.writer: Writer = iter(())
         self._size = 0
         self.overwritten.clear()
-        # The amounts before the next updates, in step with the writer; None if the plan is by updates.
+        # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
 
     def _take(self, computed: list[Sequence[Any]]) -> None:
@@ -287,14 +287,14 @@ class ValueBlock:
             column.write_initial()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the block of these updates, after the previous block is exhausted."""
+        """Compute the values of these updates, after all values of the previous block were written."""
         self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
         self.writer = combine_writers([column.writer(self.overwritten) for column in self._columns])
 
     def drop_coming(self, *, next_consumed: bool) -> None:
-        """Drop the entries that were computed for other amounts and not written yet.
+        """Drop the entries that are not written yet, because the consumed amount is not the one they were computed for.
 
         Args:
             next_consumed: True if the next item of `amounts` was consumed already.
@@ -305,7 +305,7 @@ class ValueBlock:
         self._size = 0
 
     def next_size(self) -> int:
-        """Return the size of the next block: larger than the previous one, up to a limit."""
+        """Return the number of updates in the next block: more than in the previous one, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
         return self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
 
@@ -318,7 +318,7 @@ class ValueBlock:
             column.remove_views(groups)
 
     def fill_count(self) -> int:
-        """Return a number that changes whenever a tensor is filled; it is read without device synchronization."""
+        """Return a number that changes when a scheduled tensor is written; reading it does not wait for the device."""
         count = 0
         for vector in self._counted:
             count += vector._version

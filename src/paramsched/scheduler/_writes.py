@@ -6,8 +6,9 @@ groups. The loop also compares the value in each group with the value written la
 
 A generator keeps its variables between two updates, and `for _ in writer: break` resumes it without a call. The loops
 are specialized because a call or a test inside a loop costs as much as the write. Nanoseconds per group, for 100
-groups, compared with the general loop (`_rows`, `_elements`) on the same entries: same 35 and 55, scaled 57 and 75
-(four at a time 47), same pair 71 and 200, scaled pair 94 and 224. See benchmarks/test_step.py.
+groups, compared with the general loops `_rows` and `_elements`: `_same` 35 instead of 55, `_scaled` 57 and
+`_scaled_in_fours` 47 instead of 75, `_same_pair` 71 instead of 200, `_scaled_pair` 94 instead of 224. See
+benchmarks/test_step.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,10 +25,10 @@ Writer: TypeAlias = Iterator[Any]
 """Each `next` writes the next entry of a block; it is exhausted at the end of the block."""
 
 Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
-"""External writes: field, group, the value found, and the value that the plan had written (another object)."""
+"""External writes, each as (field, group, value found, value that the plan had written)."""
 
 EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
-"""The entries of a block: one value for all groups, one factor of their bases, or a row with a value for each."""
+"""The kind of the entries: one value for all groups, one factor of their bases, or a list of a value for each group."""
 
 # The first entry of a block is in the groups already: the loops start with the second.
 
@@ -35,11 +36,11 @@ EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
 def float_writer(
     kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entries: Any, overwritten: Overwritten
 ) -> Writer:
-    """Return the cheapest loop that writes these entries.
+    """Return the fastest loop that writes these entries.
 
-    A factor is multiplied when it is written, because Python then reuses the memory of the float that the group
-    releases. This is faster than computing rows in advance. The value in the group is compared with the recomputed
-    product.
+    A factor is multiplied by the bases when it is written, because Python then reuses the memory of the float that the
+    group releases. This is faster than computing a value for each group in advance. The value in the group is compared
+    with the recomputed product.
     """
     is_pair = field.index is not None and all(len(group[field.key]) == 2 for group in groups)
     if kind == "same" and (field.index is None or is_pair):
@@ -68,7 +69,7 @@ def write_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list
 
 
 def combine_writers(writers: Sequence[Writer]) -> Writer:
-    """Return the writer that writes the next entry of each writer; their blocks are of one length."""
+    """Return a writer whose `next` writes the next entry of all `writers`, which have the same number of entries."""
     if len(writers) == 1:
         return writers[0]
     return zip(*writers, strict=False) if writers else repeat(None)
@@ -120,7 +121,7 @@ _LONG = 64  # entries: with fewer, constructing a loop for each four groups cost
 def _scaled_in_fours(
     field: Field, groups: list[Group], bases: list[float], factors: list[float], overwritten: Overwritten
 ) -> Writer:
-    """Write four groups without an inner loop, which takes 47 ns per group instead of 57."""
+    """Return a writer that handles four groups without an inner loop: 47 ns per group instead of 57."""
     rest = len(groups) - len(groups) % 4
     writers = [
         _scaled_four(field, groups[at : at + 4], bases[at : at + 4], factors, overwritten) for at in range(0, rest, 4)
@@ -137,7 +138,7 @@ def _scaled_four(
     base_a, base_b, base_c, base_d = bases
     key, coming = field.key, iter(factors)
     last = next(coming)
-    was_a, was_b, was_c, was_d = base_a * last, base_b * last, base_c * last, base_d * last  # equal, other objects
+    was_a, was_b, was_c, was_d = base_a * last, base_b * last, base_c * last, base_d * last  # equal to the old values
     for factor in coming:
         if a[key] is not was_a or b[key] is not was_b or c[key] is not was_c or d[key] is not was_d:
             _note_changed(field, groups, (was_a, was_b, was_c, was_d), overwritten)
@@ -232,7 +233,7 @@ AT_EACH_UPDATE = (
 
 
 def write_entry(field: Field, group: Group, entry: Any) -> None:
-    """Write an entry, or an element of one, into a group; a tuple is always replaced, never modified or reused.
+    """Write a value into a group, as an entry or as an element of a tuple, which is replaced by a new tuple.
 
     >>> group = {"betas": (0.9, 0.999)}
     >>> write_entry(Field("betas", 0), group, 0.5)

@@ -23,10 +23,10 @@ log = logging.getLogger("paramsched")
 
 @final
 class ConsumptionSource:
-    """The source of the consumption of a run, on the clock of its plan. A run that starts or resumes gets a new one.
+    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes.
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
-    engine's count of its batches. A skipped step does not count it; the next update does.
+    engine's count of its batches. If the step is skipped, the next update counts it.
     """
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -41,7 +41,7 @@ class ConsumptionSource:
         self._set_needs_check()
 
     def _set_needs_check(self) -> None:
-        """Set `clock.needs_check`: must the consumption of the next update be checked before it?"""
+        """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
         clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
@@ -65,7 +65,7 @@ class ConsumptionSource:
         """Check the consumption of the next update before that update.
 
         Raises:
-            MissingFact: it is unknown. Nothing has changed; the step may be repeated after it was reported.
+            MissingFact: the consumption is unknown. Nothing has changed: report it and repeat the step.
             PlanError: the update is planned to consume nothing.
             InvalidArgument: another process reported another amount.
         """
@@ -80,17 +80,17 @@ class ConsumptionSource:
         elif self._watch is None:
             raise self._missing_amount(f"the number of {self.unit} of this update is unknown", f"{self.unit}=n")
         elif several_processes():
-            found = "each process would measure different ones, but all processes must agree"
+            found = "each process would measure another number, but all processes must agree"
             raise self._missing_amount(found, "seconds=s") from None
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """Count an update, and return the times of the updates to compute next.
 
-        Returns None if the block contains these already, because the consumed amount equals the expected one.
+        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
 
         Args:
             expected: the amount that the block assumed before the next update; None if the block is exhausted.
-            block: the values of the next updates.
+            block: the values that were computed in advance.
         """
         clock, t = self._clock, self._clock.t
         amount, before = clock.amount, clock.last_amount
@@ -175,7 +175,7 @@ class FollowedAmounts:
 
 
 MAX_CONSUMED = 2**62
-"""An exclusive bound of amounts, because checkpoints and NumPy store integers in 64 bits."""
+"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
@@ -254,9 +254,9 @@ class Stopwatch:
         return now - since
 
 
-_INTERVAL = 64  # updates; a wrong amount remains in all later amounts, so the next comparison detects it
-_TIMEOUT = timedelta(seconds=1)  # before a process raises, which ends its run
-_INITIAL_UPDATES = 2  # updates after a start, a load or a seek, where most mistakes occur
+_INTERVAL = 64  # updates between comparisons; a wrong amount remains in later ones, so the next comparison detects it
+_TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
+_INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
 
 
 def several_processes() -> bool:
@@ -268,17 +268,17 @@ def several_processes() -> bool:
 class RankAgreement:
     """Checks at some updates whether all processes have consumed the same amount.
 
-    The processes do not wait for each other: the first process writes its amount into the store in which the processes
-    met, and the other processes compare theirs. A collective operation would block if a process skips an update, saves
-    alone, or has no Scheduler.
+    The processes do not wait for each other: the first process writes its amount into torch's store, which all of them
+    share, and the other processes compare theirs. A collective operation would block if a process skips an update,
+    saves alone, or has no Scheduler.
 
     Only Schedulers with the same plan, of optimizers with the same number of parameters, are compared. If a process has
-    several of these, they are distinguished by their order. A process may have one more than another, for example for a
-    dry run on rank 0. Therefore, before it raises, a process checks whether the other one has started another Scheduler
-    that agrees with its own.
+    several such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another
+    process, for example for a dry run on rank 0. Therefore, before it raises, a process checks whether the other
+    process has started another Scheduler that agrees with its own.
 
     Args:
-        number: the number of the plan.
+        number: the number that identifies the plan.
         start: the update from which on amounts are compared.
         groups: the groups of the optimizer.
     """
@@ -286,7 +286,7 @@ class RankAgreement:
     def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
         self._number, self._start, self._groups = number, start, groups
         self._kind: str | None = None  # identifies the Schedulers that are compared; set at the first comparison
-        self._order = 0  # the index among those of this process, starting at 1
+        self._order = 0  # the index among these Schedulers of this process, starting at 1
         self._compared_at = -1
 
     def is_due(self, t: int) -> bool:
@@ -310,9 +310,9 @@ class RankAgreement:
             other, _, theirs = first.partition(" ")
             if theirs == repr(amount):
                 return
-            try:  # it may be about to start another one
+            try:  # the other process may be about to start another Scheduler
                 store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
-            except RuntimeError:  # it did not start one in this time
+            except RuntimeError:  # it did not start one before the timeout
                 raise InvalidArgument(
                     f"scheduler.consumed({clock}=…) before update {t}",
                     f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
@@ -336,7 +336,7 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
 
     Args:
         in_force: the plan.
-        found: the position in the checkpoint; its amounts are None if it has none on the clock of the plan.
+        found: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
         whose: the name of the checkpoint, for messages.
         clock: the current clock, whose amount is used if it is at the same update.
     """

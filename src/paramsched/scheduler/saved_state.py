@@ -1,9 +1,9 @@
 """The scheduler's state: plain data, validated before it is used.
 
 It has the same keys for every plan, and mappings in it are tuples of pairs. The reason is that
-`torch.distributed.checkpoint` loads exactly the keys of its template, including those of inner mappings, and
-`dcp_to_torch_save` drops empty mappings. States of version 1 have mappings, and the keys `amount`, `said` and `history`
-only if these have a value.
+`torch.distributed.checkpoint` loads exactly the keys of the state into which it loads, including those of inner
+mappings, and `dcp_to_torch_save` drops empty mappings. States of version 1 have mappings, and the keys `amount`, `said`
+and `history` only if these have a value.
 """
 
 import ast
@@ -78,12 +78,12 @@ class State:
         return found
 
     def position_on(self, unit: str | None) -> RunPosition:
-        """Return the position on a clock, without the amounts of another clock."""
+        """Return the position on the clock `unit`, without the amounts if they are on another clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
         return RunPosition(self.position.t) if other else self.position
 
     def bases_by_slot(self) -> dict[tuple[int, str], float]:
-        """Return the bases by group and flat field name."""
+        """Return a dict from group index and flat field name to base."""
         return {
             (index, slot): base
             for slot, bases in self.bases.items()
@@ -151,7 +151,7 @@ def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """Return the states of metric rules as JSON scalars, by the rules' text."""
+    """Return a dict from the text of each metric rule to its state, a dict of JSON scalars."""
     return {
         str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
     }
@@ -298,7 +298,7 @@ def position_of_torch(state: Any) -> int | None:
 def restored_states(
     feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
 ) -> dict[MetricRule[Any], Any]:
-    """Return the state of each rule: the saved one, or else its initial one."""
+    """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
@@ -317,7 +317,7 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
         raise StateError(f"state: plan is a {type(text).__name__}, not a str")
     try:
         return Plan.of_text(text), None
-    except UnreadableTable as absent:  # the plan is valid, but its table is in another place
+    except UnreadableTable as absent:  # the plan is valid, but its file of values is missing or has changed
         return None, str(absent)
     except (InvalidArgument, RecursionError) as error:
         called: set[str] = set()
@@ -344,7 +344,7 @@ def _read_mapping(name: str, value: Any) -> dict[str, Any]:
 
 
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
-    """Read the bases by field: a list each, or one number for all groups."""
+    """Return a dict from field to a list of bases, one per group; a state may have one number for all groups."""
     found: dict[str, list[float | None]] = {}
     for name, given in _read_mapping("bases", value).items():
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
@@ -360,7 +360,7 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
 
 
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
-    """Return the plans that were in force, each with its first update and amount, and the run facts of the last one.
+    """Return the plans that were in force, as a list of (first update, amount, plan), and the last plan's run facts.
 
     A plan is None if it has no text, or if the text cannot be read here.
     """

@@ -95,9 +95,9 @@ class Scheduler(LRScheduler):
         on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
             current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
             difference is logged.
-        late_groups: the role of the value of a group that is added later: `"base"`, the base of its schedule, or
-            `"present"`, its value at that update, which continues by the factors of the schedule:
-            v(t) = value · f(t) / f(t_added). It is logged.
+        late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
+            schedule. `"present"`: it is the value at that update, and the schedule continues from it:
+            v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
 
@@ -239,7 +239,7 @@ class Scheduler(LRScheduler):
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
-        """The states of the plan's metric rules."""
+        """A dict from each metric rule of the plan to its state."""
         return dict(self._planned.clock.states)
 
     @property
@@ -382,12 +382,13 @@ class Scheduler(LRScheduler):
                 or `batches`, integers of at least 0; or `seconds`, a float of at least 0.
 
         Raises:
-            InvalidArgument: the unit is another one, the amount is invalid, or the plan counts updates. The state is
-                unchanged.
+            InvalidArgument: the unit is not that of the plan's clock, the amount is invalid, or the plan counts
+                updates. The state is unchanged.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
         >>> scheduler.consumed(tokens=30)
         >>> scheduler.consumed(tokens=20)
         >>> _ = optimizer.step()
@@ -410,7 +411,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
         >>> scheduler.measured(tokens=30)
         >>> scheduler.consumed(tokens=20)
         >>> _ = optimizer.step()

@@ -37,7 +37,7 @@ def is_nested(optimizer: Any) -> bool:
     """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
 
     Such a subclass calls the hooks twice. An exception also leaves a pre-hook without its post-hook, and only the stack
-    distinguishes the two cases. It is inspected only if a pre-hook finds a call still open.
+    distinguishes the two cases. The stack is inspected only if a pre-hook finds an open call.
     """
     depth, frame = 0, sys._getframe(1)
     while frame is not None:
@@ -104,14 +104,14 @@ SCALER_SKIPPED = UncountedStep(
 )
 SCALER_SKIPPED_FUSED = UncountedStep(
     "a step of a fused optimizer that a GradScaler skips",
-    "`found_inf` on the optimizer is greater than 0 when the post-hook is called",  # the kernel itself skips
+    "`found_inf` on the optimizer is greater than 0 when the post-hook is called",  # its CUDA kernel skips the update
     "none; the values remain for the next batch",
 )
 HIDDEN = UncountedStep(
     "the step of torch's distributed checkpoint or TorchTitan that initializes an empty state",
     "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
     "stack; or an lr of 0 that other code wrote into all groups, gradients that are all 0, and a state after the step",
-    "none, also before the step: an lr of 0 that is set for this step is not a base, and remains until it is restored",
+    "none, also before the step: the lr of 0 that is set for this step is not a base; torch restores the lr later",
 )
 
 UNCOUNTED_STEPS = (NESTED, RAISED, SCALER_SKIPPED, SCALER_SKIPPED_FUSED, HIDDEN)
@@ -226,10 +226,10 @@ _R = TypeVar("_R")
 
 @cache
 def run_uncompiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return a function that torch does not compile, including all that it calls.
+    """Wrap a function so that torch compiles neither it nor the functions that it calls.
 
-    The wrapper costs a microsecond per call, so it is for rare calls. It is created at first use, because it imports
-    torch's tracer, which the optimizer has imported by then.
+    The wrapper costs a microsecond per call, so it is for rare calls. It is created at first use, because creating it
+    imports torch's tracer, which the optimizer has imported by then.
     """
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 

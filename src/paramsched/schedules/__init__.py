@@ -1,4 +1,4 @@
-"""Functions of time: leaves, combinators, recipes, and their one-line text.
+"""Schedules: basic shapes, combinations of schedules, recipes, and the one-line text of a schedule.
 
 Every module of this package is imported, so a new file with a `@shape` is enough to add a shape.
 """
@@ -19,6 +19,7 @@ from paramsched.schedules.anneal import cooldown as cooldown
 from paramsched.schedules.anneal import cosine as cosine
 from paramsched.schedules.anneal import linear as linear
 from paramsched.schedules.anneal import warmup as warmup
+from paramsched.schedules.as_factor import as_factor as as_factor
 from paramsched.schedules.averages import ademamix_beta3 as ademamix_beta3
 from paramsched.schedules.averages import ema_power as ema_power
 from paramsched.schedules.averages import ema_warmup as ema_warmup

@@ -15,11 +15,11 @@ from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_v
 @final
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """`factor * base + offset`; None is an exact zero.
+    """The value `factor * base + offset`; a factor or offset of None is exactly 0.
 
-    A formula is written once, in terms of Affine. Called with `BASE`, a schedule returns the columns `factor` and
-    `offset`. Called with `Affine(None, base)`, it returns the value itself as the offset; minimum, maximum and clamp
-    need that.
+    A schedule implements its formula once, for a base that is an Affine. If that base is `BASE`, the formula returns
+    an array of factors and an array of offsets, which are valid for any base. If it is `Affine(None, base)`, the
+    formula returns the value itself as the offset, which minimum, maximum and clamp need.
     """
 
     factor: Array | None
@@ -51,7 +51,7 @@ class Affine:
 def zero_safe_product(x: Array, y: Array) -> Array:
     """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
     if not (is_numpy(x) and is_numpy(y)):
-        # Tensors are not read here. They are masked before the product, so that its gradients stay finite.
+        # The elements of a tensor are not read. They are masked before the product, so that its gradients stay finite.
         ops = arrays_of(x, y)
         x, y = ops.lift(x), ops.lift(y)
         vanished = ((x == 0) & ops.xp.isinf(y)) | ((y == 0) & ops.xp.isinf(x))
@@ -70,7 +70,7 @@ ONE = Affine(None, 1.0)
 
 
 def choose_affine(mask: Array, yes: Affine, no: Affine, ops: Arrays) -> Affine:
-    """Choose between two values elementwise."""
+    """Return the elements of `yes` where `mask` is True, and the elements of `no` elsewhere."""
     # A missing offset becomes -0.0, because adding -0.0 changes no number, not even the sign of a zero. So a value has
     # the same bits whether the update is evaluated alone or with others.
     return Affine(
@@ -158,12 +158,12 @@ previous: Final = NeighborLevel("previous")
 """The level at which the previous stage ends: `warmup(100) >> inverse_sqrt(100) >> linear(previous, 0, over=50)`."""
 
 following: Final = NeighborLevel("following")
-"""The level at which the next stage starts, that of its first update."""
+"""The level at which the next stage starts, that is, its value at its first update."""
 
 NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
 
 Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
-"""A number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` their sum.
+"""A level: a number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` a sum of both.
 
 `previous` and `following` are the levels of the neighboring stages.
 """
@@ -195,12 +195,13 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", f"Write ps.{level}")
+        found, command = "expected a level, got str", f"Write {level} without quotes"
+        raise InvalidArgument(site_with_value(site, level), found, f"Write ps.{level}", command=command)
     return finite_number(site, level)
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:
-    """Return a level as (multiple of base, absolute value); None for a part that the level does not have."""
+    """Return a level as the pair (multiple of base, absolute value). One that the level does not contain is None."""
     match level:
         case Absolute():
             return None, level.value
@@ -212,7 +213,7 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
 
 
 def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
-    """Apply `mix` to two levels: once to their multiples of base, once to their absolute values."""
+    """Combine two levels by `mix`: once their multiples of base, and once their absolute values."""
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if fixed is None and to_fixed is None:
         return base.scaled(mix(factor or 0.0, to_factor or 0.0))
@@ -230,7 +231,7 @@ def level_from_parts(factor: float, offset: float) -> Level:
 
 
 def has_fixed_part(level: object) -> bool:
-    """Return whether a level has a part that does not scale with base."""
+    """Return whether a level contains an absolute value, which does not scale with base."""
     return isinstance(level, (Absolute, AffineLevel))
 
 

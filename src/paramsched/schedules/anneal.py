@@ -34,7 +34,7 @@ class Anneal(Schedule):
     Args:
         start: first level.
         to: last level.
-        over: n, the length; None fills the rest of the horizon.
+        over: n, the length; None takes the rest of the run.
         curve: the curve, from 0 to 1.
         index: u at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`, which is 1 if n is 1.
     """
@@ -69,9 +69,9 @@ class Anneal(Schedule):
 
 
 def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
-    """Return u at update `t` of a stage of `n` updates, as a numerator and a denominator.
+    """Return u at update `t` of a stage of `n` updates, as a pair (numerator, denominator).
 
-    Integers stay integers until the division.
+    Integer times stay integers until the division.
     """
     match index:
         case "t/n":
@@ -126,7 +126,7 @@ def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: f
 
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, ops: Arrays) -> Array:
-    """Interpolate between two levels; `share` is the distance from the level nearer to zero."""
+    """Interpolate between two levels; `share` is 0 at the level nearer to zero, and 1 at the other level."""
     # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only overshoot the
     # other level, which a monotone curve must not do.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
@@ -161,14 +161,14 @@ def anneal(
     value(t) = start + (to - start) * curve(u), u = t / n; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
-            or `previous` for the level at which the previous stage ends.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
+            of both, or `previous` for the level at which the previous stage ends.
         to: the last level, likewise. `following` is the level at which the next stage starts.
-        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
-            horizon.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
         curve: a curve such as `curves.linear`, `curves.cosine` or `curves.power(2)`, or a function of u.
-        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
-            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
@@ -190,13 +190,13 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
     value(t) = start + (to - start) * t / n; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
-            or `previous` for the level at which the previous stage ends.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
+            of both, or `previous` for the level at which the previous stage ends.
         to: the last level, likewise. `following` is the level at which the next stage starts.
-        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
-            horizon.
-        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
-            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
@@ -216,13 +216,13 @@ def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
     value(t) = to + (start - to) * (1 + cos(pi * t / n)) / 2; exactly `to` from t = n on.
 
     Args:
-        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
-            or `previous` for the level at which the previous stage ends.
+        start: the first level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum
+            of both, or `previous` for the level at which the previous stage ends.
         to: the last level, likewise. `following` is the level at which the next stage starts.
-        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
-            horizon.
-        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
-            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
@@ -249,11 +249,12 @@ def warmup(
 
     Args:
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level; 1 is base. `following` is the level at which the next stage starts.
         curve: a curve such as `curves.linear` or `curves.cosine`, or a function of t / n.
-        index: the formula of the fraction t / n. `"t/n"` takes the first update at `start`, often 0; `"(t+1)/(n+1)"`
-            takes it above `start`; `"(t+1)/n"` and `"t/(n-1)"` reach `to` one update earlier, at update n - 1.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update has the value `start`, often 0. With
+            `"(t+1)/(n+1)"` its value is above `start`. With `"(t+1)/n"` and `"t/(n-1)"` the level `to` is reached one
+            update earlier, at update n - 1.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
@@ -274,10 +275,11 @@ def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.line
 
     Args:
         over: n, the length in any unit of time: `500` (updates), `"10%"`, `"2 epochs"`.
-        to: the last level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, a multiple of base, or `absolute(x)` for an absolute value.
         curve: a curve such as `curves.linear` or `curves.one_minus_sqrt`, or a function of t / n.
-        index: the formula of the fraction t / n. `"t/n"` is at base at update 0; `"(t+1)/n"` reaches `to` at the last
-            update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value base. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.

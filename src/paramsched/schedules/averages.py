@@ -42,7 +42,7 @@ class ExponentialWarmup(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RAdamWarmup(Schedule):
-    """The factor by which RAdam rectifies a step, counted from the first step that is rectified."""
+    """Base times the factor by which RAdam rectifies a step, counted from the first step that is rectified."""
 
     beta2: float
 
@@ -57,7 +57,7 @@ class RAdamWarmup(Schedule):
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return base * sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), P the limit of p, the length of the average."""
+        """Return base * sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)); p is the length of the average, P its limit."""
         p, most = self._length_of_average(ops.floating(t) + self._first_step, ops), (1 + self.beta2) / (1 - self.beta2)
         share = (p - 4) / (most - 4) * ((p - 2) / (most - 2)) * (most / p)
         return base.scaled(ops.smaller(ops.xp.sqrt(share), 1.0))
@@ -140,7 +140,8 @@ def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
 
     Source: Laine & Aila 2017 (1610.02242); Mean Teacher, Tarvainen & Valpola 2017 (1703.01780), `sigmoid_rampup`.
 
-    >>> round(gaussian_warmup(80)(0), 9), round(gaussian_warmup(80)(40), 9), gaussian_warmup(80)(80)
+    >>> rampup = gaussian_warmup(80)
+    >>> round(rampup(0), 9), round(rampup(40), 9), rampup(80)
     (0.006737947, 0.286504797, 1.0)
     """
     steep = positive_number(CallSite("gaussian_warmup", "steepness"), steepness)
@@ -267,21 +268,22 @@ def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike =
 
 @shape
 def ademamix_beta3(start: float = 0.9, to: float = 0.9999, over: DurationLike | None = None) -> Schedule:
-    """Change from one beta to another so that the half-life grows linearly, in absolute values.
+    """Change a beta from `start` to `to` so that its half-life grows linearly, in absolute values.
 
     value(t) = exp(ln b ln e / ((1 - u) ln e + u ln b)), u = t / n, b = `start`, e = `to`
 
     Args:
         start: the first beta, a value between 0 and 1.
         to: the last beta, likewise.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
+        over: n, the length in any unit of time. None takes the rest of the run.
 
     Raises:
         InvalidArgument: a beta is not between 0 and 1, or the two are equal.
 
     Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137).
 
-    >>> round(ademamix_beta3(over=100)(0), 9), round(ademamix_beta3(over=100)(50), 9), ademamix_beta3(over=100)(100)
+    >>> beta3 = ademamix_beta3(over=100)
+    >>> round(beta3(0), 9), round(beta3(50), 9), beta3(100)
     (0.9, 0.9998002, 0.9999)
     """
     curve = curves.half_life(start, to)

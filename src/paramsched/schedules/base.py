@@ -25,7 +25,7 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 
-_MAX_POINTS = 250_000  # takes half a second if the points are fractions
+_MAX_POINTS = 250_000  # computing so many takes half a second if they are fractions
 
 
 @frozen_value
@@ -35,12 +35,12 @@ class Schedule(ABC):
     `t` is the number of completed updates. A number in a schedule is a multiple of `base`. After its end a schedule
     holds its final value exactly.
 
-    A schedule *has a length*, *fills* (takes the length that the horizon or its stage leaves), or is *open* (has no
-    end).
+    A schedule *has a length*, *fills* (takes the remaining time of the run or of its stage), or is *open* (has no end).
 
     A shape is a frozen dataclass that defines its value (`_at`), its length, and the times at which its formula changes
-    (`_inner_breakpoints`). The rest is derived from its fields. A Duration counts from the start of the stage, unless
-    its metadata define another role (`lengths.py`). A Schedule is a part.
+    (`_inner_breakpoints`). The rest is derived from its fields. A field with a Duration is a time from the start of the
+    stage, unless the metadata of the field define another role (`lengths.py`). A field with a Schedule contains an
+    operand or a stage.
     """
 
     # jax.jit(schedule) keeps a weak reference; the dict caches properties and is not part of the value.
@@ -58,7 +58,8 @@ class Schedule(ABC):
 
         Args:
             t: number of completed updates, 0 or more: a number, or a NumPy, torch or JAX array of any shape.
-            base: the group's own value: a number, or an array that broadcasts with `t`.
+            base: the value that the numbers of the schedule multiply, such as the lr of a parameter group: a number,
+                or an array that broadcasts with `t`.
 
         Returns:
             A float if both are numbers. Otherwise an array of the common shape, in the dtype of a floating `base`, else
@@ -67,7 +68,7 @@ class Schedule(ABC):
         Raises:
             InvalidTime: a Python or NumPy time is negative or not finite.
             InvalidArgument: `base` is not a finite real number.
-            Unresolved: the schedule has a unit, or a stage without a length. Call `ps.resolve(schedule, calendar)`
+            Unresolved: a length is not in updates, or a stage has no length. Call `ps.resolve(schedule, calendar)`
                 first.
         """
         self.require_resolved()
@@ -78,7 +79,7 @@ class Schedule(ABC):
         """Return the value at `t`, which is not negative, as an affine function of `base`."""
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return the value of a stage in a sequence that is not affine."""
+        """Return the value at `t` if the schedule is a stage of a sequence that is not affine."""
         return self._at(t, base, ops)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -88,11 +89,11 @@ class Schedule(ABC):
     @property
     @abstractmethod
     def length(self) -> Duration | None:
-        """The length of the schedule; None if it fills or is open."""
+        """The length of the schedule; None if it takes the remaining time or has no end."""
 
     @property
     def fills(self) -> bool:
-        """True if the schedule takes the length it is given: its field marked `FILLS` is None."""
+        """True if the schedule takes the remaining time of the run or stage: its field marked `FILLS` is None."""
         name = length_field(type(self), "fills")
         return name is not None and getattr(self, name) is None
 
@@ -124,7 +125,7 @@ class Schedule(ABC):
 
     @property
     def serializable(self) -> bool:
-        """True if the text is complete: every function has a registered name, and every class a shape."""
+        """True if the text can be read back: every function has a registered name, and every class a shape."""
         if type(self).__str__ is Schedule.__str__ and not has_shape(self):
             return False
         known = all(leaf.serializable for leaf in leaves_of_fields(self) if isinstance(leaf, Curve))
@@ -141,7 +142,7 @@ class Schedule(ABC):
         """Return whether every length is in updates.
 
         Args:
-            whole: also require integers, except for periods and in cycles of fractional length.
+            whole: also require integer lengths, except for periods and inside cycles of fractional length.
         """
         if self.fills:
             return False
@@ -184,7 +185,7 @@ class Schedule(ABC):
             until: last time to include, in updates; by default the end of the schedule.
 
         Raises:
-            Unresolved: the schedule has a unit.
+            Unresolved: a length is not in updates.
             InvalidArgument: the schedule has no end, so `until` is required.
         """
         self.require_resolved()
@@ -209,7 +210,7 @@ class Schedule(ABC):
         return ()
 
     def _breakpoints_and_end(self, since: int, until: int) -> Iterator[int | Fraction]:
-        """Yield `_inner_breakpoints` and the end, which is a breakpoint inside another schedule."""
+        """Yield `_inner_breakpoints` and the end, at which the formula changes if it is inside another schedule."""
         yield from self._inner_breakpoints(since, until)
         if self.length is not None:
             yield self.length.number
@@ -226,16 +227,16 @@ class Schedule(ABC):
 
     @property
     def _holds_when_empty(self) -> bool:
-        """True if a sequence that ends with this stage holds its value even if it has no updates: `skip`."""
+        """True if a sequence holds the value of this last stage even if the stage has no updates, as for `skip`."""
         return False
 
     def _exact_length(self, span: Span) -> Fraction | None:
-        """Return the exact length in updates; None if the schedule fills or is open."""
+        """Return the exact length in updates; None if the schedule takes the remaining time or has no end."""
         length = self.length
         return None if length is None else span.exact_length(length)
 
     def _resolve(self, span: Span) -> "Schedule":
-        """Return the schedule with every length in updates."""
+        """Return the schedule with every length in updates, for the part of a run that `span` describes."""
         made: dict[str, Any] = {}
         for field in fields(self):  # type: ignore[arg-type]  # every schedule is a dataclass
             value, role = getattr(self, field.name), field.metadata.get("role")
@@ -344,7 +345,7 @@ def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _resolved_item(value: Any, span: Span) -> Any:
-    """Resolve the value of a field without a role; its times count from the start of the span."""
+    """Convert the times in a field without a role to updates. They count from the start of `span`."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):
@@ -355,9 +356,10 @@ def _resolved_item(value: Any, span: Span) -> Any:
 
 
 def no_horizon(schedule: Schedule) -> Unresolved:
-    """Return the error of a schedule that needs a horizon if the horizon is unknown."""
+    """Return the error for a schedule that needs the length of the run, which is unknown."""
     return Unresolved(
         str(schedule),
         "it has no length of its own, and the length of the run is unknown",
         "Write ps.Calendar(total=10_000)",
+        command="Write --horizon 10000",
     )

@@ -1,4 +1,4 @@
-"""Cuts: parts of a schedule; and whether a schedule depends on the run's length or clock."""
+"""The shapes `take` and `skip`, which use a part of a schedule, and the dependence of schedules on run and clock."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ from typing import Any, final
 from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
@@ -22,7 +23,7 @@ from paramsched.time import Duration, DurationLike
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Take(Schedule):
-    """The first `over` of `schedule`, then its value there; `of` is None once it is resolved."""
+    """The values of `schedule` up to the time `over`, then its value at `over`. `resolve` sets `of` to None."""
 
     schedule: Schedule
     over: Duration = field(metadata=LENGTH)
@@ -39,8 +40,8 @@ class Take(Schedule):
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        # Columns first, as for a schedule outside a sequence. With base in the formula the last bits would differ, and
-        # the next stage must not change them.
+        # The base is applied last, as for a schedule outside a sequence. With base in the formula, the last bits of the
+        # value would depend on whether another stage is affine.
         if base.factor is None and base.offset is not None and self.schedule.affine:
             return Affine(None, self._at(t, BASE, ops).apply(base.offset))
         return self._at(t, base, ops)
@@ -65,7 +66,7 @@ class Take(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Skip(Schedule):
-    """`schedule` without its first `by`; `of` is None once it is resolved."""
+    """The values of `schedule` from the time `by` on. `resolve` sets `of` to None."""
 
     schedule: Schedule
     by: Duration
@@ -125,9 +126,9 @@ class Skip(Schedule):
         return None if length is None else max(length - span.before(self.by), Fraction(0))
 
     def _planned_span(self, span: Span) -> Span:
-        """Return the span that starts where the schedule's own clock starts.
+        """Return the span for which the complete schedule is planned. It starts where the schedule's clock starts.
 
-        It ends with the stage if the schedule fills, otherwise with the run.
+        It ends with the stage if the schedule takes the remaining time, otherwise with the run.
         """
         end = span.end if self.schedule.fills else span.run_end
         return span.whole(span.begin - span.before(self.by), end, self.of)
@@ -146,15 +147,15 @@ def _require_nonempty_run(name: str, of: Duration | None) -> None:
 
 @shape
 def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None) -> Take:
-    """Cut a schedule after `over` and hold the value it has there.
+    """Use a schedule up to the time `over`, and hold the value that it has at that time.
 
     value(t) = schedule(min(t, over))
 
     Args:
-        schedule: the schedule to cut. It is planned for the run, so its values are the same as without `take`.
-        over: the length to keep, in any unit of time. The next stage of a sequence starts after it.
-        of: the length of a run to plan the schedule for instead, in any unit of time. A schedule that fills takes this
-            length, and percentages refer to it. None plans it for this run.
+        schedule: the schedule to use. Up to `over` its values are the same as without `take`.
+        over: the length to use, in any unit of time. In a sequence, the next stage starts after it.
+        of: a length in any unit of time, to plan the schedule for a run of that length. A schedule without a length
+            takes it, and percentages refer to it. None plans the schedule for this run.
 
     Raises:
         InvalidArgument: `of` is 0.
@@ -163,7 +164,8 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
 
     >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
     take(cosine(over=100), 50) >> constant(0.1)
-    >>> print(resolve(take(warmup("5%") >> cosine(), 50, of=200) >> linear(0.5), Calendar(total=100)))
+    >>> part = take(warmup("5%") >> cosine(), 50, of=200)
+    >>> print(resolve(part >> linear(0.5), Calendar(total=100)))
     take(warmup(10) >> cosine(over=190), 50) >> linear(0.5, over=50)
     """
     of = None if of is None else Duration.of(of)
@@ -177,16 +179,16 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     value(t) = schedule(t + by)
 
     Args:
-        schedule: the schedule to start late. If it fills, it ends where the stage ends.
+        schedule: the schedule whose first part is omitted. If it has no length, it ends where the stage ends.
         by: the length to omit, in any unit of time. If the schedule is shorter, its final value is held.
-        of: the length of a run to plan the schedule for instead, counted from the start of its clock. None plans it for
-            this run.
+        of: a length in any unit of time, to plan the complete schedule for a run of that length. None plans it for this
+            run.
 
     Raises:
         InvalidArgument: `of` is 0.
 
-    Source: BERT and timm, whose decay runs during the warmup. At the start of a run, `skip(schedule, 1)` is a clock
-    that counts from 1.
+    Source: BERT and timm, whose decay runs during the warmup. At the start of a run, `skip(schedule, 1)` counts
+    the time of `schedule` from 1.
 
     >>> print(resolve(warmup(20) >> skip(cosine(), 20), Calendar(total=100)))
     warmup(20) >> skip(cosine(over=100), 20)
@@ -198,9 +200,11 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
 
 
 def depends_on_horizon(schedule: Schedule) -> bool:
-    """Return whether the values of a schedule change with the length of the run: it fills, or has a percentage.
+    """Return whether the values of a schedule change with the length of the run.
 
-    `like("lr")` is ignored, because it has the length of the field that it follows.
+    They do if a length is in percent, or if the schedule takes the remaining time of the run.
+
+    `like("lr")` is ignored, because it has the length of the schedule that it follows.
 
     >>> from paramsched.schedules import constant, cosine, take, warmup
     >>> depends_on_horizon(cosine()), depends_on_horizon(warmup(100) >> constant())
@@ -226,16 +230,18 @@ def _needs_horizon(schedule: Schedule) -> bool:
         return True
     if any(depends_on_horizon(leaf.schedule) for leaf in own if isinstance(leaf, ScheduleRule)):
         return True
-    if isinstance(schedule, (Take, Skip)):  # the cut schedule was planned for more than its part
+    if isinstance(schedule, (Take, Skip)):  # the schedule is planned for a longer time than the part in use
         return schedule.of is None and depends_on_horizon(schedule.schedule)
+    if isinstance(schedule, AsFactor):  # it is open, but its schedule may fill
+        return depends_on_horizon(schedule.schedule)
     return any(_needs_horizon(part) for part in schedule.parts())
 
 
-# In the kernel a resolved length is a plain count of any unit, so shapes need not know about clocks.
+# Formulas evaluate a resolved length as a plain count, whatever its unit is, so shapes need not know about clocks.
 
 
 def with_unit(schedule: Schedule, unit: str) -> Schedule:
-    """Name the unit of the counts of a resolved schedule.
+    """Return a resolved schedule with `unit` in its lengths, which were plain counts of that unit.
 
     >>> from paramsched.schedules import warmup
     >>> print(with_unit(warmup(375_000_000), "tokens"))
@@ -246,7 +252,9 @@ def with_unit(schedule: Schedule, unit: str) -> Schedule:
 
 
 def without_unit(schedule: Schedule, unit: str) -> Schedule:
-    """Turn one unit into plain counts, which the kernel evaluates; other units stay unchanged.
+    """Return a schedule with its lengths in `unit` as plain counts, so that it can be evaluated.
+
+    Lengths in other units stay unchanged.
 
     >>> from paramsched.schedules import warmup
     >>> without_unit(warmup("4 tokens"), "tokens")(3)
@@ -257,14 +265,14 @@ def without_unit(schedule: Schedule, unit: str) -> Schedule:
 
 
 def is_resolved_in(schedule: Schedule, unit: str) -> bool:
-    """Return whether every length of a schedule is a count of one unit and names that unit."""
+    """Return whether every length of a schedule is a count of `unit`, and is written with that unit."""
     if unit == "updates":
         return schedule.is_resolved
     return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "epochs") is schedule
 
 
 def _renamed(value: Any, before: str, after: str) -> Any:
-    """Replace one unit by another in a value; returns the same object if the unit does not occur."""
+    """Replace the unit `before` by `after` in a value. Return `value` itself if `before` does not occur in it."""
     if isinstance(value, Duration):
         if not any(unit == before for unit, _ in value.terms):
             return value
@@ -274,7 +282,7 @@ def _renamed(value: Any, before: str, after: str) -> Any:
     if not isinstance(value, Rule) or value.by == "epoch":  # an epoch has no unit yet
         return value
     tick = Duration.of(1 if value.by == "update" else value.by)
-    # If a rule ticks once every several counts, its lengths are numbers of ticks, which have no unit.
+    # If one tick of a rule is several counts of the clock, the lengths of the rule are numbers of ticks without a unit.
     if [amount for _, amount in tick.terms] == [1] and tick.terms[0][0] != "epochs":
         value = with_changed_fields(value, lambda one: _renamed(one, before, after))
     renamed = _renamed(tick, before, after)

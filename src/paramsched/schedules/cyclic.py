@@ -115,7 +115,7 @@ class CosineRestarts(Cycles):
         return self.first
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Compute half a cosine wave in each cycle; if cycles grow, the table contains their starts."""
+        """Compute half a cosine wave in each cycle; if cycles grow, a table contains their starts."""
         if self.mult == 1:
             cycle, at = split_periods(t, self.first.number, ops, self.times)
             u = ops.floating(at) / self.first.count
@@ -138,7 +138,7 @@ class CosineRestarts(Cycles):
 
     @property
     def _rounds(self) -> bool:
-        """True if cycles have integer lengths, which growing cycles have unless they are exact."""
+        """True if the lengths of cycles are rounded to integers: the cycles grow, and `lengths` is not "exact"."""
         return self.mult != 1 and self.lengths != "exact"
 
     def _resolve(self, span: Span) -> Schedule:
@@ -163,13 +163,12 @@ def cyclic(
 ) -> Cyclic:
     """Rise from `start` to `to` and fall back along straight lines, repeatedly.
 
-    value(t) = start + (to - start) * h * g, with the height h in the cycle, and g = 1, 2 ** -cycle or gamma ** t by
-    `mode`
+    value(t) = start + (to - start) * h * g, h from 0 to 1 in each cycle, g = 1, 2 ** -cycle or gamma ** t by `mode`
 
     Args:
         up: the length of the rise, in any unit of time; at least one update.
         down: the length of the fall, likewise; `up` by default.
-        start: the lowest level, a multiple of base; `absolute(x)` is a value.
+        start: the lowest level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the highest level, likewise.
         mode: how the height changes: `"triangular"` keeps it, `"triangular2"` halves it after each cycle, `"exp_range"`
             multiplies it by `gamma` at each update.
@@ -204,13 +203,13 @@ def cosine_restarts(
     Args:
         first: the length of the first cycle, in any unit of time; at least one update.
         mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001.
-        to: the lowest level of the first cycle, a multiple of base; `absolute(x)` is a value. It is a limit, because
-            the next cycle starts at that time.
+        to: the lowest level of the first cycle, a multiple of base, or `absolute(x)` for an absolute value. It is not
+            reached exactly, because the next cycle starts at that time.
         gamma: the ratio of each cycle's peak to the previous one, above 0.
         to_gamma: the ratio of each cycle's lowest level to the previous one, above 0.
         times: the number of cycles, after which the last lowest level is held. None repeats without end.
         lengths: how growing cycles are rounded: `"nearest"` (each to the nearest update), `"exact"` (not rounded), or
-            `"floor"` (rounded down before the next one grows).
+            `"floor"` (rounded down before the next length is computed from it).
 
     Raises:
         InvalidArgument: an argument is out of range, or rounding down prevents the cycles from growing.
@@ -237,7 +236,7 @@ def one_cycle(
     back: DurationLike | None = None,
     peak: Level = 1.0,
 ) -> Schedule:
-    """Rise from `start` to `peak` over `up`, then decay to `to` over the rest of the horizon.
+    """Rise from `start` to `peak` over `up`, then decay to `to` over the rest of the run.
 
     value(t) = start + (peak - start) * curve(t / up), then peak + (to - peak) * curve(v), v the elapsed fraction of the
     decay
@@ -247,11 +246,12 @@ def one_cycle(
 
     Args:
         up: the length of the rise, in any unit of time.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level, likewise.
         curve: the curve of the rise and of the decay: `curves.cosine`, `curves.linear`, …
-        index: the fraction of a ramp at update t. With `"t/(n-1)"`, as in torch, the cycle ends at its last update, and
-            each earlier ramp ends one update earlier than its length: at up * n - 1, which may be between two updates.
+        index: the formula of the elapsed fraction of a ramp. With `"t/(n-1)"`, as in torch, the cycle ends at its last
+            update, and each earlier ramp ends one update earlier than its length: at up * n - 1, which may be between
+            two updates.
         back: the length of a ramp back to `start` before the final decay, torch's `three_phase`. None omits this ramp.
         peak: the highest level; 1 is base.
 

@@ -1,4 +1,4 @@
-"""Decays: formulas of time."""
+"""Decays without an end, such as exponential and inverse square root decays, and growth by the same formulas."""
 
 import math
 from collections.abc import Mapping
@@ -70,19 +70,23 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     Args:
         start: the first level, a multiple of base, `absolute(x)` or `previous`, the level at which the previous stage
             ends.
-        to: the last level, of the same kind and sign as `start`, or `following`. Neither level may be 0.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
-        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
-            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        to: the last level, or `following`. It must have the sign of `start`, and be a multiple of base if `start` is
+            one. Neither level may be 0.
+        over: n, the length in any unit of time. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
-        InvalidArgument: the levels have no ratio.
+        InvalidArgument: a level is 0, or the levels differ in sign, or only one of them is absolute.
 
     Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's `tri_stage`; range tests
     of the learning rate, Smith 2017 (1506.01186).
 
-    >>> round(geometric(1.0, 0.01, over=100)(50), 12), round(geometric(0.001, 1.0, over=3)(1), 12)
-    (0.1, 0.01)
+    >>> round(geometric(1.0, 0.01, over=100)(50), 12)
+    0.1
+    >>> round(geometric(0.001, 1.0, over=3)(1), 12)
+    0.01
     """
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
@@ -104,7 +108,7 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _GeometricWithNeighbor(Schedule):
-    """A geometric change with a neighbor's level; its ratio is known once that level is a number."""
+    """A `geometric` change from `previous` or to `following`. Its ratio is unknown until that level is a number."""
 
     start: Level
     to: Level
@@ -128,13 +132,13 @@ class _GeometricWithNeighbor(Schedule):
 
 @shape
 def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
-    """Decay exponentially at a rate.
+    """Decay exponentially at the rate `rate`.
 
     value(t) = base * exp(-rate * t / per)
 
     Args:
-        rate: the rate for each `per`, above 0.
-        per: the unit of the rate, in any unit of time, above 0; one update by default.
+        rate: the rate of decay in each `per`, above 0.
+        per: the time that the rate refers to, in any unit of time, above 0; one update by default.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -163,7 +167,8 @@ class PowerLaw(Schedule):
         site = CallSite("power_law", "exponent")
         object.__setattr__(self, "exponent", finite_number(site, self.exponent))
         if self.exponent == 0:
-            raise InvalidArgument(site, "must not be 0, which is base at every update", "Write 0.5", sample=0.5)
+            found = "must not be 0, because the value would be base at every update"
+            raise InvalidArgument(site, found, "Write 0.5", sample=0.5)
         keep_checked(self, "power_law", positive_length, "timescale")
 
     length = None
@@ -248,8 +253,8 @@ def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
     value(t) = base / (1 + gamma * t / per)
 
     Args:
-        gamma: the rate for each `per`, above 0.
-        per: the unit of the rate, in any unit of time, above 0; one update by default.
+        gamma: the rate of decay in each `per`, above 0.
+        per: the time that the rate refers to, in any unit of time, above 0; one update by default.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -275,7 +280,7 @@ class Logistic(Schedule):
         site = CallSite("logistic", "steepness")
         object.__setattr__(self, "steepness", finite_number(site, self.steepness))
         if self.steepness == 0:
-            found = "must not be 0, which is half of base at every update"
+            found = "must not be 0, because the value would be half of base at every update"
             raise InvalidArgument(site, found, "Write steepness=0.0025", sample=0.0025)
         keep_checked(self, "logistic", positive_length, "per")
 
@@ -319,7 +324,7 @@ def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> L
     Args:
         middle: the time at which the value is half of base, in any unit of time.
         steepness: s, for each `per`; a number other than 0. Below 0 the value falls.
-        per: the unit of the steepness, in any unit of time, above 0; one update by default.
+        per: the time that one unit of the steepness refers to, in any unit of time, above 0; one update by default.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -329,7 +334,8 @@ def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> L
 
     Source: the weight of the KL term in Bowman et al. 2016 (1511.06349), with 0.0025 around update 2500.
 
-    >>> round(logistic(2500, 0.0025)(0), 9), logistic(2500, 0.0025)(2500), round(logistic(2500, 0.0025)(5000), 9)
+    >>> rise = logistic(2500, 0.0025)
+    >>> round(rise(0), 9), rise(2500), round(rise(5000), 9)
     (0.001926735, 0.5, 0.998073265)
     """
     return Logistic(Duration.of(middle), steepness, Duration.of(per))

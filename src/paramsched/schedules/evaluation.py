@@ -12,10 +12,10 @@ from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 
 _PIECE = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
-_MAX_SEAMS = 8  # with more, many stages would become pieces too small to be faster
+_MAX_SEAMS = 8  # times at which an array is split; more of them would make pieces too small to be faster
 
 quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
-"""An overflow is inf in every back end, without a warning; 0 * inf is 0."""
+"""Suppresses NumPy's warnings, because an overflow is inf in every array library, without a warning."""
 
 
 class Formula(Protocol):
@@ -28,7 +28,7 @@ class Formula(Protocol):
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
-    """Evaluate a schedule at `t` for `base`; a call of a schedule returns this."""
+    """Evaluate a schedule at `t` for `base`. A call of a schedule returns the result."""
     ops = arrays_of(t, base)
     base = checked_base(base)
     if ops is not NUMPY:
@@ -48,8 +48,8 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
 def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     """Return the values at a 1-d NumPy array of times for one base, as float64.
 
-    A value does not depend on how many times are evaluated together, bit for bit. So long arrays are split into pieces
-    that fit in the cache, and tables into blocks.
+    A value does not depend, not even in its last bit, on how many times are evaluated together. Long arrays are
+    therefore split into pieces that fit in the cache.
     """
     affine = schedule.affine
     if times.size <= _PIECE:
@@ -70,12 +70,12 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
 
 @quiet
 def columns(schedule: Formula, times: Array) -> Affine:
-    """Return the two columns of an affine schedule at NumPy times, before a base is applied."""
+    """Return the factors and offsets of an affine schedule at an array of times, before a base is applied."""
     return schedule._at(times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
-    """Write the values of a piece into `out`, so that temporaries stay in the cache for the next piece."""
+    """Write the values at `times` into `out`, if possible without a temporary array, so that they fit in the cache."""
     value = schedule._at(times, BASE, ops) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
         np.multiply(value.factor, base, out=out)  # as `Affine.apply` does, without a temporary array
@@ -85,27 +85,30 @@ def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out:
 
 def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Floats:
     """Return the values at a few times in a new array."""
-    values = (
-        schedule._at(times, BASE, ops).apply(base)
-        if affine
-        else schedule._at(times, Affine(None, base), ops).constant()
-    )
+    values = value_for_base(schedule, times, base, ops, affine=affine)
     if isinstance(values, np.ndarray) and values.shape == times.shape:
         return values
     return np.full(times.shape, values)
+
+
+def value_for_base(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Array:
+    """Return the values for one base: by columns if the schedule is affine, otherwise with base in the formula."""
+    if affine:
+        return schedule._at(times, BASE, ops).apply(base)
+    return schedule._at(times, Affine(None, base), ops).constant()
 
 
 def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(times, bases)
     except ValueError:
-        found = f"expected shapes that broadcast, got times of {times} and bases of {bases}"
+        found = f"expected shapes that broadcast, got times of shape {times} and bases of shape {bases}"
         raise InvalidArgument("schedule(t, base)", found, "Write schedule(t[:, None], base)") from None
 
 
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
-    """Return values for an array of bases, which equal the values for single bases."""
+    """Return the values for an array of bases. Each value is the one that its base gives alone."""
     shape = _common_shape(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
@@ -158,7 +161,7 @@ _INSTEAD_OF_BASE = "Use the group's own value, for example 0.1"
 
 
 def checked_times(t: Any) -> Array:
-    """Return a Python or NumPy time as a checked NumPy array."""
+    """Check Python or NumPy times, and return them as a NumPy array."""
     if isinstance(t, (bool, str, bytes)):
         raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
@@ -186,7 +189,7 @@ def checked_times(t: Any) -> Array:
 
 
 def checked_base(base: Any) -> Any:
-    """Return a Python base as a float or a NumPy base as an array, checked."""
+    """Check a base. Return a Python number as a float, a NumPy base as an array, and a tensor unchanged."""
     if isinstance(base, (int, float)) and not isinstance(base, np.generic):
         try:
             value = float(base)

@@ -1,4 +1,4 @@
-"""Leaves: a constant, a followed field, a function; and the checks of a schedule argument."""
+"""Schedules that contain no other schedule: a constant, `like`, a function. Checks of arguments that are schedules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from paramsched.time import Duration, DurationLike
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Schedule):
-    """value(t) = value. Without `over` it is open: in a sequence it fills the rest of the horizon."""
+    """value(t) = value. Without `over` it has no end; in a sequence it takes the rest of the run."""
 
     value: Level
     over: Duration | None = field(metadata=OPEN)
@@ -55,10 +55,10 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
     value(t) = value
 
     Args:
-        value: the level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
-            `previous` or `following` for the level of a neighboring stage.
+        value: the level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum of
+            both, `previous` or `following` for the level of a neighboring stage.
         over: the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None holds to the end of the run;
-            in a sequence it fills the rest of the horizon.
+            in a sequence it takes the rest of the run.
 
     Raises:
         InvalidArgument: the level is not a finite number, or the length is invalid.
@@ -74,14 +74,14 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Like(Schedule):
-    """A reference to the schedule of `field`; `plan.resolve` replaces it by that schedule."""
+    """A reference to the field or target `field`; `plan.resolve` replaces it by what it refers to."""
 
     field: str
 
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
-            refusal = InvalidArgument(site, "expected the name of a field", 'Write like("lr")')
+            refusal = InvalidArgument(site, "expected the name of a field or a target", 'Write like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
@@ -101,19 +101,25 @@ class Like(Schedule):
 
 @shape
 def like(field: str) -> Like:
-    """Follow the schedule of another field of the same group, scaled by this field's own base.
+    """Follow another field of the same group, or a target, scaled by this field's own base.
 
-    value(t) = base * factor(t), with the factor of `field`
+    value(t) = base * factor(t), with the factor of a field, or the value of a target
 
     Args:
-        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules.
+        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules. Or a target, such as
+            `"batch_size"`, without metric rules. If a field and a target have the same name, the field is followed.
 
     Raises:
-        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field, or it cannot be followed.
+        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field or target, or it cannot be
+            followed.
 
-    `plan.resolve` replaces it by the other schedule. In the entry of a group, its own field means the default of that
-    field: `lr: like("lr") * 0.1`. If a default follows a field that has entries for some groups, it follows those
-    entries in those groups.
+    `plan.resolve` replaces `like(field)` by the schedule of `field`. In the schedule of one group, `like` of the same
+    field follows the default schedule of that field: `lr: like("lr") * 0.1`. If a default schedule follows a field with
+    separate schedules for some groups, it follows those schedules in those groups.
+
+    The value of a target is a number, for all kinds of levels of the target. It is the value at a time of the run, so
+    `like` of a target is allowed only where the clock starts with the run, for example as a factor of the entire line.
+    It does not determine the length of a stage. A line and the target that it follows need the same clock.
 
     Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
 
@@ -121,12 +127,16 @@ def like(field: str) -> Like:
     horizon: 100
     lr: cosine(over=100)
     weight_decay: cosine(over=100)
+    >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
+    >>> rates = trace(Plan(size, lr='like("batch_size") / 16', horizon=40), {"lr": 0.1}, Calendar())["lr"]
+    >>> rates[0].item(), rates[30].item()
+    (0.1, 0.4)
     """
     return Like(field)
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
-"""The registered functions of time; the table is global, as the table of shapes is."""
+"""The registered functions of time by name. The dict is global, as the dict of shapes is."""
 
 
 @final
@@ -207,11 +217,11 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
 
 
 MOST_DEPTH = 100
-"""Levels of nested schedules: evaluating, printing, copying and saving a schedule must not overflow the stack."""
+"""The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
 
 
 def curve_argument(name: str, curve: CurveLike) -> Curve:
-    """Check a curve argument. A schedule is callable too, but takes a time, not a progress."""
+    """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
         refusal = InvalidArgument(
             CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", "Write curve=curves.cosine"

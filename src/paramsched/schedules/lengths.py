@@ -16,7 +16,9 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
-"""Metadata of a Duration field that repeats: at least one update, and not rounded, so that boundaries do not drift.
+"""Metadata of a Duration field that is a period of repetition: at least one update, and not rounded.
+
+Rounding the period would make its multiples drift.
 
 A formula uses `.count`, or passes the exact `.number` to the functions for periods.
 """
@@ -25,10 +27,10 @@ SCALE = {"role": "scale"}
 """Metadata of a Duration field by which time is divided: not rounded, even if it is shorter than an update."""
 
 FILLS = {"role": "fills"}
-"""Metadata of the field that is the length of a shape; None fills the rest of the horizon."""
+"""Metadata of the field that is the length of a shape; None takes the rest of the run."""
 
 OPEN = {"role": "open"}
-"""Metadata of the field that is the length of a shape; None has no end."""
+"""Metadata of the field that is the length of a shape; with None the shape has no end."""
 
 LENGTH = {"role": "length"}
 """Metadata of the field that is the length of a shape that always has a length."""
@@ -68,13 +70,13 @@ Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
 
 _FAR = 2.0**53  # updates; above it floats do not represent every integer
 _LEAST_GROWTH = 1.001
-_MAX_GROWING = 50_000  # cycles; so many end after every time that can be counted
+_MAX_GROWING = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class CycleTable:
-    """The cycles up to the largest time that floats count exactly: exact numbers, and arrays."""
+    """The starts and lengths of cycles, as exact numbers and as arrays, up to the largest time that floats count."""
 
     begins: tuple[int | Fraction, ...]
     sizes: tuple[int | Fraction, ...]
@@ -86,7 +88,7 @@ class CycleTable:
         return _snap_to_integer(Fraction(self.begins[-1] + self.sizes[-1]))
 
     def split(self, t: Array, ops: Arrays) -> tuple[Array, Array, Array]:
-        """Return the number of the cycle at each time, the time since its start, and its length."""
+        """Return three arrays for the times: the index of each cycle, the time since its start, and its length."""
         # Found by adding lengths, because a logarithm that rounds down would return the previous cycle.
         cycle = ops.reached(self.begin_array[1:].tolist(), t)
         size = ops.take(self.size_array, cycle)
@@ -95,7 +97,7 @@ class CycleTable:
 
 @lru_cache(maxsize=64)
 def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int | None = None) -> CycleTable:
-    """Return the table of cycles whose first has the given length; `times` of them, or all."""
+    """Return the table of `times` cycles, or of all cycles, of which the first has the length `first`."""
     begins: list[int | Fraction] = [0]
     if lengths == "exact":
         sizes: list[int | Fraction] = [first]
@@ -136,13 +138,13 @@ def length_of_cycles(every: Duration, mult: float, lengths: Lengths, times: int)
 
 
 def _snap_to_integer(number: Fraction) -> int | Fraction:
-    """Return the nearest integer if the number differs from it only by rounding."""
+    """Return the nearest integer if the number differs from it only by rounding, else the number."""
     whole = round(number)
     return whole if abs(number - whole) < Fraction(1, 10**30) else number
 
 
 def stretched_time(offset: int | Fraction, size: int | Fraction, first: int | Fraction) -> int | Fraction:
-    """Scale a time in the first cycle to a cycle of another size."""
+    """Convert a time in a cycle of length `first` to the corresponding time in a cycle of length `size`."""
     return offset if size == first else _snap_to_integer(Fraction(offset) * Fraction(size) / Fraction(first))
 
 
@@ -153,7 +155,7 @@ def sum_of_cycles(mult: float, times: int) -> Fraction:
 
 
 def fitting_times(mult: float, times: int, room: Fraction) -> int:
-    """Return the number of cycles, at most `times`, for which the first cycle has at least one update."""
+    """Return the largest number of cycles, at most `times`, that fit in `room` if each has at least one update."""
     if mult == 1:
         return max(1, min(times, int(room)))
     fitting, size, total = 1, mult, 1.0
@@ -171,7 +173,7 @@ def checked_growth(site: CallSite, mult: object) -> float:
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}"
         raise InvalidArgument(site, found, "Write mult=2", sample=2.0)
-    if 1 < value < _LEAST_GROWTH:  # the table has an entry for each cycle
+    if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
         found = f"expected 1, or at least {_LEAST_GROWTH}"
         raise InvalidArgument(site, found, "Write mult=1", sample=1.0)
     return value
@@ -214,7 +216,7 @@ def complete_periods(t: Array, period: int | Fraction, ops: Arrays) -> Array:
 def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | None = None) -> tuple[Array, Array]:
     """Return the number of complete periods and the updates since the last one.
 
-    If `times` is given, the last of so many periods never completes.
+    The result is a pair of arrays. If `times` is not None, the last of `times` periods never completes.
     """
     if period.denominator == 1:
         size = period.numerator
@@ -255,10 +257,11 @@ _ROUNDING = 2.0**-50  # the relative error of two divisions and a difference of 
 
 
 def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, Array]:
-    """Return the complete periods, the updates since, and the integer part of these, for float times.
+    """Return three arrays for float times.
 
-    An integer time has the result of the integer. Any other time is in a cycle of fractional length; there the other
-    updates differ from it by integers, and floats decide whether a period is complete.
+    They are the number of complete periods, the updates since the last one, and the integer part of those updates. A
+    float that is an integer has the result of that integer. Other times occur only in cycles of fractional length;
+    for them, float arithmetic decides whether a period is complete.
     """
     floor = ops.xp.floor(t)
     known = (floor == t) & (t < _FAR)
@@ -277,7 +280,7 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
 
 
 def _split_integers(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, int]:
-    """Return k complete periods, r q-th parts of an update since, and q, for integer times.
+    """Return (k, r, q) for integer times: k periods are complete, and r / q updates of the next one have elapsed.
 
     q periods take p updates. The remainder of t is multiplied by q digit by digit, so that no product overflows the
     integers of a back end.
@@ -299,7 +302,7 @@ def _split_integers(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Arra
 
 @lru_cache(maxsize=256)
 def _fitting_ratio(period: Fraction | int, most: int) -> tuple[int, int]:
-    """Return a period as a number of updates, at most `most`, and a number of cycles.
+    """Return a period as a pair (updates, cycles) of integers, with at most `most` updates.
 
     The ratio of cycles to updates is the largest one that is not above the exact ratio. For the first `most` updates, a
     multiple of the period is reached at the same update as with the exact ratio.
@@ -310,7 +313,7 @@ def _fitting_ratio(period: Fraction | int, most: int) -> tuple[int, int]:
     near = exact.limit_denominator(most)
     if near <= exact:
         return near.denominator, near.numerator
-    # The nearest is above; the one below is its neighbor among the fractions with denominators up to `most`.
+    # The nearest fraction is above the exact ratio. The next smaller fraction with a denominator up to `most` is below.
     below = pow(near.numerator, -1, near.denominator)
     below += (most - below) // near.denominator * near.denominator
     return below, (near.numerator * below - 1) // near.denominator

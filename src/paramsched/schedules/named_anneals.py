@@ -1,4 +1,4 @@
-"""Anneals that have their own names in the literature."""
+"""Changes from one level to another that have their own names in the literature."""
 
 import math
 from collections.abc import Iterable
@@ -33,20 +33,22 @@ def tanh(
     Args:
         lower: the argument of tanh at t = 0.
         upper: the argument of tanh at t = n, greater than `lower`.
-        start: the level that tanh approaches before its middle, a multiple of base; `absolute(x)` is a value.
+        start: the level that tanh approaches before its middle, a multiple of base, or `absolute(x)` for an absolute
+            value.
         to: the level that tanh approaches after its middle, likewise.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
+        over: n, the length in any unit of time. None takes the rest of the run.
 
     Raises:
         InvalidArgument: `lower` is not below `upper`, or a level is not a number.
 
-    With -7 and 3 it begins 8e-7 below `start` and ends 0.0025 above `to`, relative to their difference. timm continues
-    at `to`: `tanh(over=100) >> constant(0.0)`. For exact levels at both ends, write
+    With -7 and 3 it begins 8e-7 below `start` and ends 0.0025 above `to`, relative to their difference. timm's value
+    after the end is `to`: `tanh(over=100) >> constant(0.0)`. For exact levels at both ends, write
     `anneal(…, curve=curves.tanh(-7, 3))`.
 
     Source: HTD, Hsueh et al. 2019 (1806.01593); timm `TanhLRScheduler`.
 
-    >>> round(tanh(over=100)(0), 9), round(tanh(over=100)(70), 9), round(tanh(over=100)(100), 9)
+    >>> decay = tanh(over=100)
+    >>> round(decay(0), 9), round(decay(70), 9), round(decay(100), 9)
     (0.999999168, 0.5, 0.002472623)
     """
     curve = curves.tanh(lower, upper)
@@ -84,7 +86,7 @@ class CosineWave(Schedule):
         return self.over
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Evaluate half a wave, forward and backward."""
+        """Evaluate each wave as half a cosine wave, forward and then backward."""
         n = cast(Duration, self.over).count
         k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
         turns = ops.floating(k) * self.cycles / whole
@@ -103,15 +105,15 @@ def cosine_wave(
     Args:
         cycles: the number of waves in n, above 0; it may be fractional. The final value depends on it: `to` for 0.5,
             `start` for 1, half-way for 0.25.
-        start: the level of the first update, a multiple of base; `absolute(x)` is a value.
+        start: the level of the first update, a multiple of base, or `absolute(x)` for an absolute value.
         to: the level half a wave later, likewise.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
+        over: n, the length in any unit of time. None takes the rest of the run.
 
     Raises:
         InvalidArgument: an argument is out of range.
 
     torch's `CosineAnnealingLR` rises again after n updates: `restarts(cosine_wave(over="2n steps"), "2n steps")`, with
-    the number for 2n.
+    the number 2n written out.
 
     Source: Hugging Face `get_cosine_schedule_with_warmup(num_cycles)`.
 
@@ -133,7 +135,7 @@ def linear_cosine(
         periods: the number of waves in n, above 0; 0.5 is a decay without oscillation.
         alpha: a constant added to the line, a multiple of base.
         beta: a constant added to the value, a multiple of base.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
+        over: n, the length in any unit of time. None takes the rest of the run.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -167,7 +169,7 @@ class PolynomialCycle(Schedule):
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Decay over the fewest periods that contain the time; `to` at the end of each."""
+        """Decay over the fewest periods that contain the time. The value is `to` at the end of each period."""
         cycle, since = split_periods(t, self.every.number, ops)
         ends = (since == 0) & (t > 0)
         periods = ops.floating(cycle) + ops.where(ends, 0.0, 1.0)
@@ -181,14 +183,14 @@ class PolynomialCycle(Schedule):
 
 @shape
 def polynomial_cycle(every: DurationLike, power: float = 1.0, start: Level = 1.0, to: Level = 0.0) -> PolynomialCycle:
-    """Decay along a polynomial that is extended by one more `every` each time it reaches its end.
+    """Decay along a polynomial whose length grows by `every` each time the value reaches `to`.
 
     value(t) = to + (start - to) * (1 - t / (n * k)) ** power, k = max(1, ceil(t / n)), n = `every`
 
     Args:
         every: n, the length of the first decay and of each extension, in any unit of time; at least one update.
         power: the exponent, above 0.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the level at each multiple of n, likewise.
 
     Raises:

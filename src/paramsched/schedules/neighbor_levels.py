@@ -10,6 +10,7 @@ import numpy as np
 from paramsched.base.frozen_values import field_names
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.schedules.leaves import FromFunction
@@ -27,8 +28,8 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     A level from a neighbor is `factor * base + offset`: the value of the previous stage at its end, or of the next
     stage at its first update.
 
-    If no stage compares values (`clamp`, `minimum`, `maximum`), the stage starts at exactly the float at which the
-    previous stage ends. Otherwise the two may differ by the rounding of a product.
+    If no stage compares values (`clamp`, `minimum`, `maximum`), a stage that starts at `previous` has exactly the float
+    at which the previous stage ends. Otherwise the two values may differ by the rounding of a product.
     """
     if not schedule.has_neighbor_levels:
         return schedule._resolve(span)
@@ -39,12 +40,12 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
 
 
 def needs_outside_level(schedule: Schedule) -> bool:
-    """Return whether a neighbor level in a schedule refers to a stage outside of it."""
+    """Return whether `previous` or `following` in a schedule refers to a stage outside of that schedule."""
     return bool(_open_levels(schedule, measured=False))
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
-    """Replace the neighbor levels of a resolved schedule by numbers."""
+    """Replace `previous` and `following` in a resolved schedule by numbers; `levels` are those from outside of it."""
     if not schedule.has_neighbor_levels:
         return schedule
     if isinstance(schedule, Sequence):
@@ -54,7 +55,7 @@ def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> S
 
 
 def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
-    """Replace the neighbor levels in the value of a field by numbers."""
+    """Replace `previous` and `following` in the value of a field by numbers."""
     match value:
         case NeighborLevel():
             return levels[value]
@@ -66,10 +67,10 @@ def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
 
 
 def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
-    """Return the stages with their neighbor levels replaced by numbers.
+    """Return the stages with `previous` and `following` replaced by numbers; `around` are the levels from outside.
 
-    A stage waits until its neighbors have no open levels. `previous` only waits for stages on the left, so one pass
-    from left to right fills these, and a pass from right to left fills `following`. The last pass is for stages without
+    A stage waits until its neighbors contain numbers only. `previous` waits for stages on the left, so one pass from
+    left to right replaces it, and a pass from right to left replaces `following`. The last pass is for stages without
     updates.
     """
     stages, taking = list(sequence.stages), _taking_time(sequence, measured=True)
@@ -94,10 +95,10 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
 
 
 def _open_levels(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
-    """Return the neighbor levels that a schedule needs from outside, each with the shape that contains it.
+    """Return a dict from each neighbor level that a schedule needs from outside to the shape that contains the level.
 
     Args:
-        measured: whether lengths are known, so that stages without updates are skipped.
+        measured: True if lengths are known, so that stages without updates are skipped.
     """
     if not schedule.has_neighbor_levels:
         return {}
@@ -121,7 +122,10 @@ def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
 
 
 def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
-    """Return the index of the previous or the next stage in a sequence; None if there is none."""
+    """Return the index of the stage before or after stage `index`; None if there is none.
+
+    `taking` contains the indices of the stages that count, in order.
+    """
     if word == previous:
         before = bisect_left(taking, index)
         return taking[before - 1] if before else None
@@ -130,7 +134,7 @@ def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> in
 
 
 def _level_of_neighbor(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
-    """Return the level at which a resolved neighbor ends or starts."""
+    """Return the level at which a resolved neighbor ends, for `previous`, or starts, for `following`."""
     reason = None  # why the level is not the same number for every base
     if _holds_function(neighbor):
         reason = "it contains a function, which is not called before the run"
@@ -159,6 +163,8 @@ def _holds_function(schedule: Schedule) -> bool:
 
 def scales_with_base(schedule: Schedule) -> bool:
     """Return whether twice the base gives twice the value, apart from absolute levels."""
+    if isinstance(schedule, AsFactor):
+        return True
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False
@@ -168,7 +174,7 @@ def scales_with_base(schedule: Schedule) -> bool:
 def _require_neighbors(levels: Mapping[NeighborLevel, Schedule]) -> None:
     for word, shape in levels.items():
         side = "previous" if word == previous else "next"
-        found = f"{word} is the level of the {side} stage, but there is none"
+        found = f"{word} is the level of the {side} stage, but there is no {side} stage"
         raise InvalidArgument(short_line(shape), found, "Use a number, 1.0 for base")
 
 
@@ -184,6 +190,7 @@ def _circular_levels(
     )
     return InvalidArgument(
         f"{short_line(stages[first])} >> {short_line(stages[second])}",
-        "their levels depend on each other: the first needs the start of the second, the second the end of the first",
+        "their levels depend on each other: the first stage needs the level at which the second starts, "
+        "and the second stage needs the level at which the first ends",
         "Use a number for one of the two",
     )

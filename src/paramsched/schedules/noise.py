@@ -12,7 +12,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
 
 NoiseKind: TypeAlias = Literal["normal", "uniform"]
-"""The distribution of draws: normal with deviation 1, or uniform between -1 and 1."""
+"""The distribution of draws: normal with standard deviation 1, or uniform between -1 and 1."""
 
 
 @final
@@ -67,7 +67,7 @@ def _round_keys(seed: int, stream: int) -> list[int]:
 
 
 def _mixed_words(left: Array, right: Array, keys: list[int]) -> tuple[Array, Array]:
-    """Apply rounds of a Philox of two 16-bit words, whose products fit in 32-bit integers."""
+    """Apply the rounds of a Philox generator to two 16-bit words, whose products fit in 32-bit integers."""
     for key in keys:
         product = left * _MULTIPLIER
         left, right = ((product >> 16) & _WORD) ^ key ^ right, product & _WORD
@@ -75,10 +75,10 @@ def _mixed_words(left: Array, right: Array, keys: list[int]) -> tuple[Array, Arr
 
 
 def _uniform_draw(t: Array, seed: int, ops: Arrays) -> tuple[Array, Array]:
-    """Return a number between 0 and 1 for each integer time, one of 2 ** 32 evenly spaced ones without the ends.
+    """Draw a number for each integer time: one of 2 ** 32 evenly spaced numbers between 0 and 1.
 
-    The result is whether the number is below 1/2, and its distance from the nearer end, because small floats keep all
-    digits of that distance.
+    The result is a pair of arrays: whether the number is below 1/2, and its distance from the nearer of 0 and 1. Floats
+    keep all digits of a small distance, but not those of a number near 1.
     """
     left, right = _mixed_words(t & _WORD, (t >> 16) & _WORD, _round_keys(seed, 0))
     if ops.far >= 2**32 and not (ops.concrete and t.size and t.max() < 2**32):
@@ -141,21 +141,21 @@ def noise(
     value(t) = around + size * e(t)
 
     Args:
-        size: the size of the deviations, a multiple of base; `absolute(x)` is a value. It is the standard deviation of
-            normal noise, and the largest deviation of uniform noise.
+        size: the size of the random deviations, a multiple of base, or `absolute(x)` for an absolute value. It is the
+            standard deviation of normal noise, and the largest deviation of uniform noise.
         kind: `"normal"` or `"uniform"`, the distribution of e(t).
         clip: normal draws of more than `clip` standard deviations are drawn again; None keeps all draws.
         around: the mean, a level; 1 is base. Use 0 for noise that is added to a schedule.
-        seed: an integer of at least 0; every seed gives other draws.
+        seed: an integer of at least 0. Different seeds give different draws.
 
     Raises:
-        InvalidArgument: an argument is out of range, or `clip` is given with uniform noise.
+        InvalidArgument: an argument is out of range, or `clip` is passed with uniform noise.
 
-    e(t) depends only on the seed and t, so it is the same in any order, in any block, and after a resume. Multiply it
+    e(t) depends only on the seed and t, so it is the same in any order of evaluation, and after a resume. Multiply it
     into a schedule, `cosine() * noise(0.1)`, or add it, `cosine() + noise(absolute(1e-4), around=0)`.
 
     Source: timm's `noise_pct`, `noise_type` and `noise_seed`, with another random generator: its uniform noise is
-    `noise(pct, "uniform")`, its normal noise `noise(1, clip=pct)`. The uniform draws are a Philox of two words
+    `noise(pct, "uniform")`, its normal noise `noise(1, clip=pct)`. The uniform draws come from a Philox generator
     (Salmon et al. 2011, Random123).
 
     >>> jitter = noise(0.1, "uniform", seed=7)

@@ -23,7 +23,7 @@ from paramsched.time import Duration, DurationLike, count_of
 
 
 class OneOperand(Schedule, ABC):
-    """A schedule that changes the values of another one, but not its length or its breakpoints."""
+    """A schedule with the changed values of another schedule, whose length and breakpoints it keeps."""
 
     __slots__ = ()
     schedule: Schedule
@@ -75,7 +75,7 @@ class Raised(OneOperand):
                 "Use a multiple of base as the level",
             )
 
-    affine = True  # for every schedule, because base is outside of the power
+    affine = True  # for every schedule, because base multiplies the power
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         factor = ops.lift(self.schedule._at(t, ONE, ops).constant())
@@ -137,8 +137,8 @@ class Rounded(OneOperand):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         ratio = ops.lift(self.schedule._at(t, base, ops).constant()) / self.to
-        # A ratio within rounding errors of an integer or a half is that number. So a line has a multiple at the update
-        # at which it reaches it: 15 / 22 * 22 is 15, even if it is rounded down.
+        # A ratio within rounding errors of an integer or a half counts as that number. So a linear schedule reaches a
+        # multiple at the right update: 15 / 22 * 22 is 15, even if it is rounded down.
         halves = ops.xp.round(ratio * 2.0) / 2.0
         ratio = ops.where(ops.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * ops.xp.abs(halves), halves, ratio)
         match self.way:
@@ -159,7 +159,8 @@ def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounde
 
     Args:
         schedule: the schedule to round.
-        to: the number, above 0, an absolute value: 1 for integers, 16 for batch sizes that eight devices share.
+        to: the number whose multiples are used, above 0. It is an absolute value: 1 for integers, 16 for batch sizes
+            that are multiples of 16.
         way: the direction: `"nearest"` (halves to the even multiple), `"down"` or `"up"`.
 
     Raises:
@@ -177,9 +178,9 @@ def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounde
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Jagged(OneOperand):
-    """value(t) = schedule(t), with a short warmup at the start of each `every` but the first.
+    """value(t) = schedule(t), with a short warmup at each multiple of `every` except 0.
 
-    After the end of the schedule, its final value.
+    From the end of the schedule on, its final value is held.
     """
 
     schedule: Schedule
@@ -191,7 +192,7 @@ class Jagged(OneOperand):
         keep_checked(self, "jagged", positive_length, "every", "over")
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Scale the value at the end of the warmup, which is the same for all updates of one warmup."""
+        """Return the value at `t`; in a warmup, the scaled value that the schedule has at the end of the warmup."""
         over = self.over.count
         meets = over if self.meets is None else self.meets.count
         cycle, since = split_periods(t, self.every.number, ops)
@@ -210,17 +211,18 @@ class Jagged(OneOperand):
 
 @shape
 def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: DurationLike | None = None) -> Jagged:
-    """Repeat a short warmup every so often while a schedule continues.
+    """Repeat a short warmup at regular intervals while a schedule continues.
 
-    value(t) = schedule(t); in each warmup from t = `every` on, c = t mod `every` updates into it,
-    c / over * schedule(t - c + over)
+    value(t) = schedule(t); during a warmup it is c / over * schedule(t - c + over), c the updates since its start
+
+    Warmups start at the multiples of `every` except 0.
 
     Args:
         schedule: the schedule, whose clock does not restart.
         every: the time from one warmup to the next, in any unit of time, above 0.
         over: the length of each warmup, in any unit of time, above 0.
-        meets: the time in its cycle whose value a warmup reaches, in any unit of time; `over` by default. In ReLoRA's
-            code it is the length of the first warmup.
+        meets: a warmup rises to the value that the schedule has this long after the start of the warmup, in any unit of
+            time; `over` by default. In ReLoRA's code it is the length of the first warmup.
 
     Raises:
         InvalidArgument: a length is 0.

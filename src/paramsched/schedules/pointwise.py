@@ -1,4 +1,4 @@
-"""Pointwise combinations of schedules."""
+"""Combinations of the values of schedules at each update: sum, product, minimum, maximum, clamp."""
 
 from abc import ABC
 from collections.abc import Callable, Iterable
@@ -23,9 +23,10 @@ from paramsched.time import Duration
 
 
 class Pointwise(Schedule, ABC):
-    """Operands on one clock.
+    """Base class of schedules that combine the values of several operands at each update.
 
-    It fills if an operand fills. Otherwise it has the longest of their lengths, or is open if all are open.
+    The combination takes the remaining time if an operand does. Otherwise it has the longest length of an operand, or
+    no end if no operand has an end.
     """
 
     __slots__ = ()
@@ -34,7 +35,7 @@ class Pointwise(Schedule, ABC):
     # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property
     def length(self) -> Duration | None:
-        """The longest length of the operands; None if one fills or all are open."""
+        """The longest length of the operands; None if one takes the remaining time, or none has an end."""
         if not self.has_length:
             return None
         lengths = {operand.length for operand in self.operands if operand.has_length}
@@ -78,7 +79,7 @@ class Pointwise(Schedule, ABC):
 class Product(Pointwise):
     """value(t) = a(t) * b(t) * …
 
-    The operand with an absolute level is evaluated for base, every other one for 1.
+    The operand with an absolute level is evaluated for base, and every other operand for a base of 1.
     """
 
     operands: tuple[Schedule, ...]
@@ -204,7 +205,7 @@ def _fold_operands(
 
 @operator_builder("product")
 def make_product(*operands: Any) -> Any:
-    """Implement `a * b * …` for all operands at once, because one by one takes quadratic time."""
+    """Implement `a * b * …`. All operands are joined at once, because joining them in pairs takes quadratic time."""
     if isinstance(operands[-1], Schedule) and operands[-1].metric_rules:
         return NotImplemented  # the right operand implements the product, to keep its metric rules
     return _joined_operands(Product, *operands)
@@ -225,7 +226,7 @@ def make_difference(left: Any, right: Any) -> Any:
 @operator_builder("negative")
 def make_negative(schedule: Schedule) -> Any:
     """Implement `-a`."""
-    # Not simplified, not even two signs, because the text of a product lists its factors and must parse to it.
+    # Not simplified, not even `--a`, because the text of a product lists its factors and must read back as equal.
     return _joined_operands(Product, -1.0, schedule)
 
 

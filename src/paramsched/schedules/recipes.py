@@ -36,12 +36,12 @@ def polynomial(
 
     Args:
         power: the exponent, above 0; 1 is a straight line.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level, likewise.
-        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
-            horizon.
-        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
-            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None takes the rest of the run.
+        index: the formula of the elapsed fraction. With `"t/n"` the first update, 0, has the value `start`. With
+            `"(t+1)/n"` the last update, n - 1, has the value `to`. With `"t/(n-1)"` both are true, with `"(t+1)/(n+1)"`
+            neither.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -74,13 +74,14 @@ def wsd(
     Args:
         warmup: W, the length of the warmup in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
         decay: the length of the decay, likewise.
-        start: the first level of the warmup, a multiple of base; `absolute(x)` is a value.
+        start: the first level of the warmup, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level of the decay, likewise.
         curve: the curve of the decay: `curves.linear`, `curves.one_minus_sqrt`, …
-        index: the fraction of the warmup at update t: `"t/n"` takes the first update at `start`, `"(t+1)/n"`, as in
-            torchtitan and nanochat, reaches base at the last update of the warmup.
+        index: the formula of the elapsed fraction of the warmup. With `"t/n"` its first update has the value `start`.
+            With `"(t+1)/n"`, as in torchtitan and nanochat, its last update has the value base.
         warmup_curve: the curve of the warmup.
-        decay_index: the fraction of the decay at update t; `"(t+1)/n"` reaches `to` at the last update.
+        decay_index: the formula of the elapsed fraction of the decay; with `"(t+1)/n"` its last update has the value
+            `to`.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -89,8 +90,8 @@ def wsd(
 
     >>> str(wsd("2%", "20%"))
     'warmup("2%") >> constant() >> linear(over="20%")'
-    >>> str(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
-    'warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")'
+    >>> print(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
+    warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")
     """
     up = _warmup(warmup, start, curve=warmup_curve, index=index)
     return up >> constant() >> cooldown(decay, to, curve, decay_index)
@@ -112,10 +113,10 @@ def trapezoid(
     Args:
         up: the length of the warmup, in any unit of time.
         down: the length of the decay, in any unit of time.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level, likewise.
-        index: the fraction of the warmup at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
-        decay_index: the fraction of the decay at update t, likewise.
+        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the formula of the elapsed fraction of the decay, likewise.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -171,7 +172,7 @@ def t5(hold: DurationLike = 10_000) -> Schedule:
         InvalidArgument: `hold` is 0, or not in updates.
 
     Source: T5, Raffel et al. 2020 (1910.10683); PaLM (2204.02311). Adafactor's relative step, Shazeer & Stern 2018
-    (1804.04235), is this schedule too, and with its warmup `noam(1, 10_000)`.
+    (1804.04235), is this schedule too; with warmup it is `noam(1, 10_000)`.
 
     >>> t5()(0), t5()(39_999)
     (0.01, 0.005)
@@ -205,7 +206,7 @@ def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedu
 
 @shape
 def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
-    """Set levels at given times; each is held until the next one, or joined to it along a curve.
+    """Set a level at each of several times, and hold it until the next time or change along a curve to the next level.
 
     value(t) = the level of the last point at or before t; constant before the first and after the last point
 
@@ -218,7 +219,8 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
     Raises:
         InvalidArgument: there is no point, or a point is not a pair.
 
-    Source: optax `piecewise_constant_schedule` (whose values are products), `piecewise_interpolate_schedule`.
+    Source: optax `piecewise_constant_schedule` (whose values are factors of the previous value),
+    `piecewise_interpolate_schedule`.
 
     >>> stairs = piecewise([(0, 1.0), (10, 0.5), (20, 0.1)])
     >>> stairs(9), stairs(10), stairs(500)
@@ -240,13 +242,14 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     value(t) = first(t) for the length of `first`, then curve(t)
 
     Args:
-        first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it meets the curve.
+        first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it ends at
+            the value of `curve`.
         curve: the schedule to continue with. Its clock starts with `first`, not after it.
 
     Raises:
         InvalidArgument: `first` has no length.
 
-    It is short for `first >> skip(curve, length of first)`.
+    `overlay(first, curve)` is short for `first >> skip(curve, length of first)`.
 
     Source: the warmups of BERT, EfficientNet and timm.
 
@@ -270,7 +273,7 @@ _warmup = warmup  # for functions with an argument of that name
 
 
 def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedule:
-    """Return the absolute level at which an inverse square root starts; it depends on the start in updates."""
+    """Return the level peak / sqrt(over) as an absolute value; `over` must be in updates."""
     amount = over.exact
     if amount is None:
         site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
@@ -315,10 +318,10 @@ def rsqrt(
         warmup: W, the length of the warmup in any unit of time.
         cooldown: the length of the cooldown, in any unit of time.
         timescale: the time scale of the inverse square root, in any unit of time; the length of the warmup by default.
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level, likewise.
         curve: the curve of the cooldown: `curves.linear`, `curves.one_minus_sqrt`, …
-        frozen: whether r stays constant during the cooldown, at its value at the start of the cooldown.
+        frozen: if True, r stays constant during the cooldown, at its value at the start of the cooldown.
 
     Raises:
         InvalidArgument: an argument is out of range, or the warmup is 0 and `timescale` is missing.
@@ -349,7 +352,7 @@ def wsd_s(
     index: Index = "t/n",
     decay_index: Index = "t/n",
 ) -> Schedule:
-    """Repeat periods of base with a decay at the end of each; every period restarts at base.
+    """Repeat periods at base that each end with a decay; every period restarts at base.
 
     value(t) = start + (1 - start) * t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, …, W = `warmup`, v the
     elapsed fraction of a decay
@@ -359,11 +362,11 @@ def wsd_s(
         decay: the fraction of each period that its decay takes, above 0 and at most 1. If periods are in updates, the
             decay is rounded to whole updates.
         warmup: W, the length of the warmup in any unit of time; 0 for none.
-        start: the first level of the warmup, a multiple of base; `absolute(x)` is a value.
+        start: the first level of the warmup, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level of each period, likewise.
         curve: the curve of the decays: `curves.linear`, `curves.inverse_proportional(0.1)`, …
-        index: the fraction of the warmup at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
-        decay_index: the fraction of a decay at update t, likewise. OLMo-core has `"(t+1)/n"` for both.
+        index: the formula of the elapsed fraction of the warmup: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the formula of the elapsed fraction of a decay, likewise. OLMo-core has `"(t+1)/n"` for both.
 
     Raises:
         InvalidArgument: an argument is out of range, or the first period is shorter than its warmup and decay.
@@ -371,7 +374,8 @@ def wsd_s(
     Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
 
     >>> print(wsd_s([100, 200], warmup=20))
-    warmup(20) >> constant(over=70) >> linear(over=10) >> constant(over=180) >> linear(over=20)
+    warmup(20) >> constant(over=70) >> linear(over=10)
+        >> constant(over=180) >> linear(over=20)
     """
     share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
@@ -393,7 +397,7 @@ def wsd_s(
         try:
             rest = stable if place else stable - up
         except InvalidArgument:  # the difference would be negative
-            found = f'must fit before the decay of the first period, in "{stable}"'
+            found = f'the warmup must fit in the first period before its decay, in "{stable}"'
             raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
@@ -424,7 +428,8 @@ def tri_stage(
     Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
 
     >>> print(tri_stage())
-    warmup("10%", 0.01) >> constant(over="40%") >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
+    warmup("10%", 0.01) >> constant(over="40%")
+        >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
     """
     return _warmup(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
 
@@ -433,7 +438,7 @@ def tri_stage(
 def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
     """Decay as a power of the tokens seen so far, in absolute values.
 
-    value(t) = min(most, batch * a * n ** -exponent), n the tokens before update t
+    value(t) = min(most, batch * a * n ** -exponent), n the number of tokens before update t
 
     Args:
         batch: the batch size in sequences, above 0.
@@ -445,7 +450,7 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
         InvalidArgument: an argument is out of range.
 
     If a plan counts tokens (`clock: tokens`), n is t. On any other clock, the run facts must include the tokens of an
-    update (`tokens_per_step`). Lay the warmup over it, and continue from it with the last decay:
+    update (`tokens_per_step`). Replace its start by a warmup, and continue from its last value with the final decay:
     `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
 
     Source: Shen et al. 2024 (2408.13359), whose a and b were found for one family of models.

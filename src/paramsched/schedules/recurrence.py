@@ -24,23 +24,23 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
-BLOCK = 4096  # updates between two checkpoints
-_TICKS = 65_536  # ticks of a rule that are searched for breakpoints at once
+BLOCK = 4096  # updates that are computed together; the values before each block of updates are kept
+_TICKS = 65_536  # steps of a rule that are searched for breakpoints at once
 _FEW = 8  # updates; so few are computed faster one by one
 _MAX_UPDATES = 20_000_000  # computing so many block by block takes some seconds
 
 _Point = tuple[float, ...]
-"""The columns A and C after an update, then the columns at the first tick of each rule."""
+"""The value A * base + C after an update as (A, C), then A and C before the first tick of each rule."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recurrence(Schedule):
-    """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
+    """Changes the value by one rule after another, v <- a(t) v + b(t) base + c(t); the value is A_t * base + C_t.
 
-    At a common tick, the rules by update run first, then the rules by epoch, each in the order written. At the first
-    tick all rules run in the order written. Values are computed in blocks, up to the update after which every rule is
-    inactive.
+    At each update, the rules that act at every update run first, then the rules that act once per epoch or every n
+    updates, in the order written. At update 0 all rules run in the order written. Values are computed in blocks of
+    updates, up to the update after which every rule is inactive.
 
     Args:
         rules: the rules.
@@ -57,7 +57,7 @@ class Recurrence(Schedule):
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
-        """Return the columns before a block; the columns before each block are cached."""
+        """Return the state before a block of updates, and cache the states before all earlier blocks."""
         points = self._block_starts
         if block not in points:
             if block * BLOCK > _MAX_UPDATES:
@@ -69,7 +69,7 @@ class Recurrence(Schedule):
 
     @cached_property
     def _block_starts(self) -> dict[int, _Point]:
-        """The columns before each block computed so far, without gaps."""
+        """A dict from the index of each block computed so far to the state before it. No earlier block is missing."""
         return {0: (1.0, 0.0) * (1 + len(self.rules))}
 
     @cached_property
@@ -101,10 +101,10 @@ class Recurrence(Schedule):
         return all(rule.serializable for rule in self.rules)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Look up the columns in the blocks of the times; for a tensor, in the entire table."""
+        """Look up the values in the blocks that contain the times; for a tensor of times, in all blocks of the run."""
         if not ops.concrete:
             if self.until is None:
-                found = "a tensor of times needs a table of the entire run"
+                found = "for a tensor of times, the length of the run must be known"
                 raise Unresolved(str(self), found, "Write ps.resolve(…, Calendar(total=…))")
             end = min(self.until, self.until if self._last_update is None else self._last_update)
             self._start_of_block(end // BLOCK)  # raises if the end is too late
@@ -127,9 +127,9 @@ class Recurrence(Schedule):
 
     @quiet
     def _columns_of_block(self, block: int) -> tuple[Floats, Floats]:
-        """Return the two columns at each update of a block.
+        """Return two arrays for the updates of a block: the factors A and the offsets C of the values A * base + C.
 
-        An update at which a rule begins is computed alone, because the rule stores the value at that time. Between two
+        An update at which a rule starts is computed alone, because the rule stores the value at that time. Between two
         such updates, the rules form one affine step per update, and a scan computes the values.
         """
         begin = block * BLOCK
@@ -150,12 +150,12 @@ class Recurrence(Schedule):
         at = begin
         begins = {rule.begin * _period_of(rule) for rule in self.rules} | {
             0
-        }  # at the first update rules run in another order
+        }  # at update 0 rules run in the order written
         for alone in [*sorted(t for t in begins if begin <= t < end), end]:
             if alone - at > _FEW:
                 piece = slice(at - begin, alone - begin)
                 columns = _scanned_columns(active, entries, piece, now)
-                if np.isnan(columns).any():  # 0 * inf; computed one by one, it is 0
+                if np.isnan(columns).any():  # from 0 * inf, which is 0 if updates are computed one by one
                     now = walk(at, alone, now)
                 else:
                     factors[piece], offsets[piece] = columns
@@ -170,12 +170,12 @@ class Recurrence(Schedule):
         return factors, offsets
 
     def _active_coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
-        """Return the coefficients of the rules that are active in `[begin, end)`, rules by update first."""
+        """Return (index, coefficients) of each rule that acts in `[begin, end)`; rules of every update come first."""
         times = np.arange(begin, end)
         found: list[tuple[int, Coefficients]] = []
         for index, rule in enumerate(self.rules):
             if not isinstance(rule.by, int) and rule.by != "update":
-                reason = "a rule ticks by epochs"
+                reason = "a rule counts epochs"
                 raise Unresolved(str(self), reason, "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
             period = _period_of(rule)
             if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
@@ -201,7 +201,7 @@ class Recurrence(Schedule):
         entries: list[float],
         now: tuple[float, float],
     ) -> tuple[float, float]:
-        """Return the columns after update `t`; store the value at the start of a rule in `entries`."""
+        """Return A and C of the value after update `t`. If a rule starts at `t`, store those before it in `entries`."""
         factor, offset = now
         for index, columns in sorted(active) if t == 0 else active:
             a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))
@@ -233,18 +233,18 @@ class Recurrence(Schedule):
                 yield from ((rule.begin + int(tick)) * period for tick in k[special])
 
     def _resolve(self, span: Span) -> Schedule:
-        """Convert the rules to clocks of updates, up to the end of the span."""
+        """Convert the ticks of all rules to updates, and set `until` to the end of the span."""
         rules = []
         for rule in self.rules:
             if span.calendar.updates_vary and (isinstance(rule.by, int) or rule.by in ("update", "epoch")):
-                found = "it ticks by updates, but their consumption varies"
+                found = "the rule counts updates, but the consumption of an update varies"
                 raise InvalidArgument(str(rule), found, "Use the clock of updates for the field: clock={…}")
             tick = {"update": "1 step", "epoch": "1 epoch"}.get(str(rule.by), rule.by)
             by = ceil(span.period(Duration.of(tick)))  # on the clock of the span
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if rule.by != "update" and by != 1:
-                    found = "its schedule counts ticks, not time"
+                    found = "its schedule counts ticks (units of `by`), not time"
                     raise InvalidArgument(str(rule), found, "Write its lengths as numbers")
                 end = span.end if rule.end is None else span.begin + rule.end
                 inner = {"schedule": rule.schedule._resolve(span.part(span.begin + rule.begin, end))}
@@ -254,7 +254,7 @@ class Recurrence(Schedule):
 
 
 def _period_of(rule: Rule) -> int:
-    """Return the updates between two ticks of a resolved rule."""
+    """Return the number of updates from one tick of a resolved rule to the next."""
     return rule.by if isinstance(rule.by, int) else 1
 
 
@@ -264,7 +264,7 @@ def _zero_safe_times(x: float, y: float) -> float:
 
 
 def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
-    """Yield each block with the index of its times."""
+    """Yield a pair for each block: its number, and the slice or mask that selects its times."""
     found = np.unique(blocks)
     if blocks.ndim == 1 and bool((blocks[1:] >= blocks[:-1]).all()):
         edges = [*np.searchsorted(blocks, found).tolist(), blocks.size]
@@ -277,7 +277,7 @@ def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
 def _scanned_columns(
     active: list[tuple[int, Coefficients]], entries: list[float], piece: slice, now: tuple[float, float]
 ) -> Floats:
-    """Return the two columns at each update of a piece in which no rule begins."""
+    """Return the factors A and offsets C of the values at the updates of `piece`, in which no rule starts."""
     size = piece.stop - piece.start
     scale, shift, fixed = np.ones(size), np.zeros(size), np.zeros(size)
     for index, columns in active:
@@ -293,7 +293,7 @@ def _scanned_columns(
 
 
 def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
-    """Return `first` and the values v <- scale * v + shift that follow it."""
+    """Return `first` and the values after it, each of which is scale * v + shift for the previous value v."""
     if not shift.any():
         if first == 0:
             return np.zeros(scale.size + 1)
@@ -320,19 +320,19 @@ def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
     value(t) = A_t * base + C_t, the result of all rules up to t
 
     Args:
-        rules: one or more rules: `rules.linear(0.001, end=50)`, `rules.multistep([8, 11], by="epoch")`, … Their counts
-            are in ticks of `by`.
+        rules: one or more rules: `rules.linear(0.001, end=50)`, `rules.multistep([8, 11], by="epoch")`, … The
+            argument `by` of a rule is the unit of its counts: updates or epochs.
         until: the last update that is computed; later the value is held. `resolve` sets it to the end of the run.
 
     Raises:
         InvalidArgument: there is no rule.
 
-    The windows of rules may overlap, then the rules multiply; in a gap the value is held. This is the behavior of
-    torch's and MMEngine's lists of schedulers.
+    Several rules may act at the same time; each then changes the value that the previous one left. While no rule acts,
+    the value is held. This is the behavior of torch's and MMEngine's lists of schedulers.
 
     Source: MMEngine's parameter schedulers; torch `ChainedScheduler`.
 
-    >>> both = recurrence(rules.linear(0.5, end=5), rules.cosine(absolute(0.05), over=5, end=5))
+    >>> both = recurrence(rules.linear(0.5, end=5), rules.cosine(0.5, over=5))
     >>> [round(both(t, base=0.1), 8) for t in range(5)]
     [0.05, 0.06130636, 0.0670537, 0.06490124, 0.05668121]
     """

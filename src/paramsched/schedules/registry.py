@@ -8,22 +8,22 @@ from paramsched.base.calls import Builder, built_class, register_builder
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by its name in text, configs and the command line.
 
-The table is global, as the table of codecs is, because a text must mean the same everywhere in the process.
+The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.
 """
 
 RULES: dict[str, Callable[..., Any]] = {}
 
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
-"""For each class the name in text and the function that builds its values."""
+"""A dict from each class of schedules or rules to the pair (name in text, function that builds its values)."""
 
 _OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
 def shape(builder: Builder) -> Builder:
-    """Register a function that builds a schedule under its own name.
+    """Register a function that builds a schedule. Its name is the name of the shape in text.
 
     Text, configs, the command line and the property tests read the annotations of its parameters: `Level`,
-    `DurationLike`, `float`, … A schedule of the class it returns is written as a call of this function.
+    `DurationLike`, `float`, … A schedule of the returned class is written in text as a call of this function.
 
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
@@ -32,14 +32,14 @@ def shape(builder: Builder) -> Builder:
 
 
 def rule(builder: Builder) -> Builder:
-    """Register a function of the namespace `rules`."""
+    """Register a function that builds a rule of a recurrence. In text, the rule is `rules.` and the function's name."""
     return _keep_class(register_builder(RULES, builder, kind="shape", prefix="rules."), "rules.")
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
-    """Register the function that implements an operator.
+    """Return a decorator that registers the function that implements the operator `name`.
 
-    Combinators import Schedule, the class that has the operators, so Schedule cannot import them.
+    Schedule calls the function by that name. It cannot import it, because the function's module imports Schedule.
     """
 
     def keep(function: Builder) -> Builder:
@@ -50,21 +50,21 @@ def operator_builder(name: str) -> Callable[[Builder], Builder]:
 
 
 def combine_operands(name: str, *operands: Any) -> Any:
-    """Return the schedule an operator makes, or NotImplemented for unknown operands."""
+    """Apply the operator `name`. Return the schedule, or NotImplemented if an operand has an unknown type."""
     return _OPERATORS[name](*operands)
 
 
 def has_shape(value: object) -> bool:
-    """Return whether a registered function builds values of this class."""
+    """Return whether a registered function builds values of the class of `value`."""
     return type(value) in BUILDER_OF_CLASS
 
 
 def builder_name(value: Any) -> str:
-    """Return the name of the function that builds such values, or of their class."""
+    """Return the name of the function that builds values of the class of `value`, or the name of that class."""
     return BUILDER_OF_CLASS[type(value)][0] if type(value) in BUILDER_OF_CLASS else type(value).__name__
 
 
 def _keep_class(builder: Builder, prefix: str) -> Builder:
-    """Write values of the built class as calls of the first function that builds them."""
+    """Write values of the built class as calls of `builder`, unless an earlier function builds that class."""
     BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
     return builder

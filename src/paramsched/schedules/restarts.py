@@ -47,7 +47,7 @@ _SHORT_CYCLE = 4096  # updates; the breakpoints of a shorter cycle are computed 
 
 
 class Cycles(Schedule, ABC):
-    """A number of cycles, or endless cycles, each `mult` times as long as the previous one."""
+    """Base class of schedules that repeat cycles, each `mult` times as long as the previous one."""
 
     __slots__ = ()
     times: int | None
@@ -185,7 +185,7 @@ class Restarts(Cycles):
         return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
 
     def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """Return the schedule with its cycles in updates; `exact` may be less than one."""
+        """Return the schedule with its cycles in updates; the first has `exact` updates, maybe less than one."""
         if self.mult != 1:
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))
@@ -209,8 +209,8 @@ class Restarts(Cycles):
             found = f"{times} cycles of {float(period):g} updates are too many"
             raise InvalidArgument(str(self), found, "Use an integer number of updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
-        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
-            span.part(*bounds[:2])
+        parts = [part for part in map(span.cycle_between, bounds, bounds[1:]) if part.room and part.room.terms] or [
+            span.cycle_between(*bounds[:2])
         ]
         stages: list[Schedule] = []
         for number, part in enumerate(parts):
@@ -231,7 +231,7 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
 
 
 def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
-    """Return whether a part follows the epochs of the run, which fall on different updates of each cycle."""
+    """Return whether a schedule contains `every(…, "epoch")`, and epochs start at different updates of each cycle."""
     if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
         return True
     return any(_follows_epochs(part, period, span) for part in schedule.parts())
@@ -251,7 +251,7 @@ def restarts(
     value(t) = schedule(t mod every)
 
     Args:
-        schedule: one cycle. If it fills, it fills one cycle.
+        schedule: the schedule of one cycle. If it has no length, it takes that of the cycle.
         every: the length of the first cycle, in any unit of time, above 0; at least one update. None divides the
             horizon evenly into `times` cycles.
         times: the number of cycles, after which the final value is held. None repeats without end.
@@ -259,7 +259,7 @@ def restarts(
             its cycle.
         gamma: the ratio of each cycle's base to the previous one, above 0. Absolute levels do not change.
         lengths: how growing cycles are rounded: `"exact"` (not rounded), `"nearest"` (each to the nearest update), or
-            `"floor"` (rounded down before the next one grows: int(int(every * mult) * mult)).
+            `"floor"` (rounded down before the next length is computed from it: int(int(every * mult) * mult)).
 
     Raises:
         InvalidArgument: an argument is out of range, `every` and `times` are both None, or rounding down prevents the
@@ -312,7 +312,7 @@ def warmup_restarts(
         mult: the ratio of each decay's length to the previous one, 1 or more. If it is not 1, lengths must be in
             updates.
         gamma: the ratio of each cycle's peak to the previous one, above 0.
-        start: the first level of each cycle, a multiple of base; `absolute(x)` is a value.
+        start: the first level of each cycle, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level of each cycle, likewise.
         curve: the curve of the decays: `curves.cosine`, `curves.linear`, …
 
@@ -339,7 +339,7 @@ def warmup_restarts(
     if growth == 1 and height == 1:
         return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
     if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
-        found = f"cycles that differ need a number of cycles, at most {_MAX_CYCLES}"
+        found = f"if mult or gamma is not 1, the number of cycles is required, at most {_MAX_CYCLES}"
         raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "growing cycles need lengths in updates"

@@ -36,14 +36,14 @@ class Chain(Pointwise):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shift(Schedule):
-    """Holds `schedule`'s first value for `by`, then runs it."""
+    """The first value of `schedule` for the length `by`, then the values of `schedule`."""
 
     schedule: Schedule
     by: Duration
 
     @property
     def length(self) -> Duration | None:
-        inner = self.schedule.length  # asked once: twice at each level would double the work with each level
+        inner = self.schedule.length  # read once, or each nesting would double the work
         return None if inner is None else self.by + inner
 
     @property
@@ -75,7 +75,7 @@ class Shift(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
         if self.schedule.fills and span.end is not None and begin > span.end:
-            raise InvalidArgument(str(self), "the shift is longer than the remaining time", "Shorten it")
+            raise InvalidArgument(str(self), "the shift is longer than the remaining time", "Shorten the shift")
         inner = self.schedule._resolve(span.later(begin))
         return Shift(inner, span.after(self.by))
 
@@ -98,16 +98,16 @@ class Every(OneOperand):
 
     @property
     def of_run(self) -> bool:
-        """True if the period counts from the start of the run, as epochs do; other lengths count from the stage's."""
+        """True if the period is in epochs, which count from the start of the run, not from that of the stage."""
         return [unit for unit, _ in self.period.terms] == ["epochs"]
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Evaluate the schedule at the last change; after its end, at the time itself."""
+        """Evaluate the schedule at the last change; after the end of the schedule, at the time itself."""
         at = last_boundary(t + self.phase, self.period.number, ops) - self.phase
         if self.phase:
             at = ops.at_least(at, 0)
         end = self._held_from()
-        if end is not None:  # after its end the final value is used, even between two changes
+        if end is not None:  # after the end of the schedule its final value is used, even between two changes
             at = ops.xp.where(t >= count_of(end), t, at)
         return self.schedule._at(at, base, ops)
 
@@ -121,7 +121,7 @@ class Every(OneOperand):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
-        # `numerator` updates are an integer number of periods, so the remainder is the same phase, but small.
+        # `numerator` updates are an integer number of periods, so the remainder is an equivalent, smaller phase.
         phase = span.first % period.number.numerator if self.of_run else self.phase
         return Every(self.schedule._resolve(span), period, phase)
 
@@ -150,7 +150,7 @@ def chain(*operands: Schedule) -> Chain:
 
 @shape
 def shift(schedule: Schedule, by: DurationLike) -> Shift:
-    """Delay a schedule; its first value is held until it starts.
+    """Delay a schedule, and hold its first value until it starts.
 
     value(t) = schedule(max(t - by, 0))
 
@@ -192,7 +192,7 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Schedule):
-    """Base before `begin`, `schedule` on its own clock inside, its final value after `end`."""
+    """Base before `begin`, then `schedule` with a clock that starts at `begin`; constant from `end` on."""
 
     schedule: Schedule
     begin: Duration
@@ -211,7 +211,7 @@ class Window(Schedule):
     def length(self) -> Duration | None:
         if self.end is not None:
             return self.end
-        inner = self.schedule.length  # asked once: twice at each level would double the work with each level
+        inner = self.schedule.length  # read once, or each nesting would double the work
         return None if inner is None else self.begin + inner
 
     @property
@@ -252,7 +252,7 @@ class Window(Schedule):
         return None if inner is None else begin + inner
 
     def _resolve(self, span: Span) -> Schedule:
-        """Resolve the schedule in its part of the span."""
+        """Resolve the schedule for the part of the span between `begin` and `end`."""
         begin = span.begin + span.exact(self.begin)
         end = span.end if self.end is None else span.begin + span.exact(self.end)
         if end is not None and end < begin:
@@ -268,17 +268,17 @@ class Window(Schedule):
 def window(schedule: Schedule, begin: DurationLike = 0, end: DurationLike | None = None) -> Window:
     """Apply a schedule only between two times.
 
-    value(t) = base before `begin`, schedule(t - begin) inside, schedule(end - begin) from `end` on
+    value(t) = base before `begin`, then schedule(t - begin), and schedule(end - begin) from `end` on
 
     Args:
-        schedule: the schedule, whose clock starts at `begin`. If it fills, it fills the window.
+        schedule: the schedule, whose clock starts at `begin`. If it has no length, it takes the window.
         begin: the start of the window, counted from the start of the stage, in any unit of time.
         end: the end of the window, likewise. None is the end of the run.
 
     Raises:
         InvalidArgument: `end` is before `begin`.
 
-    In a `chain`, the value is therefore held in a gap between two windows.
+    In a `chain` of windows, the value is therefore held between the end of a window and the start of the next.
 
     Source: MMEngine's `begin` and `end`.
 

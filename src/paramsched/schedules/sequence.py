@@ -27,10 +27,10 @@ from paramsched.time import Duration, count_of
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sequence(Schedule):
-    """Stages, each on its own clock in `[begin, end)`; after the last stage its final value.
+    """Stages one after another, each with a clock that starts at 0. The final value of the last stage is held.
 
-    At most one stage may have no length. It fills the rest of the horizon, at any place in the sequence. If it is the
-    last stage and open, no horizon is needed.
+    At most one stage may have no length, at any place in the sequence. It takes the time that the other stages leave in
+    the run. If it is the last stage and has no end, the length of the run is not needed.
     """
 
     stages: tuple[Schedule, ...]
@@ -40,7 +40,7 @@ class Sequence(Schedule):
         object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
 
     def _refuse_two_without_length(self) -> None:
-        """Reject two stages that would both fill the rest of the horizon."""
+        """Reject two stages that would both take the rest of the run."""
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
@@ -76,7 +76,7 @@ class Sequence(Schedule):
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
 
     def _exact_lengths(self, span: Span) -> list[Fraction | None]:
-        """Return the length of each stage; None for the stage without a length."""
+        """Return a list with the exact length of each stage; None for the stage without a length."""
         own = replace(span, origin=span.begin)
         lengths: list[Fraction | None] = []
         for place, stage in enumerate(self.stages, 1):
@@ -88,19 +88,19 @@ class Sequence(Schedule):
         return lengths
 
     def _stage_begins(self) -> list[int | Fraction]:
-        """The begin of each stage of a resolved sequence."""
+        """Return the start of each stage of a resolved sequence."""
         lengths = (stage.length for stage in self.stages[:-1])
         return list(accumulate((n.number for n in lengths if n is not None), initial=0))
 
     @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int | float]]:
-        """The stages that have updates, or the last stage, and their starts."""
+        """Two lists: the stages that have updates, or else the last stage, and the starts of these stages."""
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
         last = self.stages[-1]
         if last.length is not None and not last.length.terms and last._holds_when_empty:
             kept.append(pairs[-1])
-        elif kept and kept[-1][0] is not last:  # a stage that changes after its length is cut there
+        elif kept and kept[-1][0] is not last:  # a stage that changes after its length is cut
             stage, begin = kept[-1]
             end, held = stage.length, stage._held_from()
             if end is not None and (held is None or held > end.number):  # for example a sum with an open operand
@@ -109,7 +109,7 @@ class Sequence(Schedule):
         return list(stages), [count_of(begin) for begin in begins]
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Evaluate each stage at its own times; if all times are in one stage, only that stage."""
+        """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if ops.concrete and t.size:  # only the stages that contain these times; all others would be masked
@@ -129,8 +129,8 @@ class Sequence(Schedule):
     def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
         """Return the times since the start of a stage.
 
-        After a start between two updates the difference is rounded, and could be below the length of the last stage at
-        its end. There it is at least that length.
+        If the stage starts between two updates, the difference is rounded, so that at the end of the sequence it could
+        be below the length of the last stage. It is then raised to that length.
         """
         own = t - begin if begin else t
         last = self.stages[-1].length
@@ -156,7 +156,7 @@ class Sequence(Schedule):
                 yield from (begin + b for b in (0, room, *inner) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
-        """Resolve each stage in its part of the span."""
+        """Resolve each stage for the part of the span in which it runs."""
         self._refuse_two_without_length()
         lengths = self._exact_lengths(span)
         rest = self._rest_of_span(lengths, span)
@@ -179,7 +179,7 @@ class Sequence(Schedule):
         return Sequence(tuple(stages))
 
     def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
-        """Return the length of the stage without a length; None if the run has no end."""
+        """Return the length left for a stage without one; None if there is no such stage, or the run has no end."""
         if None not in lengths:
             return None
         taken = sum((n for n in lengths if n is not None), Fraction(0))
@@ -205,7 +205,7 @@ class Sequence(Schedule):
 
 
 def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
-    """Return the stages of a sequence; any other schedule is its only stage."""
+    """Return the stages of a sequence; for any other schedule, a tuple with only that schedule."""
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
@@ -224,7 +224,7 @@ def sequence(*stages: object) -> Schedule:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WithLengths(OneOperand):
-    """The schedule with boundaries rounded as `lengths` defines; its own start and end are those of its stage."""
+    """The schedule with inner boundaries rounded as `lengths` defines, but its start and end as for any stage."""
 
     schedule: Schedule
     lengths: Lengths
@@ -262,7 +262,7 @@ class WithLengths(OneOperand):
         return WithLengths(self.schedule._resolve(self._own_span(span)), self.lengths)
 
     def _own_span(self, span: Span) -> Span:
-        """Return the span with another rounding; its start and end are those of its stage."""
+        """Return the span with the rounding `lengths`. Its start and end are rounded as for any stage."""
         if not span.rounds:  # boundaries in cycles of fractional length are not rounded
             return span
         end = None if span.end is None else Fraction(span.boundary(span.end))
@@ -273,8 +273,10 @@ class WithLengths(OneOperand):
 def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     """Change how boundaries between the stages of a schedule are rounded.
 
-    value(t) = schedule(t), with other boundaries: 33 % of 100 updates are 33 in every case, 33 % of 101 are 34, 33 or
-    33.33
+    value(t) = schedule(t), with other boundaries
+
+    For example, 33 % of 101 updates are 34 without `with_lengths`, 33 with `"floor"` and `"nearest"`, and 33.33 with
+    `"exact"`.
 
     Args:
         schedule: the schedule whose stages are rounded.
@@ -284,12 +286,12 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     Raises:
         InvalidArgument: `lengths` is not one of these.
 
-    Source: fastai's and fvcore's phases are exact; optax's and composer's are cut to integers, `int(0.33 * n)`;
+    Source: fastai's and fvcore's phases are exact; optax's and composer's are rounded down, `int(0.33 * n)`;
     OLMo-core and torchtitan round to the nearest.
 
-    >>> print(resolve(with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor"), Calendar(total=101)))
-    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
     >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
+    >>> print(resolve(with_lengths(line, "floor"), Calendar(total=101)))
+    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
     >>> print(resolve(line, Calendar(total=101)))
     linear(to=0.5, over=34) >> constant(0.5)
     >>> print(resolve(with_lengths(line), Calendar(total=101)))
@@ -302,9 +304,9 @@ _ROUNDS = 50  # iterations
 
 
 def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
-    """Return the exact lengths of stages that end with a span, each counted from its own start.
+    """Return the exact length of each stage, if the last one ends where the span ends.
 
-    The starts depend on the lengths, and the count of a length in updates depends on its start, so both are iterated.
+    The starts depend on the lengths, and the length in updates depends on the start, so both are found by iteration.
     """
     if not span.calendar.varies or span.end is None:
         return [stage._exact_length(span) for stage in stages]

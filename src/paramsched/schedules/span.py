@@ -28,7 +28,7 @@ class Units(Protocol):
         """Return the exact count of a length that starts at `begin`."""
 
     def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
-        """Return the units of a run of another length, to which percentages refer, and its exact length."""
+        """Return a pair: the units of a run of `length`, to which percentages refer, and its exact length."""
 
 
 @final
@@ -41,11 +41,13 @@ class Span:
     fractions of an update and must be alike.
 
     Args:
-        begin: in updates from the start of the run.
-        end: likewise; None if the length of the run is unknown.
-        run_end: the end of the enclosing run, window or cycle; for a stage it is later than its own end.
-        staged: whether the schedule is a stage or in a window, so that it has its own end.
+        begin: the start, in updates from the start of the run.
+        end: the latest end, likewise; None if the length of the run is unknown.
+        run_end: the end of the enclosing run, window or cycle, which may be later than the end of a stage.
+        staged: True if the schedule is a stage or in a window, so that it has its own end.
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
+        restarted: True if the schedule is in a cycle, whose clock restarts.
+        run: the span of the run, if the calendar or `run_end` is not that of the run.
     """
 
     calendar: Units
@@ -55,6 +57,8 @@ class Span:
     staged: bool = False
     rounding: Rounding = "up"
     origin: Fraction | None = Fraction(0)
+    restarted: bool = False
+    run: "Span | None" = None
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
@@ -63,11 +67,16 @@ class Span:
         return Span(calendar, Fraction(0), end, end)
 
     @property
+    def of_whole_run(self) -> "Span":
+        """The span of the run that contains this span."""
+        return Span.of_run(self.calendar, self.run_end) if self.run is None else self.run
+
+    @property
     def rounds(self) -> bool:
         return self.rounding != "exact"
 
     def boundary(self, time: Fraction) -> int:
-        """Round a time to the update of a boundary."""
+        """Return the update of a boundary at the exact time `time`, rounded as `rounding` defines."""
         match self.rounding:
             case "floor":
                 return floor(time)
@@ -96,7 +105,7 @@ class Span:
     def before(self, duration: Duration) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
 
-        The part before the start of the run counts as much as the same length at the start of the run.
+        If it would start before the run, the count is that of the length at the start of the run.
         """
         if not self.calendar.varies:
             return self.exact(duration)
@@ -118,17 +127,17 @@ class Span:
             return self.calendar.exact(length, begin=self.begin)
         if self.origin is None:
             found = "a stage after an open-ended stage needs a length"
-            instead = f"Use the until in the open-ended stage: {_FILLED_UNTIL}"
+            instead = f'Write "until" in the open-ended stage: {_FILLED_UNTIL}'
             raise InvalidArgument(f'"{length}"', found, instead)
         end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (f"{float(time - self.origin):.12g}" for time in (self.begin, end))
-            found = f"the stage would end at {ends} of the sequence, but it starts at {begins}"
+            found = f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
             raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin
 
     def resolved_length(self, length: Duration) -> Duration:
-        """Return the updates of a length that starts with the span."""
+        """Convert a length that starts with the span to updates."""
         return self._from_begin(self.exact_length(length), length)
 
     def after(self, duration: Duration) -> Duration:
@@ -136,11 +145,11 @@ class Span:
         return self._from_begin(self.exact(duration), duration)
 
     def _from_begin(self, exact: Fraction, length: Duration) -> Duration:
-        """Return the updates from the start of the span; their end is rounded once, as a boundary."""
+        """Return the updates from the start of the span to the end of a length; the end is rounded as a boundary."""
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
             found = f"the length resolves to {float(updates):.12g} updates; it must not be negative"
-            raise InvalidArgument(f'length "{length}"', found, "Use a longer one")
+            raise InvalidArgument(f'length "{length}"', found, "Use a longer length")
         return Duration.of_updates(updates)
 
     def period(self, duration: Duration) -> Duration:
@@ -149,18 +158,22 @@ class Span:
 
     def cycle(self, period: Duration) -> "Span":
         """Return the first cycle of the span, for a resolved period."""
-        cycle = self.part(self.begin, self.begin + period.number)
+        cycle = self.cycle_between(self.begin, self.begin + period.number)
         return cycle if period.is_resolved else replace(cycle, rounding="exact")
+
+    def cycle_between(self, begin: Fraction, end: Fraction) -> "Span":
+        return replace(self.part(begin, end), restarted=True)
 
     def later(self, begin: Fraction) -> "Span":
         return replace(self, begin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
-        """Return a window or a cycle in this span; its content is planned as for a run."""
-        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)
+        """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""
+        run = self.of_whole_run
+        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
-        """Return the span for which a partly used schedule is planned: up to `end`, or a run of its own.
+        """Return the span for which a partly used schedule is planned: up to `end`, or a run of the given `length`.
 
         Args:
             length: the length of the run to plan for instead of this run; percentages refer to it.
@@ -170,8 +183,8 @@ class Span:
         calendar, total = self.calendar.for_run(length)
         if total <= 0:
             raise InvalidArgument(f'of="{length}"', "the run must be longer than 0", 'Write of="20 epochs", or omit it')
-        end = begin + total
-        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False)
+        end, run = begin + total, self.of_whole_run
+        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False, run=run)
 
 
 _FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(0.1)'

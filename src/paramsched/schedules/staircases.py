@@ -70,8 +70,8 @@ class MultiStep(Schedule):
                 if milestone.number >= span.room.number:
                     raise InvalidArgument(
                         str(self),
-                        f'milestone "{written}" is update {milestone} of a stage of {span.room}: '
-                        "times in a stage count from its start",
+                        f'milestone "{written}" is update {milestone} of a stage of length {span.room}: '
+                        "milestones count from the start of the stage",
                         "To count from the start of the run, multiply: warmup(…) * multistep(…)",
                     )
         return replace(self, milestones=milestones)
@@ -118,7 +118,8 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
 
     Source: torch `MultiStepLR`.
 
-    >>> multistep([30, 80], 0.5)(29), multistep([30, 80], 0.5)(30), multistep([30, 80], 0.5)(80)
+    >>> steps = multistep([30, 80], 0.5)
+    >>> steps(29), steps(30), steps(80)
     (1.0, 0.5, 0.25)
     """
     if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
@@ -157,7 +158,7 @@ class Stairs(Schedule):
         return Fraction(self.over.number) / self.rises
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return the level after the rises so far; multiplies before it divides, so that integer levels are exact."""
+        """Return the level after the steps so far; multiply before dividing, so that integer levels are exact."""
         assert self.over is not None
         end = self.over.count
         rises = ops.floating(complete_periods(ops.at_most(t, end), self._tread, ops)) if end else 0.0
@@ -183,15 +184,15 @@ def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None
     value(t) = start + (to - start) * floor(t * rises / n) / rises; exactly `to` from t = n on
 
     Args:
-        start: the first level, a multiple of base; `absolute(x)` is a value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
         to: the last level, likewise.
-        rises: the number of steps, an integer of at least 1; Megatron's is (to - start) / increment.
-        over: n, the length in any unit of time. None fills the rest of the horizon.
+        rises: the number of steps, an integer of at least 1; in Megatron it is (to - start) / increment.
+        over: n, the length in any unit of time. None takes the rest of the run.
 
     Raises:
         InvalidArgument: an argument is out of range.
 
-    The k-th step is at k * n / rises, rounded up; the last one, to `to`, is at the end.
+    The k-th step is at k * n / rises, rounded up. The last step, which reaches `to`, is at the end.
 
     Source: Megatron-LM `--rampup-batch-size start increment over`.
 

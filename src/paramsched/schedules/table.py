@@ -256,8 +256,8 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
         function: takes the number of completed updates, an int, and returns a multiple of base. A schedule is accepted.
         updates: the length of the table in updates, an integer of at least 1. The last value is held.
         every: the number of updates per value, an integer of at least 1.
-        curve: the curve from each value to the next; then the value at `updates` is included. None keeps each value
-            constant.
+        curve: the curve from each value to the next, such as `curves.linear`. The table then includes the value at
+            `updates`. None keeps each value constant.
 
     Raises:
         InvalidArgument: `function` is not callable or returns a value that is not a finite number, the table has more
@@ -302,7 +302,8 @@ def table_file(
         sha256: the expected checksum of the values, at least 8 hexadecimal digits; None accepts any values.
 
     Raises:
-        UnreadableTable: the file or the column does not exist, a cell is not a number, or the checksum differs.
+        UnreadableTable: the file or the column does not exist, a cell is not a number, or the values have another
+            checksum.
         InvalidArgument: an argument is out of range.
 
     Source: `table`, with its values in a file.
@@ -437,7 +438,7 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
     with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         first = text.readline()
         text.seek(0)
-        rows = csv.reader(text, delimiter=max(",;\t", key=first.count))  # the most frequent one in the first line
+        rows = csv.reader(text, delimiter=max(",;\t", key=first.count))  # the most frequent delimiter in the first line
         try:
             names = [name.strip() for name in next(rows, [])]
             index = _index_of_column(names, column, shown)
@@ -456,7 +457,7 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
 
 
 def _index_of_column(names: list[str], column: str | None, shown: str) -> int:
-    """Return the index of a column."""
+    """Return the index of `column` in the names of a file; without `column`, the file must have exactly one column."""
     listed = names_listed(names[:20])
     if column is None:
         if len(names) != 1:

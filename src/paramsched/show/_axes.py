@@ -97,13 +97,13 @@ def least_above_zero(curves: Iterable[Floats]) -> float:
 def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     """Return the axes for curves that share a panel.
 
-    The logarithmic axis is preferred if no value is negative and the values span three decades: either the curves'
-    maxima, or 95% of the positive values of one curve. So one update at 1e-9 or the tail of a cosine does not select
-    it. Zeros are drawn at its bottom edge. The linear axis starts at 0 if the values come near it.
+    The logarithmic axis is preferred if no value is negative, and either the maxima of the curves or the upper 95% of
+    the positive values of one curve span three decades. So one update at 1e-9 or the tail of a cosine is not enough.
+    Zeros are drawn at the bottom edge of the logarithmic axis. The linear axis starts at 0 if the values come near 0.
 
     Args:
         envelopes: the envelope of each curve.
-        least: the smallest positive value of the curves, which an envelope hides in a column with a 0.
+        least: the smallest positive value of the curves. Their envelopes do not show it if a 0 is in the same column.
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
@@ -166,7 +166,7 @@ def _marks_within(low: float, high: float) -> list[float]:
 
 
 def _marks_around(bottom: float, top: float) -> tuple[float, float]:
-    """Return the closest such numbers that enclose two values.
+    """Return the closest numbers that enclose two values and are 1, 2 or 5 times a power of ten.
 
     >>> _marks_around(0.85, 0.95), _marks_around(0.1, 0.1)
     ((0.5, 1.0), (0.1, 0.2))
@@ -195,13 +195,13 @@ def _linear_scale(least: float, most: float) -> Scale:
 
 
 class TimeTick(NamedTuple):
-    """A time on the axis, labeled in its unit and in the unit of its second row.
+    """A time on the time axis, with its labels in one or two rows.
 
     Args:
         at: the update; fractional if a round amount lies between two updates.
         place: the position on the axis, from 0 (left) to 1 (right).
-        label: the text in the axis's unit.
-        second: the text of the second row.
+        label: the label in the first row, in the unit of the axis.
+        second: the label in the second row, or "".
     """
 
     at: float
@@ -217,8 +217,8 @@ class TimeAxis:
 
     Args:
         units: the units of time that are available, updates first.
-        unit: the unit of its labels.
-        second_unit: the unit of the second row if the labels count updates; "" for no second row.
+        unit: the unit of the labels in the first row.
+        second_unit: the unit of the second row if the first row has updates; "" for no second row.
         log: True for a logarithmic axis, which starts at the end of the first update.
     """
 
@@ -229,7 +229,7 @@ class TimeAxis:
 
     @property
     def second(self) -> str:
-        """The unit of its second row; "" without one."""
+        """The unit of the labels in the second row; "" if there is no second row."""
         return self.second_unit if self.unit == "updates" else "updates"
 
     @property
@@ -238,7 +238,7 @@ class TimeAxis:
 
     @property
     def of_updates(self) -> "TimeAxis":
-        """Return the linear axis of the same updates."""
+        """A linear axis of updates for the same run."""
         return replace(self, unit="updates", log=False)
 
     @property
@@ -262,12 +262,12 @@ class TimeAxis:
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """The amounts at the start and the end of the axis, in its unit."""
+        """The amounts at the start and the end of the axis, in the unit of the axis."""
         begin, end = self.main.at([self.first, self.total]).tolist()
         return begin, end
 
     def place(self, updates: ArrayLike) -> Floats:
-        """Return the positions from 0 to 1 at which updates start.
+        """Return the positions on the axis, from 0 (left) to 1 (right), at which updates start.
 
         >>> axis = updates_axis(1000)
         >>> axis.place([0, 500]).tolist()
@@ -285,7 +285,7 @@ class TimeAxis:
         return np.asarray(passed / end)
 
     def update_at(self, places: ArrayLike) -> Floats:
-        """Return the updates at positions from 0 to 1, the inverse of `place`."""
+        """Return the updates at positions from 0 (left) to 1 (right): the inverse of `place`."""
         shares = np.asarray(places, dtype=np.float64)
         if self.is_even:
             return shares * self.total
@@ -293,7 +293,7 @@ class TimeAxis:
         return self.main.update_of(begin * (end / begin) ** shares if self.log else shares * end)
 
     def columns_of(self, updates: Times, columns: int) -> Times:
-        """Return the column in which each update starts; the end of the run is in the last column."""
+        """Return the index of the column of a picture in which each update starts; the run ends in the last column."""
         if self.is_even:
             found = updates * columns // self.total
         else:
@@ -301,7 +301,7 @@ class TimeAxis:
         return np.minimum(found, columns - 1)
 
     def edges(self, columns: int) -> Times:
-        """Return the updates at which columns start, and the end: column c covers [edges[c], edges[c + 1]).
+        """Return the updates at which columns of a picture start, and the end: column c is [edges[c], edges[c + 1]).
 
         >>> updates_axis(10).edges(4).tolist()
         [0, 2, 5, 7, 10]
@@ -433,8 +433,10 @@ class View:
 
     >>> from paramsched.show import curves_from_values, picture
     >>> halves = curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
-    >>> picture(halves).panels[0].scale.log, picture(halves, view=View(log=True)).panels[0].scale.log
-    (False, True)
+    >>> picture(halves).panels[0].scale.log
+    False
+    >>> picture(halves, view=View(log=True)).panels[0].scale.log
+    True
     """
 
     log: bool | None = None
@@ -456,7 +458,7 @@ AS_VALUES_ASK: Final = View()
 
 
 def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:
-    """Return the axis that some curves share, up to the update `total`."""
+    """Return the time axis for all these curves, from update 0 to update `total`."""
     units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
     names = [one.name for one in units]
     if view.unit not in names:
@@ -483,7 +485,7 @@ def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:
 
 
 def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
-    """Yield the units in which the time of all curves agrees.
+    """Yield the units of time into which all curves convert updates in the same way.
 
     Curves without units, such as recorded values, are ignored.
     """

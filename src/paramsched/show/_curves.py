@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from paramsched.errors import InvalidArgument
 
 Group: TypeAlias = str | int
-"""The name of a group, or its index without a name; "" for a target outside the optimizer."""
+"""The name of a group, or its index if it has no name; "" for a target outside the optimizer."""
 
 Key: TypeAlias = tuple[str, Group]
 """The key of a curve: a field and a group."""
@@ -47,7 +47,7 @@ class Curves(Protocol):
         """Return the updates at which the formula of a curve changes."""
 
     def line(self, field: str, group: Group, /) -> str:
-        """Return the schedule of a curve as one line of text; "" without one."""
+        """Return the schedule of a curve as one line of text; "" if it is unknown."""
 
 
 @final
@@ -90,7 +90,8 @@ def curves_from_values(
     Raises:
         InvalidArgument: if there are no values, or the curves differ in length.
 
-    >>> curves = curves_from_values({("lr", 0): [0.1, 0.1, 0.01]}, lines={("lr", 0): "StepLR(2)"})
+    >>> values, lines = {("lr", 0): [0.1, 0.1, 0.01]}, {("lr", 0): "StepLR(2)"}
+    >>> curves = curves_from_values(values, lines=lines)
     >>> curves.total, curves.line("lr", 0)
     (3, 'StepLR(2)')
     """
@@ -114,7 +115,7 @@ class PlansTogether:
     group), with NaN after the end of the plan.
 
     Args:
-        plans: pairs of a name and the curves of a plan; the others are compared with the first one.
+        plans: pairs of a name and the curves of a plan; all other plans are compared with the first one.
     """
 
     plans: tuple[tuple[str, Curves], ...]
@@ -144,7 +145,7 @@ class PlansTogether:
         return trace.line(*own)
 
     def _owners(self) -> dict[Key, tuple[Curves, Key]]:
-        """The plan of each curve, with the curve's field and group in that plan."""
+        """Return a dict from the key of each curve to its plan and its key in that plan."""
         return {
             (field, f"{name} {group}" if sum(key[0] == field for key in trace.keys()) > 1 else name): (
                 trace,
@@ -170,7 +171,8 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
     >>> from paramsched.show import curves_from_values, text
     >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
     >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
-    >>> print(text(together({"trunk": trunk, "branch": branch}), width=34, height=3, ascii=True))
+    >>> both = together({"trunk": trunk, "branch": branch})
+    >>> print(text(both, width=34, height=3, ascii=True))
     lr
         1.00 |*********+++************
         0.50 |            +++
@@ -201,10 +203,11 @@ class LoggedRun:
         name: name in the legend, if a picture has several runs.
         used: the used values: for each field and group the updates and the values at these updates.
         measured: the metrics: for each the updates and the values, drawn in separate panels.
-        together: metrics that share a panel, by its heading; every other metric has its own panel.
+        together: metrics that share a panel, by the heading of the panel; any other metric has its own panel.
         tolerance: relative difference up to which a used value counts as planned; 0 compares bit by bit.
 
-    >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
+    >>> used = {("lr", 0): ([0, 1], [0.1, 0.05])}
+    >>> run = LoggedRun("first", used, {"loss": ([0, 1], [2.3, 1.9])})
     >>> sorted(run.measured)
     ['loss']
     """
@@ -234,18 +237,18 @@ def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
 
 
 # Reduction to fewer points without losing an extreme. Sampling could hide a value that only one update used, so every
-# column keeps its minimum and its maximum.
+# column of a picture keeps the minimum and the maximum of its updates.
 
 
 class Envelope(NamedTuple):
-    """The lowest and highest value in each column; NaN in an empty column."""
+    """The lowest and highest value of a curve in each column of a picture; NaN in a column without values."""
 
     low: Floats
     high: Floats
 
 
 def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
-    """Return the start and stop of each column, as indices into `times`.
+    """Return the start and stop of each column of a picture, as indices into `times`.
 
     With fewer updates than columns, each column shows the update that covers it.
     """
@@ -257,7 +260,7 @@ def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
 
 
 def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
-    """Reduce a curve to the lowest and highest value in each column.
+    """Reduce a curve to the lowest and highest value in each column of a picture.
 
     Args:
         times: the updates of the curve, in order.
@@ -284,8 +287,8 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
     """Return the indices of the points that draw a curve exactly in the columns between `edges`.
 
     These are the first, last, minimum and maximum of each column at their own times (the M4 reduction: Jugel et al.
-    2014), and the samples on both sides of every time in `keep`. If there are no more points than that, all are kept
-    except the inner points of constant runs.
+    2014), and the points on both sides of every time in `keep`. A curve with few points keeps all of them, except those
+    between two equal neighbors.
 
     >>> flat = np.zeros(1000)
     >>> flat[400] = 1.0
@@ -323,7 +326,7 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
 
 
 def _corners(values: Floats) -> NDArray[np.intp]:
-    """Return the indices of all points except the inner points of constant runs, which a line draws exactly."""
+    """Return the indices of all points except those between two equal neighbors, which a line draws exactly."""
     if values.size < 3:
         return np.arange(values.size)
     same = values[1:] == values[:-1]
@@ -355,7 +358,7 @@ def union_of_times(parts: Iterable[Times]) -> Times:
 
 
 def runs_of_times(times: Times) -> list[tuple[int, int]]:
-    """Join consecutive times to ranges (first, last); the times must be sorted.
+    """Return the ranges (first, last) of consecutive times; the times must be sorted.
 
     >>> runs_of_times(np.array([3, 7, 8, 9]))
     [(3, 3), (7, 9)]

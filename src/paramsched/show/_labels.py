@@ -35,7 +35,7 @@ def tick_label(value: float, step: float) -> str:
 
 
 def short_amount(value: float) -> str:
-    """Format an amount with the suffixes of lengths.
+    """Format an amount with a suffix: k, M, B or T.
 
     >>> short_amount(12_000_000_000), short_amount(375_000_000), short_amount(512)
     ('12B', '375M', '512')
@@ -47,7 +47,7 @@ def short_amount(value: float) -> str:
 
 
 def format_times(times: Times, most: int = 4) -> str:
-    """Format the first few ranges of some times, which must be sorted.
+    """Format sorted times as ranges, at most the first `most` of them.
 
     >>> import numpy as np
     >>> format_times(np.array([3, 7, 8, 9]))

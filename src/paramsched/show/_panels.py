@@ -57,7 +57,7 @@ class _Run(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """The curves drawn over those of a panel, with notes and the updates that differ."""
+    """The curves to draw over those of a panel, the notes, and the updates at which the values differ."""
 
     overlays: tuple[DrawnCurve, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -236,7 +236,7 @@ def _make_panel(
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """Return the curves of the last plan from where they diverge from earlier plans, with a note on the first."""
+    """Return the curves of the last plan from where they diverge from earlier plans, and a note about that update."""
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
@@ -326,7 +326,7 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
-    """Describe the bases of a field, by one text for all groups or one per base."""
+    """Return texts about the bases of a field: one text for all groups, or one for each base."""
     if not isinstance(source, Trace):
         return []
     found: dict[str, list[Group]] = {}
@@ -362,6 +362,8 @@ def _merge_groups(
         source: the curves with schedules and breakpoints.
         field: the field.
         colors: the color of each group; None for a new color per curve.
+        first_color: the number of the first new color.
+        owner: the name of the plan or run, if a picture has several.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
@@ -383,7 +385,7 @@ def _merge_groups(
 
 
 def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Times, Floats]]:
-    """Return the groups joined by equal times and values."""
+    """Return (groups, times, values) for each set of groups with equal times and values."""
     alike: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
     order: list[tuple[list[Group], Times, Floats]] = []
     for group, times, values in members:
@@ -403,7 +405,7 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """Return the updates at which the formula of some groups changes, without schedules that have too many."""
+    """Return the updates at which the schedules of some groups change their formula, unless these are too many."""
     parts = []
     # Each schedule is processed once, because it may have millions of breakpoints.
     for group in {source.line(field, group) or group: group for group in groups}.values():

@@ -76,7 +76,7 @@ class DrawnCurve:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LegendEntry:
-    """The legend entry of one curve, laid out by each format.
+    """The contents of the legend entry of one curve; each picture format arranges them.
 
     Args:
         curve: the curve.
@@ -192,7 +192,7 @@ class Panel:
 
     @property
     def plan_legend(self) -> tuple[LegendEntry, ...]:
-        """All other entries."""
+        """The entries of all curves except those of runs."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
@@ -211,7 +211,7 @@ class Panel:
         Args:
             axis: the time axis.
             columns: the width of the picture in columns.
-            most: with more spans, those in one column are joined.
+            most: the maximum number of spans; if there are more, those in one column are joined.
         """
         runs = [(first, last + 1) for first, last in runs_of_times(self.differing)]
         if len(runs) <= most:

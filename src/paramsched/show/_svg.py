@@ -58,7 +58,8 @@ def html(
         InvalidArgument: if there are no curves, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
-    >>> page = html(curves_from_values({("lr", "<head>"): [0.1, 0.05]}), title="Two updates")
+    >>> curves = curves_from_values({("lr", "<head>"): [0.1, 0.05]})
+    >>> page = html(curves, title="Two updates")
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """
@@ -145,7 +146,7 @@ def _panel_section(index: int, panel: Panel, chart: Picture, ticks: tuple[TimeTi
 
 
 def _script_data(chart: Picture, width: int) -> dict[str, object]:
-    """Return the data for the script, which contains only numbers and no user's text."""
+    """Return the data for the page's script, without any text of the user."""
     many = sum(len(panel.every_curve) for panel in chart.panels)
     return {
         "total": chart.axis.total,
@@ -273,11 +274,15 @@ def svg(
 
 
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
-    """Yield the rows below a plot."""
+    """Yield the SVG of each row below a plot: curves, breakpoints and notes."""
     entries = panel.plan_legend
     for entry in entries[:_MAX_ENTRIES]:
-        text = "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
-        yield _legend_row(_line_sample(panel, entry), clip_text(text, room))
+        texts = list(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
+        sample = _line_sample(panel, entry)
+        if len("   ".join(texts)) > room and len(texts) > 1:  # in a narrow picture, the group has its own row
+            yield _legend_row(sample, clip_text(texts.pop(0), room))
+            sample = '<path d="M0 0"/>'
+        yield _legend_row(sample, clip_text("   ".join(texts), room))
     if len(entries) > _MAX_ENTRIES:
         yield _legend_row("", f"… and {len(entries) - _MAX_ENTRIES} more curves")
     for entry in panel.log_legend:

@@ -49,11 +49,11 @@ class TerminalLines:
     lines: list[str] = field(default_factory=list)
 
     def glyph(self, sign: str) -> str:
-        """Return a symbol of ours, or its ASCII replacement."""
+        """Return a symbol of a picture, or its ASCII replacement if only ASCII is allowed."""
         return sign.translate(_ASCII) if self.ascii else sign
 
     def safe(self, text: str) -> str:
-        """Make text printable: replace our symbols with ASCII and escape a user's other characters."""
+        """Make text printable. If only ASCII is allowed, replace symbols of a picture and escape other characters."""
         return printable(self.glyph(text), ascii=self.ascii)
 
     def cells(self, text: str, style: Style = None) -> list[Cell]:
@@ -110,7 +110,7 @@ class TerminalLines:
 
 
 def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
-    """Fill each column from its lowest to its highest fraction, and join it to the previous column.
+    """Return the dots of a curve: each column is filled from `low` to `high` and joined to the previous column.
 
     >>> line = np.array([0.0, 0.5, 1.0])
     >>> dots_of_curve(line, line, 3).astype(int)
@@ -186,7 +186,8 @@ def text(
         InvalidArgument: if the size is too small, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
-    >>> curve = curves_from_values({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
+    >>> values = {("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}
+    >>> curve = curves_from_values(values, lines={("lr", ""): "ramp"})
     >>> print(text(curve, width=30, height=3, ascii=True))
     lr   ramp
            4 |      **********
@@ -234,7 +235,7 @@ def text(
 class _Layout:
     """The layout that all panels share.
 
-    A tick has a column and the texts of both rows.
+    `ticks` are (column, label in the first row, label in the second row).
     """
 
     gutter: int
@@ -380,7 +381,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
-    """Return the cell of a curve, in some columns, that is farthest from other curves.
+    """Return the row and column of the cell of a curve that is farthest from other curves; None if all are gaps.
 
     Args:
         index: the index of the curve.
@@ -405,7 +406,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
 def loss_by_rate(
     rates: Floats, losses: Floats, marks: Mapping[str, float], *, width: int = 80, ascii: bool = False
 ) -> str:
-    """Draw a loss over learning rates with a constant ratio, with a mark below each named rate.
+    """Draw a loss over learning rates that grow by a constant factor, with a mark below each named rate.
 
     Args:
         rates, losses: the learning rates and the losses, of the same length.
@@ -414,7 +415,8 @@ def loss_by_rate(
         ascii: use only ASCII characters.
 
     >>> losses = np.array([2, 2, 1.8, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0])
-    >>> print(loss_by_rate(np.geomspace(1e-3, 1.0, 9), losses, {"valley": 0.03}, width=40, ascii=True))
+    >>> rates, marks = np.geomspace(1e-3, 1.0, 9), {"valley": 0.03}
+    >>> print(loss_by_rate(rates, losses, marks, width=40, ascii=True))
     loss
       2.0 |*******                         *
           |       ****                    *

@@ -65,7 +65,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
 
 
 def plan_of_schedule(schedule: Schedule) -> Plan:
-    """Return a plan for the lr with only this schedule, as multiples of base."""
+    """Return a plan with this schedule alone, for a target `value` with base 1."""
     return Plan(Binding(Target("value", 1.0), schedule))
 
 
@@ -164,7 +164,7 @@ def simulate(
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
         raise InvalidArgument(
             f"simulate(…, {updates}, metrics=…)",
-            f"expected {updates - 1} metrics, one per step, got {len(metrics)}",
+            f"expected one metric per step, {updates - 1} in total, got {len(metrics)}",
             "Pass one metric per step",
         )
     copied = _copy_of_scheduler(scheduler)
@@ -204,7 +204,7 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
 
 
 def _step_function(scheduler: Any) -> Callable[..., object]:
-    """Return a function of the update, and of the metric if any, that steps a scheduler of this kind."""
+    """Return the function that steps a scheduler; it takes the update and, if there is one, the metric."""
     family = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(scheduler).__mro__}
     names = {name.partition(".")[2] for name in family}
     if "timm.Scheduler" in family:

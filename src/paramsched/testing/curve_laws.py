@@ -45,7 +45,8 @@ def check_curve(curve: CurveLike) -> None:
     >>> check_curve(lambda u: u / (1.5 - u) * 0.5 if (u < 0.9).all() else u)
     Traceback (most recent call last):
         ...
-    paramsched.testing.curve_laws.BrokenLaw: <curve <function <lambda> at ...>> breaks a law: an array of u gives ...
+    paramsched.testing.curve_laws.BrokenLaw: <curve <function <lambda> at ...>> breaks
+      a law: an array of u gives ...
       at u = ...: alone ...
     """
     known = curve_of(curve)
@@ -86,7 +87,7 @@ def check_curve(curve: CurveLike) -> None:
             found = f"values from {values.min().item()!r} to {values.max().item()!r}"
             raise BrokenLaw("a monotone curve stays between the levels", known, f"in {schedule}", found)
     if known.serializable and parse(str(anneal(curve=known))) != anneal(curve=known):
-        raise BrokenLaw("text reads back as an equal curve", known, f"parse({str(anneal(curve=known))!r})", "another")
+        raise BrokenLaw("text reads back as an equal curve", known, f"parse({str(anneal(curve=known))!r})", "not equal")
 
 
 _METRICS = (1.0, 0.9, 0.95, 0.95, 0.96, 0.97, 0.5, 0.5, 0.5, 0.5, 2.0, 0.1, 0.1, -3.0, 1e-9, 1e9, 0.0)
@@ -212,9 +213,9 @@ def check_dialect(
     - `read` of the result of `write` is the same config.
 
     Args:
-        dialect: a module or object with the function `to_plan`. `recognizes`, `from_plan`, `read` and `write` are
-            checked if they exist.
-        configs: valid configs of the other library. A dozen different ones find more errors than one.
+        dialect: a module or object that reads configs of another library by its function `to_plan`. `recognizes`,
+            `from_plan`, `read` and `write` are checked if they exist.
+        configs: valid configs of that library. A dozen different ones find more errors than one.
         calendar, base: the run facts and bases that are passed to `to_plan`.
 
     Raises:
@@ -291,7 +292,7 @@ def _answer_of(recognizes: Callable[[Any], Any], data: Any, name: str) -> bool:
 
 
 def _spoiled(config: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield copies of the config, each with one part replaced by an invalid value, or with an unknown key."""
+    """Yield pairs (location, copy of the config), each with an invalid value, a missing key or an unknown key there."""
     for junk in _JUNK:
         yield path or "the top level", junk
     if isinstance(config, Mapping):

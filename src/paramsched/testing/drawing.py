@@ -31,7 +31,7 @@ _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 @final
 @dataclass(frozen=True)
 class World:
-    """The run facts for a drawn schedule."""
+    """The facts of the run for which a random schedule is generated."""
 
     total: int
     epoch: int
@@ -205,7 +205,7 @@ def without_none(hint: Any) -> Any:
 @final
 @dataclass(frozen=True)
 class Drawing:
-    """The strategies for the arguments of a shape.
+    """A callable that returns the Hypothesis strategy for an argument of a shape.
 
     Args:
         world: the run facts.
@@ -274,7 +274,7 @@ def for_drawn_schedules(
         shape: a function that builds a schedule.
         check: a function that raises an error for a schedule that breaks a law.
         examples: the number of schedules.
-        arguments: strategies by parameter name, used instead of those for the annotations.
+        arguments: strategies by parameter name, which replace those for the annotations.
     """
     name = getattr(shape, "__name__", str(shape))
 
@@ -306,7 +306,7 @@ def for_drawn_schedules(
 @final
 @dataclass(frozen=True)
 class _DrawnArgument:
-    """A strategy that the user passed for a parameter, else the one for its annotation."""
+    """A callable that returns the strategy that the user passed for a parameter, else the one for its annotation."""
 
     drawing: Drawing
     own: Mapping[str, Any]

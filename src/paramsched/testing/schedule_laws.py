@@ -83,7 +83,7 @@ def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
 
 
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
-    """Check that the columns of an affine schedule, applied to base, are its values."""
+    """Check that the factors and offsets of an affine schedule, applied to base, give its values."""
     if not schedule.affine:
         return
     values = _values(schedule, times, base)
@@ -91,8 +91,8 @@ def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
     differ = np.flatnonzero(~_same_numbers(values, applied))
     if differ.size:
         place = differ[0]
-        found = f"{values[place].item()!r}, but its columns give {applied[place].item()!r}"
-        law = "the columns of a schedule, applied to base, are its values"
+        found = f"{values[place].item()!r}, but its factor and offset give {applied[place].item()!r}"
+        law = "the factors and offsets of a schedule, applied to base, give its values"
         raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
 
 
@@ -242,7 +242,8 @@ def check_shape(
     >>> check_shape(from_function(lambda t: 1 / (t - 5) if t != 5 else float("inf")))
     Traceback (most recent call last):
         ...
-    paramsched.testing.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>) breaks a law: every value ...
+    paramsched.testing.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>)
+      breaks a law: every value ...
       at t = 5, base 0.1: inf
     """
     tried = [_ARRAY_LAWS[name] for name in arrays if find_spec(name) is not None]

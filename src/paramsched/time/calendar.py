@@ -20,10 +20,13 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "frames": (("frames_per_step",),),
     "batches": (("accumulation",),),
 }
-"""The run facts whose product is the consumption of one update, by unit. The first product of known facts is used."""
+"""For each unit, the lists of run facts whose product is the consumption of one update.
+
+The first list whose facts are all known is used.
+"""
 
 ASSUMED_SIZES = {"accumulation": 1}
-"""Default values of run facts."""
+"""The values of run facts that were not passed, by name."""
 
 
 @final
@@ -35,7 +38,8 @@ class Calendar:
     Every fact is optional. Only the facts that the units of the plan need are required.
 
     Args:
-        total: the horizon: an integer number of updates, or text with a unit that the other facts convert.
+        total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the
+            other facts convert.
         steps_per_epoch: integer, optimizer updates per epoch (not batches).
         batches_per_epoch: integer, batches per epoch. An epoch then has `batches_per_epoch / accumulation` updates,
             rounded up.
@@ -196,7 +200,8 @@ class Calendar:
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
 
-        >>> Calendar(batch_size=32, accumulation=2, sequence_length=2048).amount_of_update("tokens")
+        >>> calendar = Calendar(batch_size=32, accumulation=2, sequence_length=2048)
+        >>> calendar.amount_of_update("tokens")
         Fraction(131072, 1)
         """
         for names in SIZES[unit]:
@@ -284,7 +289,7 @@ def known_clock(value: Any, site: str | CallSite) -> str:
 
 
 def meant_clock(value: object) -> str | None:
-    """Return the clock that `value` probably means: by one of its units, or by a misspelling. None if none is close.
+    """Return the clock that `value`, a unit or a misspelled clock, probably means; None if no clock is close.
 
     >>> meant_clock("steps"), meant_clock("token"), meant_clock("epochs")
     ('updates', 'tokens', None)

@@ -51,21 +51,26 @@ class Duration:
     """An amount of training time: a sum of exact amounts, one for each unit in use.
 
     `Duration.of` reads a length as users write it. A length stays an exact fraction until `resolve` rounds each
-    boundary up, once. A period stays a fraction: each boundary of a repeated schedule is rounded separately.
+    boundary up, once. The period of a repeated schedule stays a fraction, because each of its multiples is rounded
+    separately.
 
     Args:
-        terms: pairs of unit and amount, in the order of `UNITS`. No amount is zero.
+        terms: pairs (unit, amount), in the order of `UNITS`. No amount is zero.
         until: True if the duration is the time at which a stage ends, counted from the start of the sequence. By
             default it is the length of a stage.
 
-    >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps")), str(Duration.of("250B tokens"))
-    ('1000', '2500', '250000000000 tokens')
+    >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps"))
+    ('1000', '2500')
+    >>> str(Duration.of("250B tokens"))
+    '250000000000 tokens'
     >>> str(Duration.of("100% - 10 epochs"))
     '100% - 10 epochs'
     >>> Duration.of("500 steps") == Duration.of(500)
     True
-    >>> str(Duration.of("3002.40 steps")), str(Duration.of("2k/6 steps")), str(Duration.of("1M/3 samples"))
-    ('3002.4 steps', '1000/3 steps', '1000000/3 samples')
+    >>> str(Duration.of("3002.40 steps")), str(Duration.of("2k/6 steps"))
+    ('3002.4 steps', '1000/3 steps')
+    >>> str(Duration.of("1M/3 samples"))
+    '1000000/3 samples'
     """
 
     terms: tuple[tuple[str, Fraction], ...]
@@ -105,8 +110,10 @@ class Duration:
         Raises:
             InvalidArgument: `amount` is negative or more than 1e18.
 
-        >>> Duration.of_updates(Fraction(1251 * 24, 10)).written(), Duration.of_updates(30).written()
-        ('"3002.4 steps"', '30')
+        >>> Duration.of_updates(Fraction(1251 * 24, 10)).written()
+        '"3002.4 steps"'
+        >>> Duration.of_updates(30).written()
+        '30'
         """
         if amount > _MOST:
             found = "a length must be at most 1e18 updates"
@@ -121,7 +128,7 @@ class Duration:
         """The length as an integer number of updates.
 
         Raises:
-            Unresolved: the length contains another unit, or is not an integer.
+            Unresolved: the length contains a unit other than updates, or is not an integer.
         """
         amount = self.exact
         if amount is None or amount.denominator != 1:
@@ -133,7 +140,7 @@ class Duration:
         """The exact length in updates: an int if it is an integer, else a Fraction.
 
         Raises:
-            Unresolved: the length contains another unit.
+            Unresolved: the length contains a unit other than updates.
         """
         amount = self.exact
         if amount is None:
@@ -145,7 +152,7 @@ class Duration:
         """The length in updates as formulas use it: an int if it is an integer, else the nearest float.
 
         Raises:
-            Unresolved: the length contains another unit.
+            Unresolved: the length contains a unit other than updates.
         """
         return count_of(self.number)
 
@@ -155,7 +162,7 @@ class Duration:
 
     @property
     def exact(self) -> Fraction | None:
-        """The length in updates as a fraction; None if it contains another unit, or is an `until` time."""
+        """The length in updates as a fraction; None if it contains a unit other than updates, or is an `until` time."""
         if self.until:
             return None
         if not self.terms:
@@ -255,7 +262,9 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
 
 
 def length_with_unit(number: str, unit: str) -> str | None:
-    """Write a number and a unit as a length; the unit may be a peer's name or misspelled. None if it is unknown.
+    """Write a number and a unit as a length; return None if the unit is unknown.
+
+    The unit may be another library's name for it, or misspelled.
 
     >>> length_with_unit("10", "ep"), length_with_unit("0.06", "dur"), length_with_unit("3", "apples")
     ('10 epochs', '6%', None)
@@ -289,13 +298,13 @@ def _close_unit(word: str) -> str | None:
     word = word.lower()
     known = [name for name in UNIT_NAMES if len(name) > 3]
     close = get_close_matches(word, known, n=3, cutoff=0.7)
-    # The first letter must match, or the similarity be high: "apples" is nearly as close to "samples" as "epoks" to
-    # "epochs".
+    # Unless the first letter matches, the similarity must be high, because "apples" is nearly as close to "samples" as
+    # "epoks" is to "epochs".
     return next((name for name in close if name[0] == word[0] or get_close_matches(word, [name], cutoff=0.8)), None)
 
 
 def _no_length(amount: object) -> InvalidArgument:
-    """Return the error for a value that is neither an integer nor text; 0.05 suggests "5%" of the run."""
+    """Return the error for a length that is neither an integer nor text. For 0.05, it suggests "5%"."""
     found = "expected an integer number of updates or text with a unit"
     sample: int | str = "5%"
     if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
@@ -368,7 +377,7 @@ def _read_length(text: str) -> Duration:
         while place < len(bare) and bare[place].isspace():
             place += 1
     if not bare:
-        raise refused("empty", "5%")
+        raise refused("the text is empty", "5%")
     return _duration_of(amounts)
 
 

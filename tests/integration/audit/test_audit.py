@@ -1,4 +1,4 @@
-"""Logs that go wrong in the usual ways, and whether the audit names the way. They are the plan's values, misread."""
+"""Logs with common errors, made from the plan's values, and the causes that the audit identifies."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ RESOLVED = PLAN.resolve(ps.Calendar(steps_per_epoch=EPOCH))
 
 
 def values(times, resolved=RESOLVED):
-    """What each field is at these times of the plan."""
+    """Return the values of each field at these times of the plan."""
     schedules = {one.name: one.schedule for one in resolved.bindings}
     return {field: schedules[field](np.maximum(times, 0), base=base).tolist() for field, base in BASES.items()}
 
@@ -51,7 +51,7 @@ def audit(tmp_path):
     return call
 
 
-def test_a_log_that_is_as_planned_is_said_to_be_and_its_bases_are_found(audit, tmp_path):
+def test_a_log_that_equals_its_plan_is_confirmed_and_its_bases_are_fitted(audit, tmp_path):
     code, said = audit(write(tmp_path / "log.jsonl", values(NOW)))
 
     assert code == 0
@@ -60,7 +60,7 @@ def test_a_log_that_is_as_planned_is_said_to_be_and_its_bases_are_found(audit, t
 
 
 def skipped(t):
-    """The schedule goes on at three updates that are skipped."""
+    """Return values of a schedule that advances during three skipped updates."""
     return t + (t >= 31) + (t >= 90) + (t >= 150)
 
 
@@ -91,7 +91,7 @@ SPELLED = [
     "known", [pytest.param(True, marks=pytest.mark.long, id="base given"), pytest.param(False, id="base found")]
 )
 @pytest.mark.parametrize(("cause", "clock", "options"), SPELLED)
-def test_the_cause_is_named(audit, tmp_path, cause, clock, options, known):
+def test_the_cause_is_identified(audit, tmp_path, cause, clock, options, known):
     log = write(tmp_path / "log.jsonl", values(clock(NOW)))
     bases = ["--base", "lr=0.1,weight_decay=0.04"] if known and "--base" not in options else []
 
@@ -103,7 +103,7 @@ def test_the_cause_is_named(audit, tmp_path, cause, clock, options, known):
     assert report["causes"][0]["explains"] == report["values"]
 
 
-def test_a_step_per_batch_with_a_short_window_at_the_end_of_each_epoch_is_named(audit, tmp_path):
+def test_a_step_per_batch_with_a_short_last_window_is_identified(audit, tmp_path):
     log = write(tmp_path / "log.jsonl", values(per_batch(NOW)))
 
     _, said = audit(log, "--batches-per-epoch", "78", "--accumulation", "4", "--json", epoch=False)
@@ -120,7 +120,7 @@ def test_a_step_per_batch_with_a_short_window_at_the_end_of_each_epoch_is_named(
         ("processes or accumulation", {"steps_per_epoch": 10}, []),
     ],
 )
-def test_lengths_counted_wrongly_are_named(audit, tmp_path, cause, calendar, options):
+def test_wrong_length_units_are_identified(audit, tmp_path, cause, calendar, options):
     log = write(tmp_path / "log.jsonl", values(NOW, PLAN.resolve(ps.Calendar(**calendar))))
 
     _, said = audit(log, *options, "--json")
@@ -128,16 +128,16 @@ def test_lengths_counted_wrongly_are_named(audit, tmp_path, cause, calendar, opt
     assert cause in [one["name"] for one in json.loads(said)["causes"]], said
 
 
-def test_another_base_is_named_with_both_values(audit, tmp_path):
+def test_a_different_base_is_reported_with_both_values(audit, tmp_path):
     columns = values(NOW) | {"lr": [4 * value for value in values(NOW)["lr"]]}
 
     code, said = audit(write(tmp_path / "log.jsonl", columns), "--base", "lr=0.1,weight_decay=0.04")
 
     assert code == 1
-    assert "another base: the curve is as planned, with another base: lr of group 0 is 0.4" in said
+    assert "another base: the schedule is as planned, but the base of lr of group 0 is 0.4" in said
 
 
-def test_a_log_of_few_short_numbers_is_not_taken_for_a_rounded_one(audit, tmp_path):
+def test_a_few_short_numbers_are_not_mistaken_for_rounded_ones(audit, tmp_path):
     columns = {"lr": [0.0, 0.005, 0.01], "weight_decay": [0.04, 0.04, 0.04]}  # planned: 0.04, 0.0399, 0.0398
 
     code, said = audit(write(tmp_path / "log.jsonl", columns, NOW[:3]))
@@ -153,19 +153,19 @@ def test_values_written_by_something_else_are_counted(audit, tmp_path):
     _, said = audit(write(tmp_path / "log.jsonl", columns))
 
     assert "first difference: lr of group 0 at update 50: 0.7 logged" in said
-    assert "written by something else: all but 1 values are as planned" in said
+    assert "written by something else: all values except 1 are as planned" in said
 
 
-def test_noise_is_explained_by_nothing(audit, tmp_path):
+def test_noise_has_no_cause(audit, tmp_path):
     noise = np.random.default_rng(0).random((2, TOTAL))
 
     _, said = audit(write(tmp_path / "log.jsonl", dict(zip(BASES, noise.tolist(), strict=True))))
 
-    assert "no cause that was tried explains it" in said
+    assert "none of the known causes explains the difference" in said
 
 
 @pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}"])
-def test_a_csv_with_columns_named_by_the_user_and_rounded_numbers(audit, tmp_path, digits):
+def test_a_csv_with_custom_columns_and_rounded_numbers_is_read(audit, tmp_path, digits):
     columns = values(NOW)
     with (tmp_path / "log.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -178,7 +178,7 @@ def test_a_csv_with_columns_named_by_the_user_and_rounded_numbers(audit, tmp_pat
     assert "note: not in the log: weight_decay" in said
 
 
-def test_the_csv_of_a_trace_is_read_as_it_is(audit, tmp_path):
+def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):
     plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), horizon=PLAN.horizon)
     ps.dump(plan, tmp_path / "two.yaml")
     groups = [{**BASES, "name": "body"}, {**BASES, "name": "head"}]
@@ -190,7 +190,7 @@ def test_the_csv_of_a_trace_is_read_as_it_is(audit, tmp_path):
     assert "800 of 800" in said
 
 
-def test_the_history_of_a_trainer_with_rows_of_other_things(audit, tmp_path):
+def test_the_history_of_a_trainer_is_read_despite_unrelated_rows(audit, tmp_path):
     rows = [{"step": t, "learning_rate": value} for t, value in enumerate(values(NOW)["lr"])]
     rows.insert(7, {"step": 7, "eval_loss": 1.0})
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -210,7 +210,7 @@ def trained(updates, plan=PLAN):
 
 
 @pytest.mark.parametrize("place", ["alone", "among other things"])
-def test_the_checkpoint_of_an_optimizer(audit, tmp_path, place):
+def test_the_checkpoint_of_an_optimizer_is_audited(audit, tmp_path, place):
     state = trained(37).state_dict()
     torch.save(state if place == "alone" else {"model": {}, "optimizer": state, "epoch": 2}, tmp_path / "run.pt")
 
@@ -220,7 +220,7 @@ def test_the_checkpoint_of_an_optimizer(audit, tmp_path, place):
     assert "the checkpoint was saved after 37 updates" in said
 
 
-def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
+def test_a_checkpoint_of_a_restarted_plan_is_reported(audit, tmp_path):
     optimizer = trained(37)
     ps.Scheduler(optimizer, PLAN, steps_per_epoch=EPOCH).seek(0)
     for _ in range(5):
@@ -239,10 +239,10 @@ def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
         (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
         (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
         ([], "no column has the name of a field of the plan (lr, weight_decay); the log has step, learning_rate"),
-        (["--column", "lr"], "--column lr: no name"),
+        (["--column", "lr"], "--column lr: expected FIELD=NAME"),
     ],
 )
-def test_a_log_that_cannot_be_read_as_asked_is_wrong_usage(audit, tmp_path, options, said):
+def test_a_log_that_does_not_match_the_options_is_a_usage_error(audit, tmp_path, options, said):
     (tmp_path / "log.csv").write_text("step,learning_rate\n0,0.1\n")
 
     code, output = audit(str(tmp_path / "log.csv"), *options)
@@ -251,14 +251,14 @@ def test_a_log_that_cannot_be_read_as_asked_is_wrong_usage(audit, tmp_path, opti
     assert said in output
 
 
-def test_a_missing_fact_is_wrong_usage_that_names_the_option(audit, tmp_path):
+def test_a_missing_fact_is_a_usage_error_that_names_the_option(audit, tmp_path):
     code, said = audit(write(tmp_path / "log.jsonl", values(NOW)), epoch=False)
 
     assert code == 2
     assert "--steps-per-epoch" in said
 
 
-def test_no_torch_is_imported_to_read_text(tmp_path):
+def test_reading_text_does_not_import_torch(tmp_path):
     log = write(tmp_path / "log.jsonl", values(NOW))
     ps.dump(PLAN, tmp_path / "plan.yaml")
     code = (

@@ -146,7 +146,7 @@ CAUSES = {
     ("cause", "facts", "known_base", "digits"),
     every(3, itertools.product(CAUSES, ["horizon", "calendar"], [True, False], [None, 6])),
 )
-def test_the_cause_is_named(audit, cause, facts, known_base, digits):
+def test_the_cause_is_identified(audit, cause, facts, known_base, digits):
     name, plan, make, words = CAUSES[cause]
 
     report = audit(make(), plan, facts, digits, known_base)
@@ -157,7 +157,7 @@ def test_the_cause_is_named(audit, cause, facts, known_base, digits):
     assert all(word in texts[name] for word in words), texts[name]
 
 
-def test_a_log_of_torch_s_own_schedulers_is_as_planned_up_to_rounding(audit):
+def test_a_log_of_torchs_own_schedulers_equals_the_plan_up_to_rounding(audit):
     report = audit(trained())
 
     assert report.first is None
@@ -165,7 +165,7 @@ def test_a_log_of_torch_s_own_schedulers_is_as_planned_up_to_rounding(audit):
     assert f"{TOTAL} of {TOTAL} as planned, up to rounding" in str(report)
 
 
-def test_a_change_from_some_update_on_is_first_told_there(audit):
+def test_the_first_difference_is_at_the_update_of_the_change(audit):
     assert audit(CAUSES["halved"][2]()).first.t == 60
 
 
@@ -180,7 +180,7 @@ def test_a_change_from_some_update_on_is_first_told_there(audit):
         ),
     ),
 )
-def test_the_number_of_updates_in_an_epoch_that_was_used_is_named(audit, tmp_path, numbers, where, digits):
+def test_the_epoch_length_that_was_used_is_identified(audit, tmp_path, numbers, where, digits):
     told, used = numbers
     values = trained(lambda o: torchs_own(o, used, 6 * used), updates=4 * used)
     plan, calendar = 'warmup("1 epochs", start=1e-8) >> cosine(to=0.1)', {"steps_per_epoch": told}
@@ -196,7 +196,7 @@ def test_the_number_of_updates_in_an_epoch_that_was_used_is_named(audit, tmp_pat
 
 
 @pytest.mark.parametrize("used", [64, 100, 391])
-def test_the_epoch_of_a_staircase_is_found(audit, tmp_path, used):
+def test_the_epoch_length_of_a_step_decay_is_identified(audit, tmp_path, used):
     audit(trained(lambda o: StepLR(o, 3 * used, 0.5), updates=9 * used))
 
     report = compare_with_plan(
@@ -212,8 +212,8 @@ def test_the_epoch_of_a_staircase_is_found(audit, tmp_path, used):
 @pytest.mark.parametrize("known_base", [True, False])
 @pytest.mark.parametrize("skipped", [(50, 55), (30, 80), (100,)])
 @pytest.mark.parametrize("plan", ["cosine(to=0.1)", PLAN])
-def test_skipped_updates_are_named_where_the_schedule_went_on_beyond_its_end(audit, plan, skipped, known_base, digits):
-    """A loop that goes on until it has taken as many updates as were planned steps torch's cosine past its end."""
+def test_skipped_updates_are_identified_if_the_schedule_passed_its_end(audit, plan, skipped, known_base, digits):
+    """A loop that continues until all planned updates were counted steps torch's cosine past its end."""
     make = torchs_own if plan == PLAN else lambda o: CosineAnnealingLR(o, TOTAL, 0.1 * BASE)
     values = trained(make, updates=TOTAL + len(skipped), skipped=skipped)
 
@@ -238,7 +238,7 @@ def test_skipped_updates_are_named_where_the_schedule_went_on_beyond_its_end(aud
         ("linear(to=0.2)", lambda o: LinearLR(o, 1.0, 0.2, TOTAL)),
     ],
 )
-def test_writes_over_staircases_and_lines_are_named(audit, plan, make, change, known_base, digits):
+def test_external_writes_over_step_and_linear_decays_are_identified(audit, plan, make, change, known_base, digits):
     values = [change(rate) if t >= 85 else rate for t, rate in enumerate(trained(make))]
 
     (cause,) = audit(values, plan, digits=digits, known_base=known_base).causes
@@ -247,7 +247,7 @@ def test_writes_over_staircases_and_lines_are_named(audit, plan, make, change, k
     assert "from update 85 on" in cause.text
 
 
-def test_a_base_that_the_log_scales_is_named_with_the_number_of_processes(audit):
+def test_a_scaled_base_is_reported_with_the_number_of_processes(audit):
     (cause,) = audit([8 * rate for rate in trained()], known_base=True, processes=8).causes
 
     assert cause.name == "another base"
@@ -308,7 +308,7 @@ def test_a_random_plan_and_a_disturbance(audit, plan, disturbance, at, base, dig
     name, clock, change = disturbance
     t = np.arange(TOTAL)
     schedule = ps.Plan(lr=plan, horizon=TOTAL).resolve(ps.Calendar()).bindings[0].schedule
-    noise = 1 + 1e-15 * np.random.default_rng(0).normal(size=TOTAL)  # what another order of operations does
+    noise = 1 + 1e-15 * np.random.default_rng(0).normal(size=TOTAL)  # the effect of another order of operations
     values = change(at)(t, schedule(clock(at)(t), base=base) * noise)
 
     report = audit(values, plan, digits=digits)
@@ -349,7 +349,7 @@ def test_a_value_counts_as_planned_up_to_the_tolerance(tmp_path, planned, share,
     assert (report.first is None) == (abs(rates[1] - planned) <= max(allowed * planned, largest))
 
 
-def test_a_log_of_ours_is_compared_in_every_bit(tmp_path):
+def test_a_log_of_the_library_is_compared_bit_for_bit(tmp_path):
     rates = ps.trace(ps.Plan(lr=HAND, horizon=TOTAL), {"lr": BASE})["lr", 0].copy()
     rates[17] = np.nextafter(rates[17], 1)
     lines = [json.dumps({"t": t, "groups": [{"lr": rate}]}) for t, rate in enumerate(rates.tolist())]
@@ -367,7 +367,7 @@ def test_a_log_of_ours_is_compared_in_every_bit(tmp_path):
     assert loose.first is None
 
 
-def test_the_command_takes_a_tolerance_and_prints_what_it_found(tmp_path):
+def test_the_command_accepts_a_tolerance_and_prints_the_result(tmp_path):
     rates = enumerate(trained())
     (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{rate!r}\n" for t, rate in rates))
     call = ["audit", str(tmp_path / "log.csv"), "-p", PLAN, "--horizon", str(TOTAL)]
@@ -379,7 +379,7 @@ def test_the_command_takes_a_tolerance_and_prints_what_it_found(tmp_path):
     assert "rounding" in exact.output
 
 
-def test_a_history_that_is_one_update_ahead_is_named(tmp_path):
+def test_a_history_that_is_one_update_ahead_is_identified(tmp_path):
     """As the Trainer logs it with DeepSpeed, whose engine steps the scheduler."""
     rates = itertools.islice(trained(), 1, None)
     rows = [{"step": step, "learning_rate": rate, "loss": 1.0} for step, rate in enumerate(rates, 1)]
@@ -392,7 +392,7 @@ def test_a_history_that_is_one_update_ahead_is_named(tmp_path):
     assert "DeepSpeed" in report.causes[0].text
 
 
-def test_equal_columns_of_many_groups_are_compared_as_one(tmp_path):
+def test_equal_columns_of_many_groups_are_compared_once(tmp_path):
     rows = [json.dumps({"t": t, "groups": [{"lr": 0.1 * (t % 3)}] * 250}) for t in range(40)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
     plan = ps.Plan(lr="cosine()", horizon=12)

@@ -1,4 +1,4 @@
-"""The drop-ins in the place of torch's schedulers: for a block, for a process, for a script that is not edited."""
+"""The drop-ins as replacements of torch's schedulers: in a block, in a process, in an unmodified script."""
 
 import pickle
 import subprocess
@@ -26,7 +26,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "_LRScheduler"])
-def test_inside_the_block_every_name_of_torch_is_ours_and_afterwards_torchs_again(name):
+def test_every_name_is_a_drop_in_inside_the_block_and_torchs_afterwards(name):
     before = getattr(torch.optim.lr_scheduler, name)
 
     with install():
@@ -36,7 +36,7 @@ def test_inside_the_block_every_name_of_torch_is_ours_and_afterwards_torchs_agai
     assert getattr(torch.optim.lr_scheduler, name) is before
 
 
-def test_swalr_is_replaced_where_torch_keeps_it():
+def test_swalr_is_replaced_in_its_torch_module():
     before = torch.optim.swa_utils.SWALR
 
     with install():
@@ -45,7 +45,7 @@ def test_swalr_is_replaced_where_torch_keeps_it():
     assert (inside, torch.optim.swa_utils.SWALR) == (drop_ins.SWALR, before)
 
 
-def test_a_block_that_raises_puts_torchs_own_back():
+def test_a_block_that_raises_restores_torchs_classes():
     before = torch.optim.lr_scheduler.StepLR
 
     with pytest.raises(ZeroDivisionError), install():
@@ -54,7 +54,7 @@ def test_a_block_that_raises_puts_torchs_own_back():
     assert torch.optim.lr_scheduler.StepLR is before
 
 
-def test_an_inner_block_leaves_the_outer_one_as_it_was():
+def test_an_inner_block_does_not_end_the_outer_one():
     before = torch.optim.lr_scheduler.StepLR
 
     with install():
@@ -66,7 +66,7 @@ def test_an_inner_block_leaves_the_outer_one_as_it_was():
     assert torch.optim.lr_scheduler.StepLR is before
 
 
-def test_an_installation_without_a_block_is_undone_by_hand_once_or_twice():
+def test_an_installation_without_a_block_can_be_uninstalled_repeatedly():
     before = torch.optim.lr_scheduler.StepLR
 
     installation = install()
@@ -88,7 +88,7 @@ def test_schedulers_of_both_kinds_pass_isinstance_inside_and_outside():
     assert [isinstance(one, kind) for one in (theirs, ours) for kind in kinds] == [True] * 4
 
 
-def test_a_subclass_that_is_defined_inside_runs_on_ours_and_goes_on_afterwards():
+def test_a_subclass_defined_inside_uses_the_drop_in_and_works_afterwards():
     with install():
 
         class Halving(torch.optim.lr_scheduler.LRScheduler):
@@ -129,7 +129,7 @@ def test_a_handle_may_be_entered_again():
     assert torch.optim.lr_scheduler.StepLR is before
 
 
-def test_what_somebody_else_puts_there_meanwhile_is_left_there(monkeypatch):
+def test_a_class_assigned_by_other_code_is_not_replaced(monkeypatch):
     class Theirs(torch.optim.lr_scheduler.StepLR):
         pass
 
@@ -140,7 +140,7 @@ def test_what_somebody_else_puts_there_meanwhile_is_left_there(monkeypatch):
     assert torch.optim.lr_scheduler.StepLR is Theirs
 
 
-def test_a_scheduler_that_torch_pickled_is_taken_up_by_the_drop_in():
+def test_a_drop_in_continues_a_scheduler_pickled_by_torch():
     theirs = torch.optim.lr_scheduler.StepLR(optimizer(), 2, 0.5)
     for _ in range(3):
         theirs.optimizer.step()
@@ -178,7 +178,7 @@ SPAWNING = textwrap.dedent("""\
 
 
 @pytest.mark.long
-def test_processes_and_threads_of_a_script_have_the_drop_ins_too(tmp_path):
+def test_processes_and_threads_of_a_script_use_the_drop_ins(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "train.py").write_text(SPAWNING)
     (tmp_path / "train.py").symlink_to(tmp_path / "real" / "train.py")
@@ -215,7 +215,7 @@ NAMED = {"a script": ["train.py"], "a module": ["-m", "tool.train"]}
 
 
 @pytest.mark.parametrize("kind", spread(NAMED, "a module"))
-def test_it_runs_on_the_drop_ins_as_it_would_by_itself_and_ends_with_its_status(tmp_path, kind):
+def test_a_script_runs_with_the_drop_ins_and_keeps_its_exit_status(tmp_path, kind):
     named = NAMED[kind]
     (tmp_path / "tool").mkdir()
     (tmp_path / "tool" / "__init__.py").touch()
@@ -248,7 +248,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", spread(ENDINGS, "an interrupt, and a hook of its own"))
-def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_path, ending):
+def test_a_script_keeps_its_exit_status_and_output(tmp_path, ending):
     (tmp_path / "train.py").write_text(ENDINGS[ending])
 
     by_itself = run("train.py", cwd=tmp_path)
@@ -269,7 +269,7 @@ def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_
         (["."], 2, ".: Is a directory"),
     ],
 )
-def test_what_cannot_be_run_is_said_with_the_usual_status(tmp_path, monkeypatch, capsys, arguments, status, said):
+def test_an_invalid_script_is_reported_with_the_usual_status(tmp_path, monkeypatch, capsys, arguments, status, said):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command has the process to itself
 

@@ -1,4 +1,4 @@
-"""A state of a drop-in for MMEngine is a copy, when it is taken and when it is loaded."""
+"""The state of an MMEngine drop-in is copied when it is saved and when it is loaded."""
 
 import copy
 
@@ -27,7 +27,7 @@ def restored(scheduler, state):
 
 
 @pytest.mark.parametrize("take_over", [loaded, restored])
-def test_a_state_that_was_loaded_does_not_change_with_the_scheduler(take_over):
+def test_a_loaded_state_does_not_change_with_the_scheduler(take_over):
     state = mmengine.StepLR(optimizer_of(0.1, 0.2), 2).state_dict()
     before = copy.deepcopy(state)
     scheduler = mmengine.StepLR(optimizer_of(0.1, 0.2), 2)
@@ -38,7 +38,7 @@ def test_a_state_that_was_loaded_does_not_change_with_the_scheduler(take_over):
     assert state == before
 
 
-def test_a_state_that_was_taken_does_not_change_with_the_scheduler():
+def test_a_saved_state_does_not_change_with_the_scheduler():
     scheduler = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4])
 
     state = scheduler.state_dict()
@@ -49,7 +49,7 @@ def test_a_state_that_was_taken_does_not_change_with_the_scheduler():
     assert state == before
 
 
-def test_two_schedulers_that_loaded_one_state_are_apart():
+def test_two_schedulers_that_loaded_one_state_are_independent():
     state = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]).state_dict()
     one, other = (mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]) for _ in range(2))
 

@@ -1,4 +1,4 @@
-"""Users' own classes on the drop-in base: whatever MMEngine's base lets them leave out, ours does too."""
+"""User classes on the drop-in base, which requires no more than MMEngine's base."""
 
 import copy
 import math
@@ -22,7 +22,7 @@ def classes(base, step_lr, plateau):
     """The same classes of a user on one library's bases and on the other's."""
 
     class OwnStep(base):
-        """It has its own step and constructs its base."""
+        """A class with its own step that constructs its base."""
 
         def step(self):
             self.ticks = getattr(self, "ticks", -1) + 1
@@ -30,7 +30,7 @@ def classes(base, step_lr, plateau):
                 group[self.param_name] = value / (1 + self.ticks)
 
     class Bare(base):
-        """It never constructs its base, and steps by it."""
+        """A class that never constructs its base but uses its step."""
 
         def __init__(self, optimizer):
             self.optimizer, self.param_name, self.verbose = optimizer, "lr", False
@@ -43,7 +43,7 @@ def classes(base, step_lr, plateau):
             return [value * 0.5 * (1 + math.cos(math.pi * self.last_step / 8)) for value in self.first]
 
     class Own(base):
-        """It never constructs its base and takes nothing from it but the saving."""
+        """A class that never constructs its base and uses only its state dict methods."""
 
         by_epoch = False
 
@@ -80,7 +80,7 @@ def classes(base, step_lr, plateau):
                 group["lr"] *= self.worst
 
     class Frugal(base):
-        """Its own steps are kept in its own slots."""
+        """A class that keeps its step count in its own slots."""
 
         __slots__ = ("ticks",)
 
@@ -124,7 +124,7 @@ def quiet():
 
 
 @pytest.mark.parametrize("name", MINE)
-def test_a_users_class_gives_the_values_it_gives_on_mmengines_base(name):
+def test_a_users_class_has_the_same_values_as_on_mmengines_base(name):
     expected = values(made(THEIRS[name], sgd()), 7)
 
     found = values(made(MINE[name], sgd()), 7)
@@ -151,7 +151,7 @@ def test_a_users_class_is_saved_and_resumed(name):
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
 @pytest.mark.parametrize("name", MINE)
-def test_a_copy_of_a_users_class_goes_on(name, copied):
+def test_a_copy_of_a_users_class_continues(name, copied):
     scheduler = made(MINE[name], sgd())
     values(scheduler, 3)
 
@@ -161,7 +161,7 @@ def test_a_copy_of_a_users_class_goes_on(name, copied):
     assert values(twin, 3) == values(scheduler, 3)
 
 
-def test_a_scheduler_is_pickled_whatever_shadows_the_optimizers_step():
+def test_a_scheduler_can_be_pickled_if_the_optimizers_step_is_shadowed():
     optimizer = sgd()
     optimizer.step = lambda: None
     scheduler = ours.StepLR(optimizer, 2)

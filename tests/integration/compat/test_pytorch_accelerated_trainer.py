@@ -67,13 +67,13 @@ class DocumentedCosine(CosineLrScheduler):
     first_update = 1
 
 
-def test_the_trainer_s_numbers_make_the_cosine() -> None:
+def test_the_trainers_numbers_define_the_cosine() -> None:
     expected = curve(CosineLrScheduler(optimizer(), 4, 5, num_warmup_epochs=1), range(20))
     trainer = RecordingTrainer()
 
     used = trainer.fit(CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=1), epochs=4)
 
-    assert used == [expected[0], *expected[:-1]]  # the library's count: the first step stands for update 0
+    assert used == [expected[0], *expected[:-1]]  # the library's count: the first step is update 0
     assert trainer.run_history.get_metric_values("train_loss_epoch")[-1] < 0.5
 
 
@@ -103,7 +103,7 @@ def test_placeholders_calculate_inside_the_trainer() -> None:
     assert used == curve(WSDLrScheduler(optimizer(), total_steps=20, num_warmup_steps=2, lr_min=0.1), range(20))
 
 
-def test_torch_s_own_schedulers_take_the_placeholders_too() -> None:
+def test_torchs_own_schedulers_accept_the_placeholders() -> None:
     total = TrainerPlaceholderValues.NUM_EPOCHS * TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH
     create = partial(torch.optim.lr_scheduler.PolynomialLR, total_iters=total)
 
@@ -113,7 +113,7 @@ def test_torch_s_own_schedulers_take_the_placeholders_too() -> None:
 
 
 class Stepping(StatefulSchedulerBase):
-    """Multiplies what is there, so that only the state knows it."""
+    """A scheduler that multiplies the current value, so only its state determines the next one."""
 
     def get_updated_values(self, num_updates: int) -> list[float] | None:
         if num_updates % 3 != 2:
@@ -137,7 +137,7 @@ CREATE = {
         ("checkpoint", "wsd"),
     ),
 )
-def test_a_run_resumed_from_the_trainer_s_files_is_the_whole_run(kind: str, name: str, tmp_path: Path) -> None:
+def test_a_run_resumed_from_the_trainers_files_equals_a_full_run(kind: str, name: str, tmp_path: Path) -> None:
     create: Any = CREATE[name]
     whole = RecordingTrainer().fit(create, epochs=4)
     begun = RecordingTrainer()
@@ -163,9 +163,7 @@ def _train_from(trainer: RecordingTrainer, path: Path, *arguments: Any, **keywor
 
 
 @pytest.mark.parametrize("first_update", [0, 1])
-def test_the_wsd_callback_saves_before_and_after_the_decay_and_a_run_goes_on_from_there(
-    first_update: int, tmp_path: Path
-) -> None:
+def test_the_wsd_callback_saves_before_and_after_the_decay_and_a_run_resumes(first_update: int, tmp_path: Path) -> None:
     scheduler = type("Counted", (WSDLrScheduler,), {"first_update": first_update})
     create = scheduler.create_scheduler_fn(num_warmup_epochs=1, decay_phase_ratio=0.2, lr_min=0.1)
     first = RecordingTrainer(callbacks.WSDCheckpointCallback(str(tmp_path)))
@@ -186,7 +184,7 @@ def test_the_wsd_callback_saves_before_and_after_the_decay_and_a_run_goes_on_fro
 
 
 class StatelessTrainer(RecordingTrainer):
-    """As the documentation says: a stateless scheduler needs an own `scheduler_step`."""
+    """A trainer with the `scheduler_step` that the documentation requires for stateless schedulers."""
 
     def scheduler_step(self) -> None:
         self.scheduler.step_update(len(self.used))
@@ -197,5 +195,5 @@ class Halving(SchedulerBase):
         return 0.5**num_updates
 
 
-def test_a_stateless_scheduler_is_told_the_count() -> None:
+def test_a_stateless_scheduler_receives_the_count() -> None:
     assert StatelessTrainer().fit(Halving, epochs=1) == [BASE, 0.5, 0.25, 0.125, 0.0625]

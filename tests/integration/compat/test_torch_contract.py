@@ -1,4 +1,4 @@
-"""What engines, torch's compositions and users' subclasses look for in every drop-in."""
+"""The attributes and behavior of every drop-in that engines, torch's compositions and user subclasses need."""
 
 import copy
 import gc
@@ -50,7 +50,7 @@ def step(scheduler):
     scheduler.step(*([1.0] if isinstance(scheduler, peer.ReduceLROnPlateau) else []))
 
 
-def test_every_name_of_torchs_module_is_here():
+def test_every_name_of_torchs_module_has_a_drop_in():
     names = {*peer.__all__, "SWALR", "EPOCH_DEPRECATION_WARNING", "_LRScheduler"}
 
     assert all(hasattr(drop_in, name) for name in names)
@@ -58,7 +58,7 @@ def test_every_name_of_torchs_module_is_here():
 
 
 @each
-def test_signatures_begin_as_torchs(name):
+def test_signatures_start_with_torchs_parameters(name):
     inspect = importlib.import_module("inspect")
     theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     ours = inspect.signature(getattr(drop_in, name)).parameters
@@ -69,7 +69,7 @@ def test_signatures_begin_as_torchs(name):
 
 
 @each
-def test_it_is_a_scheduler_of_torch_by_type(name):
+def test_a_drop_in_is_an_instance_of_torchs_lr_scheduler(name):
     scheduler = BUILD[name](optimizer())
 
     assert isinstance(scheduler, peer.LRScheduler)
@@ -78,7 +78,7 @@ def test_it_is_a_scheduler_of_torch_by_type(name):
 
 
 @each
-def test_the_type_tests_of_a_script_are_passed_whichever_names_were_changed(name):
+def test_isinstance_holds_for_torchs_class_and_for_the_drop_in(name):
     theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     built = BUILD[name](optimizer())
 
@@ -86,7 +86,7 @@ def test_the_type_tests_of_a_script_are_passed_whichever_names_were_changed(name
     assert isinstance(built, getattr(drop_in, name))
 
 
-def test_torchs_own_schedulers_pass_the_type_test_of_the_drop_in_of_their_name():
+def test_torchs_own_schedulers_are_instances_of_the_drop_in_with_their_name():
     theirs = peer.StepLR(optimizer(), 3)
 
     assert isinstance(theirs, drop_in.LRScheduler)
@@ -95,7 +95,7 @@ def test_torchs_own_schedulers_pass_the_type_test_of_the_drop_in_of_their_name()
     assert not isinstance(theirs, drop_in.LambdaLR)
 
 
-def test_a_users_subclass_is_no_other_class_for_having_its_name():
+def test_a_users_subclass_is_not_an_instance_of_an_unrelated_class_with_its_name():
     class StepLR(drop_in.StepLR):
         pass
 
@@ -104,7 +104,7 @@ def test_a_users_subclass_is_no_other_class_for_having_its_name():
 
 
 @each
-def test_it_has_what_engines_read(name):
+def test_a_drop_in_has_the_attributes_that_engines_read(name):
     scheduler = BUILD[name](optimizer())
     step(scheduler)
 
@@ -137,7 +137,7 @@ def test_the_state_is_plain_data(name):
 
 
 @each
-def test_a_pickled_scheduler_goes_on(name):
+def test_a_pickled_scheduler_continues(name):
     scheduler = BUILD[name](optimizer())
     step(scheduler)
     twin = pickle.loads(pickle.dumps(scheduler))
@@ -150,7 +150,7 @@ def test_a_pickled_scheduler_goes_on(name):
 
 
 @each
-def test_a_copy_goes_on_by_itself_without_a_warning(name):
+def test_a_copy_continues_independently_without_a_warning(name):
     scheduler = BUILD[name](optimizer())
     step(scheduler)
     before = scheduler.get_last_lr()
@@ -166,7 +166,7 @@ def test_a_copy_goes_on_by_itself_without_a_warning(name):
 
 
 @each
-def test_scheduler_and_optimizer_are_freed_without_the_collector(name):
+def test_scheduler_and_optimizer_are_freed_without_the_cycle_collector(name):
     gc.disable()
     try:
         held = optimizer()
@@ -181,7 +181,7 @@ def test_scheduler_and_optimizer_are_freed_without_the_collector(name):
 
 
 @each
-def test_torchs_compositions_take_it_as_a_member(name):
+def test_torchs_compositions_accept_a_drop_in(name):
     if name == "ReduceLROnPlateau":
         pytest.skip("torch refuses it")
     rows = []
@@ -195,7 +195,7 @@ def test_torchs_compositions_take_it_as_a_member(name):
     assert rows[0] == pytest.approx(rows[1], rel=1e-12)
 
 
-def test_setting_last_epoch_moves_the_clock():
+def test_setting_last_epoch_sets_the_clock():
     o = optimizer()
     scheduler = drop_in.LambdaLR(o, half)
     scheduler.last_epoch = 6
@@ -204,7 +204,7 @@ def test_setting_last_epoch_moves_the_clock():
     assert scheduler.get_last_lr() == [0.5**7]
 
 
-def test_get_lr_asked_from_outside_points_to_get_last_lr():
+def test_calling_get_lr_directly_suggests_get_last_lr():
     scheduler = drop_in.StepLR(optimizer(), 2)
 
     with pytest.warns(UserWarning, match="please use `get_last_lr"):
@@ -213,7 +213,7 @@ def test_get_lr_asked_from_outside_points_to_get_last_lr():
         drop_in.LRScheduler(optimizer())
 
 
-def test_stepping_in_the_wrong_order_is_said_once_at_the_users_line():
+def test_stepping_in_the_wrong_order_causes_one_warning_at_the_users_line():
     scheduler = drop_in.StepLR(optimizer(), 2)
 
     with warnings.catch_warnings(record=True) as said:
@@ -224,7 +224,7 @@ def test_stepping_in_the_wrong_order_is_said_once_at_the_users_line():
     assert [(w.filename, "before `optimizer.step" in str(w.message)) for w in said] == [(__file__, True)]
 
 
-def test_a_subclass_that_overrides_get_lr_is_asked():
+def test_an_overridden_get_lr_is_called():
     class Halved(drop_in.StepLR):
         def get_lr(self):
             return [lr / 2 for lr in super().get_lr()]
@@ -236,7 +236,7 @@ def test_a_subclass_that_overrides_get_lr_is_asked():
     assert scheduler.get_last_lr() == [0.25]
 
 
-def test_options_changed_by_the_user_are_followed():
+def test_options_changed_by_the_user_take_effect():
     o = optimizer()
     scheduler = drop_in.ExponentialLR(o, 0.5)
     step(scheduler)
@@ -246,7 +246,7 @@ def test_options_changed_by_the_user_are_followed():
     assert scheduler.get_last_lr() == pytest.approx([0.05])
 
 
-def test_a_fractional_length_is_welcome():
+def test_a_fractional_length_is_accepted():
     o = optimizer()
     scheduler = drop_in.CosineAnnealingLR(o, 12.5)
     for _ in range(30):
@@ -261,7 +261,7 @@ def test_a_fractional_length_is_welcome():
 
 
 @pytest.mark.parametrize("name", [name for name in BUILD if name != "ReduceLROnPlateau"])
-def test_the_value_of_an_epoch_is_that_of_a_run(name):
+def test_value_returns_the_lr_that_a_run_uses(name):
     o = optimizer()
     scheduler = BUILD[name](o)
     rates = []

@@ -1,4 +1,4 @@
-"""Groups that Lightning's BaseFinetuning adds in a real run: as with torch, and further where torch raises."""
+"""Groups that Lightning's BaseFinetuning adds in a real run behave as in torch, and also work if torch raises."""
 
 import logging
 import warnings
@@ -71,7 +71,7 @@ def fit(build):
     ],
     ids=["StepLR", "CosineAnnealingLR", "ChainedScheduler"],
 )
-def test_a_finetuning_has_torchs_rates_and_weights(build):
+def test_finetuning_has_torchs_rates_and_weights(build):
     theirs, weights = fit(lambda o: build(peer, o))
 
     rates, ours_at_the_end = fit(lambda o: build(ours, o))
@@ -90,7 +90,7 @@ def test_a_finetuning_has_torchs_rates_and_weights(build):
     ],
     ids=["LambdaLR", "SequentialLR"],
 )
-def test_where_torch_raises_the_body_stays_at_a_tenth_of_the_head(build):
+def test_the_body_stays_at_a_tenth_of_the_head_if_torch_raises(build):
     rates, _ = fit(build)
 
     both = [row for row in rates if len(row) == 2]

@@ -1,4 +1,4 @@
-"""Arguments of every drop-in that are odd: refused in our words before anything is written, or taken as torch does."""
+"""Unusual arguments of every drop-in: rejected before any write, or accepted as in torch."""
 
 import math
 from typing import Any
@@ -37,7 +37,7 @@ NO_NUMBERS = {
     "list-of-none": [None, 1],
     "function": lambda x: x * "a",
 }
-# torch takes these: no milestones, and a function where one is asked for.
+# torch accepts these: no milestones, and a single function.
 TAKEN = {("MultiStepLR", "milestones", "none")}
 ODD = [
     pytest.param(name, option, value, id=f"{name}-{option}-{kind}")
@@ -70,7 +70,7 @@ def rates_of_a_run(module: Any, name: str, options: dict[str, Any]) -> list[list
 
 
 @pytest.mark.parametrize(("name", "option", "value"), ODD)
-def test_what_is_no_number_is_refused_in_our_words_and_nothing_is_written(name, option, value):
+def test_a_value_that_is_not_a_number_is_rejected_before_any_write(name, option, value):
     optimizer = two_groups()
     before = found_in(optimizer)
 
@@ -82,7 +82,7 @@ def test_what_is_no_number_is_refused_in_our_words_and_nothing_is_written(name, 
 
 @pytest.mark.parametrize("epoch", ["a", None, 1j, [], math.nan, math.inf], ids=str)
 @pytest.mark.parametrize("name", [name for name in USUAL if name != "ReduceLROnPlateau"])
-def test_an_epoch_to_go_on_from_that_is_none_is_refused_and_nothing_is_written(name, epoch):
+def test_an_invalid_last_epoch_is_rejected_before_any_write(name, epoch):
     optimizer = two_groups()
     for group in optimizer.param_groups:
         group.update(initial_lr=0.3, max_lr=0.5, min_lr=0.001, max_momentum=0.95, base_momentum=0.85)
@@ -99,7 +99,7 @@ def test_an_epoch_to_go_on_from_that_is_none_is_refused_and_nothing_is_written(n
     [("StepLR", "gamma"), ("MultiStepLR", "milestones"), ("CyclicLR", "max_lr"), ("SWALR", "swa_lr")],
     ids=lambda value: value,
 )
-def test_the_refusal_names_the_argument_as_data(name, option):
+def test_the_error_has_the_argument_as_an_attribute(name, option):
     with pytest.raises(InvalidArgument) as refusal:
         getattr(ours, name)(two_groups(), **{**USUAL[name], option: ["a", "b"]})
 
@@ -108,7 +108,7 @@ def test_the_refusal_names_the_argument_as_data(name, option):
 
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
 @pytest.mark.parametrize("name", ["LambdaLR", "CyclicLR"])
-def test_a_function_that_raises_when_the_first_value_is_computed_leaves_the_optimizer_as_it_was(name, tensors):
+def test_a_function_that_raises_at_the_first_value_does_not_change_the_optimizer(name, tensors):
     optimizer = two_groups(tensors)
     before = found_in(optimizer)
     options = (
@@ -122,7 +122,7 @@ def test_a_function_that_raises_when_the_first_value_is_computed_leaves_the_opti
 
 
 @pytest.mark.parametrize("milestones", [3, None, ["a"], [None], [1j]], ids=str)
-def test_milestones_of_a_sequence_that_are_no_numbers_are_refused_and_nothing_moves(milestones):
+def test_invalid_milestones_are_rejected_and_change_nothing(milestones):
     optimizer = two_groups()
     members = [ours.ExponentialLR(optimizer, 0.5), ours.StepLR(optimizer, 2)]
     before = found_in(optimizer)
@@ -138,7 +138,7 @@ def test_milestones_of_a_sequence_that_are_no_numbers_are_refused_and_nothing_mo
 @pytest.mark.parametrize(
     ("name", "option"), [("StepLR", "step_size"), ("LinearLR", "total_iters"), ("PolynomialLR", "total_iters")]
 )
-def test_a_length_without_end_is_run_as_torch_runs_it(name, option, length):
+def test_an_infinite_length_behaves_as_in_torch(name, option, length):
     options = {**USUAL[name], option: length}
     if (name, length) == ("LinearLR", 10**400):
         pytest.skip("torch overflows there")
@@ -146,7 +146,7 @@ def test_a_length_without_end_is_run_as_torch_runs_it(name, option, length):
     assert rates_of_a_run(ours, name, options) == rates_of_a_run(lr_scheduler, name, options)
 
 
-def test_a_cosine_that_never_turns_stays_where_it_begins():
+def test_a_cosine_of_infinite_length_keeps_its_first_value():
     assert rates_of_a_run(ours, "CosineAnnealingLR", {"T_max": math.inf}) == [[0.1, 0.2]] * 5
 
 
@@ -168,7 +168,7 @@ def test_a_cosine_that_never_turns_stays_where_it_begins():
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
-def test_numbers_of_every_kind_are_taken_as_torch_takes_them(name, options):
+def test_numbers_of_every_type_are_accepted_as_in_torch(name, options):
     found, theirs = rates_of_a_run(ours, name, options), rates_of_a_run(lr_scheduler, name, options)
 
     assert np.allclose(found, theirs, rtol=1e-12, atol=1e-16)

@@ -25,7 +25,7 @@ FACTS = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)
 
 
 def quadratic_warmup(library):
-    """A class as detection libraries have it, on MMEngine's base or on ours."""
+    """Return a class like those of detection libraries, based on MMEngine's class or on the drop-in."""
 
     class Quadratic(library._ParamScheduler):
         def __init__(self, optimizer, param_name, begin=0, end=10**9, last_step=-1, by_epoch=True, verbose=False):
@@ -61,7 +61,7 @@ def cls(request):
 
 @pytest.fixture
 def registered():
-    """A function that registers a class, and forgets it afterwards."""
+    """Yield a function that registers a class until the test ends."""
     before = dict(ours.PARAM_SCHEDULERS._classes)
     yield lambda cls: ours.PARAM_SCHEDULERS.register_module(module=cls, force=True)
     ours.PARAM_SCHEDULERS._classes.clear()
@@ -69,7 +69,7 @@ def registered():
 
 
 def stepped(configs, kind="SGD", groups=2):
-    """What MMEngine's own loop makes of configs whose types are classes."""
+    """Return the values of MMEngine's own loop for configs whose types are classes."""
     optimizer = peer.optimizer_of(kind, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,7 +103,7 @@ WINDOWS = [
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=["by epoch", "by iteration", "converted"])
-def test_a_registered_class_is_planned_by_its_name_with_the_values_it_gives(cls, registered, window):
+def test_a_registered_class_is_read_by_name_with_the_values_it_computes(cls, registered, window):
     registered(cls)
 
     plan = dialect.to_plan({"type": "QuadraticWarmupLR", **window}, calendar=FACTS)
@@ -111,13 +111,13 @@ def test_a_registered_class_is_planned_by_its_name_with_the_values_it_gives(cls,
     assert_same_rates(plan, [{"type": cls, **window}])
 
 
-def test_a_class_by_itself_needs_no_name(cls):
+def test_a_class_object_needs_no_registered_name(cls):
     plan = dialect.to_plan({"type": cls, "end": 4}, calendar=FACTS)
 
     assert_same_rates(plan, [{"type": cls, "end": 4}])
 
 
-def test_it_combines_with_mmengines_own_as_there(cls, registered):
+def test_a_users_class_combines_with_mmengines_own_as_in_mmengine(cls, registered):
     registered(cls)
     cosine = {"T_max": 9, "eta_min": 0.001, "begin": 2, "end": 12}
     warmup = {"begin": 0, "end": 4}
@@ -129,7 +129,7 @@ def test_it_combines_with_mmengines_own_as_there(cls, registered):
     assert_same_rates(plan, [{"type": cls, **warmup}, {"type": theirs.CosineAnnealingLR, **cosine}])
 
 
-def test_a_class_in_a_registry_of_mmengines_is_found_with_the_scope_of_its_package(cls):
+def test_a_class_in_an_mmengine_registry_is_found_by_its_package_scope(cls):
     from mmengine.registry import PARAM_SCHEDULERS, Registry
 
     package = Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="mmdet")
@@ -154,7 +154,7 @@ def test_the_plan_of_a_class_is_data(cls):
     st.integers(0, 3),
     st.sampled_from([ours, Peer]),
 )
-def test_whatever_affine_rule_a_class_follows_its_plan_has_its_values(rows, begin, library):
+def test_the_plan_of_any_affine_class_has_its_values(rows, begin, library):
     class Affine(library._ParamScheduler):
         def _get_value(self):
             a, b, c = rows[min(self.last_step, len(rows) - 1)]
@@ -171,7 +171,7 @@ def test_whatever_affine_rule_a_class_follows_its_plan_has_its_values(rows, begi
 
 
 class Clipped(ours._ParamScheduler):
-    """No plan says it: its values are no multiple of anything."""
+    """A class that no plan can express: its values are not multiples of the base."""
 
     def __init__(self, optimizer, **kwargs):
         super().__init__(optimizer, "lr", **kwargs)
@@ -181,29 +181,30 @@ class Clipped(ours._ParamScheduler):
 
 
 class Reading(Clipped):
-    """It asks for what only a run has."""
+    """A class that reads attributes that exist only in a run."""
 
     def _get_value(self):
         raise KeyError("iter")
 
 
 class Watching(Clipped):
-    """It acts on metrics."""
+    """A class that reacts to metrics."""
 
     need_val_args = True
 
 
 @pytest.mark.parametrize(
-    ("cls", "found"), [(Clipped, "no multiple"), (Reading, "KeyError: 'iter'"), (Watching, "acts on metrics")]
+    ("cls", "found"),
+    [(Clipped, "not a linear function"), (Reading, "KeyError: 'iter'"), (Watching, "reacts to metrics")],
 )
-def test_a_class_that_no_plan_says_is_refused_with_what_works(cls, found):
+def test_a_class_that_no_plan_can_express_is_rejected_with_an_alternative(cls, found):
     with pytest.raises(ps.errors.ConfigError, match=found) as refusal:
         dialect.to_plan({"type": cls, "end": 4}, calendar=FACTS)
 
-    assert "Give it to a Runner" in str(refusal.value)
+    assert "Pass it to a Runner" in str(refusal.value)
 
 
-def test_without_the_length_of_an_epoch_a_converted_class_says_what_is_missing(cls):
+def test_a_converted_class_reports_a_missing_epoch_length(cls):
     config = {"param_scheduler": {"type": cls, "end": 2, "convert_to_iter_based": True}, "train_cfg": {"max_epochs": 3}}
 
     with pytest.raises(ps.errors.MissingFact, match="steps_per_epoch"):
@@ -211,7 +212,7 @@ def test_without_the_length_of_an_epoch_a_converted_class_says_what_is_missing(c
 
 
 @pytest.mark.parametrize("name", ["mmcls.LinearLR", "mmdet.LinearLR", "mmengine.LinearLR"])
-def test_a_scope_before_a_class_of_mmengines_is_read_over(name):
+def test_a_scope_in_front_of_an_mmengine_class_is_ignored(name):
     assert str(dialect.to_plan({"type": name, "end": 5}, calendar=FACTS).bindings[0].schedule).startswith("every(")
 
 
@@ -224,7 +225,7 @@ def test_a_scope_before_a_class_of_mmengines_is_read_over(name):
         ("StepLr", "Write type='StepLR'"),
     ],
 )
-def test_a_name_that_nobody_knows_says_how_to_make_it_known(name, said):
+def test_an_unknown_name_is_reported_with_the_registration_call(name, said):
     with pytest.raises(ps.errors.ConfigError, match=r"\.type: ") as refusal:
         dialect.to_plan({"param_scheduler": {"type": name}})
 
@@ -232,7 +233,7 @@ def test_a_name_that_nobody_knows_says_how_to_make_it_known(name, said):
 
 
 def linear_lr_interval():
-    """mmagic's class (Apache 2.0, OpenMMLab): it asks the message hub how far the run is."""
+    """mmagic's class (Apache 2.0, OpenMMLab): it reads the progress of the run from the message hub."""
     from mmengine import MessageHub
 
     class LinearLrInterval(theirs.LinearLR):
@@ -253,7 +254,7 @@ def linear_lr_interval():
 
 
 @pytest.mark.parametrize("by_epoch", [True, False], ids=["by epoch", "by iteration"])
-def test_a_class_that_asks_how_far_the_run_is_is_planned_as_in_a_run(by_epoch):
+def test_a_class_that_reads_the_progress_of_the_run_is_traced_as_in_a_run(by_epoch):
     from mmengine import MessageHub
 
     hub = MessageHub.get_current_instance()
@@ -286,7 +287,7 @@ def test_a_class_that_asks_how_far_the_run_is_is_planned_as_in_a_run(by_epoch):
 @pytest.mark.parametrize(
     ("name", "what"), [("LinearLrInterval", "not multiples of lr"), ("ReduceLR", "an mmagic hook")]
 )
-def test_a_class_of_mmagic_says_what_it_does_and_a_plan_that_can_be_written(name, what):
+def test_a_class_of_mmagic_is_rejected_with_an_equivalent_plan(name, what):
     with pytest.raises(ps.errors.ConfigError, match=what) as refusal:
         dialect.to_plan({"param_scheduler": {"type": name, "by_epoch": False}})
 
@@ -294,7 +295,7 @@ def test_a_class_of_mmagic_says_what_it_does_and_a_plan_that_can_be_written(name
     assert ps.loads(written).bindings[0].name == "lr"
 
 
-def test_a_class_of_another_library_is_not_taken_for_its_namesake():
+def test_a_class_of_another_library_is_not_mistaken_for_its_namesake():
     with pytest.raises(ps.errors.ConfigError, match=r"torch\.optim\.lr_scheduler\.StepLR"):
         dialect.to_plan({"param_scheduler": {"type": torch.optim.lr_scheduler.StepLR, "step_size": 2}})
 
@@ -324,7 +325,7 @@ def call(*arguments):
 
 
 @pytest.mark.parametrize("library", ["paramsched.compat.mmengine", "mmengine.optim.scheduler.param_scheduler"])
-def test_the_command_line_imports_a_module_of_the_users(tmp_path, monkeypatch, registered, library):
+def test_the_command_line_imports_a_user_module(tmp_path, monkeypatch, registered, library):
     (tmp_path / "my_schedulers.py").write_text(MODULE.format(library=library))
     (tmp_path / "config.py").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
@@ -339,7 +340,7 @@ def test_the_command_line_imports_a_module_of_the_users(tmp_path, monkeypatch, r
 
 
 @pytest.mark.parametrize(("text", "said"), [("", "ModuleNotFoundError"), ("1 / 0", "ZeroDivisionError")])
-def test_a_module_that_cannot_be_imported_is_wrong_usage(tmp_path, monkeypatch, text, said):
+def test_a_module_that_cannot_be_imported_is_a_usage_error(tmp_path, monkeypatch, text, said):
     name = f"broken_{said.lower()}"
     if text:
         (tmp_path / f"{name}.py").write_text(text)
@@ -367,7 +368,7 @@ def wrapped(how, model):
 
 @pytest.mark.parametrize("by_name", [True, False], ids=["by name", "by class"])
 @pytest.mark.parametrize("how", ["a dict", "none", "ours", "MMEngine's", "a dict of MMEngine's class"])
-def test_our_runner_trains_and_resumes_with_it(cls, registered, tmp_path, how, by_name):
+def test_our_runner_trains_and_resumes_with_a_users_class(cls, registered, tmp_path, how, by_name):
     registered(cls)
     kind = "QuadraticWarmupLR" if by_name else cls
     schedulers = [
@@ -389,7 +390,7 @@ def test_our_runner_trains_and_resumes_with_it(cls, registered, tmp_path, how, b
         )
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # nothing was done in the wrong order
+        warnings.simplefilter("error")  # any call in the wrong order would warn
         warnings.filterwarnings("ignore", "resume", UserWarning)
         with pytest.raises(Stopped):
             runner(custom_hooks=[StopAfterTwo()]).train()
@@ -400,11 +401,11 @@ def test_our_runner_trains_and_resumes_with_it(cls, registered, tmp_path, how, b
 
 
 class Stopped(Exception):
-    """As if the process had ended."""
+    """Simulates the end of the process."""
 
 
 class StopAfterTwo(Hook):
-    """Ends a run when two epochs are saved."""
+    """Stops a run after two epochs are saved."""
 
     priority = "VERY_LOW"
 
@@ -413,7 +414,7 @@ class StopAfterTwo(Hook):
             raise Stopped
 
 
-def test_a_wrapper_that_scales_losses_itself_is_refused_with_what_to_write():
+def test_a_wrapper_that_scales_losses_is_rejected_with_the_line_to_write():
     class Scaling(theirs.OptimWrapper):
         pass
 
@@ -428,7 +429,7 @@ def test_a_wrapper_that_scales_losses_itself_is_refused_with_what_to_write():
 
 
 @pytest.mark.parametrize("name", ["MODELS", "DATASETS", "METRICS", "HOOKS", "PARAM_SCHEDULERS"])
-def test_the_advice_of_each_registry_names_it_and_works(name):
+def test_the_advice_for_each_registry_names_it_and_works(name):
     from paramsched.compat.mmengine.registry import Registry
 
     registry = Registry("thing", name)

@@ -1,4 +1,4 @@
-"""Collects a row for each engine and way to train; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
+"""Collect a row per engine and kind of training; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
 
 import os
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import pytest
 
 PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 HEAD = """\
-# Updates exact, in every engine
+# Exact updates in every engine
 
-Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make full ARGS=tests/integration/engines`. Each cell is *updates whose
-values equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two groups.
-In a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. *tokens*: the plan's
-clock counts tokens, the engine or the loop says how many a batch holds, accumulation is 4. *ramp*: the plan says
-the batch size, which grows. "–": it does not exist there, or the engine's first row shows it.
+The tests write this table: `PARAMSCHED_ENGINE_TABLE=1 make full ARGS=tests/integration/engines`. Each cell contains
+*updates whose values equal the plan's trace bit for bit / completed updates*, for the learning rate, weight decay and
+`betas[0]` of two groups. In a column with *skip*, one update per epoch has infinite gradients, and a `GradScaler` skips
+it. *tokens*: the plan's clock counts tokens, the engine or the loop reports the tokens of each batch, and accumulation
+is 4. *ramp*: the plan sets the batch size, which grows. "–": not available in this engine, or shown in its first row.
 
 | engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip | tokens | tokens, skip | ramp |
 |---|---|---|---|---|---|---|---|---|
@@ -23,9 +23,9 @@ the batch size, which grows. "–": it does not exist there, or the engine's fir
 RESUMED = """
 ## Resumed
 
-By tokens and accumulation 4 (skorch, and MMEngine by samples: 1), in one process: a run that is left after its first
-part, and goes on from the engine's own checkpoint in new objects. *Updates exact / updates made*,
-of both parts.
+The plan counts tokens, with accumulation 4 in one process (skorch, and MMEngine by samples: 1). A run stops after its
+first part, and new objects resume it from the engine's own checkpoint. Each cell contains *exact updates / completed
+updates* of both parts.
 
 | engine | updates |
 |---|---|
@@ -34,7 +34,7 @@ of both parts.
 
 @pytest.fixture
 def check_resumed(record_property: Any) -> Any:
-    """A function that compares the values of a run in two parts with the plan's, and notes the engine's row."""
+    """Return a function that compares a resumed run with its plan and records the row of the engine."""
 
     def check(engine: str, used: Sequence[Any], planned: Sequence[Any], made: int) -> None:
         exact = sum(one == right for one, right in zip(used, planned, strict=True))
@@ -50,7 +50,7 @@ def check_resumed(record_property: Any) -> Any:
 
 @pytest.fixture
 def add_row(record_property: Any) -> Any:
-    """A function that notes a row of the table."""
+    """Return a function that records a row of the table."""
     return lambda line: record_property("engine_row", line)
 
 

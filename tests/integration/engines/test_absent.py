@@ -1,4 +1,4 @@
-"""An engine that is not installed is named, with what to install; asking for the modules imports no engine."""
+"""A missing engine is named with the package to install; importing the modules does not import an engine."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ PLAN = ps.Plan(lr=ps.cosine(), horizon=10)
 
 
 def made(engine):
-    """What the engine's module gives, as far as it needs the library; a new module has made nothing yet."""
+    """Return the objects of the engine's module that need the library."""
     spec = find_spec(f"paramsched.engines.{engine}")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -33,7 +33,7 @@ def made(engine):
         ("pytorch_accelerated", ["pytorch_accelerated", "pytorch_accelerated.trainer"], "pytorch-accelerated"),
     ],
 )
-def test_an_absent_engine_is_named_with_what_to_install(engine, absent, extra, monkeypatch):
+def test_a_missing_engine_is_named_with_the_package_to_install(engine, absent, extra, monkeypatch):
     for name in absent:
         monkeypatch.setitem(sys.modules, name, None)
 
@@ -41,7 +41,7 @@ def test_an_absent_engine_is_named_with_what_to_install(engine, absent, extra, m
         made(engine)
 
 
-def test_the_modules_import_no_engine():
+def test_the_modules_do_not_import_an_engine():
     modules = ["accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"]
     code = (
         "import sys\n"
@@ -53,7 +53,7 @@ def test_the_modules_import_no_engine():
 
 
 @pytest.mark.parametrize("engine", ["accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch"])
-def test_without_torch_each_names_the_extra_that_brings_it(engine):
+def test_without_torch_each_module_names_the_extra_to_install(engine):
     code = (
         "import sys\n"
         "class Without:\n"

@@ -28,7 +28,7 @@ BATCHES = len(Numbers()) // BATCH
 
 
 class Loop:
-    """A run of three epochs that can be left after any and taken up in another process's objects."""
+    """A run of three epochs that can stop after any epoch and resume with new objects."""
 
     def __init__(self, plan: ps.Plan = PLAN, accumulation: int = 4, wiring: str = "adapter", **keywords: Any) -> None:
         self.accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulation, **keywords)
@@ -56,7 +56,7 @@ class Loop:
 
 
 @pytest.mark.parametrize("wiring", ["adapter", "unprepared"])
-def test_a_run_goes_on_from_save_state_where_it_was(wiring: str, tmp_path: Path) -> None:
+def test_a_run_resumes_from_save_state(wiring: str, tmp_path: Path) -> None:
     first = Loop(wiring=wiring)
     first.train(1)
     first.accelerator.save_state(str(tmp_path))
@@ -68,7 +68,7 @@ def test_a_run_goes_on_from_save_state_where_it_was(wiring: str, tmp_path: Path)
     assert first.used + again.used == planned(15)
 
 
-def test_a_run_by_tokens_goes_on_from_save_state_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+def test_a_run_in_tokens_resumes_from_save_state(tmp_path: Path, check_resumed: Any) -> None:
     first, again = Loop(BY_TOKENS), Loop(BY_TOKENS)
     first.train(1)
     first.accelerator.save_state(str(tmp_path))
@@ -79,7 +79,7 @@ def test_a_run_by_tokens_goes_on_from_save_state_where_it_was(tmp_path: Path, ch
     check_resumed("Accelerate", first.used + again.used, in_one(first.used, again.used), 15)
 
 
-def test_metric_rules_go_on_from_save_state(tmp_path: Path) -> None:
+def test_metric_rules_resume_from_save_state(tmp_path: Path) -> None:
     plan = ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5))
     first = Loop(plan)
     for loss in (1.0, 2.0, 3.0):
@@ -92,7 +92,7 @@ def test_metric_rules_go_on_from_save_state(tmp_path: Path) -> None:
     assert again.optimizer.param_groups[0]["lr"] == 0.1 * 0.25
 
 
-def test_epochs_are_those_of_the_prepared_loader() -> None:
+def test_the_epoch_length_is_that_of_the_prepared_loader() -> None:
     loop = Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
 
     loop.train(3)
@@ -100,7 +100,7 @@ def test_epochs_are_those_of_the_prepared_loader() -> None:
     assert [row[0] for row in loop.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
 
 
-def test_a_loader_without_length_is_named_with_the_argument_that_helps() -> None:
+def test_a_loader_without_a_length_is_reported_with_the_argument_to_pass() -> None:
     class Stream(torch.utils.data.IterableDataset[Any]):
         def __iter__(self) -> Any:
             return iter(Numbers())
@@ -115,7 +115,7 @@ def test_a_loader_without_length_is_named_with_the_argument_that_helps() -> None
     assert "accelerate.scheduler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
 
 
-def test_without_epochs_a_plan_of_the_whole_run_is_refused_with_the_argument() -> None:
+def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
@@ -123,7 +123,7 @@ def test_without_epochs_a_plan_of_the_whole_run_is_refused_with_the_argument() -
         engine.scheduler(accelerator, optimizer, PLAN, loader)
 
 
-def test_what_the_user_says_wins() -> None:
+def test_the_users_facts_take_precedence() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
@@ -134,7 +134,7 @@ def test_what_the_user_says_wins() -> None:
     assert (scheduler.calendar.horizon, scheduler.calendar.updates_per_epoch) == (7, 2)
 
 
-def test_a_horizon_of_the_plan_that_is_not_the_run_s_counts_and_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_different_horizon_in_the_plan_takes_precedence_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
 
@@ -144,7 +144,7 @@ def test_a_horizon_of_the_plan_that_is_not_the_run_s_counts_and_is_said(caplog: 
     assert 'horizon "9 epochs" of the plan is 162 updates, but accelerate.scheduler counts 54' in caplog.text
 
 
-def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> None:
+def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:
     class Kept(accelerate.tracking.GeneralTracker):
         name, requires_logging_directory = "kept", False
         tracker = None
@@ -171,7 +171,7 @@ def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> N
     assert kept.rows[0][1]["betas_0/weight"] == 0.85
 
 
-def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -> None:
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(tmp_path: Path) -> None:
     def prepared(make: Any) -> Any:
         accelerator = accelerate.Accelerator(cpu=True)
         model = Tiny()
@@ -199,7 +199,7 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -
 
 
 class Meshed:
-    """What an Accelerator has of a run of eight processes."""
+    """The attributes of an Accelerator in a run of eight processes."""
 
     num_processes, device, sync_gradients = 8, torch.device("cpu"), True
 
@@ -222,7 +222,7 @@ class Meshed:
         ({"tp_size": 8}, 1),
     ],
 )
-def test_processes_that_share_their_batches_are_counted_once(sizes: dict[str, int], expected: int) -> None:
+def test_processes_with_the_same_batches_are_counted_once(sizes: dict[str, int], expected: int) -> None:
     accelerator = Meshed(**sizes)
     optimizer = optimizer_of(Tiny())
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples"))

@@ -1,4 +1,4 @@
-"""What an engine tells a Scheduler of its batches: once, and nothing where the loop or the plan says it."""
+"""The batch sizes an engine reports to a Scheduler: once, unless the loop or the plan specifies them."""
 
 import warnings
 
@@ -29,10 +29,10 @@ def batch(samples):
     return torch.zeros(samples, 3), torch.zeros(samples)
 
 
-# ---------------------------------------------------------------------- who says it
+# ---------------------------------------------------------------------- source of the amount
 
 
-def test_samples_are_counted_where_nobody_says_more():
+def test_samples_are_counted_by_default():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
 
@@ -43,7 +43,7 @@ def test_samples_are_counted_where_nobody_says_more():
     assert scheduler.amount == 11
 
 
-def test_the_batches_of_an_update_add_up():
+def test_the_batches_of_an_update_are_added():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
 
@@ -55,7 +55,7 @@ def test_the_batches_of_an_update_add_up():
 
 
 @pytest.mark.parametrize("loop_first", [True, False])
-def test_what_the_loop_says_beats_the_batches_whoever_comes_first(loop_first):
+def test_an_amount_reported_by_the_loop_takes_precedence_in_any_order(loop_first):
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
     for size in (4, 5):
@@ -65,13 +65,13 @@ def test_what_the_loop_says_beats_the_batches_whoever_comes_first(loop_first):
         if not loop_first:
             scheduler.consumed(samples=10)
         optimizer.step()
-    amounts.count_batch(batch(4), ends_update=True)  # nothing said for this one
+    amounts.count_batch(batch(4), ends_update=True)  # no amount was reported for this update
     optimizer.step()
 
     assert scheduler.amount == 24
 
 
-def test_a_loop_that_says_each_batch_is_not_counted_twice():
+def test_a_loop_that_reports_each_batch_is_not_counted_twice():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
     for ends_update in (False, True):
@@ -82,7 +82,7 @@ def test_a_loop_that_says_each_batch_is_not_counted_twice():
     assert scheduler.amount == 2
 
 
-def test_the_batches_of_a_skipped_update_are_in_the_state():
+def test_the_batches_of_a_skipped_update_are_saved_in_the_state():
     _, scheduler = attached(BY_SAMPLES)
     amounts_of(scheduler).count_batch(batch(4), ends_update=True)  # a GradScaler leaves out the step
     state = scheduler.state_dict()
@@ -95,7 +95,7 @@ def test_the_batches_of_a_skipped_update_are_in_the_state():
     assert again.amount == 7
 
 
-def test_processes_are_summed_once_for_an_update():
+def test_processes_are_summed_once_per_update():
     optimizer, scheduler = attached(BY_SAMPLES)
     calls = []
 
@@ -111,7 +111,7 @@ def test_processes_are_summed_once_for_an_update():
     assert (calls, scheduler.amount) == ([7], 14)
 
 
-def test_an_engine_that_only_knows_the_step_tells_what_was_seen_before_it():
+def test_an_engine_may_report_the_seen_batches_just_before_the_step():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
 
@@ -124,7 +124,7 @@ def test_an_engine_that_only_knows_the_step_tells_what_was_seen_before_it():
     assert scheduler.amount == 18
 
 
-def test_the_batches_of_an_unfinished_update_go_through_a_checkpoint_summed_over_the_processes():
+def test_the_batches_of_an_unfinished_update_are_saved_as_a_sum_over_processes():
     _, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
     amounts.count_batch(batch(4), ends_update=False)
@@ -140,7 +140,7 @@ def test_the_batches_of_an_unfinished_update_go_through_a_checkpoint_summed_over
     assert again.amount == 14
 
 
-def test_what_a_checkpoint_counted_in_another_unit_than_the_plan_of_now_is_left():
+def test_an_amount_saved_in_another_unit_is_ignored():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
     amounts.load_state({"tokens": 100})
@@ -151,7 +151,7 @@ def test_what_a_checkpoint_counted_in_another_unit_than_the_plan_of_now_is_left(
     assert scheduler.amount == 3
 
 
-def test_a_clock_of_batches_counts_one_for_all_processes():
+def test_a_clock_of_batches_counts_once_for_all_processes():
     optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over="9 batches"), clock="batches"))
 
     def summed(amount):
@@ -164,7 +164,7 @@ def test_a_clock_of_batches_counts_one_for_all_processes():
     assert scheduler.amount == 1
 
 
-def test_a_plan_by_updates_looks_at_no_batch():
+def test_a_plan_in_updates_does_not_read_the_batches():
     optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over=10)))
 
     amounts_of(scheduler).count_batch(object(), ends_update=True)
@@ -191,7 +191,7 @@ def test_a_plan_by_updates_looks_at_no_batch():
     ],
     ids=["length", "float", "fact", "function", "function wins", "tensor", "constant", "average", "constant wins"],
 )
-def test_tokens_are_those_of_the_user_or_the_constant(options, facts, expected):
+def test_tokens_come_from_the_users_function_or_the_constant(options, facts, expected):
     optimizer, scheduler = attached(BY_TOKENS, **facts)
 
     amounts_of(scheduler, **options).count_batch(batch(3), ends_update=True)
@@ -200,7 +200,7 @@ def test_tokens_are_those_of_the_user_or_the_constant(options, facts, expected):
     assert scheduler.amount == expected
 
 
-def test_tokens_that_nobody_counts_are_refused_before_the_update():
+def test_uncounted_tokens_are_rejected_before_the_update():
     optimizer, scheduler = attached(BY_TOKENS)
     amounts_of(scheduler).count_batch(batch(3), ends_update=True)
 
@@ -211,7 +211,7 @@ def test_tokens_that_nobody_counts_are_refused_before_the_update():
 
 
 @pytest.mark.parametrize("wrong", [-1, 2.5, float("nan"), True, "many"], ids=["below 0", "part", "nan", "bool", "text"])
-def test_what_a_function_of_the_user_gives_is_checked(wrong):
+def test_the_result_of_the_users_function_is_validated(wrong):
     _, scheduler = attached(BY_TOKENS)
 
     with pytest.raises(InvalidArgument, match="tokens"):
@@ -220,7 +220,7 @@ def test_what_a_function_of_the_user_gives_is_checked(wrong):
     assert scheduler.amount == 0
 
 
-# ---------------------------------------------------------------------- sizes that are planned
+# ---------------------------------------------------------------------- planned sizes
 
 
 def test_planned_sizes_take_precedence_over_batches_and_a_difference_is_warned_of_once():
@@ -238,7 +238,7 @@ def test_planned_sizes_take_precedence_over_batches_and_a_difference_is_warned_o
     assert scheduler.amount == 4
 
 
-def test_batches_of_the_planned_size_are_no_reason_to_warn():
+def test_batches_of_the_planned_size_cause_no_warning():
     optimizer, scheduler = attached(RAMP)
     amounts = amounts_of(scheduler)
 
@@ -253,7 +253,7 @@ def test_batches_of_the_planned_size_are_no_reason_to_warn():
 
 def test_a_planned_batch_of_sequences_of_any_length_is_counted():
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="tokens")
-    optimizer, scheduler = attached(plan)  # nothing says sequence_length
+    optimizer, scheduler = attached(plan)  # sequence_length is unknown
 
     amounts_of(scheduler, amount_of=lambda one: one[0].numel()).count_batch(batch(3), ends_update=True)
     optimizer.step()
@@ -261,7 +261,7 @@ def test_a_planned_batch_of_sequences_of_any_length_is_counted():
     assert scheduler.amount == 9
 
 
-def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
+def test_accumulated_batches_are_compared_with_the_planned_size_of_the_update():
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
     optimizer, scheduler = attached(plan, accumulation=2)
     amounts = amounts_of(scheduler)
@@ -279,7 +279,7 @@ def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
     assert scheduler.amount == 16
 
 
-def test_a_planned_update_that_a_checkpoint_cut_in_two_is_compared_whole():
+def test_a_planned_update_split_by_a_checkpoint_is_compared_as_one():
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
     _, scheduler = attached(plan, accumulation=2)
     amounts = amounts_of(scheduler)
@@ -295,7 +295,7 @@ def test_a_planned_update_that_a_checkpoint_cut_in_two_is_compared_whole():
         resumed.count_batch(batch(4), ends_update=True)
 
 
-# ---------------------------------------------------------------------- what a batch holds
+# ---------------------------------------------------------------------- content of a batch
 
 
 @pytest.mark.parametrize(
@@ -322,23 +322,23 @@ def test_the_samples_of_a_batch_are_its_first_dimension(one):
     ],
     ids=["unlike", "images", "text", "none"],
 )
-def test_a_batch_that_does_not_show_its_samples_is_refused(one):
+def test_a_batch_without_a_sample_count_is_rejected(one):
     with pytest.raises(InvalidArgument, match="amount_of=lambda batch"):
         samples_in(one)
 
 
-# ---------------------------------------------------------------------- facts of an engine on such clocks
+# ---------------------------------------------------------------------- run facts of an engine
 
 FACTS = EngineFacts(call="engine", batches=10, accumulation=2, batch_size=4, total=15, why={})
 
 
-def test_the_length_that_an_engine_knows_is_left_out_where_nobody_can_convert_it():
+def test_the_length_of_the_run_is_omitted_if_it_cannot_be_converted():
     scheduler = FACTS.attach(optimizer_of(Tiny()), BY_TOKENS, PlanOptions())
 
     assert scheduler.calendar.total is None
 
 
-def test_a_plan_that_takes_all_of_the_run_asks_for_the_fact():
+def test_a_plan_without_a_horizon_requires_the_missing_fact():
     plan = ps.Plan(lr=ps.cosine(), clock="tokens")
 
     with pytest.raises(MissingFact, match=r"engine\(\.\.\., tokens_per_sample=1024\)"):
@@ -353,7 +353,7 @@ def test_a_horizon_in_tokens_needs_no_rate():
     assert scheduler.plan.horizon == ps.Duration.of("1000 tokens")
 
 
-def test_the_length_of_a_sequence_is_taken_times_the_planned_batch():
+def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
     batch_size = ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over=4))
     plan = ps.Plan(batch_size, lr="constant()", clock={"lr": "tokens"})
 
@@ -367,7 +367,7 @@ def test_the_length_of_a_sequence_is_taken_times_the_planned_batch():
     assert amounts == [0, *np.cumsum(sizes * 2 * 16)]
 
 
-def test_a_loader_that_says_no_batch_size_may_be_counted_by_its_sequences():
+def test_a_loader_without_a_batch_size_can_be_counted_by_sequences():
     facts = EngineFacts(call="engine", total=15, why={"batch_size": "it has none"})
     options = PlanOptions(tokens_per_sample=16)
     scheduler = facts.attach(optimizer_of(Tiny()), BY_TOKENS, options)
@@ -378,7 +378,7 @@ def test_a_loader_that_says_no_batch_size_may_be_counted_by_its_sequences():
     assert scheduler.amount == 48
 
 
-def test_epochs_of_samples_are_those_of_the_engine():
+def test_epochs_in_samples_have_the_length_known_to_the_engine():
     plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1 epoch"), clock="samples")
 
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())

@@ -29,7 +29,7 @@ from paramsched.engines.ignite import PlanHandler
 
 
 class Loop:
-    """A trainer with everything that goes into its checkpoint."""
+    """A trainer with all objects of its checkpoint."""
 
     def __init__(self, plan: ps.Plan = PLAN, accumulation: int = 1, **keywords: Any) -> None:
         self.model = Tiny()
@@ -50,23 +50,23 @@ class Loop:
 
 
 @pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
-def test_a_run_goes_on_from_a_checkpoint_where_it_was(kept: str, tmp_path: Path) -> None:
+def test_a_run_resumes_from_a_checkpoint(kept: str, tmp_path: Path) -> None:
     first, again = Loop(), Loop()
-    leave_and_go_on(first, again, kept, tmp_path)
+    stop_and_resume(first, again, kept, tmp_path)
 
     assert first.used + again.used == planned(54)
 
 
 @pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
-def test_a_run_by_tokens_goes_on_where_it_was(kept: str, tmp_path: Path, check_resumed: Any) -> None:
+def test_a_run_in_tokens_resumes_from_a_checkpoint(kept: str, tmp_path: Path, check_resumed: Any) -> None:
     first, again = (Loop(BY_TOKENS, 4, amount_of=tokens_of_batch) for _ in range(2))
-    leave_and_go_on(first, again, kept, tmp_path)
+    stop_and_resume(first, again, kept, tmp_path)
 
     check_resumed("Ignite", first.used + again.used, in_one(first.used, again.used), 13)
 
 
-def leave_and_go_on(first: Loop, again: Loop, kept: str, folder: Path) -> None:
-    """An epoch, a checkpoint, and the others from there."""
+def stop_and_resume(first: Loop, again: Loop, kept: str, folder: Path) -> None:
+    """Train one epoch, save a checkpoint, and train the remaining epochs from it."""
     if kept == "the optimizer alone":
         first.saved.pop("plan")
         again.saved.pop("plan")
@@ -80,7 +80,7 @@ def leave_and_go_on(first: Loop, again: Loop, kept: str, folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*never reported")
-def test_metric_rules_follow_an_evaluator_and_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_metric_rules_follow_an_evaluator_and_resume_from_a_checkpoint(tmp_path: Path) -> None:
     plan = ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5))
     first, again = Loop(plan), Loop(plan)
 
@@ -97,7 +97,7 @@ def test_metric_rules_follow_an_evaluator_and_go_on_from_a_checkpoint(tmp_path: 
     assert again.used[0][0] == 0.1 * 0.25
 
 
-def test_a_metric_that_is_never_reported_is_warned_about() -> None:
+def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
     loop = Loop(ps.Plan(lr=ps.constant() * ps.plateau("loss")))
 
     with pytest.warns(UserWarning, match="watches loss, which was never reported"):
@@ -112,7 +112,7 @@ def test_an_iteration_limit_is_the_horizon() -> None:
     assert loop.used == planned(10)
 
 
-def test_epochs_are_those_of_the_engine() -> None:
+def test_the_epoch_length_is_that_of_the_engine() -> None:
     assert [row[0] for row in Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), accumulation=2).run()] == [
         *[0.1] * 9,
         *[0.05] * 9,
@@ -120,7 +120,7 @@ def test_epochs_are_those_of_the_engine() -> None:
     ]
 
 
-def test_an_epoch_that_is_no_whole_number_of_updates_is_named_with_the_argument() -> None:
+def test_an_epoch_of_a_fractional_number_of_updates_is_reported_with_the_argument() -> None:
     with pytest.raises(ps.InvalidArgument) as refusal:
         Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), accumulation=4).run()
 
@@ -128,7 +128,7 @@ def test_an_epoch_that_is_no_whole_number_of_updates_is_named_with_the_argument(
     assert "PlanHandler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
 
 
-def test_ignite_s_own_handler_logs_what_each_update_uses() -> None:
+def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
     from ignite.handlers.base_logger import BaseOptimizerParamsHandler
 
     loop = Loop()

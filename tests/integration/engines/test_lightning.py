@@ -48,7 +48,7 @@ def fit(
 
 
 class Stop(pl.Callback):
-    """Ends a run early, like a crash would, without its horizon being another."""
+    """Stop a run early, as a crash would, without changing its horizon."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -58,7 +58,7 @@ class Stop(pl.Callback):
 
 
 @pytest.mark.parametrize("variant", ["", "step", "epoch", "unsaid"])
-def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Path) -> None:
+def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
     first = fit(variant, tmp_path / "a", stop=1)
 
     again = fit(variant, tmp_path / "b", ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
@@ -67,9 +67,7 @@ def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("skips", [False, True], ids=["whole", "the last update before it was skipped"])
-def test_a_run_by_tokens_goes_on_from_a_checkpoint_where_it_was(
-    skips: bool, tmp_path: Path, check_resumed: Any
-) -> None:
+def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, check_resumed: Any) -> None:
     def fit_by_tokens(folder: Path, stop: int, **keywords: Any) -> Any:
         case = Case("lightning", 4, overflow=skips)
         module = runs.Module(case, 15)
@@ -85,7 +83,7 @@ def test_a_run_by_tokens_goes_on_from_a_checkpoint_where_it_was(
     again = fit_by_tokens(tmp_path / "b", 3, ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
 
     assert first + again == whole
-    # What the skipped update saw is in one of `whole`; the recorder of the second part does not know it.
+    # `whole` includes the batches of the skipped update; the recorder of the second part does not.
     first.amounts, again.amounts = whole.amounts[: len(first)], whole.amounts[len(first) :]
     name = "Lightning, the update before it skipped" if skips else "Lightning"
     check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
@@ -127,12 +125,12 @@ def test_the_metrics_of_a_validation_reach_the_plan() -> None:
     assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
 
 
-def test_a_metric_that_is_never_reported_is_warned_about() -> None:
+def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported metrics: val_loss"):
         small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))
 
 
-def test_metric_rules_go_on_from_the_callback_s_state() -> None:
+def test_metric_rules_resume_from_the_callback_state() -> None:
     plan = ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))
     callback = PlanCallback(plan)
     small(callback)
@@ -155,7 +153,7 @@ def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
     assert logged == [row[0] for row in planned(54)]
 
 
-def test_the_learning_rate_monitor_shows_the_plan_with_nothing_returned(tmp_path: Path) -> None:
+def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: Path) -> None:
     logger = pl.loggers.CSVLogger(tmp_path)
     monitor = pl.callbacks.LearningRateMonitor("step")
     module = runs.Module(Case("lightning", variant="step"), 54)
@@ -169,7 +167,7 @@ def test_the_learning_rate_monitor_shows_the_plan_with_nothing_returned(tmp_path
     assert logged == [row[0] for row in planned(54)]
 
 
-def test_manual_optimization_without_facts_is_refused_with_the_argument() -> None:
+def test_manual_optimization_without_facts_is_rejected_with_the_argument() -> None:
     module = runs.Module(Case("lightning", variant="manual"), 54)
     trainer = runs.trainer(Case("lightning", variant="manual"), callbacks=[PlanCallback(PLAN)])
 
@@ -180,7 +178,7 @@ def test_manual_optimization_without_facts_is_refused_with_the_argument() -> Non
     assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
 
 
-def test_max_steps_is_the_horizon_where_it_comes_first() -> None:
+def test_max_steps_is_the_horizon_if_it_is_reached_first() -> None:
     callback = PlanCallback(PLAN)
     module = small(callback, max_steps=10)
 
@@ -316,7 +314,7 @@ class Two(Small):
         self.rates.append([group["lr"] for group in optimizer.param_groups])
 
 
-def test_what_base_finetuning_adds_goes_on_from_the_lr_it_brings(caplog: pytest.LogCaptureFixture) -> None:
+def test_groups_added_by_base_finetuning_continue_from_their_own_lr(caplog: pytest.LogCaptureFixture) -> None:
     module, loader = Two(), DataLoader(Numbers(), BATCH)
     callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Unfreeze()]
     runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, loader)
@@ -342,7 +340,7 @@ class Returned(Small):
 
 
 @pytest.mark.parametrize("kind", ["callback", "returned"])
-def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_path: Path) -> None:
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tmp_path: Path) -> None:
     def trainer(*callbacks: Any) -> Any:
         return runs.trainer(Case("lightning"), callbacks=list(callbacks), enable_checkpointing=True)
 
@@ -362,7 +360,7 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_pa
 
 @pytest.mark.long
 @pytest.mark.heavy
-def test_ranks_of_tensor_parallelism_count_each_sample_once(tmp_path: Path) -> None:
+def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
     port, tests = str(free_port()), Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
     started = [

@@ -18,7 +18,7 @@ from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs MMEngine's Runner and gives what each iteration used, and the Runner."""
+    """Run MMEngine's Runner; return the values each iteration used and the Runner."""
     runs = Runs(tmp_path)
     yield runs
     runs.close()
@@ -36,7 +36,7 @@ def named(config):
 
 
 @pytest.mark.parametrize("counts", [1, 4])
-def test_our_classes_by_config_give_what_mmengines_give(run, counts):
+def test_drop_in_classes_in_a_config_give_mmengines_values(run, counts):
     engine.register()
 
     expected, _ = run(CONFIG, counts=counts)
@@ -46,7 +46,7 @@ def test_our_classes_by_config_give_what_mmengines_give(run, counts):
     assert type(runner.param_schedulers[0]) is engine.LinearLR
 
 
-def test_our_classes_by_object_give_what_mmengines_give(run):
+def test_drop_in_objects_give_mmengines_values(run):
     from mmengine.optim import MultiStepLR
 
     expected, _ = run(lambda wrapper: MultiStepLR(wrapper, milestones=[1, 3]))
@@ -55,7 +55,7 @@ def test_our_classes_by_object_give_what_mmengines_give(run):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_updates_are_counted_where_that_is_asked(run):
+def test_updates_are_counted_if_requested(run):
     def warmup(wrapper):
         return engine.LinearLR(wrapper, start_factor=0.2, end=5, by_epoch=False, count="updates")
 
@@ -68,7 +68,7 @@ PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
 
 
 @pytest.mark.parametrize("counts", [1, 4])
-def test_a_plan_is_used_as_it_is_traced(run, counts):
+def test_a_plan_uses_its_traced_values(run, counts):
     total = BATCHES * EPOCHS // counts
     trace = ps.trace(PLAN, sgd(Toy()), ps.Calendar(total=total))
 
@@ -78,7 +78,7 @@ def test_a_plan_is_used_as_it_is_traced(run, counts):
     np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
 
 
-def test_a_plan_by_config_knows_the_runs_length(run):
+def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
     engine.register()
     config = dict(type="PlanScheduler", plan="lr: every(linear(1.0, 0.0), 'epoch')\n", convert_to_iter_based=True)
 
@@ -88,7 +88,7 @@ def test_a_plan_by_config_knows_the_runs_length(run):
     assert runner.param_schedulers[0].scheduler.calendar.horizon == BATCHES * EPOCHS
 
 
-def test_a_plateau_of_a_plan_hears_the_validation(run):
+def test_a_plateau_in_a_plan_observes_the_validation(run):
     plan = ps.Plan(lr="constant() * plateau('acc', mode='max', factor=0.5, patience=0)")
 
     found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, plan, total=24), validate=True)
@@ -96,7 +96,7 @@ def test_a_plateau_of_a_plan_hears_the_validation(run):
     assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.05, 0.025])
 
 
-def test_a_plateau_of_ours_gives_what_mmengines_gives(run):
+def test_the_drop_in_plateau_gives_mmengines_values(run):
     engine.register()
     config = dict(type="ReduceOnPlateauLR", monitor="acc", rule="greater", patience=0)
 
@@ -130,7 +130,7 @@ OF_TWO = 0.1 * (1 - 2 * np.arange(BATCHES * EPOCHS) / 48)  # the lr before each 
 
 
 @pytest.mark.parametrize("hook", [dict(type="AmountHook"), None], ids=["by config", "by object"])
-def test_a_plan_by_samples_counts_the_batches_and_goes_on_from_a_checkpoint(run, hook, check_resumed):
+def test_a_plan_in_samples_counts_the_batches_and_resumes_from_a_checkpoint(run, hook, check_resumed):
     engine.register()
 
     def cut(epochs, **more):
@@ -147,7 +147,7 @@ def test_a_plan_by_samples_counts_the_batches_and_goes_on_from_a_checkpoint(run,
     assert runner.param_schedulers[0].scheduler.amount == 48
 
 
-def test_the_samples_of_lists_are_their_entries(run):
+def test_the_sample_count_of_a_list_is_its_length(run):
     scheduler = engine.PlanScheduler(sgd(Toy()), BY_SAMPLES)
     hook = engine.AmountHook(scheduler.scheduler)
     hook.before_train(SimpleNamespace(param_schedulers=None, world_size=1))

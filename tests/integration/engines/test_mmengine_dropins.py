@@ -1,4 +1,4 @@
-"""The drop-in schedulers in MMEngine's own Runner, by class in a config and built: what MMEngine's own would do."""
+"""The drop-in schedulers in MMEngine's own Runner, from a config or built, behave like MMEngine's."""
 
 # ruff: noqa: C408  # the configs are written as MMEngine's users write them
 
@@ -21,21 +21,21 @@ from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs MMEngine's Runner and gives what each iteration used, and the Runner."""
+    """Run MMEngine's Runner; return the values each iteration used and the Runner."""
     runs = Runs(tmp_path)
     yield runs
     runs.close()
 
 
 def of(module, config):
-    """The config with the classes of a module in the place of their names."""
+    """Return the config with names replaced by the classes of a module."""
     if isinstance(config, list):
         return [of(module, one) for one in config]
     return {**config, "type": getattr(module, config["type"])}
 
 
 def built(module, config):
-    """A function that builds the schedulers of a config for an optimizer wrapper, as a user would."""
+    """Return a function that builds the schedulers of a config for an optimizer wrapper."""
 
     def build(wrapper):
         many = [dict(one) for one in (config if isinstance(config, list) else [config])]
@@ -64,7 +64,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("config", LISTS.values(), ids=LISTS)
-def test_by_class_in_a_config_and_built_they_do_what_mmengines_do(run, config):
+def test_classes_in_a_config_and_built_schedulers_behave_like_mmengines(run, config):
     expected, _ = run(of(peer.scheduler, config), validate=True)
     by_config, runner = run(of(ours, config), validate=True)
     by_object, _ = run(built(ours, config), validate=True)
@@ -74,13 +74,13 @@ def test_by_class_in_a_config_and_built_they_do_what_mmengines_do(run, config):
     assert all(type(one).__module__.startswith("paramsched.") for one in runner.param_schedulers)
 
 
-def test_a_plateau_in_a_config_cuts(run):
+def test_a_plateau_in_a_config_reduces(run):
     found, _ = run(of(ours, PLATEAU), validate=True)
 
     assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.01, 0.001])
 
 
-def test_a_single_built_scheduler_and_a_loop_by_iterations_do_as_well(run):
+def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
     def schedulers(module):
         return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
 
@@ -99,7 +99,7 @@ def test_names_registered_in_mmengine_find_our_classes(run):
     assert found[-1, 0] == pytest.approx(0.001)
 
 
-def test_conversion_to_iterations_happens_in_our_class(run):
+def test_the_drop_in_class_converts_epochs_to_iterations(run):
     config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
 
     expected, _ = run(of(peer.scheduler, config))
@@ -133,7 +133,7 @@ def test_our_wrapper_accumulates_in_mmengines_runner(run):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
 
 
-def test_mmengines_schedulers_take_our_wrapper(run):
+def test_mmengines_schedulers_accept_our_wrapper(run):
     config = LISTS["by iteration"]
 
     expected, _ = run(config)
@@ -160,7 +160,7 @@ def one_of(module, name):
 
 
 @pytest.mark.parametrize("name", class_names())
-def test_each_class_passes_for_its_namesake_and_for_no_other(name):
+def test_each_class_is_an_instance_of_its_namesake_only(name):
     mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
     names = [*class_names(), "_ParamScheduler"]
 
@@ -183,7 +183,7 @@ def test_copies_are_of_our_class(copied):
     assert twin.state_dict() == scheduler.state_dict()
 
 
-def test_a_users_class_passes_too_and_is_registered_once():
+def test_a_users_subclass_passes_isinstance_and_is_registered_once():
     registered = []
 
     class Halving(ours._ParamScheduler):
@@ -200,7 +200,7 @@ def test_a_users_class_passes_too_and_is_registered_once():
     assert registered == [Quartering]
 
 
-def test_mmengine_is_not_imported_and_is_seen_when_it_comes_later():
+def test_mmengine_is_not_imported_but_recognized_if_imported_later():
     code = """
 import sys, torch
 from paramsched.compat.mmengine import StepLR, _ParamScheduler
@@ -215,7 +215,7 @@ assert isinstance(scheduler, peer.StepLR)
     assert done.returncode == 0, done.stderr
 
 
-def test_restore_hands_mmengines_own_schedulers_their_states():
+def test_restore_passes_the_states_to_mmengines_own_schedulers():
     scheduler = peer.StepLR(sgd(Toy()), 2)
     state = {**scheduler.state_dict(), "last_step": 5}
 
@@ -224,7 +224,7 @@ def test_restore_hands_mmengines_own_schedulers_their_states():
     assert scheduler.last_step == 5
 
 
-def test_our_runners_mixed_precision_wrapper_does_not_pass():
+def test_our_mixed_precision_wrapper_is_not_an_instance_of_mmengines():
     from paramsched.runner import AmpOptimWrapper
 
     assert not isinstance(AmpOptimWrapper(torch.optim.SGD(Toy().parameters(), lr=0.1)), peer.OptimWrapper)

@@ -53,7 +53,7 @@ class Recording(Trainer):
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "training state"])
-def test_a_run_goes_on_from_the_trainer_s_files_where_it_was(kind: str, tmp_path: Path) -> None:
+def test_a_run_resumes_from_the_trainers_files(kind: str, tmp_path: Path) -> None:
     first, again = Recording(), Recording()
     first.fit(FIXED, epochs=1)
 
@@ -68,7 +68,7 @@ def test_a_run_goes_on_from_the_trainer_s_files_where_it_was(kind: str, tmp_path
     assert (first.used + again.used)[:15] == planned(15)  # the Trainer itself adds an update to a run it resumes
 
 
-def test_a_run_by_tokens_goes_on_from_a_training_state_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+def test_a_run_in_tokens_resumes_from_a_training_state(tmp_path: Path, check_resumed: Any) -> None:
     first, again = Recording(), Recording()
     first.fit(BY_TOKENS, epochs=1)
     first.save_training_state(tmp_path / "run")
@@ -85,13 +85,13 @@ def _after_loading(trainer: Recording, path: Path) -> None:
     Trainer._run_training(trainer)
 
 
-def test_epochs_are_those_of_the_trainer() -> None:
+def test_the_epoch_length_is_that_of_the_trainer() -> None:
     used = Recording().fit(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
 
     assert [row[0] for row in used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
 
 
-def test_a_limit_of_steps_is_given_as_a_calendar() -> None:
+def test_a_step_limit_is_passed_as_a_calendar() -> None:
     short = engine.scheduler(PLAN, calendar=ps.Calendar(total=10))
 
     assert Recording().fit(create_scheduler_fn=short, max_num_train_steps=10)[:10] == planned(10)

@@ -1,4 +1,4 @@
-"""skorch: the callback's facts, metrics and history; fit, partial_fit and every way to go on."""
+"""skorch: the callback's facts, metrics and history; fit, partial_fit and resuming."""
 
 import pickle
 from pathlib import Path
@@ -21,7 +21,7 @@ def net(plan: ps.Plan = PLAN, **keywords: Any) -> Any:
     return runs.net_of(CASE, PlanCallback(plan), **keywords)
 
 
-def test_a_fit_begins_the_plan_and_a_second_one_begins_it_again() -> None:
+def test_each_fit_starts_the_plan_from_the_beginning() -> None:
     trained = net().fit(X, Y)
     first = trained.used_
 
@@ -31,7 +31,7 @@ def test_a_fit_begins_the_plan_and_a_second_one_begins_it_again() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_partial_fit_goes_on() -> None:
+def test_partial_fit_continues_the_plan() -> None:
     plan = ps.Plan(*PLAN.bindings, horizon=54)
     trained = net(plan, max_epochs=1)
 
@@ -41,21 +41,21 @@ def test_partial_fit_goes_on() -> None:
 
 
 @pytest.mark.parametrize("way", ["files", "pickle"])
-def test_a_net_that_was_stored_goes_on_where_it_was(way: str, tmp_path: Path) -> None:
-    done, used = stored_and_gone_on(PlanCallback(ps.Plan(*PLAN.bindings, horizon=54)), way, tmp_path)
+def test_a_saved_net_resumes(way: str, tmp_path: Path) -> None:
+    done, used = saved_and_resumed(PlanCallback(ps.Plan(*PLAN.bindings, horizon=54)), way, tmp_path)
 
     assert done + used == planned(54)
 
 
 @pytest.mark.parametrize("way", ["files", "pickle"])
-def test_a_net_that_was_stored_goes_on_by_tokens(way: str, tmp_path: Path, check_resumed: Any) -> None:
-    done, used = stored_and_gone_on(PlanCallback(BY_TOKENS, amount_of=tokens_of_batch), way, tmp_path)
+def test_a_saved_net_resumes_in_tokens(way: str, tmp_path: Path, check_resumed: Any) -> None:
+    done, used = saved_and_resumed(PlanCallback(BY_TOKENS, amount_of=tokens_of_batch), way, tmp_path)
 
     check_resumed("skorch", done + used, in_one(done, used), 54)
 
 
-def stored_and_gone_on(callback: Any, way: str, tmp_path: Path) -> tuple[Used, Used]:
-    """The values of an epoch, and of the next two of a net that was stored behind it."""
+def saved_and_resumed(callback: Any, way: str, tmp_path: Path) -> tuple[Used, Used]:
+    """Return the values of one epoch and of two more epochs of a net that was saved after it."""
     first = runs.net_of(CASE, callback, max_epochs=1).fit(X, Y)
     names = ("params", "optimizer", "history")
     files = {f"f_{name}": str(tmp_path / name) for name in names}
@@ -73,7 +73,7 @@ def stored_and_gone_on(callback: Any, way: str, tmp_path: Path) -> tuple[Used, U
     return first.used_, again.used_
 
 
-def test_the_horizon_of_a_net_that_goes_on_is_all_its_epochs(tmp_path: Path) -> None:
+def test_the_horizon_of_a_resumed_net_includes_all_its_epochs(tmp_path: Path) -> None:
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     first = net(ps.Plan(lr=ps.cosine(), horizon="3 epochs"), max_epochs=1).fit(X, Y)
     first.save_params(**files)
@@ -86,7 +86,7 @@ def test_the_horizon_of_a_net_that_goes_on_is_all_its_epochs(tmp_path: Path) -> 
     assert [row[0] for row in first.used_ + again.used_] == whole
 
 
-def test_what_the_history_records_reaches_the_plan() -> None:
+def test_metrics_in_the_history_reach_the_plan() -> None:
     plan = ps.Plan(lr=ps.constant() * ps.plateau("epoch", patience=0, factor=0.5))  # it only ever rises
     trained = net(plan).fit(X, Y)
 
@@ -100,7 +100,7 @@ def test_the_history_has_the_values_of_every_update() -> None:
     assert logged == [row[0] for row in planned(54)]
 
 
-def test_windows_that_do_not_fill_an_epoch_are_named_with_the_argument() -> None:
+def test_accumulation_that_does_not_fill_an_epoch_is_reported_with_the_argument() -> None:
     uneven = runs.net_of(Case("skorch", 4), PlanCallback(PLAN, accumulation=4))
 
     with pytest.raises(ps.InvalidArgument) as refusal:

@@ -20,7 +20,7 @@ def epoch(model: Tiny, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad()
 
 
-def test_the_constant_tail_of_averaging_is_a_part_of_the_plan() -> None:
+def test_the_constant_lr_of_weight_averaging_is_a_stage_of_the_plan() -> None:
     plan = ps.Plan(lr=ps.cosine(to=0.5) >> ps.linear(0.5, 0.05, over="5%") >> ps.constant(0.05, over="30%"), horizon=54)
     model = Tiny()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -40,7 +40,7 @@ def test_the_constant_tail_of_averaging_is_a_part_of_the_plan() -> None:
     assert rates[-1] == 0.1 * 0.05
 
 
-def test_a_run_with_averaged_weights_goes_on_where_it_was() -> None:
+def test_a_run_with_averaged_weights_resumes() -> None:
     def objects() -> tuple[Tiny, torch.optim.Optimizer, torch.optim.swa_utils.AveragedModel]:
         model = Tiny()
         optimizer = optimizer_of(model)
@@ -63,7 +63,7 @@ def test_a_run_with_averaged_weights_goes_on_where_it_was() -> None:
     assert used + used_too == planned(54)
 
 
-def test_swalr_beside_a_plan_is_warned_about() -> None:
+def test_swalr_in_addition_to_a_plan_causes_a_warning() -> None:
     model = Tiny()
     optimizer = optimizer_of(model)
     ps.Scheduler(optimizer, PLAN, total=54)

@@ -1,4 +1,4 @@
-"""Every engine trains for real; the values of every update are those of the plan, bit for bit."""
+"""Every engine runs a real training; the values of every update equal the plan bit for bit."""
 
 import itertools
 import os
@@ -20,12 +20,12 @@ WIRINGS = [
     ("lightning", "", "Lightning, PlanCallback"),
     ("lightning", "step", "Lightning, interval step"),
     ("lightning", "epoch", "Lightning, interval epoch"),
-    ("lightning", "unsaid", "Lightning, not told"),
+    ("lightning", "unsaid", "Lightning, scheduler not returned"),
     ("lightning", "manual", "Lightning, manual optimization"),
     ("transformers", "", "Hugging Face Trainer, planned"),
     ("transformers", "pair", "Hugging Face Trainer, optimizers="),
     ("ignite", "", "Ignite, PlanHandler"),
-    ("ignite", "nothing", "Ignite, nothing"),
+    ("ignite", "nothing", "Ignite, without a handler"),
     ("ignite", "wrapped", "Ignite, LRScheduler handler"),
     ("skorch", "", "skorch, PlanCallback"),
     ("skorch", "accelerate", "skorch, AccelerateMixin"),
@@ -33,13 +33,13 @@ WIRINGS = [
     ("pytorch_accelerated", "", "pytorch-accelerated"),
     ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
 ]
-# Those whose batches are counted, by the engine or in a loop of one's own; the others differ in nothing else.
+# Wirings whose batches are counted, by the engine or by the loop; other wirings differ only in that.
 COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
 WITHOUT_RAMP = {("skorch", "accelerate")}
 WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
 IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
 IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
-# Another way into an engine of which `make test` takes one already; each is seconds of training.
+# `make test` runs another wiring of these engines; each of these trains for seconds.
 LONG = {
     ("accelerate", "prepared"),
     ("accelerate", "split_batches"),
@@ -86,7 +86,7 @@ def check(line: str, runs: dict[str, Run], add_row) -> None:
     ("engine", "variant", "name"),
     [pytest.param(*one, id=one[2], marks=pytest.mark.long if one[:2] in LONG else ()) for one in IN_ONE],
 )
-def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name, add_row, capfd):
+def test_every_update_of_one_process_uses_the_planned_values(engine, variant, name, add_row, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
 
     runs = {column: run(case) for column, case in cases(engine, variant, 1).items()}
@@ -101,7 +101,7 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
         for engine, is_long in dict.fromkeys((one[0], one[:2] not in IN_TWO_ALWAYS) for one in IN_TWO)
     ],
 )
-def test_every_update_of_two_processes_uses_what_is_planned(engine, is_long, add_row):
+def test_every_update_of_two_processes_uses_the_planned_values(engine, is_long, add_row):
     pytest.importorskip(engine if engine != "plain" else "torch")
     wirings = [(one[1], one[2]) for one in IN_TWO if (one[0], one[:2] not in IN_TWO_ALWAYS) == (engine, is_long)]
     ways = {name: cases(engine, variant, 2) for variant, name in wirings}
@@ -118,7 +118,7 @@ def test_every_update_of_two_processes_uses_what_is_planned(engine, is_long, add
 
 
 @pytest.mark.skipif(os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1", reason="the page is being written")
-def test_the_page_has_a_row_for_each_wiring_and_no_other():
+def test_the_page_has_exactly_one_row_for_each_wiring():
     page, _ = PAGE.read_text(encoding="utf-8").split("## Resumed")
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
 
@@ -135,7 +135,7 @@ def test_the_page_has_a_row_for_each_wiring_and_no_other():
         for one in itertools.product(sorted({engine for engine, _, _ in WIRINGS}), (False, True))
     ],
 )
-def test_a_step_per_batch_in_place_of_the_hook_is_seen(engine, overflow, capfd):
+def test_a_scheduler_stepped_per_batch_is_detected(engine, overflow, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
     variant = "accelerate" if engine == "skorch" else ""
     case = Case(engine, 1 if overflow else 4, overflow, variant)

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Stop(transformers.TrainerCallback):
-    """Ends a run after the first epoch, its horizon unchanged."""
+    """Stop a run after the first epoch without changing its horizon."""
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
         control.should_training_stop = state.epoch >= 1
 
 
 @pytest.mark.parametrize("variant", spread(["", "pair"], ""))
-def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Path) -> None:
+def test_a_run_resumes_from_a_checkpoint(variant: str, tmp_path: Path) -> None:
     case = Case("transformers", 4, variant=variant)
     args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
     first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
@@ -37,7 +37,7 @@ def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Pa
     assert used + used_too == planned(15)
 
 
-def test_a_run_by_tokens_goes_on_from_a_checkpoint_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+def test_a_run_in_tokens_resumes_from_a_checkpoint(tmp_path: Path, check_resumed: Any) -> None:
     case = Case("transformers", 4, clock="tokens")
     args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
     first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
@@ -70,7 +70,7 @@ class Reader(runs.Model):
 
 
 @pytest.mark.parametrize(("counted", "options"), [("all", {}), ("non_padding", {}), ("all", {"accumulation": 4})])
-def test_the_tokens_that_the_trainer_counts_are_the_plan_s(counted: str, options: Any, tmp_path: Path) -> None:
+def test_the_plan_uses_the_token_count_of_the_trainer(counted: str, options: Any, tmp_path: Path) -> None:
     args = runs.arguments(str(tmp_path), Case("transformers", **options), include_num_input_tokens_seen=counted)
     model = Reader()
     optimizer = optimizer_of(model)
@@ -94,7 +94,7 @@ def test_the_tokens_that_the_trainer_counts_are_the_plan_s(counted: str, options
     assert used == in_one(counts, Used())
 
 
-def test_a_trainer_that_counts_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_trainer_that_counts_tokens_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     def trainer_of_words(**keywords: Any) -> Any:
         case = Case("transformers", 4)
         args = runs.arguments(str(tmp_path), case, save_strategy="epoch", include_num_input_tokens_seen="all")
@@ -125,7 +125,7 @@ def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.
     return trainer
 
 
-def test_a_second_training_begins_the_plan_again(tmp_path: Path) -> None:
+def test_a_second_training_restarts_the_plan(tmp_path: Path) -> None:
     trainer = planned_trainer(PLAN, tmp_path)
 
     trainer.train()
@@ -134,7 +134,7 @@ def test_a_second_training_begins_the_plan_again(tmp_path: Path) -> None:
     assert trainer.used == planned(54) + planned(54)
 
 
-def test_the_optimizer_that_the_trainer_makes_is_driven_too(tmp_path: Path) -> None:
+def test_the_optimizer_built_by_the_trainer_is_scheduled(tmp_path: Path) -> None:
     args = runs.arguments(str(tmp_path), Case("transformers"), learning_rate=0.1)
     trainer = engine.planned(transformers.Trainer, ps.Plan(lr=ps.linear(1.0, 0.0)))(
         model_init=runs.Model, args=args, train_dataset=runs.Rows()
@@ -175,7 +175,7 @@ def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
     assert [row[0] for row in trainer.used[::18]] == [0.1, 0.1, 0.05]
 
 
-def test_the_log_has_every_scheduled_field_and_the_lr_that_was_used(tmp_path: Path) -> None:
+def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> None:
     trainer = planned_trainer(PLAN, tmp_path, logging_strategy="steps", logging_steps=1)
 
     trainer.train()
@@ -188,7 +188,7 @@ def test_the_log_has_every_scheduled_field_and_the_lr_that_was_used(tmp_path: Pa
     assert [[row[name] for name in names] for row in rows] == planned(54)
 
 
-def test_a_plan_in_epochs_uses_the_trainer_s_epochs(tmp_path: Path) -> None:
+def test_a_plan_in_epochs_uses_the_trainers_epochs(tmp_path: Path) -> None:
     trainer = planned_trainer(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), tmp_path)
 
     trainer.train()
@@ -214,7 +214,7 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("made_by", ["planned", "pair"])
-def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(made_by: str, tmp_path: Path) -> None:
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(made_by: str, tmp_path: Path) -> None:
     case = Case("transformers")
     args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
     model = runs.Model()
@@ -236,7 +236,7 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(made_by: str, tmp
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [((1, 1, 1), 8), ((2, 1, 1), 4), ((2, 2, 1), 2), ((1, 1, 8), 1)])
-def test_processes_that_share_their_batches_are_counted_once(
+def test_processes_with_the_same_batches_are_counted_once(
     sizes: tuple[int, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case("transformers", 1, clock="tokens")

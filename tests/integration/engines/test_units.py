@@ -1,4 +1,4 @@
-"""A plan in epochs, samples, tokens or per cent is the same over the data seen, whatever shares the work."""
+"""A plan in epochs, samples, tokens or percent is the same function of the data for any number of processes."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
 @pytest.mark.parametrize(("processes", "accumulation"), [(1, 2), (1, 4), (2, 1), (2, 4), (3, 2), (8, 3)])
 @pytest.mark.parametrize(
     ("unit", "samples"),
-    # 900 make short windows. They count as whole ones: in samples and tokens the Calendar knows one size of update.
+    # 900 samples end with a short window, which counts as a full one: the Calendar has one size of update.
     [
         (unit, samples)
         for unit in PLANS
@@ -50,12 +50,12 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
         if samples == 960 or unit not in ("samples", "tokens")
     ],
 )
-def test_the_curve_over_the_data_seen_stays_to_one_update(unit, processes, accumulation, samples):
+def test_the_curve_over_the_seen_data_is_equal_within_one_update(unit, processes, accumulation, samples):
     seen, alone = curve(PLANS[unit], 1, 1, samples)
 
     shared_seen, shared = curve(PLANS[unit], processes, accumulation, samples)
 
-    # What one update sees, of this run and of the other. A short window is an update that sees less: one more to spare.
+    # The samples of one update of each run. A short window needs a tolerance of one more update.
     one = processes * accumulation * BATCH * (1 if samples == 960 else 2) + BATCH
     for at, value in zip(shared_seen, shared, strict=True):
         near = alone[(seen >= at - one) & (seen <= at + one)]

@@ -1,4 +1,4 @@
-"""The pages for those who come from another library: their code runs, and each row of a table is true."""
+"""The pages for users of other libraries: their code runs, and each row of a table is correct."""
 
 import doctest
 import json
@@ -28,7 +28,7 @@ def rows(*pages: str) -> list[Any]:
 
 
 def library(page: str) -> dict[str, Any]:
-    """The names that stand in the left column of a page's table."""
+    """Return the names in the left column of a page's table."""
     names = dict(vars(torch.optim.lr_scheduler))
     if page == "transformers":
         transformers = pytest.importorskip("transformers")
@@ -48,7 +48,7 @@ def stepped(page: str, call: str) -> list[float]:
     values = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scheduler = eval(call, library(page), {"o": optimizer})  # a row of our own page
+        scheduler = eval(call, library(page), {"o": optimizer})  # a row of a page of this repository
         for t in range(TOTAL):
             values.append(float(optimizer.param_groups[0]["lr"]))
             optimizer.step()
@@ -57,7 +57,7 @@ def stepped(page: str, call: str) -> list[float]:
 
 
 @pytest.mark.parametrize("page", NAMES)
-def test_the_code_of_a_page_runs(page: str) -> None:
+def test_the_code_on_a_page_runs(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", text_of(page), re.DOTALL)
     session = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page, f"{page}.md", 0)
 
@@ -69,39 +69,39 @@ def test_the_code_of_a_page_runs(page: str) -> None:
 @pytest.mark.parametrize(
     ("page", "theirs", "line"), rows("torch", "transformers", "pytorch_accelerated", "gradual_warmup")
 )
-def test_a_row_is_the_peers_curve(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str) -> None:
     planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr", 0].tolist()
 
     assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
 
 
 @pytest.mark.parametrize(("page", "theirs", "line"), rows("mmengine"))
-def test_a_row_is_what_a_config_is_read_as(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, theirs: str, line: str) -> None:
     text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
 
     assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
 
 
 @pytest.mark.parametrize(("page", "theirs", "line"), rows("timm"))
-def test_a_row_is_what_arguments_of_timm_are_read_as(page: str, theirs: str, line: str) -> None:
-    arguments = eval(theirs)  # a row of our own page
+def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, theirs: str, line: str) -> None:
+    arguments = eval(theirs)  # a row of a page of this repository
 
     assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
 
 
 @pytest.mark.parametrize(("page", "theirs", "line"), rows("composer"))
-def test_a_row_is_what_schedulers_of_composer_are_read_as(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_equals_the_plan_read_from_composer_schedulers(page: str, theirs: str, line: str) -> None:
     config = {"schedulers": json.loads(theirs), "max_duration": "90ep"}
 
     assert ps.loads(json.dumps(config), format="composer").bindings[0].schedule == ps.parse(line)
 
 
 @pytest.mark.parametrize(("page", "theirs", "line"), rows("optax", "keras"))
-def test_a_row_is_what_a_call_or_a_config_is_read_as(page: str, theirs: str, line: str) -> None:
+def test_the_plan_in_a_row_equals_the_plan_read_from_a_call_or_config(page: str, theirs: str, line: str) -> None:
     assert str(ps.loads(theirs, format=page)) == str(ps.loads(f"lr: {line}"))
 
 
 def test_every_page_is_in_the_list() -> None:
-    listed = re.search(r"```\{toctree\}(.*?)```", text_of("index"), re.DOTALL)[1].split()
+    listed = re.findall(r"^.+ <(\w+)>$", text_of("index"), re.MULTILINE)
 
-    assert set(NAMES) - {"index"} <= set(listed)
+    assert set(listed) == set(NAMES) - {"index"}

@@ -1,4 +1,4 @@
-"""The example of a run with branches: each goes on from its checkpoint, comes down, and beats the run there."""
+"""The example of a run with branches: each resumes from its checkpoint, decays, and beats the run at its end."""
 
 import re
 import subprocess
@@ -17,20 +17,20 @@ pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """What the example prints, and its folder; it stops by itself where a value is not the planned one."""
+    """Return the example's output and folder; the example fails if a value differs from the plan."""
     folder = tmp_path_factory.mktemp("branches")
     command = [sys.executable, str(FOLDER / "train.py"), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout, folder
 
 
-def test_each_branch_is_better_than_the_run_at_the_update_where_it_ends(ran):
+def test_each_branch_beats_the_run_at_the_update_of_its_end(ran):
     branches = [(int(at), int(end), float(cooled), float(run)) for at, end, cooled, run in LINE.findall(ran[0])]
 
     assert [(at, end) for at, end, *_ in branches] == [(400, 500), (600, 700), (800, 900)]
     assert all(cooled < run for *_, cooled, run in branches)
 
 
-def test_the_plans_are_files_whose_past_is_that_of_the_run(ran):
+def test_the_plan_files_equal_the_run_before_their_branch(ran):
     trunk = ps.load(ran[1] / "trunk.yaml")
     groups = {"lr": 0.02, "weight_decay": 0.01}
 
@@ -44,7 +44,7 @@ def test_the_plans_are_files_whose_past_is_that_of_the_run(ran):
         assert values["lr"][-1] == pytest.approx(0.02 / 100)
 
 
-def test_the_picture_shows_where_each_branch_leaves_the_run(ran):
+def test_the_picture_shows_the_start_of_each_branch(ran):
     drawn = (ran[1] / "tree.svg").read_text(encoding="utf-8")
 
     assert re.findall(r"(at-\d+) diverges from trunk at update (\d+)", drawn) == [

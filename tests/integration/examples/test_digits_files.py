@@ -1,4 +1,4 @@
-"""The files of the digits example: damage is said by name, nothing starts over by itself, commands can be pasted."""
+"""The files of the digits example: damaged files are named, no run restarts silently, commands can be pasted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def example():
 
 @pytest.fixture
 def run(example, tmp_path, monkeypatch, capsys):
-    """Runs the example with these arguments in this process; returns its exit code and what it said."""
+    """Run the example with these arguments in this process; return its exit code and output."""
     plan = tmp_path / "plan.yaml"
     plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
 
@@ -95,7 +95,7 @@ def spoil(file: Path, kind: str, place: float = 0.5) -> None:
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "bit flip", "another file's content"])
 @pytest.mark.parametrize("name", ["checkpoint.pt", "values.jsonl"])
-def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(run, stopped, name, kind):
+def test_a_damaged_file_is_named_and_the_run_does_not_restart(run, stopped, name, kind):
     spoil(stopped / name, kind)
     before = tree(stopped)
 
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(run, stopped,
 
 
 @given(st.floats(0, 1, exclude_max=True), st.sampled_from(["truncated", "bit flip"]))
-def test_no_damage_of_a_checkpoint_is_read_as_another_state(example, tmp_path_factory, place, kind):
+def test_a_damaged_checkpoint_is_never_read_as_another_state(example, tmp_path_factory, place, kind):
     file = tmp_path_factory.mktemp("spoiled") / "checkpoint.pt"
     model = torch.nn.Linear(8, 8)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -119,7 +119,7 @@ def test_no_damage_of_a_checkpoint_is_read_as_another_state(example, tmp_path_fa
         example["checkpoint"].read(file)
 
 
-def test_a_checkpoint_of_the_version_without_a_checksum_goes_on(run, stopped, tmp_path):
+def test_a_checkpoint_without_a_checksum_resumes(run, stopped, tmp_path):
     whole = shutil.copytree(stopped, tmp_path / "whole")
     run(whole, "--resume")
     state = torch.load(stopped / "checkpoint.pt", weights_only=True)
@@ -137,7 +137,7 @@ def test_a_checkpoint_of_the_version_without_a_checksum_goes_on(run, stopped, tm
 
 @pytest.fixture
 def busy(example, stopped):
-    """A process that has the lock of the folder."""
+    """Yield a process that holds the lock of the folder."""
     reached, says = os.pipe()
     process = os.fork()
     if not process:
@@ -151,7 +151,7 @@ def busy(example, stopped):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--resume",), ("--restart",)])
-def test_a_folder_in_which_another_process_trains_is_left_to_it(run, stopped, busy, arguments):
+def test_a_folder_in_use_by_another_process_is_not_changed(run, stopped, busy, arguments):
     before = tree(stopped)
 
     code, said = run(stopped, *arguments)
@@ -162,7 +162,7 @@ def test_a_folder_in_which_another_process_trains_is_left_to_it(run, stopped, bu
     assert tree(stopped) == before
 
 
-def test_the_lock_of_a_killed_process_holds_nobody_up(run, stopped):
+def test_the_lock_of_a_killed_process_is_released(run, stopped):
     (stopped / "run.lock").write_text("process 1 on here\n")
 
     code, _ = run(stopped, "--resume")
@@ -172,9 +172,7 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(run, stopped):
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_cut_at_any_moment_leaves_the_newest_checkpoint_or_the_one_being_written(
-    run, example, tmp_path, monkeypatch, again
-):
+def test_a_power_cut_at_any_moment_keeps_a_complete_checkpoint(run, example, tmp_path, monkeypatch, again):
     output, save, chance = tmp_path / "run", example["checkpoint"].save, random.Random(0)
     saved, left = [0], []
     output.mkdir()
@@ -205,12 +203,12 @@ ODD = ["a b", "it's", "a $b `c`", 'say "x"', "wow!", "back\\slash", "$(touch gon
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_the_command_that_is_printed_brings_its_arguments_through_two_shells_and_make(example, tmp_path, name):
+def test_the_printed_command_keeps_its_arguments_through_two_shells_and_make(example, tmp_path, name):
     makefile = tmp_path / "Makefile"
     makefile.write_text("run:\n\t@printf '%s\\n' $(ARGS)\n")
 
     line = example["train"].command("--resume", "--output", name)
-    # Under `make test` this runs inside make, which would tell the inner one its arguments and have it name its folder.
+    # `make test` exports MAKEFLAGS, which would change the arguments and the output of the inner make.
     outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)
     got = done.stdout
@@ -219,7 +217,7 @@ def test_the_command_that_is_printed_brings_its_arguments_through_two_shells_and
     assert not (tmp_path / "gone").exists()
 
 
-def test_the_command_for_a_plain_folder_is_plainly_quoted(example):
+def test_the_printed_command_has_no_unnecessary_quotes(example):
     assert example["train"].command() == "make run"
     assert example["train"].command("--resume") == "make run ARGS=--resume"
     assert (
@@ -229,7 +227,7 @@ def test_the_command_for_a_plain_folder_is_plainly_quoted(example):
 
 
 def shown_at(columns: int) -> str:
-    """The bar at this width, in the middle of a long run."""
+    """Return the bar at this width, in the middle of a long run."""
     from tqdm import tqdm
 
     train = sys.modules["train"]
@@ -239,7 +237,7 @@ def shown_at(columns: int) -> str:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
-def test_the_bar_has_ten_columns_and_whole_numbers_at_any_width(example, columns):
+def test_the_bar_has_ten_columns_and_integers_at_any_width(example, columns):
     bar = shown_at(columns)
 
     assert len(bar) <= columns

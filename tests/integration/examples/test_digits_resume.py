@@ -1,4 +1,4 @@
-"""The digits example as a user runs it: its output, and that a run stopped at any moment goes on exactly."""
+"""The digits example as a user runs it: its output, and exact resumption after a stop at any moment."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def weights(output: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run that nothing interrupted: its folder, what it printed, and how long it took."""
+    """Return the folder, the output and the duration of an uninterrupted run."""
     output = tmp_path_factory.mktemp("whole")
     began = time.monotonic()
     finished = run(output)
@@ -47,7 +47,7 @@ def one_epoch(tmp_path):
     return plan
 
 
-def test_a_run_shows_the_plan_then_its_accuracy_then_that_planned_is_used(whole):
+def test_a_run_shows_the_plan_then_its_accuracy_then_the_audit(whole):
     output, finished, _ = whole
 
     picture, accuracy, agreement, *files = re.split(
@@ -74,7 +74,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
     uninterrupted, _, seconds = whole
     kill_at_random(start(tmp_path), tmp_path, number, seconds)
 
-    resumed = run(tmp_path, "--resume") if any(tmp_path.iterdir()) else run(tmp_path)  # killed before it began
+    resumed = run(tmp_path, "--resume") if any(tmp_path.iterdir()) else run(tmp_path)  # killed before it started
 
     assert resumed.returncode == 0, resumed.stderr
     assert (tmp_path / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
@@ -83,7 +83,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
 
 
 @pytest.mark.long
-def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(tmp_path):
+def test_an_interrupted_run_prints_the_resume_command_and_so_does_a_new_start(tmp_path):
     process = start(tmp_path)
     wait_for_checkpoint(process, tmp_path)
     process.send_signal(signal.SIGINT)
@@ -101,7 +101,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes
 
 
 @pytest.mark.long
-def test_a_run_after_a_finished_one_starts_afresh(tmp_path, one_epoch):
+def test_a_run_after_a_finished_one_starts_from_the_beginning(tmp_path, one_epoch):
     output = tmp_path / "run"
     first = run(output, "--plan", str(one_epoch))
     values = (output / "values.jsonl").read_bytes()
@@ -114,7 +114,7 @@ def test_a_run_after_a_finished_one_starts_afresh(tmp_path, one_epoch):
 
 
 @pytest.mark.long
-def test_resuming_a_finished_run_says_its_result_again(whole, tmp_path):
+def test_resuming_a_finished_run_prints_its_result_again(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 
     again = run(tmp_path, "--resume")
@@ -123,7 +123,7 @@ def test_resuming_a_finished_run_says_its_result_again(whole, tmp_path):
     assert again.stdout.replace(str(tmp_path), str(whole[0])) == whole[1].stdout
 
 
-def test_resuming_where_nothing_ran_says_so_and_makes_nothing(tmp_path):
+def test_resuming_without_a_run_is_reported_and_creates_no_files(tmp_path):
     refused = run(tmp_path / "run", "--resume")
 
     assert refused.returncode == 2
@@ -131,7 +131,7 @@ def test_resuming_where_nothing_ran_says_so_and_makes_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tmp_path):
+def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text("horizon: 1 epoch\nlr: cosin(to=0.1)\n")
     output = tmp_path / "run"

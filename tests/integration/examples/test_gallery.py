@@ -22,7 +22,7 @@ def test_every_scheduler_of_torch_is_in_the_gallery(page, name):
     assert f"<h2>{name}</h2>" in page.read_text()
 
 
-def test_the_gallery_shows_momentum_where_it_is_cycled(page):
+def test_the_gallery_shows_cycled_momentum(page):
     sections = page.read_text().split("<section>")
 
     for name in ("CyclicLR", "OneCycleLR"):
@@ -31,5 +31,5 @@ def test_the_gallery_shows_momentum_where_it_is_cycled(page):
         assert all(">momentum<" in section for section in drawn)
 
 
-def test_the_gallery_is_also_a_picture(page):
+def test_the_gallery_is_also_an_image(page):
     assert (page.parent / "gallery.png").read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""The three loops whose batch grows: each uses what is planned, and killed at any moment it goes on exactly."""
+"""The three loops with a growing batch: each uses the planned values and resumes exactly after a kill."""
 
 import json
 import random
@@ -46,7 +46,7 @@ def has_saved(folder: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def whole(request, tmp_path_factory):
-    """A loop that nothing interrupted: its name, its folder, what it said, and how long it trained."""
+    """Return the name, the folder, the output and the duration of an uninterrupted loop."""
     folder = tmp_path_factory.mktemp("whole")
     process = start(request.param, folder)
     while process.poll() is None and not has_saved(folder):
@@ -67,7 +67,7 @@ def test_the_batch_grows_as_planned(whole):
 
 
 @pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
-def test_a_finished_run_that_is_started_again_says_its_result_again(whole, tmp_path):
+def test_starting_a_finished_run_again_prints_its_result(whole, tmp_path):
     loop, uninterrupted, said, _ = whole
     folder = shutil.copytree(uninterrupted, tmp_path / "run")
 
@@ -90,7 +90,7 @@ def test_two_processes_of_accelerate_use_the_same_values_as_one(tmp_path):
 
 @pytest.mark.parametrize("number", range((KILLS + 1) // 2))
 @pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
-def test_a_loop_killed_while_it_trains_goes_on_to_the_same_values_and_weights(whole, tmp_path, number):
+def test_a_killed_loop_resumes_to_the_same_values_and_weights(whole, tmp_path, number):
     loop, uninterrupted, _, seconds = whole
     process = start(loop, tmp_path)
     while process.poll() is None and not has_saved(tmp_path):

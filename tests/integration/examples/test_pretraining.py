@@ -1,4 +1,4 @@
-"""The pretraining example as a user runs it: its batch grows, and killed at any moment it goes on exactly."""
+"""The pretraining example as a user runs it: its batch grows, and it resumes exactly after a kill."""
 
 import json
 import re
@@ -26,7 +26,7 @@ targets:
   batch_size: {initial: 1, schedule: 'rounded(linear(2, 16, over="30k tokens"), 2)'}
 """
 
-# The digits example is killed, resumed and refused in the same ways in `make test`.
+# `make test` kills, resumes and rejects the digits example in the same manner.
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 
@@ -39,7 +39,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(plan, tmp_path_factory):
-    """A run that nothing interrupted: its folder, what it printed, and how long it took."""
+    """Return the folder, the output and the duration of an uninterrupted run."""
     output = tmp_path_factory.mktemp("whole")
     began = time.monotonic()
     finished = run(output, "--plan", str(plan))
@@ -62,7 +62,7 @@ def files(output: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in output.iterdir()}
 
 
-def test_a_run_says_how_it_gets_better_and_that_planned_is_used(whole):
+def test_a_run_prints_its_progress_and_the_audit(whole):
     output, finished, _ = whole
 
     losses = re.findall(r"^ +[\d,]+ +[\d,]+ +\d+ +\S+ +([\d.]+)$", finished.stdout, re.MULTILINE)
@@ -72,7 +72,7 @@ def test_a_run_says_how_it_gets_better_and_that_planned_is_used(whole):
     assert f"planned = used at {updates} of {updates} updates" in finished.stdout
 
 
-def test_the_batch_of_the_log_grows_and_its_tokens_are_those_of_the_batches_before(whole):
+def test_the_logged_batch_size_grows_and_the_tokens_are_the_sum_of_earlier_batches(whole):
     lines = lines_of(whole[0])
 
     sizes = [line["batch_size"] for line in lines]
@@ -83,7 +83,7 @@ def test_the_batch_of_the_log_grows_and_its_tokens_are_those_of_the_batches_befo
     assert [line["tokens"] for line in lines] == [64 * sum(sizes[:t]) for t in range(len(sizes))]
 
 
-def test_the_run_changes_its_plan_to_cool_down_in_its_last_fifth_and_the_checkpoint_tells(whole):
+def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     output, finished, _ = whole
     lines = lines_of(output)
     shown = subprocess.run(
@@ -100,8 +100,8 @@ def test_the_run_changes_its_plan_to_cool_down_in_its_last_fifth_and_the_checkpo
     assert shown.count("linear(previous") == 1
 
 
-def test_the_picture_that_the_last_line_offers_can_be_drawn(whole):
-    command = re.search(r"^To draw the plan.*:  (.*)$", whole[1].stdout, re.MULTILINE)[1]
+def test_the_plot_command_in_the_last_line_works(whole):
+    command = re.search(r"^To draw the final plan: +(.*)$", whole[1].stdout, re.MULTILINE)[1]
 
     subprocess.run(command.split(), env=example_runs.environment(), check=True)
 
@@ -122,7 +122,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
         assert torch.equal(weights(tmp_path)[name], expected), name
 
 
-def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(plan, tmp_path):
+def test_an_interrupted_run_prints_the_resume_command_and_so_does_a_new_start(plan, tmp_path):
     process = example_runs.start(TRAIN, tmp_path, "--plan", str(plan))
     wait_for_checkpoint(process, tmp_path)
     process.send_signal(signal.SIGINT)
@@ -139,7 +139,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes
     assert files(tmp_path) == left
 
 
-def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tmp_path):
+def test_an_invalid_plan_is_one_message_and_does_not_change_the_previous_run(whole, tmp_path):
     bad = tmp_path / "plan.yaml"
     bad.write_text("horizon: 10 steps\nlearning: cosine()\n")
     output = tmp_path / "run"
@@ -155,7 +155,7 @@ def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tm
 
 
 @pytest.mark.parametrize("name", spread(["checkpoint.pt", "values.jsonl"], "checkpoint.pt"))
-def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(whole, plan, tmp_path, name):
+def test_a_damaged_file_is_named_and_the_run_does_not_restart(whole, plan, tmp_path, name):
     output = tmp_path / "run"
     shutil.copytree(whole[0], output)
     spoiled = (output / name).read_bytes()
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(whole, plan, 
     assert files(output) == before
 
 
-def test_a_run_on_the_text_of_another_python_is_not_gone_on_with(whole, plan, tmp_path):
+def test_a_run_on_the_text_of_another_python_is_not_resumed(whole, plan, tmp_path):
     output = shutil.copytree(whole[0], tmp_path / "run")
     state = torch.load(output / "checkpoint.pt", weights_only=True)
     torch.save(state | {"text": "another"}, output / "checkpoint.pt")

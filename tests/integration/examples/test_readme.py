@@ -21,7 +21,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def test_the_doctests_of_the_readme():
+def test_the_doctests_of_the_readme_pass():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "README.md", str(README), 0)
 
     results = doctest.DocTestRunner().run(examples)
@@ -30,7 +30,7 @@ def test_the_doctests_of_the_readme():
     assert results.failed == 0
 
 
-def test_the_terminal_picture_is_what_the_command_draws(tmp_path):
+def test_the_terminal_picture_equals_the_output_of_the_command(tmp_path):
     (tmp_path / "plan.yaml").write_text(block("yaml"))
     command, *picture = block("console").removeprefix("$ paramsched ").splitlines()
 

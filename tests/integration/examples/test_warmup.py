@@ -1,4 +1,4 @@
-"""The two ways to warm up, wrapping and writing, as runnable examples, and the one line that says the same."""
+"""Two examples of a warmup, by wrapping and by writing, and the plan of one line that is equivalent."""
 
 import runpy
 from pathlib import Path
@@ -24,7 +24,7 @@ def curve(example: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ["wrap.py", "write.py"])
-def test_either_way_gives_the_curve_of_the_one_line(name: str) -> None:
+def test_both_examples_give_the_curve_of_the_one_line_plan(name: str) -> None:
     line = ps.parse("warmup(20, 0.125) >> cosine(to=absolute(1e-06), over=180)")
     example = runpy.run_path(str(EXAMPLES / name))
 
@@ -36,7 +36,7 @@ def test_either_way_gives_the_curve_of_the_one_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["wrap.py", "write.py"])
-def test_it_runs_and_learns(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_runs_and_learns(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
 
     first, *_, last = capsys.readouterr().out.splitlines()

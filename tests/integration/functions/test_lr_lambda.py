@@ -1,4 +1,4 @@
-"""A schedule, or a line of a plan, as the function of torch's LambdaLR: values, a checkpoint, copies, where it goes."""
+"""A schedule, alone or from a plan, as the function of torch's LambdaLR: values, checkpoints, copies, uses."""
 
 import copy
 import io
@@ -40,7 +40,7 @@ def values_of(optimizer, scheduler, updates):
 
 
 @given(strategies.cases(fixed=False, affine=True, depth=2), strategies.bases())
-def test_base_times_the_factor_is_the_value_bit_for_bit(case, base):
+def test_base_times_factor_equals_the_value_bit_for_bit(case, base):
     factor = ps.to_lambda(case.resolved) if not case.resolved.has_absolute else ps.to_lambda(case.resolved, base=1.0)
 
     for t in range(min(case.world.total + 2, 20)):
@@ -49,7 +49,7 @@ def test_base_times_the_factor_is_the_value_bit_for_bit(case, base):
             assert base * factor(t) == case.resolved(t, base)
 
 
-def test_a_real_lambda_lr_uses_the_values_of_the_plan():
+def test_lambda_lr_uses_the_values_of_the_plan():
     optimizer = optimizer_of(0.1, 3e-4)
     used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, RUN)), 60)
 
@@ -57,7 +57,7 @@ def test_a_real_lambda_lr_uses_the_values_of_the_plan():
     assert used == [[planned(t, 0.1), planned(t, 3e-4)] for t in range(60)]
 
 
-def test_absolute_values_come_out_but_for_one_rounding():
+def test_absolute_values_are_exact_up_to_one_rounding():
     optimizer = optimizer_of(0.3)
     line = "linear(absolute(0.01), absolute(0.002), over=40)"
     used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(line, base=0.3)), 45)
@@ -65,7 +65,7 @@ def test_absolute_values_come_out_but_for_one_rounding():
     assert [one for (one,) in used] == pytest.approx([ps.parse(line)(t) for t in range(45)], rel=3e-16)
 
 
-def test_a_checkpoint_has_the_count_alone_and_resumes(tmp_path):
+def test_a_checkpoint_contains_only_the_count_and_resumes(tmp_path):
     first = optimizer_of(0.1)
     scheduler = LambdaLR(first, ps.to_lambda(WHOLE, RUN))
     values_of(first, scheduler, 20)
@@ -81,7 +81,7 @@ def test_a_checkpoint_has_the_count_alone_and_resumes(tmp_path):
     assert values_of(again, resumed, 10) == values_of(first, scheduler, 10)
 
 
-def test_it_can_be_pickled_copied_and_compared():
+def test_the_function_can_be_pickled_copied_and_compared():
     factor = ps.to_lambda(WHOLE, RUN)
 
     for other in (pickle.loads(pickle.dumps(factor)), copy.deepcopy(factor), copy.copy(factor)):
@@ -92,7 +92,7 @@ def test_it_can_be_pickled_copied_and_compared():
     torch.save(LambdaLR(optimizer_of(0.1), factor), buffer)
 
 
-def test_it_goes_into_a_sequence_of_schedulers():
+def test_the_function_works_in_a_sequence_of_schedulers():
     optimizer = optimizer_of(0.1)
     parts = [LambdaLR(optimizer, ps.to_lambda(line)) for line in ("warmup(5)", "cosine(over=20)")]
     sequence = torch.optim.lr_scheduler.SequentialLR(optimizer, parts, milestones=[5])
@@ -136,12 +136,12 @@ def test_it_goes_into_a_sequence_of_schedulers():
         (lambda: ps.to_lambda(None), "None is neither a schedule nor a number"),
     ],
 )
-def test_what_no_function_of_the_update_says_is_refused_with_a_line(make, found):
+def test_a_schedule_that_is_not_a_function_of_the_update_is_rejected_with_a_line(make, found):
     with pytest.raises(InvalidArgument, match=found):
         make()
 
 
-def test_what_follows_another_field_has_no_function_of_its_own():
+def test_a_schedule_that_follows_another_field_is_rejected():
     with pytest.raises((InvalidArgument, UnknownField)):
         ps.to_lambda("like('lr')")
 
@@ -153,7 +153,7 @@ def test_clamp_with_multiples_needs_no_base():
 @pytest.mark.parametrize(
     ("group", "line"), [("head", "constant(0.5)"), ("layer_3", "linear(to=0.5)"), ("body", WHOLE), ("layer_4", WHOLE)]
 )
-def test_a_real_lambda_lr_uses_the_line_of_a_group(group, line):
+def test_lambda_lr_uses_the_schedule_of_a_group(group, line):
     optimizer = optimizer_of(0.1)
     used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(SEVERAL, field="lr", group=group)), 55)
 
@@ -161,7 +161,7 @@ def test_a_real_lambda_lr_uses_the_line_of_a_group(group, line):
     assert used == [[planned(t, 0.1)] for t in range(55)]
 
 
-def test_a_plan_with_one_line_needs_no_more_than_its_calendar():
+def test_a_plan_with_one_schedule_needs_only_its_calendar():
     whole = ps.to_lambda(WHOLE, RUN)
 
     assert ps.to_lambda(ps.Plan(lr=WHOLE, horizon=50)) == whole
@@ -169,7 +169,7 @@ def test_a_plan_with_one_line_needs_no_more_than_its_calendar():
     assert ps.to_lambda(ps.Plan(ps.Binding("lr", WHOLE, groups="head")), RUN) == whole
 
 
-def test_what_follows_a_field_of_the_plan_has_the_factors_of_that_field():
+def test_a_schedule_that_follows_a_field_of_the_plan_has_its_factors():
     plan = ps.Plan(lr=WHOLE, weight_decay="like('lr')")
 
     assert ps.to_lambda(plan, RUN, field="weight_decay") == ps.to_lambda(WHOLE, RUN)
@@ -182,7 +182,7 @@ def test_the_base_of_a_target_is_its_initial_value():
 
 
 @pytest.mark.heavy
-def test_the_trainer_of_transformers_takes_it(tmp_path):
+def test_the_trainer_of_transformers_accepts_the_function(tmp_path):
     from transformers import Trainer, TrainingArguments
 
     class Line(torch.nn.Module):

@@ -33,7 +33,7 @@ COUNTS = np.arange(0, 10_050, 7)
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_inside_jit_every_count_has_the_value_of_the_schedule(line):
+def test_jit_gives_the_value_of_the_schedule_at_every_count(line):
     rate = ps.to_optax(line, RUN, base=3e-4)
     planned = ps.resolve(ps.parse(line), RUN)(COUNTS, 3e-4)
 
@@ -48,7 +48,7 @@ def test_inside_jit_every_count_has_the_value_of_the_schedule(line):
     np.testing.assert_allclose(single, planned, rtol=2e-6, atol=8 * 2.0**-24 * scale)
 
 
-def test_it_is_compiled_once_for_all_counts():
+def test_the_function_is_compiled_once_for_all_counts():
     rate, traced = ps.to_optax(LINES[0], RUN), []
 
     @jax.jit
@@ -63,20 +63,20 @@ def test_it_is_compiled_once_for_all_counts():
 
 
 @pytest.mark.parametrize("edge", [2**24 + 1, 2**30 + 3, 2**31 - 3])
-def test_a_boundary_beyond_what_floats_count_is_at_its_very_update(edge):
+def test_a_boundary_beyond_the_integers_of_float32_is_at_its_exact_update(edge):
     rate = jax.jit(ps.to_optax(f"constant(1.0, {edge}) >> constant(0.5)"))
 
     assert [float(rate(jnp.int32(edge + shift))) for shift in (-2, -1, 0, 1)] == [1.0, 1.0, 0.5, 0.5]
 
 
-def test_a_ramp_that_begins_far_out_has_its_own_digits():
+def test_a_ramp_that_starts_at_a_large_count_is_exact():
     begin = 2**24 + 1
     rate = jax.jit(ps.to_optax(f"constant(0.0, {begin}) >> warmup(8)"))
 
     assert [float(rate(jnp.int32(begin + k))) for k in range(9)] == [k / 8 for k in range(9)]
 
 
-def test_adamw_under_jit_takes_the_steps_that_the_values_say():
+def test_adamw_in_jit_uses_the_scheduled_values():
     rate = ps.to_optax("warmup(5) >> cosine()", ps.Calendar(total=12), base=0.05)
     target = jnp.array([1.0, -2.0])
 
@@ -113,7 +113,7 @@ def test_a_scan_and_vmap_over_counts_work_and_derivatives_are_finite():
     assert np.isfinite(jax.jit(jax.grad(rate))(jnp.float32(7)))
 
 
-def test_injected_hyperparameters_take_it():
+def test_inject_hyperparams_accepts_the_function():
     rate = ps.to_optax("linear(over=10)", base=0.5)
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
     state, weights, seen = optimizer.init(jnp.zeros(1)), jnp.zeros(1), []
@@ -124,7 +124,7 @@ def test_injected_hyperparameters_take_it():
     np.testing.assert_allclose(seen, [rate(t) for t in range(12)], rtol=1e-6)
 
 
-def test_a_python_number_gives_a_float_and_it_is_a_value():
+def test_a_python_number_as_count_returns_a_float():
     rate = ps.to_optax("linear(over=10)", base=0.5)
 
     assert rate(5) == 0.25
@@ -132,7 +132,7 @@ def test_a_python_number_gives_a_float_and_it_is_a_value():
     assert repr(rate) == "<to_optax(linear(over=10), base=0.5)>"
 
 
-def test_lines_of_a_plan_are_what_optax_updates_by():
+def test_optax_uses_the_schedules_of_a_plan():
     momentum = ps.Binding(ps.Target("momentum", 0.5), "linear(1.0, 0.5)")
     plan = ps.Plan(momentum, lr="warmup(2) >> cosine()", horizon=8)
     rate = ps.to_optax(plan, field="lr", base=0.25)
@@ -159,6 +159,6 @@ def test_lines_of_a_plan_are_what_optax_updates_by():
         (lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay=0.5)), r'the plan schedules lr, .*field="lr"'),
     ],
 )
-def test_what_no_function_of_the_count_says_is_refused_with_a_line(make, found):
+def test_a_schedule_that_is_not_a_function_of_the_count_is_rejected_with_a_line(make, found):
     with pytest.raises(InvalidArgument, match=found):
         make()

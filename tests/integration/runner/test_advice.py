@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""What an error of the Runner says to write is a line that works."""
+"""The lines that errors of the Runner suggest work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def put(config, path, value):
 
 
 @pytest.mark.parametrize("path", ADVISED)
-def test_the_line_to_write_is_taken(path):
+def test_the_suggested_line_is_accepted(path):
     config = good()
     put(config, path, ADVISED[path])
     with pytest.raises(ParamschedError) as refusal:
@@ -58,7 +58,7 @@ def test_the_line_to_write_is_taken(path):
 
 
 @pytest.mark.parametrize("registry", ["MODELS", "DATASETS", "METRICS", "HOOKS"])
-def test_the_registry_that_is_named_takes_the_class(registry, request):
+def test_the_suggested_registry_accepts_the_class(registry, request):
     kinds = {
         "MODELS": "model",
         "DATASETS": "train_dataloader.dataset",
@@ -106,7 +106,7 @@ def run(folder, **settings):
 
 
 @pytest.mark.filterwarnings("ignore:accumulative_counts")
-def test_a_run_whose_log_is_lost_goes_on_as_the_error_says(tmp_path):
+def test_a_run_with_a_lost_log_resumes_as_the_error_suggests(tmp_path):
     run(tmp_path / "run")
     (tmp_path / "run" / "values.jsonl").unlink()
     with pytest.raises(ParamschedError, match=r"default_hooks=dict\(logger=None\)"):
@@ -115,7 +115,7 @@ def test_a_run_whose_log_is_lost_goes_on_as_the_error_says(tmp_path):
     assert run(tmp_path / "run", resume=True, default_hooks=dict(logger=None)).iter == 8
 
 
-def test_the_line_that_counts_updates_takes_the_warning_away(tmp_path):
+def test_the_line_that_counts_updates_removes_the_warning(tmp_path):
     with pytest.warns(UserWarning, match="accumulative_counts=2") as said:
         run(tmp_path / "batches")
     line = re.search(r"write (default_hooks=.*?), or pass", str(said[0].message))[1]

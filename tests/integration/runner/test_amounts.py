@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A Runner on a clock of samples, tokens, frames or batches: what its batches really were is what counts."""
+"""A Runner on a clock of samples, tokens, frames or batches counts its real batches."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def lines(runner: Runner) -> list[dict]:
 
 
 def consumed_before_updates(counts: int) -> list[int]:
-    """The samples before each update, an epoch ending a cycle of accumulation, and behind the last."""
+    """Return the samples before each update and after the last; an epoch ends a cycle of accumulation."""
     batches = [min(SIZE, SAMPLES - begin) for begin in range(0, SAMPLES, SIZE)]
     updates = [sum(batches[begin : begin + counts]) for begin in range(0, len(batches), counts)] * EPOCHS
     return [sum(updates[:t]) for t in range(len(updates) + 1)]
 
 
 @pytest.mark.parametrize("counts", [1, 4])
-def test_samples_are_those_of_the_batches_the_smaller_last_one_too(tmp_path, counts):
+def test_samples_are_the_real_batch_sizes_including_the_smaller_last_one(tmp_path, counts):
     runner = job(tmp_path, ps.Plan(lr=ps.linear(1, 0), clock="samples"), counts=counts)
 
     expected = consumed_before_updates(counts)
@@ -80,7 +80,7 @@ def test_samples_are_those_of_the_batches_the_smaller_last_one_too(tmp_path, cou
     ],
     ids=["tokens-of-a-sample", "tokens-counted", "frames-counted", "samples-counted-otherwise", "batches"],
 )
-def test_each_clock_counts_its_own(tmp_path, clock, length, per_batch, settings):
+def test_each_clock_counts_its_own_unit(tmp_path, clock, length, per_batch, settings):
     plan = ps.Plan(lr=ps.linear(1, 0, over=length), clock=clock)
 
     runner = job(tmp_path, plan, counts=3, **settings)
@@ -95,13 +95,13 @@ def test_each_clock_counts_its_own(tmp_path, clock, length, per_batch, settings)
     )
 
 
-def test_a_plan_by_updates_has_no_amount_in_its_log(tmp_path):
+def test_the_log_of_a_plan_in_updates_has_no_amount(tmp_path):
     runner = job(tmp_path, ps.Plan(lr=ps.linear(1, 0)), tokens_per_sample=3)
 
     assert list(lines(runner)[0]) == ["t", "groups", "epoch", "iter"]
 
 
-def test_single_fields_may_count_samples(tmp_path):
+def test_a_single_field_may_use_a_clock_of_samples(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), momentum=ps.linear(0.5, 1), clock={"lr": "samples"})
 
     runner = job(tmp_path, plan)
@@ -113,8 +113,8 @@ def test_single_fields_may_count_samples(tmp_path):
         assert line["groups"][0]["momentum"] == pytest.approx(0.9 * (0.5 + 0.5 * t / 40))
 
 
-class Saying(Hook):
-    """Says an amount by itself before some batches."""
+class ReportAmount(Hook):
+    """Report an amount before some batches."""
 
     def __init__(self, iterations, amount):
         self.iterations, self.amount = iterations, amount
@@ -124,16 +124,16 @@ class Saying(Hook):
             runner.schedulers[""][0].consumed(samples=self.amount)
 
 
-def test_what_a_hook_says_of_an_update_counts_instead(tmp_path):
+def test_an_amount_reported_by_a_hook_takes_precedence(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
 
-    runner = job(tmp_path, plan, hooks=[Saying({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
+    runner = job(tmp_path, plan, hooks=[ReportAmount({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
 
     assert [line["samples"] for line in lines(runner)] == [0, 11, 15, 26, 30]
 
 
 class Overflows(Hook):
-    """Tells the optimizer of an overflow, as a scaler tells a fused one: these steps are no updates."""
+    """Report an overflow to the optimizer, as a scaler does for a fused one: these steps are not updates."""
 
     def __init__(self, *iterations):
         self.iterations = iterations
@@ -163,7 +163,7 @@ targets: {batch_size: {initial: 1, schedule: 'stairs(4, 8, 2, over="40 samples")
 
 
 class PlannedBatches(torch.utils.data.Sampler):
-    """Batches of the size that the plan says for the coming update."""
+    """Batches of the size that is planned for the next update."""
 
     def __init__(self):
         self.size = lambda: 4
@@ -235,7 +235,7 @@ def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
     ],
     ids=["tokens-without-a-rate", "a-length-in-tokens", "frames-without-a-rate", "a-length-in-seconds"],
 )
-def test_a_unit_that_nothing_converts_is_refused_before_training(tmp_path, plan, settings, said):
+def test_a_unit_that_cannot_be_converted_is_rejected_before_training(tmp_path, plan, settings, said):
     with pytest.raises(MissingFact, match=said):
         job(tmp_path, plan, **settings)
 
@@ -246,17 +246,20 @@ def test_a_unit_that_nothing_converts_is_refused_before_training(tmp_path, plan,
         (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: expected an integer of at least 1, got 0"),
         (dict(tokens_per_sample=True), r"\$\.tokens_per_sample: "),
         (dict(amount_of=3), r"\$\.amount_of: expected a function of a batch, got 3"),
-        (dict(amount_of=len, tokens_per_sample=4), r"\$\.amount_of: tokens_per_sample also sets the amount of a batch"),
+        (
+            dict(amount_of=len, tokens_per_sample=4),
+            r"\$\.amount_of: tokens_per_sample also sets the amount that a batch",
+        ),
     ],
     ids=["none", "a-switch", "a-number", "both"],
 )
-def test_what_cannot_count_is_refused_with_its_path(tmp_path, settings, path):
+def test_an_invalid_counting_argument_is_rejected_with_its_path(tmp_path, settings, path):
     with pytest.raises(ConfigError, match=path):
         job(tmp_path, "clock: tokens\nlr: 1", **settings)
 
 
 @pytest.mark.parametrize("found", [1.5, -1, "many", True, float("nan")], ids=["half", "back", "text", "yes", "nan"])
-def test_what_is_no_amount_is_refused_before_the_batch(tmp_path, found):
+def test_an_invalid_amount_is_rejected_before_the_batch(tmp_path, found):
     plan = ps.Plan(lr=ps.linear(1, 0, over="100 frames"), clock="frames")
 
     with pytest.raises(InvalidArgument, match="frames"):
@@ -278,7 +281,7 @@ PLANS = {
 @pytest.mark.parametrize("number", range(KILLS))
 @pytest.mark.parametrize("counts", [1, 4])
 @pytest.mark.parametrize("name", PLANS)
-def test_a_run_killed_at_any_moment_goes_on_with_the_same_amounts_values_and_weights(tmp_path, name, counts, number):
+def test_a_run_killed_at_any_moment_resumes_with_the_same_amounts_values_and_weights(tmp_path, name, counts, number):
     plan, settings = PLANS[name]
     hooks = [Overflows(5, 6, 7, 20, 21)]
     rng = random.Random(f"{name} {counts} {number}")
@@ -296,7 +299,7 @@ def test_a_run_killed_at_any_moment_goes_on_with_the_same_amounts_values_and_wei
     assert resumed.schedulers[""][0].amount == whole.schedulers[""][0].amount
 
 
-def test_a_checkpoint_of_a_plan_by_updates_holds_no_amounts(tmp_path):
+def test_a_checkpoint_of_a_plan_in_updates_contains_no_amounts(tmp_path):
     job(tmp_path, ps.Plan(lr=ps.linear(1, 0)), counts=4)
 
     saved = torch.load(tmp_path / "iter_7" / "runner.pt", weights_only=True)
@@ -319,7 +322,7 @@ def test_an_audit_of_the_log_finds_every_value_as_planned(tmp_path, counts):
 
 
 class TwoParts(nn.Module):
-    """A model of two parts, each with an optimizer; the head's takes every second batch."""
+    """A model of two parts, each with an optimizer; the optimizer of the head uses every second batch."""
 
     def __init__(self):
         super().__init__()

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A config that cannot be trained with: every fault at once, each with its path, and nothing is trained."""
+"""Invalid configs: every error is reported at once with its path, and no training starts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ WRONG: dict[str, Any] = {
 
 
 def steps(path: str) -> list[str | int]:
-    """`$.a[1].b` as keys."""
+    """Return the keys of a path such as `$.a[1].b`."""
     found: list[str | int] = []
     for part in path.removeprefix("$.").split("."):
         name, _, index = part.partition("[")
@@ -79,8 +79,8 @@ def steps(path: str) -> list[str | int]:
     return found
 
 
-def spoiled(*paths: str) -> dict[str, Any]:
-    """A good config with wrong values at these paths."""
+def corrupted(*paths: str) -> dict[str, Any]:
+    """Return a valid config with invalid values at these paths."""
     config = {**copy.deepcopy({k: v for k, v in GOOD.items() if k not in ("model", "loss")}),
               "model": GOOD["model"], "loss": GOOD["loss"]}  # fmt: skip
     for path in paths:
@@ -98,13 +98,13 @@ def diagnostics(config: dict[str, Any]) -> list[str]:
     return list(refusal.value.problems)
 
 
-def test_a_good_config_has_no_fault():
+def test_a_valid_config_has_no_diagnostics():
     Runner(**GOOD)
 
 
 @pytest.mark.parametrize("path", WRONG)
-def test_each_field_wrong_in_turn_is_one_fault_at_its_path(path):
-    found = diagnostics(spoiled(path))
+def test_each_invalid_field_is_one_error_at_its_path(path):
+    found = diagnostics(corrupted(path))
 
     assert len(found) == 1, found
     assert found[0].startswith(f"{path}: ") or found[0].startswith(path.rpartition(".")[0] + ": "), found
@@ -118,7 +118,7 @@ def leaves(config: Any, path: str = "$") -> list[str]:
     return [path]
 
 
-def test_every_field_of_the_config_was_tried():
+def test_every_field_of_the_config_is_covered():
     assert set(leaves(GOOD)) - {
         "$.train_dataloader.sampler.shuffle",
         "$.val_dataloader.dataset",
@@ -129,14 +129,14 @@ def test_every_field_of_the_config_was_tried():
 INDEPENDENT = [
     path
     for path in WRONG
-    # A wrong kind makes what belongs to it unreadable.
+    # A wrong type makes the other entries of its section unreadable.
     if not path.endswith((".type", ".by_epoch", ".val_cfg", "[0].begin", "[0].end", "[1].begin", ".T_max", ".monitor"))
 ]
 
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
-def test_all_faults_are_reported_at_once(paths):
-    found = diagnostics(spoiled(*paths))
+def test_all_errors_are_reported_at_once(paths):
+    found = diagnostics(corrupted(*paths))
 
     for path in paths:
         assert any(line.startswith(f"{path}: ") for line in found), (path, found)
@@ -147,11 +147,11 @@ def test_all_faults_are_reported_at_once(paths):
     st.sampled_from([p for p in leaves(GOOD) if p.count(".") > 1 and not p.endswith(".type")]),
     st.sampled_from(["x", "_", "s"]),
 )
-def test_a_misspelt_entry_is_a_fault_that_names_the_right_one(path, letter):
+def test_a_misspelled_entry_is_an_error_that_suggests_the_right_one(path, letter):
     *way, last = steps(path)
     if not isinstance(last, str):
         return
-    config = spoiled()
+    config = corrupted()
     place: Any = config
     for step in way:
         place = place[step]
@@ -162,10 +162,10 @@ def test_a_misspelt_entry_is_a_fault_that_names_the_right_one(path, letter):
     assert any(last + letter in line for line in diagnostics(config))
 
 
-def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
+def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     model = network()
     before = copy.deepcopy(model.state_dict())
-    config = spoiled("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
+    config = corrupted("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
 
     diagnostics(config)
 
@@ -205,11 +205,11 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
-            "the length is max_epochs. Omit max_iters",
+            "the length is set by max_epochs. Omit max_iters",
         ),
         (
             dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
-            "the length is max_iters. Omit max_epochs",
+            "the length is set by max_iters. Omit max_epochs",
         ),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),
@@ -234,18 +234,18 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm=1, eps=1))), "unexpected keyword"),
     ],
 )
-def test_what_does_not_go_together_is_said(changes, said):
-    assert said in "\n".join(diagnostics({**spoiled(), **changes}))
+def test_incompatible_settings_are_reported(changes, said):
+    assert said in "\n".join(diagnostics({**corrupted(), **changes}))
 
 
 @pytest.mark.parametrize(
     ("kind", "length"), [("EpochBasedTrainLoop", "max_iters"), ("IterBasedTrainLoop", "max_epochs")]
 )
-def test_a_loop_with_the_other_length_is_refused_as_mmengine_refuses_it(kind, length):
+def test_a_loop_with_the_wrong_length_argument_is_rejected_as_in_mmengine(kind, length):
     with pytest.raises(TypeError, match=length):
         getattr(loops, kind)(None, DATASET, **{length: 9})
 
-    assert any(length in line for line in diagnostics({**spoiled(), "train_cfg": {"type": kind, length: 9}}))
+    assert any(length in line for line in diagnostics({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
 
 
 class Refusing(_ParamScheduler):
@@ -254,21 +254,21 @@ class Refusing(_ParamScheduler):
 
 
 @pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
-def test_a_scheduler_class_of_the_users_that_cannot_be_built_is_a_fault_at_its_path(found):
-    said = diagnostics({**spoiled(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+def test_a_users_scheduler_that_cannot_be_built_is_an_error_at_its_path(found):
+    said = diagnostics({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
 
     assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
 
 
-def test_several_optimizers_that_are_not_scheduled_by_their_names_are_faults():
+def test_several_optimizers_without_schedulers_by_name_are_errors():
     model = nn.ModuleDict({"gen": nn.Linear(2, 2), "dis": nn.Linear(2, 2)})
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
     built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
 
-    wrong_name = diagnostics({**spoiled(), "model": model, "optim_wrapper": two,
+    wrong_name = diagnostics({**corrupted(), "model": model, "optim_wrapper": two,
                          "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
-    one_for_both = diagnostics({**spoiled(), "model": model, "optim_wrapper": two, "param_scheduler": built})
-    no_part = diagnostics({**spoiled(), "optim_wrapper": two, "param_scheduler": None})
+    one_for_both = diagnostics({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
+    no_part = diagnostics({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
 
     assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
     assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)
@@ -276,7 +276,7 @@ def test_several_optimizers_that_are_not_scheduled_by_their_names_are_faults():
     assert [line.split(":")[0] for line in no_part] == ["$.optim_wrapper.gen", "$.optim_wrapper.dis"]
 
 
-def test_a_config_file_reports_what_it_cannot_say_and_misspelt_entries(tmp_path):
+def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
     file = tmp_path / "config.py"
     file.write_text(
         "import os\n"
@@ -306,19 +306,19 @@ class Halving(_ParamScheduler):
 
 
 def test_a_users_own_scheduler_is_used_by_name():
-    runner = Runner(**{**spoiled(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
+    runner = Runner(**{**corrupted(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
 
     assert runner.param_schedulers == {"type": "Halving"}
 
 
 class Doubled(list):
-    """A dataset that is a list, with samples of its own."""
+    """A dataset that is a list and overrides its samples."""
 
     def __getitem__(self, index):
         return 2 * super().__getitem__(index), 0
 
 
-def test_a_dataset_that_is_a_list_is_used_as_it_is(tmp_path):
+def test_a_dataset_that_is_a_list_is_used_unchanged(tmp_path):
     seen = []
 
     class Looking(Hook):

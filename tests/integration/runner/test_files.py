@@ -1,4 +1,4 @@
-"""The Runner from outside: its page, its command, its example, and what importing it takes."""
+"""The Runner from outside: its page, its command, its example, and the imports it needs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def short(tmp_path):
     return config
 
 
-def test_the_example_of_the_page_runs(tmp_path):
+def test_the_example_on_the_page_runs(tmp_path):
     page = (ROOT / "docs" / "runner.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
 
@@ -55,7 +55,7 @@ def test_the_example_of_the_page_runs(tmp_path):
     assert used[-1] == pytest.approx(0.001)
 
 
-def test_the_command_trains_by_a_config_and_by_a_plan_and_goes_on(short, tmp_path):
+def test_the_command_trains_from_a_config_or_a_plan_and_resumes(short, tmp_path):
     plan = 'lr: warmup("10%") >> cosine(to=0.01)'
 
     first = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "first")
@@ -70,7 +70,7 @@ def test_the_command_trains_by_a_config_and_by_a_plan_and_goes_on(short, tmp_pat
 
 
 @pytest.mark.long
-def test_the_command_trains_by_a_plan_in_tokens(short, tmp_path):
+def test_the_command_trains_from_a_plan_in_tokens(short, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text('clock: tokens\nlr: warmup("50000 tokens") >> cosine(to=0.01)\n')
     by_plan = ["-m", "paramsched", "run", str(short), "--plan", str(plan), "--work-dir"]
@@ -86,7 +86,7 @@ def test_the_command_trains_by_a_plan_in_tokens(short, tmp_path):
     assert [line["tokens"] for line in values(tmp_path / "run")[:3]] == [0, 64 * 32, 2 * 64 * 32]
 
 
-def test_the_command_reports_every_fault_and_trains_nothing(short, tmp_path):
+def test_the_command_reports_every_error_and_does_not_train(short, tmp_path):
     short.write_text(short.read_text().replace("max_epochs=max_epochs", "max_epochs=-1").replace("lr=3e-3", "lr=-1"))
 
     refused = python(tmp_path, "-m", "paramsched", "run", str(short), "--work-dir", "refused")
@@ -99,7 +99,7 @@ def test_the_command_reports_every_fault_and_trains_nothing(short, tmp_path):
 
 
 @pytest.mark.parametrize("absent", ["accelerate", "tqdm"])
-def test_what_is_absent_is_named_with_the_extra(tmp_path, absent):
+def test_a_missing_package_is_named_with_its_extra(tmp_path, absent):
     code = f"import sys; sys.modules[{absent!r}] = None; import paramsched.runner"
 
     refused = python(tmp_path, "-c", code)
@@ -107,7 +107,7 @@ def test_what_is_absent_is_named_with_the_extra(tmp_path, absent):
     assert f'{absent}, which is not installed: pip install "paramsched[run]"' in refused.stderr
 
 
-def test_importing_the_library_imports_no_accelerate(tmp_path):
+def test_importing_the_library_does_not_import_accelerate(tmp_path):
     code = "import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in ('accelerate', 'paramsched.runner')))"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Our Runner with schedulers not quite ours: MMEngine's own, built, and users' classes that do without the base."""
+"""Our Runner with other schedulers: MMEngine's own, and user classes that do not construct their base."""
 
 # ruff: noqa: C408  # the configs are written as MMEngine's users write them
 
@@ -14,7 +14,7 @@ from support.runner_jobs import QUIET, Recorder, loader, network
 
 
 def used(scheduler_of: Any, tmp_path: Any) -> list[float]:
-    """The lr of every update of three epochs of two batches."""
+    """Return the lr of every update of three epochs of two batches."""
     model = network()
     wrapper = ours.OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     recorder = Recorder(lambda optimizer: optimizer.param_groups[0]["lr"])
@@ -35,7 +35,7 @@ def used(scheduler_of: Any, tmp_path: Any) -> list[float]:
 
 
 class Own(ours._ParamScheduler):
-    """It never constructs its base."""
+    """A class that never constructs its base."""
 
     by_epoch = True
 
@@ -48,7 +48,7 @@ class Own(ours._ParamScheduler):
 
 
 class Patient(ours.ReduceOnPlateauLR):
-    """A plateau that does not either."""
+    """A plateau that never constructs its base."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer, self.by_epoch = optimizer, True
@@ -72,7 +72,7 @@ def test_mmengines_own_schedulers_train(tmp_path: Any) -> None:
     assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
 
 
-def test_a_plateau_of_mmengines_that_saw_no_metric_is_said() -> None:
+def test_an_mmengine_plateau_without_a_metric_causes_a_warning() -> None:
     peer = pytest.importorskip("mmengine.optim.scheduler")
     optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
     plateau = peer.ReduceOnPlateauLR(optimizer)
@@ -84,7 +84,7 @@ def test_a_plateau_of_mmengines_that_saw_no_metric_is_said() -> None:
     assert ours.unmeasured([plateau]) == []
 
 
-def test_the_values_of_a_class_without_a_field_are_left_out() -> None:
+def test_the_values_of_a_class_without_a_field_are_omitted() -> None:
     optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
 
     assert ours.scheduled_values([Own(optimizer)]) == {}

@@ -1,5 +1,5 @@
 # configs are spelled as MMEngine spells them
-"""The order of hooks: that of real MMEngine, point by point."""
+"""The order of hook calls equals that of MMEngine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POINTS = [
 
 
 def recorder(base: type) -> object:
-    """A hook of that class that notes each point, and where the run was."""
+    """Return a hook of that class that records each hook point and the position of the run."""
     seen: list[tuple] = []
 
     def point(name):
@@ -57,7 +57,7 @@ class Worse:
 
 @pytest.fixture
 def peer(monkeypatch):
-    """Runs MMEngine's Runner and returns what its hooks saw."""
+    """Run MMEngine's Runner; return the calls of its hooks."""
     from mmengine.evaluator import Evaluator
     from mmengine.hooks import CheckpointHook as PeersCheckpointHook
     from mmengine.hooks import EarlyStoppingHook as PeersEarlyStoppingHook
@@ -120,7 +120,7 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
         (BY_ITERATION, False, 4),
     ],
 )
-def test_a_hook_sees_the_points_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
+def test_hook_points_run_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
 
     assert ours(tmp_path, stopping=None, checkpoint=None, **job) == peer(
@@ -148,7 +148,7 @@ def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoi
     assert ours(tmp_path, checkpoint=checkpoint, **job) == peer(tmp_path, checkpoint=checkpoint, **job)
 
 
-def test_the_hook_of_the_page_stops_the_run_by_the_view_it_is_given(tmp_path):
+def test_the_hook_on_the_page_stops_the_run(tmp_path):
     page = (Path(__file__).parents[3] / "docs" / "runner.md").read_text()
     names: dict[str, object] = {}
     exec(re.search(r"## Hooks.*?```python\n(.*?)```", page, re.DOTALL)[1], names)
@@ -168,7 +168,7 @@ def test_the_hook_of_the_page_stops_the_run_by_the_view_it_is_given(tmp_path):
     assert runner.epoch == 2
 
 
-def test_a_runner_that_has_not_trained_says_that_there_is_no_training():
+def test_a_runner_that_has_not_trained_raises_an_error():
     runner = Runner(network())
 
     with pytest.raises(ParamschedError, match=r"train\(\) has not been called"):

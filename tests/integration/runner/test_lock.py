@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""Two runs never write into one folder; what holds it is named, and a killed process holds nothing."""
+"""Two runs never write to one folder; the owner of the lock is named, and a killed process releases it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def job(folder: Path, then=None, *, resume: bool = False) -> Runner:
 
 @pytest.fixture
 def other(tmp_path):
-    """A process that trains in a folder, and waits in the middle until it is killed; with a child of its own."""
+    """Yield a process with a child that trains in a folder and waits until it is killed."""
     reached, says = os.pipe()
 
     def wait() -> None:
@@ -74,7 +74,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_folder_in_which_another_process_runs_is_refused_and_nothing_is_written(other, tmp_path, resume):
+def test_a_folder_in_use_by_another_process_is_rejected_and_not_written(other, tmp_path, resume):
     before = files(tmp_path / "run")
 
     with pytest.raises(FolderInUse) as refusal:
@@ -86,7 +86,7 @@ def test_a_folder_in_which_another_process_runs_is_refused_and_nothing_is_writte
     assert files(tmp_path / "run") == before
 
 
-def test_a_killed_process_holds_nothing_though_its_children_live_on(other, tmp_path):
+def test_a_killed_process_releases_the_lock_even_if_its_children_survive(other, tmp_path):
     os.kill(other, signal.SIGKILL)
     os.waitpid(other, 0)
 
@@ -96,7 +96,7 @@ def test_a_killed_process_holds_nothing_though_its_children_live_on(other, tmp_p
     assert not (tmp_path / "run" / "run.lock").exists()
 
 
-def test_a_second_run_of_the_same_process_is_refused_while_the_first_lasts(tmp_path):
+def test_a_second_run_in_the_same_process_is_rejected_during_the_first(tmp_path):
     refused = []
 
     def again() -> None:
@@ -105,12 +105,12 @@ def test_a_second_run_of_the_same_process_is_refused_while_the_first_lasts(tmp_p
         refused.append(True)
 
     job(tmp_path / "run", again)
-    job(tmp_path / "run")  # one after another they may
+    job(tmp_path / "run")  # consecutive runs are allowed
 
     assert refused
 
 
-def test_a_run_that_failed_leaves_the_folder_to_the_next(tmp_path):
+def test_a_failed_run_releases_the_folder(tmp_path):
     def fail() -> None:
         raise RuntimeError("a fault of the user's own")
 
@@ -120,7 +120,7 @@ def test_a_run_that_failed_leaves_the_folder_to_the_next(tmp_path):
     job(tmp_path / "run", resume=True)
 
 
-def test_a_checkpoint_is_saved_by_hand_after_the_run_and_not_while_another_runs(tmp_path):
+def test_a_checkpoint_can_be_saved_after_the_run_but_not_during_another(tmp_path):
     runner = job(tmp_path / "run")
 
     def save() -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A kill or a power cut at any call leaves a run that goes on from its newest checkpoint, whatever the disk lacks."""
+"""After a kill or a power cut at any call, a run resumes from its newest complete checkpoint."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network
 
-CUTS_AT_A_MOMENT = 3  # besides the one that leaves only what is sure, and the kill that leaves everything
+CUTS_AT_A_MOMENT = 3  # besides the cut that keeps only flushed files, and the kill that keeps all files
 
 
 class Saved(Hook):
-    """Counts the checkpoints that are complete: the run said so."""
+    """Count the checkpoints that the run reported as complete."""
 
     priority = "LOWEST"
 
@@ -53,8 +53,8 @@ def job(folder: Path, *, saved: Hook | None = None, resume: bool = False) -> Run
     return runner
 
 
-def losses_of_cuts(folder: Path) -> tuple[list[str], list[dict[str, bytes]]]:
-    """What went wrong after a kill and cuts at each moment of a run; and the trees that were left."""
+def losses_after_power_cuts(folder: Path) -> tuple[list[str], list[dict[str, bytes]]]:
+    """Return the failures after a kill and power cuts at each moment of a run, and the remaining trees."""
     chance, saved, trees, lost = random.Random(0), Saved(), [], []
     seen: set[int] = set()
     home = folder.parent
@@ -89,10 +89,10 @@ def losses_of_cuts(folder: Path) -> tuple[list[str], list[dict[str, bytes]]]:
 
 @pytest.fixture(scope="module")
 def cuts(tmp_path_factory):
-    return losses_of_cuts(tmp_path_factory.mktemp("cuts") / "run")
+    return losses_after_power_cuts(tmp_path_factory.mktemp("cuts") / "run")
 
 
-def test_a_cut_at_any_moment_leaves_the_newest_checkpoint_or_the_one_being_written(cuts):
+def test_a_power_cut_at_any_moment_keeps_a_complete_checkpoint(cuts):
     lost, trees = cuts
 
     record(
@@ -105,7 +105,7 @@ def test_a_cut_at_any_moment_leaves_the_newest_checkpoint_or_the_one_being_writt
     assert len(trees) > 100
 
 
-def test_a_run_that_was_cut_ends_with_the_same_log_and_weights(cuts, tmp_path):
+def test_a_run_resumed_after_a_power_cut_ends_with_the_same_log_and_weights(cuts, tmp_path):
     _, trees = cuts
     whole = job(tmp_path / "whole")
 
@@ -119,9 +119,9 @@ def test_a_run_that_was_cut_ends_with_the_same_log_and_weights(cuts, tmp_path):
 
 
 @pytest.mark.parametrize("forgotten", ["flush_path", "flush_tree"])
-def test_without_the_flushes_cuts_are_found_that_lose_a_checkpoint(tmp_path, monkeypatch, forgotten):
+def test_without_flushes_some_power_cut_loses_a_checkpoint(tmp_path, monkeypatch, forgotten):
     monkeypatch.setattr(disk, forgotten, lambda path: None)
 
-    lost, _ = losses_of_cuts(tmp_path / "run")
+    lost, _ = losses_after_power_cuts(tmp_path / "run")
 
     assert lost

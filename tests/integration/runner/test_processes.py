@@ -1,4 +1,4 @@
-"""Two processes on one machine: once by `accelerate launch`, then begun as it begins them, without its imports."""
+"""Two processes on one machine: once with `accelerate launch`, then started in the same manner without its imports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def launch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # Accelerate starts several processes only by its launcher for several devices; the variable puts them on the CPU.
+    # Accelerate starts several processes only with its multi-device launcher; the variable selects the CPU.
     options = "--multi_gpu --num_processes=2 --num_machines=1 --num_cpu_threads_per_process=1 --mixed_precision=no"
     script = [str(SCRIPT), str(folder), *arguments]
     command = ["-m", "accelerate.commands.launch", *options.split(), "--dynamo_backend=no"]
@@ -34,7 +34,7 @@ def launch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def both(folder: Path, *arguments: str) -> tuple[list[int], str]:
-    """The exit statuses of two processes, and what they said of errors."""
+    """Return the exit statuses and the error output of two processes."""
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     shared |= {"OMP_NUM_THREADS": "1"}
     started = [
@@ -87,7 +87,7 @@ def test_a_plan_counts_the_updates_of_one_process(tmp_path):
 
 
 @pytest.mark.long
-def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path):
+def test_a_train_step_that_bypasses_the_distributed_wrapper_is_rejected(tmp_path):
     finished, errors = both(tmp_path, "never")
 
     assert 0 not in finished
@@ -95,7 +95,7 @@ def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path
 
 
 @pytest.mark.long
-def test_the_samples_of_an_update_are_those_of_both_processes_also_after_a_kill(tmp_path):
+def test_the_samples_of_both_processes_are_summed_also_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
     finished, errors = both(whole, "samples")
     killed, _ = both(again, "samples", "kill")

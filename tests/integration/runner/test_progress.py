@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""The progress bar of the Runner on a terminal: a bar of some columns, and whole numbers, at any width."""
+"""The progress bar of the Runner has a minimum width and shows integers on a terminal of any width."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.runner_jobs import loader, network
 
 
 def written_at(columns: int, monkeypatch, work_dir) -> list[str]:
-    """What a run writes to a terminal of this width, line by line."""
+    """Return the lines that a run writes to a terminal of this width."""
     ours, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     model = network()
@@ -44,7 +44,7 @@ def written_at(columns: int, monkeypatch, work_dir) -> list[str]:
 
 
 @pytest.mark.parametrize(("columns", "values"), [(80, 2), (100, 3), (140, 5)])
-def test_the_bar_has_its_columns_and_whole_numbers(columns, values, monkeypatch, tmp_path):
+def test_the_bar_has_its_columns_and_integers(columns, values, monkeypatch, tmp_path):
     lines = written_at(columns, monkeypatch, tmp_path)
 
     assert lines

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A run that is killed goes on to the values, the log and the weights of one that nothing interrupted."""
+"""A killed run resumes to the values, the log and the weights of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(tmp_path, sc
         ("before_train_iter", 0, "NORMAL"),
         ("before_save_checkpoint", 20, "NORMAL"),
         ("after_train_epoch", 30, "LOWEST"),
-        ("after_train_iter", 29, "LOWEST"),  # the last batch of an epoch: the tick of the epoch is to come
+        ("after_train_iter", 29, "LOWEST"),  # the last batch of an epoch: the schedulers by epoch have not stepped yet
         ("after_val_iter", 20, "NORMAL"),
         ("after_val_epoch", 20, "LOWEST"),
         ("after_run", 40, "LOWEST"),
@@ -120,7 +120,7 @@ def test_a_run_may_be_killed_at_any_point(tmp_path, point, iteration, priority, 
 
 
 @pytest.mark.parametrize("before", ["target", "part", "pointer", "cleared"])
-def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monkeypatch, before):
+def test_a_kill_during_a_checkpoint_write_keeps_a_complete_checkpoint(tmp_path, monkeypatch, before):
     whole = job(tmp_path / "whole", SCHEDULES["warmup"])
 
     def run():
@@ -150,7 +150,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
 
 
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_kill_at_any_call_while_checkpoints_are_written_leaves_a_whole_one(tmp_path, number):
+def test_a_kill_at_any_file_operation_keeps_a_complete_checkpoint(tmp_path, number):
     whole = job(tmp_path / "whole", SCHEDULES["warmup"], interval=3)
 
     def run():
@@ -189,7 +189,7 @@ def test_a_run_by_iterations_resumes_in_the_middle_of_a_pass(tmp_path):
 
 @pytest.fixture
 def stopped(tmp_path):
-    """A folder with a checkpoint after two epochs."""
+    """Return a function that creates a folder with a checkpoint after two epochs."""
     folder = tmp_path / "run"
 
     def run(param_scheduler=None, epochs=2):
@@ -204,7 +204,7 @@ def stopped(tmp_path):
     return run
 
 
-def test_a_longer_run_goes_on_with_the_new_end(stopped, caplog):
+def test_a_longer_run_resumes_with_the_new_end(stopped, caplog):
     cosine = dict(type="CosineAnnealingLR", by_epoch=False)
     folder = stopped(cosine)
 
@@ -217,7 +217,7 @@ def test_a_longer_run_goes_on_with_the_new_end(stopped, caplog):
     assert resumed.values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
 
 
-def test_a_changed_argument_is_told_and_the_policy_decides(stopped, caplog):
+def test_a_changed_argument_is_logged_and_on_change_decides(stopped, caplog):
     folder = stopped(dict(type="StepLR", step_size=1, gamma=0.1))
     changed = dict(type="StepLR", step_size=1, gamma=0.5)
 
@@ -227,10 +227,10 @@ def test_a_changed_argument_is_told_and_the_policy_decides(stopped, caplog):
         new = job(folder, changed, resume=True)
 
     assert "gamma" in caplog.text
-    assert new.values()["lr", 0] == pytest.approx(0.1 * 0.5**3)  # the last tick is after the end
+    assert new.values()["lr", 0] == pytest.approx(0.1 * 0.5**3)  # the last step is after the end
 
 
-def test_the_checkpoints_argument_can_go_on(stopped):
+def test_the_argument_in_the_checkpoint_can_be_kept(stopped):
     folder = stopped(dict(type="StepLR", step_size=1, gamma=0.1))
 
     kept = job(folder, dict(type="StepLR", step_size=1, gamma=0.5), resume=True, on_change="checkpoint")
@@ -238,7 +238,7 @@ def test_the_checkpoints_argument_can_go_on(stopped):
     assert kept.values()["lr", 0] == pytest.approx(0.1 * 0.1**3)
 
 
-def test_a_new_length_alone_is_no_change(stopped):
+def test_a_new_length_alone_is_not_a_change(stopped):
     cosine = dict(type="CosineAnnealingLR", by_epoch=False)
 
     resumed = job(stopped(cosine), cosine, resume=True, on_change="error")
@@ -256,7 +256,7 @@ def test_a_new_length_alone_is_no_change(stopped):
         "lr: cosine()",
     ],
 )
-def test_schedulers_that_are_not_the_checkpoints_are_refused(stopped, other):
+def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, other):
     folder = stopped()
     before = (folder / "values.jsonl").read_text()
 
@@ -266,7 +266,7 @@ def test_schedulers_that_are_not_the_checkpoints_are_refused(stopped, other):
     assert (folder / "values.jsonl").read_text() == before
 
 
-def test_a_changed_plan_is_told_as_a_diff(stopped, caplog):
+def test_a_changed_plan_is_logged_as_a_diff(stopped, caplog):
     folder = stopped(ps.Plan(lr=ps.cosine(to=0.1, over="4 epochs")))
 
     with caplog.at_level(logging.WARNING, "paramsched"):
@@ -275,7 +275,7 @@ def test_a_changed_plan_is_told_as_a_diff(stopped, caplog):
     assert "cosine(to=0.1, over=40) -> cosine(to=0.5, over=40)" in caplog.text
 
 
-def test_weights_alone_begin_a_run(stopped):
+def test_loading_only_weights_starts_a_new_run(stopped):
     folder = stopped()
     runner = Runner(model=nn.Sequential(network(1), nn.Dropout(0.1)), load_from=folder / "iter_20",
                     val_dataloader=loader(2), loss=nn.functional.cross_entropy)  # fmt: skip
@@ -286,14 +286,14 @@ def test_weights_alone_begin_a_run(stopped):
     assert f'"loss": {metrics["loss"]}' in last
 
 
-def test_nothing_to_resume_begins_the_run(tmp_path):
+def test_resuming_without_a_checkpoint_starts_a_new_run(tmp_path):
     whole = job(tmp_path / "whole", SCHEDULES["warmup"])
     site = job(tmp_path / "asked", SCHEDULES["warmup"], resume=True)
 
     assert_same_run(site, whole)
 
 
-def test_a_foreign_folder_is_no_checkpoint(tmp_path):
+def test_an_unrelated_folder_is_not_a_checkpoint(tmp_path):
     (tmp_path / "strange").mkdir()
 
     with pytest.raises(StateError, match=r"runner\.pt"):

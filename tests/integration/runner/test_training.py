@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""What a Runner does to the weights is what a plain torch loop does; what it says and refuses."""
+"""A Runner changes the weights exactly like a plain torch loop; its warnings and errors."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ cross_entropy = nn.functional.cross_entropy
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
-    """A Runner writes to `work_dir` where it stands, which another process of the tests may have locked."""
+    """Use a separate folder, because another test process may have locked `work_dir`."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate():
-    """Accelerate keeps its precision for the whole process."""
+    """Reset Accelerate, which keeps its precision for the entire process."""
 
     def forget():
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -56,7 +56,7 @@ def run(model=None, *, batches=10, epochs=2, **settings) -> Runner:
 
 
 def plain(model, *, batches=10, epochs=2, counts=1, clip=None, lr=0.1) -> nn.Module:
-    """The same by hand; the last cycle may be shorter."""
+    """Train with a plain loop; the last cycle of accumulation may be shorter."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     total = batches * epochs
     for index, (inputs, target) in enumerate(batch for _ in range(epochs) for batch in loader(batches)):
@@ -102,20 +102,20 @@ class TwoParts(nn.Module):
 
 
 @pytest.mark.parametrize("counts", [1, 3, 4])
-def test_accumulation_updates_as_a_plain_loop_does(counts):
+def test_accumulation_equals_a_plain_loop(counts):
     trained = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts=counts))
 
     assert_same_weights(trained.model, plain(network(), counts=counts))
 
 
-def test_clipping_changes_the_weights_as_a_plain_loop_does():
+def test_clipping_equals_a_plain_loop():
     clipped = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), clip_grad=dict(max_norm=0.5)))
 
     assert_same_weights(clipped.model, plain(network(), clip=0.5))
     assert not torch.equal(clipped.model[0].weight, plain(network())[0].weight)
 
 
-def test_mixed_precision_changes_the_weights_as_a_plain_loop_does():
+def test_mixed_precision_equals_a_plain_loop():
     wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1, momentum=0.9))
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -133,7 +133,7 @@ def test_mixed_precision_changes_the_weights_as_a_plain_loop_does():
     assert not torch.equal(model[0].weight, plain(network())[0].weight)
 
 
-def test_another_precision_in_the_same_process_is_refused_not_ignored():
+def test_a_second_precision_in_the_same_process_is_rejected():
     run(optim_wrapper=dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1)), epochs=1)
 
     with pytest.raises(InvalidArgument, match="'bf16', but this one needs 'no'"):
@@ -141,7 +141,7 @@ def test_another_precision_in_the_same_process_is_refused_not_ignored():
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_an_update_that_the_loss_scaler_skips_moves_no_plan(tmp_path, fused):
+def test_an_update_skipped_by_the_loss_scaler_does_not_advance_the_plan(tmp_path, fused):
     accelerator = Accelerator(cpu=True)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     model = network()
@@ -168,7 +168,7 @@ def test_an_update_that_the_loss_scaler_skips_moves_no_plan(tmp_path, fused):
     assert [line["iter"] for line in used] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
 
-def test_two_optimizers_follow_their_own_schedules_and_train_as_a_plain_loop(tmp_path):
+def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_path):
     model, same = TwoParts(), TwoParts()
     runner = run(
         model,
@@ -262,7 +262,7 @@ _train_step = TwoParts.train_step
 
 
 @pytest.mark.parametrize("kind", [WithTrainStep, WithMode])
-def test_models_as_mmengine_wants_them_train_as_any_other(kind):
+def test_models_with_mmengines_interface_can_be_trained(kind):
     trained = run(kind())
 
     assert_same_weights(trained.model.body, plain(network()))
@@ -293,7 +293,7 @@ class Errors(Metric):
         return {"errors": sum(results), "seen": len(results)}
 
 
-def test_metrics_are_functions_or_objects_or_named():
+def test_metrics_may_be_functions_objects_or_names():
     model = WithTrainStep()
     runner = Runner(model=model, val_dataloader=loader(5), val_evaluator=[accuracy, dict(type="Errors", prefix="test")])
 
@@ -303,7 +303,7 @@ def test_metrics_are_functions_or_objects_or_named():
     assert metrics["accuracy"] == pytest.approx(1 - metrics["test/errors"] / 20)
 
 
-def test_without_a_metric_the_mean_loss_is_one():
+def test_without_a_metric_the_mean_loss_is_the_metric():
     model = network()
     runner = Runner(model=model, val_dataloader=loader(5), loss=cross_entropy)
 
@@ -311,7 +311,7 @@ def test_without_a_metric_the_mean_loss_is_one():
     assert runner.val()["loss"] == pytest.approx(cross_entropy(model(inputs), target).item())
 
 
-def test_a_built_scheduler_does_not_hinder_a_validation_before_training():
+def test_a_built_scheduler_allows_validation_before_training():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     runner = Runner(
@@ -351,7 +351,7 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["text", "file", "mapping", "plan"])
-def test_a_plan_may_be_given_as_text_file_mapping_or_itself(tmp_path, form):
+def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
     text = 'horizon: 2 epochs\nlr: warmup("10%") >> cosine(to=0.1)\n'
     file = tmp_path / "plan.yaml"
     file.write_text(text)
@@ -365,14 +365,14 @@ def test_a_plan_may_be_given_as_text_file_mapping_or_itself(tmp_path, form):
     assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(text)
 
 
-def test_accumulation_ticks_on_batches_with_a_warning_or_on_updates_when_asked():
+def test_accumulation_counts_batches_with_a_warning_or_updates_if_requested():
     settings = dict(
         param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=4),
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=5),
         epochs=1,
     )
 
-    with pytest.warns(UserWarning, match="tick on every batch"):
+    with pytest.warns(UserWarning, match="are stepped on every batch"):
         batches = run(**settings)
     updates = run(
         **settings,
@@ -384,7 +384,7 @@ def test_accumulation_ticks_on_batches_with_a_warning_or_on_updates_when_asked()
     assert updates.schedulers[""][0]._global_step == 4
 
 
-def test_in_a_run_by_iterations_schedulers_by_epoch_tick_after_each_pass():
+def test_in_a_run_by_iterations_epoch_schedulers_step_after_each_pass():
     with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
         runner = run(
             batches=5,
@@ -392,17 +392,17 @@ def test_in_a_run_by_iterations_schedulers_by_epoch_tick_after_each_pass():
             param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5),
         )
 
-    assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**2)  # the third tick is at the end of its window
+    assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**2)  # the third step is at the end of its window
 
 
-def test_a_plateau_without_validation_is_said():
+def test_a_plateau_without_validation_causes_a_warning():
     with pytest.warns(UserWarning, match="never acts, because the run has no validation"):
         run(param_scheduler=[dict(type="ReduceOnPlateauLR", monitor="loss")], epochs=1)
     with pytest.warns(UserWarning, match='plateau\\("loss"\\) never acts'):
         run(param_scheduler='lr: constant() * plateau("loss")', epochs=1)
 
 
-def test_a_plateau_that_watches_what_is_not_measured_is_an_error():
+def test_a_plateau_with_a_metric_that_is_not_measured_is_an_error():
     with pytest.raises(InvalidArgument, match=r"did not compute 'acc'.*loss"):
         run(param_scheduler='lr: constant() * plateau("acc", mode="max")', val_dataloader=loader(2))
 
@@ -430,7 +430,7 @@ def test_all_groups_and_scheduled_fields_are_logged(tmp_path):
     ]
 
 
-def test_a_second_run_in_a_folder_begins_its_log_anew(tmp_path):
+def test_a_second_run_in_a_folder_starts_a_new_log(tmp_path):
     for _ in range(2):
         run(work_dir=tmp_path, default_hooks=dict(progress=None))
 
@@ -475,16 +475,16 @@ def test_a_config_builds_everything_by_name(tmp_path):
     runner.train()
 
     assert runner.cfg == cfg
-    assert runner.values()["lr", 0] == pytest.approx(0.005)  # a window of two epochs has one tick after the first
+    assert runner.values()["lr", 0] == pytest.approx(0.005)  # a window of two epochs has one step after the first
     assert (tmp_path / "epoch_2" / "runner.pt").exists()
 
 
-def test_training_needs_something_to_train_with():
+def test_training_needs_a_train_dataloader():
     with pytest.raises(ParamschedError, match="train_dataloader"):
         Runner(model=network()).train()
 
 
-def test_a_runner_leaves_what_it_is_given_as_it_is():
+def test_a_runner_does_not_modify_its_arguments():
     model = network()
     given = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
     before = copy.deepcopy(given)

@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""The tutorial's snippets for a Runner, as they stand, trained on digits.
+"""The tutorial's unmodified snippets for a Runner, trained on digits.
 
 Changed are only the import lines, `...` (filled in: loader, train_cfg, hooks, loss), and `SGD(model,` to
 `model.parameters()`.
@@ -23,13 +23,13 @@ cross_entropy = torch.nn.functional.cross_entropy
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """Runs of the tutorial name no folder: those of two workers would meet in `work_dir`."""
+def separate_folder(tmp_path, monkeypatch):
+    """Use a separate folder, because runs of two pytest workers would share `work_dir`."""
     monkeypatch.chdir(tmp_path)
 
 
 def used_by(param_scheduler, optimizer, *, batches: int, epochs: int, model=None) -> np.ndarray:
-    """Train, and return what each update used."""
+    """Train, and return the values of each update."""
     recorder = Recorder(mmengine_peer.present)
     recorder.watch(optimizer)
     model = model or optimizer.owner
@@ -177,7 +177,7 @@ def test_a_config_of_the_tutorial_uses_the_values_of_mmengine(name):
     mmengine_peer.assert_same(used, expected(many, batches=20, epochs=epochs), "SGD", 1)
 
 
-def test_momentum_of_adam_and_three_groups():
+def test_momentum_of_adam_with_three_groups_equals_mmengine():
     configs = [
         dict(type="CosineAnnealingLR", eta_min=0.001, by_epoch=False, begin=10, end=50),
         dict(type="LinearMomentum", start_factor=0.5, by_epoch=True, begin=0, end=5),
@@ -188,7 +188,7 @@ def test_momentum_of_adam_and_three_groups():
     mmengine_peer.assert_same(used, expected(configs, batches=10, epochs=6, kind="Adam", groups=3), "Adam", 3)
 
 
-def test_overlaps_chain_in_list_order_and_gaps_hold():
+def test_overlaps_chain_in_list_order_and_gaps_keep_the_value():
     linear = dict(type="LinearLR", start_factor=0.5, end=5)
     cosine = dict(type="CosineAnnealingLR", T_max=5, eta_min=0.05)
     late = dict(type="StepLR", step_size=1, begin=7)
@@ -198,7 +198,7 @@ def test_overlaps_chain_in_list_order_and_gaps_hold():
         mmengine_peer.assert_same(used, expected(configs, batches=2, epochs=10), "SGD", 1)
 
 
-def test_a_run_by_iterations_over_several_passes():
+def test_a_run_by_iterations_may_last_several_passes():
     recorder = Recorder(lambda optimizer: optimizer.param_groups[0]["lr"])
     optimizer = owned()
     recorder.watch(optimizer)

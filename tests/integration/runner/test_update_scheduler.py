@@ -18,7 +18,7 @@ FACTORIES = {
 
 
 class Used(Hook):
-    """Notes the lr of every update, from the optimizer, just before it."""
+    """Record the lr of every update from the optimizer, just before the update."""
 
     def __init__(self) -> None:
         self.lrs: list[float] = []
@@ -45,7 +45,7 @@ def train(factory, folder, *, epochs=3, batches=8, counts=1, **settings):
 
 
 def by_hand(factory, *, epochs, updates):
-    """The same factory, its placeholders filled in by hand."""
+    """Return the values of the same factory with its placeholders replaced manually."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     if hasattr(factory, "keywords"):
         known = {
@@ -69,13 +69,13 @@ def by_hand(factory, *, epochs, updates):
 
 @pytest.mark.parametrize("name", ["cosine", "torch"])
 @pytest.mark.parametrize("counts", [1, 4])
-def test_each_update_uses_what_the_scheduler_gives_by_hand(name, counts, tmp_path):
+def test_each_update_uses_the_values_of_a_manually_built_scheduler(name, counts, tmp_path):
     used = train(FACTORIES[name], tmp_path, counts=counts)
 
     assert used == by_hand(FACTORIES[name], epochs=3, updates=8 // counts)
 
 
-def test_the_placeholders_are_numbers_of_the_run(tmp_path):
+def test_placeholders_are_replaced_by_run_facts(tmp_path):
     seen = {}
 
     class CallSite(CosineLrScheduler):
@@ -89,7 +89,7 @@ def test_the_placeholders_are_numbers_of_the_run(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cosine", "wsd"])
-def test_a_resumed_run_uses_what_the_whole_one_uses(name, tmp_path):
+def test_a_resumed_run_uses_the_same_values_as_an_uninterrupted_one(name, tmp_path):
     saving = {"default_hooks": {**QUIET, "checkpoint": dict(type="CheckpointHook", interval=1)}}
     steps = {"total_num_epochs": 3}
     factory = FACTORIES[name].func.create_scheduler_fn(num_warmup_epochs=1, **steps)
@@ -101,6 +101,6 @@ def test_a_resumed_run_uses_what_the_whole_one_uses(name, tmp_path):
     assert first + rest == whole
 
 
-def test_what_is_no_factory_is_refused_with_what_to_write():
+def test_an_object_that_is_not_a_factory_is_rejected_with_the_line_to_write():
     with pytest.raises(InvalidArgument, match="create_scheduler_fn"):
         UpdateSchedulerHook("cosine")

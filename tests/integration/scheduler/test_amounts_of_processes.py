@@ -1,4 +1,4 @@
-"""Two processes that say amounts: the values are those of the sum, and who says another number is told so."""
+"""Two processes that report amounts: values use the sum, and a different report raises."""
 
 import json
 import os
@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module", params=spread(["tcp", "file"], "tcp"))
 def seen(request, tmp_path_factory):
-    """What both processes saw of each job, having met by a port or by a file."""
+    """Return the results of both processes for each job, with a rendezvous by port or by file."""
     folder = tmp_path_factory.mktemp("amounts")
     address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
@@ -35,14 +35,14 @@ def lr_at(amount):
     return 0.1 * (amount / 1000) if amount < 1000 else 0.1 * (1 - (min(amount, 90000) - 1000) / 89000)
 
 
-def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
+def test_processes_use_the_planned_value_at_the_sum_of_their_tokens(seen):
     amounts = [0]
     for t in range(UPDATES):
         of_both = sum(local_tokens(rank, t) for rank in (0, 1)) + 1
         amounts.append(amounts[-1] + of_both + (3 if t % 50 == 13 else 0))
 
     for one in seen:
-        job = one["agreeing"]
+        job = one["same_sums"]
         skipped = [t for t in range(UPDATES) if t % 50 == 13]
         called = [amount for t, amount in enumerate(amounts[:-1]) for _ in range(2 if t in skipped else 1)]
         assert (job["t"], job["amount"]) == (UPDATES, amounts[-1])
@@ -50,9 +50,9 @@ def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
 
 
 def test_processes_that_report_only_their_own_tokens_raise_before_the_first_update(seen):
-    told = [one["saying_their_own"] for one in seen if one["saying_their_own"]["error"]]
+    told = [one["local_amounts"] for one in seen if one["local_amounts"]["error"]]
 
-    assert len(told) == 1  # whoever comes first cannot know; the other has both numbers
+    assert len(told) == 1  # only the later process has both numbers
     assert (told[0]["t"], told[0]["unchanged"]) == (0, True)
     for rank in (0, 1):
         assert f"rank {rank}" in told[0]["error"]
@@ -60,20 +60,20 @@ def test_processes_that_report_only_their_own_tokens_raise_before_the_first_upda
     assert "Pass the same number in each process" in told[0]["error"]
 
 
-def test_a_number_that_differed_once_is_noticed_later(seen):
-    told = [one["saying_another_number_once"] for one in seen if one["saying_another_number_once"]["error"]]
+def test_a_single_different_report_is_detected_later(seen):
+    told = [one["one_different_amount"] for one in seen if one["one_different_amount"]["error"]]
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(128, True)]
     assert {str(64 * 129), str(64 * 129 + 1)} <= set(told[0]["error"].replace(".", " ").split())
 
 
-@pytest.mark.parametrize("job", ["one_more_before", "one_more_of_another_model", "one_more_on_the_way"])
-def test_a_process_that_tries_the_plan_with_another_scheduler_stops_no_run(seen, job):
+@pytest.mark.parametrize("job", ["dry_run_before", "dry_run_of_another_model", "dry_run_during_the_run"])
+def test_an_extra_scheduler_in_one_process_does_not_stop_the_run(seen, job):
     assert [one[job]["error"] for one in seen] == [None, None]
 
 
-def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_tried_the_plan(seen):
-    told = [one["one_more_before_and_their_own"] for one in seen if one["one_more_before_and_their_own"]["error"]]
+def test_an_extra_scheduler_does_not_hide_processes_that_report_their_own_tokens(seen):
+    told = [one["dry_run_before_local_amounts"] for one in seen if one["dry_run_before_local_amounts"]["error"]]
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(0, True)]
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
@@ -85,5 +85,5 @@ def test_seconds_of_several_processes_must_be_reported(seen):
         assert one["seconds"]["amount"] == 2.5
 
 
-def test_a_process_whose_neighbor_has_no_scheduler_waits_for_nobody(seen):
+def test_a_process_does_not_wait_for_one_without_a_scheduler(seen):
     assert seen[0]["alone"] == {"t": UPDATES, "error": None, "unchanged": True}

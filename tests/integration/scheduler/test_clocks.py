@@ -1,4 +1,4 @@
-"""A Scheduler on a clock that counts an amount uses what the trace shows, bit for bit."""
+"""A Scheduler on a clock that counts an amount uses the traced values bit for bit."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def require_as_traced(optimizer, scheduler, shown, t):
 )
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize(("groups", "tensors"), [(1, False), (3, False), (3, True)], ids=["one", "three", "tensors"])
-def test_what_is_used_is_what_the_trace_shows(clock, drive, groups, tensors):
+def test_the_used_values_equal_the_trace(clock, drive, groups, tensors):
     optimizer, plan = optimizer_of(groups, tensors=tensors), plan_on(clock)
     shown = ps.trace(plan, optimizer, FACTS)
     scheduler = ps.Scheduler(optimizer, plan, calendar=FACTS, drive=drive)
@@ -47,7 +47,7 @@ def test_what_is_used_is_what_the_trace_shows(clock, drive, groups, tensors):
 @pytest.mark.parametrize(
     "clock", ["samples", {"batch_size": "samples"}, {"lr": "samples"}], ids=["all", "batch size", "lr"]
 )
-def test_a_batch_that_grows_is_used_as_traced(clock, drive):
+def test_a_growing_batch_size_equals_the_trace(clock, drive):
     by_amount = clock == "samples" or "batch_size" in clock
     ramp = 'linear(1, 8, over="20_000 samples")' if by_amount else 'linear(1, 8, over="2000 steps")'
     batch = ps.Binding(ps.Target("batch_size", 8.0), ramp)
@@ -66,7 +66,7 @@ def test_a_batch_that_grows_is_used_as_traced(clock, drive):
     require_as_traced(optimizer, scheduler, shown, 1234)
 
 
-def test_a_size_of_nothing_is_refused_before_any_write():
+def test_a_batch_size_below_1_is_rejected_before_any_write():
     optimizer = optimizer_of(1)
     before = dict(optimizer.param_groups[0])
     batch = ps.Binding(ps.Target("batch_size", 8.0), "linear(1, 0)")
@@ -75,7 +75,7 @@ def test_a_size_of_nothing_is_refused_before_any_write():
     assert optimizer.param_groups[0] == before
 
 
-def test_seek_goes_to_the_amount_of_an_update():
+def test_seek_restores_the_consumed_amount_of_an_update():
     optimizer = optimizer_of(1)
     shown = ps.trace(plan_on("samples"), optimizer, FACTS)
     scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
@@ -103,7 +103,7 @@ def test_a_run_resumes_from_either_checkpoint(kept):
         again.step()
 
 
-def test_the_value_that_the_last_update_used_is_at_its_own_amount():
+def test_the_last_value_belongs_to_the_amount_before_its_update():
     optimizer = optimizer_of(1)
     scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
     for _ in range(50):
@@ -112,7 +112,7 @@ def test_the_value_that_the_last_update_used_is_at_its_own_amount():
         assert scheduler.get_last_lr() == [used]
 
 
-def test_a_group_that_joins_gets_the_value_of_the_present_amount():
+def test_a_new_group_gets_the_value_at_the_current_amount():
     optimizer = optimizer_of(1)
     shown = ps.trace(plan_on("samples"), optimizer, FACTS)
     scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
@@ -132,7 +132,7 @@ def test_a_changed_clock_is_logged(caplog):
     assert "clock: updates -> samples" in caplog.text
 
 
-def test_a_mixture_of_two_plans_keeps_each_fields_clock():
+def test_a_mix_of_two_plans_keeps_the_clock_of_each_field():
     def plan(clock):
         return ps.Plan(
             lr='linear(1, 0, over="8000 samples")', weight_decay="linear(1, 0)", clock=clock, horizon="8000 samples"

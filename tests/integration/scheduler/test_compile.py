@@ -1,4 +1,4 @@
-"""A compiled step runs the hooks as they are and is not compiled anew for each update."""
+"""A compiled step runs the hooks and is not compiled again for each update."""
 
 import pytest
 import torch
@@ -13,13 +13,13 @@ PLANS = {
     "two fields": ps.Plan(lr=LR, weight_decay=ps.linear(1.0, 2.0), horizon=100),
     "rows": ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=LR, horizon=100),
 }
-WARM = 3  # updates after which nothing may be compiled any more
+WARM = 3  # no compilation is allowed after this number of updates
 
 
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_compiled_step_uses_the_planned_values_and_is_compiled_as_often_as_values_need(name, tensor):
+def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name, tensor):
     plan, graphs, found = PLANS[name], [], []
     parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
     optimizer = torch.optim.AdamW([{"params": [one]} for one in parameters], lr=torch.tensor(0.1) if tensor else 0.1)
@@ -70,7 +70,7 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
 
 @pytest.mark.parametrize("told", [False, True], ids=["constant", "told"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_compiled_step_on_a_clock_of_tokens_is_compiled_no_more_often(told):
+def test_a_token_clock_causes_no_extra_compilations(told):
     plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", horizon="9000 tokens")
     graphs, found, amounts = [], [], []
     weight = torch.nn.Parameter(torch.ones(3))
@@ -97,8 +97,8 @@ def test_a_compiled_step_on_a_clock_of_tokens_is_compiled_no_more_often(told):
     assert (scheduler.t, len(graphs)) == (45, 2)
 
 
-def test_what_the_user_says_of_changing_numbers_stays():
-    # Torch's own `patch`: what pytest's does at its end, this module takes for a setting that is no more.
+def test_the_users_setting_for_changing_numbers_is_kept():
+    # Torch's own `patch`, because the config module rejects the restore of pytest's monkeypatch.
     with torch.compiler.config.patch(dynamic_sources="L['x']"):
         for _ in range(2):
             ps.Scheduler(probe(), PLANS["lr"])

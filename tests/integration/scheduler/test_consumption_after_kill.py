@@ -1,4 +1,4 @@
-"""A run that says its tokens is killed at random moments, and ends with the values and weights of one that was not."""
+"""A run that reports its tokens is killed at random moments and ends with the uninterrupted values and weights."""
 
 import os
 import random
@@ -39,7 +39,7 @@ def kill_soon(process, folder, chance):
     process.wait()
 
 
-def test_it_ends_as_if_it_had_never_been_killed(tmp_path):
+def test_a_killed_run_ends_like_an_uninterrupted_one(tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     threads, chance = torch.get_num_threads(), random.Random(KILLS)

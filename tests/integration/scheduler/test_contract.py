@@ -1,4 +1,4 @@
-"""What engines that know only torch's LRScheduler find."""
+"""The interface for engines that support only torch's LRScheduler."""
 
 import io
 
@@ -13,14 +13,14 @@ PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 LR = planned(PLAN, {"lr": 0.1})
 
 
-def test_it_is_an_lr_scheduler_by_type_and_no_plateau():
+def test_a_scheduler_is_an_instance_of_lr_scheduler_but_not_of_plateau():
     scheduler = ps.Scheduler(probe(), PLAN)
 
     assert isinstance(scheduler, LRScheduler)
     assert not isinstance(scheduler, ReduceLROnPlateau)
 
 
-def test_attaching_leaves_the_step_and_the_groups_as_torch_made_them():
+def test_attaching_does_not_replace_the_step_or_the_groups():
     optimizer = probe()
     before = set(optimizer.param_groups[0])
 
@@ -31,7 +31,7 @@ def test_attaching_leaves_the_step_and_the_groups_as_torch_made_them():
     assert set(optimizer.param_groups[0]) - before == ours
 
 
-def test_the_entries_of_groups_are_plain_values():
+def test_group_entries_are_plain_values():
     plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), lr=ps.cosine(), horizon=20)
     optimizer = probe({"lr": 0.5})
     ps.Scheduler(optimizer, plan)
@@ -51,7 +51,7 @@ def test_the_entries_of_groups_are_plain_values():
     }
 
 
-def test_every_group_of_a_saved_optimizer_carries_the_count():
+def test_every_group_of_a_saved_optimizer_contains_the_count():
     optimizer = probe({}, {}, {})
     ps.Scheduler(optimizer, PLAN)
 
@@ -60,7 +60,7 @@ def test_every_group_of_a_saved_optimizer_carries_the_count():
     assert [one["paramsched_t"] for one in optimizer.state_dict()["param_groups"]] == [3, 3, 3]
 
 
-def test_a_plan_without_fingerprint_has_the_number_zero():
+def test_a_plan_without_a_fingerprint_is_saved_as_zero():
     optimizer = probe()
 
     ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups=lambda one: True), horizon=20))
@@ -69,7 +69,7 @@ def test_a_plan_without_fingerprint_has_the_number_zero():
 
 
 @pytest.mark.parametrize("calls", [0, 1, 3])
-def test_step_moves_nothing_however_often_it_is_called(calls):
+def test_repeated_calls_of_step_change_nothing(calls):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
 
@@ -81,7 +81,7 @@ def test_step_moves_nothing_however_often_it_is_called(calls):
     assert used(optimizer) == LR
 
 
-def test_last_epoch_is_the_count_and_ignores_what_is_written():
+def test_last_epoch_is_the_update_count_and_ignores_assignments():
     scheduler = ps.Scheduler(probe(), PLAN)
     run(scheduler.optimizer, 4)
 
@@ -91,7 +91,7 @@ def test_last_epoch_is_the_count_and_ignores_what_is_written():
     assert scheduler.get_lr() == [LR[4]]
 
 
-def test_step_count_is_a_plain_number_that_engines_may_add_to():
+def test_engines_may_increment_step_count():
     scheduler = ps.Scheduler(probe(), PLAN)
 
     scheduler._step_count += 1
@@ -100,11 +100,11 @@ def test_step_count_is_a_plain_number_that_engines_may_add_to():
     assert scheduler._step_count == 3
 
 
-def test_it_does_not_look_like_one_cycle():
+def test_a_scheduler_has_no_total_steps_so_that_engines_do_not_treat_it_as_one_cycle():
     assert not hasattr(ps.Scheduler(probe(), PLAN), "total_steps")
 
 
-def test_last_lr_is_that_of_the_last_update_until_step_is_called():
+def test_last_lr_belongs_to_the_last_update_until_step_is_called():
     optimizer = probe({"lr": 0.1}, {"lr": 0.5})
     scheduler = ps.Scheduler(optimizer, PLAN)
     other = planned(PLAN, {"lr": 0.5})
@@ -117,7 +117,7 @@ def test_last_lr_is_that_of_the_last_update_until_step_is_called():
         assert scheduler.get_last_lr() == [LR[t + 1], other[t + 1]]
 
 
-def test_last_lr_knows_the_metric_rules_of_that_update():
+def test_last_lr_includes_the_metric_rules_of_its_update():
     plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan)
@@ -132,7 +132,7 @@ def test_last_lr_knows_the_metric_rules_of_that_update():
     assert scheduler.get_last_lr() == [LR[3] * 0.25]
 
 
-def test_last_lr_of_a_field_that_is_not_scheduled_is_what_the_group_has():
+def test_last_lr_of_an_unscheduled_lr_is_the_value_in_the_group():
     scheduler = ps.Scheduler(probe(), ps.Plan(weight_decay=ps.cosine(), horizon=20))
 
     run(scheduler.optimizer, 2)
@@ -140,7 +140,7 @@ def test_last_lr_of_a_field_that_is_not_scheduled_is_what_the_group_has():
     assert scheduler.get_last_lr() == scheduler.base_lrs == [0.1]
 
 
-def test_last_lr_of_tensors_is_no_view_of_them():
+def test_last_lr_of_tensors_is_a_copy():
     optimizer = probe(lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN)
 
@@ -170,7 +170,7 @@ def test_the_state_loads_with_weights_only():
     assert torch.load(file, weights_only=True) == scheduler.state_dict()
 
 
-def test_values_names_fields_and_groups_as_a_trace_does():
+def test_values_uses_the_field_and_group_names_of_a_trace():
     plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, 0.5)"), lr=ps.linear(1.0, 0.0), horizon=20)
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 0.5})
     scheduler = ps.Scheduler(optimizer, plan)
@@ -196,7 +196,7 @@ def test_values_names_fields_and_groups_as_a_trace_does():
         ({"optimizer": object()}, "no param_groups"),
     ],
 )
-def test_an_argument_that_cannot_be_is_refused(arguments, said):
+def test_an_invalid_argument_is_rejected(arguments, said):
     given = {"optimizer": probe(), "plan": PLAN, **arguments}
 
     with pytest.raises(ps.InvalidArgument, match=said):
@@ -204,7 +204,7 @@ def test_an_argument_that_cannot_be_is_refused(arguments, said):
 
 
 class Container(torch.optim.Optimizer):
-    """As TorchTitan's: one group of all parameters, without values of its own."""
+    """A container like TorchTitan's: one group of all parameters without its own values."""
 
     def __init__(self, *optimizers):
         self.parts = list(optimizers)
@@ -238,7 +238,7 @@ def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
     assert list(made.optimizers.values()) == list(parts)
 
 
-def test_an_optimizer_that_wraps_one_with_hooks_is_refused_with_the_line_that_works():
+def test_a_wrapper_of_an_optimizer_with_hooks_is_rejected_with_a_line_that_works():
     from torch.distributed.algorithms.model_averaging.averagers import PeriodicModelAverager
     from torch.distributed.optim import PostLocalSGDOptimizer
 
@@ -251,7 +251,7 @@ def test_an_optimizer_that_wraps_one_with_hooks_is_refused_with_the_line_that_wo
     assert ps.Scheduler(optimizer.optim, PLAN).t == 0
 
 
-def test_a_group_without_numbers_is_refused_with_what_to_write():
+def test_a_group_without_numbers_is_rejected_with_the_line_to_write():
     optimizer = probe()
     optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
 

@@ -1,4 +1,4 @@
-"""Copies, pickles, and what is freed when."""
+"""Copies, pickles, and the release of memory."""
 
 import copy
 import gc
@@ -48,7 +48,7 @@ def train(model, optimizer, updates):
 
 
 @WAYS
-def test_a_copy_of_model_optimizer_and_scheduler_goes_on_by_itself(copied):
+def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied):
     model, optimizer, scheduler = triple()
     train(model, optimizer, 3)
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_a_copy_of_model_optimizer_and_scheduler_goes_on_by_itself(copied):
 
 @WAYS
 @pytest.mark.parametrize("tensor", [False, True])
-def test_an_optimizer_copied_alone_carries_count_and_bases(copied, tensor):
+def test_a_copy_of_the_optimizer_alone_contains_count_and_bases(copied, tensor):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
     bases = [torch.tensor(0.25), torch.tensor(0.5)] if tensor else [0.25, 0.5]
     optimizer = torch.optim.SGD([group(lr=base) for base in bases], lr=1.0)
@@ -90,7 +90,7 @@ def test_an_optimizer_copied_alone_carries_count_and_bases(copied, tensor):
 
 
 @WAYS
-def test_a_copy_of_a_detached_scheduler_writes_nothing(copied):
+def test_a_copy_of_a_detached_scheduler_does_not_write(copied):
     _, optimizer, scheduler = triple()
     scheduler.detach()
     optimizer.param_groups[0]["lr"] = 0.77
@@ -116,7 +116,7 @@ def test_deleting_an_optimizer_frees_it_without_the_cycle_collector():
         gc.enable()
 
 
-def test_the_scheduler_may_be_dropped_and_the_plan_goes_on():
+def test_the_plan_continues_after_the_scheduler_object_is_dropped():
     plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
     optimizer = probe()
     gone = weakref.ref(ps.Scheduler(optimizer, plan))

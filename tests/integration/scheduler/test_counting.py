@@ -1,4 +1,4 @@
-"""What counts as an update, and what does not."""
+"""Steps that count as an update, and steps that do not."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def lr_of(optimizer):
     return optimizer.param_groups[0]["lr"]
 
 
-def test_each_step_uses_the_planned_value_and_moves_the_plan():
+def test_each_step_uses_the_planned_value_and_advances_the_plan():
     optimizer = probe()
     ps.Scheduler(optimizer, PLAN)
 
@@ -37,7 +37,7 @@ def test_each_step_uses_the_planned_value_and_moves_the_plan():
     assert used(optimizer) == [*LR, 0.0, 0.0]
 
 
-def test_a_step_that_calls_the_step_of_its_parent_is_one_update():
+def test_a_step_that_calls_its_parents_step_is_one_update():
     parents = [torch.optim.SGD([group()["params"][0]], lr=0.1), Parent(**group(), lr=0.1)]
     optimizer = Child(**group(), lr=0.1)
     assert all(type(one).step.hooked for one in parents)
@@ -48,7 +48,7 @@ def test_a_step_that_calls_the_step_of_its_parent_is_one_update():
         optimizer.step()
 
 
-def test_an_exception_in_the_closure_is_no_update_and_the_next_step_counts():
+def test_an_exception_in_the_closure_is_not_counted_and_the_next_step_is():
     optimizer = Child(**group(), lr=0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
 
@@ -61,7 +61,7 @@ def test_an_exception_in_the_closure_is_no_update_and_the_next_step_counts():
     assert scheduler.last_epoch == 5
 
 
-def test_a_step_that_outlives_a_failure_of_its_parent_is_one_update():
+def test_a_step_that_catches_a_failure_of_its_parent_is_one_update():
     class Stubborn(torch.optim.SGD):
         def step(self, closure=None):
             try:
@@ -99,7 +99,7 @@ def test_a_closure_that_is_called_many_times_is_one_update():
     assert list(dict.fromkeys(calls)) == LR[:3]
 
 
-def test_a_closure_that_steps_another_scheduled_optimizer_moves_each_plan_once():
+def test_a_closure_that_steps_another_optimizer_advances_each_plan_once():
     inner, outer = probe(), probe()
     schedulers = [ps.Scheduler(inner, PLAN), ps.Scheduler(outer, PLAN)]
 
@@ -112,7 +112,7 @@ def test_a_closure_that_steps_another_scheduled_optimizer_moves_each_plan_once()
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_an_update_that_a_gradient_scaler_skipped_is_none(kind, fused):
+def test_an_update_skipped_by_a_gradient_scaler_is_not_counted(kind, fused):
     entries = group()
     optimizer = kind(**entries, lr=0.1, fused=fused)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -133,7 +133,7 @@ def test_an_update_that_a_gradient_scaler_skipped_is_none(kind, fused):
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("tensor", [False, True])
-def test_steps_under_no_grad_and_inference_mode_count_and_leave_ordinary_tensors(context, tensor):
+def test_steps_in_no_grad_and_inference_mode_count_and_keep_ordinary_tensors(context, tensor):
     optimizer = probe(lr=torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
     ps.Scheduler(optimizer, PLAN)
 
@@ -144,7 +144,7 @@ def test_steps_under_no_grad_and_inference_mode_count_and_leave_ordinary_tensors
     assert used(optimizer) == LR[:6]
 
 
-def test_an_optimizer_stepped_without_any_gradient_counts():
+def test_a_step_without_gradients_counts():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(3), horizon=10))
 
@@ -178,7 +178,7 @@ COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine
 
 
 @pytest.mark.parametrize("name", COUNTERS)
-def test_each_counter_counts_what_is_an_update(name):
+def test_each_counter_counts_exactly_the_updates(name):
     probe()  # now its step fires hooks when a subclass calls it
     optimizer = NestedProbe([group()])
     count = COUNTERS[name](optimizer)
@@ -192,7 +192,7 @@ def test_each_counter_counts_what_is_an_update(name):
         assert count() == 2 * t
         optimizer.step()
         assert count() == 2 * t + 1
-        optimizer.found_inf = torch.ones(1)  # as a GradScaler tells a fused optimizer of an overflow
+        optimizer.found_inf = torch.ones(1)  # how a GradScaler reports an overflow to a fused optimizer
         optimizer.step()
         del optimizer.found_inf
         assert count() == 2 * t + 1
@@ -201,7 +201,7 @@ def test_each_counter_counts_what_is_an_update(name):
 
 
 @pytest.mark.parametrize("name", COUNTERS)
-def test_each_counter_counts_a_step_that_outlives_a_failure_of_its_parent_once(name):
+def test_each_counter_counts_a_step_that_catches_a_failure_of_its_parent_once(name):
     class Stubborn(torch.optim.SGD):
         def step(self, closure=None):
             try:
@@ -218,7 +218,7 @@ def test_each_counter_counts_a_step_that_outlives_a_failure_of_its_parent_once(n
     assert count() == 3
 
 
-def test_accumulation_does_not_move_the_plan():
+def test_accumulation_does_not_advance_the_plan():
     optimizer = probe()
     ps.Scheduler(optimizer, PLAN)
 
@@ -243,7 +243,7 @@ def skipped_by_a_scaler(model, optimizer):
 
 def skipped_inside_a_fused_step(model, optimizer):
     optimizer.param_groups[0]["fused"] = True
-    optimizer.found_inf = torch.ones(1)  # what the scaler sets for the length of the call
+    optimizer.found_inf = torch.ones(1)  # the scaler sets it during the call
     optimizer.step()
     del optimizer.found_inf
 
@@ -252,7 +252,7 @@ def hidden_in_a_checkpoint(model, optimizer):
     get_optimizer_state_dict(model, optimizer)
 
 
-DONE = {  # what is done for each row of the table, and how many updates that is
+DONE = {  # the code for each row of the table and its number of updates
     updates.NESTED.name: (lambda model, optimizer: optimizer.step(), 1),  # of two calls
     updates.RAISED.name: (raised, 0),
     updates.SCALER_SKIPPED.name: (skipped_by_a_scaler, 0),
@@ -262,7 +262,7 @@ DONE = {  # what is done for each row of the table, and how many updates that is
 
 
 @pytest.mark.parametrize("name", [step.name for step in updates.UNCOUNTED_STEPS])
-def test_a_step_of_the_table_of_uncounted_steps_counts_for_nothing_and_the_next_one_counts(name):
+def test_each_uncounted_step_is_ignored_and_the_next_step_counts(name):
     model = torch.nn.Linear(2, 1, bias=False)
     optimizer = Child(model.parameters(), lr=0.1)
     scheduler, (done, counted) = ps.Scheduler(optimizer, PLAN), DONE[name]

@@ -1,4 +1,4 @@
-"""torch.distributed.checkpoint carries what torch.save carries, whatever has changed meanwhile."""
+"""torch.distributed.checkpoint restores the same state as torch.save, even after changes."""
 
 import json
 import pickle
@@ -44,7 +44,7 @@ ON_CHANGE = ["new", "checkpoint", "error", {"lr": "checkpoint"}]
 
 
 def report(scheduler, t):
-    """Report some of what the coming update takes, at some updates."""
+    """Report a part of the consumption of the next update, at some updates."""
     unit = next((unit for unit in ("tokens", "samples") if unit in str(scheduler.plan.clock)), None)
     if unit is not None and t % 3:
         scheduler.consumed(**{unit: 7 * t})
@@ -60,7 +60,7 @@ def run(model, optimizer, scheduler, updates):
 
 
 def outcome(call):
-    """What a load raised, or None."""
+    """Return the exception of a load, or None."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -85,7 +85,7 @@ def outcome(call):
     with_scheduler=st.booleans(),
 )
 @settings(deadline=None)
-def test_a_run_goes_on_from_dcp_as_from_torch_save(
+def test_a_run_resumes_from_dcp_as_from_torch_save(
     names, new, facts, groups, updates, pending, on_change, flat, with_scheduler
 ):
     model, optimizer = made(groups)
@@ -121,7 +121,7 @@ def test_a_run_goes_on_from_dcp_as_from_torch_save(
 
 @given(names=st.lists(st.sampled_from(sorted(PLANS)), min_size=2, max_size=4))
 @settings(deadline=None)
-def test_the_state_has_the_same_keys_for_every_plan_and_dcp_looks_into_none(names):
+def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names):
     from torch.distributed._state_dict_utils import _flatten_state_dict  # with `full_state_dict`
     from torch.distributed.checkpoint._nested_dict import flatten_state_dict
 
@@ -141,7 +141,7 @@ def test_the_state_has_the_same_keys_for_every_plan_and_dcp_looks_into_none(name
     assert len(forms) == 2
 
 
-def test_a_scheduler_is_stateful_where_dcp_saves_and_loads_it(tmp_path):
+def test_dcp_treats_a_scheduler_as_stateful(tmp_path):
     model, optimizer = made()
     ps.Scheduler(optimizer, LR)
     train(model, optimizer, 4)
@@ -158,7 +158,7 @@ def test_a_scheduler_is_stateful_where_dcp_saves_and_loads_it(tmp_path):
     assert again.history == scheduler.history
 
 
-def test_on_change_is_asked_where_dcp_loads_another_plan(tmp_path):
+def test_on_change_applies_if_dcp_loads_another_plan(tmp_path):
     model, optimizer = made()
     scheduler = ps.Scheduler(optimizer, PLANS["plateau"])
     save(tmp_path, model, optimizer, scheduler=scheduler.state_dict())
@@ -173,7 +173,7 @@ def test_on_change_is_asked_where_dcp_loads_another_plan(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(PLANS))
-def test_a_checkpoint_that_was_converted_for_one_machine_loads(name, tmp_path):
+def test_a_checkpoint_converted_to_torch_save_loads(name, tmp_path):
     model, optimizer = made(2)
     scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
     run(model, optimizer, scheduler, 3)
@@ -195,7 +195,7 @@ def by_torchs_scheduler(folder, updates=10):
     save(folder, model, optimizer)
 
 
-def test_a_base_that_the_template_lost_is_warned_about(tmp_path):
+def test_a_base_missing_from_the_template_causes_a_warning(tmp_path):
     by_torchs_scheduler(tmp_path)
     model, optimizer = made()
     load(tmp_path, model, optimizer)
@@ -206,7 +206,7 @@ def test_a_base_that_the_template_lost_is_warned_about(tmp_path):
     assert told[0].filename == __file__
 
 
-def test_a_base_that_the_template_has_room_for_is_taken(tmp_path, recwarn):
+def test_a_base_is_loaded_if_the_template_contains_its_entry(tmp_path, recwarn):
     by_torchs_scheduler(tmp_path)
     model, optimizer = made()
     for group in optimizer.param_groups:
@@ -219,7 +219,7 @@ def test_a_base_that_the_template_has_room_for_is_taken(tmp_path, recwarn):
     assert [str(one.message) for one in recwarn if "bases" in str(one.message)] == []
 
 
-def test_a_plan_that_is_attached_after_the_load_is_warned_about(tmp_path):
+def test_attaching_a_plan_after_the_load_causes_a_warning(tmp_path):
     model, optimizer = made()
     ps.Scheduler(optimizer, PLANS["two fields"])
     train(model, optimizer, 8)
@@ -232,7 +232,7 @@ def test_a_plan_that_is_attached_after_the_load_is_warned_about(tmp_path):
 
 
 @pytest.mark.parametrize("attach_first", [True, False])
-def test_a_count_of_zero_beside_a_state_that_counts_is_warned_about(attach_first, tmp_path):
+def test_a_count_of_zero_with_a_nonzero_optimizer_state_causes_a_warning(attach_first, tmp_path):
     by_torchs_scheduler(tmp_path)
     model, optimizer = made()
     ps.Scheduler(optimizer, LR)
@@ -254,7 +254,7 @@ def test_a_count_of_zero_beside_a_state_that_counts_is_warned_about(attach_first
 
 
 @pytest.mark.parametrize("t", [None, 0])
-def test_a_run_that_begins_is_not_warned_about(t, tmp_path, recwarn):
+def test_a_new_run_causes_no_warning(t, tmp_path, recwarn):
     model, optimizer = made()
     ps.Scheduler(optimizer, LR, t=t)
     save(tmp_path, model, optimizer)  # its hidden step counts one in the state of Adam
@@ -272,7 +272,7 @@ STATES = Path(__file__).parent / "states"
 
 
 def saved_by_version_1(name):
-    """What a run of five updates saved, and what its next six used."""
+    """Return the state saved after five updates and the values of the next six."""
     saved = json.loads((STATES / "runs_of_version_1.json").read_text())[name]
     for group in saved["optimizer"]["param_groups"]:
         group["betas"] = tuple(group["betas"])
@@ -281,7 +281,7 @@ def saved_by_version_1(name):
 
 @pytest.mark.parametrize("name", ["lr", "two fields", "betas", "tokens", "tokens for one field", "plateau"])
 @pytest.mark.parametrize("with_scheduler", [True, False])
-def test_a_checkpoint_of_version_1_goes_on_as_the_run_that_was_not_interrupted(name, with_scheduler):
+def test_a_checkpoint_of_version_1_resumes_to_the_uninterrupted_values(name, with_scheduler):
     saved = saved_by_version_1(name)
     model, optimizer = made(2)
     scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
@@ -299,8 +299,8 @@ def test_a_checkpoint_of_version_1_goes_on_as_the_run_that_was_not_interrupted(n
 @pytest.mark.parametrize("keys", ["of both", "of the template"])
 @pytest.mark.parametrize("new", ["lr", "two fields", "tokens"])
 @pytest.mark.parametrize("name", ["lr", "two fields", "tokens"])
-def test_entries_of_a_new_optimizer_are_not_taken_for_those_of_version_1(name, new, keys):
-    """With `full_state_dict` torch keeps the entries of both, with `allow_partial_load` those of the new optimizer."""
+def test_entries_of_a_new_optimizer_are_not_mistaken_for_version_1(name, new, keys):
+    """Torch keeps the entries of both with `full_state_dict`, only the new ones with `allow_partial_load`."""
     saved = saved_by_version_1(name)["optimizer"]
     runs = []
     for merged in (False, True):
@@ -321,7 +321,7 @@ def test_entries_of_a_new_optimizer_are_not_taken_for_those_of_version_1(name, n
     assert runs[0] == runs[1]
 
 
-def test_a_scheduler_state_of_version_1_that_lacks_its_metric_states_is_refused():
+def test_a_scheduler_state_of_version_1_without_metric_states_is_rejected():
     saved = saved_by_version_1("plateau")["scheduler"]
     scheduler = ps.Scheduler(made(2)[1], PLANS["plateau"], calendar=ps.Calendar(**FACTS[0]))
     template = scheduler.state_dict()
@@ -342,7 +342,7 @@ def test_a_plan_is_attached_to_an_optimizer_with_a_state_of_version_1(name):
     assert run(model, optimizer, scheduler, 6) == saved["used"]
 
 
-def test_a_scheduler_that_version_1_pickled_goes_on():
+def test_a_scheduler_pickled_by_version_1_continues():
     scheduler = pickle.loads((STATES / "scheduler_of_version_1.pickle").read_bytes())
 
     assert (scheduler.t, scheduler.amount) == (2, 190)

@@ -1,4 +1,4 @@
-"""Sharded runs that go on with another number of processes, by torch's distributed checkpoint."""
+"""Sharded runs that resume with another number of processes from torch's distributed checkpoint."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.dcp import made, through_a_file
-from support.dcp_job import CASES, attached, begin, go_on
+from support.dcp_job import CASES, attached, begin, resume
 from support.ports import free_port
 from support.programs import Program
 
@@ -30,7 +30,7 @@ def run_processes(what, count, folder):
 
 @pytest.fixture(scope="module", params=[(2, 1), pytest.param((4, 2), marks=pytest.mark.long)], ids=["2 to 1", "4 to 2"])
 def found(request, tmp_path_factory):
-    """What each process used after the load."""
+    """Return the values that each process used after the load."""
     before, after = request.param
     folder = tmp_path_factory.mktemp("checkpoints")
     run_processes("save", before, folder)
@@ -39,7 +39,7 @@ def found(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_sharded_run_goes_on_as_from_torch_save(name, found):
+def test_a_sharded_run_resumes_as_from_torch_save(name, found):
     _, plan, how = CASES[name]
     model, optimizer = made(2)
     scheduler = begin(name, model, optimizer)
@@ -50,6 +50,6 @@ def test_a_sharded_run_goes_on_as_from_torch_save(name, found):
     if "scheduler" in how:
         scheduler.load_state_dict(saved[1])
 
-    expected = go_on(model, optimizer, scheduler)
+    expected = resume(model, optimizer, scheduler)
 
     assert [one[name] for one in found] == [expected] * len(found)

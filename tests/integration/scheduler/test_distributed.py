@@ -53,7 +53,7 @@ def test_zero_uses_the_planned_values_in_its_inner_optimizer(single_process):
 
 @pytest.mark.parametrize("plan", [OLD, NEW])
 @pytest.mark.parametrize("before", [True, False])
-def test_zero_resumes_with_the_values_of_the_codes_plan_from_the_first_update(single_process, plan, before):
+def test_zero_resumes_with_the_plan_in_the_code_from_the_first_update(single_process, plan, before):
     model, optimizer = zero()
     ps.Scheduler(optimizer, OLD)
     train(model, optimizer, 7)
@@ -83,7 +83,7 @@ def saved_by_dcp(path, plan=OLD):
     dcp.save({"optimizer": get_optimizer_state_dict(model, optimizer)}, checkpoint_id=path)
 
 
-def test_dcp_carries_the_count_where_the_template_was_made_with_a_scheduler(tmp_path):
+def test_dcp_restores_the_count_into_a_template_with_a_scheduler(tmp_path):
     saved_by_dcp(tmp_path)
     model, optimizer, scheduler = sharded(OLD)
 
@@ -108,7 +108,7 @@ def test_dcp_loads_only_the_template_and_the_lost_count_is_warned_of(tmp_path):
     assert scheduler.last_epoch == 0
 
 
-def test_a_dcp_checkpoint_from_before_is_loaded_before_attaching(tmp_path):
+def test_a_dcp_checkpoint_without_a_count_is_loaded_before_attaching(tmp_path):
     model, optimizer, _ = sharded()
     train(model, optimizer, 3)
     dcp.save({"optimizer": get_optimizer_state_dict(model, optimizer)}, checkpoint_id=tmp_path)
@@ -126,7 +126,7 @@ def sharded_after(optimizer):
     return optimizer
 
 
-def test_an_optimizer_checkpoint_from_before_begins_at_zero_and_says_so(recwarn):
+def test_an_optimizer_checkpoint_without_a_count_starts_at_zero_with_a_warning(recwarn):
     model, optimizer, _ = sharded()
     train(model, optimizer, 3)
     file = io.BytesIO()
@@ -143,7 +143,7 @@ def test_an_optimizer_checkpoint_from_before_begins_at_zero_and_says_so(recwarn)
     assert train(model, again, 5) == planned(OLD, {"lr": 0.1})[:5]
 
 
-def test_a_program_without_the_library_loads_such_a_checkpoint_and_trains():
+def test_a_program_without_the_library_loads_the_checkpoint_and_trains():
     model, optimizer, _ = sharded(OLD)
     train(model, optimizer, 7)
 

@@ -11,7 +11,7 @@ LR = planned(PLAN, {"lr": 0.1}, steps_per_epoch=5)
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_the_facts_may_come_later_and_the_run_is_the_same(drive):
+def test_run_facts_may_be_set_later_without_changing_the_run(drive):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
 
@@ -25,7 +25,7 @@ def test_the_facts_may_come_later_and_the_run_is_the_same(drive):
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_without_them_the_first_update_is_refused_with_the_call_to_make(drive):
+def test_without_run_facts_the_first_update_fails_with_the_call_to_make(drive):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
     step = optimizer.step if drive == "optimizer" else scheduler.step
@@ -57,7 +57,7 @@ def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     assert scheduler.value("lr") == 0.0
 
 
-def test_a_state_that_is_loaded_meanwhile_is_gone_on_from():
+def test_a_state_loaded_before_the_facts_is_resumed():
     first = probe()
     before = ps.Scheduler(first, PLAN, steps_per_epoch=5)
     run(first, 7)
@@ -71,7 +71,7 @@ def test_a_state_that_is_loaded_meanwhile_is_gone_on_from():
     assert used(optimizer) == LR[7:10]
 
 
-def test_an_optimizers_checkpoint_may_come_before_the_facts_too():
+def test_an_optimizer_checkpoint_may_be_loaded_before_the_facts():
     first = probe()
     ps.Scheduler(first, PLAN, steps_per_epoch=5)
     run(first, 7)
@@ -85,7 +85,7 @@ def test_an_optimizers_checkpoint_may_come_before_the_facts_too():
     assert used(optimizer) == LR[7:10]
 
 
-def test_groups_that_come_meanwhile_are_there_from_the_first_update():
+def test_groups_added_before_the_facts_are_scheduled_from_the_first_update():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
     optimizer.add_param_group(group(lr=0.5))
@@ -96,7 +96,7 @@ def test_groups_that_come_meanwhile_are_there_from_the_first_update():
     assert used(optimizer, "lr", 1) == planned(PLAN, {"lr": 0.5}, steps_per_epoch=5)[:6]
 
 
-def test_what_can_be_refused_now_is():
+def test_errors_that_need_no_facts_are_raised_at_once():
     with pytest.raises(PlanError, match="did you mean"):
         ps.Scheduler(probe(), ps.Plan(weight_deca=ps.cosine(), horizon="2 epochs"), calendar="later")
     with pytest.raises(InvalidArgument, match="facts are passed both now and later"):
@@ -105,7 +105,7 @@ def test_what_can_be_refused_now_is():
         ps.Scheduler(probe(), PLAN, calendar="sometime")
 
 
-def test_facts_are_given_once():
+def test_facts_can_be_set_only_once():
     scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
     with pytest.raises(InvalidArgument, match='did you mean "steps_per_epoch"'):
         scheduler.resolve(steps_per_epochs=5)

@@ -1,4 +1,4 @@
-"""Values that someone else wrote between two updates: used once, told once, then overwritten."""
+"""External writes between two updates: used once, reported once, then overwritten."""
 
 import warnings
 
@@ -53,7 +53,7 @@ def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entr
     assert used(optimizer) == ours
 
 
-def test_an_element_of_a_tuple_that_is_not_scheduled_may_be_written_by_anyone():
+def test_an_unscheduled_element_of_a_tuple_may_be_written_externally():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 2)
@@ -67,7 +67,7 @@ def test_an_element_of_a_tuple_that_is_not_scheduled_may_be_written_by_anyone():
     assert used(optimizer, "betas[1]")[2:] == [0.5, 0.5, 0.5]
 
 
-def test_fields_that_are_not_scheduled_may_be_written_by_anyone():
+def test_unscheduled_fields_may_be_written_externally():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
 
@@ -122,7 +122,7 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_the_old_value_may_be_kept_by_who_wrote_another(drive):
+def test_code_that_writes_a_value_may_write_the_old_value_back(drive):
     optimizer = without_momentum({}, {}, {})
     scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
     step = optimizer.step if drive == "optimizer" else scheduler.step
@@ -148,7 +148,7 @@ def test_an_external_write_during_the_step_is_warned_of():
 
 @pytest.mark.parametrize("updates", [1, 33, 40])
 @pytest.mark.parametrize("way", ["equal bases", "distinct bases", "rows"])
-def test_a_group_that_comes_while_the_step_is_on_keeps_its_base(way, updates):
+def test_a_group_added_during_the_step_keeps_its_base(way, updates):
     groups, plan = WAYS[way]
     optimizer = without_momentum(*groups)
     ps.Scheduler(optimizer, plan)
@@ -166,7 +166,7 @@ def test_a_group_that_comes_while_the_step_is_on_keeps_its_base(way, updates):
 
 
 @pytest.mark.parametrize("updates", [2, 33, 40])
-def test_groups_that_change_places_while_the_step_is_on_keep_their_bases(updates):
+def test_groups_reordered_during_the_step_keep_their_bases(updates):
     groups, plan = WAYS["distinct bases"]
     optimizer = without_momentum(*groups)
     ps.Scheduler(optimizer, plan)
@@ -212,7 +212,7 @@ def test_a_replaced_tensor_is_warned_of_at_that_update_and_restored(index, value
 
 
 @pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
-def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(value):
+def test_a_replaced_tensor_is_used_once_and_then_restored(value):
     optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 4)
@@ -225,7 +225,7 @@ def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(val
     assert used(optimizer)[4:] == pytest.approx([0.7, *LR[5:7]], rel=1e-6)  # float32
 
 
-def test_the_planned_value_written_by_hand_is_no_news():
+def test_an_external_write_of_the_planned_value_is_not_reported():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
 
@@ -237,7 +237,7 @@ def test_the_planned_value_written_by_hand_is_no_news():
     assert used(optimizer) == LR[:5]
 
 
-def test_a_value_taken_back_before_the_step_is_no_news():
+def test_an_external_write_undone_before_the_step_is_not_reported():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 2)
@@ -246,7 +246,7 @@ def test_a_value_taken_back_before_the_step_is_no_news():
         warnings.simplefilter("error")
         kept = optimizer.param_groups[0]["lr"]
         written(optimizer, 0, "lr", 0.5)
-        optimizer.found_inf = torch.ones(1)  # as a GradScaler tells a fused optimizer of an overflow
+        optimizer.found_inf = torch.ones(1)  # how a GradScaler reports an overflow to a fused optimizer
         optimizer.step()
         del optimizer.found_inf
         written(optimizer, 0, "lr", kept)

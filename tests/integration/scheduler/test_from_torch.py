@@ -1,4 +1,4 @@
-"""A run that torch's schedulers drove goes on under a plan: from its initial lr, at the update it stands at."""
+"""A run started with torch's schedulers continues with a plan, with its initial lr at its current update."""
 
 import logging
 
@@ -25,7 +25,7 @@ MAKERS = {
 
 
 def torch_run(updates=7, maker="StepLR", make=probe):
-    """The states that a run with one of torch's schedulers leaves."""
+    """Return the states saved by a run with one of torch's schedulers."""
     optimizer = make()
     scheduler = MAKERS[maker](optimizer)
     for _ in range(updates):
@@ -39,7 +39,7 @@ def adamw():
 
 
 @pytest.mark.parametrize("order", ["load, then build", "build, then load"])
-def test_the_initial_lr_is_the_base_and_t_says_where_the_run_stands(order, caplog):
+def test_initial_lr_is_the_base_and_t_sets_the_position(order, caplog):
     saved, _ = torch_run()
     optimizer = probe()
 
@@ -56,7 +56,7 @@ def test_the_initial_lr_is_the_base_and_t_says_where_the_run_stands(order, caplo
 
 
 @pytest.mark.parametrize("make", [probe, adamw])
-def test_without_t_both_orders_say_what_to_write_and_it_works(make, caplog):
+def test_without_t_the_error_has_a_line_that_works_in_both_load_orders(make, caplog):
     saved, _ = torch_run(make=make)
     first, second = make(), make()
 
@@ -78,7 +78,7 @@ def test_without_t_both_orders_say_what_to_write_and_it_works(make, caplog):
 
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("first", ["optimizer", "scheduler"])
-def test_a_state_of_torchs_scheduler_says_where_the_run_stands(maker, first, caplog):
+def test_a_state_of_torchs_scheduler_sets_the_position(maker, first, caplog):
     saved, state = torch_run(maker=maker)
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, t=0)
@@ -95,7 +95,7 @@ def test_a_state_of_torchs_scheduler_says_where_the_run_stands(maker, first, cap
     assert used(optimizer) == LR[7:9]
 
 
-def test_a_scheduler_that_was_stepped_per_epoch_or_per_process_does_not_deceive_an_optimizer_that_counts(caplog):
+def test_the_count_in_the_optimizer_state_beats_that_of_torchs_scheduler(caplog):
     saved, state = torch_run(make=adamw)
     state["last_epoch"] = 14  # stepped by each of two processes
     optimizer = adamw()
@@ -133,7 +133,7 @@ def test_a_count_of_the_optimizer_takes_precedence_over_t_and_is_logged(caplog):
 
 
 @pytest.mark.parametrize("t", [-1, 1.5, True, "3", 2**62])
-def test_a_t_that_is_no_number_of_updates_is_refused(t):
+def test_an_invalid_t_is_rejected(t):
     optimizer = probe()
 
     with pytest.raises(ps.errors.InvalidTime, match=r"Write ps\.Scheduler\(optimizer, plan, t=500\)"):
@@ -156,7 +156,7 @@ def test_an_optimizer_that_stepped_without_a_plan_is_warned_of_unless_t_is_0(cap
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", 1j])
-def test_an_initial_lr_that_is_no_number_is_refused(value):
+def test_an_initial_lr_that_is_not_a_number_is_rejected(value):
     optimizer = probe()
     optimizer.param_groups[0]["initial_lr"] = value
 
@@ -164,7 +164,7 @@ def test_an_initial_lr_that_is_no_number_is_refused(value):
         ps.Scheduler(optimizer, PLAN)
 
 
-def test_initial_values_of_other_fields_are_bases_too():
+def test_initial_values_of_other_fields_are_bases():
     optimizer = probe({"initial_weight_decay": 0.3, "weight_decay": 0.1})
 
     scheduler = ps.Scheduler(optimizer, ps.Plan(weight_decay=ps.linear(1.0, 0.0), horizon=10))

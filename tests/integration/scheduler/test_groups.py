@@ -1,4 +1,4 @@
-"""Groups that come, go, or change places."""
+"""Groups that are added, removed or reordered."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ def lr(base):
     return planned(PLAN, {"lr": base, "weight_decay": 0.01})
 
 
-def test_groups_with_bases_of_their_own_keep_their_ratios():
+def test_groups_with_different_bases_keep_their_ratios():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
     ps.Scheduler(optimizer, PLAN)
 
@@ -51,7 +51,7 @@ def test_a_group_added_later_uses_the_plan_from_its_first_update():
     ],
     ids=["seek", "state of the optimizer", "state", "observe", "values", "get_last_lr", "second scheduler", "load"],
 )
-def test_a_new_group_keeps_its_base_whatever_is_called_before_its_first_update(between):
+def test_a_new_group_keeps_its_base_despite_calls_before_its_first_update(between):
     optimizer = probe({"lr": 0.1})
     scheduler = ps.Scheduler(optimizer, GUIDED)
     scheduler.observe(loss=1.0)
@@ -69,7 +69,7 @@ def test_a_new_group_keeps_its_base_whatever_is_called_before_its_first_update(b
 GUIDED = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
 
 
-def test_a_predicate_waits_for_a_late_group_and_leaves_the_others_alone():
+def test_a_predicate_selects_a_late_group_and_no_other_group():
     plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: one["lr"] > 0.3), horizon=20)
     optimizer = probe({"lr": 0.1})
     ps.Scheduler(optimizer, plan)
@@ -82,7 +82,7 @@ def test_a_predicate_waits_for_a_late_group_and_leaves_the_others_alone():
     assert [groups[1]["lr"] for groups in optimizer.used[3:]] == lr(0.5)[3:5]
 
 
-def test_a_predicate_over_a_scheduled_value_selects_by_the_value_of_the_moment():
+def test_a_predicate_on_a_scheduled_value_selects_by_the_current_value():
     plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: one.get("name") == "head"), horizon=20)
     optimizer = probe({"lr": 0.1}, {"lr": 0.5, "name": "head"})
     ps.Scheduler(optimizer, plan)
@@ -92,7 +92,7 @@ def test_a_predicate_over_a_scheduled_value_selects_by_the_value_of_the_moment()
     assert used(optimizer, "lr", 1) == lr(0.5)[:5]
 
 
-def test_a_group_that_is_removed_takes_nothing_from_the_others():
+def test_removing_a_group_does_not_affect_the_remaining_groups():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
@@ -105,7 +105,7 @@ def test_a_group_that_is_removed_takes_nothing_from_the_others():
     assert scheduler.base_lrs == [0.1, 0.7]
 
 
-def test_groups_that_change_places_keep_their_bases():
+def test_reordered_groups_keep_their_bases():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
@@ -118,7 +118,7 @@ def test_groups_that_change_places_keep_their_bases():
     assert [groups[2]["lr"] for groups in optimizer.used[3:]] == lr(0.03)[3:6]
 
 
-def test_groups_selected_by_index_take_the_schedule_of_their_new_place_at_once():
+def test_reordered_groups_follow_the_schedule_of_their_new_index_at_once():
     by_index = ps.Plan(
         ps.Binding("lr", ps.linear(1.0, 0.0), groups=0), ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), horizon=20
     )
@@ -134,7 +134,7 @@ def test_groups_selected_by_index_take_the_schedule_of_their_new_place_at_once()
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
-def test_a_group_put_in_the_place_of_another_is_bound_before_its_first_update(index):
+def test_a_replacement_group_is_scheduled_from_its_first_update(index):
     optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
@@ -145,7 +145,7 @@ def test_a_group_put_in_the_place_of_another_is_bound_before_its_first_update(in
     assert [groups[index]["lr"] for groups in optimizer.used[3:]] == lr(0.2)[3:6]
 
 
-def test_copies_of_the_groups_go_on():
+def test_copied_groups_continue_the_plan():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03})
     ps.Scheduler(optimizer, PLAN)
 
@@ -156,7 +156,7 @@ def test_copies_of_the_groups_go_on():
     assert [used(optimizer, "lr", i) for i in range(2)] == [lr(0.1)[:6], lr(0.03)[:6]]
 
 
-def test_entries_of_an_older_moment_put_back_by_hand_are_replaced_by_those_of_now():
+def test_group_entries_restored_from_an_earlier_update_are_replaced():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 2)
@@ -170,7 +170,7 @@ def test_entries_of_an_older_moment_put_back_by_hand_are_replaced_by_those_of_no
     assert [used(optimizer, "lr", i)[5:] for i in range(2)] == [lr(0.1)[5:7], lr(0.03)[5:7]]
 
 
-def test_a_plan_that_selects_a_group_that_is_not_there_leaves_the_optimizer_as_it_was():
+def test_a_plan_with_an_unknown_group_does_not_change_the_optimizer():
     optimizer = probe({"lr": 0.1}, {"lr": 0.03})
     before = [dict(one) for one in optimizer.param_groups]
 
@@ -201,7 +201,7 @@ def turn_round(optimizer):
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, copy_the_list, turn_round])
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
 @pytest.mark.parametrize("to", [0.0, ps.absolute(0.01)], ids=["one factor", "rows"])
-def test_groups_that_are_exchanged_for_equal_ones_at_any_update_use_the_planned_values(drive, exchange, tensors, to):
+def test_groups_replaced_by_equal_ones_use_the_planned_values(drive, exchange, tensors, to):
     plan, bases = ps.Plan(lr=ps.linear(1.0, to), horizon=50), (0.125, 0.5, 0.75)
     optimizer = probe(*[{"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases])
     scheduler = ps.Scheduler(optimizer, plan, drive="manual" if drive == "manual" else "optimizer")

@@ -1,4 +1,4 @@
-"""The zero-lr step that torch's distributed checkpoint takes behind the user's back."""
+"""The hidden step with lr 0 that torch's distributed checkpoint takes."""
 
 import copy
 import warnings
@@ -38,7 +38,7 @@ def weights(model):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("updates", [0, 3])
-def test_saving_and_loading_by_dcp_counts_nothing_and_changes_no_weight(kind, tensor, updates):
+def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, tensor, updates):
     model = model_with_a_frozen_part()
     optimizer = KINDS[kind](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -57,7 +57,7 @@ def test_saving_and_loading_by_dcp_counts_nothing_and_changes_no_weight(kind, te
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_group_that_is_new_when_dcp_saves_keeps_its_base(kind):
+def test_a_group_added_just_before_a_dcp_save_keeps_its_base(kind):
     model, late = model_with_a_frozen_part(), torch.nn.Linear(2, 2)
     optimizer = KINDS[kind](model, 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -91,7 +91,7 @@ def no_gradients(model):
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("gradients", [zero_gradients, no_gradients])
 @pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
-def test_a_warm_up_from_zero_counts_updates_of_zero_gradients(kind, gradients, drive):
+def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, drive):
     model = model_with_a_frozen_part()
     optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
     counts = counters(optimizer, WARMUP)[drive]
@@ -125,7 +125,7 @@ def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, 
     assert counts() == 1
 
 
-def test_zeros_that_the_user_wrote_are_an_update():
+def test_a_step_with_zeros_written_by_the_user_is_an_update():
     model = model_with_a_frozen_part()
     optimizer = OPTIMIZERS["sgd"](model.parameters())
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -171,7 +171,7 @@ def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, s
 
 
 def counters(optimizer, plan):
-    """What counts the updates of an optimizer, and how it is asked."""
+    """Return the objects that count the updates of an optimizer, and functions that read them."""
     scheduler, count = ps.Scheduler(optimizer, plan), []
     watch_updates(optimizer, None, count.append)
     optimizers.start_counting(optimizer)
@@ -182,7 +182,7 @@ def counters(optimizer, plan):
     }
 
 
-def test_a_warm_up_from_zero_counts_its_first_update_though_its_lr_is_zero():
+def test_a_warmup_from_zero_counts_its_first_update():
     model = model_with_a_frozen_part()
     optimizer = KINDS["adamw"](model, 0.1)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(5), horizon=20))
@@ -192,7 +192,7 @@ def test_a_warm_up_from_zero_counts_its_first_update_though_its_lr_is_zero():
     assert scheduler.last_epoch == 2
 
 
-def test_a_hidden_step_is_no_foreign_write(recwarn):
+def test_a_hidden_step_is_not_an_external_write(recwarn):
     model = model_with_a_frozen_part()
     optimizer = KINDS["sgd"](model, 0.1)
     ps.Scheduler(optimizer, PLAN)
@@ -204,7 +204,7 @@ def test_a_hidden_step_is_no_foreign_write(recwarn):
     assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
 
 
-def test_a_state_saved_by_dcp_resumes_another_process():
+def test_a_state_saved_with_dcp_resumes_in_another_process():
     model = model_with_a_frozen_part()
     optimizer = KINDS["adamw"](model, 0.1)
     ps.Scheduler(optimizer, PLAN)
@@ -220,7 +220,7 @@ def test_a_state_saved_by_dcp_resumes_another_process():
 
 
 def init_optim_state(optimizer):
-    """As TorchTitan has it: outside of torch's own files, with the lr put back."""
+    """A copy of TorchTitan's function: defined outside torch, with the lr restored."""
     rates = [group["lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = 0.0
@@ -236,7 +236,7 @@ def named_optimizer(model):
     from torch.distributed.optim import _NamedOptimizer
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is in beta
+        warnings.simplefilter("ignore")  # torch warns that it is in beta
         named = _NamedOptimizer(dict(model.named_parameters()), torch.optim.AdamW, lr=0.1)
     scheduler = ps.Scheduler(named._optimizer, WARMUP)
     named.init_state()
@@ -245,7 +245,7 @@ def named_optimizer(model):
 
 @pytest.mark.parametrize("plan", [WARMUP, PLAN])
 @pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
-def test_a_hidden_step_of_another_library_is_known_by_its_function(plan, drive, recwarn):
+def test_a_hidden_step_of_another_library_is_recognized_by_its_function(plan, drive, recwarn):
     model = torch.nn.Linear(2, 1)
     optimizer = KINDS["adamw"](model, 0.1)
     counts = counters(optimizer, plan)[drive]
@@ -258,7 +258,7 @@ def test_a_hidden_step_of_another_library_is_known_by_its_function(plan, drive, 
     assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
 
 
-def test_a_hidden_step_of_torchs_named_optimizer_is_known():
+def test_a_hidden_step_of_torchs_named_optimizer_is_recognized():
     model = torch.nn.Linear(2, 1)
 
     scheduler, named = named_optimizer(model)

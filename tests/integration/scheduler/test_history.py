@@ -1,4 +1,4 @@
-"""Which plans were in force since when: in the scheduler, in its state, and on the command line."""
+"""The history of plans and their first updates: in the scheduler, in its state, and on the command line."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), h
 
 
 def changed(*plans_and_updates):
-    """A run that follows one plan after another, each for so many updates; its optimizer and last scheduler."""
+    """Run several plans in turn, each for a number of updates; return the optimizer and the last scheduler."""
     optimizer, scheduler = probe(), None
     for plan, updates in plans_and_updates:
         scheduler = ps.Scheduler(optimizer, plan)
@@ -33,39 +33,39 @@ def resumed(state, plan, on_change="new"):
     return scheduler
 
 
-def test_a_run_of_one_plan_has_that_plan_for_a_history_and_none_in_its_state():
+def test_the_history_of_one_plan_is_that_plan_and_is_not_in_the_state():
     _, scheduler = changed((FIRST, 5), (FIRST, 5))
 
     assert scheduler.history == [[0, None, FIRST.text]]
     assert scheduler.state_dict()["history"] is None
 
 
-def test_a_plan_that_enters_is_in_the_history_with_its_update():
+def test_a_new_plan_is_in_the_history_with_its_update():
     _, scheduler = changed((FIRST, 50), (SECOND, 10), (THIRD, 3))
 
     assert scheduler.history == [[0, None, FIRST.text], [50, None, SECOND.text], [60, None, THIRD.text]]
     assert scheduler.state_dict()["history"] == scheduler.history
 
 
-def test_a_plan_that_is_replaced_before_its_first_update_was_never_in_force():
+def test_a_plan_replaced_before_its_first_update_is_not_in_the_history():
     _, scheduler = changed((FIRST, 50), (SECOND, 0), (THIRD, 3))
 
     assert scheduler.history == [[0, None, FIRST.text], [50, None, THIRD.text]]
 
 
-def test_the_plan_before_that_returns_at_once_was_never_left():
+def test_a_plan_that_returns_before_the_next_update_has_one_entry():
     _, scheduler = changed((FIRST, 50), (SECOND, 0), (FIRST, 3))
 
     assert scheduler.history == [[0, None, FIRST.text]]
 
 
-def test_a_plan_without_text_has_none_in_the_history():
+def test_a_plan_without_text_has_no_text_in_the_history():
     _, scheduler = changed((NAMELESS, 50), (SECOND, 10))
 
     assert scheduler.history == [[0, None, None], [50, None, SECOND.text]]
 
 
-def test_a_state_brings_its_own_history():
+def test_loading_a_state_restores_its_history():
     _, saved = changed((FIRST, 50), (SECOND, 10))
     _, other = changed((THIRD, 70), (SECOND, 0))
 
@@ -74,26 +74,26 @@ def test_a_state_brings_its_own_history():
     assert other.history == saved.history
 
 
-def test_a_plan_that_differs_from_the_state_enters_at_its_update():
+def test_a_plan_that_differs_from_the_state_starts_at_the_update_of_the_state():
     _, saved = changed((FIRST, 50), (SECOND, 10))
 
     assert resumed(saved.state_dict(), THIRD).history == [*saved.history, [60, None, THIRD.text]]
     assert resumed(saved.state_dict(), SECOND).history == saved.history
 
 
-def test_a_state_of_one_plan_says_what_was_in_force_before_the_one_that_is_new():
+def test_the_plan_of_a_state_precedes_the_new_plan_in_the_history():
     _, saved = changed((FIRST, 50))
 
     assert resumed(saved.state_dict(), SECOND).history == [[0, None, FIRST.text], [50, None, SECOND.text]]
 
 
-def test_the_plan_of_the_checkpoint_goes_on_without_an_entry():
+def test_continuing_the_plan_of_the_checkpoint_adds_no_entry():
     _, saved = changed((FIRST, 50), (SECOND, 10))
 
     assert resumed(saved.state_dict(), THIRD, "checkpoint").history == saved.history
 
 
-def test_a_mixture_of_two_plans_is_a_plan_of_its_own():
+def test_a_mix_of_two_plans_has_its_own_entry():
     saved = ps.Scheduler(probe(), ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(), horizon=100)).state_dict()
     code = ps.Plan(lr=ps.constant(), weight_decay=ps.constant(), horizon=100)
     state = {**saved, "t": 7}
@@ -104,7 +104,7 @@ def test_a_mixture_of_two_plans_is_a_plan_of_its_own():
     assert scheduler.plan.text not in (saved["plan"], code.text)
 
 
-def test_an_optimizers_checkpoint_says_that_another_plan_was_in_force_but_not_which():
+def test_an_optimizer_checkpoint_shows_that_the_plan_changed_but_not_its_text():
     trained, saved = changed((FIRST, 50))
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, SECOND)
@@ -117,7 +117,7 @@ def test_an_optimizers_checkpoint_says_that_another_plan_was_in_force_but_not_wh
     assert scheduler.history == [[0, None, FIRST.text], [50, None, SECOND.text]]
 
 
-def test_a_scheduler_built_on_a_loaded_optimizer_says_the_same():
+def test_a_scheduler_built_on_a_loaded_optimizer_has_the_same_history():
     trained, _ = changed((FIRST, 50))
     optimizer = probe()
     optimizer.load_state_dict(trained.state_dict())
@@ -126,7 +126,7 @@ def test_a_scheduler_built_on_a_loaded_optimizer_says_the_same():
     assert ps.Scheduler(copy.deepcopy(trained), FIRST).history == [[0, None, FIRST.text]]
 
 
-def test_an_earlier_checkpoint_of_the_optimizer_takes_the_run_back():
+def test_an_earlier_optimizer_checkpoint_truncates_the_history():
     optimizer = probe()
     ps.Scheduler(optimizer, FIRST)
     early = copy.deepcopy(run(optimizer, 30).state_dict())
@@ -139,7 +139,7 @@ def test_an_earlier_checkpoint_of_the_optimizer_takes_the_run_back():
     assert scheduler.history == [[0, None, FIRST.text], [30, None, SECOND.text]]
 
 
-def test_going_back_lets_the_present_plan_be_in_force_from_there():
+def test_seeking_back_makes_the_current_plan_start_there():
     optimizer, scheduler = changed((FIRST, 50), (SECOND, 10))
     scheduler.seek(20)
     run(optimizer, 5)
@@ -148,7 +148,7 @@ def test_going_back_lets_the_present_plan_be_in_force_from_there():
     assert scheduler.history == [[0, None, FIRST.text], [20, None, SECOND.text]]
 
 
-def test_a_look_at_an_earlier_update_changes_no_history():
+def test_seeking_without_an_update_does_not_change_the_history():
     _, scheduler = changed((FIRST, 50), (SECOND, 10))
     before = scheduler.history
     scheduler.seek(20)
@@ -163,7 +163,7 @@ def test_a_copy_has_the_history():
     assert copy.deepcopy(pair)[1].history == pair[1].history
 
 
-def test_the_log_says_up_to_when_the_plan_before_was_in_force(caplog):
+def test_the_log_has_the_last_update_of_the_previous_plan(caplog):
     changed((FIRST, 50), (SECOND, 10))
 
     assert "which was in force up to update 50 (on_change='new')" in caplog.text
@@ -179,19 +179,19 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
 @pytest.mark.parametrize(
     ("history", "found"),
     [
-        pytest.param(3, "history is 3, not a list", id="no list"),
+        pytest.param(3, "history is 3, not a list", id="not a list"),
         pytest.param([], "history is [], not a list", id="empty"),
         pytest.param([[0, None]], "history[0] is [0, None], not [update, amount, plan]", id="too short"),
-        pytest.param([[True, None, SECOND.text]], "history[0] has update True", id="no number"),
+        pytest.param([[True, None, SECOND.text]], "history[0] has update True", id="not a number"),
         pytest.param(
-            [[5, None, "a"], [5, None, SECOND.text]], "history[1] has update 5, which is not after", id="no order"
+            [[5, None, "a"], [5, None, SECOND.text]], "history[1] has update 5, which is not after", id="not sorted"
         ),
         pytest.param([[5, -1, SECOND.text]], "history[0] has amount -1", id="negative amount"),
-        pytest.param([[5, None, 7]], "the plan of history[0] is a int", id="no text"),
+        pytest.param([[5, None, 7]], "the plan of history[0] is a int", id="not a text"),
         pytest.param([[0, None, FIRST.text]], "the last plan of history differs", id="another plan"),
     ],
 )
-def test_a_spoiled_history_is_refused_and_nothing_changes(history, found):
+def test_an_invalid_history_is_rejected_and_changes_nothing(history, found):
     _, scheduler = changed((FIRST, 50), (SECOND, 10))
     state = scheduler.state_dict()
 
@@ -210,7 +210,7 @@ def said(tmp_path, data, *options):
     return CliRunner().invoke(main, ["history", str(tmp_path / "checkpoint.pt"), *options], prog_name="paramsched")
 
 
-def test_the_command_prints_the_first_plan_and_then_what_each_change_changed(tmp_path):
+def test_the_command_prints_the_first_plan_and_the_diff_of_each_change(tmp_path):
     optimizer, scheduler = changed((FIRST, 50), (SECOND, 10))
     shown = said(tmp_path, {"optimizer": optimizer.state_dict(), "run": {"scheduler": scheduler.state_dict()}})
 
@@ -231,7 +231,7 @@ def test_the_command_prints_the_only_plan_of_a_run_without_changes(tmp_path):
     assert said(tmp_path, scheduler.state_dict()).stdout == "from update 0:\n  horizon: 100\n  lr: cosine(to=0.1)\n"
 
 
-def test_the_command_says_where_a_plan_has_no_text_and_prints_the_next_one_whole(tmp_path):
+def test_the_command_reports_a_plan_without_text_and_prints_the_next_one_in_full(tmp_path):
     _, scheduler = changed((NAMELESS, 50), (THIRD, 10))
     shown = said(tmp_path, scheduler.state_dict())
 
@@ -244,7 +244,7 @@ def test_the_command_says_where_a_plan_has_no_text_and_prints_the_next_one_whole
     ]
 
 
-def test_the_command_compares_plans_of_other_facts_without_saying_when(tmp_path):
+def test_the_command_compares_plans_with_different_facts_without_times(tmp_path):
     optimizer = probe()
     ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine()), total=50)
     run(optimizer, 5)
@@ -270,10 +270,10 @@ def test_the_command_prints_json(tmp_path):
     [
         pytest.param({"model": 1}, (), "it contains no state of a ps.Scheduler", id="none"),
         pytest.param({"a": FIRST, "b": FIRST}, (), "Write --scheduler a", id="several"),
-        pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="no such name"),
+        pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="unknown name"),
     ],
 )
-def test_the_command_refuses_what_has_no_one_history(tmp_path, data, options, found):
+def test_the_command_rejects_files_without_exactly_one_history(tmp_path, data, options, found):
     states = {name: ps.Scheduler(probe(), one).state_dict() if one is FIRST else one for name, one in data.items()}
     shown = said(tmp_path, states, *options)
 
@@ -281,7 +281,7 @@ def test_the_command_refuses_what_has_no_one_history(tmp_path, data, options, fo
     assert found in shown.stderr
 
 
-def test_the_command_refuses_a_state_that_is_spoiled(tmp_path):
+def test_the_command_rejects_an_invalid_state(tmp_path):
     _, scheduler = changed((FIRST, 50), (SECOND, 10))
     shown = said(tmp_path, {**scheduler.state_dict(), "history": [[0, None, "no plan"]]})
 

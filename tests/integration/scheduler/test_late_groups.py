@@ -1,4 +1,4 @@
-"""What a group that joins in mid-course brings: its base, or the value it has at that moment."""
+"""The base of a group that is added during the run: its lr, or derived from its present value."""
 
 import copy
 
@@ -21,7 +21,7 @@ def joined(plan=PLAN, at=40, lr=0.05, **keywords):
 
 
 @pytest.mark.parametrize("tensor", [False, True])
-def test_a_present_value_goes_on_by_the_same_factors(tensor, caplog):
+def test_a_present_value_is_scaled_by_the_same_factors(tensor, caplog):
     optimizer, _ = joined(late_groups="present", lr=torch.tensor(0.05, dtype=torch.float64) if tensor else 0.05)
 
     run(optimizer, 30)
@@ -29,7 +29,7 @@ def test_a_present_value_goes_on_by_the_same_factors(tensor, caplog):
     late = [groups[1]["lr"] for groups in optimizer.used[40:]]
     assert late == pytest.approx([0.05 * LR[t] / LR[40] for t in range(40, 70)], rel=1e-14)
     assert used(optimizer) == LR[:70]
-    assert "group 1 was added at update 40: its lr 0.05 continues" in caplog.text
+    assert "group 1 was added at update 40: its lr 0.05 is used, and the plan continues from it" in caplog.text
     assert 'late_groups="present"' in caplog.text
 
 
@@ -52,7 +52,7 @@ def test_the_default_rule_is_logged_with_the_other_option(caplog):
     ],
     ids=["at 0 of a warmup", "after the end at 0", "absolute"],
 )
-def test_where_the_factor_is_zero_or_there_is_none_the_lr_is_the_base(schedule, at):
+def test_without_a_nonzero_factor_the_lr_is_the_base(schedule, at):
     optimizer, scheduler = joined(ps.Plan(lr=schedule, horizon=100), at=at, late_groups="present")
 
     run(optimizer, 1)
@@ -70,7 +70,7 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_the_present_value_is_kept_at_the_moment_of_joining_under_any_schedule(name):
+def test_any_schedule_keeps_the_present_value_when_a_group_is_added(name):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=SCHEDULES[name], horizon=100), late_groups="present")
     if "metric" in name:
@@ -84,7 +84,7 @@ def test_the_present_value_is_kept_at_the_moment_of_joining_under_any_schedule(n
 
 
 @pytest.mark.parametrize("how", ["optimizer", "scheduler", "both", "copy"])
-def test_it_survives_saving_loading_and_copying(how):
+def test_late_groups_survive_saving_loading_and_copying(how):
     optimizer, scheduler = joined(late_groups="present")
     run(optimizer, 5)
     if how == "copy":
@@ -111,6 +111,6 @@ def test_it_survives_saving_loading_and_copying(how):
 
 
 @pytest.mark.parametrize("choice", ["now", None, 1, ["base"]])
-def test_another_choice_is_refused(choice):
+def test_an_unknown_choice_is_rejected(choice):
     with pytest.raises(ps.InvalidArgument, match='Write late_groups="present"'):
         ps.Scheduler(probe(), PLAN, late_groups=choice)

@@ -1,4 +1,4 @@
-"""drive="manual": the clock moves when the loop says so."""
+"""drive="manual": only `scheduler.step()` advances the clock."""
 
 import pytest
 
@@ -9,7 +9,7 @@ PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon
 LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
 
 
-def test_only_the_call_moves_the_plan():
+def test_only_the_call_advances_the_plan():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
 
@@ -20,7 +20,7 @@ def test_only_the_call_moves_the_plan():
     assert used(optimizer) == [value for value in LR[:5] for _ in range(2)]
 
 
-def test_a_late_group_is_bound_at_the_next_call_with_its_own_base():
+def test_a_late_group_is_scheduled_at_the_next_call_with_its_own_base():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
     scheduler.step()
@@ -31,7 +31,7 @@ def test_a_late_group_is_bound_at_the_next_call_with_its_own_base():
     assert scheduler.get_lr() == [LR[2], planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
 
 
-def test_a_group_may_go():
+def test_a_group_may_be_removed():
     optimizer = probe({}, {"lr": 0.5})
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
     scheduler.step()
@@ -58,7 +58,7 @@ def test_an_external_write_is_warned_of_once():
     assert told[0].filename == __file__
 
 
-def test_it_resumes_from_the_optimizers_checkpoint_too():
+def test_a_manual_scheduler_resumes_from_the_optimizer_checkpoint():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
     for _ in range(7):

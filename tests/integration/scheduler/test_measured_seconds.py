@@ -1,4 +1,4 @@
-"""Seconds that nobody says are measured by the Scheduler's watch, from update to update."""
+"""Unreported seconds are measured by the Scheduler's watch, from update to update."""
 
 import copy
 
@@ -13,7 +13,7 @@ PLAN = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds")
 
 
 class Watch:
-    """A clock that goes when it is told to."""
+    """A clock that the test advances."""
 
     def __init__(self):
         self.now = 1000.0
@@ -39,7 +39,7 @@ def built():
     return optimizer, ps.Scheduler(optimizer, PLAN)
 
 
-def test_each_update_takes_the_time_since_the_one_before_the_first_since_construction(watch):
+def test_each_update_consumes_the_time_since_the_previous_one_or_construction(watch):
     optimizer, scheduler = built()
     amounts = []
     for seconds in (0.5, 2.0, 0.25):
@@ -51,7 +51,7 @@ def test_each_update_takes_the_time_since_the_one_before_the_first_since_constru
     assert scheduler.state_dict()["amount"] == 2.75
 
 
-def test_the_time_of_a_skipped_step_goes_to_the_update_that_counts(watch):
+def test_the_time_of_a_skipped_step_belongs_to_the_next_update(watch):
     optimizer, scheduler = built()
     step_for(optimizer, watch, 1.0)
     optimizer.found_inf = torch.ones(1)
@@ -63,7 +63,7 @@ def test_the_time_of_a_skipped_step_goes_to_the_update_that_counts(watch):
 
 
 @pytest.mark.parametrize("what", ["optimizer", "scheduler"])
-def test_a_gap_between_two_runs_does_not_count(watch, what):
+def test_the_time_between_two_runs_does_not_count(watch, what):
     optimizer, scheduler = built()
     step_for(optimizer, watch, 2.0)
     saved = copy.deepcopy({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()})
@@ -76,7 +76,7 @@ def test_a_gap_between_two_runs_does_not_count(watch, what):
     assert (other.t, other.amount) == (2, 2.5)
 
 
-def test_seconds_that_the_loop_says_beat_the_watch_for_that_update_only(watch):
+def test_reported_seconds_replace_the_measured_ones_for_one_update(watch):
     optimizer, scheduler = built()
     scheduler.consumed(seconds=7)
     step_for(optimizer, watch, 1.0)
@@ -85,7 +85,7 @@ def test_seconds_that_the_loop_says_beat_the_watch_for_that_update_only(watch):
     assert scheduler.amount == 7.5
 
 
-def test_a_constant_of_the_calendar_beats_the_watch(watch):
+def test_a_constant_in_the_calendar_replaces_the_measured_seconds(watch):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, seconds_per_step=0.5)
     step_for(optimizer, watch, 9.0)
@@ -94,7 +94,7 @@ def test_a_constant_of_the_calendar_beats_the_watch(watch):
     assert scheduler.amount == 1.0
 
 
-def test_seek_begins_the_measurement_anew(watch):
+def test_seek_restarts_the_measurement(watch):
     optimizer, scheduler = built()
     watch.now += 30
     scheduler.seek(10, seconds=5.25)
@@ -103,7 +103,7 @@ def test_seek_begins_the_measurement_anew(watch):
     assert (scheduler.t, scheduler.amount) == (11, 5.75)
 
 
-def test_the_watch_of_the_machine_goes_forward():
+def test_seconds_are_measured_with_the_machine_clock_by_default():
     optimizer, scheduler = built()
     for _ in range(3):
         optimizer.step()
@@ -112,7 +112,7 @@ def test_the_watch_of_the_machine_goes_forward():
     assert 0 <= scheduler.amount < 60
 
 
-def test_a_step_by_hand_is_measured_too(watch):
+def test_a_manual_step_is_measured(watch):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
     watch.now += 0.5

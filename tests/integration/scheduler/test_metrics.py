@@ -42,7 +42,7 @@ def test_a_target_and_fields_move_together():
     assert told == pytest.approx([value * 10 for value in [*LR[:6], *LR[2:5]]])  # base 1.0, not 0.1
 
 
-def test_a_reduction_is_in_the_groups_when_observe_returns_and_stays():
+def test_observe_writes_a_reduction_to_the_groups_and_it_persists():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ONE)
     run(optimizer, 3)
@@ -72,7 +72,7 @@ def test_a_metric_is_a_number_or_a_tensor_without_dimensions(metric):
     [{"losss": 1.0}, {"loss": "1"}, {"loss": None}, {"loss": True}, {"loss": torch.ones(2)}, {"loss": [1.0]},
      {"loss": 1j}, {"loss": torch.tensor(True)}, {"loss": 1.0, "other": 1.0}, {"loss": 1.0, "accuracy": "x"}],
 )  # fmt: skip
-def test_what_no_rule_watches_and_what_is_no_number_changes_nothing(metrics):
+def test_an_unwatched_metric_and_a_non_number_change_nothing(metrics):
     scheduler = ps.Scheduler(probe(), TWO)
     scheduler.observe(loss=1.0, accuracy=1.0)
     before = scheduler.states
@@ -89,7 +89,7 @@ def test_a_misspelled_metric_raises_with_the_nearest_name():
         ps.Scheduler(probe(), ONE).observe(los=1.0)
 
 
-def test_a_value_a_rule_refuses_changes_no_rule():
+def test_a_value_rejected_by_one_rule_changes_no_rule():
     plan = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("val", nonfinite="raise"), horizon=20)
     scheduler = ps.Scheduler(probe(), plan)
     before = scheduler.states
@@ -121,7 +121,7 @@ def test_step_with_a_metric_is_ignored_without_a_rule():
     assert scheduler.get_lr() == [LR[1]]
 
 
-def test_step_with_a_metric_that_several_rules_could_mean_names_observe():
+def test_step_with_an_ambiguous_metric_suggests_observe():
     scheduler = ps.Scheduler(probe(), TWO)
 
     with pytest.raises(ps.InvalidArgument, match=r"scheduler\.observe\(accuracy=…, loss=…\)"):
@@ -139,7 +139,7 @@ def test_one_metric_reaches_all_rules_that_watch_it():
     assert scheduler.value("weight_decay") == 0.01 * 0.25
 
 
-def test_replay_rebuilds_the_states():
+def test_replay_rebuilds_the_metric_states():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, TWO)
     events = [(t, {"loss": 1.0} if t % 2 else {"loss": 2.0 - t, "accuracy": 0.5}) for t in range(8)]
@@ -152,7 +152,7 @@ def test_replay_rebuilds_the_states():
     assert ps.replay(TWO, events) == scheduler.states
 
 
-def test_seek_leaves_the_states_alone():
+def test_seek_does_not_change_the_metric_states():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ONE)
     for _ in range(2):
@@ -164,7 +164,7 @@ def test_seek_leaves_the_states_alone():
     assert used(optimizer) == [LR[5] * 0.5, LR[6] * 0.5]
 
 
-def test_the_states_are_in_the_scheduler_state():
+def test_the_metric_states_are_in_the_scheduler_state():
     scheduler = ps.Scheduler(probe(), TWO)
     for _ in range(3):
         scheduler.observe(loss=1.0, accuracy=0.5)
@@ -176,7 +176,7 @@ def test_the_states_are_in_the_scheduler_state():
     assert again.values() == scheduler.values()
 
 
-def test_tensors_follow_metrics_too():
+def test_tensors_follow_metrics():
     optimizer = probe({"lr": torch.tensor(0.5)}, {"lr": torch.tensor(0.25)})
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant() * LOSS, horizon=20))
 

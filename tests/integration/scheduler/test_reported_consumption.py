@@ -1,4 +1,4 @@
-"""What the loop says that an update consumes: counted, carried, saved, and refused where it cannot be."""
+"""Consumption reported by the loop: counted, carried over, saved, and rejected if it is invalid."""
 
 import copy
 import itertools
@@ -15,11 +15,11 @@ from support.updates import group, probe, run, used
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
 BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
 RATE = ps.Calendar(tokens_per_step=512)
-TOLD = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
+AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
 
 
 def lr_at(amount, base=0.1):
-    """By hand: up to 1000 from zero to base, from there to zero at 9000."""
+    """Return the expected lr: from zero to base at 1000, from there to zero at 9000."""
     return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
 
 
@@ -27,14 +27,14 @@ def lr_of(optimizer):
     return float(optimizer.param_groups[0]["lr"])
 
 
-def told(optimizer, scheduler, amounts):
+def run_with_amounts(optimizer, scheduler, amounts):
     for tokens in amounts:
         scheduler.consumed(tokens=tokens)
         optimizer.step()
     return optimizer
 
 
-def before_each(amounts):
+def amounts_before_updates(amounts):
     return [sum(amounts[:t]) for t in range(len(amounts))]
 
 
@@ -47,18 +47,18 @@ def built(**options):
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_each_update_uses_the_value_at_what_was_consumed_before_it(drive):
+def test_each_update_uses_the_value_at_the_amount_consumed_before_it(drive):
     optimizer, scheduler = built(drive=drive)
-    for tokens in TOLD:
+    for tokens in AMOUNTS:
         scheduler.consumed(tokens=tokens)
         optimizer.step()
         scheduler.step()
 
-    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in before_each(TOLD)], rel=1e-15)
-    assert (scheduler.t, scheduler.amount) == (len(TOLD), sum(TOLD))
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts_before_updates(AMOUNTS)], rel=1e-15)
+    assert (scheduler.t, scheduler.amount) == (len(AMOUNTS), sum(AMOUNTS))
 
 
-def test_several_calls_for_one_update_add_up():
+def test_several_reports_for_one_update_are_added():
     optimizer, scheduler = built()
     for part in (30, 50, 20):
         scheduler.consumed(tokens=part)
@@ -72,7 +72,7 @@ def test_several_calls_for_one_update_add_up():
     [64, np.int64(64), np.uint8(64), torch.tensor(64), 64.0, np.float32(64), torch.tensor(64.0)],
     ids=["int", "int64", "uint8", "tensor", "float", "float32", "tensor of a float"],
 )
-def test_whole_numbers_of_any_kind_are_counted_as_integers(number):
+def test_integral_numbers_of_any_type_are_counted_as_integers(number):
     optimizer, scheduler = built()
     scheduler.consumed(tokens=number)
     optimizer.step()
@@ -81,7 +81,7 @@ def test_whole_numbers_of_any_kind_are_counted_as_integers(number):
 
 
 @pytest.mark.parametrize("word", ["samples", "images", "examples"])
-def test_other_words_for_samples_are_taken(word):
+def test_synonyms_of_samples_are_accepted(word):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 images"), clock="images"))
     scheduler.consumed(**{word: 25})
@@ -98,16 +98,18 @@ def test_fields_of_another_clock_follow_the_updates():
     )
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan)
-    told(optimizer, scheduler, [40, 35])
+    run_with_amounts(optimizer, scheduler, [40, 35])
 
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
 
 
 @pytest.mark.parametrize("horizon", ["100 tokens", "50 steps"])
-def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(horizon):
+def test_a_horizon_without_a_rate_is_valid_if_no_field_needs_it(horizon):
     lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
     optimizer = probe()
-    told(optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35])
+    run_with_amounts(
+        optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35]
+    )
 
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
     for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
@@ -121,7 +123,7 @@ def test_a_target_receives_the_value_at_the_amount():
     target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(target, clock="tokens"))
-    told(optimizer, scheduler, [25, 25, 10])
+    run_with_amounts(optimizer, scheduler, [25, 25, 10])
 
     assert seen == [2.0, 1.5, 1.0, 0.8]
     assert scheduler.value("temperature") == 0.8
@@ -133,10 +135,10 @@ def test_every_group_has_its_own_base(groups, tensors):
     bases = [0.1 * (index + 1) for index in range(groups)]
     optimizer = probe(*({"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases))
     scheduler = ps.Scheduler(optimizer, PLAN)
-    told(optimizer, scheduler, TOLD)
+    run_with_amounts(optimizer, scheduler, AMOUNTS)
 
     for index, base in enumerate(bases):
-        expected = [lr_at(amount, base) for amount in before_each(TOLD)]
+        expected = [lr_at(amount, base) for amount in amounts_before_updates(AMOUNTS)]
         assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
 
 
@@ -149,14 +151,14 @@ def test_equal_amounts_in_a_row_are_computed_in_blocks():
 
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(counted), clock="tokens"))
-    told(optimizer, scheduler, [64] * 500)
+    run_with_amounts(optimizer, scheduler, [64] * 500)
 
     assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
 
 
-def test_the_value_that_the_last_update_used_is_at_its_own_amount():
+def test_the_last_value_belongs_to_the_amount_before_its_update():
     optimizer, scheduler = built()
-    for tokens in TOLD:
+    for tokens in AMOUNTS:
         before = lr_of(optimizer)
         scheduler.consumed(tokens=tokens)
         optimizer.step()
@@ -166,16 +168,16 @@ def test_the_value_that_the_last_update_used_is_at_its_own_amount():
 @pytest.mark.parametrize("at", range(1, 9))
 def test_an_external_write_is_warned_of_at_any_update(at):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:at])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:at])
     optimizer.param_groups[0]["lr"] = 0.7
 
     with pytest.warns(UserWarning, match="0.7"):
-        told(optimizer, scheduler, TOLD[at : at + 1])
+        run_with_amounts(optimizer, scheduler, AMOUNTS[at : at + 1])
 
 
-def test_a_group_that_joins_late_is_at_the_amount_of_the_others():
+def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:4])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:4])
     scheduler.consumed(tokens=5)
     optimizer.add_param_group(group(lr=0.4))
     optimizer.step()
@@ -187,7 +189,7 @@ def test_a_group_that_joins_late_is_at_the_amount_of_the_others():
 # ---------------------------------------------------------------------- sources
 
 
-def test_what_the_loop_says_beats_the_constant_for_that_update_only():
+def test_a_reported_amount_replaces_the_constant_for_one_update():
     optimizer, scheduler = built(calendar=RATE)
     amounts = []
     for said in (None, 100, None, None, 512, None, 3, 3, 3, None):
@@ -233,7 +235,7 @@ def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("length", [2, 40, 1500])
-def test_an_update_that_is_planned_to_take_nothing_is_refused_before_it(length, drive):
+def test_an_update_with_a_planned_amount_of_zero_fails_before_the_step(length, drive):
     size = ps.Binding(ps.Target("batch_size", 1.0), ps.constant(4.0, length) >> ps.constant(0.25))
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(size, lr=ps.constant(), clock={"lr": "samples"}), drive=drive)
@@ -271,9 +273,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("given", "found"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_amount_is_refused_and_nothing_has_changed(given, found):
+def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=11)
 
     with pytest.raises(ps.InvalidArgument) as refusal:
@@ -285,9 +287,9 @@ def test_what_is_no_amount_is_refused_and_nothing_has_changed(given, found):
     assert scheduler.amount == 111
 
 
-def test_more_than_a_clock_counts_is_refused():
+def test_an_amount_above_the_limit_of_the_clock_is_rejected():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [2**61])
+    run_with_amounts(optimizer, scheduler, [2**61])
 
     with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
@@ -304,9 +306,9 @@ def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
     assert f'Write ps.Plan(…, clock="{clock}")' in str(refusal.value)
 
 
-def test_a_scheduler_that_is_detached_takes_no_amounts_and_leaves_no_entries():
+def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.detach()
 
     with pytest.raises(ParamschedError, match="detached"):
@@ -339,18 +341,18 @@ def raised(optimizer, scheduler):
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
 def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=30)
     skip(optimizer, scheduler)
 
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
 
-    told(optimizer, scheduler, [50])
+    run_with_amounts(optimizer, scheduler, [50])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (2, 180, lr_at(180))
 
 
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_what_is_constant_counts_with_updates_that_counted(skip):
+def test_a_constant_amount_is_added_for_counted_updates_only(skip):
     optimizer, scheduler = built(calendar=RATE)
     optimizer.step()
     skip(optimizer, scheduler)
@@ -371,14 +373,14 @@ ORDERS = [
 
 
 @pytest.mark.parametrize(("when", "state", "loads_optimizer"), ORDERS)
-@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
-def test_a_run_resumes_exactly_whatever_is_loaded_in_whatever_order(when, state, loads_optimizer, pending):
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer, pending):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:7])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
     if pending:
         scheduler.consumed(tokens=pending)
     saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-    told(optimizer, scheduler, TOLD[7:])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
 
     again = probe()
     other = ps.Scheduler(again, PLAN) if when == "before" else None
@@ -389,23 +391,23 @@ def test_a_run_resumes_exactly_whatever_is_loaded_in_whatever_order(when, state,
     other = other or ps.Scheduler(again, PLAN)
     if state == "last":
         other.load_state_dict(saved[1])
-    told(again, other, TOLD[7:])
+    run_with_amounts(again, other, AMOUNTS[7:])
 
     assert used(again) == used(optimizer)[7:]
     assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
     assert other.state_dict() == scheduler.state_dict()
 
 
-def test_the_entries_of_a_group_say_the_amount_as_they_say_the_count():
+def test_group_entries_contain_the_amount_and_the_count():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100, 50])
+    run_with_amounts(optimizer, scheduler, [100, 50])
 
     assert optimizer.param_groups[0]["paramsched_amount"] == 150
     assert optimizer.state_dict()["param_groups"][0]["paramsched_amount"] == 150
     assert scheduler.state_dict()["amount"] == 150
 
 
-def test_on_the_clock_of_updates_there_is_no_amount_but_the_count():
+def test_on_the_clock_of_updates_the_amount_is_the_count():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, BY_UPDATES)
     run(optimizer, 3)
@@ -424,37 +426,37 @@ def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups
     groups = [{key: value for key, value in one.items() if key != "params"} for one in optimizer.param_groups]
     other = probe(*groups)
     again = ps.Scheduler(other, PLAN)
-    told(other, again, [5])
+    run_with_amounts(other, again, [5])
 
     assert saved["paramsched_said"] == "[0, 30]"
     assert (again.t, again.amount) == (2, 35)
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
-@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
-def test_a_copy_goes_on_like_the_original(way, pending):
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_copy_continues_like_the_original(way, pending):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:7])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
     if pending:
         scheduler.consumed(tokens=pending)
     again, other = way((optimizer, scheduler))
-    told(optimizer, scheduler, TOLD[7:])
-    told(again, other, TOLD[7:])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
+    run_with_amounts(again, other, AMOUNTS[7:])
 
     assert used(again) == used(optimizer)[7:]
     assert other.state_dict() == scheduler.state_dict()
 
 
-def test_a_copy_of_the_optimizer_alone_carries_the_amount_of_its_update():
+def test_a_copy_of_the_optimizer_alone_contains_the_amount_of_its_update():
     optimizer, scheduler = built()
     scheduler.consumed(tokens=30)
     optimizer.state_dict()
-    told(optimizer, scheduler, [70, 50])
+    run_with_amounts(optimizer, scheduler, [70, 50])
 
     assert ps.Scheduler(copy.deepcopy(optimizer), PLAN).amount == 150
 
 
-def test_a_changed_constant_does_not_change_what_was_consumed():
+def test_a_changed_constant_does_not_change_the_consumed_amount():
     optimizer, _ = built(calendar=RATE)
     run(optimizer, 4)
     saved = copy.deepcopy(optimizer.state_dict())
@@ -465,24 +467,24 @@ def test_a_changed_constant_does_not_change_what_was_consumed():
     assert (other.t, other.amount) == (5, 4 * 512 + 1024)
 
 
-def test_a_scheduler_takes_over_the_amount_of_the_one_before():
+def test_a_new_scheduler_continues_at_the_amount_of_the_previous_one():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:5])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
     scheduler.consumed(tokens=9)
     other = ps.Scheduler(optimizer, PLAN)
     optimizer.step()
 
-    assert other.amount == sum(TOLD[:5]) + 9
+    assert other.amount == sum(AMOUNTS[:5]) + 9
     assert other.history == [[0, 0, PLAN.text]]
 
 
-def test_the_history_has_the_amount_at_which_a_plan_came_into_force():
+def test_the_history_has_the_amount_at_the_start_of_each_plan():
     longer = ps.Plan(lr=ps.constant(), clock="tokens")
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:5])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
     other = ps.Scheduler(optimizer, longer)
 
-    assert other.history == [[0, 0, PLAN.text], [5, sum(TOLD[:5]), longer.text]]
+    assert other.history == [[0, 0, PLAN.text], [5, sum(AMOUNTS[:5]), longer.text]]
 
 
 def saved_by_updates(updates):
@@ -506,7 +508,7 @@ WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_sam
 
 @pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
 @pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_taken_where_the_rate_says_it(saved, part):
+def test_a_checkpoint_without_the_amount_is_accepted_if_a_rate_is_known(saved, part):
     optimizer, scheduler = built(calendar=RATE)
     (optimizer, scheduler)[part].load_state_dict(saved()[part])
 
@@ -515,9 +517,9 @@ def test_a_checkpoint_without_the_amount_is_taken_where_the_rate_says_it(saved, 
 
 @pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
 @pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_refused_before_anything_is_written(saved, part):
+def test_a_checkpoint_without_the_amount_is_rejected_before_any_write(saved, part):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
     with pytest.raises(StateError, match=r"scheduler\.seek\(4, tokens=n\)"):
@@ -525,12 +527,12 @@ def test_a_checkpoint_without_the_amount_is_refused_before_anything_is_written(s
 
     assert str((optimizer.state_dict(), scheduler.state_dict())) == str(before)
 
-    scheduler.seek(4, tokens=700)  # as the error says
+    scheduler.seek(4, tokens=700)  # the call that the error suggests
     (optimizer, scheduler)[part].load_state_dict(saved()[part])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 700, lr_at(700))
 
 
-def test_a_scheduler_on_an_optimizer_that_carries_no_amount_is_refused():
+def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
     optimizer = probe()
     optimizer.load_state_dict(saved_by_updates(4)[0])
     before = copy.deepcopy(optimizer.state_dict())
@@ -541,9 +543,9 @@ def test_a_scheduler_on_an_optimizer_that_carries_no_amount_is_refused():
     assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
 
 
-def test_a_plan_by_updates_that_goes_on_takes_the_amount_out_of_the_groups():
+def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100, 50])
+    run_with_amounts(optimizer, scheduler, [100, 50])
     other = ps.Scheduler(optimizer, BY_UPDATES)
     optimizer.step()
 
@@ -562,9 +564,9 @@ def test_a_plan_by_updates_that_goes_on_takes_the_amount_out_of_the_groups():
         pytest.param({"said": -1}, "said is -1", id="said"),
     ],
 )
-def test_a_spoiled_amount_in_a_state_is_refused(spoiled, found):
+def test_an_invalid_amount_in_a_state_is_rejected(spoiled, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     state = scheduler.state_dict()
 
     with pytest.raises(StateError, match=found):
@@ -572,7 +574,7 @@ def test_a_spoiled_amount_in_a_state_is_refused(spoiled, found):
     assert scheduler.state_dict() == state
 
 
-def test_an_amount_in_a_state_by_updates_is_refused():
+def test_an_amount_in_a_state_of_a_plan_in_updates_is_rejected():
     state = saved_by_updates(4)[1]
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
@@ -589,9 +591,9 @@ def test_an_amount_in_a_state_by_updates_is_refused():
         ("paramsched_said", float("nan")),
     ],
 )
-def test_a_spoiled_amount_in_a_group_is_refused(key, value):
+def test_an_invalid_amount_in_a_group_is_rejected(key, value):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     state = copy.deepcopy(optimizer.state_dict())
     state["param_groups"][0][key] = value
 
@@ -604,16 +606,16 @@ def test_a_spoiled_amount_in_a_group_is_refused(key, value):
 
 def test_seek_jumps_to_an_update_and_the_passed_amount():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=5)
     scheduler.seek(40, tokens=700)
 
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (40, 700, lr_at(700))
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
 
 
-def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
+def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
     optimizer, scheduler = built(calendar=RATE)
     scheduler.seek(3)
     assert scheduler.amount == 1536
@@ -635,9 +637,9 @@ def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
         pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
     ],
 )
-def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):
+def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     before = scheduler.state_dict()
 
     with pytest.raises(ps.InvalidArgument) as refusal:
@@ -646,19 +648,19 @@ def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found)
     assert scheduler.state_dict() == before
 
 
-def test_seek_on_the_clock_of_updates_takes_no_amount():
+def test_seek_on_the_clock_of_updates_rejects_an_amount():
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
     with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
         scheduler.seek(3, tokens=5)
 
 
-def test_facts_that_come_later_may_be_none():
+def test_resolving_later_without_facts_is_allowed():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
     with pytest.raises(ParamschedError, match="resolve"):
         scheduler.consumed(tokens=3)
 
     scheduler.resolve()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     assert scheduler.amount == 100

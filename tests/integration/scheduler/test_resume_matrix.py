@@ -1,4 +1,4 @@
-"""Every way to resume: what is built, loaded and changed, in every order.
+"""Resuming in every order of building, loading and changing.
 
 Each cell equals the uninterrupted run where the plan is the same, and does what `on_change` says where it is not; what
 differs is logged as a diff, and nothing else is logged.
@@ -29,7 +29,7 @@ POLICIES = {
 ORDERS = [
     (built, state)
     for built, state in itertools.product(("before", "after"), ("none", "first", "last"))
-    if (built, state) != ("after", "first")  # a state cannot be loaded into what is not built yet
+    if (built, state) != ("after", "first")  # a state cannot be loaded before the scheduler is built
 ]
 
 
@@ -63,28 +63,28 @@ def expected(plan, epoch, field, index):
     return planned(plan, list(BASES), field, index, steps_per_epoch=epoch)[AT : AT + REST]
 
 
-def who_wins(changed, on_change, state, field):
-    """Whose schedule a field follows. An optimizer's checkpoint alone has no plan to go on with."""
+def source_of_field(changed, on_change, state, field):
+    """Return the source of a field's schedule. An optimizer checkpoint alone does not contain a plan."""
     choice = on_change.get(field, "new") if isinstance(on_change, dict) else on_change
     return "saved" if changed and choice == "checkpoint" and state != "none" else "code"
 
 
-def refused(name, on_change, state):
+def is_rejected(name, on_change, state):
     if name == "same":
         return False
     if on_change == "error":
         return True
-    # For one field only: a full plan says whether that one changed; from a fingerprint alone any of them may have.
+    # For one field: a full plan shows whether it changed; after a new fingerprint any field may have changed.
     return isinstance(on_change, dict) and "error" in on_change.values() and (state != "first" or name != "edited")
 
 
 @pytest.mark.parametrize(("built", "state"), ORDERS, ids=[f"built {b}, state {s}" for b, s in ORDERS])
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", PLANS)
-def test_a_resumed_run_has_the_values_it_should_have_and_says_what_changed(caplog, name, policy, built, state):
+def test_a_resumed_run_has_the_expected_values_and_logs_what_changed(caplog, name, policy, built, state):
     caplog.set_level(logging.INFO, "paramsched")
     (plan, epoch), on_change = PLANS[name], POLICIES[policy]
-    if refused(name, on_change, state):
+    if is_rejected(name, on_change, state):
         with pytest.raises(ps.errors.PlanChanged):
             resumed(plan, epoch, on_change, built, state)
         return
@@ -94,7 +94,7 @@ def test_a_resumed_run_has_the_values_it_should_have_and_says_what_changed(caplo
 
     assert scheduler.last_epoch == AT + REST
     for field, index in itertools.product(("lr", "weight_decay"), (0, 1)):
-        saved_wins = who_wins(name != "same", on_change, state, field) == "saved"
+        saved_wins = source_of_field(name != "same", on_change, state, field) == "saved"
         values = expected(*((OLD, 10) if saved_wins else (plan, epoch)), field, index)
         assert used(optimizer, field, index) == values
     assert bool(caplog.records) == (name != "same")
@@ -151,7 +151,7 @@ def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_
     assert f"has 2 groups, the optimizer has {groups}" in caplog.text
 
 
-def test_an_optimizer_state_of_another_number_of_groups_is_torchs_to_refuse():
+def test_torch_rejects_an_optimizer_state_with_another_group_count():
     state, _ = saved()
     optimizer = probe(BASES[0])
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
@@ -164,7 +164,7 @@ def test_an_optimizer_state_of_another_number_of_groups_is_torchs_to_refuse():
     assert scheduler.last_epoch == 0
 
 
-def test_the_scheduler_state_alone_gives_the_values(caplog):
+def test_the_scheduler_state_alone_restores_the_values(caplog):
     _, state = saved()
     optimizer = probe(*BASES)
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
@@ -213,7 +213,7 @@ def test_of_two_counts_the_one_loaded_last_takes_precedence_and_both_are_logged(
     assert "7" in caplog.text
 
 
-def test_a_plan_whose_lengths_need_no_calendar_has_its_own_number_whatever_the_calendar():
+def test_a_plan_without_units_has_one_fingerprint_for_every_calendar():
     plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=20)
     number = int(plan.fingerprint[:15], 16)
 
@@ -223,7 +223,7 @@ def test_a_plan_whose_lengths_need_no_calendar_has_its_own_number_whatever_the_c
         assert optimizer.param_groups[0]["paramsched_plan"] == number
 
 
-def test_an_open_plan_has_its_own_number_whatever_the_total():
+def test_an_open_ended_plan_has_one_fingerprint_for_every_total():
     plan = ps.Plan(lr=ps.exponential(0.9))
     optimizer = probe()
 
@@ -232,7 +232,7 @@ def test_an_open_plan_has_its_own_number_whatever_the_total():
     assert optimizer.param_groups[0]["paramsched_plan"] == int(plan.fingerprint[:15], 16)
 
 
-def test_an_error_for_one_field_lets_the_optimizer_be_loaded_after_the_full_plan_was_compared():
+def test_an_error_for_one_field_allows_the_optimizer_after_the_full_plan_was_compared():
     _, scheduler = resumed(EDITED, 10, {"weight_decay": "error"}, "before", "first")
 
     assert scheduler.last_epoch == AT
@@ -257,7 +257,7 @@ def test_a_plan_with_an_unregistered_shape_is_logged_and_the_codes_plan_is_used(
 PREDICATE = ps.Plan(ps.Binding("lr", ps.cosine(), groups=lambda one: True), horizon=20)
 
 
-def test_a_plan_with_a_predicate_is_compared_with_one_that_has_a_text(caplog):
+def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
     _, state = saved()
     strict = ps.Scheduler(probe(*BASES), PREDICATE, on_change="error")
     scheduler = ps.Scheduler(probe(*BASES), PREDICATE)
@@ -270,7 +270,7 @@ def test_a_plan_with_a_predicate_is_compared_with_one_that_has_a_text(caplog):
     assert "lr: warmup" in caplog.text
 
 
-def test_a_plan_that_was_saved_without_a_text_cannot_be_compared(caplog):
+def test_a_plan_saved_without_text_cannot_be_compared(caplog):
     state = ps.Scheduler(probe(*BASES), PREDICATE).state_dict()
     strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
     scheduler = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10)
@@ -304,7 +304,7 @@ def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
      ("paramsched_t", 2**70), ("paramsched_base_lr", "0.1"), ("paramsched_base_lr", None),
      ("paramsched_base_lr", float("nan"))],
 )  # fmt: skip
-def test_a_spoiled_entry_of_the_groups_is_refused_and_nothing_changes(key, value):
+def test_an_invalid_group_entry_is_rejected_and_changes_nothing(key, value):
     optimizer = probe(*BASES)
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
     run(optimizer, 2)
@@ -319,7 +319,7 @@ def test_a_spoiled_entry_of_the_groups_is_refused_and_nothing_changes(key, value
     assert scheduler.last_epoch == 2
 
 
-def test_another_number_of_updates_in_an_epoch_is_explained(caplog):
+def test_a_different_epoch_length_is_explained(caplog):
     plan = ps.Plan(lr=ps.cosine(), horizon="3 epochs")
     optimizer = probe({})
     scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=10)

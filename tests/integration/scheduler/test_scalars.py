@@ -1,4 +1,4 @@
-"""`scheduler.scalars()`: what a logger gets is what the update used, under names that every logger takes."""
+"""`scheduler.scalars()`: the values that the update used, with names that every logger accepts."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import flat_groups
 from support.updates import probe, run, used
 
-# What TensorBoard leaves as it is, and MLflow does not refuse.
+# Characters that TensorBoard does not change and MLflow accepts.
 FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -23,7 +23,7 @@ FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
     "schedule", ["cosine()", "multistep([7], 0.1)", "linear(1, absolute(0.3))", "restarts(cosine(), 4)"]
 )
 @pytest.mark.parametrize("updates", [1, 6, 7, 8, 30])
-def test_the_last_scalars_are_what_the_last_update_used_and_the_coming_what_the_next_will(schedule, updates):
+def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(schedule, updates):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, horizon=20), steps_per_epoch=5)
     run(optimizer, updates)
@@ -34,13 +34,13 @@ def test_the_last_scalars_are_what_the_last_update_used_and_the_coming_what_the_
     assert list(coming.values()) == [group["lr"] for group in optimizer.param_groups]
 
 
-def test_before_the_first_update_the_last_scalars_are_the_coming_ones():
+def test_before_the_first_update_last_and_next_scalars_are_equal():
     scheduler = ps.Scheduler(probe(), {"lr": "linear(0.5, 0)", "horizon": 10})
 
     assert scheduler.scalars() == scheduler.scalars("coming") == {"lr": 0.05}
 
 
-def test_a_metric_that_was_observed_does_not_change_what_the_last_update_used():
+def test_an_observed_metric_does_not_change_the_last_scalars():
     scheduler = ps.Scheduler(optimizer := probe(), {"lr": 'constant() * plateau("loss", patience=0, factor=0.5)'})
     run(optimizer, 1)
     for _ in range(2):
@@ -60,21 +60,21 @@ def test_a_metric_that_was_observed_does_not_change_what_the_last_update_used():
         ([{"name": "1"}, {"name": ".."}], ["lr/0", "betas_0/0", "lr/1", "betas_0/1"]),
     ],
 )  # fmt: skip
-def test_names_are_the_field_and_the_group_where_there_are_several(groups, names):
+def test_scalar_names_contain_the_group_if_there_are_several(groups, names):
     scheduler = ps.Scheduler(probe(*groups), {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
 
     assert list(scheduler.scalars()) == names
 
 
 @given(st.lists(st.text(max_size=3), min_size=1, max_size=5))
-def test_every_logger_takes_the_names_and_no_two_are_equal(names):
+def test_every_logger_accepts_the_names_and_they_are_unique(names):
     found = [f"lr{ending}" for ending in flat_groups([{"name": name} for name in names])]
 
     assert len(set(found)) == len(names)
     assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in found)
 
 
-def test_targets_and_the_amount_that_was_consumed_before_the_update_are_scalars_too():
+def test_targets_and_the_consumed_amount_are_scalars():
     optimizer = probe()
     target = {"initial": 2.0, "schedule": "linear(1, 0)"}
     plan = {"clock": "tokens", "horizon": "400 tokens", "lr": "linear(1, 0)", "targets": {"lr": target, "drop": target}}
@@ -85,12 +85,12 @@ def test_targets_and_the_amount_that_was_consumed_before_the_update_are_scalars_
     assert scheduler.scalars("coming")["consumed_tokens"] == 200.0
 
 
-def test_a_word_that_names_no_update_is_refused_with_those_that_do():
+def test_an_unknown_update_name_is_rejected_with_the_known_names():
     with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Write scheduler\.scalars\("coming"\)'):
         ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
 
 
-def test_a_csv_of_scalars_is_a_log_that_audit_reads(tmp_path):
+def test_audit_reads_a_csv_of_scalars(tmp_path):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
     scheduler = ps.Scheduler(optimizer, {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
     with (tmp_path / "log.csv").open("w", newline="") as file:
@@ -117,7 +117,7 @@ PLAN = ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.01), horizon="20 epochs")
 
 @pytest.mark.parametrize("name", ["plan.yaml", "plan.toml", "plan.json"])
 @pytest.mark.parametrize("kind", [str, lambda path: path])
-def test_a_scheduler_takes_the_path_of_a_plan(tmp_path, name, kind):
+def test_a_scheduler_accepts_the_path_of_a_plan(tmp_path, name, kind):
     ps.dump(PLAN, tmp_path / name)
 
     assert ps.Scheduler(probe(), kind(tmp_path / name), steps_per_epoch=5).plan == PLAN
@@ -126,11 +126,11 @@ def test_a_scheduler_takes_the_path_of_a_plan(tmp_path, name, kind):
 @pytest.mark.parametrize(
     "given", [ps.dump(PLAN), {"horizon": "20 epochs", "lr": ['warmup("5%")', {"cosine": {"to": 0.01}}]}]
 )
-def test_a_scheduler_takes_what_a_plan_file_holds(given):
+def test_a_scheduler_accepts_the_content_of_a_plan_file(given):
     assert ps.Scheduler(probe(), given, steps_per_epoch=5).plan == PLAN
 
 
-def test_the_faults_of_a_plan_file_have_their_places_and_the_optimizer_is_as_before(tmp_path):
+def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp_path):
     (tmp_path / "plan.yaml").write_text("lr: cosin()\nhorizont: 3\n")
     optimizer = probe()
     before = dict(optimizer.param_groups[0])

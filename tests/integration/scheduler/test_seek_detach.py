@@ -11,7 +11,7 @@ LR = planned(PLAN, {"lr": 0.1, "betas": (0.9, 0.999)})
 
 
 @pytest.mark.parametrize("target", [0, 1, 17, 39, 40, 10**9, 2**53])
-def test_the_values_are_there_when_seek_returns(target):
+def test_seek_writes_the_values_before_it_returns(target):
     optimizer = probe({}, {"lr": 0.5})
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
@@ -23,7 +23,7 @@ def test_the_values_are_there_when_seek_returns(target):
     assert [one["paramsched_t"] for one in optimizer.param_groups] == [target, target]
 
 
-def test_there_and_back_is_as_never_gone():
+def test_seeking_there_and_back_changes_nothing():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
 
@@ -36,7 +36,7 @@ def test_there_and_back_is_as_never_gone():
 
 
 @pytest.mark.parametrize("target", [-1, 1.0, "3", None, True, float("nan"), 2**62, torch.tensor(3)])
-def test_what_is_no_number_of_updates_is_refused_and_nothing_moves(target):
+def test_an_invalid_update_is_rejected_and_changes_nothing(target):
     scheduler = ps.Scheduler(probe(), PLAN)
     before = dict(scheduler.optimizer.param_groups[0])
 
@@ -46,7 +46,7 @@ def test_what_is_no_number_of_updates_is_refused_and_nothing_moves(target):
     assert scheduler.optimizer.param_groups[0] == before
 
 
-def test_detaching_leaves_no_trace_and_the_values_as_they_are():
+def test_detaching_removes_all_entries_and_keeps_the_values():
     optimizer = probe({}, {"lr": 0.5})
     keys = [set(one) for one in optimizer.param_groups]
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -63,7 +63,7 @@ def test_detaching_leaves_no_trace_and_the_values_as_they_are():
     assert used(optimizer)[7:] == [LR[7]] * 2
 
 
-def test_detaching_gives_each_group_a_tensor_with_a_storage_of_its_own():
+def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
     optimizer = probe({}, {}, lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 7)
@@ -78,7 +78,7 @@ def test_detaching_gives_each_group_a_tensor_with_a_storage_of_its_own():
     assert tensors[1].item() == values[1]
 
 
-def test_detaching_after_groups_went_or_changed_places():
+def test_detaching_after_groups_were_removed_or_reordered():
     optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)}, {"lr": torch.tensor(0.3)})
     scheduler = ps.Scheduler(optimizer, PLAN)
     del optimizer.param_groups[0]
@@ -90,7 +90,7 @@ def test_detaching_after_groups_went_or_changed_places():
 
 
 @pytest.mark.parametrize("call", ["seek", "observe", "load_state_dict"])
-def test_a_detached_scheduler_says_so_and_how_to_go_on(call):
+def test_a_detached_scheduler_raises_an_error_with_the_call_to_continue(call):
     scheduler = ps.Scheduler(probe(), PLAN)
     state = scheduler.state_dict()
     scheduler.detach()
@@ -100,7 +100,7 @@ def test_a_detached_scheduler_says_so_and_how_to_go_on(call):
         getattr(scheduler, call)(*arguments)
 
 
-def test_a_detached_scheduler_can_still_be_read():
+def test_a_detached_scheduler_is_still_readable():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 7)
@@ -114,7 +114,7 @@ def test_a_detached_scheduler_can_still_be_read():
     assert scheduler.get_last_lr() == [LR[6]]
 
 
-def test_a_new_scheduler_on_a_detached_optimizer_begins_at_zero_with_the_values_it_finds():
+def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_its_values():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 7)

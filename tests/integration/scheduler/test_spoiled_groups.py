@@ -1,4 +1,4 @@
-"""Groups that someone spoiled: refused before the optimizer steps, in the words of the library."""
+"""Invalid groups are rejected with the library's exceptions before the optimizer steps."""
 
 import pytest
 import torch
@@ -26,9 +26,7 @@ def pair(plan=PLAN):
 @pytest.mark.parametrize(("plan", "index"), [(PLAN, 0), (PLAN, 1), (NAMED, 1)], ids=["first", "second", "named"])
 @pytest.mark.parametrize("betas", SPOILED, ids=repr)
 @pytest.mark.parametrize("updates", [0, 3, 33])
-def test_spoiled_betas_under_a_momentum_plan_are_refused_before_the_step_and_mended_ones_go_on(
-    plan, index, betas, updates
-):
+def test_invalid_betas_are_rejected_before_the_step_and_repaired_ones_continue(plan, index, betas, updates):
     optimizer, scheduler = pair(plan)
     run(optimizer, updates)
     before = optimizer.param_groups[index]["betas"]
@@ -45,7 +43,7 @@ def test_spoiled_betas_under_a_momentum_plan_are_refused_before_the_step_and_men
 
 
 @pytest.mark.parametrize("betas", [*SPOILED, (0.9, None)], ids=repr)
-def test_spoiled_betas_of_a_checkpoint_are_refused_and_nothing_is_loaded(betas):
+def test_invalid_betas_in_a_checkpoint_are_rejected_and_nothing_is_loaded(betas):
     saved = pair()[0].state_dict()
     saved["param_groups"][1]["betas"] = betas
     optimizer, _ = pair()
@@ -60,7 +58,7 @@ def test_spoiled_betas_of_a_checkpoint_are_refused_and_nothing_is_loaded(betas):
 
 @pytest.mark.parametrize("lr", [None, "0.1", float("nan"), float("inf"), 10**400, 1j, True, [0.1]], ids=repr)
 @pytest.mark.parametrize("how", ["attached", "late"])
-def test_an_lr_that_can_be_no_base_is_refused_with_its_group_before_anything_is_written(lr, how):
+def test_an_lr_that_cannot_be_a_base_is_rejected_with_its_group_before_any_write(lr, how):
     optimizer = without_momentum(probe({}))
     if how == "late":
         ps.Scheduler(optimizer, PLAN)
@@ -78,7 +76,7 @@ def test_an_lr_that_can_be_no_base_is_refused_with_its_group_before_anything_is_
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_groups_that_are_all_taken_out_are_missed_before_the_step(drive):
+def test_removing_all_groups_is_detected_before_the_step(drive):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
 
@@ -93,7 +91,7 @@ def test_groups_that_are_all_taken_out_are_missed_before_the_step(drive):
 ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 
 
-def test_groups_that_the_closure_takes_out_are_missed_after_the_step():
+def test_groups_removed_by_the_closure_are_detected_after_the_step():
     optimizer = probe()
     ps.Scheduler(optimizer, ONLY_LR)
 
@@ -101,7 +99,7 @@ def test_groups_that_the_closure_takes_out_are_missed_after_the_step():
         optimizer.step(optimizer.param_groups.clear)
 
 
-def test_keys_that_are_no_text_are_none_of_ours():
+def test_group_keys_that_are_not_text_are_ignored():
     optimizer = probe()
     optimizer.param_groups[0].update({5: "five", None: 1.0, ("a",): 2})
 
@@ -118,7 +116,7 @@ def test_keys_that_are_no_text_are_none_of_ours():
 @pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_bases", "paramsched_base_lr"])
 @pytest.mark.parametrize("value", [None, "x", float("nan"), [1], True, torch.tensor(1.5)], ids=repr)
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_spoiled_entry_of_ours_in_a_checkpoint_is_refused_by_its_name(key, value, index):
+def test_an_invalid_entry_in_a_checkpoint_is_rejected_with_its_name(key, value, index):
     saved = pair()[0].state_dict()
     saved["param_groups"][index][key] = value
     optimizer, scheduler = pair()
@@ -130,7 +128,7 @@ def test_a_spoiled_entry_of_ours_in_a_checkpoint_is_refused_by_its_name(key, val
 
 
 @pytest.mark.parametrize("metric", [10**400, -(10**400), 1j, "1", None, [1.0], True], ids=repr)
-def test_a_metric_that_is_no_number_is_refused_and_changes_nothing(metric):
+def test_a_metric_that_is_not_a_number_is_rejected_and_changes_nothing(metric):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon=20)
     scheduler = ps.Scheduler(probe(), plan)
     before = scheduler.states
@@ -142,7 +140,7 @@ def test_a_metric_that_is_no_number_is_refused_and_changes_nothing(metric):
 
 
 @pytest.mark.parametrize("t", [10**400, 2**62, -1, 1.5, True, "3", None, float("inf")], ids=repr)
-def test_no_number_of_updates_is_refused(t):
+def test_an_invalid_update_count_is_rejected(t):
     scheduler = ps.Scheduler(probe(), ONLY_LR)
 
     with pytest.raises(ps.errors.InvalidTime):

@@ -1,4 +1,4 @@
-"""The scheduler's state: what is refused, and what it weighs."""
+"""The scheduler's state: rejected values, and its size."""
 
 import copy
 import json
@@ -84,14 +84,14 @@ def at(state, path):
     return state
 
 
-def spoiled(path, value):
+def corrupted(path, value):
     state = copy.deepcopy(SOUND)
     if path:
         at(state, path[:-1])[path[-1]] = value
     return state if path else value
 
 
-def refused(state):
+def assert_rejected(state):
     optimizer, scheduler = attached(2)
     before = snapshot(optimizer, scheduler)
 
@@ -110,7 +110,7 @@ ALLOWED = {("feedback", RULE, "best"): [None, -1, 1.5, 2**70], ("feedback", RULE
            ("feedback", RULE, "cooling"): [2**70], ("plan",): [None], ("amount",): [None], ("said",): [None],
            ("history",): [None], ("bases", "lr"): [-1, 1.5, 2**70],
            ("bases", "weight_decay"): [-1, 1.5, 2**70]}  # fmt: skip
-"""What may well stand there."""
+"""Valid values under each key."""
 
 CASES = [
     (path, value)
@@ -121,29 +121,29 @@ CASES = [
 
 
 @pytest.mark.parametrize(("path", "value"), CASES, ids=range(len(CASES)))
-def test_a_state_with_nonsense_under_any_key_is_refused_and_nothing_changes(path, value):
-    refused(spoiled(path, value))
+def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, value):
+    assert_rejected(corrupted(path, value))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=repr)
-def test_a_state_that_lacks_a_key_is_refused_and_nothing_changes(path):
+def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
 
-    refused(state)
+    assert_rejected(state)
 
 
 @pytest.mark.parametrize("path", [(), ("calendar",), ("bases",), ("feedback",), ("feedback", RULE)], ids=repr)
-def test_a_state_with_a_key_too_many_is_refused_and_nothing_changes(path):
+def test_a_state_with_an_unknown_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     at(state, path)["unknown"] = {} if path == ("feedback",) else 1.0
 
-    refused(state)
+    assert_rejected(state)
 
 
 @pytest.mark.parametrize("length", range(0, len(SOUND["plan"]), 7))
-def test_a_truncated_plan_is_refused_and_nothing_changes(length):
-    refused(spoiled(("plan",), SOUND["plan"][:length]))
+def test_a_truncated_plan_is_rejected_and_changes_nothing(length):
+    assert_rejected(corrupted(("plan",), SOUND["plan"][:length]))
 
 
 def text(horizon="null", binding='["lr",null,"cosine()"]'):
@@ -164,8 +164,8 @@ NO_PLANS = {
 
 
 @pytest.mark.parametrize("plan", NO_PLANS.values(), ids=NO_PLANS)
-def test_a_text_that_is_no_plan_is_refused_and_nothing_changes(plan):
-    refused(spoiled(("plan",), plan))
+def test_text_that_is_not_a_plan_is_rejected_and_changes_nothing(plan):
+    assert_rejected(corrupted(("plan",), plan))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_text_that_is_no_plan_is_refused_and_nothing_changes(plan):
     ],
     ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
 )
-def test_a_foreign_state_is_refused_and_nothing_changes(state):
-    refused(state)
+def test_a_state_of_another_class_is_rejected_and_changes_nothing(state):
+    assert_rejected(state)
 
 
 values = st.recursive(
@@ -196,12 +196,12 @@ values = st.recursive(
 
 @given(st.sampled_from([(), *PATHS]), values)
 @examples(150)
-def test_any_value_under_any_key_loads_whole_or_changes_nothing(path, value):
+def test_any_state_loads_completely_or_changes_nothing(path, value):
     optimizer, scheduler = attached(2)
     before = snapshot(optimizer, scheduler)
 
     try:
-        scheduler.load_state_dict(spoiled(path, value))
+        scheduler.load_state_dict(corrupted(path, value))
     except (ValueError, TypeError):
         after = snapshot(optimizer, scheduler)
         assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]]
@@ -242,11 +242,11 @@ def test_the_state_has_the_content_of_version_1():
 @pytest.mark.parametrize(
     "pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}], ids=repr
 )
-def test_pairs_that_are_none_are_refused_and_nothing_changes(key, pairs):
-    refused({**SOUND, key: pairs})
+def test_invalid_pairs_are_rejected_and_change_nothing(key, pairs):
+    assert_rejected({**SOUND, key: pairs})
 
 
-def test_a_state_that_was_in_json_loads():
+def test_a_state_that_passed_through_json_loads():
     _, scheduler = attached()
     state = scheduler.state_dict()
     other = ps.Scheduler(probe(*GROUPS), PLAN, steps_per_epoch=10)
@@ -263,7 +263,7 @@ def weight(bases):
     return len(pickle.dumps(scheduler.state_dict()))
 
 
-def test_a_state_of_a_thousand_groups_weighs_no_more_than_two_kilobytes():
+def test_a_state_of_a_thousand_groups_is_at_most_two_kilobytes():
     assert weight([0.1] * 1000) <= 2048
     assert weight([0.1] * 1000) <= weight([0.1]) + 2
 
@@ -287,7 +287,7 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 @pytest.mark.parametrize("order", spread(["same plan", "another plan"], "another plan"))
-def test_a_state_of_any_plan_that_can_be_built_is_loaded(name, order):
+def test_the_state_of_any_valid_plan_loads(name, order):
     plan = ps.Plan(lr=LONG[name], weight_decay=0.5)
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan)

@@ -1,4 +1,4 @@
-"""A plan with a table in a file: its checkpoint has the name of the file, and resumes where that is gone."""
+"""A plan with a table in a file: its checkpoint contains the file name and resumes without the file."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ import torch
 import paramsched as ps
 
 
-def test_a_checkpoint_whose_table_is_gone_still_resumes_with_the_plan_of_the_code(tmp_path, caplog):
+def test_a_checkpoint_without_its_table_file_resumes_with_the_plan_in_the_code(tmp_path, caplog):
     np.save(tmp_path / "lr.npy", np.array([0.5, 0.25, 0.125, 0.0625]))
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)

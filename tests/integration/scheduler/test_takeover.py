@@ -1,4 +1,4 @@
-"""A second Scheduler on an optimizer goes on where the first is."""
+"""A second Scheduler on an optimizer continues at the position of the first."""
 
 import logging
 
@@ -18,7 +18,7 @@ def after(updates, plan=OLD):
     return run(optimizer, updates)
 
 
-def test_the_same_plan_goes_on_silently(caplog):
+def test_the_same_plan_continues_silently(caplog):
     optimizer = after(5)
 
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20))
@@ -29,7 +29,7 @@ def test_the_same_plan_goes_on_silently(caplog):
     assert caplog.records == []
 
 
-def test_the_first_one_stops_and_says_so():
+def test_the_first_scheduler_stops_and_reports_it():
     optimizer = probe()
     first = ps.Scheduler(optimizer, OLD)
     ps.Scheduler(optimizer, OLD)
@@ -63,7 +63,7 @@ def test_a_takeover_is_logged_once_without_a_checkpoint(plan, said, caplog):
         first.seek(0)
 
 
-def test_the_first_one_may_have_been_dropped_before():
+def test_the_first_scheduler_may_have_been_deleted():
     optimizer = after(5)
 
     scheduler = ps.Scheduler(optimizer, OLD)
@@ -81,7 +81,7 @@ def test_the_first_one_may_have_been_dropped_before():
         ({"weight_decay": "checkpoint"}, NEW, OLD),
     ],
 )
-def test_an_edited_plan_obeys_on_change_and_is_logged_as_a_diff(caplog, on_change, lr, weight_decay):
+def test_an_edited_plan_follows_on_change_and_is_logged_as_a_diff(caplog, on_change, lr, weight_decay):
     optimizer = after(5)
 
     with caplog.at_level(logging.WARNING, "paramsched"):
@@ -95,7 +95,7 @@ def test_an_edited_plan_obeys_on_change_and_is_logged_as_a_diff(caplog, on_chang
 
 
 @pytest.mark.parametrize("on_change", ["error", {"lr": "error"}])
-def test_an_edited_plan_can_be_an_error_and_the_first_goes_on(on_change):
+def test_an_edited_plan_can_be_an_error_and_the_first_scheduler_continues(on_change):
     optimizer = probe()
     first = ps.Scheduler(optimizer, OLD)
     run(optimizer, 5)
@@ -109,7 +109,7 @@ def test_an_edited_plan_can_be_an_error_and_the_first_goes_on(on_change):
     assert (used(optimizer), first.last_epoch) == (planned(OLD, BASE), 20)
 
 
-def test_an_error_for_a_field_that_did_not_change_is_none():
+def test_on_change_error_ignores_a_field_that_did_not_change():
     optimizer = after(5)
 
     ps.Scheduler(
@@ -122,7 +122,7 @@ def test_an_error_for_a_field_that_did_not_change_is_none():
     assert used(optimizer)[5] == planned(NEW, BASE)[5]
 
 
-def test_another_calendar_is_a_change_and_the_kept_plan_keeps_its_own(caplog):
+def test_a_different_calendar_is_a_change_and_the_kept_plan_keeps_its_own(caplog):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon="2 epochs")
     optimizer = probe()
     ps.Scheduler(optimizer, plan, steps_per_epoch=10)
@@ -187,7 +187,7 @@ def test_a_plan_that_has_ended_is_warned_of():
     assert told[0].filename == __file__
 
 
-def test_plans_of_a_billion_updates_are_compared_without_computing_them(caplog):
+def test_very_long_plans_are_compared_without_computing_their_values(caplog):
     optimizer = probe()
     ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10**12))
 
@@ -196,7 +196,7 @@ def test_plans_of_a_billion_updates_are_compared_without_computing_them(caplog):
     assert "linear(over=1000000000000) -> cosine(over=1000000000000)" in caplog.text
 
 
-def test_a_plan_with_a_predicate_goes_on():
+def test_a_plan_with_a_predicate_continues():
     plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: True), horizon=20)
     optimizer = after(5, plan)
 

@@ -15,7 +15,7 @@ def rounded(values, dtype=F32):
 
 
 @pytest.mark.parametrize("dtype", [F64, F32, torch.bfloat16, torch.float16])
-def test_a_tensor_holds_the_planned_value_rounded_to_its_dtype(dtype):
+def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(dtype):
     lr = torch.tensor(0.1, dtype=dtype)
     optimizer = probe(lr=lr)
     ps.Scheduler(optimizer, PLAN)
@@ -25,7 +25,7 @@ def test_a_tensor_holds_the_planned_value_rounded_to_its_dtype(dtype):
     assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1, dtype=dtype).item()}), dtype)
 
 
-def test_a_tensor_that_stands_alone_stays_the_same_object():
+def test_a_tensor_used_by_one_group_stays_the_same_object():
     lr = torch.tensor(0.1)
     optimizer = probe(lr=lr)
     ps.Scheduler(optimizer, PLAN)
@@ -35,7 +35,7 @@ def test_a_tensor_that_stands_alone_stays_the_same_object():
     assert optimizer.param_groups[0]["lr"] is lr
 
 
-def test_groups_that_share_one_tensor_get_values_of_their_own():
+def test_groups_that_share_a_tensor_get_separate_tensors():
     by_index = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
     other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
     optimizer = probe({}, {}, {}, lr=torch.tensor(0.1))
@@ -50,7 +50,7 @@ def test_groups_that_share_one_tensor_get_values_of_their_own():
     assert used(optimizer, "lr", 1) == rounded(planned(other, [base, base], "lr", 1)[:8])
 
 
-def test_groups_of_tensors_hold_elements_of_one_vector():
+def test_tensors_of_several_groups_are_elements_of_one_vector():
     optimizer = probe(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(4)])
     ps.Scheduler(optimizer, PLAN)
 
@@ -59,7 +59,7 @@ def test_groups_of_tensors_hold_elements_of_one_vector():
     assert len({one["lr"].untyped_storage().data_ptr() for one in optimizer.param_groups}) == 1
 
 
-def test_groups_that_load_a_state_with_shared_tensors_get_their_own_again():
+def test_groups_that_load_a_state_with_shared_tensors_get_separate_tensors():
     make = lambda: probe({}, {"weight_decay": 0.5}, lr=torch.tensor(0.1))  # noqa: E731
     plan = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
     first, second = make(), make()
@@ -75,7 +75,7 @@ def test_groups_that_load_a_state_with_shared_tensors_get_their_own_again():
     assert used(second, "lr", 1) == used(first, "lr", 1)[4:]
 
 
-def test_floats_and_tensors_of_several_kinds_stand_side_by_side():
+def test_floats_and_tensors_of_several_dtypes_can_be_mixed():
     bases = [0.1, torch.tensor(0.2), 0.3, torch.tensor(0.4, dtype=F64), torch.tensor(0.5)]
     optimizer = probe(*[{"lr": base} for base in bases])
     ps.Scheduler(optimizer, PLAN)
@@ -122,7 +122,7 @@ def test_a_late_group_with_a_tensor_is_exact_at_its_first_update():
     assert [groups[2]["lr"] for groups in optimizer.used[6:]] == whole[2][6:10]
 
 
-def test_no_tensor_is_made_under_inference_mode():
+def test_no_tensor_is_created_in_inference_mode():
     optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     with torch.inference_mode():
         ps.Scheduler(optimizer, PLAN)
@@ -136,7 +136,7 @@ def test_no_tensor_is_made_under_inference_mode():
     assert used(optimizer)[:20] == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))
 
 
-def test_a_tensor_made_under_inference_mode_is_filled_too():
+def test_a_tensor_created_in_inference_mode_is_filled():
     with torch.inference_mode():
         lr = torch.tensor(0.1)
     optimizer = probe(lr=lr)
@@ -149,7 +149,7 @@ def test_a_tensor_made_under_inference_mode_is_filled_too():
 
 
 @pytest.mark.parametrize("lr", [torch.tensor([0.1, 0.2]), torch.tensor(1)])
-def test_a_tensor_that_cannot_hold_a_value_is_refused_before_anything_is_written(lr):
+def test_a_tensor_that_cannot_represent_a_value_is_rejected_before_any_write(lr):
     optimizer = probe()
     optimizer.param_groups[0]["lr"] = lr
     before = dict(optimizer.param_groups[0])
@@ -161,7 +161,7 @@ def test_a_tensor_that_cannot_hold_a_value_is_refused_before_anything_is_written
     assert optimizer.param_groups[0]["lr"] is lr
 
 
-def test_a_learned_rate_can_be_scheduled():
+def test_a_learned_lr_can_be_scheduled():
     lr = torch.tensor(0.1, requires_grad=True)
     optimizer = probe(lr=lr)
     ps.Scheduler(optimizer, PLAN)
@@ -172,7 +172,7 @@ def test_a_learned_rate_can_be_scheduled():
     assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
 
 
-def test_a_thousand_groups_cost_one_copy_per_update(monkeypatch):
+def test_a_thousand_groups_need_one_copy_per_update(monkeypatch):
     optimizer = probe(*[{"lr": torch.tensor(0.1 + i)} for i in range(100)])
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 4)

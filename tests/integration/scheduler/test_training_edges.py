@@ -1,4 +1,4 @@
-"""Training as it really goes: two optimizers, layers that thaw, updates inside backward, workers that fork."""
+"""Real training loops: two optimizers, unfrozen layers, updates inside backward, forked workers."""
 
 import io
 
@@ -22,7 +22,7 @@ def record(optimizer):
 
 
 def planned(plan, groups, until=None):
-    """What each group uses, update by update."""
+    """Return the values of each group at every update."""
     traces = [ps.trace(plan, {"lr": lr, "weight_decay": decay}) for lr, decay in groups]
     rows = zip(*(zip(one["lr"].tolist(), one["weight_decay"].tolist(), strict=True) for one in traces), strict=True)
     return [list(row) for row in rows][:until]
@@ -34,7 +34,7 @@ def step(model, optimizer, x=None):
     optimizer.step()
 
 
-def test_the_two_optimizers_of_a_gan_follow_their_own_counts():
+def test_the_two_optimizers_of_a_gan_have_separate_counts():
     generator, critic = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
     for_generator = torch.optim.AdamW(generator.parameters(), lr=1e-4, weight_decay=0.01)
     for_critic = torch.optim.AdamW(critic.parameters(), lr=4e-4, weight_decay=0.02)
@@ -55,7 +55,7 @@ def test_the_two_optimizers_of_a_gan_follow_their_own_counts():
 
 
 @pytest.mark.parametrize("how", ["requires_grad", "no gradient", "a group added"])
-def test_layers_that_are_frozen_and_thaw_join_the_plan_where_it_is(how):
+def test_unfrozen_layers_join_the_plan_at_its_current_update(how):
     body, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
     model = torch.nn.Sequential(body, head)
     groups = [{"params": list(head.parameters()), "lr": 0.1}]
@@ -87,7 +87,7 @@ def test_layers_that_are_frozen_and_thaw_join_the_plan_where_it_is(how):
     assert used == ([row[:1] for row in both[:5]] + both[5:] if how == "a group added" else both)
 
 
-def test_a_group_that_leaves_and_comes_back_is_where_the_plan_is():
+def test_a_group_removed_and_added_again_is_at_the_current_update():
     body, head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(
         [{"params": head.parameters(), "lr": 0.1}, {"params": body.parameters(), "lr": 0.01}], weight_decay=0.04
@@ -106,7 +106,7 @@ def test_a_group_that_leaves_and_comes_back_is_where_the_plan_is():
     assert used == both[:4] + [row[:1] for row in both[4:9]] + both[9:]
 
 
-def test_optimizers_that_step_inside_backward_count_alike():
+def test_optimizers_that_step_inside_backward_have_equal_counts():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
     optimizers = {p: torch.optim.AdamW([p], lr=0.1, weight_decay=0.04) for p in model.parameters()}
     used = [record(optimizer) for optimizer in optimizers.values()]
@@ -125,7 +125,7 @@ def test_optimizers_that_step_inside_backward_count_alike():
     assert used == [planned(PLAN, [(0.1, 0.04)])] * 4
 
 
-def test_an_optimizer_stored_as_an_object_goes_on():
+def test_an_optimizer_saved_as_an_object_continues():
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.04)
     ps.Scheduler(optimizer, PLAN)
@@ -146,7 +146,7 @@ def test_an_optimizer_stored_as_an_object_goes_on():
 
 
 class Holding(Dataset):
-    """A dataset that drags the optimizer and the scheduler into every worker."""
+    """A dataset that copies the optimizer and the scheduler into every worker."""
 
     def __init__(self, *held):
         self.held = held
@@ -158,7 +158,7 @@ class Holding(Dataset):
         return torch.full((2,), float(index)), self.held[0].param_groups[0]["lr"]
 
 
-def test_workers_that_fork_with_the_optimizer_change_nothing():
+def test_forked_workers_do_not_change_the_optimizer():
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.04)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -172,7 +172,7 @@ def test_workers_that_fork_with_the_optimizer_change_nothing():
     assert scheduler.last_epoch == 12
 
 
-def test_a_plan_for_the_fields_of_lbfgs_moves_once_a_step():
+def test_a_plan_for_lbfgs_advances_once_per_step():
     weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
     optimizer = torch.optim.LBFGS([weight], lr=1.0, max_iter=5)
     plan = ps.Plan(lr=ps.linear(1.0, 0.5), tolerance_grad=ps.constant(0.1), horizon=6)

@@ -1,4 +1,4 @@
-"""What engines hand out in place of an optimizer."""
+"""The wrappers that engines return instead of an optimizer."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ LR = planned(PLAN, {"lr": 0.1})
 
 
 class Lookahead(torch.optim.Optimizer):
-    """As timm's: an Optimizer by type whose constructor never ran."""
+    """A wrapper like timm's: an Optimizer subclass whose constructor never ran."""
 
     def __init__(self, base):
         self._base_optimizer = base
@@ -22,7 +22,7 @@ class Lookahead(torch.optim.Optimizer):
 
 
 class LightningLike:
-    """As LightningOptimizer: the inner one's class and attributes, and the inner one itself."""
+    """A wrapper like LightningOptimizer, with the class and attributes of the inner optimizer."""
 
     def __init__(self, optimizer):
         self.__class__ = type("Lightning" + type(optimizer).__name__, (type(self), type(optimizer)), {})
@@ -37,7 +37,7 @@ class LightningLike:
 
 
 class SharpnessAware(torch.optim.Optimizer):
-    """As SAM: an optimizer by itself that holds another, with the same groups."""
+    """A wrapper like SAM: an optimizer that contains another one with the same groups."""
 
     def __init__(self, base):
         super().__init__(base.param_groups, base.defaults)
@@ -59,7 +59,7 @@ def mmengine(optimizer):
 
 @pytest.mark.parametrize("wrap", [accelerated, mmengine, Lookahead, LightningLike, SharpnessAware])
 @pytest.mark.parametrize("twice", [False, True])
-def test_wrappers_are_looked_through_and_their_steps_move_the_plan(wrap, twice):
+def test_wrappers_are_unwrapped_and_their_steps_advance_the_plan(wrap, twice):
     optimizer = probe()
     wrapped = Lookahead(wrap(optimizer)) if twice else wrap(optimizer)
 
@@ -70,7 +70,7 @@ def test_wrappers_are_looked_through_and_their_steps_move_the_plan(wrap, twice):
     assert used(optimizer) == LR
 
 
-def test_accelerate_prepares_it_in_either_order():
+def test_accelerate_prepares_a_scheduler_in_either_order():
     accelerate = pytest.importorskip("accelerate")
     accelerator = accelerate.Accelerator(cpu=True)
     found = []
@@ -91,7 +91,7 @@ def test_accelerate_prepares_it_in_either_order():
 
 
 class Unhooked:
-    """An optimizer of its own kind: no torch, no hooks."""
+    """An optimizer that is not a torch class and has no hooks."""
 
     def __init__(self):
         self.param_groups = [{"params": [], "lr": 0.1}]
@@ -100,7 +100,7 @@ class Unhooked:
         pass
 
 
-def test_an_optimizer_that_fires_no_hooks_is_refused_with_the_way_out():
+def test_an_optimizer_without_hooks_is_rejected_with_the_manual_alternative():
     optimizer = Unhooked()
 
     with pytest.raises(ps.InvalidArgument, match='drive="manual"'):
@@ -109,7 +109,7 @@ def test_an_optimizer_that_fires_no_hooks_is_refused_with_the_way_out():
     assert optimizer.param_groups == [{"params": [], "lr": 0.1}]
 
 
-def test_an_optimizer_without_hooks_can_be_driven_by_hand():
+def test_an_optimizer_without_hooks_can_be_driven_manually():
     optimizer = Unhooked()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
     found = []

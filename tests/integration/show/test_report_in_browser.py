@@ -62,7 +62,7 @@ setTimeout(() => {
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What the page says after each of its switches, in a window of 400 pixels."""
+    """Return the text of the page after each of its switches, in a window of 400 pixels."""
     plan = ps.Plan(lr=ps.warmup(100) >> ps.cosine(), horizon=1000)
     trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=50, batch_size=32))
     folder = tmp_path_factory.mktemp("browser")
@@ -75,7 +75,7 @@ def found(tmp_path_factory):
     return json.loads(unescape(said)), trace
 
 
-def test_no_switch_breaks_the_page(found):
+def test_every_switch_of_the_page_works(found):
     said, _ = found
 
     states = {name: state for name, state in said.items() if name != "faults"}
@@ -85,7 +85,7 @@ def test_no_switch_breaks_the_page(found):
 
 
 @pytest.mark.parametrize(("unit", "end"), [("updates", "1,000"), ("epochs", "20"), ("samples", "32k")])
-def test_the_unit_is_that_of_the_first_row_and_of_its_last_tick(found, unit, end):
+def test_the_axis_has_the_unit_of_the_first_row(found, unit, end):
     state = found[0][f"{unit} auto false"]
 
     assert state["rows"] == [unit, "epochs" if unit == "updates" else "updates"]
@@ -93,18 +93,18 @@ def test_the_unit_is_that_of_the_first_row_and_of_its_last_tick(found, unit, end
     assert state["ticks"][-2] == end
 
 
-def test_a_logarithmic_axis_of_time_begins_behind_the_first_update(found):
+def test_a_logarithmic_time_axis_starts_after_the_first_update(found):
     assert found[0]["updates auto true"]["ticks"][0] == "1"
 
 
-def test_a_logarithmic_axis_of_values_has_powers_of_ten_and_says_where_0_is(found):
+def test_a_logarithmic_value_axis_has_powers_of_ten_and_marks_0(found):
     linear, log = found[0]["updates linear false"], found[0]["updates log false"]
 
     assert (linear["levels"][0], linear["notes"]) == ("0", [True])
     assert ("1e-3" in log["levels"], log["notes"]) == (True, [False])
 
 
-def test_the_pointer_and_the_keys_read_the_values_that_the_optimizer_uses(found):
+def test_the_pointer_and_the_keys_show_the_values_used_by_the_optimizer(found):
     said, trace = found
 
     times = [int(said[name]["now"].split(" · ")[0].removeprefix("t = ")) for name in ("pointed", "next")]

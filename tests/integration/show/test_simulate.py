@@ -1,4 +1,4 @@
-"""Any built scheduler is simulated on a copy: the values are its own, and nothing of it has moved."""
+"""Any built scheduler is simulated on a copy: the values are equal, and the original does not change."""
 
 import copy
 import importlib
@@ -38,7 +38,7 @@ def numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*:UserWarning")
-def test_what_is_simulated_is_what_stepping_gives(build):
+def test_simulated_values_equal_stepped_values(build):
     one = optimizer()
     scheduler = build(one)
 
@@ -54,7 +54,7 @@ def test_what_is_simulated_is_what_stepping_gives(build):
 
 
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
-def test_a_simulation_moves_neither_the_scheduler_nor_its_optimizer(build):
+def test_a_simulation_changes_neither_the_scheduler_nor_its_optimizer(build):
     one = optimizer()
     scheduler = build(one)
     groups, state = copy.deepcopy(numbers(one)), copy.deepcopy(scheduler.state_dict())
@@ -80,19 +80,19 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
     )
 
 
-def test_what_holds_no_optimizer_is_refused():
+def test_an_object_without_an_optimizer_is_rejected():
     for nothing in (object(), optimizer()):
         with pytest.raises(ps.InvalidArgument, match="it has no optimizer"):
             show.simulate(nothing, 3)
 
 
-def test_the_names_before_are_the_same_functions_and_classes():
+def test_former_names_are_aliases():
     before = (show.read_forward, show.recorded, show.Recorded, show.Drawable)
 
     assert before == (show.simulate, show.curves_from_values, show.RecordedCurves, show.Curves)
 
 
-def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
+def test_metrics_may_come_from_a_function_or_a_sequence():
     feed = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
     constant = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
 
@@ -100,12 +100,12 @@ def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
     np.testing.assert_allclose(constant["lr", 0][[0, 11, 12, 23]], [0.1, 0.1, 0.01, 0.001])
 
 
-def test_too_few_metrics_are_refused():
-    with pytest.raises(ps.InvalidArgument, match="expected 29 metrics, one per step, got 3"):
+def test_too_few_metrics_are_rejected():
+    with pytest.raises(ps.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
 
 
-def test_peers_of_other_libraries_are_read_too():
+def test_schedulers_of_other_libraries_are_simulated():
     mmengine = pytest.importorskip("mmengine.optim")
     accelerated = pytest.importorskip("pytorch_accelerated.schedulers")
 
@@ -134,7 +134,7 @@ def timm_scheduler(monkeypatch):
 
 
 @pytest.mark.parametrize("per_epoch", [True, False])
-def test_a_scheduler_of_timm_is_read_by_the_count_it_goes_by(timm_scheduler, per_epoch):
+def test_a_timm_scheduler_is_simulated_by_epoch_or_by_update(timm_scheduler, per_epoch):
     one = optimizer()
     scheduler = timm_scheduler.CosineLRScheduler(one, t_initial=50, warmup_t=10, t_in_epochs=per_epoch)
 

@@ -1,4 +1,4 @@
-"""`paramsched show` in a real terminal: colors where they are wanted; two plans over one clock."""
+"""`paramsched show` in a real terminal: colors if they are wanted; two plans on one clock."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from paramsched.cli import main
 
 
 def in_terminal(**environment: str) -> str:
-    """What the command writes to a terminal."""
+    """Return the text that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "paramsched", "show", "cosine()", "--horizon", "40", "--height", "3"]
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
@@ -36,7 +36,7 @@ def in_terminal(**environment: str) -> str:
     ("environment", "colored"),
     [({}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)],
 )
-def test_colors_come_in_a_terminal_that_can_show_them(environment: dict[str, str], colored: bool) -> None:
+def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str, str], colored: bool) -> None:
     assert ("\x1b[" in in_terminal(**environment)) is colored
 
 
@@ -51,7 +51,7 @@ PLANS = {
 
 @pytest.fixture
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Draws two plans, and gives the last columns their curves reach, and what was said."""
+    """Draw two plans; return the last columns of their curves and the messages."""
     monkeypatch.chdir(tmp_path)
     for name, text in PLANS.items():
         Path(name).write_text(text, encoding="utf-8")
@@ -75,14 +75,14 @@ def test_the_shorter_plan_is_not_stretched(beside, first: str, second: str, swap
 
 
 @pytest.mark.parametrize(("first", "second"), [("long.yaml", "open.yaml"), ("open.yaml", "long.yaml")])
-def test_a_plan_without_a_length_has_the_others(beside, first: str, second: str) -> None:
+def test_a_plan_without_a_length_uses_the_length_of_the_other_plan(beside, first: str, second: str) -> None:
     drawn, said = beside(first, second)
 
     assert "linear(over=100)" in drawn
     assert "no horizon given for open.yaml; taken to be the other plan's, 100 updates" in said
 
 
-def test_a_horizon_that_is_given_is_for_plans_without_one(beside) -> None:
+def test_a_horizon_option_applies_to_plans_without_one(beside) -> None:
     drawn, _ = beside("open.yaml", "short.yaml", "--horizon", "200")
 
     assert "linear(over=200)" in drawn

@@ -16,7 +16,7 @@ PER_BATCH = {"ba": 1, "sp": BATCH, "tok": BATCH * SEQUENCE}
 
 
 def times(unit, least=0, most=60):
-    """Times of a run in this unit: amounts that need be no whole number of updates, and shares of it."""
+    """Return times of a run in this unit: amounts, not always integer updates, and fractions of the run."""
     if unit == "ep":
         own = st.integers(least, 8).map("{}ep".format) | st.integers(least, most).map("{}ba".format)
     else:
@@ -77,7 +77,7 @@ def runs(draw, unit=None):
 
 
 def expected_of(data):
-    """The multipliers of a config; None where Composer raises."""
+    """Return the multipliers of a config; None if Composer raises."""
     listed = [(one["name"], {k: v for k, v in one.items() if k != "name"}) for one in data["schedulers"]]
     try:
         return multipliers(
@@ -94,7 +94,7 @@ def expected_of(data):
 @given(data=runs())
 def test_a_plan_has_composers_multiplier_at_every_update(data):
     expected = expected_of(data)
-    assume(expected != [])  # scaled to a run of nothing
+    assume(expected != [])  # scaled to a run without updates
     if expected is None:
         with pytest.raises(ps.errors.ConfigError):
             dialect.to_plan(data, calendar=FACTS)
@@ -168,16 +168,16 @@ def test_a_plan_has_llm_foundrys_inverse_root_at_every_update(data):
          [0, 4500, 9000], [0.0, 0.5, 1.0]),
     ],
 )  # fmt: skip
-def test_the_figures_of_composers_own_tests_come_out(scheduler, ratio, batches, values):
+def test_the_values_of_composers_own_tests_are_reproduced(scheduler, ratio, batches, values):
     data = {**scheduler, "max_duration": "1000ep", "scale_schedule_ratio": ratio}
     facts = ps.Calendar(steps_per_epoch=1000)
 
     schedule = ps.resolve(dialect.to_plan(data, calendar=facts), facts).bindings[0].schedule
 
-    assert [schedule(batch) for batch in batches] == pytest.approx(values, abs=1e-3)  # as exact as they are there
+    assert [schedule(batch) for batch in batches] == pytest.approx(values, abs=1e-3)  # as precise as in Composer
 
 
-# ---- forms and refusals
+# ---- forms and errors
 
 FOUNDRY = """
 model: {name: mpt_causal_lm, d_model: 768}
@@ -194,7 +194,7 @@ max_duration: 4800ba
 """
 
 
-def test_a_file_of_llm_foundrys_is_read_with_its_optimizer(tmp_path):
+def test_an_llm_foundry_file_is_read_with_its_optimizer(tmp_path):
     (tmp_path / "mpt-125m.yaml").write_text(FOUNDRY)
 
     plan = ps.load(tmp_path / "mpt-125m.yaml", format="composer")
@@ -216,7 +216,7 @@ def test_a_file_of_llm_foundrys_is_read_with_its_optimizer(tmp_path):
         {"name": "linear_decay_with_warmup", "t_warmup": "50ba"},
     ],
 )
-def test_a_scheduler_may_stand_in_several_forms(data):
+def test_a_scheduler_may_be_written_in_several_forms(data):
     plan = dialect.to_plan({**data, "max_duration": 8})
 
     factor = " * constant()" if "schedulers" in data else ""
@@ -256,14 +256,14 @@ def test_a_scheduler_may_stand_in_several_forms(data):
           "max_duration": "99ba"}, "t_cooldown: 0.1dur: llm-foundry requires the unit of max_duration"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_every_fault_is_said_at_once():
+def test_every_error_is_reported_at_once():
     data = {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "x", "alpha_f": "y", "z": 1}, "max_duration": "w"}
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
@@ -272,14 +272,14 @@ def test_every_fault_is_said_at_once():
 
 
 def with_variables(data):
-    """The same run with every value of its own written as a variable."""
+    """Return the same run with every value replaced by a variable."""
     names = {f"v{index}": value for index, value in enumerate(data.values())}
     references = {key: f"${{variables.v{index}}}" for index, key in enumerate(data)}
     return {"variables": names, **references}
 
 
 @given(data=runs())
-def test_a_run_of_the_platform_and_a_run_with_variables_are_the_same_run(data):
+def test_a_platform_run_and_a_run_with_variables_give_the_same_plan(data):
     try:
         plan = dialect.to_plan(data, calendar=FACTS)
     except ps.errors.ConfigError:
@@ -319,7 +319,7 @@ def test_a_part_of_a_time_may_be_a_variable():
         ),
     ],
 )
-def test_what_is_refused_is_refused_at_its_entry(data, said):
+def test_errors_have_the_location_of_the_entry(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 

@@ -17,7 +17,7 @@ EPSILON = 1e-6
 
 
 def value(data, where):
-    """What fvcore's scheduler gives for a share of the run."""
+    """Return the value of fvcore's scheduler at a fraction of the run."""
     (name, given), *_ = [item for item in data.items() if item[0].endswith("ParamScheduler")]
     match name.removesuffix("ParamScheduler"):
         case "Constant":
@@ -73,7 +73,7 @@ STEPS = st.one_of(
 
 @st.composite
 def composites(draw):
-    """Parts that end with an update, in tenths of the run."""
+    """Return stages that end with an update, in tenths of the run."""
     cuts = [0, *sorted(draw(st.lists(st.integers(1, 9), min_size=1, max_size=2, unique=True))), 10]
     parts = [draw(PARTS) for _ in cuts[1:]]
     shares = [(end - begin) / 10 for begin, end in itertools.pairwise(cuts)]
@@ -100,7 +100,7 @@ def test_a_plan_has_fvcores_values_at_every_update(data):
 
 
 def multiplier(solver, t):
-    """What detectron2's LRMultiplier multiplies with at an update."""
+    """Return the factor of detectron2's LRMultiplier at an update."""
     total = solver["MAX_ITER"]
     steps = solver.get("STEPS", [])
     curve = {
@@ -181,14 +181,14 @@ def test_a_plan_has_detectron2s_rate_at_every_update(solver, whole):
         ([], "$: expected a config, got a list"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_a_part_that_ends_between_two_updates_is_refused_with_a_native_plan():
+def test_a_stage_that_ends_between_two_updates_is_rejected_with_a_native_plan():
     part = {"ConstantParamScheduler": {"value": 1.0}}
     data = {"CompositeParamScheduler": {"schedulers": [part, part], "lengths": [0.3, 0.7]}, "max_iter": 11}
 
@@ -211,7 +211,7 @@ def test_a_config_is_read_by_its_format(tmp_path):
 
 @pytest.mark.parametrize("method", ["linear", "constant"])
 @pytest.mark.parametrize("ending", [0.0, 0.3])
-def test_deeplab_has_a_power_of_what_is_left_times_the_warmup(method, ending):
+def test_deeplab_multiplies_a_polynomial_decay_by_the_warmup(method, ending):
     solver = {
         "LR_SCHEDULER_NAME": "WarmupPolyLR", "MAX_ITER": 90, "WARMUP_ITERS": 20, "WARMUP_FACTOR": 0.1,
         "WARMUP_METHOD": method, "POLY_LR_CONSTANT_ENDING": ending,
@@ -223,7 +223,7 @@ def test_deeplab_has_a_power_of_what_is_left_times_the_warmup(method, ending):
         assert planned[t] == pytest.approx(0.5 * max(warm * (1 - t / 90) ** 0.9, ending if warm == 1 else 0), rel=1e-12)
 
 
-def test_a_config_goes_upon_its_base(tmp_path):
+def test_a_config_is_merged_into_its_base(tmp_path):
     (tmp_path / "base.yaml").write_text(
         "MODEL: {SIZES: !!python/object/apply:eval ['[[x] for x in [32]]']}\n"
         "SOLVER:\n  STEPS: (60, 80)\n  MAX_ITER: 90\n  BASE_LR: 0.02\n"
@@ -236,7 +236,7 @@ def test_a_config_goes_upon_its_base(tmp_path):
     assert ps.load(tmp_path / "run.yaml", format="fvcore") == ps.loads(merged, format="fvcore")
 
 
-def test_of_several_bases_the_later_one_stands_for_the_earlier(tmp_path):
+def test_the_last_of_several_bases_is_used(tmp_path):
     (tmp_path / "first.yaml").write_text("SOLVER: {STEPS: [60], WARMUP_ITERS: 10}\n")
     (tmp_path / "second.yaml").write_text("_BASE_: first.yaml\nSOLVER: {WARMUP_ITERS: 20, BASE_LR: '0.5'}\n")
     (tmp_path / "run.yaml").write_text("_BASE_: [first.yaml, second.yaml]\nSOLVER: {MAX_ITER: 95}\n")
@@ -254,7 +254,7 @@ def test_of_several_bases_the_later_one_stands_for_the_earlier(tmp_path):
         ("x" * 5000, "cannot be read"), (r'"a\0b"', "cannot be read"), ("list.yaml", "expected a config, got a list"),
     ],
 )  # fmt: skip
-def test_a_base_that_cannot_be_read_is_refused(tmp_path, base, found):
+def test_an_unreadable_base_is_rejected(tmp_path, base, found):
     (tmp_path / "list.yaml").write_text("[1]")
     (tmp_path / "run.yaml").write_text(f"SOLVER: {{MAX_ITER: 9}}\n_BASE_: {base}\n")
 
@@ -269,7 +269,7 @@ def test_a_base_that_cannot_be_read_is_refused(tmp_path, base, found):
         ("_BASE_: absent.yaml", r"base.yaml: \$._BASE_: .absent.yaml. cannot"),
     ],
 )
-def test_a_fault_within_a_base_is_told_with_the_file_of_the_base(tmp_path, base, place):
+def test_an_error_in_a_base_is_reported_with_the_file_of_the_base(tmp_path, base, place):
     (tmp_path / "base.yaml").write_text(base)
     (tmp_path / "middle.yaml").write_text("_BASE_: base.yaml\n")
     (tmp_path / "run.yaml").write_text("_BASE_: middle.yaml\nSOLVER: {MAX_ITER: 9}\n")
@@ -278,7 +278,7 @@ def test_a_fault_within_a_base_is_told_with_the_file_of_the_base(tmp_path, base,
         ps.load(tmp_path / "run.yaml", format="fvcore")
 
 
-def test_a_section_does_not_go_upon_a_value(tmp_path):
+def test_a_section_cannot_be_merged_into_a_value(tmp_path):
     (tmp_path / "base.yaml").write_text("SOLVER: 3\n")
     (tmp_path / "run.yaml").write_text("_BASE_: base.yaml\nSOLVER: {MAX_ITER: 9}\n")
 
@@ -286,7 +286,7 @@ def test_a_section_does_not_go_upon_a_value(tmp_path):
         ps.load(tmp_path / "run.yaml", format="fvcore")
 
 
-def test_a_file_that_many_bases_name_is_read_once(tmp_path):
+def test_a_file_named_by_many_bases_is_read_once(tmp_path):
     for k in range(15):
         (tmp_path / f"{k}.yaml").write_text(f"_BASE_: [{', '.join([f'{k + 1}.yaml'] * 10)}]\n")
     (tmp_path / "15.yaml").write_text("SOLVER: {MAX_ITER: 9}\n")
@@ -294,13 +294,13 @@ def test_a_file_that_many_bases_name_is_read_once(tmp_path):
     assert str(ps.load(tmp_path / "0.yaml", format="fvcore").horizon) == "9"
 
 
-def test_a_base_is_looked_for_from_a_file_only():
+def test_a_base_needs_the_location_of_a_file():
     with pytest.raises(ConfigError, match="Load the config from its file"):
         ps.loads({"_BASE_": "base.yaml", "SOLVER": {"MAX_ITER": 9}}, format="fvcore")
 
 
 @pytest.mark.parametrize("steps", ["(60000, 80000)", "[60000, 80000,]", "60000, 80000"])
-def test_milestones_are_read_as_a_literal_of_python_as_detectron2_does(steps):
+def test_milestones_are_read_as_a_python_literal_as_in_detectron2(steps):
     text = f"SOLVER:\n  STEPS: {steps!r}\n  MAX_ITER: '90000'\n  LR_SCHEDULER_NAME: WarmupMultiStepLR\n"
     data = {"SOLVER": {"STEPS": [60000, 80000], "MAX_ITER": 90000}}
 
@@ -310,7 +310,7 @@ def test_milestones_are_read_as_a_literal_of_python_as_detectron2_does(steps):
 @pytest.mark.parametrize(
     "text", ["(60000, 80000", "{[]: 1}", "-" * 900 + "1", "{1, 2}", "b'x'", "1j", "9" * 900, "1e999"]
 )
-def test_a_text_that_is_no_literal_of_numbers_is_refused_at_its_place(text):
+def test_text_that_is_not_a_literal_of_numbers_is_rejected_with_its_location(text):
     for entry, found in (("STEPS", "expected a list of numbers"), ("MAX_ITER", "expected an integer")):
         with pytest.raises(ConfigError, match=rf"fvcore text:2:\d+: \$.SOLVER.{entry}: .*{found}"):
             ps.loads(f'SOLVER:\n  {entry}: "{text}"\n', format="fvcore")

@@ -15,7 +15,7 @@ LR = 6e-4
 
 
 def rate(seen, *, style, wsd_style, warm, first, decay, wsd, least):
-    """What Megatron's scheduler says after so many samples."""
+    """Return the rate of Megatron's scheduler after a number of samples."""
     if warm > 0 and seen <= warm:
         return first + (LR - first) * seen / warm
     if style == "constant":
@@ -112,6 +112,16 @@ def runs(draw):
 @example(
     data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8}, words=True
 )
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 38, "lr_decay_style": "WSD", "lr_wsd_decay_style": "exponential",
+          "lr_wsd_decay_iters": 34, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 7, "lr_decay_style": "WSD", "lr_wsd_decay_style": "linear",
+          "lr_wsd_decay_iters": 7, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
 def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     batch = data.get("global_batch_size")
     by = "iters" if "train_iters" in data else "samples"
@@ -121,7 +131,7 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    plan = dialect.to_plan(as_words(data) if words else data)
+    plan = dialect.to_plan(as_command_line(data) if words else data)
 
     amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
     assume(amounts)
@@ -146,8 +156,8 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
         np.testing.assert_allclose(found["weight_decay", 0], expected, rtol=0, atol=1e-13)
 
 
-def as_words(data):
-    """The words of a command line."""
+def as_command_line(data):
+    """Return the arguments of a command line."""
     words = ["--tensor-model-parallel-size", "8", "--bf16"]
     for name, value in data.items():
         words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
@@ -163,26 +173,26 @@ def as_words(data):
         (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: unknown argument; did you mean"),
         ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD requires the length of its decay"),
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
-        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the decay, 9"),
-        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it excludes lr_warmup_iters"),
+        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the entire schedule of lr, 9"),
+        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it cannot be used with lr_warmup_iters"),
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: it must not be greater than lr=0.1, got 0.2"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
-        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "$.rampup_batch_size: it requires a run by samples"),
+        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
-        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it gives some groups another lr"),
+        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for embedding"),
         ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
         ("--train-iters 9", "$: expected arguments, got text"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_gpt3s_script_is_the_plan_of_the_example():
+def test_the_script_of_gpt3_equals_the_plan_of_the_example():
     line = (
         "--lr 6e-5 --min-lr 6e-6 --lr-decay-style cosine --lr-warmup-samples 183105 --lr-decay-samples 126953125 "
         "--train-samples 146484375 --rampup-batch-size 16 16 5859375 --global-batch-size 1536 --bf16"
@@ -207,7 +217,7 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
         ps.load(tmp_path / "run.yaml")
 
 
-def test_a_warmup_of_parts_of_samples_is_read_as_megatron_counts_it():
+def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     words = "--train-samples 1949218748 --lr-warmup-fraction 0.05 --lr-decay-style cosine --global-batch-size 1024"
 
     found = ps.trace(dialect.to_plan(words.split()), {"lr": LR}, ps.Calendar(batch_size=1024))["lr", 0]
@@ -229,7 +239,7 @@ def test_a_warmup_of_parts_of_samples_is_read_as_megatron_counts_it():
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
     ],
 )
-def test_advice_keeps_what_the_user_meant(words, advice):
+def test_advice_preserves_the_meaning_of_the_arguments(words, advice):
     with pytest.raises(ps.errors.ConfigError) as refused:
         dialect.to_plan(words.split())
 
@@ -247,11 +257,11 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
         ps.loads(text.replace("100", "x"), "megatron")
 
 
-def test_keys_that_look_like_schedules_and_are_none_of_megatrons_are_reported():
+def test_unknown_keys_that_look_like_schedules_are_reported():
     with pytest.warns(DiagnosticWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
         dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
 
 
-def test_a_ramp_of_very_many_rises_is_refused_in_bounded_time():
+def test_a_ramp_with_too_many_increments_is_rejected_in_bounded_time():
     with pytest.raises(ps.errors.ConfigError, match="Write rampup_batch_size: \\[1, 999999999, 100000000000\\]"):
         dialect.to_plan({"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9})

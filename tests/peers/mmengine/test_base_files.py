@@ -1,4 +1,4 @@
-"""Configs with bases, read by MMEngine (which runs them) and here (which does not): the same, or marked."""
+"""Configs with bases: reading without execution gives MMEngine's values or marks them as unreadable."""
 
 import re
 from pathlib import Path
@@ -102,7 +102,7 @@ REFERENCES = (
 
 
 def _line(random: Random, lazy: bool) -> str:
-    """A line that changes the base's values, or takes from them."""
+    """Return a line that changes or reads the values of the base."""
     line = random.choice(CHANGES + OWN + CHANGES + (() if lazy else REFERENCES))
     place = random.choice(PLACES)
     words = re.sub(r"\bP\b", place if lazy else f"_base_.{place}", line)
@@ -110,7 +110,7 @@ def _line(random: Random, lazy: bool) -> str:
 
 
 def _grown(random: Random, lazy: bool, file: Path) -> dict[str, Any]:
-    """A config of some lines that MMEngine can run, written to the file; and what MMEngine gives."""
+    """Write a config that MMEngine can run; return it with the values that MMEngine reads."""
     text = (
         "from mmengine.config import read_base\nwith read_base():\n    from .base import *\n"
         if lazy
@@ -145,7 +145,7 @@ _tried: list[int] = []
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["_base_", "read_base"])
 @given(seed=st.integers(0, 2**32))
-def test_a_config_with_a_base_is_read_as_mmengine_reads_it(lazy, seed):
+def test_a_config_with_a_base_is_read_as_in_mmengine(lazy, seed):
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.py"
         (file.parent / "base.py").write_text(BASE)

@@ -55,11 +55,11 @@ def test_plain_assignments_are_read(text, value):
         "x = input()",
     ],
 )
-def test_what_would_have_to_be_run_is_kept_as_unreadable(text):
+def test_expressions_that_need_execution_are_kept_as_unreadable(text):
     assert isinstance(read_python(text)["x"], NeedsRunning)
 
 
-def test_reading_runs_nothing(tmp_path):
+def test_reading_does_not_run_code(tmp_path):
     mark = tmp_path / "mark"
 
     read_python(f"from pathlib import Path\nPath({str(mark)!r}).write_text('run')\nx = Path({str(mark)!r}).touch()")
@@ -67,7 +67,7 @@ def test_reading_runs_nothing(tmp_path):
     assert not mark.exists()
 
 
-def test_an_unreadable_value_is_a_fault_only_where_it_is_needed():
+def test_an_unreadable_value_is_an_error_only_if_it_is_needed():
     text = "model = build()\nparam_scheduler = dict(type='MultiStepLR', milestones=steps(9))"
 
     with pytest.raises(ps.errors.ConfigError) as refusal:
@@ -99,7 +99,7 @@ DECIDED = (
         "from somewhere import *",
     ],
 )
-def test_an_unreadable_value_that_decides_the_plan_is_an_error_with_its_line(change):
+def test_an_unreadable_value_that_the_plan_needs_is_an_error_with_its_line(change):
     with pytest.raises(ps.errors.ConfigError, match=r"line [4-6]: `") as refusal:
         loads(DECIDED + change, "mmengine")
 
@@ -107,22 +107,22 @@ def test_an_unreadable_value_that_decides_the_plan_is_an_error_with_its_line(cha
 
 
 @pytest.mark.parametrize("change", ["f(optim_wrapper)", "optim_wrapper['optimizer'] = f()", "model = f()"])
-def test_an_unreadable_value_that_decides_nothing_of_the_plan_is_no_error(change):
+def test_an_unreadable_value_that_the_plan_does_not_need_is_not_an_error(change):
     assert loads(DECIDED + change, "mmengine") == loads(DECIDED, "mmengine")
 
 
-def test_an_optimizer_that_cannot_be_read_is_said_where_its_values_are_asked_for():
+def test_an_unreadable_optimizer_is_reported_if_its_values_are_requested():
     data = mmengine.read(DECIDED + "f(optim_wrapper)")
 
     assert "line 4: `f(optim_wrapper)`" in mmengine.bases_of(data).notes[0]
 
 
-def test_a_text_that_is_no_python_and_no_yaml_is_refused_with_the_line():
+def test_text_that_is_neither_python_nor_yaml_is_rejected_with_the_line():
     with pytest.raises(ps.errors.ConfigError, match="mmengine text:1:23: not Python"):
         loads("param_scheduler = dict(", "mmengine")
 
 
-def test_a_base_is_read_beside_the_file_and_merged(tmp_path):
+def test_a_base_is_read_relative_to_the_file_and_merged(tmp_path):
     (tmp_path / "base.py").write_text(STEP + "train_cfg = dict(by_epoch=True, max_epochs=9)\nL = 4\n")
     file = tmp_path / "config.py"
     file.write_text("_base_ = './base.py'\ntrain_cfg = dict(max_epochs=3 * _base_.L)\n")
@@ -143,7 +143,7 @@ def test_a_part_of_a_base_can_be_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "found"), [("config.py", "its own base"), ("none.py", "cannot be read")])
-def test_a_base_that_cannot_be_is_refused(tmp_path, name, found):
+def test_an_invalid_base_is_rejected(tmp_path, name, found):
     file = tmp_path / "config.py"
     file.write_text(f"_base_ = '{name}'\n")
 
@@ -152,7 +152,7 @@ def test_a_base_that_cannot_be_is_refused(tmp_path, name, found):
 
 
 @pytest.mark.parametrize("syntax", ["json", "yaml"])
-def test_the_same_config_in_json_and_yaml(syntax):
+def test_json_and_yaml_give_the_same_plan(syntax):
     data = {"param_scheduler": [{"type": "StepLR", "step_size": 2}], "train_cfg": {"max_epochs": 4}}
     text = json.dumps(data, indent=None if syntax == "json" else 2)
 
@@ -170,7 +170,7 @@ def test_a_config_is_converted_to_native_and_back():
 
 
 @pytest.mark.parametrize("text", ["", "x = 1", "[", "{}", "- 1", "\x00", "param_scheduler = None"])
-def test_any_text_is_a_plan_or_a_config_error(text):
+def test_any_text_gives_a_plan_or_a_config_error(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(ps.errors.ConfigError):

@@ -1,4 +1,4 @@
-"""What a config of MMEngine says of its run: the train loop, the hooks, several optimizers; and what has no plan."""
+"""The run in an MMEngine config: train loop, hooks, several optimizers; and configs without a plan."""
 
 import warnings
 from collections import Counter
@@ -34,7 +34,7 @@ def refusal(config):
         (None, "None"),
     ],
 )
-def test_the_horizon_is_the_train_loops(train, horizon):
+def test_the_horizon_is_that_of_the_train_loop(train, horizon):
     plan = mmengine.to_plan({"param_scheduler": {**STEP, "end": 9}, "train_cfg": train})
 
     assert str(plan.horizon) == horizon
@@ -53,42 +53,42 @@ def test_the_horizon_is_the_train_loops(train, horizon):
         ({"by_epoch": True, "max_epochs": 0}, "$.train_cfg.max_epochs"),
     ],
 )
-def test_a_train_loop_that_mmengine_refuses_is_refused(train, path):
+def test_a_train_loop_that_mmengine_rejects_is_rejected(train, path):
     told = refusal({"param_scheduler": STEP, "train_cfg": train})
 
     assert told.startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("train", ["build()", "dict(by_epoch=True, max_epochs=build())"])
-def test_a_length_that_only_running_tells_is_an_error_with_its_line(train):
+def test_a_length_that_needs_execution_is_an_error_with_its_line(train):
     with pytest.raises(ps.errors.ConfigError, match=r"\$\.train_cfg.*: line 2: `build\(\)`"):
         loads(f"param_scheduler = dict(type='StepLR', step_size=2)\ntrain_cfg = {train}\n", "mmengine")
 
 
 @pytest.mark.parametrize("other", [[], ()])
-def test_an_optimizer_with_an_empty_list_follows_nothing(other):
+def test_an_optimizer_with_an_empty_list_has_no_schedule(other):
     plan = mmengine.to_plan({"param_scheduler": {"net": [STEP], "other": other}, "train_cfg": {"max_epochs": 4}})
 
     assert [(binding.name, binding.groups) for binding in plan.bindings] == [("lr", "net")]
 
 
 @pytest.mark.parametrize("nothing", [None, [], (), {"net": [], "other": []}])
-def test_a_config_that_schedules_nothing_has_no_plan_and_says_so(nothing):
+def test_a_config_without_schedulers_is_rejected(nothing):
     assert "$.param_scheduler: " in refusal({"param_scheduler": nothing, "train_cfg": {"max_epochs": 4}})
     assert "contains no scheduler" in refusal({"param_scheduler": nothing})
 
 
-def test_a_config_without_the_entry_is_told_the_nearest():
+def test_a_config_without_the_entry_gets_a_suggestion():
     told = refusal({"param_schedulers": STEP, "train_cfg": {"max_epochs": 4}})
 
     assert told.startswith('$: param_scheduler is missing; did you mean it by "param_schedulers"?')
 
 
-def test_a_file_of_other_things_is_not_taken_for_schedulers_of_several_optimizers():
+def test_an_unrelated_file_is_not_mistaken_for_schedulers_by_optimizer():
     assert refusal({"hooks": [{"type": "EMAHook"}], "n": 3}).startswith("$: param_scheduler is missing")
 
 
-def test_a_config_of_mmcv_is_told_so():
+def test_a_config_of_mmcv_is_recognized():
     assert "lr_config is the key of mmcv 1" in refusal({"lr_config": {"policy": "step", "step": [8, 11]}})
 
 
@@ -96,14 +96,14 @@ def test_a_config_of_mmcv_is_told_so():
     ("hook", "found"),
     [(None, "no hook steps the schedulers"), ({"type": "YOLOv5ParamSchedulerHook"}, "a hook that sets values itself")],
 )
-def test_a_hook_that_does_not_make_the_ticks_is_refused(hook, found):
+def test_a_hook_that_does_not_step_the_schedulers_is_rejected(hook, found):
     config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": hook}, "train_cfg": {"max_epochs": 4}}
 
     assert found in refusal(config)
 
 
 @pytest.mark.parametrize("kind", ["ParamSchedulerHook", "mmengine.ParamSchedulerHook"])
-def test_mmengines_own_hook_makes_them(kind):
+def test_mmengines_own_hook_is_accepted(kind):
     config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": {"type": kind}}}
 
     assert str(mmengine.to_plan(config)) == 'lr: step("2 epochs")'
@@ -111,13 +111,13 @@ def test_mmengines_own_hook_makes_them(kind):
 
 @pytest.mark.parametrize("name", ["step_size", "gamma", "begin"])
 @pytest.mark.parametrize("number", [float("nan"), float("-inf"), 10**400], ids=["nan", "-inf", "huge"])
-def test_a_number_that_is_none_is_refused_at_its_place(name, number):
+def test_a_number_that_is_not_finite_is_rejected_with_its_location(name, number):
     config = {"type": "StepLR", "step_size": 2, name: number}
 
     assert refusal(config).startswith(f"$.{name}: {name} must be finite")
 
 
-def test_an_infinite_end_is_none():
+def test_an_infinite_end_equals_no_end():
     assert mmengine.to_plan({**STEP, "end": float("inf")}) == mmengine.to_plan(STEP)
 
 
@@ -129,14 +129,14 @@ def test_an_infinite_end_is_none():
         ({"type": "StepLr", "step_size": 2}, {"type": "StepLR"}),
     ],
 )
-def test_what_is_refused_says_what_to_write_and_that_works(config, fix):
+def test_errors_have_a_line_to_write_that_works(config, fix):
     ((name, value),) = fix.items()
 
     assert f"Write {name}={value!r}" in refusal(config) or f"Write {value}" in refusal(config)
     assert mmengine.to_plan({**config, **fix})
 
 
-def test_the_native_plan_that_is_advised_for_a_hook_works():
+def test_the_native_plan_suggested_for_a_hook_works():
     told = refusal(
         {"param_scheduler": None, "default_hooks": {"param_scheduler": {"type": "YOLOv5ParamSchedulerHook"}}}
     )
@@ -155,7 +155,7 @@ OVERLAPPING = {
 
 @pytest.mark.parametrize("kind", OVERLAPPING)
 @pytest.mark.parametrize("count", [12, 200])
-def test_of_each_kind_of_caution_a_list_gives_the_first_ten(kind, count):
+def test_at_most_ten_warnings_of_each_kind_are_reported(kind, count):
     train = {"max_iters": 100} if kind == "by epoch" else {"max_epochs": 12}
 
     with pytest.warns(DiagnosticWarning) as caught:
@@ -179,7 +179,7 @@ WINDOWS = st.tuples(st.integers(0, 12), st.integers(1, 6), st.booleans())
 
 
 @given(schedulers=st.lists(st.tuples(ROWS, WINDOWS), min_size=1, max_size=6), epoch=st.sampled_from([None, 3]))
-def test_a_scheduler_is_warned_of_where_another_one_is_in_its_way(schedulers, epoch):
+def test_a_scheduler_that_interferes_with_another_causes_a_warning(schedulers, epoch):
     data = [
         {**row, "begin": begin, "end": begin + size, "by_epoch": by_epoch}
         for row, (begin, size, by_epoch) in schedulers
@@ -229,7 +229,7 @@ def index_of(caution):
     return int(caution.message.diagnostic.path.removeprefix("$[").removesuffix("]"))
 
 
-def test_more_schedulers_than_any_run_has_are_refused():
+def test_too_many_schedulers_are_rejected():
     assert "expected at most 2,000 schedulers, got 2,001" in refusal({"param_scheduler": [STEP] * 2_001})
 
 

@@ -40,7 +40,7 @@ def values_of(schedule, steps, one_by_one=False):
 
 
 def interpolates(data):
-    """Whether optax's schedule takes one count at a time."""
+    """Return whether optax's schedule accepts only one count per call."""
     return "interpolate" in str(data) or "onecycle" in str(data)
 
 
@@ -121,13 +121,13 @@ ARGUMENTS = {
 }  # fmt: skip
 
 
-def stairs_are_whole(arguments: dict[str, Any]) -> bool:
-    """Whether no stair begins at a rounded quotient: optax divides by `transition_steps` in float32."""
+def steps_are_exact(arguments: dict[str, Any]) -> bool:
+    """Return whether each step is exact although optax divides by `transition_steps` in float32."""
     return not (arguments.get("staircase") and isinstance(arguments["transition_steps"], float))
 
 
 ONES = {
-    name: st.fixed_dictionaries({name: st.fixed_dictionaries(given).filter(stairs_are_whole)})
+    name: st.fixed_dictionaries({name: st.fixed_dictionaries(given).filter(steps_are_exact)})
     for name, given in ARGUMENTS.items()
 }
 
@@ -151,7 +151,7 @@ def test_a_plan_has_optaxs_values_at_every_update(name, data):
 
     found = planned(plan_of(given_data))
 
-    # optax's cosine and its power of it lose digits near their ends, where 1 + cos(pi u) is small.
+    # optax's cosine and powers of it lose digits near their ends, because 1 + cos(pi u) is small.
     np.testing.assert_allclose(found, peer_values(given_data), rtol=1e-12, atol=1e-12)
 
 
@@ -164,7 +164,7 @@ def test_every_constructor_of_optax_is_read():
 
 
 @given(data=RUNS)
-def test_with_a_base_the_levels_are_multiples_of_it_and_the_values_are_the_same(data):
+def test_levels_are_multiples_of_a_base_and_the_values_do_not_change(data):
     plan = plan_of(data, base=0.25)
 
     assert "absolute" not in str(plan)
@@ -173,7 +173,7 @@ def test_with_a_base_the_levels_are_multiples_of_it_and_the_values_are_the_same(
 
 @pytest.mark.parametrize("name", ONES)
 @given(data=st.data())
-def test_a_plan_that_is_written_back_has_the_same_values(name, data):
+def test_an_exported_plan_has_the_same_values(name, data):
     plan = plan_of(data.draw(ONES[name]))
 
     written = dialect.from_plan(plan)
@@ -183,7 +183,7 @@ def test_a_plan_that_is_written_back_has_the_same_values(name, data):
 
 
 @given(data=RUNS)
-def test_what_is_written_is_built_by_hydra_as_it_is(data):
+def test_an_exported_config_can_be_instantiated_by_hydra(data):
     def instantiated(spec):
         arguments = {key: value for key, value in spec.items() if key != "_target_"}
         if "schedules" in arguments:
@@ -199,7 +199,7 @@ def test_what_is_written_is_built_by_hydra_as_it_is(data):
     np.testing.assert_allclose(found, planned(plan), rtol=1e-12, atol=1e-12)
 
 
-def test_a_plan_in_the_words_of_users_is_written_with_the_constructor_made_for_it():
+def test_a_common_plan_is_exported_with_its_dedicated_constructor():
     peak, low = ps.absolute(0.1), ps.absolute(0.01)
     plan = ps.Plan(lr=ps.warmup(10, to=peak) >> ps.cosine(peak, low), horizon=100)
 
@@ -218,7 +218,7 @@ def test_a_plan_in_the_words_of_users_is_written_with_the_constructor_made_for_i
     ("line", "why"),
     [
         ("cosine(over=10)", "this level is a multiple of base"),
-        ('linear(0.0, absolute(0.1), "10%")', "it is no whole number of updates"),
+        ('linear(0.0, absolute(0.1), "10%")', "it is not an integer number of updates"),
         ("linear(0.0, absolute(0.1))", "the length of the run is unknown"),
         ("inverse_sqrt(100)", "no such schedule"),
         ('linear(0.0, absolute(0.1), 10, index="(t+1)/n")', 'index="t/n"'),
@@ -226,7 +226,7 @@ def test_a_plan_in_the_words_of_users_is_written_with_the_constructor_made_for_i
         ('constant() * plateau("acc", "max")', 'mode="min"'),
     ],
 )
-def test_a_plan_that_optax_cannot_say_is_refused(line, why):
+def test_a_plan_that_optax_cannot_express_is_rejected(line, why):
     with pytest.raises(ps.errors.PlanError) as refusal:
         dialect.from_plan(ps.Plan(lr=line))
 
@@ -241,7 +241,7 @@ THRESHOLDS = [{"factor": 0.5}, {"factor": 0.1, "rtol": 0.1, "min_scale": 0.05}, 
 
 @cache
 def peer_scales(which):
-    """What optax multiplies with after each loss; compiled once for each of the thresholds."""
+    """Return optax's factor after each loss; compiled once per threshold."""
 
     def scales(losses, patience, cooldown):
         peer = optax.contrib.reduce_on_plateau(**THRESHOLDS[which], patience=patience, cooldown=cooldown)
@@ -256,7 +256,7 @@ def peer_scales(which):
 
 
 @given(which=st.integers(0, 2), patience=st.integers(1, 3), cooldown=st.integers(0, 3), losses=LOSSES)
-def test_a_plateau_reduces_at_the_values_at_which_optax_does(which, patience, cooldown, losses):
+def test_a_plateau_reduces_at_the_same_values_as_optax(which, patience, cooldown, losses):
     arguments = {**THRESHOLDS[which], "patience": patience, "cooldown": cooldown}
     with jax.enable_x64(True):
         expected = np.asarray(peer_scales(which)(jnp.asarray(losses), patience, cooldown))
@@ -270,7 +270,7 @@ def test_a_plateau_reduces_at_the_values_at_which_optax_does(which, patience, co
     assert dialect.to_plan(dialect.from_plan(plan)) == plan
 
 
-def test_a_plateau_multiplies_into_the_schedule_beside_it():
+def test_a_plateau_multiplies_the_schedule_next_to_it():
     data = {
         "optimizer": {"_target_": "optax.sgd", "learning_rate": {"_target_": "optax.constant_schedule", "value": 0.1}},
         "reduce_on_plateau": {"patience": 3},
@@ -284,7 +284,7 @@ def test_a_plateau_multiplies_into_the_schedule_beside_it():
 
 
 @pytest.mark.xfail(strict=True, reason="divergences, optax 1: its margin is turned round where the best is below 0")
-def test_a_plateau_of_negative_losses_reduces_when_optax_does():
+def test_a_plateau_of_negative_losses_reduces_as_in_optax():
     losses = [-1.0, *[-0.95] * 3]
     with jax.enable_x64(True):
         expected = np.asarray(peer_scales(1)(jnp.asarray(losses), 2, 0))
@@ -322,13 +322,13 @@ COSINE = ps.Plan(lr=ps.cosine(ps.absolute(0.1), over=50))
             {"_target_": "optax.sgd", "_args_": [{"cosine_decay_schedule": {"_args_": [0.1, 50]}}]}]},
     ],
 )  # fmt: skip
-def test_a_constructor_may_be_named_as_hydra_and_people_do(data):
+def test_a_constructor_may_have_a_hydra_path_or_a_plain_name(data):
     assert dialect.recognizes(data)
     assert dialect.to_plan(data) == COSINE
     assert config.loads(json.dumps(data), format="optax") == COSINE
 
 
-def test_an_optimizer_says_the_other_fields_and_its_own_values():
+def test_an_optimizer_config_has_fields_and_bases():
     data = {
         "_target_": "optax.adamw",
         "learning_rate": {"_target_": "optax.cosine_decay_schedule", "init_value": 0.1, "decay_steps": 50},
@@ -359,7 +359,7 @@ state = train(optimizer)
 """
 
 
-def test_python_text_is_read_and_not_run(tmp_path):
+def test_python_text_is_read_but_not_run(tmp_path):
     (tmp_path / "train.py").write_text(PROGRAM)
     expected = ps.Plan(lr="linear(0.0, absolute(0.0003), 50) >> cosine(absolute(0.0003), over=450)")
 
@@ -378,14 +378,14 @@ def test_python_text_is_read_and_not_run(tmp_path):
         ("optax.cosine_decay_schedul(0.1, 10)", 'did you mean "cosine_decay_schedule"?'),
     ],
 )
-def test_python_text_that_says_no_numbers_is_refused_with_its_line(text, said):
+def test_python_text_without_literal_numbers_is_rejected_with_its_line(text, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         config.loads(text, format="optax")
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-# ---- refusals and cautions
+# ---- errors and warnings
 
 
 @pytest.mark.parametrize(
@@ -431,14 +431,14 @@ def test_python_text_that_says_no_numbers_is_refused_with_its_line(text, said):
          "lr has a schedule already"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_all_faults_are_told_at_once():
+def test_every_error_is_reported_at_once():
     data = {"warmup_cosine_decay_schedule": {"init_value": "a", "peak_value": "b", "warmup_step": 5}}
 
     with pytest.raises(ps.errors.ConfigError) as refusal:
@@ -455,14 +455,14 @@ def test_all_faults_are_told_at_once():
         {"warmup_constant_schedule": {"init_value": 0.1, "peak_value": 1.0, "warmup_steps": 0}},
     ],
 )
-def test_a_length_of_nothing_holds_the_first_value_and_that_is_said(data):
-    with pytest.warns(UserWarning, match=r"steps .* is a schedule that holds its first value"):
+def test_a_length_of_zero_keeps_the_first_value_with_a_warning(data):
+    with pytest.warns(UserWarning, match=r"steps .* stays at its first value"):
         plan = dialect.to_plan(data)
 
     assert plan == CONSTANT
 
 
-def test_a_config_is_named_where_it_is_taken_for_a_native_plan(tmp_path):
+def test_a_config_loaded_as_a_native_plan_gets_the_format_to_use(tmp_path):
     (tmp_path / "run.yaml").write_text("_target_: optax.constant_schedule\nvalue: 0.1\n")
 
     assert ps.load(tmp_path / "run.yaml", format="optax") == CONSTANT

@@ -54,14 +54,14 @@ def arguments(draw):
     return given | draw(st.fixed_dictionaries({}, optional=optional))
 
 
-def _as_timm_finds_it(t, first, mul):
-    """The cycle of a count and the time in it, as timm computes them."""
+def _cycle_of_timm(t, first, mul):
+    """Return the cycle of a count and the time in it, computed as in timm."""
     index = math.floor(math.log(1 - t / first * (1 - mul), mul))
     return index, t - (1 - mul**index) / (1 - mul) * first
 
 
 def rounded_restarts(given, updates_per_epoch):
-    """The updates at which timm's logarithm rounds a restart into the cycle before (docs/compat/divergences.md)."""
+    """Return updates where timm's logarithm rounds a restart into the previous cycle (docs/compat/divergences.md)."""
     mul = given.get("cycle_mul", 1.0)
     if mul == 1 or given["sched"] not in ("cosine", "poly", "tanh"):
         return []
@@ -72,7 +72,7 @@ def rounded_restarts(given, updates_per_epoch):
     found = []
     for index in range(1, given.get("cycle_limit", 1) + 1):
         begin = first * (Fraction(repr(mul)) ** index - 1) / (Fraction(repr(mul)) - 1)
-        if begin.denominator == 1 and _as_timm_finds_it(int(begin), first, mul) != (index, 0.0):
+        if begin.denominator == 1 and _cycle_of_timm(int(begin), first, mul) != (index, 0.0):
             size = updates_per_epoch if by_epoch else 1
             found += range((int(begin) + before) * size, (int(begin) + before + 1) * size)
     return found
@@ -97,7 +97,7 @@ def test_a_plan_has_timms_rate_at_every_update(timm, given):
     rounded = rounded_restarts(given, LENGTH)
     try:
         expected, epochs = timm_peer.rates(timm, given, lr=LR, updates_per_epoch=LENGTH)
-    except TypeError:  # of a complex number, which timm makes of a time that is rounded below 0
+    except TypeError:  # timm computes a complex number if a time is rounded below 0
         assert rounded
         return
 
@@ -108,13 +108,13 @@ def test_a_plan_has_timms_rate_at_every_update(timm, given):
 
 
 @pytest.mark.xfail(strict=True, reason="docs/compat/divergences.md, timm, row 1: a logarithm rounds a restart down")
-def test_timm_begins_the_fifth_cycle_of_growing_ones_at_its_peak(timm):
+def test_timm_starts_the_fifth_growing_cycle_at_its_peak(timm):
     given = {"sched": "cosine", "num_epochs": 1, "cycle_mul": 3.0, "cycle_limit": 6, "cycle_decay": 1.0}
 
     assert timm_peer.rates(timm, given, lr=LR, updates_per_epoch=1)[0][121] == LR
 
 
-def test_a_plan_begins_each_cycle_at_its_peak():
+def test_a_plan_starts_each_cycle_at_its_peak():
     given = {"sched": "cosine", "num_epochs": 1, "cycle_mul": 3.0, "cycle_limit": 6, "cycle_decay": 1.0}
 
     found = ps.trace(dialect.to_plan(given), {"lr": LR}, ps.Calendar(steps_per_epoch=1))["lr", 0]
@@ -122,7 +122,7 @@ def test_a_plan_begins_each_cycle_at_its_peak():
 
 
 @pytest.mark.xfail(strict=True, reason="docs/compat/divergences.md, timm, row 2: a time is rounded below 0")
-def test_timm_counts_the_time_in_a_cycle_from_its_begin(timm):
+def test_timm_counts_the_time_in_a_cycle_from_its_start(timm):
     given = {"sched": "cosine", "num_epochs": 10, "cycle_mul": 1.3, "cycle_limit": 3, "k_decay": 0.5}
 
     timm_peer.rates(timm, given, lr=LR, updates_per_epoch=1)
@@ -131,7 +131,7 @@ def test_timm_counts_the_time_in_a_cycle_from_its_begin(timm):
 # ---- plateau and noise
 
 
-def test_a_plateau_has_torchs_values_as_timm_asks_for_them(timm):
+def test_a_plateau_has_the_values_of_torch_with_timms_arguments(timm):
     given = {"sched": "plateau", "num_epochs": 40, "decay_rate": 0.3, "patience_epochs": 2, "min_lr": 1e-3}
     metrics = np.random.default_rng(7).normal(size=40).cumsum() / 10 + 5
     plan = dialect.to_plan({**given, "eval_metric": "top1"}, base=LR)
@@ -150,11 +150,11 @@ def test_a_plateau_has_torchs_values_as_timm_asks_for_them(timm):
 
 @pytest.mark.parametrize("noise", [[0.4, 0.9], 0.5, [0.25], [0.0, 1.0]])
 @pytest.mark.parametrize("warmup", [0, 2])
-def test_the_noise_that_is_advised_lies_where_timm_has_it_and_is_bounded_as_timms(timm, noise, warmup):
+def test_the_suggested_noise_has_the_range_and_bounds_of_timm(timm, noise, warmup):
     given = {"sched": "cosine", "num_epochs": 20, "warmup_epochs": warmup, "min_lr": 0.01, "warmup_lr": 0.01}
     plain = ps.trace(dialect.to_plan(given), {"lr": LR}, FACTS)["lr", 0]
 
-    line = advised_line({**given, "noise": noise, "noise_pct": 0.3, "noise_std": 0.5})
+    line = suggested_line({**given, "noise": noise, "noise_pct": 0.3, "noise_std": 0.5})
     ours = ps.trace(ps.loads(f"{line}\nhorizon: 20 epochs"), {"lr": LR}, FACTS)["lr", 0]
 
     theirs, _ = timm_peer.rates(timm, {**given, "noise": noise, "noise_pct": 0.3}, lr=LR, updates_per_epoch=LENGTH)
@@ -164,8 +164,8 @@ def test_the_noise_that_is_advised_lies_where_timm_has_it_and_is_bounded_as_timm
     assert 0 < np.abs(ours / plain - 1).max() < 0.3
 
 
-def advised_line(given):
-    """The line of a native plan that a refusal says."""
+def suggested_line(given):
+    """Return the line of a native plan that an error suggests."""
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(given)
     return "lr: " + str(refusal.value).split("lr: ")[1]
@@ -174,8 +174,8 @@ def advised_line(given):
 @pytest.mark.parametrize(
     "given", [{"sched": "plateau"}, {"sched": "plateau", "warmup_epochs": 5, "eval_metric": "top1"}]
 )
-def test_the_plateau_that_is_advised_is_a_plan(given):
-    plan = ps.loads(advised_line(given))
+def test_the_suggested_plateau_is_a_valid_plan(given):
+    plan = ps.loads(suggested_line(given))
 
     assert plan.bindings[0].schedule.metric_rules[0].metric == "top1"
 
@@ -183,7 +183,7 @@ def test_the_plateau_that_is_advised_is_a_plan(given):
 # ---- options of the training script
 
 
-def test_the_options_that_timms_training_script_saves_are_read(timm, tmp_path):
+def test_the_options_saved_by_timms_training_script_are_read(timm, tmp_path):
     options = {
         "model": "resnet50", "sched": "cosine", "epochs": 12, "lr": LR, "weight_decay": 0.05, "warmup_epochs": 3,
         "lr_cycle_limit": 2, "lr_cycle_decay": 0.5, "lr_noise": None, "sched_on_updates": True, "seed": 42,
@@ -199,7 +199,7 @@ def test_the_options_that_timms_training_script_saves_are_read(timm, tmp_path):
     assert dialect.bases_of(options, None).groups == ({"lr": LR, "weight_decay": 0.05},)
 
 
-def test_the_words_of_a_command_line_are_read(timm):
+def test_command_line_arguments_are_read(timm):
     line = "/data --sched cosine --epochs 9 --lr 0.4 --warmup-epochs 2 --warmup-prefix --lr-cycle-limit 2 --amp"
     words = line.split()
     kwargs = timm.scheduler_kwargs(SimpleNamespace(
@@ -214,7 +214,7 @@ def test_the_words_of_a_command_line_are_read(timm):
     assert dialect.bases_of(words, None).groups == ({"lr": LR},)
 
 
-def test_lists_and_switches_of_a_command_line_are_read():
+def test_lists_and_flags_of_a_command_line_are_read():
     line = "--sched multistep --decay-milestones 5 7 --sched-on-updates --dr 0.5"
 
     plan = dialect.to_plan(line.split(), calendar=FACTS)
@@ -222,7 +222,7 @@ def test_lists_and_switches_of_a_command_line_are_read():
     assert "multistep([19, 27], 0.5)" in str(plan)
 
 
-def test_an_option_that_is_missing_is_what_timms_helper_takes(timm):
+def test_a_missing_option_has_the_default_of_timms_helper(timm):
     kwargs = timm.scheduler_kwargs(SimpleNamespace(sched="step", sched_on_updates=False))
     expected, _ = timm_peer.rates(timm, kwargs, lr=LR, updates_per_epoch=LENGTH)
 
@@ -231,7 +231,7 @@ def test_an_option_that_is_missing_is_what_timms_helper_takes(timm):
     np.testing.assert_allclose(ps.trace(plan, {"lr": LR}, FACTS)["lr", 0], expected, rtol=0, atol=1e-12)
 
 
-# ---- refusals and files
+# ---- errors and files
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_an_option_that_is_missing_is_what_timms_helper_takes(timm):
         ([], "expected arguments, got a list"),
     ],
 )
-def test_what_a_plan_cannot_say_is_refused_at_its_place(given, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(given, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(given)
 
     assert any(said in problem for problem in refusal.value.problems)
 
 
-def test_every_fault_is_said_at_once():
+def test_every_error_is_reported_at_once():
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan({"sched": "tanhh", "num_epochs": -1, "noise": 0.5, "epoch": 3})
 
@@ -294,7 +294,7 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
         ps.load(tmp_path / "run.yaml")
 
 
-def test_the_plan_is_data(timm):
+def test_the_plan_can_be_dumped_and_loaded(timm):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plan = dialect.to_plan({"sched": "poly", "num_epochs": 9, "warmup_epochs": 3, "min_lr": 1e-3}, calendar=FACTS)
@@ -340,7 +340,7 @@ def test_keys_of_forks_are_reported(key):
         dialect.to_plan({"sched": "cosine", "epochs": 9, key: False})
 
 
-def test_options_of_timms_script_that_schedule_nothing_are_not_reported(recwarn):
+def test_unrelated_options_of_timms_script_are_not_reported(recwarn):
     quiet = "weight_decay layer_decay momentum model_ema_decay mixup_off_epoch epoch_repeats start_epoch eval_metric"
 
     dialect.to_plan(

@@ -121,7 +121,7 @@ STATED = st.one_of(*STAGES, CYCLES[0], compositions(), CHAINS)
 
 @given(data=STATED)
 @example(data={"MultiStepLR": {"milestones": [3, 3, 7]}})
-def test_a_saved_state_is_the_same_plan_as_the_arguments(data):
+def test_a_saved_state_gives_the_same_plan_as_the_arguments(data):
     _, scheduler = stepped(data, steps=4)
     state = scheduler.state_dict()
 
@@ -133,13 +133,13 @@ def test_a_saved_state_is_the_same_plan_as_the_arguments(data):
 
 
 @pytest.mark.parametrize("data", [{"CosineAnnealingLR": {"T_max": 10, "eta_min": 0.01}}, {"StepLR": {"step_size": 7}}])
-def test_a_plan_holds_for_a_run_of_any_length_where_nothing_says_it(data):
+def test_a_plan_without_a_horizon_is_valid_for_a_run_of_any_length(data):
     expected, _ = stepped(data)
 
     np.testing.assert_allclose(planned(dialect.to_plan(data))[0], expected[:, 0], rtol=0, atol=1e-12)
 
 
-def test_a_state_of_a_composition_says_its_base():
+def test_the_state_of_a_composition_contains_its_base():
     data = {"SequentialLR": {"schedulers": [{"LinearLR": {}}, {"StepLR": {"step_size": 3}}], "milestones": [5]}}
 
     _, scheduler = stepped(data, steps=9)
@@ -147,7 +147,7 @@ def test_a_state_of_a_composition_says_its_base():
     assert dialect.bases_of(scheduler.state_dict(), None).groups == ({"lr": LR},)
 
 
-def test_a_state_that_was_saved_as_json_is_read_too():
+def test_a_state_saved_as_json_is_read():
     _, scheduler = stepped({"MultiStepLR": {"milestones": [4, 9, 9]}}, steps=3)
 
     assert dialect.to_plan(json.loads(json.dumps(scheduler.state_dict()))) == ps.Plan(lr=ps.multistep([4, 9, 9]))
@@ -162,12 +162,12 @@ def test_a_state_that_was_saved_as_json_is_read_too():
         {"scheduler": {"torch.optim.lr_scheduler.StepLR": {"step_size": 30}}, "interval": "step"},
     ],
 )
-def test_a_class_may_be_named_as_hydra_lightning_and_people_do(data):
+def test_a_class_may_have_a_hydra_or_lightning_path_or_a_plain_name(data):
     assert dialect.recognizes(data)
     assert dialect.to_plan(data) == ps.Plan(lr=ps.step(30))
 
 
-def test_a_scheduler_that_is_stepped_per_epoch_changes_between_epochs_only():
+def test_a_scheduler_stepped_per_epoch_changes_only_between_epochs():
     data = {"CosineAnnealingLR": {"T_max": 9}}
     expected, _ = stepped(data, steps=20)
     calendar = ps.Calendar(total="20 epochs", steps_per_epoch=3)
@@ -177,7 +177,7 @@ def test_a_scheduler_that_is_stepped_per_epoch_changes_between_epochs_only():
     np.testing.assert_allclose(rate, np.repeat(expected[:, 0], 3), rtol=0, atol=1e-12)
 
 
-def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_torchs():
+def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_in_torch():
     data = {"ReduceLROnPlateau": {"factor": 0.5, "patience": 1, "min_lr": 0.1, "cooldown": 1}}
     losses = [1.0, 0.9, 0.9, 0.9, 0.9, 0.95, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
     plan = dialect.to_plan(data | {"monitor": "loss"}, base=LR)
@@ -233,7 +233,7 @@ def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_torchs():
         ([], "$: expected a scheduler, got a list"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
@@ -241,7 +241,7 @@ def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
 
 
 @pytest.mark.parametrize("name", ["OneCycleLR", "LambdaLR"])
-def test_a_state_that_does_not_say_its_values_is_refused_with_what_to_write(name):
+def test_a_state_without_its_values_is_rejected_with_the_line_to_write(name):
     data = (
         {"OneCycleLR": {"max_lr": 1.0, "total_steps": 9}}
         if name == "OneCycleLR"
@@ -257,13 +257,13 @@ WRITTEN = st.one_of(*FACTORS, *STAGES[-3:-2], STAGES[-1], CYCLES[0], CHAINS)
 
 
 @given(data=st.one_of(WRITTEN, compositions()))
-def test_a_plan_that_is_written_back_has_the_same_values(data):
+def test_an_exported_plan_has_the_same_values(data):
     plan = dialect.to_plan(data, calendar=ps.Calendar(total=STEPS))
     lr_only = ps.Plan(lr=plan.bindings[0].schedule, horizon=STEPS)
     try:
         written = dialect.from_plan(lr_only)
     except ps.errors.PlanError as refusal:
-        assert "torch cannot say" in str(refusal)  # noqa: PT017  # a cosine that climbs again, inside a sequence
+        assert "torch cannot express" in str(refusal)  # noqa: PT017  # a cosine that climbs again, inside a sequence
         return
 
     again = dialect.to_plan(json.loads(json.dumps(written)))
@@ -280,7 +280,7 @@ def test_a_plan_that_is_written_back_has_the_same_values(data):
         ('cosine(over="9 epochs")', "changes lr between epochs only"),
     ],
 )
-def test_what_torch_cannot_say_is_refused_with_a_reason(line, said):
+def test_a_plan_that_torch_cannot_express_is_rejected_with_a_reason(line, said):
     with pytest.raises(ps.errors.PlanError, match=said):
         dialect.from_plan(ps.Plan(lr=line, horizon=50))
 
@@ -325,7 +325,7 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("form", ["hydra", "lightning"])
 @given(data=st.one_of(*STAGES))
-def test_the_forms_of_hydra_and_lightning_are_the_same_scheduler(place, form, data):
+def test_the_forms_of_hydra_and_lightning_give_the_same_scheduler(place, form, data):
     written = in_form(data, form)
     if place in ("lr_scheduler", "scheduler"):
         written.pop("_partial_", None)
@@ -384,19 +384,19 @@ def test_the_metric_and_the_floor_of_a_plateau_come_from_lightning_cli():
 
 
 @pytest.mark.parametrize("module", ["monai.optimizers", "my.lib", "mmengine.optim", "torch.nn"])
-def test_a_class_of_another_package_is_not_torchs_of_the_same_name(module):
+def test_a_class_of_another_package_is_not_mistaken_for_torchs(module):
     with pytest.raises(ps.errors.ConfigError, match=f"{module}.LinearLR is not a class of torch.optim.lr_scheduler"):
         dialect.to_plan({"scheduler": {"_target_": f"{module}.LinearLR", "total_iters": 3}})
 
 
-def test_of_several_schedulers_none_is_chosen():
+def test_several_schedulers_are_rejected_as_ambiguous():
     one = {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
 
     with pytest.raises(ps.errors.ConfigError, match=r"\$\.g\.scheduler: the config has 2 schedulers, also at \$\.d\."):
         dialect.to_plan({"g": {"scheduler": one}, "d": {"scheduler": one}})
 
 
-def test_a_value_of_the_environment_is_refused_where_it_is():
+def test_an_environment_variable_is_rejected_with_its_location():
     text = "scheduler:\n  _target_: torch.optim.lr_scheduler.StepLR\n  step_size: ${oc.env:STEPS}\n"
 
     with pytest.raises(ps.errors.ConfigError, match=r"torch text:3:14: \$\.scheduler\.step_size: "):

@@ -88,14 +88,14 @@ def test_a_plan_has_torchtitans_rate_at_every_update(job):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_is_said_at_its_place(job, said):
+def test_errors_have_the_location_of_the_entry(job, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(job)
 
     assert any(problem.startswith(said) for problem in refusal.value.problems)
 
 
-def test_a_file_has_the_plan_and_the_optimizers_values(tmp_path):
+def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     text = (
         "[training]\nsteps = 1000\n\n[optimizer]\nlr = 3e-4\nbeta1 = 0.9\nbeta2 = 0.95\n\n"
         '[lr_scheduler]\nwarmup_steps = 20\ndecay_ratio = 0.2\ndecay_type = "sqrt"\n'
@@ -119,7 +119,7 @@ def test_a_job_is_converted_to_a_native_plan():
     assert native == 'horizon: 1000\nlr: warmup(20, index="(t+1)/n") >> cosine(to=0.1)\n'
 
 
-def test_a_table_by_itself_runs_as_long_as_it_says_or_as_the_calendar_does():
+def test_the_horizon_of_a_table_is_its_own_or_that_of_the_calendar():
     assert dialect.to_plan({"warmup_steps": 3, "total_steps": 10}).horizon == ps.Duration.of(10)
     assert dialect.to_plan({"warmup_steps": 3}).horizon is None
     cut = dialect.to_plan({"warmup_steps": 0, "decay_ratio": 0.5}, calendar=ps.Calendar(total=9))

@@ -53,7 +53,7 @@ def runs(draw):
         keywords["num_decay_steps"] = draw(st.integers(0, 30))
     total = draw(st.integers(1, 90))
     warmup = draw(st.integers(0, 30))
-    if name == "polynomial":  # which divides by the updates behind its warmup
+    if name == "polynomial":  # transformers divides by the updates after its warmup
         assume(warmup < total)
     return {
         "name": name,
@@ -64,7 +64,7 @@ def runs(draw):
 
 
 def rates(arguments, updates):
-    """What transformers gives to each update."""
+    """Return the rate of transformers at each update."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
     found = []
     with warnings.catch_warnings():
@@ -99,7 +99,7 @@ def test_a_plan_has_the_rate_of_get_scheduler_at_every_update(arguments):
 @given(arguments=runs())
 @example(arguments={"name": "inverse_sqrt", "num_warmup_steps": 0, "num_training_steps": None})
 @example(arguments={"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": {"eps": 0.0, "mode": "max"}})
-def test_what_is_written_is_read_as_the_same_plan(arguments):
+def test_an_exported_config_is_read_as_the_same_plan(arguments):
     try:
         plan = dialect.to_plan(arguments)
     except ps.errors.ConfigError:
@@ -116,7 +116,7 @@ def test_what_is_written_is_read_as_the_same_plan(arguments):
     ("name", "past"),
     [("linear", 0.0), ("cosine_with_restarts", 0.0), ("polynomial", 1e-7), ("constant_with_warmup", LR)],
 )
-def test_past_its_end_a_plan_holds_as_these_schedulers_do(name, past):
+def test_a_plan_keeps_its_last_value_after_the_end_as_in_transformers(name, past):
     arguments = {"name": name, "num_warmup_steps": 3, "num_training_steps": 20}
 
     schedule = resolve(dialect.to_plan(arguments), ps.Calendar()).bindings[0].schedule
@@ -125,7 +125,7 @@ def test_past_its_end_a_plan_holds_as_these_schedulers_do(name, past):
     assert [schedule(t, base=LR) for t in range(20, 31)] == pytest.approx([past] * 11, abs=1e-18)
 
 
-def test_past_its_end_a_plan_holds_where_the_cosine_of_transformers_rises_again():
+def test_a_plan_keeps_its_last_value_although_the_transformers_cosine_rises_again():
     arguments = {"name": "cosine", "num_warmup_steps": 3, "num_training_steps": 20}
 
     schedule = resolve(dialect.to_plan(arguments), ps.Calendar()).bindings[0].schedule
@@ -140,7 +140,7 @@ def test_past_its_end_a_plan_holds_where_the_cosine_of_transformers_rises_again(
     batches=st.integers(1, 40),
     accumulation=st.integers(1, 4),
 )
-def test_shares_and_epochs_are_rounded_as_the_trainer_rounds_them(share, epochs, batches, accumulation):
+def test_shares_and_epochs_are_rounded_as_in_the_trainer(share, epochs, batches, accumulation):
     written = {"warmup_steps": share, "num_train_epochs": epochs, "gradient_accumulation_steps": accumulation}
 
     facts = ps.Calendar(batches_per_epoch=batches)
@@ -154,7 +154,7 @@ def test_shares_and_epochs_are_rounded_as_the_trainer_rounds_them(share, epochs,
     np.testing.assert_allclose(ps.trace(plan, {"lr": LR}, run)["lr", 0], expected, rtol=0, atol=1e-12 * LR)
 
 
-def test_every_name_of_the_library_is_known():
+def test_every_scheduler_name_of_transformers_is_known():
     from transformers.trainer_utils import SchedulerType
 
     for name in SchedulerType:
@@ -164,7 +164,7 @@ def test_every_name_of_the_library_is_known():
             assert "unknown scheduler" not in str(refusal)  # noqa: PT017  # those that miss an argument
 
 
-def test_no_entry_of_training_arguments_is_taken_for_a_slip():
+def test_no_entry_of_training_arguments_is_reported_as_misspelled():
     from transformers import TrainingArguments
 
     whole = {field.name: None for field in fields(TrainingArguments)}
@@ -194,7 +194,7 @@ OF_GREEDY = {
 
 
 def after_each_loss(arguments, losses, base):
-    """The rate of transformers and that of the plan after each loss that both are told."""
+    """Return the rates of transformers and of the plan after each loss."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
     keywords = arguments["lr_scheduler_kwargs"]
     peer = optimization.get_scheduler(
@@ -219,14 +219,14 @@ def after_each_loss(arguments, losses, base):
 )
 @example(name="greedy", both={"patience": 0, "min_lr": 5e-5}, own={"reset_start": 1, "smooth": True}, losses=[1.0] * 40)
 @example(name="reduce_lr_on_plateau", both={"patience": 1, "factor": 0.5, "min_lr": 5e-5}, own={}, losses=[1.0] * 20)
-def test_a_rule_has_the_rate_of_transformers_after_every_loss(name, both, own, losses):
+def test_a_metric_rule_has_the_rate_of_transformers_after_every_loss(name, both, own, losses):
     keywords = both | (own if name == "greedy" else {})
 
     for theirs, ours in after_each_loss({"lr_scheduler_type": name, "lr_scheduler_kwargs": keywords}, losses, LR):
         assert ours == pytest.approx(theirs, rel=1e-12)
 
 
-def test_a_rule_without_arguments_has_those_of_transformers():
+def test_a_metric_rule_without_arguments_has_the_defaults_of_transformers():
     with_rate = {"learning_rate": 1e-2}
 
     greedy = dialect.to_plan({"lr_scheduler_type": "greedy", **with_rate})
@@ -239,7 +239,7 @@ def test_a_rule_without_arguments_has_those_of_transformers():
     assert str(plateau) == "lr: constant() * plateau()"
 
 
-def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base():
+def test_the_floor_of_a_plateau_is_absolute_without_a_base():
     keywords = {"min_lr": 5e-5, "eps": 0.0, "patience": 3}
     plan = dialect.to_plan({"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": keywords})
 
@@ -255,7 +255,7 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
         ({"lr_scheduler_kwarg": {}}, '$.lr_scheduler_kwarg: unknown argument; did you mean "lr_scheduler_kwargs"?'),
         (
             {"lr_scheduler_kwargs": {"power": 2}},
-            "$.lr_scheduler_kwargs.power: unknown argument of linear; it takes none",
+            "$.lr_scheduler_kwargs.power: unknown argument of linear; it has no arguments",
         ),
         ({"lr_scheduler_kwargs": "{num"}, "$.lr_scheduler_kwargs: invalid JSON"),
         ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: expected a mapping of arguments, got a list"),
@@ -302,14 +302,14 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_is_said_at_its_place(arguments, said):
+def test_errors_have_the_location_of_the_entry(arguments, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(arguments)
 
     assert any(said in problem for problem in refusal.value.problems)
 
 
-def test_every_fault_is_said_together():
+def test_every_error_is_reported_at_once():
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(
             {"lr_scheduler_type": "cosin", "warmup_ratio": 7, "num_train_epochs": 0, "lr_scheduler_kwarg": 1}
@@ -330,18 +330,18 @@ def test_every_fault_is_said_together():
         "warmup(10) >> linear(previous, 0)",
     ],
 )
-def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(line):
-    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot say lr: .* Write format="yaml"'):
+def test_a_plan_that_transformers_cannot_express_is_rejected_with_the_format_to_use(line):
+    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot express lr: .* Write format="yaml"'):
         dialect.from_plan(ps.Plan(lr=line, horizon=100))
 
 
 @pytest.mark.parametrize("field", ["weight_decay", "momentum"])
-def test_a_plan_of_another_field_is_refused(field):
+def test_a_plan_for_another_field_is_rejected(field):
     with pytest.raises(ps.errors.PlanError, match="its schedulers set only lr of all groups"):
         dialect.from_plan(ps.Plan(**{field: "cosine()"}, horizon=100))
 
 
-def test_a_file_has_the_plan_and_the_optimizers_values(tmp_path):
+def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     optimizer = {"learning_rate": 2e-5, "weight_decay": 0.1, "adam_beta2": 0.95, "per_device_train_batch_size": 8}
     entries = {**optimizer, "lr_scheduler_type": "cosine", "max_steps": 500, "warmup_ratio": 0.1, "output_dir": "out"}
     (tmp_path / "arguments.json").write_text(json.dumps(entries))
@@ -354,7 +354,7 @@ def test_a_file_has_the_plan_and_the_optimizers_values(tmp_path):
         ps.load(tmp_path / "arguments.json")
 
 
-def test_it_is_converted_there_and_back():
+def test_a_config_is_converted_to_native_and_back():
     text = (
         "lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 20}\n"
         "warmup_steps: 5\nmax_steps: 100\n"
@@ -398,7 +398,7 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     arguments = {"num_train_epochs": 3, "gradient_accumulation_steps": 8, "learning_rate": LR}
 
     assert dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100)).horizon == ps.Duration.of(39)
-    with pytest.warns(DiagnosticWarning, match=r"it is 8, and the accumulation that was given, 4, is used"):
+    with pytest.warns(DiagnosticWarning, match=r"it is 8, but the specified accumulation of 4 takes precedence"):
         plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
 
@@ -420,7 +420,7 @@ AXOLOTL = {
         ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Write max_steps in place of num_training_steps"),
     ],
 )
-def test_configs_of_other_programs_are_refused_by_name(arguments, told):
+def test_configs_of_other_programs_are_rejected_by_name(arguments, told):
     with pytest.raises(ps.errors.ConfigError) as refused:
         dialect.to_plan(arguments)
 
@@ -435,7 +435,7 @@ def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
     assert not [one for one in recwarn if isinstance(one.message, DiagnosticWarning)]
 
 
-def test_the_defaults_of_the_library_are_noted():
+def test_the_defaults_of_transformers_are_noted():
     (note,) = dialect.notes_of({"lr_scheduler_type": "cosine"})
 
     taken = "num_train_epochs 3, learning_rate 5e-05, warmup_steps 0"

@@ -1,4 +1,4 @@
-"""Cycles, one-cycles and compositions of the field, each with the line that says it.
+"""Cycles, one-cycles and compositions of other libraries, each with its schedule text.
 
 The cycles of timm and ignite themselves are run in `test_cycles_of_peers.py`, those of transformers in
 `test_transformers_cycles.py`.
@@ -74,7 +74,7 @@ def relora(t):
 
 
 def wsd_s(t, lengths=(45, 30, 25), decay=0.2):
-    """OLMo-core's WSDS, read one update late: at the floor in the last update of each period."""
+    """OLMo-core's WSDS, evaluated one update late: at the minimum in the last update of each period."""
     now, begin = min(t + 1, sum(lengths)), 0
     if now < 10:
         return BASE * now / 10
@@ -218,7 +218,7 @@ def momentum_cycle(pct, total):
 
 
 def optax_cycle(shares, levels, total, way):
-    """Its phases end at whole updates, int(share * total)."""
+    """The phases end at integer updates, int(share * total)."""
     ends = [0, *(int(share * total) for share in shares), total]
 
     def value(t):
@@ -230,7 +230,7 @@ def optax_cycle(shares, levels, total, way):
 
 
 def by_share(total, *parts):
-    """fastai's and fvcore's: phases that end at shares of the run, which need be no updates."""
+    """The phases of fastai and fvcore, which end at fractions of the run, possibly between updates."""
 
     def value(t):
         p, begin = t / total, 0.0
@@ -504,7 +504,7 @@ COMPOSITIONS = [
 
 
 @each_of([*CYCLES, *ONE_CYCLES, *COMPOSITIONS])
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)
 
 
@@ -514,7 +514,7 @@ def test_a_line_has_the_values_of_the_field_at_every_update(curve):
     strategy=st.sampled_from(["cos", "linear"]),
     three_phase=st.booleans(),
 )
-def test_a_one_cycle_is_that_of_torch_itself_for_the_rate_and_for_momentum(total, pct, strategy, three_phase):
+def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, three_phase):
     assume(pct * total > 1)  # or torch divides by zero
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=BASE, momentum=0.9)
     peer = torch.optim.lr_scheduler.OneCycleLR(

@@ -1,4 +1,4 @@
-"""Descents, straight lines and stairs of the field, each with the line that says it.
+"""Decays, lines and stairs of other libraries, each with its schedule text.
 
 timm's, transformers', fvcore's and torchtitan's own code is run beside the plans of its dialect in
 `test_timm_dialect.py`, `test_transformers_dialect.py`, …; torch's and MMEngine's in `test_torch_dialect.py` and
@@ -27,12 +27,12 @@ LEAST = 1e-05  # timm's min_lr
 
 
 def wsd(descent, floor=0.0, start=0.0):
-    """A warmup of 10, base, a descent over the last 20."""
+    """A warmup of 10 updates, base, and a decay over the last 20."""
     return lambda t: between(start, BASE, t / 10) if t < 10 else between(floor, BASE, descent(clip((t - 80) / 20)))
 
 
 def torchtitan(descent):
-    """Its warmup counts from one, its decay from zero; the floor is a tenth."""
+    """The warmup counts from one and the decay from zero; the minimum is a tenth."""
     return lambda t: BASE * (min((t + 1) / 10, 1) if t < 80 else between(0.1, 1, descent(clip((t - 80) / 20))))
 
 
@@ -425,5 +425,5 @@ STAIRS = [
 
 
 @each_of([*FLAT, *STRAIGHT, *POWERS, *EXPONENTIALS, *COSINES, *STAIRS])
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)

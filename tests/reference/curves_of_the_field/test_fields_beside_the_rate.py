@@ -1,4 +1,4 @@
-"""What recipes of the field do to weight decay, averages, temperatures, momentum and weights of losses."""
+"""Published schedules of weight decay, averages, temperatures, momentum and loss weights."""
 
 from math import exp, log
 
@@ -116,5 +116,5 @@ FIELDS = [
 
 
 @each_of(FIELDS)
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)

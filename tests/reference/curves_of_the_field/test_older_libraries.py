@@ -1,4 +1,4 @@
-"""Schedules of libraries that are older or smaller: Caffe, Darknet, Chainer, MXNet, NeMo, ESPnet, and others."""
+"""Schedules of older or smaller libraries: Caffe, Darknet, Chainer, MXNet, NeMo, ESPnet, and others."""
 
 from math import exp, sqrt
 
@@ -22,12 +22,12 @@ def times_base(formula):
 
 
 def seen_late(formula):
-    """What a library uses that counts an update before it is made."""
+    """The value in a library that increments its counter before the update."""
     return lambda t: BASE * formula(t + 1)
 
 
 def warmed_by_nemo(then, warmup=10):
-    """NeMo's warmup, which is above 0 at first and has one update more than it says."""
+    """NeMo's warmup, which starts above 0 and is one update longer than its argument."""
     return lambda t: BASE * ((t + 1) / (warmup + 1) if t <= warmup else then(t))
 
 
@@ -253,5 +253,5 @@ def _shrinking(t):
 
 
 @each_of([*CAFFE, *NEMO, *OTHERS])
-def test_a_line_has_the_values_of_the_library_at_every_update(curve):
+def test_a_schedule_has_the_values_of_the_library_at_every_update(curve):
     assert_line_is_the_formula(curve)

@@ -1,4 +1,4 @@
-"""Decays of the field that never end, rates in absolute values, warmups, each with the line that says it."""
+"""Decays without an end, absolute values and warmups of other libraries, each with its schedule text."""
 
 from math import e, exp, log, sqrt
 
@@ -35,7 +35,7 @@ def power_with_ends(t, most=0.001):
 
 
 def rectified(t, beta2=0.98):
-    """RAdam's factor, from the first step on of which it rectifies the length of the average."""
+    """RAdam's factor, starting at the first step with a rectified average."""
     most = 2 / (1 - beta2) - 1
 
     def length(k):
@@ -46,7 +46,7 @@ def rectified(t, beta2=0.98):
 
 
 def olmo_power(t):
-    """Read one update late; in the last stage the power stands still."""
+    """Evaluated one update late; in the last stage the power stays constant."""
     now = min(t + 1, 100)
     return BASE * (now / 10 if now < 10 else (min(now, 80) / 10) ** -0.51 * (1 - clip((now - 80) / 20)))
 
@@ -255,5 +255,5 @@ WARMUPS = [
 
 
 @each_of([*EXPONENTIALS, *INVERSES, *ABSOLUTE, *WARMUPS])
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)

@@ -1,4 +1,4 @@
-"""Five recipes of different kinds, beside what their sources say."""
+"""Five recipes of different kinds, compared with their sources."""
 
 from math import sqrt
 
@@ -32,7 +32,7 @@ def test_dinov2():
     peak, warm, total = 2e-4 * sqrt(3072 / 1024), 80 * 1250, 500 * 1250
 
     def rate(t):
-        """Its CosineScheduler: numpy's linspace holds the end of the warmup."""
+        """The CosineScheduler of DINOv2: numpy's linspace includes the end of the warmup."""
         return peak * t / (warm - 1) if t < warm else half_wave(t, warm, total, peak, 1e-6)
 
     assert run.total == total

@@ -1,4 +1,4 @@
-"""Recipes of language models, beside formulas from their papers and their code."""
+"""Recipes of language models, compared with formulas from their papers and code."""
 
 from math import ceil, cos, pi, sqrt
 
@@ -10,12 +10,12 @@ BILLION, TRILLION = 10**9, 10**12
 
 
 def cosine_after(t, peak, warm, end, low, begin=0.0):
-    """Warmup along a line, then a cosine from there to the end."""
+    """A linear warmup, then a cosine to the end."""
     return line(t, 0, warm, begin, peak) if t < warm else half_wave(t, warm, end, peak, low)
 
 
 def line_after(t, peak, warm, end, low=0.0):
-    """Warmup along a line, then a line from there to the end."""
+    """A linear warmup, then a linear decay to the end."""
     return line(t, 0, warm, 0.0, peak) if t < warm else line(t, warm, end, peak, low)
 
 
@@ -23,7 +23,7 @@ def trapezoid(t, peak, warm, down, end):
     return peak * min(t / warm, 1.0, (end - t) / (end - down))
 
 
-# Each row: the updates of the run, the peak, the updates of warmup, and the floor as the source says it.
+# Each row: the updates of the run, the peak, the updates of warmup, and the minimum as in the source.
 COSINES = {
     "llama1-65b": (ceil(1.4e12 / 2**22), 1.5e-4, 2000, 1.5e-5),
     "llama1-7b": (ceil(1e12 / 2**22), 3e-4, 2000, 3e-5),
@@ -88,7 +88,7 @@ TRAPEZOIDS = {
 def test_a_trapezoid(name):
     total, peak, warm, share = TRAPEZOIDS[name]
     warm = warm or ceil(total / 100)
-    down = ceil((1 - share) * total)  # the first update behind that share of the run
+    down = ceil((1 - share) * total)  # the first update after that fraction of the run
     run = Run(name)
 
     assert run.total == total

@@ -1,4 +1,4 @@
-"""Recipes of speech, generation, biology, reinforcement learning and others, beside formulas from their sources."""
+"""Recipes of speech, generation, biology, reinforcement learning and others, compared with their sources."""
 
 from bisect import bisect_right
 from math import ceil, exp, log, pi, sin, sqrt
@@ -9,7 +9,7 @@ from support.published_runs import Run, half_wave
 
 
 def line_after(peak, warm, total):
-    """Warmup along a line, then a line to 0."""
+    """A linear warmup, then a linear decay to 0."""
     return lambda t: peak * (t / warm if t < warm else (total - t) / (total - warm))
 
 

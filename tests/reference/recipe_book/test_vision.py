@@ -1,4 +1,4 @@
-"""Recipes of vision, beside formulas from their papers and their code."""
+"""Recipes of vision, compared with formulas from their papers and code."""
 
 from bisect import bisect_right
 from math import ceil, cos, pi
@@ -10,7 +10,7 @@ from support.published_runs import Run, half_wave, line
 
 
 def stairs(peak, factor, *milestones):
-    """A rate that is multiplied at each milestone."""
+    """An lr that is multiplied by a factor at each milestone."""
     return lambda t: peak * factor ** bisect_right(milestones, t)
 
 
@@ -19,7 +19,7 @@ def by_epoch(formula, epoch):
 
 
 def cosine_after(peak, warm, total, low=0.0, begin=0.0, last=False):
-    """Warmup along a line, then a cosine; with `last` the warmup has its peak in its last update, as linspace."""
+    """A linear warmup, then a cosine; with `last` the warmup reaches its peak in its last update, as linspace does."""
 
     def rate(t):
         return line(t, 0, warm - last, begin, peak) if t < warm else half_wave(t, warm, total, peak, low)
@@ -49,7 +49,7 @@ def test_stairs(name):
     run.agrees("lr", rate, *(mark * epoch for mark in (1, 2, 30, 40, 60, 120, 150, 160, 200, 225)))
 
 
-# Each row: updates of an epoch, epochs, of them warmup, and what the cosine goes between.
+# Each row: updates per epoch, epochs, warmup epochs, and the levels of the cosine.
 COSINES = {
     "mae-vitl": (312, 800, 40, {"peak": 1.5e-4 * 16}),
     "mae-vitl-finetuning": (1251, 50, 5, {"peak": 1e-3 * 4, "low": 1e-6}),
@@ -186,7 +186,7 @@ def test_big_vision():
 
 def test_deit():
     def timm(epoch):
-        """The CosineLRScheduler of timm, whose warmup is laid over the cosine."""
+        """The CosineLRScheduler of timm, whose warmup replaces the start of the cosine."""
         if epoch < 5:
             return 1e-6 + epoch * (1e-3 - 1e-6) / 5
         return 1e-5 + 0.5 * (1e-3 - 1e-5) * (1 + cos(pi * epoch / 300))
@@ -219,7 +219,7 @@ def test_ijepa():
     epoch, total = 625, 300 * 625
 
     def rate(step):
-        """The step is counted before the value is said."""
+        """The step is incremented before the value is computed."""
         step += 1
         if step < 40 * epoch:
             return 2e-4 + step / (40 * epoch) * (1e-3 - 2e-4)
@@ -290,7 +290,7 @@ def test_backbones_have_a_rate_of_their_own():
 
 def test_segformer():
     def rate(t):
-        """MMCV's warmup: the policy's rate times 1 - k."""
+        """MMCV's warmup: the lr of the policy times 1 - k."""
         regular = 6e-5 * (1 - t / 160_000)
         return regular * (1 - (1 - t / 1500) * (1 - 1e-6)) if t < 1500 else regular
 

@@ -1,4 +1,4 @@
-"""BERT: a line over the whole run, and a warmup laid over its begin."""
+"""BERT: a linear decay over the entire run, whose start is replaced by a warmup."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, known_bounds, ramp
@@ -6,7 +6,7 @@ from support.recipe_runs import assert_values, known_bounds, ramp
 PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
 
 
-def test_the_rate_is_that_of_berts_optimizer():
+def test_lr_equals_the_optimizer_of_bert():
     trace = ps.trace(ps.recipes["bert-base"].plan, {"lr": PEAK})
 
     assert len(trace) == TOTAL

@@ -1,4 +1,4 @@
-"""DeepSeek-V3: a warmup in updates, everything else in tokens, and a batch that grows meanwhile."""
+"""DeepSeek-V3: a warmup in updates, all other schedules in tokens, and a growing batch."""
 
 from fractions import Fraction
 
@@ -23,7 +23,7 @@ def batch_size(amount):
     return nearest_multiple(ramp(amount, 0, GROWN, 3072, 15_360), 64)
 
 
-def test_every_field_is_that_of_the_report_at_every_update():
+def test_every_field_equals_the_report_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
     warm = amounts[2000]
 
@@ -31,7 +31,7 @@ def test_every_field_is_that_of_the_report_at_every_update():
 
     def rate(t):
         amount = amounts[t]
-        if t < 2000:  # in tokens, since that is what the plan counts
+        if t < 2000:  # in tokens, because the plan counts tokens
             return Fraction(PEAK) * amount / warm
         if amount < DECAYED:
             return half_wave(amount, STABLE, DECAYED, PEAK / 10, PEAK)
@@ -46,7 +46,7 @@ def test_every_field_is_that_of_the_report_at_every_update():
     assert_values(trace["bias_update_speed"], lambda t: 0.001 if amounts[t] < DECAYED else 0.0, seen)
 
 
-def test_on_the_clock_of_updates_the_warmup_is_a_line_in_updates():
+def test_on_the_update_clock_the_warmup_is_linear_in_updates():
     line = """
         clock: {{batch_size: tokens, mix: tokens}}
         horizon: 14.8T tokens

@@ -1,4 +1,4 @@
-"""DINOv2: rate, weight decay and teacher, layer by layer, and a last layer that is frozen for an epoch."""
+"""DINOv2: lr, weight decay and teacher for each layer, and a last layer that is frozen for an epoch."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ GROUPS = [
 
 
 def rate(t):
-    """`linspace` holds its end: the peak is that of the last update of the warmup, and of the first of the cosine."""
+    """`linspace` includes its end, so the last update of the warmup and the first of the cosine have the peak."""
     return ramp(t, 0, WARM - 1, 0, 0.004) if t < WARM else half_wave(t, WARM, TOTAL, 1e-6, 0.004)
 
 
@@ -28,14 +28,14 @@ def trace():
 SEEN = known_bounds(TOTAL, EPOCH, WARM, 30 * EPOCH)
 
 
-def test_rates_are_those_of_the_published_code_in_every_group(trace):
+def test_lr_equals_the_published_code_in_every_group(trace):
     assert len(trace) == TOTAL
     assert_values(trace["lr", "backbone"], lambda t: float(rate(t)) * 0.9**3, SEEN)
     assert_values(trace["lr", "norms"], rate, SEEN)
     assert_values(trace["lr", "last"], lambda t: 0.0 if t < EPOCH else rate(t), SEEN)
 
 
-def test_weight_decay_rises_where_there_is_any(trace):
+def test_weight_decay_increases_in_groups_that_have_one(trace):
     assert_values(trace["weight_decay", "last"], lambda t: half_wave(t, 0, TOTAL, 0.4, 0.04), SEEN)
     assert not np.any(trace["weight_decay", "norms"])
 

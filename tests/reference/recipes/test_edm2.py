@@ -1,4 +1,4 @@
-"""EDM2: an inverse root behind 70000 batches times a rise over 10M images, and a power average of the weights."""
+"""EDM2: an inverse square root decay after 70000 batches times a warmup over 10M images, and a weight average."""
 
 from math import sqrt
 
@@ -10,11 +10,11 @@ EXPONENT = 16.97
 
 
 def rate(seen):
-    """The rate of a published run, from the images it has seen before the update."""
+    """The lr of a published run, as a function of the images before the update."""
     return PEAK / sqrt(max(seen / (70_000 * BATCH), 1)) * min(seen / 10_000_000, 1)
 
 
-def test_rate_and_average_are_those_of_the_paper():
+def test_lr_and_weight_average_equal_the_paper():
     trace = ps.trace(recipe("edm2"), {"lr": PEAK}, ps.Calendar(batch_size=BATCH))
 
     assert len(trace) == TOTAL // BATCH

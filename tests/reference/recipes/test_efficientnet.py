@@ -1,4 +1,4 @@
-"""EfficientNet: 0.97 every 2.4 epochs of 1251 updates, with five epochs of warmup laid over it."""
+"""EfficientNet: 0.97 every 2.4 epochs of 1251 updates, and five epochs of warmup."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, known_bounds, ramp
@@ -8,11 +8,11 @@ WARM = 5 * EPOCH
 
 
 def rate(t):
-    """A staircase of whole quotients: 5 t // 15012 steps are over, since 2.4 * 1251 = 15012 / 5."""
+    """A step decay: 5 t // 15012 steps are complete, because 2.4 * 1251 = 15012 / 5."""
     return ramp(t, 0, WARM, 0, PEAK) if t < WARM else PEAK * 0.97 ** (5 * t // (12 * EPOCH))
 
 
-def test_the_rate_is_that_of_the_published_code_at_every_fall():
+def test_lr_equals_the_published_code_at_every_decay():
     trace = ps.trace(ps.recipes["efficientnet-b0"].plan, {"lr": PEAK}, ps.Calendar(steps_per_epoch=EPOCH))
 
     total = 350 * EPOCH

@@ -1,4 +1,4 @@
-"""fvcore's composites, rescaled and fixed parts, and detectron2's warmup that meets its curve."""
+"""fvcore's composites of rescaled and fixed parts, and detectron2's warmup that ends at its curve."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, half_wave, ramp, recipe
@@ -6,8 +6,8 @@ from support.recipe_runs import assert_values, half_wave, ramp, recipe
 TOTAL = 90_000
 
 
-def test_a_composite_of_rescaled_and_fixed_parts_is_fvcores():
-    """A rescaled part runs from its begin to its end, a fixed one from the begin to the end of the run."""
+def test_rescaled_and_fixed_parts_equal_fvcore():
+    """A rescaled part runs from its start to its end, a fixed one from the start to the end of the run."""
     trace = ps.trace(recipe("fvcore_composite"), {"lr": 1.0})
 
     def value(t):
@@ -21,7 +21,7 @@ def test_a_composite_of_rescaled_and_fixed_parts_is_fvcores():
     assert_values(trace["lr"], value, range(TOTAL))
 
 
-def test_detectron2s_warmup_ends_where_the_cosine_is():
+def test_the_warmup_of_detectron2_ends_at_the_value_of_the_cosine():
     trace = ps.trace(recipe("detectron2"), {"lr": 0.02})
 
     met = half_wave(1000, 0, TOTAL, 0.0, 0.02)
@@ -33,7 +33,7 @@ def test_detectron2s_warmup_ends_where_the_cosine_is():
     )
 
 
-def test_detectron2s_steps_keep_their_milestones_below_the_warmup():
+def test_the_steps_of_detectron2_keep_their_milestones_under_the_warmup():
     plan = ps.loads('lr: overlay(warmup("1k steps", 0.001), multistep([60_000, 80_000]))\nhorizon: 90k steps')
 
     trace = ps.trace(plan, {"lr": 0.02})

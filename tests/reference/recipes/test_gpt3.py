@@ -24,7 +24,7 @@ def rate(amount):
     return ramp(amount, 0, WARM, 0, PEAK) if amount < WARM else half_wave(amount, WARM, DECAYED, PEAK / 10, PEAK)
 
 
-def test_rate_and_batch_are_those_of_the_paper_at_every_update():
+def test_lr_and_batch_size_equal_the_paper_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
 
     trace = ps.trace(ps.recipes["gpt3-175b"].plan, {"lr": PEAK}, ps.Calendar(sequence_length=LENGTH))
@@ -35,7 +35,7 @@ def test_rate_and_batch_are_those_of_the_paper_at_every_update():
     assert_values(trace["lr"], lambda t: rate(amounts[t]), known_bounds(len(amounts), *marks))
 
 
-def test_the_batch_may_be_said_in_tokens_instead():
+def test_the_batch_size_may_be_written_in_tokens():
     def taken(amount):
         return nearest_multiple(ramp(amount, 0, GROWN, 32_000, 3_200_000), 32_000)
 

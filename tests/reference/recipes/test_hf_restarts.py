@@ -1,4 +1,4 @@
-"""Transformers' cosine with hard restarts, its cycles of no whole length."""
+"""Transformers' cosine with hard restarts, whose cycles are not an integer number of updates."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from support.recipe_runs import recipe
 
 
 @pytest.mark.heavy
-def test_the_rate_is_that_of_transformers_at_every_update():
+def test_lr_equals_transformers_at_every_update():
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3e-4)
     scheduler = transformers.get_scheduler(
@@ -26,7 +26,7 @@ def test_the_rate_is_that_of_transformers_at_every_update():
     np.testing.assert_allclose(trace["lr"], rates, rtol=1e-12, atol=1e-12 * 3e-4)
 
 
-def test_cycles_begin_at_each_multiple_rounded_up_once():
+def test_each_cycle_starts_at_a_multiple_rounded_up_once():
     rates = ps.trace(recipe("hf_restarts"), {"lr": 1.0})["lr"]
 
     begins = [t for t in range(1, 1000) if rates[t] > rates[t - 1] and t > 50]

@@ -1,4 +1,4 @@
-"""llm-foundry: an inverse root towards a floor, and a line down from wherever that ended."""
+"""llm-foundry: an inverse square root decay, and a linear decay from its final value."""
 
 from fractions import Fraction
 from math import sqrt
@@ -22,7 +22,7 @@ def factor(amount):
 
 
 @pytest.mark.parametrize("tokens", [2_097_152, 4_000_000, 3_333_333])
-def test_the_rate_is_that_of_the_scheduler_at_every_batch(tokens):
+def test_lr_equals_the_scheduler_at_every_batch(tokens):
     amounts = amounts_before_updates(lambda t, amount: tokens, TOTAL)
 
     trace = ps.trace(recipe("llm_foundry"), {"lr": PEAK}, ps.Calendar(tokens_per_step=tokens))

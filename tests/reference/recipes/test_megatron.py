@@ -14,7 +14,7 @@ START, RISE, GROWING, BATCH = 16, 16, 5_859_375, 1536
 
 
 def batch_size(amount):
-    """A rise for each of the equal shares of the samples that are over; exact, where Megatron divides by a float."""
+    """One increment for each completed fraction of the samples; exact, while Megatron divides by a float."""
     if amount > GROWING:
         return BATCH
     return START + RISE * math.floor(amount / Fraction(GROWING, (BATCH - START) // RISE))
@@ -24,7 +24,7 @@ def rate(amount):
     return ramp(amount, 0, WARM, 0, PEAK) if amount <= WARM else half_wave(amount, WARM, DECAYED, LEAST, PEAK)
 
 
-def test_rate_and_batch_are_those_of_the_script_for_gpt3_at_every_iteration():
+def test_lr_and_batch_size_equal_the_gpt3_script_at_every_iteration():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount), TOTAL)
 
     trace = ps.trace(recipe("megatron"), {"lr": PEAK})
@@ -35,7 +35,7 @@ def test_rate_and_batch_are_those_of_the_script_for_gpt3_at_every_iteration():
     assert_values(trace["lr"], lambda t: rate(amounts[t]), known_bounds(len(amounts), *marks))
 
 
-def test_a_ramp_by_increments_is_a_line_rounded_down_to_them():
+def test_a_ramp_with_increments_is_a_line_rounded_down():
     line = ps.loads(f"""
         clock: samples
         horizon: {TOTAL} samples
@@ -51,7 +51,7 @@ def test_a_ramp_by_increments_is_a_line_rounded_down_to_them():
 
 
 @pytest.mark.parametrize("batch", [1024, 1000, 768])
-def test_the_slope_of_a_warmup_of_1m_samples_is_one_millionth_a_sample_whatever_the_batch(batch):
+def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
     plan = ps.loads("""
         clock: samples
         horizon: 20M samples

@@ -1,4 +1,4 @@
-"""MiniCPM: warmup, constant, and an exponential fall behind 90% of the run."""
+"""MiniCPM: warmup, constant, and an exponential decay after 90% of the run."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, known_bounds, ramp
@@ -6,7 +6,7 @@ from support.recipe_runs import assert_values, known_bounds, ramp
 PEAK, TOTAL = 0.01, 260_000
 
 
-def test_the_rate_is_that_of_the_paper():
+def test_lr_equals_the_paper():
     trace = ps.trace(ps.recipes["minicpm-2.4b"].plan, {"lr": PEAK})
 
     def rate(t):

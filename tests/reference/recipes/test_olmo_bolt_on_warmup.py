@@ -1,4 +1,4 @@
-"""OLMo's BoltOnWarmupScheduler around its CosWithWarmup, beside the formulas of olmo/optim.py."""
+"""OLMo's BoltOnWarmupScheduler around its CosWithWarmup, compared with the formulas of olmo/optim.py."""
 
 from math import cos, pi
 
@@ -21,7 +21,7 @@ def bolted_on(step):
     return inner(END) * (step - BEGIN) / (END - BEGIN) if step < END else inner(step)
 
 
-def test_a_warmup_that_is_bolted_on_meets_the_inner_schedule():
+def test_a_bolt_on_warmup_ends_at_the_value_of_the_inner_schedule():
     trace = ps.trace(recipe("olmo_bolt_on_warmup"), {"lr": PEAK})
 
     assert_values(trace["lr"], lambda t: bolted_on(t + 1), range(TOTAL))

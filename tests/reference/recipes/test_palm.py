@@ -1,4 +1,4 @@
-"""PaLM 540B: an inverse root of the updates, weight decay its square, and a batch that doubles twice."""
+"""PaLM 540B: an inverse square root lr, its square as weight decay, and a batch that doubles twice."""
 
 from math import sqrt
 
@@ -19,7 +19,7 @@ def rate(t):
     return 1e-2 if t < 10_000 else 1 / sqrt(t)
 
 
-def test_every_field_is_that_of_the_paper():
+def test_every_field_equals_the_paper():
     trace = ps.trace(ps.recipes["palm-540b"].plan, GROUP)
 
     assert len(trace) == TOTAL
@@ -30,7 +30,7 @@ def test_every_field_is_that_of_the_paper():
     np.testing.assert_allclose(trace["betas[1]"][seen], [1 - (t + 1) ** -0.8 for t in seen], rtol=1e-12, atol=1e-15)
 
 
-def test_what_is_planned_in_tokens_follows_the_batch_that_is_planned_in_updates():
+def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
     plan = ps.loads("""
         clock: {share_of_code: tokens}
         horizon: 255k steps
@@ -49,7 +49,7 @@ def test_what_is_planned_in_tokens_follows_the_batch_that_is_planned_in_updates(
     assert_values(trace["share_of_code"], lambda t: 0.05 + 0.19 * min(1, amounts[t] / (700 * 10**9)), seen)
 
 
-def test_updates_are_the_same_updates_on_a_clock_of_tokens():
+def test_lengths_in_updates_are_the_same_on_a_token_clock():
     plan = ps.loads("""
         clock: {lr: tokens}
         horizon: 255k steps

@@ -1,4 +1,4 @@
-"""YOLOv5 and v8: biases fall while the rest rises, momentum and accumulation rise with them, all by batches."""
+"""YOLOv5 and v8: during the warmup the lr of biases decreases, and other lr, momentum and accumulation increase."""
 
 from fractions import Fraction
 
@@ -17,12 +17,12 @@ GROUPS = [
 
 
 def line(batch):
-    """The rate of an epoch, moved once an epoch."""
+    """The lr of an epoch, which changes once per epoch."""
     return ramp(batch // EPOCH, 0, 300, PEAK, PEAK * 0.01)
 
 
 def warming(batch, start, end):
-    """What `interp` gives during the warmup, and its end afterwards."""
+    """The value of `interp` during the warmup, and its end value afterwards."""
     return Fraction(start) + (Fraction(end) - Fraction(start)) * min(Fraction(batch, WARM), 1)
 
 
@@ -31,7 +31,7 @@ def accumulation(batch, most):
 
 
 @pytest.mark.parametrize("most", [4])
-def test_the_run_is_the_published_one_with_every_update_at_the_batch_it_begins_with(most):
+def test_the_run_equals_the_published_one_at_the_first_batch_of_every_update(most):
     amounts = amounts_before_updates(lambda t, batch: accumulation(batch, most), TOTAL)
 
     trace = ps.trace(recipe("yolo"), GROUPS, ps.Calendar(batches_per_epoch=EPOCH))
@@ -45,7 +45,7 @@ def test_the_run_is_the_published_one_with_every_update_at_the_batch_it_begins_w
     assert_values(trace["momentum", "weights"], lambda t: warming(amounts[t], 0.8, MOMENTUM), seen)
 
 
-def test_with_one_batch_to_an_update_it_is_the_published_run_at_every_batch():
+def test_with_one_batch_per_update_the_run_equals_the_published_one():
     plan = ps.loads("""
         horizon: 300 epochs
         lr: warmup("3 epochs") * every(linear(1.0, 0.01), "epoch")

@@ -1,1 +1,1 @@
-"""Real training in every engine, with the values of every update recorded: see `harness`."""
+"""Real training in every engine, which records the values of every update; see `harness`."""

@@ -1,4 +1,4 @@
-"""One of two processes: trains the cases in a folder and leaves the runs there."""
+"""One of two processes: trains the cases of a folder and writes the results to the folder."""
 
 import json
 import os
@@ -14,4 +14,4 @@ if __name__ == "__main__":
     runs = [asdict(run(case)) for case in cases]
     (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(runs))
     sys.stdout.flush()
-    os._exit(0)  # engines leave groups and threads behind that would wait for each other
+    os._exit(0)  # because process groups and threads of the engines would wait for each other

@@ -1,4 +1,4 @@
-"""Accelerate: the scheduler unprepared, prepared as torch's are, or made by the adapter from the prepared loader."""
+"""Accelerate: the scheduler is unprepared, prepared like those of torch, or created by the adapter."""
 
 import torch
 from accelerate import Accelerator
@@ -35,7 +35,7 @@ def train(case: Case) -> Run:
         dataloader_config=DataLoaderConfiguration(split_batches=case.variant == "split_batches"),
     )
     if case.overflow:
-        accelerator.scaler = scaler()  # mixed_precision="fp16" makes one, but only where there is a GPU
+        accelerator.scaler = scaler()  # because mixed_precision="fp16" creates one only on a GPU
     model = Tiny()
     optimizer = optimizer_of(model)
     size = BATCH * accelerator.num_processes if case.variant == "split_batches" else BATCH

@@ -1,7 +1,7 @@
-"""What the engines train, how the values of each update are recorded, and how a run is repeated by two processes.
+"""The training task of the engines, the record of the values of each update, and runs in two processes.
 
-A module of this package trains in one engine: `train(case) -> Run`. The horizon it expects is counted by hand from
-batches, epochs and accumulation, so that it also checks what an adapter says of the run.
+Each module of this package trains in one engine: `train(case) -> Run`. It computes the expected horizon from batches,
+epochs and accumulation, so that the run facts of an adapter are tested too.
 """
 
 import json
@@ -25,7 +25,7 @@ from support.programs import Program
 
 SAMPLES, BATCH, EPOCHS = 72, 4, 3
 PER_BATCH = "PARAMSCHED_PER_BATCH"
-"""Set to 1 it replaces the hooks by one `scheduler.step()` per batch: the tests have to see that."""
+"""If set to 1, one `scheduler.step()` per batch replaces the hooks; the tests must then fail."""
 
 PLAN = ps.Plan(
     ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="60%")),
@@ -41,7 +41,7 @@ BY_TOKENS = ps.Plan(
     weight_decay=ps.linear(1.0, 0.5, over="300 tokens"),
     clock="tokens",
 )
-"""Its amounts are what the batches hold, which nobody knows before: `tokens_in`."""
+"""A plan whose amounts are the tokens of the batches (`tokens_in`), which are unknown in advance."""
 
 RAMP = ps.Plan(
     ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="60%")),
@@ -52,14 +52,15 @@ RAMP = ps.Plan(
     clock="samples",
     horizon="68 samples",
 )
-"""Its batches grow from 2 to 8 samples, in a run of one epoch."""
+"""A plan whose batches grow from 2 to 8 samples, in a run of one epoch."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A way to train. `overflow`: in each epoch one window has infinite gradients, which a GradScaler skips.
+    """A configuration of a training run.
 
-    `clock`: "updates", "tokens" (`BY_TOKENS`), or "ramp" (`RAMP`).
+    `overflow`: one update in each epoch has infinite gradients, so that a GradScaler skips it. `clock`: "updates",
+    "tokens" (`BY_TOKENS`), or "ramp" (`RAMP`).
     """
 
     engine: str
@@ -71,9 +72,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Run:
-    """Values of the updates made, in order, and what the plan says of all of the run.
+    """The values that the updates used, in order, and the planned values of the entire run.
 
-    `amounts`: what each update took, of this process, as its model saw it: tokens, or samples of a ramp.
+    `amounts`: the tokens (or samples, for a ramp) of each update that the model of this process received.
     """
 
     used: list[list[float]]
@@ -91,7 +92,7 @@ class Run:
 
 
 class Tiny(torch.nn.Module):
-    """A linear layer that says when a batch begins."""
+    """A linear layer that counts the batches, tokens and samples it receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,22 +108,22 @@ class Tiny(torch.nn.Module):
 
 
 def plan_of(case: Case) -> ps.Plan:
-    """The plan that a case trains with."""
+    """Return the plan of a case."""
     return {"updates": PLAN, "tokens": BY_TOKENS, "ramp": RAMP}[case.clock]
 
 
 def tokens_of_batch(batch: Any) -> int:
-    """What `amount_of` says of a batch, a pair or a dict."""
+    """Return the tokens of a batch, which is a pair or a dict. Used as `amount_of`."""
     return tokens_in(batch["x"] if isinstance(batch, Mapping) else batch[0])
 
 
 class Growing(Sampler[list[int]]):
-    """The batches of a ramp, as large as the plan says for the update that takes them.
+    """The batches of a ramp, with the planned size of the update that uses them.
 
-    A loader that asked `scheduler.value("batch_size")` would be behind in engines that fetch a batch ahead.
+    A loader that reads `scheduler.value("batch_size")` would be late in engines that prefetch a batch.
     """
 
-    batch_size, drop_last, sampler = None, False, None  # engines look at them
+    batch_size, drop_last, sampler = None, False, None  # engines read these attributes
 
     def __init__(self) -> None:
         sizes = ps.trace(RAMP, BASES, ps.Calendar())["batch_size", ""].astype(int).tolist()
@@ -137,7 +138,7 @@ class Growing(Sampler[list[int]]):
 
 
 def loader_of(case: Case, data: Dataset[Any], **keywords: Any) -> DataLoader[Any]:
-    """The batches of a case."""
+    """Return the loader of a case."""
     if case.clock == "ramp":
         return DataLoader(data, batch_sampler=Growing())
     return DataLoader(data, BATCH, **keywords)
@@ -148,13 +149,13 @@ def epochs_of(case: Case) -> int:
 
 
 class Seen:
-    """What the model has seen since the last update."""
+    """The amounts that the model has received since the last update."""
 
     tokens = samples = 0
 
 
 def tokens_in(x: torch.Tensor) -> int:
-    """The tokens of a batch: a sample has one or two."""
+    """Return the tokens of a batch: a sample has one or two."""
     return len(x) + int((x[:, 0] > 0).sum())
 
 
@@ -175,7 +176,7 @@ class Numbers(Dataset[Any]):
 
 
 def optimizer_of(model: torch.nn.Module, **keywords: Any) -> torch.optim.Optimizer:
-    """AdamW with two groups, one with a name and a lr of its own."""
+    """Return AdamW with two named groups, one of which has its own lr."""
     weights = [p for n, p in model.named_parameters() if n.endswith("weight")]
     biases = [p for n, p in model.named_parameters() if n.endswith("bias")]
     groups = [{"params": weights, "name": "weight"}, {"params": biases, "name": "bias", "lr": 0.02}]
@@ -189,18 +190,18 @@ BASES = [
 
 
 def planned(total: int, plan: ps.Plan = PLAN) -> list[list[float]]:
-    """What the plan says of each update of a run, group by group."""
+    """Return the planned values of each update of a run, group by group."""
     return rows_of(ps.trace(plan, BASES, ps.Calendar(total=total)))
 
 
 def rows_of(shown: ps.Trace) -> list[list[float]]:
-    """The values of each update of a trace, group by group."""
+    """Return the values of each update of a trace, group by group."""
     columns = [shown[field, group] for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas[0]")]
     return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 class Used(list[list[float]]):
-    """The values of each update made; `amounts` has the tokens and the samples that each took, in this process."""
+    """The values that each update used; `amounts` contains its tokens and samples in this process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -208,7 +209,7 @@ class Used(list[list[float]]):
 
 
 def recorded(optimizer: torch.optim.Optimizer) -> Used:
-    """A list that gets the values of each update as the optimizer reads them. A fused step told to skip is none."""
+    """Return a list that records the values of each update when the optimizer uses them, without skipped steps."""
     used = Used()
     Seen.tokens = Seen.samples = 0
 
@@ -219,7 +220,7 @@ def recorded(optimizer: torch.optim.Optimizer) -> Used:
         if not skips(inner):
             used.append([v for g in inner.param_groups for v in (float(g["lr"]), g["weight_decay"], g["betas"][0])])
 
-    def after_step(inner: Any, args: Any, keywords: Any) -> None:  # Lightning runs the model inside the step
+    def after_step(inner: Any, args: Any, keywords: Any) -> None:  # because Lightning runs the model inside the step
         if not skips(inner):
             used.amounts.append((Seen.tokens, Seen.samples))
             Seen.tokens = Seen.samples = 0
@@ -230,14 +231,14 @@ def recorded(optimizer: torch.optim.Optimizer) -> Used:
 
 
 def updates(batches: int, case: Case, *, epochs: int = EPOCHS, whole: bool = True) -> int:
-    """How many windows there are: an epoch ends with a short one, or its rest goes into the next epoch's first."""
+    """Return the number of updates. With `whole`, the last window of an epoch may be short; else it continues."""
     if whole:
         return epochs * -(-batches // case.accumulation)
     return epochs * batches // case.accumulation
 
 
 def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
-    """The run of a case that has `total` windows of batches."""
+    """Return the run of a case with `total` accumulation windows."""
     made = total - epochs if case.overflow else total
     if case.clock == "tokens":
         amounts = [tokens for tokens, _ in used.amounts]
@@ -251,12 +252,12 @@ def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
 
 
 def in_one(first: Used, second: Used) -> list[list[float]]:
-    """What `BY_TOKENS` says of a run in two parts, by the tokens that its updates took."""
+    """Return the values of `BY_TOKENS` for a run in two parts, given the tokens of its updates."""
     return planned_by_tokens([tokens for tokens, _ in first.amounts + second.amounts])
 
 
 def together(first: Run, second: Run) -> Run:
-    """The run of two processes: what the plan says is by the tokens of both."""
+    """Return the run of two processes, whose planned values depend on the tokens of both."""
     if not first.amounts:
         return first
     amounts = [sum(both) for both in zip(first.amounts, second.amounts, strict=True)]
@@ -264,7 +265,7 @@ def together(first: Run, second: Run) -> Run:
 
 
 def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
-    """What `BY_TOKENS` says of updates that took so many tokens, of all processes together."""
+    """Return the values of `BY_TOKENS` for updates with these token counts, summed over all processes."""
     before = np.cumsum([0, *amounts])[:-1]
     counted = counted_plan(BY_TOKENS.resolve(ps.Calendar()))
     columns = []
@@ -278,7 +279,7 @@ def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
 
 
 def batches_of_a_process() -> int:
-    """The batches in an epoch, of one process."""
+    """Return the number of batches of one process in an epoch."""
     return SAMPLES // BATCH // world_size()
 
 
@@ -290,27 +291,27 @@ def world_size() -> int:
 
 
 def scaler() -> torch.amp.GradScaler:
-    """One for the CPU that has no reason to skip but an infinite gradient."""
+    """Return a scaler for the CPU that skips a step only if a gradient is infinite."""
     return torch.amp.GradScaler("cpu", init_scale=16.0)
 
 
-# ---------------------------------------------------------------- the wrong way, to see that it is seen
+# ---------------------------------------------------------------- wrong stepping, to test that it is detected
 
 
 class _Stepping:
-    """Schedulers stepped once per batch, while that is switched on."""
+    """Schedulers that are stepped once per batch while `on` is true."""
 
     on = False
-    begun = False
+    started = False
     schedulers: ClassVar[list[ps.Scheduler]] = []
 
     @classmethod
     def batch(cls) -> None:
-        """A batch begins, so the one before is over."""
-        if cls.on and cls.begun:
+        """Step the schedulers for the previous batch, because a new batch starts."""
+        if cls.on and cls.started:
             for scheduler in cls.schedulers:
                 _step(scheduler)
-        cls.begun = True
+        cls.started = True
 
 
 _step = ps.Scheduler.step
@@ -325,7 +326,7 @@ def stepped_per_batch() -> Iterator[None]:
         init(self, *args, **(keywords | {"drive": "manual"}))
         _Stepping.schedulers.append(self)
 
-    _Stepping.on, _Stepping.begun, _Stepping.schedulers = True, False, []
+    _Stepping.on, _Stepping.started, _Stepping.schedulers = True, False, []
     ps.Scheduler.__init__ = manual  # type: ignore[method-assign]
     ps.Scheduler.step = lambda self, *args, **keywords: None  # type: ignore[method-assign]
     try:
@@ -340,7 +341,7 @@ def stepped_per_batch() -> Iterator[None]:
 
 def run(case: Case) -> Run:
     """Train once, in this process."""
-    os.environ.update(_LAUNCHED)  # Lightning takes these away when it is done
+    os.environ.update(_LAUNCHED)  # because Lightning removes these at its end
     train = import_module(f"support.engine_runs.{case.engine}").train
     if os.environ.get(PER_BATCH) == "1":
         with stepped_per_batch():
@@ -349,7 +350,7 @@ def run(case: Case) -> Run:
 
 
 def run_in_two(cases: list[Case]) -> list[list[Run]]:
-    """Train each case in two processes (gloo); for each case the runs of both."""
+    """Train each case in two processes (gloo). Return the two runs of each case."""
     root = Path(__file__).parents[3]
     with tempfile.TemporaryDirectory() as folder:
         order = Path(folder, "cases.json")
@@ -364,10 +365,10 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
             Program(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, cwd=folder) for rank in range(2)
         ]
         try:
-            said = ["".join(process.communicate(timeout=300)) for process in started]
+            outputs = ["".join(process.communicate(timeout=300)) for process in started]
         finally:
             for process in started:
                 process.kill()
-        assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in said)
+        assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in outputs)
         ranks = [json.loads(Path(folder, f"{rank}.json").read_text()) for rank in range(2)]
     return [[Run(**one) for one in both] for both in zip(*ranks, strict=True)]

@@ -1,4 +1,4 @@
-"""Ignite: nothing but the Scheduler, the adapter's handler, or Ignite's own wrapper of schedulers."""
+"""Ignite: the Scheduler alone, the adapter's handler, or Ignite's own wrapper for schedulers."""
 
 import logging
 

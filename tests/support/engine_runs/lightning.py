@@ -1,4 +1,4 @@
-"""Lightning: by the callback, by the module with either interval, without telling it, and with manual optimization."""
+"""Lightning: with the callback, with a scheduler from the module, with neither, and with manual optimization."""
 
 import logging
 import warnings
@@ -33,7 +33,7 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 class Module(pl.LightningModule):
-    """Variants: "" leaves the plan to the callback; "step" and "epoch" return the scheduler; "unsaid" only makes it."""
+    """Variants: "" uses the callback; "step" and "epoch" return the scheduler; "unsaid" creates but hides it."""
 
     def __init__(self, case: Case, total: int) -> None:
         super().__init__()
@@ -66,9 +66,9 @@ class Module(pl.LightningModule):
 
 
 def trainer(case: Case, **keywords: Any) -> pl.Trainer:
-    """A Trainer that is quiet."""
+    """Return a Trainer without output."""
     automatic = case.variant != "manual"
-    # precision="16-mixed" makes this plugin, but refuses it where there is no GPU.
+    # precision="16-mixed" would create this plugin, but only on a GPU.
     plugins = [MixedPrecision("16-mixed", "cpu", scaler())] if case.overflow else []
     return pl.Trainer(
         accelerator="cpu",

@@ -32,7 +32,7 @@ from support.engine_runs.harness import (
 
 
 class Model(BaseModel):
-    """What the Runner takes: a forward that gives losses."""
+    """A model for the Runner: its forward returns the losses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Model(BaseModel):
 
 
 class Scaled(OptimWrapper):
-    """AmpOptimWrapper's way with a scaler; its own constructor refuses to work without a GPU."""
+    """An OptimWrapper with the scaler of AmpOptimWrapper, whose own constructor requires a GPU."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -61,7 +61,7 @@ def runner(case: Case, wrapper: OptimWrapper, model: Model, folder: str, **keywo
         "log_level": logging.ERROR,
     }
     return Runner(
-        model=MMDistributedDataParallel(module=model) if world_size() > 1 else model,  # the Runner's own asks for a GPU
+        model=MMDistributedDataParallel(module=model) if world_size() > 1 else model,  # the Runner's own requires a GPU
         work_dir=folder,
         train_dataloader=loader_of(case, data)
         if case.clock == "ramp"
@@ -69,7 +69,7 @@ def runner(case: Case, wrapper: OptimWrapper, model: Model, folder: str, **keywo
             "dataset": data,
             "batch_size": BATCH,
             "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": False},  # shares the batches out
+            "sampler": {"type": "DefaultSampler", "shuffle": False},  # distributes the batches
             "collate_fn": {"type": "default_collate"},
         },
         optim_wrapper=wrapper,
@@ -80,9 +80,9 @@ def runner(case: Case, wrapper: OptimWrapper, model: Model, folder: str, **keywo
 
 
 def train(case: Case) -> Run:
-    # A window goes on into the next epoch; the last of the run may be short.
+    # An accumulation window continues in the next epoch; the last window of the run may be short.
     if world_size() > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")  # MMEngine's own way asks for a GPU
+        torch.distributed.init_process_group("gloo")  # because MMEngine's own function requires a GPU
     total = -(-EPOCHS * batches_of_a_process() // case.accumulation)
     model = Model()
     optimizer = optimizer_of(model)
@@ -100,5 +100,5 @@ def train(case: Case) -> Run:
 
 
 def _overflowing() -> int:
-    """The batch of an epoch that has the infinite target: it is in the first of a process's, or else in the second."""
+    """Return the index of the batch with the infinite target, among the batches of this process in an epoch."""
     return 0 if world_size() > 1 else 1

@@ -1,4 +1,4 @@
-"""A loop written by hand: with a GradScaler, averaged weights, DistributedDataParallel, ZeRO and FSDP2."""
+"""A plain training loop with a GradScaler, averaged weights, DistributedDataParallel, ZeRO and FSDP2."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ from support.engine_runs.harness import (
 
 
 def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
-    """The same two groups, their states shared out over the processes."""
+    """Return an optimizer with the same two groups whose states are distributed over the processes."""
     groups = [
         {key: value for key, value in group.items() if key in ("params", "name", "lr", "weight_decay")}
         for group in optimizer_of(model).param_groups
@@ -38,7 +38,7 @@ def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
 
 
 def summed(tokens: int) -> int:
-    """The tokens of all processes together."""
+    """Return the sum of the tokens over all processes."""
     if world_size() == 1:
         return tokens
     of_all = torch.tensor(tokens)
@@ -57,7 +57,7 @@ def train(case: Case) -> Run:
         sampler = DistributedSampler(data, shuffle=False)
         if case.variant == "fsdp":
             fully_shard(model, mesh=init_device_mesh("cpu", (world_size(),)))
-            optimizer = optimizer_of(model)  # its parameters are others now
+            optimizer = optimizer_of(model)  # because fully_shard replaces the parameters
         else:
             model = torch.nn.parallel.DistributedDataParallel(model)
         if case.variant == "zero":

@@ -1,4 +1,4 @@
-"""pytorch-accelerated: the adapter fills in what its Trainer knows, or a function makes the Scheduler."""
+"""pytorch-accelerated: the adapter adds the run facts of its Trainer, or a function creates the Scheduler."""
 
 import torch
 from pytorch_accelerated import Trainer
@@ -27,7 +27,7 @@ from support.engine_runs.harness import (
 
 
 class Scaled(Trainer):
-    """fp16 gives the Accelerator a scaler, but only where there is a GPU."""
+    """A Trainer with a scaler, which fp16 creates only on a GPU."""
 
     overflow = False
     case = Case("pytorch_accelerated")

@@ -1,4 +1,4 @@
-"""skorch, with the accumulating train_step that its documentation shows, and on Accelerate."""
+"""skorch, with the accumulating train_step of its documentation, and with Accelerate."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from support.engine_runs.harness import (
 
 
 class Net(NeuralNetRegressor):
-    """Steps after `accumulation` batches; keeps the values it used. `ramp`: its batches grow."""
+    """A net that steps after `accumulation` batches and records the used values. `ramp`: its batches grow."""
 
     def __init__(self, *args: Any, accumulation: int = 1, ramp: bool = False, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
@@ -54,7 +54,7 @@ class Net(NeuralNetRegressor):
 
 
 class AcceleratedNet(AccelerateMixin, NeuralNetRegressor):
-    """The net of skorch.hf: Accelerate accumulates, scales and shares the batches."""
+    """A net of skorch.hf: Accelerate accumulates, scales and distributes the batches."""
 
     def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
         self.optimizer_ = optimizer_of(self.module_)
@@ -63,7 +63,7 @@ class AcceleratedNet(AccelerateMixin, NeuralNetRegressor):
 
 
 class Loss(torch.nn.MSELoss):
-    """With a parameter: skorch prepares criteria too, and DistributedDataParallel refuses one that has none."""
+    """A loss with a parameter, because skorch wraps it in DistributedDataParallel, which requires one."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -32,7 +32,7 @@ logging.set_verbosity_error()
 
 
 class Model(torch.nn.Module):
-    """What the Trainer takes: a forward that gives the loss."""
+    """A model for the Trainer: its forward returns the loss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Model(torch.nn.Module):
 
 
 class Rows(Numbers):
-    """The same points as dicts."""
+    """The samples of `Numbers` as dicts."""
 
     def __getitem__(self, index: int) -> Any:
         x, y = super().__getitem__(index)
@@ -52,7 +52,7 @@ class Rows(Numbers):
 
 
 class Ordered(Trainer):
-    """Takes the batches of a ramp in their order."""
+    """A Trainer that uses the batches of a ramp in order."""
 
     def get_train_dataloader(self) -> Any:
         if not isinstance(self.train_dataset, Ramped):
@@ -78,7 +78,7 @@ def arguments(folder: str, case: Case, **keywords: Any) -> TrainingArguments:
 
 
 def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any) -> tuple[Trainer, list[list[float]]]:
-    """A Trainer with the plan, and the list of values its optimizer uses."""
+    """Return a Trainer with the plan, and the list of values that its optimizer uses."""
     model = Model()
     optimizer = optimizer_of(model)
     pair = (optimizer, ps.Scheduler(optimizer, PLAN, total=total)) if case.variant == "pair" else (optimizer, None)
@@ -102,6 +102,6 @@ def train(case: Case) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         trainer, used = trainer_of(case, arguments(folder, case), total)
         if case.overflow:
-            trainer.accelerator.scaler = scaler()  # fp16=True makes one, but only where there is a GPU
+            trainer.accelerator.scaler = scaler()  # because fp16=True creates one only on a GPU
         trainer.train()
     return result(used, case, total)

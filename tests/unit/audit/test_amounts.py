@@ -27,7 +27,7 @@ BASES = {"lr": 0.3, "momentum": 0.9, "weight_decay": 0.05}
 
 
 def planned(field: str, tokens: int, t: int) -> float:
-    """The values by the formulas, written out."""
+    """Return the values by explicit formulas."""
     if field == "lr":
         if tokens < 5000:
             return 0.3 * (tokens / 5000)
@@ -39,7 +39,7 @@ def planned(field: str, tokens: int, t: int) -> float:
 
 
 def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t], fields=tuple(BASES)) -> Path:
-    """A run whose schedules stood at `counted`, in twelve digits."""
+    """Write the log of a run whose schedules used the time `counted`, in twelve digits."""
     file = folder / "values.jsonl"
     rows = []
     for t in range(UPDATES):
@@ -56,19 +56,19 @@ def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, calendar
     return compare_with_plan(logged, plan, calendar, bases={(field, None): BASES[field] for field in fields}, **options)
 
 
-def test_each_value_is_compared_at_the_tokens_of_its_update(tmp_path):
+def test_values_are_compared_at_the_tokens_of_their_update(tmp_path):
     report = audit(log(tmp_path))
 
     assert (report.values, report.exact, report.first) == (3 * UPDATES, 3 * UPDATES, None)
 
 
-def test_the_amounts_of_the_log_count_before_the_facts_of_the_run(tmp_path):
+def test_logged_amounts_take_precedence_over_the_run_facts(tmp_path):
     report = audit(log(tmp_path), calendar=ps.Calendar(tokens_per_step=300))
 
     assert report.first is None
 
 
-def test_a_log_without_tokens_is_compared_at_those_that_the_facts_say(tmp_path):
+def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_run_facts(tmp_path):
     file = log(tmp_path, key=None, counted=lambda t: 300 * t)
 
     with pytest.raises(
@@ -79,7 +79,7 @@ def test_a_log_without_tokens_is_compared_at_those_that_the_facts_say(tmp_path):
     assert audit(file, calendar=ps.Calendar(tokens_per_step=301)).first is not None
 
 
-def test_a_log_without_tokens_is_compared_at_those_that_the_plan_says(tmp_path):
+def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_plan(tmp_path):
     plan = ps.loads(
         "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
         "targets: {tokens_per_step: {initial: 1, schedule: 'stairs(100, 400, 3, over=\"9000 tokens\")'}}"
@@ -95,11 +95,11 @@ def test_a_log_without_tokens_is_compared_at_those_that_the_plan_says(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["tokens", "Tokens", "consumed_tokens"])
-def test_the_column_is_found_by_its_name(tmp_path, key):
+def test_the_column_of_amounts_is_detected_by_its_name(tmp_path, key):
     assert audit(log(tmp_path, key=key)).first is None
 
 
-def test_the_column_may_be_named(tmp_path):
+def test_the_column_of_amounts_can_be_specified(tmp_path):
     file = log(tmp_path, key="seen")
 
     assert audit(file, name="seen").first is None
@@ -107,7 +107,7 @@ def test_the_column_may_be_named(tmp_path):
         audit(file, name="sen")
 
 
-def test_a_trace_as_csv_is_its_own_log(tmp_path):
+def test_a_trace_written_as_csv_can_be_audited_as_a_log(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0), clock="samples", horizon="100 samples")
     trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(batch_size=7))
     trace.to_csv(tmp_path / "trace.csv")
@@ -118,7 +118,7 @@ def test_a_trace_as_csv_is_its_own_log(tmp_path):
 
 
 @pytest.mark.parametrize("amount", [-1, "many", float("nan")], ids=["back", "text", "nan"])
-def test_what_is_no_amount_is_refused(tmp_path, amount):
+def test_invalid_amounts_in_a_log_are_rejected(tmp_path, amount):
     (tmp_path / "log.jsonl").write_text(json.dumps({"t": 0, "tokens": amount, "groups": [{"lr": 0.1}]}))
 
     with pytest.raises(UnreadableLog, match=r"number|finite"):
@@ -129,14 +129,14 @@ def test_what_is_no_amount_is_refused(tmp_path, amount):
     ("counted", "name", "text"),
     [
         (lambda t: TOKENS[t + 1], "off by one", "t + 1"),
-        (lambda t: 0, "never moved", "the schedule is never stepped"),
+        (lambda t: 0, "never moved", "the schedule was never stepped"),
         (lambda t: TOKENS[t] // 4, "processes", "one token in 4: the tokens of one of 4 processes"),
         (lambda t: TOKENS[t] * 8, "processes or accumulation", "counted each of the tokens 8 times"),
         (lambda t: TOKENS[t] if t < 50 else TOKENS[t - 50], "restarted from zero", "at update 50"),
     ],
     ids=["the-next", "never", "one-process", "too-often", "restarted"],
 )
-def test_the_cause_of_a_difference_is_named(tmp_path, counted, name, text):
+def test_the_report_names_the_cause_of_a_difference(tmp_path, counted, name, text):
     plan = ps.Plan(*(one for one in PLAN.bindings if one.name != "weight_decay"), clock="tokens", horizon=PLAN.horizon)
 
     report = audit(log(tmp_path, counted=counted, fields=["lr", "momentum"]), plan, processes=4)
@@ -145,7 +145,7 @@ def test_the_cause_of_a_difference_is_named(tmp_path, counted, name, text):
     assert text in report.causes[0].text
 
 
-def test_a_schedule_that_counted_updates_is_told(tmp_path):
+def test_the_report_names_a_schedule_that_counted_updates_instead_of_tokens(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
     rows = [
         {"t": t, "tokens": TOKENS[t], "groups": [{"lr": float(f"{0.3 * (1 - t / 1000):.12g}")}]} for t in range(UPDATES)
@@ -157,7 +157,7 @@ def test_a_schedule_that_counted_updates_is_told(tmp_path):
     assert (report.causes[0].name, report.causes[0].explains) == ("another clock", UPDATES)
 
 
-def test_the_first_difference_says_its_tokens(tmp_path):
+def test_the_first_difference_includes_its_tokens(tmp_path):
     file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
 
     first = audit(file).first
@@ -166,7 +166,7 @@ def test_the_first_difference_says_its_tokens(tmp_path):
     assert f"at update 60 ({TOKENS[60]:,} tokens): " in str(audit(file))
 
 
-def test_the_command_compares_and_says_what_is_missing(tmp_path):
+def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
     (tmp_path / "plan.yaml").write_text(
         "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
     )
@@ -185,13 +185,13 @@ def test_the_command_compares_and_says_what_is_missing(tmp_path):
     assert "the plan's clock counts updates. Leave --amount out" in by_updates.output
 
 
-def test_amounts_between_and_behind_those_that_are_known_are_on_a_straight_line():
+def test_amounts_are_interpolated_and_extrapolated_linearly():
     times = AmountTimes("tokens", np.array([10, 12, 20]), np.array([100.0, 140.0, 1000.0]))
 
     assert times(np.array([10, 11, 12, 20, 22])).tolist() == [100, 120, 140, 1000, 1215]
 
 
-def test_a_checkpoint_is_compared_at_the_amount_that_it_carries(tmp_path):
+def test_a_checkpoint_is_compared_at_its_consumed_amount(tmp_path):
     torch = pytest.importorskip("torch")
     plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.3)

@@ -1,4 +1,4 @@
-"""A log beside its plan, as data: what is equal, what differs first, and which cause explains it."""
+"""Comparison of a log with its plan: equal values, the first difference, and its cause."""
 
 import json
 
@@ -28,27 +28,27 @@ def report(tmp_path):
     return compare
 
 
-def test_a_log_as_planned_differs_nowhere_and_needs_no_cause(report):
+def test_a_log_that_matches_the_plan_has_no_difference_and_no_cause(report):
     found = report(VALUES)
 
     assert (found.values, found.exact, found.first, found.causes) == (TOTAL, TOTAL, None, ())
 
 
-def test_the_first_value_that_differs_is_told_with_what_was_planned(report):
+def test_the_first_different_value_is_reported_with_the_planned_value(report):
     found = report(np.where(T == 17, 9.0, VALUES))
 
     assert (found.exact, found.first.t, found.first.logged, found.first.planned) == (TOTAL - 1, 17, 9.0, VALUES[17])
     assert [cause.name for cause in found.causes] == ["written by something else"]
 
 
-def test_a_base_that_nobody_gave_is_found_from_the_log(report):
+def test_a_missing_base_is_inferred_from_the_log(report):
     found = report(SCHEDULE(T, base=0.3), bases={})
 
     assert found.first is None
     assert found.bases == {"lr of group 0": 0.3}
 
 
-def test_a_base_that_was_given_and_is_another_is_the_cause(report):
+def test_a_wrong_base_is_reported_as_the_cause(report):
     (cause,) = report(SCHEDULE(T, base=0.3)).causes
 
     assert (cause.name, cause.explains) == ("another base", TOTAL)
@@ -64,7 +64,7 @@ def test_a_base_that_was_given_and_is_another_is_the_cause(report):
         ({"steps_per_epoch": 4}, None, "epochs taken for steps"),
     ],
 )
-def test_a_schedule_that_moved_four_times_is_explained_by_the_fact_that_is_four(report, facts, processes, name):
+def test_a_schedule_four_times_too_fast_is_explained_by_a_fact_of_4(report, facts, processes, name):
     fast = SCHEDULE(T * 4, base=0.1)
 
     causes = report(fast, processes=processes, **facts).causes
@@ -82,9 +82,7 @@ def test_a_schedule_that_moved_four_times_is_explained_by_the_fact_that_is_four(
         ({}, None, "once per epoch"),
     ],
 )
-def test_a_schedule_that_moved_once_in_twenty_rows_is_explained_by_the_fact_that_is_twenty(
-    report, facts, processes, name
-):
+def test_a_schedule_twenty_times_too_slow_is_explained_by_a_fact_of_20(report, facts, processes, name):
     slow = SCHEDULE(T // 20, base=0.1)
 
     assert report(slow, processes=processes, **facts).causes[0].name == name
@@ -94,19 +92,19 @@ def test_a_schedule_that_moved_once_in_twenty_rows_is_explained_by_the_fact_that
     ("times", "name"),
     [(T + 1, "off by one"), (np.maximum(T - 1, 0), "off by one"), (T * 0, "never moved")],
 )
-def test_a_clock_that_is_off_is_the_cause(report, times, name):
+def test_an_offset_clock_is_reported_as_the_cause(report, times, name):
     assert report(SCHEDULE(times, base=0.1)).causes[0].name == name
 
 
-def test_noise_is_explained_by_nothing(report):
+def test_random_values_have_no_cause(report):
     found = report(np.random.default_rng(0).normal(size=TOTAL))
 
     assert found.first is not None
     assert found.causes == ()
-    assert str(found).endswith("no cause that was tried explains it")
+    assert str(found).endswith("none of the known causes explains the difference")
 
 
-def test_a_field_that_is_planned_and_not_logged_is_noted(report):
+def test_a_planned_field_missing_from_the_log_is_noted(report):
     found = report(VALUES, plan=ps.Plan(lr=PLAN.bindings[0].schedule, weight_decay="linear()"))
 
     assert "not in the log: weight_decay" in found.notes

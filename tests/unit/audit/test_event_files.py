@@ -15,7 +15,7 @@ RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
 
 @pytest.fixture
 def events(tmp_path):
-    """An event file with a rate and a loss for each update; losses are kept as tensors, as Keras does."""
+    """Write an event file with a rate and a loss per update; losses are tensors, as in Keras."""
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -33,25 +33,25 @@ def events(tmp_path):
     return file
 
 
-def test_values_that_went_through_float32_are_as_planned(events):
+def test_float32_values_match_the_plan(events):
     report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
 
     assert (report.first, report.exact, report.values) == (None, 10, 10)
 
 
-def test_the_values_are_a_plan_and_the_others_are_metrics(events):
+def test_an_event_file_is_read_as_a_plan_and_as_metrics(events):
     (loss,) = read_metrics(events)
 
     assert ps.trace(ps.plan_from_log(events), {"lr": 1.0})["lr"].tolist() == RATES.astype(np.float32).tolist()
     assert (loss.name, loss.t.tolist(), loss.values[0]) == ("loss", list(range(10)), 2.5)
 
 
-def test_a_tag_that_is_not_there_is_refused_with_those_that_are(events):
+def test_a_missing_tag_is_rejected_and_the_available_tags_are_listed(events):
     with pytest.raises(UnreadableLog, match="expected one of loss, lr, step"):
         read_log(events, ["lr"], columns={"lr": "rate"})
 
 
-def test_without_its_package_it_is_said_what_to_install(tmp_path, monkeypatch):
+def test_without_tensorboard_the_error_names_the_package_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
     file = tmp_path / "events.out.tfevents.1"

@@ -11,7 +11,7 @@ def found(path, **options):
     return {one.name: (one.t.tolist(), one.values.tolist()) for one in read_metrics(path, **options)}
 
 
-def test_columns_that_are_called_like_metrics_are_read_at_their_updates(tmp_path):
+def test_columns_with_names_of_metrics_are_read_at_their_updates(tmp_path):
     log = tmp_path / "log.csv"
     log.write_text(
         "step,lr,train/loss,val_acc,loss_scale,epoch,note_score\n10,0.1,2.5,,1024,0,good\n20,0.1,1.5,0.5,512,1,\n"
@@ -21,7 +21,7 @@ def test_columns_that_are_called_like_metrics_are_read_at_their_updates(tmp_path
     assert found(log, names=["loss_scale"]) == {"loss_scale": ([10, 20], [1024, 512])}
 
 
-def test_of_two_rows_of_an_update_the_later_one_counts(tmp_path):
+def test_the_later_of_two_rows_for_one_update_is_used(tmp_path):
     log = tmp_path / "values.jsonl"
     rows = [{"t": t, "groups": [{"lr": 0.1}], "loss": loss} for t, loss in [(0, 3.0), (1, 2.0), (2, 9.0), (1, 1.0)]]
     log.write_text("\n".join(map(json.dumps, rows)))
@@ -37,7 +37,7 @@ def test_the_history_of_a_trainer_is_read(tmp_path):
     assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
 
 
-def test_the_validations_beside_the_runners_log_stand_after_the_updates_before_them(tmp_path):
+def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_path):
     log = tmp_path / "values.jsonl"
     rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
     log.write_text("\n".join(map(json.dumps, rows)))
@@ -52,11 +52,11 @@ def test_the_validations_beside_the_runners_log_stand_after_the_updates_before_t
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
+    ("name", "message"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
 )
-def test_a_column_that_is_no_metric_is_refused(tmp_path, name, said):
+def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, message):
     log = tmp_path / "log.csv"
     log.write_text("t,loss,word\n0,1.0,good\n")
 
-    with pytest.raises(UnreadableLog, match=said):
+    with pytest.raises(UnreadableLog, match=message):
         read_metrics(log, names=[name])

@@ -1,4 +1,4 @@
-"""Logs as they are found: JSONL of ours, JSONL and CSV of anybody's, and what is said of those that cannot be read."""
+"""Logs: JSONL of paramsched, JSONL and CSV of other programs, and errors for unreadable logs."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ def log(tmp_path):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_the_first_line_of_a_csv_says_its_columns_and_its_delimiter(log, delimiter, mark):
+def test_the_first_line_of_a_csv_determines_its_columns_and_delimiter(log, delimiter, mark):
     rows = [["step", "lr", "loss"], ["0", "0.5", "9"], ["3", "0.25", "8"]]
 
     logged = read_log(log(mark + "\n".join(map(delimiter.join, rows))), FIELDS)
@@ -35,7 +35,7 @@ def test_the_first_line_of_a_csv_says_its_columns_and_its_delimiter(log, delimit
     assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 0.25])}
 
 
-def test_rows_without_a_value_are_passed_over(log):
+def test_rows_without_a_value_are_skipped(log):
     lines = ['{"step": 0, "lr": 0.5}', "", '{"step": 1, "loss": 9}', '{"step": 2, "lr": null}', '{"step": 3, "lr": 1}']
 
     logged = read_log(log("\n".join(lines), "log.jsonl"), FIELDS)
@@ -43,7 +43,7 @@ def test_rows_without_a_value_are_passed_over(log):
     assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 1.0])}
 
 
-def test_rows_that_nothing_counts_are_counted_from_0_and_that_is_noted(log):
+def test_rows_without_an_update_number_are_numbered_from_0_with_a_note(log):
     logged = read_log(log("lr\n0.5\n0.25\n"), FIELDS)
 
     assert columns_of(logged)["lr", 0][0] == [0, 1]
@@ -51,7 +51,7 @@ def test_rows_that_nothing_counts_are_counted_from_0_and_that_is_noted(log):
 
 
 @pytest.mark.parametrize("name", ["t", "Step", "global_step", "trainer/global_step", "ITER"])
-def test_a_column_that_counts_the_updates_is_known_by_its_usual_names(log, name):
+def test_common_names_of_the_update_column_are_recognized(log, name):
     logged = read_log(log(f"{name},lr\n7,0.5\n"), FIELDS)
 
     assert columns_of(logged) == {("lr", 0): ([7], [0.5])}
@@ -73,7 +73,7 @@ def test_columns_are_named_by_field_and_group(log):
     assert logged.names == ("head", "body")
 
 
-def test_our_own_log_has_groups_and_perhaps_an_optimizer(log):
+def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
     rows = [{"t": t, "optimizer": name, "groups": [{"lr": t}, {"lr": 2 * t}]} for t in (0, 1) for name in ("d", "g")]
     file = log("\n".join(map(json.dumps, rows)), "values.jsonl")
 
@@ -87,7 +87,7 @@ def test_our_own_log_has_groups_and_perhaps_an_optimizer(log):
     [("0.1\n0.12\n0.5\n0.25\n1\n2\n3\n4\n", 4), ("0.123456\n0.1\n", 6), ("1e-3\n1.25e-4\n", 4)],
     ids=["few different values", "six digits", "exponents"],
 )
-def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits):
+def test_the_precision_of_a_number_follows_from_its_digits(log, content, digits):
     logged = read_log(log("lr\n" + content), FIELDS)
 
     assert max(logged.columns[0].digits, 4) == digits
@@ -112,7 +112,7 @@ def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "the file is compressed with gzip", "Decompress it first"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, found, instead):
+def test_unreadable_logs_are_rejected_with_a_fix(log, content, name, found, instead):
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log(content, name), FIELDS)
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, foun
     assert instead in refusal.value.instead
 
 
-def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
+def test_a_missing_name_is_rejected_and_the_nearest_name_is_suggested(log):
     file = log("step,learning_rate\n0,1\n")
 
     for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
@@ -129,7 +129,7 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
             read_log(file, FIELDS, **options)
 
 
-def test_a_column_that_is_suggested_cannot_command_the_terminal(log):
+def test_control_characters_in_a_suggested_column_are_escaped(log):
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log("step,rate\x1b[2J\n0,1\n"), FIELDS)
 
@@ -146,17 +146,17 @@ def test_a_column_that_is_suggested_cannot_command_the_terminal(log):
         ('{"log_history": [{"step": 1, "step": 2, "learning_rate": 1}]}', "trainer_state.json", "step"),
     ],
 )
-def test_a_column_or_key_that_is_there_twice_is_refused_and_named(log, content, name, twice):
+def test_a_duplicate_column_or_key_is_rejected_by_name(log, content, name, twice):
     with pytest.raises(UnreadableLog, match=f'"{twice}" occurs twice'):
         read_log(log(content, name), FIELDS)
 
 
-def test_two_columns_of_one_group_are_refused(log):
+def test_two_columns_for_one_group_are_rejected(log):
     with pytest.raises(UnreadableLog, match="two columns belong to the same group of lr"):
         read_log(log("step,lr,lr/0\n0,1,2\n"), FIELDS)
 
 
-def test_columns_without_a_name_may_be_several(log):
+def test_several_columns_may_have_an_empty_name(log):
     assert columns_of(read_log(log("step,lr,,\n0,0.5,,\n"), FIELDS)) == {("lr", 0): ([0], [0.5])}
 
 
@@ -168,7 +168,7 @@ def test_groups_by_index_and_by_name_are_kept_apart(log):
 
 
 @pytest.mark.parametrize("names", ["lr/0,lr/1,betas_0/0,betas_0/1", "lr[0],lr[1],betas[0][0],betas[0][1]"])
-def test_names_of_scalars_and_of_older_logs_are_read(log, names):
+def test_column_names_of_scalars_and_of_older_logs_are_read(log, names):
     logged = read_log(log(f"t,{names}\n0,1,2,3,4\n"), ("lr", "betas[0]"))
 
     assert columns_of(logged) == {
@@ -179,7 +179,7 @@ def test_names_of_scalars_and_of_older_logs_are_read(log, names):
     }
 
 
-def test_the_state_of_a_trainer_counts_its_first_update_as_1(log):
+def test_the_trainer_state_numbers_its_first_update_1(log):
     rows = [{"step": step, "loss": 1.0, "learning_rate": step / 10, "epoch": 0.5} for step in (1, 2, 3)]
     file = log(
         json.dumps({"global_step": 3, "log_history": [*rows, {"step": 3, "eval_loss": 1.0}]}, indent=2), "a.json"
@@ -188,7 +188,7 @@ def test_the_state_of_a_trainer_counts_its_first_update_as_1(log):
     assert columns_of(read_log(file, FIELDS)) == {("lr", 0): ([0, 1, 2], [0.1, 0.2, 0.3])}
 
 
-def test_the_rates_of_all_groups_in_the_state_of_a_trainer_are_taken_before_its_own(log):
+def test_rates_per_group_in_a_trainer_state_take_precedence_over_its_single_rate(log):
     rows = [{"step": 1, "learning_rate": 0.5, "lr/0": 0.5, "lr/head": 0.25}]
 
     logged = read_log(log(json.dumps({"log_history": rows}), "trainer_state.json"), FIELDS)
@@ -196,7 +196,7 @@ def test_the_rates_of_all_groups_in_the_state_of_a_trainer_are_taken_before_its_
     assert columns_of(logged) == {("lr", 0): ([0], [0.5]), ("lr", 1): ([0], [0.25])}
 
 
-def test_logs_that_would_take_much_memory_are_refused(log):
+def test_logs_that_need_too_much_memory_are_rejected(log):
     wide = "t," + ",".join(f"lr[{index}]" for index in range(4001)) + "\n0" + ",1" * 4001
     with pytest.raises(UnreadableLog, match="more than 4,000 columns"):
         read_log(log(wide), FIELDS)
@@ -204,12 +204,12 @@ def test_logs_that_would_take_much_memory_are_refused(log):
         read_log(log(json.dumps({"t": 0, "groups": [{"lr": 1}] * 4001}), "values.jsonl"), FIELDS)
     endless = log("lr\n")
     with endless.open("r+b") as file:
-        file.truncate(2**33)  # a hole, which takes no place
+        file.truncate(2**33)  # a sparse file, which takes no disk space
     with pytest.raises(UnreadableLog, match="the line has more than"):
         read_log(endless, FIELDS)
 
 
-def test_a_checkpoint_with_compressed_records_is_refused_before_it_is_unpacked(tmp_path):
+def test_a_checkpoint_with_compressed_records_is_rejected_before_unpacking(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", bytes(2**20))
 

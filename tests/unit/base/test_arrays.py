@@ -1,4 +1,4 @@
-"""Evaluation of tensors: what the laws do not draw."""
+"""Evaluation of tensors: cases that the property tests do not generate."""
 
 import jax
 import jax.numpy as jnp
@@ -20,26 +20,26 @@ def test_half_precision_times_are_not_rounded_further():
 
 
 @pytest.mark.heavy
-def test_integer_times_of_jax_stay_integers_until_the_begin_is_taken_off():
+def test_integer_times_of_jax_stay_integers_until_the_start_is_subtracted():
     far = warmup(2**24 + 1) >> linear(over=4)
 
     assert far(jnp.array([2**24 + 1, 2**24 + 2, 2**24 + 3])).tolist() == [1.0, 0.75, 0.5]
 
 
 @pytest.mark.heavy
-def test_a_python_time_beyond_jaxs_integers_is_still_exact():
+def test_a_python_time_beyond_the_integer_range_of_jax_stays_exact():
     assert float(linear(over=2**41)(2**40, jnp.float32(1.0))) == 0.5
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("time", [torch.tensor(True), torch.tensor(1j), jnp.array(True)])
-def test_a_tensor_of_no_numbers_is_no_time(time):
+def test_boolean_and_complex_tensors_are_rejected_as_times(time):
     with pytest.raises(InvalidTime):
         SCHEDULE(time)
 
 
 @pytest.mark.heavy
-def test_arrays_of_two_libraries_are_refused():
+def test_arrays_of_two_libraries_are_rejected():
     with pytest.raises(InvalidArgument, match="one library"):
         SCHEDULE(torch.tensor(1), jnp.array(0.1))
 
@@ -58,7 +58,7 @@ def test_a_tensor_base_follows_a_numpy_time():
     assert values.tolist() == [[0.0, 0.5], [0.0, 1.0]]
 
 
-def test_float_tensor_times_find_their_period_as_numbers_do():
+def test_float_tensor_times_have_the_same_period_as_numbers():
     times = np.array([0.0, 0.1, 0.3, 0.6, 0.9, 1.2, 2.9999999999999996, 3.0, 6.0 - 1e-15, 299.99999999999994])
 
     for schedule in (step(3, 0.5), cosine_restarts(3), cosine_restarts(3, 1.5)):
@@ -66,14 +66,14 @@ def test_float_tensor_times_find_their_period_as_numbers_do():
 
 
 @pytest.mark.heavy
-def test_a_float_time_of_jax_is_in_its_period_though_the_division_is_compiled():
+def test_a_compiled_jax_division_puts_a_float_time_in_the_right_period():
     times = np.arange(0.0, 3000.0)
 
     with jax.enable_x64(True):
         assert step(103, 0.5)(jnp.asarray(times)).tolist() == step(103, 0.5)(times).tolist()
 
 
-def test_gradients_follow_the_curve_and_vanish_where_it_is_held():
+def test_gradients_follow_the_curve_and_are_zero_where_it_is_constant():
     times = torch.tensor([0.0, 25.0, 100.0, 150.0], dtype=torch.float64, requires_grad=True)
 
     anneal(1.0, 0.0, 100, curves.one_minus_sqrt)(times).sum().backward()
@@ -82,7 +82,7 @@ def test_gradients_follow_the_curve_and_vanish_where_it_is_held():
 
 
 @pytest.mark.heavy
-def test_jax_maps_compiles_and_differentiates_a_schedule():
+def test_jax_vectorizes_compiles_and_differentiates_a_schedule():
     assert jax.jit(SCHEDULE)(jnp.array(55)) == SCHEDULE(55)
     assert jax.vmap(SCHEDULE)(jnp.arange(3)).tolist() == pytest.approx([0.0, 0.2, 0.4])
     assert jax.grad(SCHEDULE)(2.5) == pytest.approx(0.2)
@@ -95,7 +95,7 @@ def test_empty_arrays_give_empty_arrays():
     assert tuple(SCHEDULE(torch.zeros(0)).shape) == (0,)
 
 
-def test_the_shape_of_the_time_is_the_shape_of_the_value():
+def test_values_have_the_shape_of_the_times():
     assert type(SCHEDULE(3)) is float
     assert type(SCHEDULE(np.int64(3))) is float
     assert SCHEDULE(np.array(3)).shape == ()

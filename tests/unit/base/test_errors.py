@@ -1,4 +1,4 @@
-"""Errors: three parts, one root, and the built-in a caller expects."""
+"""Errors: three parts, one root class, and the expected built-in base class."""
 
 import inspect
 import pickle
@@ -14,13 +14,13 @@ EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_every_error_is_one_of_ours_and_a_built_in(kind):
+def test_every_error_is_a_paramsched_error_and_a_builtin_error(kind):
     assert issubclass(kind, ParamschedError)
     assert kind is ParamschedError or issubclass(kind, (ValueError, KeyError, ImportError, RuntimeError))
     assert kind.__name__ in (errors.__doc__ or "")
 
 
-def test_an_error_says_what_was_asked_what_was_found_and_what_to_write():
+def test_an_error_contains_the_call_the_problem_and_the_fix():
     error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'Write "5%"')
 
     assert str(error) == 'warmup(0.05): a length is a whole number. Write "5%"'
@@ -52,7 +52,7 @@ def test_an_error_says_what_was_asked_what_was_found_and_what_to_write():
         "time",
     ],
 )
-def test_an_error_names_the_argument_that_it_is_about(call, argument):
+def test_an_error_names_the_invalid_argument(call, argument):
     with pytest.raises(InvalidArgument) as refusal:
         call()
 
@@ -61,14 +61,14 @@ def test_an_error_names_the_argument_that_it_is_about(call, argument):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
-def test_an_error_goes_through_pickle(kind):
+def test_an_error_can_be_pickled(kind):
     error = pickle.loads(pickle.dumps(kind("a", "b", "c")))
 
     assert type(error) is kind
     assert str(error) == "a: b. c"
 
 
-def test_all_faults_of_a_config_stand_on_a_line_each():
+def test_each_error_of_a_config_has_its_own_line():
     error = errors.ConfigError("plan.yaml", ["$.lr: one", "$.eps: two"])
 
     assert str(error) == "plan.yaml: $.lr: one\nplan.yaml: $.eps: two"
@@ -76,7 +76,21 @@ def test_all_faults_of_a_config_stand_on_a_line_each():
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_a_missing_library_names_the_extra_that_brings_it():
+def test_a_diagnostic_with_the_code_of_another_package_is_an_error():
+    found = errors.Diagnostic("$.lr", "expected a rate", "Write 0.1", code="ACME1")
+
+    assert str(found) == "$.lr: expected a rate. Write 0.1"
+    assert found.severity == "error"
+    assert found.as_data()["rule"] == "acme1"
+
+
+def test_no_full_stop_follows_a_question():
+    error = InvalidArgument("cosine(over='5 epoks')", 'unknown unit "epoks"; did you mean "epochs"?', "Write 5")
+
+    assert str(error).endswith('did you mean "epochs"? Write 5')
+
+
+def test_the_error_for_a_missing_library_names_the_extra_to_install():
     assert 'pip install "paramsched[plot]"' in str(errors.MissingDependency("show.axes", "matplotlib", "plot"))
 
 
@@ -88,5 +102,5 @@ def test_a_missing_library_names_the_extra_that_brings_it():
         ("zzz", "expected one of cosine, step"),
     ],
 )
-def test_a_near_miss_is_named_and_else_what_is_known(name, clause):
+def test_a_similar_name_is_suggested_and_otherwise_all_known_names(name, clause):
     assert nearest(name, ["step", "cosine"]) == clause

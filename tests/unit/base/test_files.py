@@ -1,4 +1,4 @@
-"""Every kind of file with every writer and every reader: written whole, refused by name, or written into."""
+"""Every kind of file with every writer and reader: replaced atomically, rejected by name, or written in place."""
 
 import json
 import os
@@ -29,7 +29,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices and file
 
 
 def command(*arguments: object) -> None:
-    """Run a command; its refusal is an OSError with the message."""
+    """Run a command; raise OSError with its error message."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="paramsched")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     if result.exit_code:
@@ -37,7 +37,7 @@ def command(*arguments: object) -> None:
 
 
 def write_table(file: Path) -> None:
-    """Write a table beside a plan, which has the name of its log and its field."""
+    """Write a table next to a plan, named after its log and its field."""
     log = file.with_name("long.jsonl")
     log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
     ps.plan_from_log(log, tables=file.parent)
@@ -45,7 +45,7 @@ def write_table(file: Path) -> None:
 
 
 def fix(file: Path) -> None:
-    """Fix what a file has."""
+    """Fix the mistakes in a file."""
     command("check", "--fix", file, "--format", "yaml")
 
 
@@ -74,7 +74,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.fixture
 def folder():
-    """A folder that everybody may use; those of pytest are private."""
+    """Return a folder that every user may access; the folders of pytest are private."""
     with TemporaryDirectory() as made:
         Path(made).chmod(0o777)
         yield Path(made)
@@ -85,7 +85,7 @@ def folder():
 
 @all_writers
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755])
-def test_a_file_keeps_its_mode_and_nothing_is_left_beside(tmp_path, writer, mode):
+def test_a_file_keeps_its_mode_and_no_temporary_file_remains(tmp_path, writer, mode):
     file = tmp_path / "out"
     file.write_text("old")
     file.chmod(mode)
@@ -113,10 +113,10 @@ def test_a_file_keeps_its_owner_and_group(tmp_path, writer):
 
 
 @all_writers
-def test_a_new_file_has_the_mode_that_the_system_gives(tmp_path, monkeypatch, writer):
+def test_a_new_file_has_the_default_mode_of_the_system(tmp_path, monkeypatch, writer):
     plain = tmp_path / "plain"
     plain.touch()
-    monkeypatch.setattr(os, "umask", None)  # which other threads would see
+    monkeypatch.setattr(os, "umask", None)  # because a change of it would affect other threads
 
     WRITERS[writer](tmp_path / "out")
 
@@ -125,7 +125,7 @@ def test_a_new_file_has_the_mode_that_the_system_gives(tmp_path, monkeypatch, wr
 
 @all_writers
 @pytest.mark.parametrize("there", [True, False], ids=["link", "dangling link"])
-def test_a_link_is_followed_and_kept(tmp_path, writer, there):
+def test_a_symbolic_link_is_followed_and_kept(tmp_path, writer, there):
     (tmp_path / "inner").mkdir()
     target, link = tmp_path / "inner" / "target", tmp_path / "link"
     link.symlink_to("inner/target")
@@ -140,7 +140,7 @@ def test_a_link_is_followed_and_kept(tmp_path, writer, there):
 
 
 @all_writers
-def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, writer):
+def test_a_full_disk_leaves_the_old_file_and_the_error_names_it(tmp_path, writer):
     file, fresh = tmp_path / "out", tmp_path / "fresh"
     file.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -158,14 +158,14 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, writer):
 
 
 @all_writers
-def test_a_folder_that_does_not_exist_is_named(tmp_path, writer):
+def test_the_error_names_a_missing_folder(tmp_path, writer):
     with pytest.raises(OSError, match="none"):
         WRITERS[writer](tmp_path / "none" / "out")
 
 
 @only_root
 @all_writers
-def test_a_file_that_may_not_be_written_is_not_replaced(folder, writer):
+def test_a_read_only_file_is_not_replaced(folder, writer):
     file = folder / "out"
     file.write_text("old")
     file.chmod(0o444)
@@ -181,7 +181,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(folder, writer):
 @only_root
 @all_writers
 @pytest.mark.parametrize("folder_mode", [0o777, 0o1777, 0o755])
-def test_the_file_of_another_owner_is_written_in_place(folder, writer, folder_mode):
+def test_a_file_of_another_owner_is_written_in_place(folder, writer, folder_mode):
     file = folder / "out"
     file.write_text("old" * 10_000)
     file.chmod(0o666)
@@ -195,7 +195,7 @@ def test_the_file_of_another_owner_is_written_in_place(folder, writer, folder_mo
     assert names(folder) == ["out"]
 
 
-def test_an_interrupt_leaves_nothing_beside(tmp_path, monkeypatch):
+def test_an_interrupt_leaves_no_temporary_file(tmp_path, monkeypatch):
     file = tmp_path / "out"
     file.write_text("old")
     real = os.open
@@ -212,7 +212,7 @@ def test_an_interrupt_leaves_nothing_beside(tmp_path, monkeypatch):
     assert names(tmp_path) == ["out"]
 
 
-def test_a_file_that_replaces_a_private_one_is_never_public(tmp_path, monkeypatch):
+def test_a_file_that_replaces_a_private_file_is_never_public(tmp_path, monkeypatch):
     file = tmp_path / "out"
     file.touch(0o600)
     seen = []
@@ -223,7 +223,7 @@ def test_a_file_that_replaces_a_private_one_is_never_public(tmp_path, monkeypatc
     assert seen == [0o600]
 
 
-# ---------------------------------------------------------------- what is not a regular file
+# ---------------------------------------------------------------- other kinds of files
 
 
 def make_device(file: Path, minor: int) -> None:
@@ -233,12 +233,12 @@ def make_device(file: Path, minor: int) -> None:
 def make_socket(file: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made:
         here = Path.cwd()
-        os.chdir(file.parent)  # a socket's path has at most 107 bytes
+        os.chdir(file.parent)  # because the path of a socket has at most 107 bytes
         made.bind(file.name)
         os.chdir(here)
 
 
-OTHERS = {
+SPECIAL_FILES = {
     "socket": make_socket,
     "folder": Path.mkdir,
     "pipe": os.mkfifo,
@@ -246,16 +246,16 @@ OTHERS = {
     "full device": lambda file: make_device(file, 7),
 }
 other_kinds = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in OTHERS]
+    "kind", [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in SPECIAL_FILES]
 )
 
 
 @all_writers
 @other_kinds
-def test_what_cannot_be_written_into_is_refused_by_name_and_stays(tmp_path, monkeypatch, writer, kind):
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # a pipe's reader may come
+def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, monkeypatch, writer, kind):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the writer waits for a reader of the pipe
     file = tmp_path / "out"
-    OTHERS[kind](file)
+    SPECIAL_FILES[kind](file)
     before = file.stat()
 
     with pytest.raises(OSError, match="out"):
@@ -266,7 +266,7 @@ def test_what_cannot_be_written_into_is_refused_by_name_and_stays(tmp_path, monk
 
 
 @all_writers
-def test_a_pipe_that_is_read_is_written_into(tmp_path, writer):
+def test_a_pipe_with_a_reader_is_written(tmp_path, writer):
     file, read = tmp_path / "out", []
     os.mkfifo(file)
     reader = threading.Thread(target=lambda: read.append(file.read_text()))
@@ -282,7 +282,7 @@ def test_a_pipe_that_is_read_is_written_into(tmp_path, writer):
 @only_root
 @all_writers
 @pytest.mark.parametrize("linked", [False, True])
-def test_a_device_is_written_into(tmp_path, writer, linked):
+def test_a_device_is_written(tmp_path, writer, linked):
     file = tmp_path / "out"
     make_device(file, 3)
     if linked:
@@ -294,9 +294,9 @@ def test_a_device_is_written_into(tmp_path, writer, linked):
     assert (tmp_path / "out").is_char_device()
 
 
-@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # which flushes the folder too
+@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # "disk" also flushes the folder
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
-def test_an_open_file_of_the_process_is_written_where_it_is(tmp_path, writer, name):
+def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer, name):
     with (tmp_path / "log").open("wb") as stream:
         stream.write(b"first\n")
         stream.flush()
@@ -311,10 +311,10 @@ def test_an_open_file_of_the_process_is_written_where_it_is(tmp_path, writer, na
     assert len(text) > 20
 
 
-# ---------------------------------------------------------------- tables beside a plan
+# ---------------------------------------------------------------- tables next to a plan
 
 
-def test_a_table_with_the_same_values_stays_and_other_content_is_refused(tmp_path):
+def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
     table = tmp_path / "long.lr.csv"
     write_table(table)
     before = table.stat()
@@ -330,9 +330,9 @@ def test_a_table_with_the_same_values_stays_and_other_content_is_refused(tmp_pat
 
 
 @other_kinds
-def test_a_table_is_never_written_over_what_is_no_table(tmp_path, kind):
+def test_a_table_never_overwrites_a_file_that_is_not_a_table(tmp_path, kind):
     table = tmp_path / "long.lr.csv"
-    OTHERS[kind](table)
+    SPECIAL_FILES[kind](table)
     before = table.stat()
 
     with pytest.raises(OSError, match=r"long\.lr\.csv"):
@@ -341,7 +341,7 @@ def test_a_table_is_never_written_over_what_is_no_table(tmp_path, kind):
     assert (table.stat().st_ino, table.stat().st_mode) == (before.st_ino, before.st_mode)
 
 
-def test_a_table_is_whole_or_not_there(tmp_path):
+def test_a_table_is_complete_or_absent(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     log = tmp_path / "long.jsonl"
     log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
@@ -355,7 +355,7 @@ def test_a_table_is_whole_or_not_there(tmp_path):
     assert names(tmp_path) == ["long.jsonl"]
 
 
-def test_a_name_that_is_too_long_for_a_table_is_refused(tmp_path):
+def test_a_table_name_that_is_too_long_is_rejected(tmp_path):
     log = tmp_path / "long.jsonl"
     log.write_text("\n".join(json.dumps({"t": t, "groups": [{"x" * 300: float(t)}]}) for t in range(10_001)))
 
@@ -368,25 +368,25 @@ def test_a_name_that_is_too_long_for_a_table_is_refused(tmp_path):
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("changed", ["", "lr: 1\n", "# two lines\nlr: cosin()\n", "lr: cosin()\r\n"])
-def test_a_fix_is_made_in_the_text_in_which_it_was_found(tmp_path, mark, changed):
+def test_a_fix_is_applied_only_to_the_text_that_was_checked(tmp_path, mark, changed):
     file = tmp_path / "plan.yaml"
     file.write_bytes(mark + b"lr: cosin()\n")
-    looks = []
+    reads = []
 
     def find(given: str) -> CheckedPlan:
-        """Find a mistake in the file, which an editor changes at once."""
+        """Find a mistake in the file, then change the file as an editor would."""
         text = file.read_bytes().decode("utf-8-sig")
         at = text.find("cosin()")
         edits = [TextEdit(at, at + 5, "cosine")] if at >= 0 else []
-        if not looks:
+        if not reads:
             file.write_bytes(mark + changed.encode())
-        looks.append(text)
+        reads.append(text)
         return CheckedPlan(tuple(Diagnostic("$.lr", "unknown", code="PS103", edit=edit) for edit in edits), text)
 
     fix_file(str(file), find)
 
     assert file.read_bytes() == mark + changed.replace("cosin()", "cosine()").encode()
-    assert len(looks) > 1
+    assert len(reads) > 1
 
 
 @only_root
@@ -434,25 +434,25 @@ def make_waiting(file: Path) -> None:
         pytest.param("file that waits", marks=pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="none")),
     ],
 )
-def test_what_may_never_end_is_refused_by_name(tmp_path, reader, kind):
+def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, kind):
     name, read = READERS[reader]
     file = tmp_path / name
-    (OTHERS | {"file that waits": make_waiting})[kind](file)
+    (SPECIAL_FILES | {"file that waits": make_waiting})[kind](file)
 
     with pytest.raises((ParamschedError, OSError), match=name.replace(".", r"\.")):
         read(file)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_a_base_that_is_no_file_is_refused_by_name(tmp_path, kind):
-    OTHERS[kind](tmp_path / "base.py")
+def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, kind):
+    SPECIAL_FILES[kind](tmp_path / "base.py")
     (tmp_path / "plan.py").write_text('_base_ = "./base.py"\n')
 
     with pytest.raises(ParamschedError, match=r"base\.py is a"):
         ps.load(tmp_path / "plan.py", format="mmengine")
 
 
-def test_an_error_while_a_file_is_read_has_its_name():
+def test_an_error_during_reading_names_the_file():
     if not Path("/proc/self/mem").exists():
         pytest.skip("no such file")
 
@@ -461,7 +461,7 @@ def test_an_error_while_a_file_is_read_has_its_name():
             read("/proc/self/mem")
 
 
-def test_a_pipe_is_read_once_though_the_length_of_an_epoch_is_assumed():
+def test_a_pipe_is_read_once_even_if_the_epoch_length_is_assumed():
     text = "train_cfg=dict(max_epochs=12)\nparam_scheduler=[dict(type='StepLR', step_size=2)]\n"
 
     result = CliRunner().invoke(main, ["show", "-", "--format", "mmengine"], input=text)

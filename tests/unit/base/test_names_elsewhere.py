@@ -1,4 +1,4 @@
-"""Names of other libraries: each row of the table is true, and each place where one is typed tells ours."""
+"""Names of peers: each row of the table is correct, and errors suggest the name in paramsched."""
 
 import inspect
 import re
@@ -18,45 +18,45 @@ from paramsched.base.peer_words import (
 from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 
-OURS = {
+OWN_NAMES = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},
     **{f"curves.{name}": builder for name, builder in curves.FAMILIES.items()},
     **{f"curves.{name}": type(value) for name, value in curves.CONSTANTS.items()},
 }
 ROWS = {f"{library}-{row[0]}": (library, *row) for library, row in other_names()}
-PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # that has to be registered
-THEIRS = [name for name, row in ROWS.items() if row[1] not in SHAPES]
+PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # must be registered first
+PEER_NAMES = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
 @pytest.mark.parametrize("row", PARSED)
-def test_the_line_of_a_name_is_a_schedule_in_text_and_in_code(row):
-    _, _, ours, line, _ = PARSED[row]
+def test_the_suggested_line_for_a_peer_name_works_in_text_and_in_code(row):
+    _, _, own_name, line, _ = PARSED[row]
 
     parsed, made = ps.parse(line), eval(line_in_code(line), {"ps": ps})
 
     assert str(ps.Plan(lr=parsed)) == str(ps.Plan(lr=made))
-    assert ours in line or ours in (">>", "*") or ours in str(parsed)
+    assert own_name in line or own_name in (">>", "*") or own_name in str(parsed)
 
 
-def test_ours_are_names_that_there_are():
-    assert {row[2] for row in ROWS.values()} <= {*OURS, ">>", "*"}
+def test_suggested_names_exist():
+    assert {row[2] for row in ROWS.values()} <= {*OWN_NAMES, ">>", "*"}
 
 
 def test_every_scheduler_of_torch_has_a_row():
-    theirs = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
+    torch_names = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
 
-    assert theirs <= {name for library, name, *_ in ROWS.values() if library == "torch"}
+    assert torch_names <= {name for library, name, *_ in ROWS.values() if library == "torch"}
 
 
 @pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
-def test_the_docstring_of_cosine_or_its_restarts_names_each_library(library):
+def test_each_library_is_named_in_the_docstring_of_cosine_or_cosine_restarts(library):
     documented = f"{inspect.getdoc(ps.cosine)}\n{inspect.getdoc(ps.cosine_restarts)}"
 
     assert re.search(rf"\b{library}\s`", documented)
 
 
-def test_a_docstring_explains_the_arguments_first_and_ends_with_the_names_of_peers():
+def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
     documented = inspect.getdoc(ps.cosine)
 
     assert documented.index("Args:") < documented.index("Source:") < documented.index("In other libraries: torch `")
@@ -69,21 +69,21 @@ def test_a_docstring_explains_the_arguments_first_and_ends_with_the_names_of_pee
     assert with_other_names(None, "cosine") is None
 
 
-@pytest.mark.parametrize("row", THEIRS)
-def test_a_name_is_told_ours_where_it_is_an_attribute(row):
-    with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
+@pytest.mark.parametrize("row", PEER_NAMES)
+def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
+    with pytest.raises(AttributeError, match=r"use .*\. Write ps\."):
         getattr(ps, ROWS[row][1])
 
 
 WORDS = [
     name
-    for name in THEIRS
+    for name in PEER_NAMES
     if ROWS[name][1].isidentifier() and ROWS[name][1] not in curves.FAMILIES and "my_function" not in ROWS[name][3]
 ]
 
 
 @pytest.mark.parametrize("row", WORDS)
-def test_a_name_is_told_ours_in_text_and_in_files(row):
+def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
     name = ROWS[row][1]
     line = meant_by(name)[1][2]
     with pytest.raises(ParseError) as in_text:
@@ -97,7 +97,7 @@ def test_a_name_is_told_ours_in_text_and_in_files(row):
 
     mapping, staged, typed = in_files.value.problems[:3]
     assert line in str(in_text.value) or letters_of(name) == letters_of(meant_by(name)[1][1])
-    # An argument whose meaning is known stays in the advice; else the line is an example.
+    # An argument with a known meaning is kept in the fix; otherwise the fix is an example.
     for problem in (mapping, staged, typed):
         assert f"For example: {line}" in problem or "100" in problem.rpartition("Write ")[2] or "Write" not in problem
 
@@ -160,18 +160,18 @@ FIELD = {
     "mxnet": "FactorScheduler MultiFactorScheduler PolyScheduler CosineScheduler",
     "lightning": "LearningRateFinder StochasticWeightAveraging LinearWarmupCosineAnnealingLR",
 }
-"""What the schedules of each library are called, by their documentation."""
+"""The documented names of the schedules of each library."""
 
 
 @pytest.mark.parametrize("library", FIELD)
-def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
+def test_peer_names_are_recognized_after_the_name_of_the_library(library):
     found = {name: meant_by(f"{library}.{name}") for name in FIELD[library].split()}
 
     assert {name: row and row[0] for name, row in found.items()} == dict.fromkeys(found, library)
 
 
 @pytest.mark.parametrize(
-    ("name", "ours"),
+    ("name", "own_name"),
     [
         ("torch.optim.lr_scheduler.StepLR", "step"),
         ("mmengine.optim.StepParamScheduler", "rules.step"),
@@ -181,17 +181,17 @@ def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
         ("1-Cycle", "one_cycle"),
     ],
 )
-def test_a_name_is_known_behind_its_module_and_in_other_letters(name, ours):
-    assert meant_by(name)[1][1] == ours
+def test_peer_names_are_recognized_with_a_module_path_and_in_any_case(name, own_name):
+    assert meant_by(name)[1][1] == own_name
 
 
-def test_the_peak_of_a_one_cycle_is_no_argument_but_base():
+def test_the_peak_of_one_cycle_is_base_instead_of_an_argument():
     for key in ("max_lr", "peak_value"):
         with pytest.raises(InvalidCall, match="the group's own lr is the peak"):
             ps.parse(f"one_cycle({key}=0.1)")
 
 
-def test_what_nobody_calls_so_gets_the_nearest_name_or_none():
+def test_unknown_names_get_the_nearest_suggestion_or_none():
     assert meant_by("frobnicate") is None
     with pytest.raises(AttributeError, match='did you mean "cosine"'):
         _ = ps.cosin
@@ -201,14 +201,14 @@ def test_what_nobody_calls_so_gets_the_nearest_name_or_none():
 
 
 @pytest.mark.parametrize("key", ["num_warmup_steps", "last_epoch", "warmup_epochs", "num_cycles"])
-def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
+def test_a_keyword_of_a_peer_is_not_a_field_of_a_plan(key):
     with pytest.raises(ConfigError) as refusal:
         ps.loads(f"lr: cosine()\n{key}: 5\n")
 
     assert "is a name of other libraries" in str(refusal.value)
 
 
-def test_a_bare_word_beside_a_keyword_of_theirs_is_no_schedule():
+def test_the_value_of_a_peer_keyword_is_not_reported_as_an_unknown_schedule():
     with pytest.raises(
         ConfigError, match=r"lr_scheduler_type: \"lr_scheduler_type\" is a name of other libraries, not a field"
     ):
@@ -221,7 +221,7 @@ DASHED = [
 
 
 @pytest.mark.parametrize("row", DASHED)
-def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
+def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(row):
     _, name, _, line, _ = ROWS[row]
     for text in (name, f"--{name} 5", f"cosine({name}=5)", f"warmup(5) >> {name}(5)"):
         with pytest.raises(ParseError) as in_text:
@@ -234,15 +234,15 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
 
 
 @pytest.mark.parametrize(
-    ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
+    ("shape", "keyword", "own_name"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
-def test_a_keyword_with_dashes_is_the_one_with_underscores(shape, keyword, ours):
-    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{ours}"'):
+def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keyword, own_name):
+    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; use "{own_name}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 
 @pytest.mark.parametrize("name", ["T_max", "eta_min", "step_size_up", "gradient_accumulation_steps", "train_samples"])
-def test_a_keyword_is_told_ours_where_it_is_a_name(name):
+def test_a_peer_keyword_used_as_a_name_gets_the_argument_in_paramsched(name):
     with pytest.raises(AttributeError) as in_code:
         getattr(ps, name)
     with pytest.raises(ParseError) as in_text:
@@ -252,7 +252,7 @@ def test_a_keyword_is_told_ours_where_it_is_a_name(name):
         assert f'"{name}" is an argument of other libraries; ' in str(refusal.value)
 
 
-def test_a_difference_of_schedules_is_no_word_with_dashes():
+def test_a_difference_of_schedules_is_not_read_as_a_name_with_dashes():
     assert ps.parse("warmup(5)-linear(over=5)") == ps.parse("warmup(5) - linear(over=5)")
     with pytest.raises(ParseError, match='unknown schedule "frob"'):
         ps.parse("frob-linear(over=5)")

@@ -1,4 +1,4 @@
-"""A warning points at the line that somebody can change."""
+"""A warning points at the line of user code."""
 
 import warnings
 from functools import partial
@@ -10,7 +10,7 @@ from paramsched.base.user_warnings import warn_user
 
 
 def called_by(module: str, call):
-    """A function of a module of this name, which makes the call."""
+    """Return a function that makes the call in a module with this name."""
 
     def caller():
         call()
@@ -22,27 +22,27 @@ CALL_LINE = called_by.__code__.co_firstlineno + 4
 
 
 def line_of_the_warning(call) -> int:
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
-    assert told[0].filename == __file__
-    return told[0].lineno
+    assert caught[0].filename == __file__
+    return caught[0].lineno
 
 
 @pytest.mark.parametrize("module", ["paramsched", "paramsched.scheduler", "torch.optim.optimizer"])
-def test_a_warning_passes_over_the_lines_of_the_library_and_of_torch(module):
+def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
     deep_inside = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
 
     assert line_of_the_warning(deep_inside) != CALL_LINE
 
 
 @pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
-def test_a_package_with_a_similar_name_is_a_user(module):
-    theirs = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
+def test_a_package_with_a_similar_name_counts_as_user_code(module):
+    user_call = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
 
-    assert line_of_the_warning(theirs) == CALL_LINE
+    assert line_of_the_warning(user_call) == CALL_LINE
 
 
-def test_a_warning_has_the_category_it_is_given():
+def test_a_warning_has_the_specified_category():
     with pytest.warns(DeprecationWarning, match="mind this"):
         warn_user("mind this", DeprecationWarning)

@@ -1,4 +1,4 @@
-"""What the command line tells one to write is written, as it is printed, and then the command works."""
+"""A command works with the options that its error message suggests."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ def call(words):
 
 
 def with_options(line, advice):
-    """A command with the options of an advice, each in place of its own of that name."""
+    """Return a command with the suggested options, each replacing its own option of that name."""
     command, new = shlex.split(line), shlex.split(advice)
     for option in [word for word in new if word.startswith("-")]:
         if option in command:
@@ -58,7 +58,7 @@ def with_options(line, advice):
         ),
     ],
 )
-def test_the_options_that_are_printed_are_what_was_missing(line, printed):
+def test_the_suggested_options_supply_the_missing_facts(line, printed):
     refused = call(shlex.split(line))
 
     assert refused.exit_code == 2
@@ -79,7 +79,7 @@ def test_the_options_that_are_printed_are_what_was_missing(line, printed):
         ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
     ],
 )
-def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, printed):
+def test_a_suggested_name_is_valid(line, wrong, printed):
     refused = call(shlex.split(line))
 
     assert refused.exit_code == 2
@@ -89,11 +89,11 @@ def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, pr
     assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
 
 
-def test_every_kind_of_picture_that_is_named_is_drawn(folder):
+def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
-    said = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
+    output = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 
-    suffixes = said.rpartition("Write one of ")[2].strip().split(", ")
+    suffixes = output.rpartition("Write one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:

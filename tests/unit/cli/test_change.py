@@ -38,11 +38,11 @@ def printed(*arguments, input=None):
 
 
 def test_the_changed_plan_is_printed_as_a_file():
-    told = printed(
+    message = printed(
         "-", "--at", "8000 steps", "--horizon", "9000 steps", 'lr=linear(previous, 0, over="1000 steps")', input=YAML
     )
 
-    assert told.splitlines() == [
+    assert message.splitlines() == [
         "horizon: 9000",
         'lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)',
         "weight_decay: take(linear(to=0.5), 10000, 10000)",
@@ -64,10 +64,10 @@ def test_the_changed_plan_is_printed_as_a_file():
     ids=["a field", "two fields", "a horizon", "a cooldown", "factors"],
 )
 @pytest.mark.parametrize("suffix", ["yaml", "json", "toml"])
-def test_the_command_is_the_method_in_the_format_of_the_file(folder, suffix, arguments, method):
-    told = printed(f"plan.{suffix}", "--at", *arguments)
+def test_the_command_equals_the_method_and_keeps_the_format_of_the_file(folder, suffix, arguments, method):
+    message = printed(f"plan.{suffix}", "--at", *arguments)
 
-    assert ps.loads(told, suffix) == method(ps.loads(YAML))
+    assert ps.loads(message, suffix) == method(ps.loads(YAML))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_command_is_the_method_in_the_format_of_the_file(folder, suffix, arg
     ],
     ids=["by name", "by index", "by an entry"],
 )
-def test_a_change_of_one_group(folder, change, binding):
+def test_one_group_can_be_changed(folder, change, binding):
     before = ps.load("groups.yaml")
 
     assert ps.loads(printed("groups.yaml", "--at", 50, change)) == before.change(50, binding)
@@ -89,7 +89,7 @@ def test_the_result_is_written_to_a_file_in_the_format_of_its_suffix(folder):
     assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "new.json") == ""
     assert json.loads((folder / "new.json").read_text())["horizon"] == 10_000
 
-    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # over the old one
+    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # overwrites the old file
     assert ps.load("plan.yaml") == ps.loads(YAML).change(8000, lr=0.5)
     assert printed("plan.toml", "--at", 8000, "lr=0.5", "--to", "yaml").startswith("horizon: 10000")
 
@@ -98,22 +98,22 @@ def test_a_line_of_text_becomes_a_file():
     assert printed("cosine()", "--at", 80, "lr=0.5") == "lr: take(cosine(), 80) >> constant(0.5)\n"
 
 
-def test_comments_are_not_kept_which_is_said(folder):
+def test_comments_are_dropped_with_a_note(folder):
     (folder / "plan.yaml").write_text("# mine\n" + YAML)
 
     assert call("plan.yaml", "--at", 8000, "lr=0.5").stderr == "note: the comments of plan.yaml are not kept\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "message"),
     [
-        (("8000",), 2, "Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
-        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Give one of"),
+        (("8000",), 2, "Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
+        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Write exactly one of"),
         (("soon", "lr=0.5"), 2, "--at: "),
-        (("8000", "lr"), 2, "lr: no change of a field"),
+        (("8000", "lr"), 2, "lr: expected FIELD=SCHEDULE"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
-        (("8000", "horizon=9000"), 2, "horizon is not a field. Write --horizon 9000"),
-        (("8000", "--scale", "at=2"), 2, "at is not a field"),
+        (("8000", "horizon=9000"), 2, "horizon is an option, not a field. Write --horizon 9000"),
+        (("8000", "--scale", "at=2"), 2, "at is an option, not a field"),
         (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
         (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
@@ -121,13 +121,13 @@ def test_comments_are_not_kept_which_is_said(folder):
         (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),
     ],
     ids=[
-        "nothing", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
+        "no change", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
         "a slip in a shape",
-        "a slip in a field", "a slip in a scaled field", "behind the end",
+        "a misspelled field", "a misspelled scaled field", "after the end",
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(folder, arguments, code, told):
+def test_invalid_arguments_are_rejected(folder, arguments, code, message):
     result = call("plan.yaml", "--at", *arguments)
 
     assert (result.exit_code, result.stdout) == (code, "")
-    assert told in result.stderr
+    assert message in result.stderr

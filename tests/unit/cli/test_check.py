@@ -1,4 +1,4 @@
-"""`paramsched check`: how findings are told, silenced, chosen and mended."""
+"""`paramsched check`: how diagnostics are printed, silenced, selected and fixed."""
 
 import json
 
@@ -30,31 +30,31 @@ def codes(*arguments):
     return [one["code"] for one in json.loads(call(*arguments, "--json").stdout)]
 
 
-# ---------------------------------------------------------------- how it is told
+# ---------------------------------------------------------------- output formats
 
 
-def test_a_finding_is_a_line_with_its_place_its_severity_and_its_code(plan):
+def test_a_diagnostic_is_a_line_with_location_severity_and_code(plan):
     result = call(plan(LATE))
 
     assert (result.exit_code, result.stdout) == (0, "")
     first, line, caret = result.stderr.splitlines()
-    assert first.startswith('plan.yaml:2:5: $.lr: warning: its period of "30 epochs" is 150% of the run')
+    assert first.startswith('plan.yaml:2:5: $.lr: warning: the period "30 epochs" is 150% of the run')
     assert first.endswith("[PS208]")
     assert line[caret.index("^")] == "s"
 
 
-def test_json_has_all_that_is_known(plan):
+def test_json_contains_all_fields_of_a_diagnostic(plan):
     (found,) = json.loads(call(plan(LATE), "--json").stdout)
 
     assert found == {
         "plan": "plan.yaml", "path": "$.lr", "line": 2, "column": 5, "code": "PS208", "rule": "period-beyond-run",
         "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
-        "advice": "Shorten it, or leave it out", "fix": None,
+        "advice": "Shorten it, or remove it", "fix": None,
     }  # fmt: skip
     assert call("plan.yaml", "--output-format", "json").stdout == call("plan.yaml", "--json").stdout
 
 
-def test_sarif_has_what_the_standard_requires(plan):
+def test_sarif_output_conforms_to_the_standard(plan):
     plan(LATE)
     log = json.loads(call(plan("weight_decy: 1\n", "a bad.yaml"), "plan.yaml", "--output-format", "sarif").stdout)
 
@@ -78,39 +78,39 @@ def test_sarif_has_what_the_standard_requires(plan):
     ]
 
 
-def test_a_file_without_findings_is_a_sarif_log_without_results(plan):
+def test_a_file_without_diagnostics_is_a_sarif_log_without_results(plan):
     log = json.loads(call(plan("lr: cosine()\n"), "--output-format", "sarif").stdout)
 
     assert log["runs"][0]["results"] == []
 
 
-def test_github_gets_its_commands(plan):
+def test_the_github_format_prints_workflow_commands(plan):
     result = call(plan(LATE.replace("20", "100%, 20"), "a,b.yaml"), "plan.yaml", "--output-format", "github")
-    assert result.exit_code == 2  # plan.yaml is not there
+    assert result.exit_code == 2  # plan.yaml does not exist
 
-    told = call(plan(LATE), "--output-format", "github").stdout
+    output = call(plan(LATE), "--output-format", "github").stdout
 
     assert result.stdout.startswith("::error file=a%2Cb.yaml,line=1,col=10,title=PS106 refused-value::")
-    assert told.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::its period of")
-    assert "150%25 of the run" in told
+    assert output.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::the period")
+    assert "150%25 of the run" in output
 
 
 def test_explain_shows_a_rule_and_needs_no_plan():
-    told = call("--explain", "updates-for-epochs").stdout
+    output = call("--explain", "updates-for-epochs").stdout
 
-    assert told.startswith("PS211 updates-for-epochs (warning)\n")
-    assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in told
+    assert output.startswith("PS211 updates-for-epochs (warning)\n")
+    assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in output
     assert call("--explain", "PS40").stdout.count("\nPS4") == 5
 
 
-def test_a_code_that_is_none_is_wrong_usage(plan):
+def test_an_unknown_code_is_a_usage_error(plan):
     for option in ("--explain", "--select", "--ignore"):
         result = call(plan(LATE), option, "PS999")
         assert result.exit_code == 2
         assert "unknown rule" in result.stderr
 
 
-# ---------------------------------------------------------------- what is told, and the exit code
+# ---------------------------------------------------------------- selection and exit code
 
 
 def test_codes_are_selected_and_ignored(plan):
@@ -125,11 +125,11 @@ def test_codes_are_selected_and_ignored(plan):
     ("text", "strict", "code"),
     [(LATE, False, 0), (LATE, True, 1), ("lr: cosin()", False, 1), ("lr: cosine()", True, 0)],
 )
-def test_a_warning_counts_only_where_it_is_asked_for(plan, text, strict, code):
+def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, code):
     assert call(plan(text), *["--strict"] * strict).exit_code == code
 
 
-def test_info_is_no_warning(plan):
+def test_strict_mode_ignores_info_diagnostics(plan):
     result = call(plan("lr: cosine(to=1e-5)\n"), "--strict")
 
     assert result.exit_code == 0
@@ -146,13 +146,13 @@ def test_a_comment_on_its_own_line_silences_the_file(plan):
     assert codes(plan("# paramsched: ignore PS208, name-of-others\n" + LATE + "learning_rate: cosine()\n")) == []
 
 
-def test_a_comment_with_a_code_that_is_none_is_told(plan):
+def test_a_comment_with_an_unknown_code_is_reported(plan):
     (found,) = json.loads(call(plan("lr: cosine()  # paramsched: ignore PS999\n"), "--json").stdout)
 
     assert (found["code"], found["line"], found["column"]) == ("PS110", 1, 15)
 
 
-# ---------------------------------------------------------------- mending
+# ---------------------------------------------------------------- fixes
 
 
 MISSPELLED = """\
@@ -173,16 +173,16 @@ groups:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_fix_mends_names_and_units_and_keeps_the_rest_byte_for_byte(plan, tmp_path, newline, mark):
+def test_fix_corrects_names_and_units_and_keeps_all_other_bytes(plan, tmp_path, newline, mark):
     file = plan(mark + MISSPELLED.replace("\n", newline).encode())
 
     result = call(file, "--fix")
 
-    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: mended 6 places\n")
+    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: fixed 6 problems\n")
     assert (tmp_path / file).read_bytes() == mark + MENDED.replace("\n", newline).encode()
 
 
-def test_fix_mends_configs_of_mmengine(plan, tmp_path):
+def test_fix_corrects_mmengine_configs(plan, tmp_path):
     text = "param_scheduler = [dict(type='MultiStpLR', milestnes=[8, 11])]  # 1x\ntrain_cfg = dict(max_epochs=12)\n"
     file = plan(text, "config.py")
 
@@ -190,7 +190,7 @@ def test_fix_mends_configs_of_mmengine(plan, tmp_path):
     assert (tmp_path / file).read_text() == text.replace("MultiStpLR", "MultiStepLR").replace("milestnes", "milestones")
 
 
-def test_fix_renames_a_field_that_others_call_so(plan, tmp_path):
+def test_fix_renames_a_field_with_a_peer_name(plan, tmp_path):
     assert call(plan("learning_rate: cosine()  # all\n"), "--fix").exit_code == 0
     assert (tmp_path / "plan.yaml").read_text() == "lr: cosine()  # all\n"
 
@@ -198,28 +198,28 @@ def test_fix_renames_a_field_that_others_call_so(plan, tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is there
+        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is already used
         "weight_decay: 1.5\nweight_decy: linear(1, 0)\n",
-        LATE,  # nobody but the author knows which is meant
+        LATE,  # only the author knows the intended one
         "lr: cosine(0.1)\n",
     ],
 )
-def test_fix_leaves_alone_what_is_not_safe(plan, tmp_path, text):
+def test_fix_skips_unsafe_changes(plan, tmp_path, text):
     call(plan(text), "--fix")
 
     assert (tmp_path / "plan.yaml").read_text() == text
 
 
-def test_fix_does_what_was_selected(plan, tmp_path):
+def test_fix_applies_only_selected_codes(plan, tmp_path):
     call(plan("weight_decy: cosin()\n"), "--fix", "--select", "PS103")
 
     assert (tmp_path / "plan.yaml").read_text() == "weight_decay: cosin()\n"
 
 
-# ---------------------------------------------------------------- beside a run
+# ---------------------------------------------------------------- with files of a run
 
 
-def test_a_checkpoint_says_which_groups_and_fields_there_are(plan, tmp_path):
+def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
     torch = pytest.importorskip("torch")
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
     groups = [{"params": [one], "name": name} for one, name in zip(parameters, ("body", "head"), strict=True)]
@@ -241,7 +241,7 @@ def test_a_checkpoint_says_which_groups_and_fields_there_are(plan, tmp_path):
     assert codes(plan("horizon: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
 
 
-def test_a_log_that_was_stepped_once_per_process_is_told_with_its_cause(plan, tmp_path):
+def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_path):
     lr = ps.trace(ps.Plan(lr=ps.cosine(), horizon=100), {"lr": 0.1})["lr"]
     rows = [json.dumps({"step": t, "lr": float(lr[min(4 * t, 99)])}) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
@@ -258,10 +258,10 @@ def test_a_log_that_was_stepped_once_per_process_is_told_with_its_cause(plan, tm
         ("val/loss", "val_accuracy", ["PS504"]),
         ("val/loss", "val_loss", []),
         ("wer", "wer", []),
-        ("note", "val_loss", []),  # a log without metrics says nothing of them
+        ("note", "val_loss", []),  # a log without metrics gives no diagnostic
     ],
 )
-def test_a_metric_that_a_rule_waits_for_and_the_log_has_not_is_told(plan, tmp_path, logged, metric, found):
+def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, found):
     rows = [json.dumps({"step": t, "lr": 0.01} | ({logged: 2.5} if t % 10 == 9 else {})) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
     file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')

@@ -1,4 +1,4 @@
-"""The commands speak the clock of a plan."""
+"""The commands use the clock of a plan."""
 
 import re
 
@@ -23,47 +23,47 @@ def plan(tmp_path):
     return str(path)
 
 
-def said_by(*arguments):
+def output_of(*arguments):
     found = CliRunner().invoke(main, list(arguments))
     assert found.exit_code == 0, found.output
     return found.output
 
 
 def test_explain_has_times_in_tokens(plan):
-    said = said_by("explain", plan, "--sequence-length", "1000")
-    assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", said)
-    assert re.search(r" 0 +2,999,999 .* tokens, × base", said)
+    output = output_of("explain", plan, "--sequence-length", "1000")
+    assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", output)
+    assert re.search(r" 0 +2,999,999 .* tokens, × base", output)
 
 
-def test_show_marks_the_update_at_which_a_stage_begins(plan):
-    said = said_by("show", plan, "--sequence-length", "1000", "--ascii")
+def test_show_marks_the_update_at_which_a_stage_starts(plan):
+    output = output_of("show", plan, "--sequence-length", "1000", "--ascii")
     # The ramp takes 2M tokens: at 1 sample an update and then at 2, 3, 4 and 5.
-    assert "breakpoint 8" in said
-    assert "taken to be" not in said
+    assert "breakpoint 8" in output
+    assert "taken to be" not in output
 
 
-def test_the_axis_of_a_picture_has_the_tokens_below_the_updates(plan):
-    said = said_by("show", plan, "--sequence-length", "1000", "--ascii", "--width", "100")
-    updates, tokens = said.rstrip().splitlines()[-2:]
+def test_the_axis_shows_tokens_below_updates(plan):
+    output = output_of("show", plan, "--sequence-length", "1000", "--ascii", "--width", "100")
+    updates, tokens = output.rstrip().splitlines()[-2:]
     assert updates.split()[:2] == ["updates", "0"]
     assert tokens.split()[:2] == ["tokens", "0"]
     assert tokens.split()[-1] == "30M"
 
 
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
-def test_every_picture_of_a_plan_in_tokens_is_drawn(plan, tmp_path, suffix):
+def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
     path = tmp_path / f"plan.{suffix}"
-    said_by("plot", plan, "-o", str(path), "--sequence-length", "1000")
+    output_of("plot", plan, "-o", str(path), "--sequence-length", "1000")
     assert suffix == "png" or ">tokens</text>" in path.read_text()
 
 
-def test_single_values_are_those_at_the_amount_of_the_update(plan):
-    said = said_by("show", plan, "--sequence-length", "1000", "--at", "100", "--json")
-    assert '"lr": [0.03' in said
+def test_values_at_an_update_use_its_consumed_amount(plan):
+    output = output_of("show", plan, "--sequence-length", "1000", "--at", "100", "--json")
+    assert '"lr": [0.03' in output
 
 
-def test_a_constant_rate_is_assumed_where_none_is_given(tmp_path):
+def test_a_constant_consumption_is_assumed_if_none_is_specified(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("clock: frames\nhorizon: 10M frames\nlr: linear(1, 0)\n")
-    assert "--frames-per-step given; taken to be 10000" in said_by("show", str(path))
-    assert said_by("check", str(path)) == ""
+    assert "--frames-per-step given; taken to be 10000" in output_of("show", str(path))
+    assert output_of("check", str(path)) == f"{path}: no problems found\n"

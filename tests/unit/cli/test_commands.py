@@ -1,4 +1,4 @@
-"""The command line: what each command prints, where, and with which exit code."""
+"""The command line: the output of each command, its stream, and the exit code."""
 
 import json
 import re
@@ -64,10 +64,10 @@ COMMANDS = ("change", "check", "convert", "diff", "explain", "plot", "schema", "
 
 
 def test_help_lists_every_command_with_a_line():
-    told = good("--help")
+    printed = good("--help")
 
     for name in COMMANDS:
-        assert f"\n  {name} " in told
+        assert f"\n  {name} " in printed
         assert good(name, "-h").startswith(f"Usage: paramsched {name}")
 
 
@@ -79,21 +79,21 @@ EVERY = main.list_commands(click.Context(main))
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_help_shows_each_example_as_one_types_it_and_fits_80_columns(name):
-    told = good(name, "-h").splitlines()
+def test_help_shows_examples_ready_to_type_within_80_columns(name):
+    printed = good(name, "-h").splitlines()
     examples = examples_of(name)
 
     assert examples
-    assert told[-len(examples) :] == [f"  {line}" for line in examples]
-    assert told[-len(examples) - 1] == "Examples:"
-    assert max(map(len, told)) <= 80
-    assert not any("\b" in line or "\\b" in line for line in told)
+    assert printed[-len(examples) :] == [f"  {line}" for line in examples]
+    assert printed[-len(examples) - 1] == "Examples:"
+    assert max(map(len, printed)) <= 80
+    assert not any("\b" in line or "\\b" in line for line in printed)
 
 
 EXAMPLES = [
     (name, line)
     for name in EVERY
-    if name != "run"  # its example trains; tests/integration/runner/test_files.py runs it
+    if name != "run"  # its example trains a model; tests/integration/runner/test_files.py runs it
     for line in examples_of(name)
 ]
 
@@ -113,7 +113,8 @@ def test_every_example_of_the_help_runs(folder, name, line):
     table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
     (folder / "log.csv").write_text("step,rate,momentum\n" + table)
 
-    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json"))
+    # With --watch a command runs until Ctrl-C; tests/integration/cli/test_watch.py runs that.
+    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json").removesuffix(" --watch"))
 
     assert program == "paramsched"
     result = call(*arguments)
@@ -121,11 +122,11 @@ def test_every_example_of_the_help_runs(folder, name, line):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_an_option_that_is_none_is_wrong_usage(name):
+def test_an_unknown_option_is_a_usage_error(name):
     assert "--nonsense" in refused(2, name, "--nonsense")
 
 
-def test_a_command_that_is_none_is_told_with_the_nearest():
+def test_an_unknown_command_gets_the_nearest_suggestion():
     assert 'No such command "shwo". Did you mean "show"?' in refused(2, "shwo")
 
 
@@ -142,9 +143,9 @@ PLAN_COMMANDS = {
 
 @pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
 def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
-    told = refused(1, name, "bad.yaml", *more)
+    printed = refused(1, name, "bad.yaml", *more)
 
-    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in told.splitlines()]  # which only check tells
+    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in printed.splitlines()]  # only check prints codes
     assert without_codes == [
         'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"?',
         "    lr: cosin()",
@@ -161,7 +162,7 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
 
 @pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
 @pytest.mark.parametrize("missing", ["none.yaml", "no/such/plan", "./plan", "plan.yml"])
-def test_a_missing_file_is_wrong_usage(folder, name, more, missing):
+def test_a_missing_file_is_a_usage_error(folder, name, more, missing):
     assert refused(2, name, missing, *more) == f"{missing}: no such file\n"
 
 
@@ -169,14 +170,14 @@ def test_a_missing_file_is_wrong_usage(folder, name, more, missing):
 def test_a_line_of_text_is_a_plan(folder, name, more):
     code = 1 if name == "diff" else 0
 
-    facts = () if name == "change" else RUN  # whose --horizon is that of the changed plan
+    facts = () if name == "change" else RUN  # its --horizon is that of the changed plan
 
     assert call(name, LINE, *more, *facts).exit_code == code
     assert 'unknown schedule "cosin"; did you mean "cosine"?' in refused(1, name, "cosin()", *more)
 
 
 @pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
-def test_a_format_that_is_none_is_told_with_the_nearest(folder, name, more):
+def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
     option = "--from" if name == "convert" else "--format"
 
     assert 'did you mean "yaml"?' in refused(2, name, "plan.yaml", option, "yml", *more)
@@ -197,7 +198,7 @@ def test_a_format_that_is_none_is_told_with_the_nearest(folder, name, more):
         (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches are 10 updates, not 3"),
     ],
 )
-def test_facts_that_cannot_be_are_wrong_usage(folder, name, options, expected):
+def test_invalid_run_facts_are_a_usage_error(folder, name, options, expected):
     more = ["-o", "x.svg"] if name == "plot" else []
 
     assert expected in refused(2, name, "plan.yaml", *options, *more)
@@ -226,7 +227,7 @@ def test_show_draws_a_panel_for_each_field_of_a_file(folder):
     assert "head" in drawn
 
 
-def test_color_is_used_only_where_it_is_asked_for_or_seen():
+def test_color_is_used_only_on_request_or_in_a_terminal():
     assert "\x1b[" in good("show", LINE, *RUN, "--color")
     assert "\x1b[" not in good("show", LINE, *RUN, "--no-color")
 
@@ -241,28 +242,28 @@ def test_show_prints_values_at_times():
     ]
 
 
-def test_values_as_json_are_those_of_the_trace(folder):
-    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
+def test_values_in_json_equal_the_trace(folder):
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
 
     groups = [{"lr": 0.1, "betas": (1.0,), "name": "default"}, {"lr": 0.3, "betas": (1.0,), "name": "head"}]
     trace = paramsched.trace(config.load("plan.yaml"), groups, paramsched.Calendar(steps_per_epoch=10))
-    assert told == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
-    assert told["values"]["lr[head]"] == [0.15] * 200
+    assert printed == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
+    assert printed["values"]["lr[head]"] == [0.15] * 200
 
 
-def test_values_at_times_as_json_are_those_of_the_trace(folder):
+def test_values_at_times_in_json_equal_the_trace(folder):
     at = ("--at", "7", "--at", "10 epochs")
-    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
     every = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--json"))
 
-    assert told["at"] == [7, 100]
-    assert told["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
+    assert printed["at"] == [7, 100]
+    assert printed["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
 
 
-def test_json_has_no_infinities():
-    told = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
+def test_json_output_has_no_infinities():
+    printed = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
 
-    assert told["values"]["lr"] == [1.0, 1e300, None]
+    assert printed["values"]["lr"] == [1.0, 1e300, None]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_json_has_no_infinities():
         (("linear(over='5 epochs')", "--steps-per-epoch", "7"), ""),
     ],
 )
-def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
+def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, note):
     result = call("show", *arguments)
 
     assert (result.exit_code, result.stderr) == (0, note)
@@ -291,8 +292,8 @@ def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("warmup(500) >> cosine()",), "Give --horizon 10000"),
-        (("step(30)",), "Give --horizon 10000"),
+        (("warmup(500) >> cosine()",), "Write --horizon 10000"),
+        (("step(30)",), "Write --horizon 10000"),
         (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "Write --steps-per-epoch 100"),
         (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
         (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
@@ -302,15 +303,15 @@ def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
             ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
             'unknown field "weight_decay" of the plan; expected lr',
         ),
-        (("cosine()", "--horizon", "10", "--base", "lr=x"), '"x" is not a finite number'),
-        (("cosine()", "--horizon", "10", "--base", "lr=inf"), '"inf" is not a finite number'),
-        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan names no group "head"'),
+        (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
+        (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
+        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
         (("cosine()", "--horizon", "10", "--width", "5"), "5 is not in the range"),
         (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
         (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
     ],
 )
-def test_what_is_missing_is_named_by_its_option(arguments, expected):
+def test_a_missing_fact_is_named_by_its_option(arguments, expected):
     assert expected in refused(2, "show", *arguments)
 
 
@@ -325,24 +326,24 @@ def test_what_is_missing_is_named_by_its_option(arguments, expected):
         ("warmup(5) >> cosine()", ("--horizon", "9 epochs"), "--steps-per-epoch"),
     ],
 )
-def test_a_missing_fact_is_said_in_options_and_what_is_written_works(name, plan, more, option):
+def test_the_suggested_options_for_a_missing_fact_work(name, plan, more, option):
     arguments = (name, plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
 
-    said = refused(2, *arguments)
-    wanted = said.splitlines()[-1].rpartition("Write ")[2].split()
+    message = refused(2, *arguments)
+    wanted = message.splitlines()[-1].rpartition("Write ")[2].split()
 
-    assert "Calendar" not in said
+    assert "Calendar" not in message
     assert wanted[0] == option
     assert call(*arguments, *wanted).exit_code in (0, 1)
 
 
-def test_a_horizon_that_contradicts_the_plan_is_a_bad_plan(folder):
-    told = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
+def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
+    printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
 
-    assert told.startswith('horizon "20 epochs": it is 200 updates')
+    assert printed.startswith('horizon "20 epochs": it is 200 updates')
 
 
-def test_two_plans_are_drawn_over_each_other(folder):
+def test_two_plans_are_overlaid(folder):
     drawn = good("show", "plan.yaml", "--other", "other.yaml", "--steps-per-epoch", 10)
 
     assert "the plans agree at " in drawn
@@ -358,7 +359,7 @@ def tree(folder):
     return folder
 
 
-def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tree):
+def test_several_plans_share_an_axis_and_are_named_by_their_files(tree):
     drawn = good("show", "trunk.yaml", "at-40.yaml", "at-60.yaml")
 
     assert [line.split()[1] for line in drawn.splitlines() if line.split()[0] in "abc"] == [
@@ -370,7 +371,7 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
     assert drawn.splitlines()[-1].endswith("100")
 
 
-def test_plans_in_one_picture_have_the_groups_of_all_and_bases_for_each(tmp_path, monkeypatch):
+def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain.yaml").write_text("horizon: 10\nlr: linear()\n")
     (tmp_path / "heads.yaml").write_text("horizon: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
@@ -382,7 +383,7 @@ def test_plans_in_one_picture_have_the_groups_of_all_and_bases_for_each(tmp_path
     assert "heads.yaml group head   0.2" in drawn
 
 
-def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(tree):
+def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tree):
     result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml")
 
     assert result.exit_code == 0
@@ -397,50 +398,50 @@ def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        (("trunk.yaml",), "trunk.yaml: it is there twice. Give each plan once"),
+        (("trunk.yaml",), "trunk.yaml was passed twice. Write each plan once"),
         (("at-40.yaml", "--other", "at-60.yaml"), "Write it as one more PLAN"),
     ],
     ids=["one plan twice", "another plan to compare with"],
 )
-def test_several_plans_that_are_none_to_draw_together_are_refused(tree, name, more, expected):
+def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, name, more, expected):
     output = ("-o", "x.svg") if name == "plot" else ()
 
     assert expected in refused(2, name, "trunk.yaml", *more, *output)
 
 
 @pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
-def test_values_are_printed_of_one_plan(tree, option):
-    assert "the values of one plan, and here are 2" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
+def test_values_are_printed_for_one_plan_only(tree, option):
+    assert "the values of one plan, but 2 were passed" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
 
 
-def test_a_page_of_several_plans_is_called_as_all_of_them(tree):
+def test_the_title_of_a_page_lists_all_plans(tree):
     good("plot", "trunk.yaml", "at-40.yaml", "-o", "tree.html")
 
     assert "<title>trunk.yaml, at-40.yaml</title>" in (tree / "tree.html").read_text()
 
 
-def test_a_line_of_text_is_for_the_field_that_is_asked_for():
+def test_a_line_of_text_applies_to_the_requested_field():
     assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
         "weight_decay"
     )
     assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
 
 
-def test_standard_input_is_yaml_or_what_is_said():
+def test_standard_input_is_yaml_unless_a_format_is_specified():
     assert good("explain", "-", input="lr: 0.5\nhorizon: 5").startswith("The run is 5 updates long.")
     assert good("explain", "-", "--format", "toml", input="lr = 0.5").startswith("The length of the run is unknown.")
     assert call("explain", "-", input=b"\xff").exit_code == 2
     assert call("explain", "-", input="lr: x" * 300_000).exit_code == 1
 
 
-def test_indices_of_groups_are_drawn(folder):
+def test_groups_selected_by_index_are_drawn(folder):
     (folder / "indices.yaml").write_text("lr: 1\ngroups:\n  1: {lr: 2}\n  3: {lr: 4}\n  head: {lr: 5}\n")
 
-    told = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
+    printed = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
 
-    assert told["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
+    assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
     (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: 2}\n")
-    assert "more than a picture shows" in refused(2, "show", "indices.yaml", "--horizon", 1)
+    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
 
 
 # ---------------------------------------------------------------- plot
@@ -455,7 +456,7 @@ def test_plot_writes_a_picture(folder, suffix, begin):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_plot_writes_what_matplotlib_draws(folder, suffix, begin):
+def test_plot_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
     pytest.importorskip("matplotlib")
 
     assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
@@ -466,17 +467,17 @@ def test_plot_writes_what_matplotlib_draws(folder, suffix, begin):
 def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    told = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
+    printed = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
 
-    assert told == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
+    assert printed == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
 
 
-def test_a_picture_of_no_known_kind_or_in_no_folder_is_wrong_usage(folder):
+def test_an_unknown_image_format_or_missing_folder_is_a_usage_error(folder):
     assert "Write --output plan.svg" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
     assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
 
 
-def test_a_page_has_the_files_name_or_the_title_asked_for(folder):
+def test_the_title_of_a_page_is_the_file_name_or_the_requested_title(folder):
     good("plot", "plan.yaml", "-o", "a.html", *RUN[2:])
     good("plot", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
 
@@ -487,7 +488,7 @@ def test_a_page_has_the_files_name_or_the_title_asked_for(folder):
 # ---------------------------------------------------------------- diff
 
 
-def test_equal_plans_differ_in_nothing(folder):
+def test_equal_plans_have_no_difference(folder):
     config.dump(config.load("plan.yaml"), "plan.toml")
 
     assert good("diff", "plan.yaml", "plan.toml") == ""
@@ -501,7 +502,7 @@ def test_a_difference_is_printed_with_exit_code_1(folder):
     assert result.stdout == 'lr: warmup("2 epochs") >> cosine(to=0.01) -> warmup("2 epochs") >> cosine(to=0.02)\n'
 
 
-def test_with_facts_a_difference_has_its_first_update(folder):
+def test_run_facts_add_the_first_update_of_a_difference(folder):
     result = call("diff", "plan.yaml", "other.yaml", "--steps-per-epoch", 10, "--json")
 
     assert result.exit_code == 1
@@ -510,7 +511,7 @@ def test_with_facts_a_difference_has_its_first_update(folder):
     assert change["by"] == pytest.approx(0.01, rel=1e-3)
 
 
-def test_a_difference_without_end_is_text_in_json():
+def test_an_infinite_difference_is_text_in_json():
     result = call("diff", "exponential(1e300)", "exponential(1e100)", "--horizon", 3, "--json")
 
     (change,) = json.loads(result.stdout, parse_constant=pytest.fail)
@@ -520,13 +521,21 @@ def test_a_difference_without_end_is_text_in_json():
 # ---------------------------------------------------------------- check
 
 
-def test_a_good_plan_is_checked_without_a_word(folder):
-    assert good("check", "plan.yaml") == ""
-    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == ""
-    assert json.loads(good("check", "plan.yaml", "--json")) == []
+def test_a_good_plan_has_no_problems(folder):
+    assert good("check", "plan.yaml") == "plan.yaml: no problems found\n"
+    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == (
+        f"plan.yaml: no problems found\n{LINE}: no problems found\n"
+    )
 
 
-def test_problems_as_json_go_to_standard_output(folder):
+@pytest.mark.parametrize(
+    ("output_format", "printed"), [("json", "[]\n"), ("github", "")], ids=["a list without entries", "no command"]
+)
+def test_a_good_plan_has_no_problems_in_the_formats_for_programs(folder, output_format, printed):
+    assert good("check", "plan.yaml", "--output-format", output_format) == printed
+
+
+def test_problems_in_json_go_to_standard_output(folder):
     result = call("check", "plan.yaml", "bad.yaml", "cosine() >> constant()", "--json")
 
     assert (result.exit_code, result.stderr) == (1, "")
@@ -540,62 +549,64 @@ def test_problems_as_json_go_to_standard_output(folder):
     assert all(one["message"] for one in found)
 
 
-def test_a_missing_file_does_not_end_the_check_of_the_others(folder):
+def test_a_missing_file_does_not_stop_the_check_of_other_files(folder):
     result = call("check", "plan.yaml", "none.yaml", "bad.yaml", "not/there.toml", "bad.yaml")
 
     assert result.exit_code == 2
-    told = result.stderr
-    assert [told.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
-    assert told.count("bad.yaml:1:5: $.lr: ") == 2
-    assert told.index("bad.yaml:1:5") < len(told)
+    printed = result.stderr
+    assert [printed.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
+    assert printed.count("bad.yaml:1:5: $.lr: ") == 2
+    assert printed.index("bad.yaml:1:5") < len(printed)
 
 
-def test_standard_input_that_is_no_text_does_not_end_the_check_of_the_others(folder):
+def test_binary_standard_input_does_not_stop_the_check_of_other_files(folder):
     result = call("check", "-", "bad.yaml", input=b"lr: cosine()\n\xff")
 
     assert result.exit_code == 2
     assert result.stderr.startswith("standard input: byte 13 is not valid UTF-8\nbad.yaml:1:5: ")
 
 
-def test_a_fact_that_one_plan_needs_does_not_end_the_check_of_the_others(folder):
+def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folder):
     (folder / "short.yaml").write_text("lr: warmup('30 epochs') >> cosine()")
     facts = ("--horizon", "1000")
 
     result = call("check", "short.yaml", "bad.yaml", "cosine()", *facts)
     alone = call("check", "bad.yaml", *facts)
-    told = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
+    printed = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
 
     assert (result.exit_code, alone.exit_code) == (2, 1)
     assert result.stderr.startswith("short.yaml: ")
     assert "Write --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
-    assert {one["plan"] for one in told} == {"short.yaml", "bad.yaml"}
-    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == ""
+    assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
+    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == (
+        "short.yaml: no problems found\ncosine(): no problems found\n"
+    )
 
 
-def test_problems_as_json_have_their_line_and_column(folder):
+def test_problems_in_json_have_line_and_column(folder):
     (problem, *_) = json.loads(call("check", "bad.yaml", "--json").stdout)
 
     assert (problem["line"], problem["column"]) == (1, 5)
 
 
-def test_a_fault_in_a_line_of_text_has_a_caret_below_it():
-    told = refused(1, "show", "warmup(5%) >> cosine()")
+def test_an_error_in_a_line_of_text_has_a_caret_below_it():
+    printed = refused(1, "show", "warmup(5%) >> cosine()")
 
-    assert told.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
+    assert printed.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
 
 
-def test_a_warning_is_no_error(folder):
+def test_a_warning_is_not_an_error(folder):
     result = call("check", "linear(over=30)", "--horizon", "20")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("linear(over=30): $.lr: warning: ")
 
 
-def test_with_facts_lengths_are_turned_into_updates_too(folder):
+def test_check_resolves_lengths_if_run_facts_are_given(folder):
     line = 'warmup("30 epochs") >> cosine()'
 
-    assert good("check", line) == ""
+    assert good("check", line) == f"{line}: no problems found\n"
     assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
     assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
 
@@ -603,7 +614,7 @@ def test_with_facts_lengths_are_turned_into_updates_too(folder):
 # ---------------------------------------------------------------- explain
 
 
-def test_explain_says_each_stage_with_its_updates(folder):
+def test_explain_lists_each_stage_with_its_updates(folder):
     assert good("explain", LINE, *RUN) == (
         "The run is 45,000 updates long, 90 epochs of 500.\n\n"
         'lr: warmup("5%") >> cosine(to=0.1)\n'
@@ -614,14 +625,14 @@ def test_explain_says_each_stage_with_its_updates(folder):
 
 
 def test_explain_needs_no_facts(folder):
-    told = good("explain", "plan.yaml")
+    printed = good("explain", "plan.yaml")
 
-    assert told.startswith("The run is 20 epochs long.\n\nlr: ")
-    assert "lr of group head: constant(0.5)\n" in told
-    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in told
+    assert printed.startswith("The run is 20 epochs long.\n\nlr: ")
+    assert "lr of group head: constant(0.5)\n" in printed
+    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in printed
 
 
-def test_a_fact_that_explain_lacks_is_named_where_a_horizon_was_given():
+def test_explain_names_the_fact_needed_for_a_given_horizon():
     assert "Write --steps-per-epoch 100" in refused(2, "explain", LINE, "--horizon", "9 epochs")
 
 
@@ -637,7 +648,7 @@ def test_a_fact_that_explain_lacks_is_named_where_a_horizon_was_given():
         "window(cosine(), 2)",
     ],
 )
-def test_explain_shows_every_combination(line):
+def test_explain_supports_every_combinator(line):
     for facts in ((), ("--horizon", "20 epochs", "--steps-per-epoch", "10")):
         result = call("explain", line, *facts)
         assert result.exit_code == 0, result.output
@@ -672,7 +683,7 @@ def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
         ("a.json", '{"groups": {"a # b": {"lr": 0.5}}}', False),
     ],
 )
-def test_convert_says_that_comments_are_not_kept(folder, name, text, lost):
+def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
     (folder / name).write_text(text)
 
     result = call("convert", name, "--to", "yaml")
@@ -682,13 +693,13 @@ def test_convert_says_that_comments_are_not_kept(folder, name, text, lost):
     assert result.stderr == (f"note: the comments of {name} are not kept\n" if lost else "")
 
 
-def test_convert_asks_for_a_format_it_does_not_know(folder):
-    assert "Give --to yaml" in refused(2, "convert", "plan.yaml")
-    assert "Give --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
+def test_convert_asks_for_the_format_if_it_is_unknown(folder):
+    assert "Write --to yaml" in refused(2, "convert", "plan.yaml")
+    assert "Write --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
     assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
 
 
-def test_schema_is_the_librarys():
+def test_the_schema_command_prints_the_schema_of_the_library():
     assert json.loads(good("schema")) == json.loads(json.dumps(config.schema()))
 
 
@@ -727,7 +738,7 @@ def test_help_loads_no_numpy_beyond_the_librarys_own_import():
 
 
 @pytest.mark.heavy
-def test_the_module_is_the_command(folder):
+def test_the_module_runs_the_command(folder):
     assert run("check", "plan.yaml").returncode == 0
     assert run("check", "bad.yaml").returncode == 1
     assert run("check", "none.yaml").returncode == 2
@@ -736,7 +747,7 @@ def test_the_module_is_the_command(folder):
 
 
 @pytest.mark.heavy
-def test_a_reader_that_goes_away_is_no_traceback(folder):
+def test_a_closed_pipe_does_not_cause_a_traceback(folder):
     python = f"{sys.executable} -m paramsched"
     command = f"{python} schema | head -1; {python} show plan.yaml --json | head -c 1"
 
@@ -746,7 +757,7 @@ def test_a_reader_that_goes_away_is_no_traceback(folder):
     assert "BrokenPipe" not in ended.stderr
 
 
-def test_an_interrupt_is_one_word(monkeypatch):
+def test_an_interrupt_prints_a_short_message(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -757,13 +768,13 @@ def test_an_interrupt_is_one_word(monkeypatch):
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
 
 
-def test_a_plan_of_one_line_equals_the_one_built_in_code(folder):
+def test_a_plan_from_one_line_equals_the_plan_built_in_code(folder):
     good("convert", "linear(1.0, 0.5)", "--field", "weight_decay", "-o", "x.yaml")
 
     assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
 
 
-def test_what_a_config_warns_of_is_on_standard_error_with_its_place(folder):
+def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
     config = folder / "config.py"
     config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
 

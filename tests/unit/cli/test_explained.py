@@ -16,7 +16,7 @@ RUN = Calendar(total=2000, steps_per_epoch=100)
 
 
 def rows(plan, calendar=RUN):
-    """The rows of the table of a plan with one line, as lists of cells."""
+    """Return the table of a plan with one schedule as lists of cells."""
     resolved = None if calendar is None else plan.resolve(calendar)
     text = explain(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
     table = [line for line in text.splitlines() if re.match(r"  +\d+  ", line)]
@@ -28,7 +28,7 @@ def number(text):
 
 
 @given(data=st.data())
-def test_stages_tile_the_run_and_their_values_are_those_of_the_schedule(data):
+def test_stages_cover_the_run_and_have_the_values_of_the_schedule(data):
     case = data.draw(cases())
     plan = Plan(lr=case.written, horizon=case.world.total)
     resolved = plan.resolve(case.world.calendar)
@@ -55,11 +55,11 @@ def test_stages_tile_the_run_and_their_values_are_those_of_the_schedule(data):
         ("constant(absolute(0.5))", ["0.5", "0.5"]),
     ],
 )
-def test_absolute_values_are_shown_beside_the_multiples_of_base(line, found):
+def test_absolute_values_are_shown_next_to_multiples_of_base(line, found):
     assert rows(Plan(lr=line))[0][3:5] == found
 
 
-def test_without_facts_times_are_as_written_and_values_are_unknown():
+def test_without_run_facts_times_are_as_written_and_values_are_unknown():
     plan = Plan(lr="warmup('5%') >> constant(over='2 epochs') >> cosine(to=0.1)")
 
     assert [row[1:5] for row in rows(plan, None)] == [
@@ -69,7 +69,7 @@ def test_without_facts_times_are_as_written_and_values_are_unknown():
     ]
 
 
-def test_a_stage_after_one_of_unknown_length_begins_at_an_unknown_time():
+def test_a_stage_after_an_unknown_length_starts_at_an_unknown_time():
     plan = Plan(lr="warmup(5) >> linear(1, 0.5) >> linear(to=0.1, over=10)")
 
     assert [row[1:3] for row in rows(plan, None)] == [["0", "4"], ["5", "?"], ["?", "end"]]

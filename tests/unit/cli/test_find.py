@@ -1,4 +1,4 @@
-"""`paramsched find`: the best answer is first, each answer is a line that works."""
+"""`paramsched find`: the best match is first, and each match is a valid line."""
 
 import pytest
 from click.testing import CliRunner
@@ -41,7 +41,7 @@ def call(*words):
         ("keras cosine", "warmup(500) >> cosine(to=0.1, over=9500)"),
     ],
 )
-def test_the_best_answer_is_first(site, line):
+def test_the_best_match_is_first(site, line):
     first = schedules_for(site)[0].line
 
     assert first == line
@@ -51,33 +51,33 @@ def test_each_line_can_be_pasted():
     words = ("cosine", "linear", "step", "T_0", "curve", "restarts", "batch_size")
     lines = {hit.line for word in words for hit in schedules_for(word)}
     facts = {line for line in lines if line.startswith("Calendar(")}
-    lines = {line for line in lines if not line.startswith("# ")}  # what there is instead, and no line for it
+    lines = {line for line in lines if not line.startswith("# ")}  # an alternative without a line
 
     assert len(lines - facts) > 20
     assert all(ps.parse(line) for line in lines - facts)
     assert all(eval(f"ps.{line}", {"ps": ps}) for line in facts)
 
 
-def test_recipes_answer_too_and_their_lines_name_plans():
+def test_recipes_are_found_and_their_lines_name_plans():
     found = recipes_for("cosine with warmup")
 
     assert "recipe:llama3-405b" in [hit.line for hit in found]
     assert all("cosine" in str(ps.recipes[hit.line.removeprefix("recipe:")].plan) for hit in found)
 
 
-def test_where_nothing_has_all_the_words_the_most_of_them_count():
+def test_entries_with_most_search_words_are_found_if_none_has_all():
     assert schedules_for("wsd with a wobble") == []
     assert nearest_for("wsd with a wobble")[0].line == 'wsd("2%", "20%")'
     assert nearest_for("frobnicated wobbles") == []
 
 
-def test_a_slip_of_the_pen_finds_the_nearest():
+def test_a_misspelled_search_finds_the_nearest_entry():
     assert schedules_for("cosin") == []
     assert nearest_for("cosin") == schedules_for("cosine")
     assert nearest_for("zzzzqq") == []
 
 
-def test_the_command_prints_a_line_and_below_it_what_it_is():
+def test_the_command_prints_a_line_and_its_description_below():
     shown = call("CosineAnnealingWarmRestarts", "--most", "1")
 
     assert shown.exit_code == 0
@@ -87,9 +87,9 @@ def test_the_command_prints_a_line_and_below_it_what_it_is():
     ]
 
 
-def test_nothing_found_is_exit_code_1_and_a_word_to_try():
+def test_an_empty_result_exits_with_1_and_suggests_a_search():
     shown = call("zzzzqq")
 
     assert (shown.exit_code, shown.stdout) == (1, "")
-    assert shown.stderr == "Nothing is found for 'zzzzqq'. Try one word: cosine, restarts, plateau\n"
+    assert shown.stderr == "No result for 'zzzzqq'. Try a single word: cosine, restarts, plateau\n"
     assert call("cosine").exit_code == 0

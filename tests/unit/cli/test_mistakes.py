@@ -1,4 +1,4 @@
-"""Mistakes that people make, in native files and in those of others: each is found, with its code and its line."""
+"""Common mistakes in native files and configs of peers are reported with code and line."""
 
 import json
 
@@ -96,12 +96,14 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.peer(str(told[-1]))) for name, told in MISTAKES.items()]
+    "name", [pytest.param(name, marks=pytest.mark.peer(str(case[-1]))) for name, case in MISTAKES.items()]
 )
-def test_a_mistake_is_found_at_its_place(tmp_path, name):
+def test_a_mistake_is_reported_at_its_location(tmp_path, name):
     file, text, code, line, *options = MISTAKES[name]
     (tmp_path / file).write_text(text)
 
-    told = CliRunner().invoke(main, ["check", str(tmp_path / file), "--json", *options], prog_name="paramsched").stdout
+    output = (
+        CliRunner().invoke(main, ["check", str(tmp_path / file), "--json", *options], prog_name="paramsched").stdout
+    )
 
-    assert (code, line) in [(one["code"], one["line"]) for one in json.loads(told)]
+    assert (code, line) in [(one["code"], one["line"]) for one in json.loads(output)]

@@ -1,4 +1,4 @@
-"""Configs of MMEngine on the command line: no facts are needed, and the picture is the run's."""
+"""Configs of MMEngine on the command line: no run facts are needed, and pictures show the run's values."""
 
 import json
 import re
@@ -41,23 +41,23 @@ def values(*arguments):
     return json.loads(result.stdout)["values"]
 
 
-# ---------------------------------------------------------------- the picture is the run
+# ---------------------------------------------------------------- pictures show the values of the run
 
 
-def test_show_begins_at_the_optimizers_own_rate(config):
+def test_show_starts_at_the_learning_rate_of_the_optimizer(config):
     drawn = values(config(OPTIMIZER, EPOCHS, ONE_X), "--steps-per-epoch", "100")
 
     assert (drawn["lr"][0], max(drawn["lr"])) == (0.02 * 0.001, 0.02)
 
 
-def test_a_floor_as_a_value_lies_below_the_rate_as_in_the_run(config):
+def test_an_absolute_floor_has_its_value_relative_to_the_rate_of_the_config(config):
     drawn = values(config(OPTIMIZER, EPOCHS, FLOOR), "--steps-per-epoch", "10")
 
     assert drawn["lr"][0] == 0.02
     assert 0.002 < drawn["lr"][-1] < 0.003
 
 
-def test_a_given_base_goes_before_the_configs(config):
+def test_a_given_base_takes_precedence_over_the_config(config):
     assert values(config(OPTIMIZER, EPOCHS, FLOOR), "--base", "0.4")["lr"][0] == 0.4
 
 
@@ -72,7 +72,7 @@ def test_a_given_base_goes_before_the_configs(config):
         ("dict(type='Lamb', lr=0.1, eps=1e-6)", "eps", 1e-6),
     ],
 )
-def test_every_scheduled_field_begins_at_the_optimizers_value(config, optimizer, field, base):
+def test_every_scheduled_field_starts_at_the_value_of_the_optimizer(config, optimizer, field, base):
     scheduler = f"dict(type='StepParamScheduler', param_name='{field}', step_size=5)"
     kind = "dict(type='StepMomentum', step_size=5)" if field == "momentum" else scheduler
 
@@ -99,7 +99,7 @@ def test_each_of_several_optimizers_has_its_own_base(config, schedulers):
     assert (drawn["lr[g]"][0], drawn["lr[d]"][0]) == (1e-4, 4e-4)
 
 
-def test_an_optimizer_that_follows_nothing_is_not_drawn(config):
+def test_an_optimizer_without_a_schedule_is_not_drawn(config):
     schedulers = "param_scheduler = dict(g=[dict(type='StepLR', step_size=4)], d=[])\n"
 
     drawn = values(config(SEVERAL, EPOCHS, schedulers))
@@ -109,7 +109,7 @@ def test_an_optimizer_that_follows_nothing_is_not_drawn(config):
 
 
 @pytest.mark.parametrize("command", ["show", "explain"])
-def test_the_base_is_said(config, command):
+def test_the_base_is_printed(config, command):
     result = call(command, config(OPTIMIZER, EPOCHS, ONE_X))
 
     assert re.search(r"base:? 0\.02\b", result.stdout)
@@ -125,11 +125,11 @@ def test_without_a_base_the_axis_is_in_multiples_of_it(config, tmp_path):
     assert "lr × base" in (tmp_path / "plan.svg").read_text()
 
 
-def test_a_picture_of_values_as_they_stand_on_an_unknown_base_says_that_the_base_is_assumed(config):
+def test_a_picture_of_absolute_values_notes_that_the_unknown_base_is_assumed(config):
     assert "base 1 is assumed" in call("show", config(EPOCHS, FLOOR)).stdout
 
 
-def test_the_page_and_the_vector_picture_say_the_base(config, tmp_path):
+def test_html_and_svg_show_the_base(config, tmp_path):
     file = config(OPTIMIZER, EPOCHS, ONE_X)
 
     for name in ("plan.svg", "plan.html"):
@@ -137,7 +137,7 @@ def test_the_page_and_the_vector_picture_say_the_base(config, tmp_path):
         assert "base 0.02" in (tmp_path / name).read_text()
 
 
-def test_an_axis_of_matplotlib_without_a_base_says_so(monkeypatch):
+def test_a_matplotlib_axis_states_that_the_base_is_unknown(monkeypatch):
     mpl = pytest.importorskip("matplotlib")
     mpl.use("Agg")
     from paramsched.show import axes
@@ -148,7 +148,7 @@ def test_an_axis_of_matplotlib_without_a_base_says_so(monkeypatch):
     assert axes(trace.with_assumed_bases([("lr", 0)]))[0].get_ylabel() == "lr × base"
 
 
-def test_parameters_with_other_multiples_are_mentioned(config):
+def test_parameters_with_their_own_multiples_are_noted(config):
     optimizer = (
         "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.02),"
         " paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}))\n"
@@ -166,7 +166,7 @@ def test_parameters_with_other_multiples_are_mentioned(config):
         ("dict(base_batch_size=16)", ("--batch-size", "32"), 0.02),
     ],
 )
-def test_auto_scale_lr_scales_by_the_batch_size_where_it_is_on(config, scaling, options, first):
+def test_auto_scale_lr_scales_by_the_batch_size_if_enabled(config, scaling, options, first):
     file = config(OPTIMIZER, EPOCHS, FLOOR, f"auto_scale_lr = {scaling}\n")
 
     result = call("show", file, "--json", *options)
@@ -175,12 +175,12 @@ def test_auto_scale_lr_scales_by_the_batch_size_where_it_is_on(config, scaling, 
     assert ("auto_scale_lr" in result.stderr) == ("enable=True" in scaling)
 
 
-# ---------------------------------------------------------------- no facts
+# ---------------------------------------------------------------- without run facts
 
 
 @pytest.mark.parametrize("schedulers", [ONE_X, FLOOR, CONVERTED])
 @pytest.mark.parametrize("command", ["show", "check", "explain", "convert"])
-def test_no_fact_is_needed(config, command, schedulers):
+def test_no_run_fact_is_needed(config, command, schedulers):
     more = ("--to", "yaml") if command == "convert" else ()
 
     result = call(command, config(OPTIMIZER, EPOCHS, schedulers), *more)
@@ -188,12 +188,12 @@ def test_no_fact_is_needed(config, command, schedulers):
     assert result.exit_code == 0, result.stderr
 
 
-def test_an_assumed_epoch_is_said(config):
+def test_an_assumed_epoch_length_is_noted(config):
     assert "no --steps-per-epoch given; taken to be 1000" in call("show", config(EPOCHS, ONE_X)).stderr
 
 
 @pytest.mark.parametrize("length", [3, 7, 50])
-def test_what_is_converted_without_facts_gives_the_values_it_has_with_them(config, tmp_path, length):
+def test_a_conversion_without_run_facts_gives_the_same_values_as_with_them(config, tmp_path, length):
     file = config(OPTIMIZER, EPOCHS, CONVERTED.replace("500", "15"))
     call("convert", file, "-o", str(tmp_path / "plan.yaml"))
     facts = ps.Calendar(steps_per_epoch=length)
@@ -203,7 +203,7 @@ def test_what_is_converted_without_facts_gives_the_values_it_has_with_them(confi
     np.testing.assert_array_equal(native["lr"], ps.trace(ps.load(file, calendar=facts), {"lr": 0.02}, facts)["lr"])
 
 
-def test_check_says_from_which_epoch_on_two_windows_are_apart(config):
+def test_check_reports_the_epoch_length_from_which_two_windows_are_apart(config):
     assert "at least 84 iterations per epoch" in call("check", config(OPTIMIZER, EPOCHS, CONVERTED)).stderr
 
 
@@ -211,23 +211,23 @@ def test_check_says_from_which_epoch_on_two_windows_are_apart(config):
 
 
 @pytest.mark.parametrize("options", [(), ("--steps-per-epoch", "1000"), ("--steps-per-epoch", "42")])
-def test_a_warmup_in_iterations_is_not_taken_for_epochs(config, options):
+def test_a_warmup_in_iterations_is_not_read_as_epochs(config, options):
     result = call("check", config(OPTIMIZER, EPOCHS, ONE_X), *options)
 
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_check_uses_the_facts_it_is_given(config):
+def test_check_uses_the_given_run_facts(config):
     result = call("check", config(OPTIMIZER, EPOCHS, ONE_X), "--steps-per-epoch", "40")
 
     assert "takes 103.958% of the horizon" in result.stderr
 
 
-# ---------------------------------------------------------------- what has no plan
+# ---------------------------------------------------------------- configs without a schedule
 
 
 @pytest.mark.parametrize("none", ["None", "[]", "dict(net=[], other=[])"])
-def test_a_config_that_schedules_nothing_says_so(config, none):
+def test_a_config_without_a_schedule_is_reported(config, none):
     result = call("show", config(OPTIMIZER, EPOCHS, f"param_scheduler = {none}\n"))
 
     assert result.exit_code == 1
@@ -235,9 +235,9 @@ def test_a_config_that_schedules_nothing_says_so(config, none):
     assert "contains no scheduler" in result.stderr
 
 
-def test_the_advice_for_a_config_that_schedules_nothing_works(config):
-    said = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
-    line = re.search(r"Write (dict\(.*?\)) for", said)[1]
+def test_the_advice_for_a_config_without_a_schedule_works(config):
+    message = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
+    line = re.search(r"Write (dict\(.*?\)) for", message)[1]
 
     drawn = values(config(OPTIMIZER, EPOCHS, f"param_scheduler = {line}\n"))
 

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: commands, options, names of formats, and files where a file stands."""
+"""Shell completion: commands, options, format names, and files for file arguments."""
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -12,16 +12,16 @@ def offered(words: list[str], typed: str) -> list[tuple[str, str]]:
     return [(item.type, item.value) for item in shell.get_completions(words, typed)]
 
 
-def test_commands_are_offered():
+def test_commands_are_completed():
     assert ("plain", "convert") in offered([], "co")
 
 
-def test_options_are_offered():
+def test_options_are_completed():
     assert ("plain", "--steps-per-epoch") in offered(["show", "plan.yaml"], "--st")
 
 
 @pytest.mark.parametrize("words", [["convert", "a.yaml", "--to"], ["convert", "--from"], ["check", "--format"]])
-def test_names_of_formats_are_offered_where_a_format_stands(words):
+def test_format_names_are_completed_for_format_options(words):
     assert offered(words, "") == [("plain", name) for name in config.formats()]
 
 
@@ -30,10 +30,10 @@ def test_names_of_formats_are_offered_where_a_format_stands(words):
     [["show"], ["explain"], ["check", "a.yaml"], ["diff", "a.yaml"], ["show", "a.yaml", "--other"], ["audit"], ["run"]],
     ids=" ".join,
 )
-def test_files_are_offered_where_a_file_stands(words):
+def test_files_are_completed_for_file_arguments(words):
     assert offered(words, "pl") == [("file", "pl")]
 
 
 @pytest.mark.parametrize("command", ["plot", "convert"])
-def test_files_are_offered_for_the_output(command):
+def test_files_are_completed_for_the_output_option(command):
     assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]

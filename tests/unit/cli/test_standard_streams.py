@@ -1,4 +1,4 @@
-"""Standard input and output as a shell has them: redirected, piped, closed, full; and a folder that was removed."""
+"""Standard input and output of a shell: redirected, piped, closed, full; and a removed folder."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ CONVERTED = 'lr = "cosine(to=0.1)"\n'
 
 @pytest.fixture
 def shell(tmp_path):
-    """Runs a line of a shell, in which `$P` is the command, in a folder with a plan."""
+    """Return a function that runs a shell line, with the command as `$P`, in a folder with a plan."""
     (tmp_path / "plan.yaml").write_text("lr: cosine(to=0.1)\n")
 
     def run_line(line: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +28,7 @@ def shell(tmp_path):
     return run_line
 
 
-def test_standard_output_by_its_path_is_written_at_its_place(shell, tmp_path):
+def test_standard_output_given_by_path_is_written_in_order(shell, tmp_path):
     shell("( echo first; $P convert plan.yaml --to toml -o /dev/stdout; echo last ) > all.log")
 
     assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
@@ -55,7 +55,7 @@ def test_standard_output_is_piped(shell, output):
         ),
     ],
 )
-def test_a_stream_that_is_closed_or_full_is_named(shell, line, code, message):
+def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
     if "/dev/full" in line and not Path("/dev/full").is_char_device():
         pytest.skip("no such device")
 
@@ -64,7 +64,7 @@ def test_a_stream_that_is_closed_or_full_is_named(shell, line, code, message):
     assert (ran.returncode, ran.stderr) == (code, message)
 
 
-def test_several_fixes_at_once_leave_one_right_file(shell, tmp_path):
+def test_concurrent_fixes_leave_one_correct_file(shell, tmp_path):
     (tmp_path / "two.yaml").write_text('lr: warmpu("5%") >> cosin(to=0.1)\nhorizon: 20 epohcs\n')
 
     shell("for i in 1 2 3; do $P check --fix two.yaml & done; wait")
@@ -80,7 +80,7 @@ def test_several_fixes_at_once_leave_one_right_file(shell, tmp_path):
         (["plot", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
     ],
 )
-def test_a_dash_is_standard_output(tmp_path, monkeypatch, arguments, begin):
+def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
     monkeypatch.chdir(tmp_path)
 
     result = CliRunner().invoke(main, [*arguments, "-o", "-"])

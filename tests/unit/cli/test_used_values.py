@@ -1,4 +1,4 @@
-"""`paramsched plot --used`: what a run used lies over its plan."""
+"""`paramsched plot --used`: the values that a run used, drawn over its plan."""
 
 import pytest
 from click.testing import CliRunner
@@ -35,14 +35,14 @@ GIVEN = ("--used", "used.csv", "--base", "lr@default=0.1,lr@head=1")
 
 
 @pytest.mark.parametrize("written", [repr, "{:.5g}".format])
-def test_a_run_that_went_as_planned_agrees_in_the_digits_of_its_log(folder, written):
+def test_a_run_that_followed_the_plan_agrees_within_the_digits_of_its_log(folder, written):
     write_log(folder, lambda value: written(float(value)))
 
     assert plot(*GIVEN).exit_code == 0
     assert "planned = used at 30 of 30 updates" in (folder / "run.html").read_text()
 
 
-def test_the_updates_that_used_something_else_are_marked(folder):
+def test_updates_that_used_other_values_are_marked(folder):
     write_log(folder, lambda value: repr(float(value)), changed=(7, 8))
 
     assert plot(*GIVEN).exit_code == 0
@@ -50,15 +50,15 @@ def test_the_updates_that_used_something_else_are_marked(folder):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
-        (("--used", "empty.csv", *GIVEN[2:]), "it is empty"),
-        (("--used", "others.csv", *GIVEN[2:]), "it has no group that the plan draws"),
-        ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
+        (("--used", "used.csv"), "lr is drawn as a multiple of base. Write --base lr=0.1"),
+        (("--used", "empty.csv", *GIVEN[2:]), "is empty"),
+        (("--used", "others.csv", *GIVEN[2:]), "none of its columns belongs to a curve of the plan"),
+        ((*GIVEN, "plan.yaml"), "plan.yaml was passed twice"),
     ],
 )
-def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
+def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, message):
     write_log(folder, lambda value: repr(float(value)))
     (folder / "empty.csv").write_text("")
     (folder / "others.csv").write_text("t,lr/tail\n0,1\n")
@@ -66,21 +66,21 @@ def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
     result = plot(*options)
 
     assert result.exit_code == 2
-    assert said in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
 
 
-def test_a_log_lies_over_one_plan(folder):
+def test_a_log_can_be_drawn_over_one_plan_only(folder):
     write_log(folder, lambda value: repr(float(value)))
     ps.dump(PLAN, "other.yaml")
 
-    assert "--used lies over one plan, and here are 2" in plot(*GIVEN, "other.yaml").output
+    assert "--used needs a single plan, but 2 were passed" in plot(*GIVEN, "other.yaml").output
 
 
 def drawn_by_show(*options):
     return CliRunner().invoke(main, ["show", "plan.yaml", "--ascii", *options])
 
 
-def test_several_runs_are_named_by_as_much_of_their_paths_as_tells_them_apart(folder):
+def test_runs_are_named_by_the_shortest_distinct_part_of_their_paths(folder):
     for name in ("a", "b"):
         (folder / name).mkdir()
         (folder / name / "log.csv").write_text("t,loss\n0,2.0\n39,1.0\n")
@@ -92,7 +92,7 @@ def test_several_runs_are_named_by_as_much_of_their_paths_as_tells_them_apart(fo
     assert "Only its metrics are drawn" in result.output
 
 
-def test_what_was_used_and_measured_is_drawn_from_one_log_and_a_field_without_base_is_said(folder):
+def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(folder):
     write_log(folder, lambda value: repr(float(value)), changed=(7,))
     text = (folder / "used.csv").read_text().splitlines()
     measured = [f"{row},{index},{index}" for index, row in enumerate(text[1:])]
@@ -101,26 +101,26 @@ def test_what_was_used_and_measured_is_drawn_from_one_log_and_a_field_without_ba
     result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
 
     assert "used differs from planned at 1 of 30 updates: 7" in result.output
-    assert "lr is drawn as a multiple of base, and not compared" in result.output
+    assert "lr is drawn as a multiple of base, so it is not compared" in result.output
     assert "loss   0 -> 29" in result.output
     assert "\nf\n" not in result.output
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        (("--metric", "loss"), "no log is given. Write --used run.csv"),
+        (("--metric", "loss"), "it needs a log. Write --used run.csv"),
         (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
         (
             ("--used", "used.csv", "--used", "used.csv"),
-            "it is there twice. Give each log once, or names: --used first=used.csv",
+            "--used used.csv was passed twice. Write each log once, or give it a name: --used first=used.csv",
         ),
     ],
 )
-def test_runs_that_cannot_be_drawn_are_refused(folder, options, said):
+def test_runs_that_cannot_be_drawn_are_rejected(folder, options, message):
     (folder / "used.csv").write_text("t,loss\n0,1.0\n")
 
     result = drawn_by_show(*options)
 
     assert result.exit_code == 2
-    assert said in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())

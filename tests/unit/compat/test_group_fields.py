@@ -1,4 +1,4 @@
-"""One way to write a field: floats are replaced, tensors filled where they stand."""
+"""Writing a field: floats are replaced, and tensors are filled in place."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_a_float_is_replaced():
 
 
 @pytest.mark.parametrize("value", [0.25, np.float64(0.25), torch.tensor(0.25), torch.tensor([0.25])], ids=repr)
-def test_a_tensor_is_filled_where_it_stands(value):
+def test_a_tensor_is_filled_in_place(value):
     entry = torch.tensor(0.5)
     group = group_of(lr=entry)
 
@@ -30,7 +30,7 @@ def test_a_tensor_is_filled_where_it_stands(value):
     assert entry.item() == 0.25
 
 
-def test_a_tensor_that_is_learned_is_filled_outside_of_its_graph():
+def test_a_tensor_that_requires_grad_is_filled_outside_its_graph():
     group = group_of(lr=torch.tensor(0.5, requires_grad=True))
 
     set_value(group, 0.25)
@@ -39,7 +39,7 @@ def test_a_tensor_that_is_learned_is_filled_outside_of_its_graph():
     assert group["lr"].is_leaf
 
 
-def test_a_tensor_becomes_a_number_where_a_float_stood():
+def test_a_tensor_written_to_a_float_field_becomes_a_number():
     group = group_of(lr=0.1)
 
     set_value(group, torch.tensor(0.25))
@@ -47,12 +47,12 @@ def test_a_tensor_becomes_a_number_where_a_float_stood():
     assert type(group["lr"]) is float
 
 
-def test_a_field_that_the_group_lacks_is_not_made():
+def test_a_missing_field_is_not_created():
     with pytest.raises(KeyError):
         set_value(group_of(lr=0.1), 0.2, "momentum")
 
 
-def test_the_first_beta_is_replaced_and_the_others_stay():
+def test_the_first_beta_is_replaced_and_other_betas_are_kept():
     group = group_of(betas=(0.9, 0.99, 0.999))
 
     set_value(group, 0.8, "betas[0]")
@@ -60,7 +60,7 @@ def test_the_first_beta_is_replaced_and_the_others_stay():
     assert group["betas"] == (0.8, 0.99, 0.999)
 
 
-def test_a_first_beta_that_is_a_tensor_is_filled():
+def test_a_first_beta_that_is_a_tensor_is_filled_in_place():
     first = torch.tensor(0.5)
     group = group_of(betas=(first, 0.999))
 
@@ -70,7 +70,7 @@ def test_a_first_beta_that_is_a_tensor_is_filled():
     assert first.item() == 0.25
 
 
-def test_a_row_has_one_value_for_each_group():
+def test_a_row_must_have_one_value_per_group():
     optimizer = torch.optim.SGD([group_of(lr=0.1), group_of(lr=torch.tensor(0.5))], lr=0.1)
 
     set_row(optimizer, [0.2, 0.25])
@@ -80,7 +80,7 @@ def test_a_row_has_one_value_for_each_group():
         set_row(optimizer, [0.2])
 
 
-def test_what_groups_held_does_not_change_with_them():
+def test_copied_group_values_do_not_change_with_the_groups():
     optimizer = torch.optim.SGD([group_of(lr=torch.tensor(0.5))], lr=0.1)
 
     before = group_values(optimizer)
@@ -90,5 +90,5 @@ def test_what_groups_held_does_not_change_with_them():
 
 
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5)], ids=repr)
-def test_a_number_of_numpy_becomes_one_of_python(value):
+def test_a_numpy_number_becomes_a_python_number(value):
     assert type(python_number(value)) is float

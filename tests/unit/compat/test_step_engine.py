@@ -1,4 +1,4 @@
-"""The step engine: the closed form and the relative step of a rule say the same, as long as nobody else writes."""
+"""The step engine: the closed form and the relative steps of a rule agree without external writes."""
 
 import math
 
@@ -47,7 +47,7 @@ def by_name(cases: dict[str, Rule]) -> pytest.MarkDecorator:
 
 
 @by_name(RULES)
-def test_steps_from_base_lead_to_the_closed_form(rule):
+def test_stepping_from_base_gives_the_closed_form(rule):
     engine = StepEngine(rule, bases=BASES)
     values = list(BASES)
 
@@ -58,7 +58,7 @@ def test_steps_from_base_lead_to_the_closed_form(rule):
 
 
 @by_name({name: rule for name, rule in RULES.items() if not isinstance(rule, FractionalRule)})
-def test_the_closed_form_is_what_a_recurrence_of_the_rule_alone_gives(rule):
+def test_the_closed_form_equals_a_recurrence_of_that_rule_alone(rule):
     engine, alone = StepEngine(rule, bases=BASES), ps.recurrence(rule)
 
     for tick in (0, 1, 5, 12, 29):
@@ -66,7 +66,7 @@ def test_the_closed_form_is_what_a_recurrence_of_the_rule_alone_gives(rule):
 
 
 @by_name(RULES)
-def test_a_tick_gives_the_same_alone_and_in_a_block(rule):
+def test_a_tick_gives_the_same_value_alone_and_in_a_block(rule):
     engine = StepEngine(rule, bases=BASES)
     going_on = [(engine.values_at(tick), engine.step_into(tick)) for tick in range(70)]
 
@@ -76,7 +76,7 @@ def test_a_tick_gives_the_same_alone_and_in_a_block(rule):
         assert (alone.values_at(tick), alone.step_into(tick)) == going_on[tick]
 
 
-def test_a_value_that_somebody_else_wrote_goes_on_by_the_same_share_of_its_way():
+def test_an_external_write_continues_by_the_same_fraction_of_the_remaining_distance():
     engine = StepEngine(rules.cosine(ps.absolute(1.0), over=8), bases=[1.0], levels=[0.2])
     before, now = engine.values_at(3), engine.values_at(4)
 
@@ -85,38 +85,38 @@ def test_a_value_that_somebody_else_wrote_goes_on_by_the_same_share_of_its_way()
     assert (stepped - 0.2) / (0.5 - 0.2) == pytest.approx((now[0] - 0.2) / (before[0] - 0.2))
 
 
-def test_after_a_zero_the_values_from_before_come_back():
+def test_the_values_before_a_zero_are_restored_after_it():
     engine = StepEngine(rules.constant(0.0, over=2), bases=[1.0])
 
     assert engine.stepped(2, [0.0], entries=[0.7]) == [0.7]
 
 
-def test_a_wave_that_turns_at_its_floor_comes_back_to_base():
+def test_a_wave_that_turns_at_its_floor_returns_to_base():
     engine = StepEngine(rules.cosine(over=2), bases=[0.8])
 
     assert engine.stepped(3, [0.0]) == pytest.approx([0.4])
 
 
-def test_levels_of_the_groups_stand_for_one_in_the_rule():
+def test_the_levels_of_the_groups_replace_the_level_of_the_rule():
     engine = StepEngine(rules.anneal(ps.absolute(1.0), 4), bases=[1.0, 1.0], levels=[0.2, 0.4])
 
     assert engine.values_at(4) == [0.2, 0.4]
     assert engine.shares_at(2) == (0.5, 0.5)
 
 
-def test_a_length_without_end_never_moves():
+def test_a_rule_with_an_infinite_length_never_changes_the_value():
     engine = StepEngine(rule_over(math.inf, lambda n: rules.cosine(over=n)), bases=[1.0])
 
     assert [engine.values_at(tick) for tick in (0, 10, 10**15)] == [[1.0]] * 3
     assert engine.step_into(10**15) == UNCHANGED
 
 
-def test_values_before_the_first_tick_are_those_of_the_first():
+def test_values_before_the_first_tick_equal_the_first_value():
     engine = StepEngine(rules.linear(0.5, 1.0, over=4), bases=[1.0])
 
     assert engine.values_at(-3) == engine.values_at(0) == [0.5]
 
 
-def test_columns_that_overflow_say_nothing_but_infinity():
+def test_columns_that_overflow_are_infinite_without_a_warning():
     with np.errstate(all="raise"):
         assert StepEngine(rules.exponential(1e200), bases=[1.0]).values_at(5) == [math.inf]

@@ -1,4 +1,4 @@
-"""What the refusal of a file or a command says to write works when it is written there."""
+"""The fix suggested by an error of a file or a command works when it is applied there."""
 
 import copy
 import json
@@ -62,14 +62,14 @@ def with_value(place, value):
 
 
 @pytest.mark.parametrize("every", ["2 epochs", 30, "5%"])
-def test_a_call_that_is_told_whole_is_a_line_of_text(every):
+def test_a_call_suggested_as_a_fix_is_a_valid_line(every):
     fault = refused({"lr": {"step": {"every": every, "gamma": -1}}})
 
     assert refused({"lr": fault.instead.removeprefix("Write ")}) is None
 
 
 def refused(data):
-    """The only fault; None where it is none."""
+    """Return the only error; None if there is none."""
     try:
         native.to_plan(data)
     except ConfigError as refusal:
@@ -79,7 +79,7 @@ def refused(data):
 
 
 def written(instead):
-    """The values that a line of advice says: what is quoted, braced, bracketed, or a number."""
+    """Return the values in a suggested fix: quoted text, braces, brackets, or numbers."""
     words = instead.removeprefix("Write ")
     if words.startswith(("[", "{")):
         yield yaml.safe_load(words)
@@ -92,12 +92,12 @@ def written(instead):
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: f"{value!r:.12}")
-def test_every_value_that_the_advice_names_stands_where_the_wrong_one_stood(place, value):
+def test_every_value_named_in_the_fix_is_valid_in_place_of_the_wrong_one(place, value):
     fault = refused(with_value(place, value))
     if fault is None:
         pytest.skip("it is right there")
 
-    if re.match(r"Write (multistep|restarts)\(", fault.instead):  # then the whole call is told
+    if re.match(r"Write (multistep|restarts)\(", fault.instead):  # the fix is the entire call
         place, wanted = place[:-2], [fault.instead.removeprefix("Write ")]
     else:
         wanted = written(fault.instead)
@@ -118,7 +118,7 @@ def test_every_value_that_the_advice_names_stands_where_the_wrong_one_stood(plac
         ({"lr": "step(evry=3)"}, {"lr": "step(every=3)"}),
     ],
 )
-def test_the_nearest_name_that_is_told_is_the_one_to_write(wrong, right):
+def test_the_suggested_name_is_valid(wrong, right):
     fault = refused(wrong)
 
     meant = re.search(r'(?:did you mean|nearest:) "(\w+)"', fault.found + fault.instead)[1]
@@ -135,14 +135,14 @@ def test_the_nearest_name_that_is_told_is_the_one_to_write(wrong, right):
         "", "- cosine()", "lr: cosine(", "lr: [cosine()", "lr: 'cosine()", "lr: {cosine: {to: 0.1}",
     ],
 )  # fmt: skip
-def test_a_file_is_a_plan_when_the_line_is_as_it_is_told(text):
+def test_a_file_is_valid_after_the_suggested_fix(text):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
     (fault,) = refusal.value.faults
-    said = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
+    advice = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
 
-    tries = [said, f"lr: {said}", text + said.removesuffix(" at its end")]
-    closing = re.match(r"(\S+) at (?:its|the) end", said)
+    tries = [advice, f"lr: {advice}", text + advice.removesuffix(" at its end")]
+    closing = re.match(r"(\S+) at (?:its|the) end", advice)
     if closing:
         tries.append(text + closing[1])
 
@@ -182,6 +182,6 @@ def test_a_command_works_with_the_options_it_asks_for(tmp_path, monkeypatch, wor
 
 
 @pytest.mark.parametrize(("word", "name"), [("shw", "show"), ("exlpain", "explain"), ("convrt", "convert")])
-def test_the_command_that_is_meant_is_one(word, name):
+def test_a_suggested_command_exists(word, name):
     assert f'Did you mean "{name}"?' in CliRunner().invoke(main, [word]).stderr
     assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0

@@ -33,7 +33,7 @@ JSON = st.recursive(
 
 
 def tables():
-    """Every table of the dialects, by name."""
+    """Return every table of the dialects by name."""
     found = {}
     for info in pkgutil.walk_packages(dialects.__path__, f"{dialects.__name__}."):
         for one in vars(importlib.import_module(info.name)).values():
@@ -59,8 +59,8 @@ def read(table, data):
 
 
 @each_table
-def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
-    # Advice is the example of an argument, or its default.
+def test_the_fix_of_a_diagnostic_is_accepted(table):
+    # The fix is the example of an argument or its default.
     for name, row in arguments_of(table).items():
         advised = row.default if row.example is None else row.example
         required = {one: other.example for one, other in arguments_of(table).items()}
@@ -73,7 +73,7 @@ def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
 
 @each_table
 @given(data=st.data())
-def test_whatever_is_written_is_an_argument_or_a_diagnostic_at_its_key(table, data):
+def test_every_value_is_an_argument_or_a_diagnostic_at_its_key(table, data):
     written = data.draw(st.dictionaries(st.sampled_from([*names_of(table), "an unknown key"]), JSON, max_size=4))
 
     arguments, locations, wrong, diagnostics = read(table, written)
@@ -87,7 +87,7 @@ def test_whatever_is_written_is_an_argument_or_a_diagnostic_at_its_key(table, da
     ]
 
 
-def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stands_in():
+def test_every_problem_is_reported_at_its_key_and_replaced_by_a_default():
     arguments, locations, wrong, diagnostics = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
 
     assert arguments == Step(size=30, gamma=0.1, warm=None)
@@ -101,7 +101,7 @@ def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stan
     )
 
 
-def test_an_argument_that_is_missing_is_reported_at_the_arguments():
+def test_a_missing_argument_is_reported_at_the_arguments():
     arguments, _, wrong, diagnostics = read(Step, {})
 
     assert (arguments.size, wrong) == (30, {"size"})
@@ -115,7 +115,7 @@ def test_an_argument_without_an_effect_is_not_checked(gamma):
     assert (arguments.gamma, wrong) == (0.1, set())
 
 
-def test_an_alias_is_unknown_where_aliases_are_not_accepted():
+def test_an_alias_is_unknown_if_aliases_are_disabled():
     diagnostics = DiagnosticCollector()
     read_arguments(Step, located({"size": 1, "decay": 0.5}, "$"), "$", diagnostics, aliases=False, of="Step")
 

@@ -1,4 +1,4 @@
-"""Configs that build on others: `_base_`, `with read_base():`, variables, packages; each file is read once."""
+"""Configs with bases: `_base_`, `with read_base():`, variables, packages; each file is read once."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
 
 @pytest.fixture
 def files(tmp_path):
-    """Write files by their names, and read the last."""
+    """Write files by their names and read the last."""
 
     def write_and_read(**texts: str):
         for name, text in texts.items():
@@ -35,7 +35,7 @@ def refusal(files, **texts: str) -> str:
     return str(found.value)
 
 
-def test_a_method_of_a_base_changes_the_config(tmp_path):
+def test_a_method_call_on_a_base_changes_the_config(tmp_path):
     (tmp_path / "base.py").write_text(STEP + RUN)
     file = tmp_path / "config.py"
     file.write_text("_base_ = './base.py'\n_base_.train_cfg.update(dict(max_epochs=200))\n")
@@ -66,7 +66,7 @@ def test_a_method_of_a_base_changes_the_config(tmp_path):
         ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1)", 2),
     ],
 )
-def test_a_base_is_used_in_the_config(files, text, expected):
+def test_the_config_can_use_values_of_its_base(files, text, expected):
     base = "a = dict(b=1, c=[dict(d=4)])\n"
 
     assert files(base_DOT_py=base, config_DOT_py="_base_ = './base.py'\n" + text)["a"] == expected
@@ -75,27 +75,27 @@ def test_a_base_is_used_in_the_config(files, text, expected):
 @pytest.mark.parametrize(
     "text", ["a = '{{ _base_.a }}/x'", "a = {{ _base_.none }}", "a = {{ _base_.a }} + 'x'", "a = hasattr(_base_, f())"]
 )
-def test_a_reference_that_gives_no_value_is_marked(files, text):
+def test_a_reference_without_a_value_is_marked_as_unknown(files, text):
     names = files(base_DOT_py="a = 'x'\n", config_DOT_py="_base_ = 'base.py'\n" + text)
 
     assert isinstance(names["a"], NeedsRunning)
 
 
-def test_a_change_of_a_base_that_would_have_to_be_run_is_marked(files):
+def test_a_base_changed_by_unknown_code_is_marked_as_unknown(files):
     names = files(base_DOT_py=STEP + RUN, config_DOT_py="_base_ = 'base.py'\nchange(_base_.param_scheduler)")
 
     assert isinstance(names["param_scheduler"], NeedsRunning)
     assert names["train_cfg"] == {"by_epoch": True, "max_epochs": 5}
 
 
-def test_a_mark_of_a_base_says_its_file(files, tmp_path):
+def test_an_unknown_value_of_a_base_names_its_file(files, tmp_path):
     names = files(base_DOT_py="a = 1\nb = f()", config_DOT_py="_base_ = 'base.py'")
 
     assert str(names["b"]) == f"{tmp_path / 'base.py'}, line 2: `f()` needs running"
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
-def test_a_base_may_be_data(tmp_path, suffix):
+def test_a_base_may_be_a_yaml_or_json_file(tmp_path, suffix):
     texts = {"yaml": "train_cfg:\n  by_epoch: true\n  max_epochs: 5\n", "json": '{"train_cfg": {"max_epochs": 5}}'}
     (tmp_path / f"base.{suffix}").write_text(texts[suffix])
     file = tmp_path / "config.py"
@@ -105,7 +105,7 @@ def test_a_base_may_be_data(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
-def test_data_may_have_a_base(tmp_path, suffix):
+def test_a_yaml_or_json_config_may_have_a_base(tmp_path, suffix):
     (tmp_path / "base.py").write_text("train_cfg = dict(by_epoch=True, max_epochs=5)")
     texts = {
         "yaml": "_base_: base.py\nparam_scheduler: {type: StepLR, step_size: 2}\n",
@@ -118,7 +118,7 @@ def test_data_may_have_a_base(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("base.yaml", "a: *b\n", "the alias *b has no anchor above it"),
         ("base.json", '{"a": 1' + " " * 1_000_000 + "}", "1,000,000"),
@@ -128,7 +128,7 @@ def test_data_may_have_a_base(tmp_path, suffix):
         ("base.toml", "a = 1", "ends in .py"),
     ],
 )
-def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, said):
+def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     file = tmp_path / "config.py"
     file.write_text(f"_base_ = '{name}'\n{STEP}")
@@ -137,11 +137,11 @@ def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, sa
         load(file)
 
     assert name in str(found.value)
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("'/dev/zero'", "is not a config"),
         ("'device.py'", "a device"),
@@ -156,7 +156,7 @@ def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, sa
         ("'mmcls::a/b.py'", "it is called mmpretrain now. Write mmpretrain in place of mmcls"),
     ],
 )
-def test_a_base_that_cannot_be_is_refused_at_once(tmp_path, path, said):
+def test_an_invalid_base_is_rejected_immediately(tmp_path, path, message):
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "device.py").symlink_to("/dev/zero")
     (tmp_path / "folder.py").mkdir()
@@ -166,37 +166,37 @@ def test_a_base_that_cannot_be_is_refused_at_once(tmp_path, path, said):
     with pytest.raises(ps.errors.ConfigError) as found:
         load(file)
 
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
-def test_two_bases_with_one_name_are_refused(files):
-    said = refusal(files, a_DOT_py="x = 1", b_DOT_py="x = 2", config_DOT_py="_base_ = ['a.py', 'b.py']")
+def test_two_bases_with_the_same_key_are_rejected(files):
+    message = refusal(files, a_DOT_py="x = 1", b_DOT_py="x = 2", config_DOT_py="_base_ = ['a.py', 'b.py']")
 
-    assert "a.py and b.py both have x" in said
-
-
-def test_a_dict_upon_something_else_is_refused_with_what_to_write(files):
-    said = refusal(files, a_DOT_py="x = dict(y=[1])", config_DOT_py="_base_ = 'a.py'\nx = dict(y=dict(z=1))")
-
-    assert "$.x.y" in said
-    assert "_delete_=True" in said
+    assert "a.py and b.py both have x" in message
 
 
-def test_each_base_is_read_once_however_many_name_it(tmp_path):
+def test_a_dict_merged_into_another_type_is_rejected_with_a_fix(files):
+    message = refusal(files, a_DOT_py="x = dict(y=[1])", config_DOT_py="_base_ = 'a.py'\nx = dict(y=dict(z=1))")
+
+    assert "$.x.y" in message
+    assert "_delete_=True" in message
+
+
+def test_each_base_is_read_once_even_if_several_files_name_it(tmp_path):
     (tmp_path / "b0.py").write_text("")
     for level in range(1, 19):
         (tmp_path / f"b{level}.py").write_text(f"_base_ = ['b{level - 1}.py'] * 2\n")
     file = tmp_path / "b18.py"
 
-    assert mmengine.read(file.read_text(), str(file)) == {}  # 2 to the 18th reads otherwise
+    assert mmengine.read(file.read_text(), str(file)) == {}  # would otherwise need 2**18 reads
 
 
-def test_a_long_line_of_bases_is_refused_with_the_limit(tmp_path):
+def test_a_long_chain_of_bases_is_rejected_with_the_limit(tmp_path):
     for level in range(30):
         (tmp_path / f"b{level}.py").write_text(f"_base_ = 'b{level + 1}.py'\n")
     file = tmp_path / "b0.py"
 
-    with pytest.raises(ps.errors.ConfigError, match="more than 20 files"):
+    with pytest.raises(ps.errors.ConfigError, match="more than 20 nested files"):
         mmengine.read(file.read_text(), str(file))
 
 
@@ -219,7 +219,7 @@ LAZY = "from mmengine.config import read_base\nwith read_base():\n    from {} im
         ("n = 7\n" + LAZY.format(".base", "n"), {"n": 7}),
     ],
 )
-def test_what_read_base_imports_is_there(tmp_path, text, expected):
+def test_names_imported_with_read_base_are_available(tmp_path, text, expected):
     folder = tmp_path / "folder"
     (folder / "deep").mkdir(parents=True)
     (tmp_path / "base_above.py").write_text("up = 1")
@@ -241,20 +241,20 @@ def test_a_class_that_a_base_imports_is_known_to_the_config(files):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (LAZY.format(".none", "*"), "there is no"),
         (LAZY.format(".base", "none"), ".base has no none"),
         (LAZY.format("package_that_is_not_here.configs.base", "*"), "pip install package_that_is_not_here"),
         ("with read_base():\n    a = 1", "write only lines like from .base import *"),
-        ("_base_ = 'base.py'\n" + LAZY.format(".base", "*"), "it has `_base_` too"),
+        ("_base_ = 'base.py'\n" + LAZY.format(".base", "*"), "the file has both `_base_` and"),
     ],
 )
-def test_what_read_base_cannot_import_is_refused(files, text, said):
-    assert said in refusal(files, base_DOT_py="a = 1", config_DOT_py=text)
+def test_invalid_imports_with_read_base_are_rejected(files, text, message):
+    assert message in refusal(files, base_DOT_py="a = 1", config_DOT_py=text)
 
 
-def test_a_text_without_a_file_marks_what_read_base_would_bring():
+def test_names_from_read_base_are_unknown_in_text_without_a_file():
     assert isinstance(read_python(LAZY.format(".base", "*"))["param_scheduler"], NeedsRunning)
 
 
@@ -279,7 +279,7 @@ def test_a_base_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch
     assert "a_package_of_configs" not in sys.modules
 
 
-def test_the_variables_of_a_file_are_its_path(files, tmp_path):
+def test_file_variables_are_parts_of_the_path(files, tmp_path):
     names = files(
         config_DOT_py="a = '{{ fileDirname }}/x'\nb = '{{fileBasename}}'\n"
         "c = '{{ fileBasenameNoExtension }}{{ fileExtname }}'"
@@ -288,7 +288,7 @@ def test_the_variables_of_a_file_are_its_path(files, tmp_path):
     assert names == {"a": f"{Path(tmp_path).as_posix()}/x", "b": "config.py", "c": "config.py"}
 
 
-def test_the_variables_of_the_environment_are_put_into_the_text(files, monkeypatch):
+def test_environment_variables_are_substituted(files, monkeypatch):
     monkeypatch.setenv("SOME_EPOCHS", "7")
 
     names = files(config_DOT_py="a = {{ $SOME_EPOCHS:5 }}\nb = '{{$NO_SUCH_NAME:/data}}/x'\nc = {{'$SOME_EPOCHS:1'}}")
@@ -296,11 +296,11 @@ def test_the_variables_of_the_environment_are_put_into_the_text(files, monkeypat
     assert names == {"a": 7, "b": "/data/x", "c": 7}
 
 
-def test_a_variable_without_a_value_is_refused_with_its_line(files):
-    said = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
+def test_a_variable_without_a_value_is_rejected_with_its_line(files):
+    message = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
 
-    assert "config.py:2:5: the environment has no NO_SUCH_NAME" in said
+    assert "config.py:2:5: the environment has no NO_SUCH_NAME" in message
 
 
-def test_a_variable_of_a_file_is_marked_where_there_is_none():
+def test_a_file_variable_is_unknown_in_text_without_a_file():
     assert isinstance(read_python("a = '{{ fileBasename }}'")["a"], NeedsRunning)

@@ -1,4 +1,4 @@
-"""A command line of another library, or a script that holds it, is read; faults are told at its options."""
+"""Command lines of peers, alone or in a script; errors are reported at their options."""
 
 import pytest
 
@@ -42,7 +42,7 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("text", [IN_ARRAYS, IN_A_TEXT, IN_ONE_LINE], ids=["arrays", "a text", "one line"])
-def test_a_launch_script_says_the_plan_of_its_arguments(text, tmp_path):
+def test_a_launch_script_gives_the_same_plan_as_its_arguments(text, tmp_path):
     (tmp_path / "train.sh").write_text(text)
 
     loaded = ps.load(tmp_path / "train.sh", format="megatron")
@@ -51,7 +51,7 @@ def test_a_launch_script_says_the_plan_of_its_arguments(text, tmp_path):
     assert ps.loads(text, format="megatron") == loaded
 
 
-def test_variables_of_a_script_have_the_values_that_it_sets():
+def test_variables_have_the_values_set_in_the_script():
     text = """\
     export LR=1.5e-4
     ITERATIONS="500000"  # of training
@@ -64,7 +64,7 @@ def test_variables_of_a_script_have_the_values_that_it_sets():
     assert ps.loads(text, format="megatron") == ps.loads(ARGUMENTS, format="megatron")
 
 
-def test_a_batch_size_that_a_script_computes_is_asked_for_only_where_the_plan_needs_it():
+def test_a_computed_batch_size_is_requested_only_if_the_plan_needs_it():
     of_any_size = "train.py --train-iters 9 --lr 1 --global-batch-size $((2 * NODES))"
 
     assert str(ps.loads(of_any_size, format="megatron").horizon) == "9"
@@ -91,17 +91,17 @@ def test_training_arguments_are_read_from_a_command_line():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "option",
     [
         """--lr_scheduler_kwargs '{"min_lr_rate": 0.1}'""",
         """--lr_scheduler_kwargs='{"min_lr_rate": 0.1}'""",
         r"""--lr_scheduler_kwargs "{\"min_lr_rate\": 0.1}" --fsdp="full_shard auto_wrap" """,
     ],
 )
-def test_a_quoted_value_is_one_word_also_where_yaml_would_read_a_mapping(said):
+def test_a_quoted_json_value_is_one_argument(option):
     line = "train.py --num_train_epochs 3 --learning_rate 1 --lr_scheduler_type cosine_with_min_lr"
 
-    assert str(ps.loads(f"{line} {said}", format="transformers")) == "horizon: 3 epochs\nlr: cosine(to=0.1)"
+    assert str(ps.loads(f"{line} {option}", format="transformers")) == "horizon: 3 epochs\nlr: cosine(to=0.1)"
 
 
 def test_options_in_a_quoted_text_are_options():
@@ -119,7 +119,7 @@ def test_a_script_that_repeats_a_long_variable_is_read_in_bounded_time():
 
 
 @pytest.mark.peer("timm")
-def test_short_options_and_negative_numbers_are_told_apart():
+def test_short_options_and_negative_numbers_are_distinguished():
     text = "python train.py --sched cosine -b 128 --epochs 300 -j 8 --seed -1"
 
     assert {name: value for name, (value, _) in named_options(words_of_command(text)).items()} == {
@@ -137,7 +137,7 @@ def test_short_options_and_negative_numbers_are_told_apart():
         ("timm", "train.py --sched=cosine \\\n  --epochs x", (2, 3), "$.epochs"),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_at_its_option(format, text, place, found):
+def test_an_error_is_reported_at_its_option(format, text, place, found):
     with pytest.raises(ConfigError) as refused:
         ps.loads(text, format=format)
 

@@ -1,4 +1,4 @@
-"""Bad input of every kind gives clear errors: each key wrong in turn, each value wrong in turn."""
+"""Invalid input of every kind gives clear errors: each key and each value is wrong in turn."""
 
 import copy
 import math
@@ -77,7 +77,7 @@ KINDS = {
     ("targets", "temperature", "schedule", "restarts", "every"): "length",
 }
 OPTIONAL = [("targets", "temperature", "schedule", "restarts", "every")]
-# A builder's own name, and the two names of a level and a product, are no part of a path.
+# The name of a builder and the two names of a level and a product are not part of a path.
 UNNAMED = {"warmup", "cosine", "linear", "product", "step", "plateau", "multistep", "restarts", "absolute"}
 VALUES = [
     pytest.param(place, value, id=f"{'.'.join(map(str, place))}={value!r:.30}")
@@ -136,12 +136,12 @@ def problems(data):
     return refusal.value.problems
 
 
-def test_the_good_config_is_good():
+def test_a_valid_config_has_no_errors():
     assert native.to_plan(GOOD).horizon is not None
 
 
 @pytest.mark.parametrize(("place", "value"), VALUES)
-def test_a_wrong_value_is_told_once_with_its_path(place, value):
+def test_a_wrong_value_is_reported_once_with_its_path(place, value):
     found = problems(changed(place, value))
 
     assert len(found) == 1
@@ -149,7 +149,7 @@ def test_a_wrong_value_is_told_once_with_its_path(place, value):
 
 
 @pytest.mark.parametrize("place", [place for place in keys(GOOD) if isinstance(place[-1], str)])
-def test_a_misspelt_key_is_told_with_the_right_one(place):
+def test_a_misspelled_key_gets_the_right_suggestion(place):
     if place in [("groups", "head"), ("targets", "temperature")]:
         pytest.skip("the name is free")
     key = place[-1]
@@ -162,7 +162,7 @@ def test_a_misspelt_key_is_told_with_the_right_one(place):
     assert f'"{key.partition("[")[0]}"' in found[0] or "absolute" in found[0]
 
 
-def test_all_faults_of_a_file_are_told_at_once():
+def test_all_errors_of_a_file_are_reported_at_once():
     places = [
         place
         for place in KINDS
@@ -180,7 +180,7 @@ def test_all_faults_of_a_file_are_told_at_once():
     assert {line.partition(": ")[0] for line in found} == {path(place) for place in places}
 
 
-def test_all_faults_of_a_line_are_told_at_once():
+def test_all_errors_of_a_line_are_reported_at_once():
     (first, second, third) = problems({"lr": "warmup('5 parsecs') >> cosin(to=0.1) >> step(10, gama=2)"})
 
     assert 'unknown unit "parsecs"' in first
@@ -188,14 +188,14 @@ def test_all_faults_of_a_line_are_told_at_once():
     assert '"gamma"' in third
 
 
-def test_a_hundred_thousand_faults_are_counted_not_listed():
+def test_a_hundred_thousand_errors_are_counted_instead_of_listed():
     found = problems({f"x{index}": True for index in range(100_000)})
 
     assert len(found) == 201
     assert found[-1] == "and 99800 more"
 
 
-def test_a_message_has_three_parts():
+def test_a_message_has_location_problem_and_fix():
     (found,) = problems({"lr": {"warmup": {"over": 0.05}}})
 
     assert found == ('$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write "5%"')
@@ -209,15 +209,15 @@ def test_a_message_has_three_parts():
         (None, "$: the file is empty; a plan needs at least lr"),
         ({}, "$: a plan without a field"),
         ({"horizon": 5}, "$: a plan without a field"),
-        ({"lr": 0.1, "horizon": "50%"}, '$.horizon: "50%": per cent are of the horizon itself'),
-        ({"lr": 0.1, "horizon": 0}, "$.horizon: 0 is a run of no update"),
+        ({"lr": 0.1, "horizon": "50%"}, '$.horizon: "50%" is a percentage, which would refer to the horizon itself'),
+        ({"lr": 0.1, "horizon": 0}, "$.horizon: 0 would be a run without updates"),
         ({"params": 0.1}, "$.params: field 'params': not a hyperparameter"),
         ({"two words": 0.1}, '$["two words"]: field'),
         ({1: 0.1}, "$[1]: field 1: expected the name of a field"),
         ({"lr": 0.1, None: 2}, "$: the key null is nothing"),
         ({"lr": 0.1, "groups": {-1: {"lr": 0.1}}}, "$.groups[-1]: the index of a group must not be negative, got -1"),
         ({"lr": 0.1, "groups": {"": {"lr": 0.1}}}, '$.groups[""]: an empty name of a group'),
-        ({"lr": 0.1, "groups": {"a": {"horizon": 3}}}, "$.groups.a.horizon: horizon is said once"),
+        ({"lr": 0.1, "groups": {"a": {"horizon": 3}}}, "$.groups.a.horizon: horizon applies to the entire plan"),
         ({"lr": 0.1, "groups": {0: {"lr": 1}, "[0]": {"lr": 1}}}, '$.groups["[0]"].lr: lr of the same groups'),
         ({"betas[0]": 1, "betas[00]": 1}, "$.betas[00]: betas[0] of the same groups"),
         ({"targets": {"a b": {"initial": 1, "schedule": 1}}}, '$.targets["a b"]: expected an identifier, got "a b"'),
@@ -237,21 +237,21 @@ def test_a_message_has_three_parts():
         ({"lr": {"from_function": "not_there"}}, "$.lr: from_function"),
         ({"lr": {"from_function": 3}}, "$.lr.function: expected the name of a registered function or text, got 3"),
         ({"lr": 10**400}, "$.lr: "),
-        ({"lr": b"bytes"}, "$.lr: a bytes does not stand in a file"),
+        ({"lr": b"bytes"}, "$.lr: a file cannot contain bytes"),
     ],
 )
-def test_what_is_no_plan_is_told(data, expected):
+def test_values_that_are_not_plans_are_reported(data, expected):
     assert problems(data)[0].startswith(expected)
 
 
-def test_a_structure_that_contains_itself_is_told():
+def test_a_structure_that_contains_itself_is_reported():
     data = {"lr": []}
     data["lr"].append(data["lr"])
 
     assert "nested more than 50 deep" in problems(data)[0]
 
 
-def test_a_schedule_fifty_deep_is_read_and_one_deeper_is_not():
+def test_a_schedule_nested_50_levels_is_read_and_a_deeper_one_is_rejected():
     def nested(depth):
         return {"lr": "cosine()"} if depth == 0 else {"lr": {"sequence": [nested(depth - 1)["lr"]]}}
 
@@ -277,11 +277,11 @@ def test_a_schedule_fifty_deep_is_read_and_one_deeper_is_not():
         "(x := cosine())",
     ],
 )
-def test_a_line_of_text_runs_nothing(line):
+def test_a_line_of_text_never_runs_code(line):
     assert problems({"lr": line})
 
 
-def test_the_source_is_named_before_each_problem():
+def test_each_problem_starts_with_the_source():
     with pytest.raises(
         ConfigError, match=r"(?s)^yaml text:1:5: \$\.lr: .*\nyaml text:2:1: \$\.weight_decy: "
     ) as refusal:

@@ -1,4 +1,4 @@
-"""Other formats: the library's own by name, those of installed packages by entry point, read and written alike."""
+"""Dialects: built-in ones by name and installed ones by entry point are read and written the same way."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ GROUP = "paramsched.dialects"
 
 @pytest.fixture
 def dialect(monkeypatch, tmp_path_factory):
-    """A dialect of an installed package."""
+    """Install a dialect of a package."""
     module = ModuleType("drawn_dialect")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
         lr=data["rate"] * (base or 1.0), horizon=calendar and calendar.total
@@ -36,7 +36,7 @@ def test_a_dialect_reads_yaml_and_json(dialect, text):
     assert config.loads(text, "drawn") == Plan(lr=0.5)
 
 
-def test_a_dialect_is_told_the_calendar_and_the_base(dialect, tmp_path):
+def test_a_dialect_receives_the_calendar_and_the_base(dialect, tmp_path):
     (tmp_path / "plan.toml").write_text("rate = 0.5")
 
     plan = config.load(tmp_path / "plan.toml", format="drawn", calendar=Calendar(total=9), base=0.5)
@@ -44,7 +44,7 @@ def test_a_dialect_is_told_the_calendar_and_the_base(dialect, tmp_path):
     assert plan == Plan(lr=0.25, horizon=9)
 
 
-def test_a_dialect_may_read_and_write_files_of_its_own(dialect, tmp_path):
+def test_a_dialect_may_define_its_own_file_syntax(dialect, tmp_path):
     dialect.read = lambda text, source: {"rate": float(text.removeprefix("rate is "))}
     dialect.from_plan = lambda plan: plan.bindings[0].schedule(0)
     dialect.write = lambda data: f"rate is {data}"
@@ -56,7 +56,7 @@ def test_a_dialect_may_read_and_write_files_of_its_own(dialect, tmp_path):
     assert (tmp_path / "file").read_text() == "rate is 0.25"
 
 
-def test_a_dialect_without_its_own_spelling_is_written_as_yaml_or_as_the_suffix_says(dialect, tmp_path):
+def test_a_dialect_without_its_own_syntax_is_written_as_yaml_or_by_suffix(dialect, tmp_path):
     dialect.from_plan = lambda plan: {"rate": 0.5}
 
     config.dump(Plan(lr=0.5), tmp_path / "plan.json", "drawn")
@@ -65,12 +65,12 @@ def test_a_dialect_without_its_own_spelling_is_written_as_yaml_or_as_the_suffix_
     assert (tmp_path / "plan.json").read_text() == '{\n  "rate": 0.5\n}\n'
 
 
-def test_a_dialect_that_can_only_be_read_says_so(dialect):
+def test_writing_a_read_only_dialect_is_rejected(dialect):
     with pytest.raises(InvalidArgument, match="the dialect can only be read"):
         config.dump(Plan(lr=0.5), format="drawn")
 
 
-def test_limits_and_numbers_are_those_of_native_files(dialect):
+def test_limits_and_numbers_are_the_same_as_in_native_files(dialect):
     for text, expected in (
         ("rate: .nan", "drawn text:1:7: $.rate: the number must be finite, got nan"),
         ("rate: 1\nrate: 2", "drawn text:2:1: $.rate: the key occurs twice"),
@@ -82,7 +82,7 @@ def test_limits_and_numbers_are_those_of_native_files(dialect):
         assert str(refusal.value).startswith(expected)
 
 
-def test_what_a_dialect_refuses_has_the_source_before_it(dialect, tmp_path):
+def test_errors_of_a_dialect_start_with_the_source(dialect, tmp_path):
     def refuse(data, **_):
         raise ConfigError("config", ["$.rate: too high"])
 
@@ -93,7 +93,7 @@ def test_what_a_dialect_refuses_has_the_source_before_it(dialect, tmp_path):
         config.load(tmp_path / "plan.yaml", format="drawn")
 
 
-def test_modules_that_are_no_dialects_are_no_formats():
+def test_modules_that_are_not_dialects_are_not_formats():
     assert "native" in config.formats()
     assert not any(name.startswith("_") for name in config.formats())
 
@@ -117,7 +117,7 @@ def recognizes(data):
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """A function that installs a distribution with one entry point, for this test only."""
+    """Return a function that installs a distribution with one entry point for this test."""
 
     def installed(entry_point, text=MODULE, name="drawn-configs"):
         site = tmp_path / name
@@ -140,7 +140,7 @@ def test_a_dialect_of_an_installed_package_is_read_and_written_by_its_name(packa
     assert "drawn" in config.dialect_names()
 
 
-def test_an_object_is_a_dialect_too(package):
+def test_an_object_can_be_a_dialect(package):
     package("drawn = drawn_module:drawn", MODULE + CLASS)
 
     assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
@@ -164,7 +164,35 @@ def test_the_command_line_converts_from_an_installed_dialect(package, tmp_path):
     assert (done.stdout, done.stderr) == ("lr: constant(0.5)\n", "")
 
 
-def test_a_native_file_that_looks_like_a_dialect_is_refused_with_its_name(package):
+OWN_CODES = MODULE.replace(
+    'return ps.Plan(lr=data["rate"])',
+    """if data["rate"] > 1:
+        found = ps.errors.Diagnostic("$.rate", "the rate exceeds 1", "Write rate: 0.5", code="ACME1")
+        raise ps.errors.ConfigError("drawn", [found])
+    return ps.Plan(lr=data["rate"])
+
+def notes_of(data):
+    yield ps.errors.Diagnostic("$.rate", "the rate is not tuned", code="ACME2")""",
+)
+
+
+@pytest.mark.parametrize(("rate", "code"), [(2, "ACME1"), (0.5, "ACME2")])
+def test_check_reports_the_codes_of_an_installed_dialect(package, tmp_path, rate, code):
+    package("drawn = drawn_module", OWN_CODES)
+    (tmp_path / "run.yaml").write_text(f"rate: {rate}")
+
+    def check(*options):
+        return CliRunner().invoke(main, ["check", str(tmp_path / "run.yaml"), "--format", "drawn", *options])
+
+    for options in [(), ("--ignore", "PS2")]:
+        done = check(*options)
+        assert done.exit_code == 1
+        assert "run.yaml:1:7: $.rate: the rate" in done.stderr
+        assert f"[{code}]" in done.stderr
+    assert check("--select", "PS2").exit_code == 0
+
+
+def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(package):
     package("drawn = drawn_module")
 
     with pytest.raises(ConfigError) as refusal:
@@ -184,7 +212,7 @@ def test_a_native_file_that_looks_like_a_dialect_is_refused_with_its_name(packag
         ("{SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}}", "fvcore"),
     ],
 )
-def test_a_native_file_that_looks_like_a_dialect_of_the_librarys_is_read_as_the_error_says(text, name):
+def test_a_peer_config_can_be_read_with_the_format_suggested_by_the_error(text, name):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
 
@@ -193,7 +221,7 @@ def test_a_native_file_that_looks_like_a_dialect_of_the_librarys_is_read_as_the_
     assert config.loads(text, format=name).bindings[0].name == "lr"
 
 
-def test_a_native_file_that_looks_like_no_dialect_has_its_own_faults_only():
+def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
     with pytest.raises(ConfigError) as refusal:
         config.loads("lr: [cosin]")
 
@@ -205,7 +233,7 @@ def test_a_native_file_that_looks_like_no_dialect_has_its_own_faults_only():
     [
         ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),
         ("drawn = drawn_module:missing", MODULE, "AttributeError"),
-        ("drawn = drawn_module", "", "it has no to_plan"),
+        ("drawn = drawn_module", "", "to_plan is missing"),
     ],
     ids=["import fails", "no such object", "no dialect"],
 )
@@ -220,7 +248,7 @@ def test_a_broken_entry_point_is_one_error_that_names_its_distribution(package, 
     assert found in str(refusal.value)
 
 
-def test_a_broken_entry_point_disturbs_nobody_who_does_not_ask_for_it(package):
+def test_a_broken_entry_point_does_not_affect_other_formats(package):
     package("drawn = drawn_module", "1 / 0")
 
     assert config.loads("lr: 0.5") == Plan(lr=0.5)
@@ -236,7 +264,7 @@ def test_two_packages_with_a_dialect_of_one_name_are_both_named(package):
         config.loads("rate: 0.5", "drawn")
 
 
-def test_a_package_cannot_take_a_name_of_the_librarys_own(package):
+def test_a_package_cannot_reuse_the_name_of_a_built_in_dialect(package):
     package("native = drawn_module", "1 / 0")
 
     assert config.loads("lr: 0.5", "native") == Plan(lr=0.5)
@@ -246,11 +274,11 @@ def test_a_package_cannot_take_a_name_of_the_librarys_own(package):
     ("text", "found"),
     [
         ("def to_plan(data, *, calendar=None, base=None): return data['no']", "KeyError: 'no'"),
-        ("def to_plan(data, *, calendar=None, base=None): return {}", "its to_plan gave a dict, no Plan"),
+        ("def to_plan(data, *, calendar=None, base=None): return {}", "expected a Plan from to_plan, got dict"),
     ],
     ids=["raises", "no plan"],
 )
-def test_what_a_package_does_wrong_is_said_with_its_name(package, text, found):
+def test_errors_of_an_installed_dialect_name_its_package(package, text, found):
     package("drawn = drawn_module", text)
 
     with pytest.raises(ConfigError) as refusal:
@@ -260,7 +288,7 @@ def test_what_a_package_does_wrong_is_said_with_its_name(package, text, found):
 
 
 @pytest.mark.heavy
-def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
+def test_installed_dialects_are_searched_only_on_request(package):
     package("drawn = drawn_module", "1 / 0")
     code = "import sys, paramsched as ps; ps.loads('lr: 0.5'); sys.exit('importlib.metadata' in sys.modules)"
 
@@ -269,7 +297,7 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
 
 
 @pytest.mark.parametrize(
-    ("data", "dialect", "said"),
+    ("data", "dialect", "message"),
     [
         (
             {"scheduler": {"name": [1]}, "max_duration": "9ep"},
@@ -291,17 +319,17 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_values_of_no_use_are_faults_and_no_errors_of_python(data, dialect, said):
+def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, message):
     own = import_module(f"paramsched.peers.{dialect}")
 
     with pytest.raises(ConfigError) as refusal:
         own.to_plan(data)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.peer("timm")
-def test_a_rate_that_is_no_number_is_no_base():
+def test_a_rate_that_is_not_a_number_is_not_a_base():
     own = import_module("paramsched.peers.timm")
 
     assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
@@ -344,6 +372,6 @@ def test_a_run_of_any_length_is_read_in_bounded_time():
         ),
     ],
 )
-def test_what_would_take_a_place_for_each_update_is_refused(format, data, found):
+def test_configs_that_need_an_entry_per_update_are_rejected(format, data, found):
     with pytest.raises(ConfigError, match=found):
         ps.loads(data, format=format)

@@ -1,4 +1,4 @@
-"""A file that is read and written back keeps the order of its fields; the plan it says does not depend on it."""
+"""Reading and writing a file keeps the order of its fields; equality of plans ignores the order."""
 
 import pickle
 
@@ -11,7 +11,7 @@ OTHER = "lr: cosine()\nbetas[0]: linear()\nweight_decay: constant(0.5)\n"
 
 
 @pytest.mark.parametrize("text", [FIRST, OTHER], ids=["weight decay first", "lr first"])
-def test_yaml_that_is_read_and_written_keeps_the_order_of_its_fields(text):
+def test_reading_and_writing_yaml_keeps_the_order_of_fields(text):
     written = ps.dump(ps.loads(text))
 
     assert written is not None
@@ -31,7 +31,7 @@ def test_a_conversion_keeps_the_order_of_fields_of_groups_and_of_targets():
     assert places == sorted(places)
 
 
-def test_plans_that_differ_in_the_order_alone_are_equal_in_every_way():
+def test_plans_that_differ_only_in_order_are_equal():
     one, other = ps.loads(FIRST), ps.loads(OTHER)
 
     assert (one, hash(one), str(one), one.fingerprint, one.text) == (

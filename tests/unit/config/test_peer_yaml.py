@@ -1,4 +1,4 @@
-"""YAML of other libraries is read as PyYAML reads it, and a part that schedules nothing never keeps a file from it."""
+"""YAML of peers is read as PyYAML reads it; entries unrelated to the schedule never prevent reading."""
 
 import itertools
 import warnings
@@ -26,7 +26,7 @@ PEERS = {
     "torch": "scheduler: {StepLR: {step_size: 3}}\n",
     "torchtitan": "training: {steps: 100}\nlr_scheduler: {warmup_steps: 3}\n",
 }
-"""A config for each library in which other entries may be beside the scheduler."""
+"""A config for each peer that allows other entries next to the scheduler."""
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 SCALARS = st.one_of(st.integers(-5, 5), st.booleans(), st.none(), st.sampled_from(["x", "1.5", "", "no", "*", "&a"]))
@@ -37,13 +37,13 @@ def run_command(*arguments):
 
 
 def plain(text):
-    """The data of a text as a peer's reader takes it."""
+    """Return the data of a text as a reader of peer configs reads it."""
     return peer_data(read_peer_yaml(text, ""), DiagnosticCollector(), [])
 
 
 @st.composite
 def shared_data(draw):
-    """Data in which a value may be at several places, which PyYAML writes as an anchor and its aliases."""
+    """Draw data with shared values, which PyYAML writes as an anchor and its aliases."""
     pool = [draw(SCALARS) for _ in range(3)]
     for _ in range(draw(st.integers(1, 8))):
         parts = draw(st.lists(st.sampled_from(range(len(pool))), max_size=4))
@@ -53,7 +53,7 @@ def shared_data(draw):
 
 
 @given(shared_data())
-def test_aliases_are_the_values_of_their_anchors(data):
+def test_aliases_have_the_values_of_their_anchors(data):
     text = yaml.safe_dump(data)
 
     assert plain(text) == yaml.safe_load(text) == data
@@ -75,7 +75,7 @@ def test_merge_keys_are_merged_as_by_pyyaml(layers):
 
 
 @pytest.mark.parametrize("value", ["yes", "No", "on", ".5", "5.", "1_000", "+3", "~", ".inf", "-.inf", "1.5e+3"])
-def test_scalars_are_those_of_pyyaml(value):
+def test_scalars_are_the_same_as_in_pyyaml(value):
     assert plain(f"a: {value}") == yaml.safe_load(f"a: {value}")
 
 
@@ -92,7 +92,7 @@ def test_scalars_are_those_of_pyyaml(value):
         ("2024-01-01", "2024-01-01"),
     ],
 )
-def test_a_tag_of_another_program_makes_no_number_and_no_list(text, value):
+def test_a_foreign_tag_does_not_create_a_number_or_list(text, value):
     assert plain(f"a: {text}") == {"a": value}
 
 
@@ -105,13 +105,13 @@ ASIDE = {
     "a key that is a list": "other: {? [1, 2] : a}",
     "numbers beyond a float": f"other: [.inf, .nan, -.inf, {'9' * 320}, {'9' * 500}]",
     "dates": "other: [2024-01-01, 2024-01-01T00:00:00Z]",
-    "references to nothing here": "other: ['${oc.env:HOME}', '${nothing}', '${', '${a${b}']",
+    "references to unknown values": "other: ['${oc.env:HOME}', '${nothing}', '${', '${a${b}']",
 }
 
 
 @pytest.mark.parametrize("aside", ASIDE)
 @pytest.mark.parametrize("name", PEERS)
-def test_what_schedules_nothing_changes_nothing(name, aside):
+def test_entries_that_schedule_nothing_do_not_change_the_plan(name, aside):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert config.loads(f"{PEERS[name]}{ASIDE[aside]}\n", name) == config.loads(PEERS[name], name)
@@ -119,7 +119,7 @@ def test_what_schedules_nothing_changes_nothing(name, aside):
 
 @pytest.mark.parametrize("aside", ["anchors", "tags"])
 @pytest.mark.parametrize("name", PEERS)
-def test_convert_reads_what_the_other_commands_read(name, aside, tmp_path):
+def test_convert_reads_the_same_files_as_other_commands(name, aside, tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text(f"# as published\n{PEERS[name]}{ASIDE[aside]}  # not kept\n")
 
@@ -129,7 +129,7 @@ def test_convert_reads_what_the_other_commands_read(name, aside, tmp_path):
     assert "the comments of" in done.stderr
 
 
-def test_a_template_that_is_no_yaml_yet_has_its_comments_noted(tmp_path):
+def test_comments_of_a_template_that_is_not_valid_yaml_are_noted(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text("param_scheduler: {type: StepLR, step_size: 2}  # as published\nname: {{fileBasename}}\n")
 
@@ -137,7 +137,7 @@ def test_a_template_that_is_no_yaml_yet_has_its_comments_noted(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["x: &a 1", "x: *a", "x: !!str 1", "x: 1\nx: 2"])
-def test_a_plan_has_none_of_it(line):
+def test_native_plans_reject_anchors_tags_and_duplicate_keys(line):
     with pytest.raises(ConfigError):
         config.loads(f"{line}\nlr: cosine()")
 
@@ -151,17 +151,17 @@ TWICE = {
 
 
 @pytest.mark.parametrize("name", TWICE)
-def test_of_a_key_of_the_schedule_the_last_value_counts_and_a_warning_says_so(name):
+def test_the_last_value_of_a_duplicate_schedule_key_is_used_with_a_warning(name):
     first, path = TWICE[name]
 
-    with pytest.warns(DiagnosticWarning, match="the last value counts; keep one") as caught:
+    with pytest.warns(DiagnosticWarning, match="the last value counts. Keep one") as caught:
         plan = config.loads(first + PEERS[name], name)
 
     assert plan == config.loads(PEERS[name], name)
     assert str(caught[0].message).startswith(path)
 
 
-def test_many_keys_that_are_there_twice_are_one_warning():
+def test_many_duplicate_keys_are_one_warning():
     text = "SOLVER:\n  MAX_ITER: 9000\n" + "  WARMUP_ITERS: 10\n" * 500
 
     with pytest.warns(DiagnosticWarning) as caught:
@@ -189,7 +189,7 @@ COSTLY = (("composer", "aliases of aliases"), ("torch", "merges of merges"), ("f
 @pytest.mark.parametrize(
     ("name", "bomb"), spread(itertools.product(PEERS, BOMBS), *itertools.product(PEERS, CHEAP), *COSTLY)
 )
-def test_an_alias_bomb_is_refused(name, bomb):
+def test_an_alias_bomb_is_rejected(name, bomb):
     with pytest.raises(ConfigError):
         config.loads(PEERS[name] + BOMBS[bomb], name)
 
@@ -204,12 +204,12 @@ def test_an_alias_bomb_is_refused(name, bomb):
     ],
     ids=["lists", "text", "long text"],
 )
-def test_a_bomb_of_references_is_refused(name, bomb):
+def test_a_reference_bomb_is_rejected(name, bomb):
     with pytest.raises(ConfigError, match="more than 100,000 values"):
         config.loads(PEERS[name] + bomb, name)
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_half_a_character_is_refused_in_every_dialect(name):
+def test_a_lone_surrogate_is_rejected_in_every_dialect(name):
     with pytest.raises(ConfigError, match="is half a character"):
         ps.loads("lr: 0\ud800.1", name)

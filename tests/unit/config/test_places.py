@@ -1,4 +1,4 @@
-"""Every fault of a file has its line and column, and a caret below the place."""
+"""Every error in a file has a line, a column, and a caret below its location."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def diagnostics(text, format):
 
 
 def pointed_at(text, format):
-    """What stands where the only fault points, to the end of its line."""
+    """Return the text from the location of the only error to the end of its line."""
     (fault,) = diagnostics(text, format)
     line = text.splitlines()[fault.line - 1]
     assert fault.excerpt == line
@@ -73,11 +73,11 @@ MEANING = [
 
 
 @pytest.mark.parametrize(("format", "text", "piece"), MEANING)
-def test_a_fault_of_meaning_points_at_its_piece_of_the_file(format, text, piece):
+def test_a_semantic_error_points_at_its_piece_of_the_file(format, text, piece):
     assert pointed_at(text, format).startswith(piece)
 
 
-def test_the_error_shows_the_place_and_a_caret_below_it(tmp_path):
+def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text('horizon: 20 epochs\nlr: warmup("5%") >> cosin(to=0.1)\n')
 
@@ -99,13 +99,13 @@ def test_a_long_line_is_shown_around_the_caret():
     assert line[caret.index("^") :].startswith("cosin()")
 
 
-def test_a_value_that_is_there_twice_in_a_list_points_at_its_own():
+def test_an_error_in_a_repeated_list_value_points_at_its_own_element():
     found = diagnostics("lr: [cosine(), cosin(), cosin()]", "yaml")
 
     assert [fault.column for fault in found] == [16, 25]
 
 
-# ---------------------------------------------------------------- the places themselves
+# ---------------------------------------------------------------- locations
 
 
 keys = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
@@ -117,7 +117,7 @@ plain = st.recursive(
 
 
 def leaves(place, data, text):
-    """Every value of `data` with the piece of `text` that is said to be it."""
+    """Yield every value of `data` with the piece of `text` at its location."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield from leaves(place.parts[key], value, text)
@@ -171,13 +171,13 @@ def test_a_character_of_a_text_is_found_in_its_source(text, data):
         (r'"\ud83d\ude00 b"', "😀 b", 2),
     ],
 )
-def test_blanks_before_an_escape_do_not_move_the_place(raw, text, index):
+def test_blanks_before_an_escape_do_not_shift_the_location(raw, text, index):
     found = raw[index_in_source(raw, text, index) :]
 
     assert found.startswith((text[index], "\\" + text[index]))
 
 
-def test_a_path_that_leads_nowhere_ends_where_it_still_can():
+def test_a_missing_path_is_located_at_its_nearest_parent():
     root = yaml_places("groups:\n  head: {lr: 1}\n  neck: {lr: 1}\n")
 
     assert place_at_path(root, "$.groups.tail.lr").begin == root.parts["groups"].begin

@@ -1,4 +1,4 @@
-"""Statements of Python configs: what is followed, what is marked, and how much one may cost."""
+"""Statements of Python configs: tracked values, unknown values, and limits on the cost."""
 
 import json
 from time import process_time
@@ -46,7 +46,7 @@ SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR
         ("param_scheduler = [{**s, 'by_epoch': False} for s in param_scheduler][:1]", "[{**xs[0], 'by_epoch': False}]"),
     ],
 )
-def test_a_change_is_followed(change, read):
+def test_changes_of_a_value_are_tracked(change, read):
     xs = [{"type": "LinearLR", "end": 5}, {"type": "StepLR", "step_size": 2}]
     expected = eval(read, {"xs": xs})
     if isinstance(expected, list):
@@ -81,7 +81,7 @@ def test_a_change_is_followed(change, read):
          [2, 3, True, [("a", 1), ("c", 3)]]),
     ],
 )  # fmt: skip
-def test_an_expression_gives_what_python_gives(text, value):
+def test_an_expression_evaluates_as_in_python(text, value):
     assert read_python(text)["x"] == value
 
 
@@ -148,7 +148,7 @@ def test_an_expression_gives_what_python_gives(text, value):
         "from math import *",
     ],
 )
-def test_a_value_that_unknown_code_may_have_changed_is_marked(change):
+def test_a_value_that_unknown_code_may_have_changed_is_unknown(change):
     assert isinstance(read_python(f"n = [1]\n{change}")["n"], NeedsRunning)
 
 
@@ -164,11 +164,11 @@ def test_a_value_that_unknown_code_may_have_changed_is_marked(change):
         "m = f()",
     ],
 )
-def test_what_unknown_code_cannot_reach_stays_known(change):
+def test_values_that_unknown_code_cannot_reach_stay_known(change):
     assert read_python(f"n = [1]\nm = [2]\n{change}")["n"] == [1]
 
 
-def test_a_mark_says_the_line_and_the_text():
+def test_an_unknown_value_names_its_line_and_text():
     mark = read_python("a = 1\nx = [1,\n     build(a)]")["x"][1]
 
     assert str(mark) == "line 3: `build(a)` needs running"
@@ -186,7 +186,7 @@ def test_a_mark_says_the_line_and_the_text():
         "n = (lambda: n)()",
     ],
 )
-def test_what_is_not_supported_needs_running(change):
+def test_unsupported_code_is_marked_as_unknown(change):
     mark = read_python(f"n = [1]\n{change}")["n"]
 
     assert isinstance(mark, NeedsRunning)
@@ -194,11 +194,11 @@ def test_what_is_not_supported_needs_running(change):
     assert str(mark).endswith("` needs running")
 
 
-def test_a_name_that_was_deleted_is_absent():
+def test_a_deleted_name_is_absent():
     assert "x" not in read_python("x = 1\ndel x")
 
 
-def test_an_imported_class_is_its_name():
+def test_an_imported_class_is_read_as_its_name():
     text = "from mmengine.optim import StepLR\nimport torch\nx = [dict(type=StepLR), dict(type=torch.optim.SGD)]"
 
     assert read_python(text)["x"] == [{"type": "StepLR"}, {"type": "SGD"}]
@@ -214,11 +214,11 @@ def test_an_imported_class_is_its_name():
         *("hasattr(N, 'x')", "any([N])", "not N"),
     ],
 )  # fmt: skip
-def test_what_is_imported_is_not_a_text(use):
+def test_imported_names_cannot_be_used_as_text(use):
     assert isinstance(read_python(f"from m import N\nx = {use}")["x"], NeedsRunning)
 
 
-def test_a_standard_module_gives_no_value():
+def test_values_of_standard_modules_are_unknown():
     assert isinstance(read_python("from os import environ\nx = environ")["x"], NeedsRunning)
 
 
@@ -247,24 +247,24 @@ CHEAP = [name for name in COSTLY if name != "a list that grows under its loop" a
 
 
 @pytest.mark.parametrize("name", spread(COSTLY, *CHEAP, "many unknown calls with one list"))
-def test_a_costly_text_is_read_in_a_moment(name):
+def test_expensive_text_is_read_within_seconds(name):
     text = COSTLY[name]
     begin = process_time()
 
     read_python(text)
 
-    assert process_time() - begin < 10  # seconds, of minutes to years; a busy machine counts threefold
+    assert process_time() - begin < 10  # seconds instead of minutes to years; three times the limit for a busy machine
 
 
 @pytest.mark.parametrize("text", [COSTLY["lists in lists"], COSTLY["a list in itself"], COSTLY["a deep list"]])
-def test_a_value_is_no_larger_than_who_goes_through_it_can_bear(text):
+def test_the_size_of_nested_values_is_limited(text):
     names = read_python(text)
 
     assert len(json.dumps(names, default=str)) < 10_000_000
 
 
 @pytest.mark.heavy
-def test_a_text_of_tiny_statements_costs_little_more_than_parsing_it():
+def test_the_cost_of_many_tiny_statements_is_close_to_parsing_them():
     text = "a=1\n" * 50_000
 
     begin = process_time()
@@ -277,7 +277,7 @@ def test_a_text_of_tiny_statements_costs_little_more_than_parsing_it():
 
 
 @pytest.mark.parametrize(("name", "found"), [("model", "yes"), ("lr", "no")])
-def test_a_config_may_ask_what_its_bases_have(tmp_path, name, found):
+def test_a_config_may_use_hasattr_on_its_base(tmp_path, name, found):
     (tmp_path / "base.py").write_text("model = dict(depth=50)\n")
     file = tmp_path / "config.py"
     file.write_text(f"_base_ = 'base.py'\nx = 'no'\nif hasattr(_base_, '{name}'):\n    x = 'yes'\n")
@@ -285,7 +285,7 @@ def test_a_config_may_ask_what_its_bases_have(tmp_path, name, found):
     assert mmengine.read(file.read_text(), str(file))["x"] == found
 
 
-def test_what_is_done_by_a_name_that_a_function_may_bind_is_done_to_what_it_was_given():
+def test_a_change_through_a_global_that_a_function_may_bind_reaches_the_assigned_value():
     found = read_python(
         "def f():\n    global mine\n    mine = 1\nf()\nb = {'type': 'StepLR'}\nmine = b\nmine.setdefault('x', [])\n"
     )

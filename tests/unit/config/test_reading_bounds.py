@@ -1,4 +1,4 @@
-"""Reading costs time and memory in proportion to the size of the text, and a megabyte is read or refused soon."""
+"""Reading takes time and memory linear in the size of the text; a megabyte is read or rejected fast."""
 
 import resource
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.heavy
 
 
 def calls(work):
-    """How many functions are called: a measure of the work that no other process on the machine changes."""
+    """Return the number of function calls, a measure of work that other processes do not affect."""
     count = 0
 
     def counted(frame, event, argument):
@@ -86,9 +86,9 @@ GROWING = {
         GROWING, "terms in one line", "points", "groups", "keys there twice", "schedulers at once", "anchors", "tables"
     ),
 )
-def test_twice_the_text_is_about_twice_the_work(family):
+def test_the_work_grows_linearly_with_the_text(family):
     syntax, text = GROWING[family]
-    calls(lambda: config.loads(text(300), syntax))  # what is made once is made
+    calls(lambda: config.loads(text(300), syntax))  # fills the caches
 
     once, twice = (calls(lambda n=n: config.loads(text(n), syntax)) for n in (300, 600))
 
@@ -116,7 +116,7 @@ HOSTILE = {
 @pytest.mark.parametrize(
     "name", spread(HOSTILE, "many tables far down", "16,000 commas in braces", "a megabyte of empty mappings")
 )
-def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
+def test_hostile_text_is_processed_within_time_and_memory_limits(name):
     syntax, text = HOSTILE[name]
     code = (
         "from paramsched import config\n"
@@ -128,7 +128,7 @@ def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
     )
 
     def bounded():
-        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # several times of what it takes on a busy machine
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # several times the time on a busy machine
         resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 
     ended = subprocess.run([sys.executable, "-c", code], preexec_fn=bounded, capture_output=True, check=False)
@@ -138,7 +138,7 @@ def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
 
 MEGABYTES_OF_PYTHON = {
     "unknown calls": "\n".join(f"a{i} = f(x{i}, {i})" for i in range(36_000)),
-    "calls of nothing": "f()\n" * 240_000,
+    "calls without arguments": "f()\n" * 240_000,
     "names alone": "a\n" * 490_000,
     "a call with calls in it": "f(" + ",\n".join(["g()"] * 190_000) + ")",
     "no Python": "(\n" * 490_000,
@@ -146,7 +146,7 @@ MEGABYTES_OF_PYTHON = {
 
 
 @pytest.mark.parametrize("text", MEGABYTES_OF_PYTHON.values(), ids=MEGABYTES_OF_PYTHON)
-def test_a_megabyte_of_tiny_pieces_of_python_is_refused_before_it_is_parsed(text, tmp_path, monkeypatch):
+def test_a_megabyte_of_tiny_python_tokens_is_rejected_before_parsing(text, tmp_path, monkeypatch):
     file = tmp_path / "config.py"
     file.write_text(text)
     monkeypatch.setattr("paramsched.config.python_config.source.parse_python", None)
@@ -155,7 +155,7 @@ def test_a_megabyte_of_tiny_pieces_of_python_is_refused_before_it_is_parsed(text
         config.load(file)
 
 
-def test_a_python_config_may_be_several_times_as_long_as_the_longest_that_is_published(tmp_path):
+def test_the_limit_for_python_configs_is_well_above_the_longest_published_config(tmp_path):
     keypoints = ",\n".join(f"    {i}: dict(name='kpt{i}', id={i}, color=[255, 128, 0], swap='')" for i in range(6_000))
     text = f"info = {{\n{keypoints}\n}}\nparam_scheduler = dict(type='StepLR', step_size=3, gamma=0.5)\n"
     file = tmp_path / "config.py"
@@ -164,7 +164,7 @@ def test_a_python_config_may_be_several_times_as_long_as_the_longest_that_is_pub
     assert str(config.load(file)) == 'lr: step("3 epochs", 0.5)'
 
 
-def test_a_list_that_holds_another_twice_forty_times_over_is_refused():
+def test_an_exponentially_nested_list_is_rejected():
     data = ["cosine()"]
     for _ in range(40):
         data = [data, data]
@@ -173,7 +173,7 @@ def test_a_list_that_holds_another_twice_forty_times_over_is_refused():
         native.to_plan({"lr": data})
 
 
-def test_a_long_product_is_the_same_however_it_is_made():
+def test_a_long_product_is_the_same_in_text_and_in_code():
     line = " * ".join(["step(3)", "0.5", "cosine()"] * 5)
 
     one_by_one = schedules.step(3)
@@ -185,7 +185,7 @@ def test_a_long_product_is_the_same_however_it_is_made():
 
 
 @pytest.mark.parametrize(("signs", "limit"), [("+-", 40), ("-", 30), ("+", 30), ("*+-", 40), (">*-", 25)])
-def test_a_long_line_is_what_python_makes_of_it(signs, limit):
+def test_a_long_line_is_parsed_as_python_would_evaluate_it(signs, limit):
     words = ["step(3)", "cosine()", "0.5 * linear(1, 0)", "-step(2)", "2", "constant(0.1)"]
     joined = words[0]
     for place in range(limit):

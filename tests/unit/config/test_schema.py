@@ -1,4 +1,4 @@
-"""`config.schema`: what editors complete and check with agrees with what is read."""
+"""`config.schema`: the schema for editors agrees with the reader."""
 
 import json
 import os
@@ -35,12 +35,12 @@ GOOD = {
 }
 
 
-def test_it_is_json():
+def test_the_schema_is_json():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
-@pytest.mark.heavy  # it starts two processes
-def test_it_is_the_same_in_every_process():
+@pytest.mark.heavy  # starts two processes
+def test_the_schema_is_the_same_in_every_process():
     command = [sys.executable, "-m", "paramsched", "schema"]
 
     written = [subprocess.check_output(command, env={**os.environ, "PYTHONHASHSEED": seed}) for seed in ("1", "2")]
@@ -48,14 +48,14 @@ def test_it_is_the_same_in_every_process():
     assert written[0] == written[1]
 
 
-def test_every_registered_shape_is_in_it_with_its_first_line():
+def test_the_schema_describes_every_registered_shape():
     forms = SCHEMA["$defs"]["schedule"]["anyOf"][-1]["properties"]
 
     assert set(forms) == {*SHAPES, "power", "product", "quotient", "sequence", "sum"}
     assert forms["warmup"]["description"].startswith("Rise from `start` to `to` along a curve")
 
 
-def test_a_shape_of_ones_own_is_in_it():
+def test_the_schema_contains_user_shapes():
     def pyramid(height: float, *steps: int, names: dict[str, int] | None = None) -> Schedule:
         return constant(height)
 
@@ -68,7 +68,7 @@ def test_a_shape_of_ones_own_is_in_it():
     assert not accepts(SCHEMA, {"lr": {"pyramid": [1, 2, 3]}})
 
 
-def test_a_good_plan_is_accepted():
+def test_the_schema_accepts_a_valid_plan():
     assert accepts(SCHEMA, GOOD)
 
 
@@ -102,7 +102,7 @@ def test_a_good_plan_is_accepted():
         {"targets": {"a": {"initial": 1, "schedule": 1, "more": 1}}},
     ],
 )
-def test_what_the_reader_refuses_by_form_the_schema_refuses_too(wrong):
+def test_the_schema_rejects_structural_errors_like_the_reader(wrong):
     assert not accepts(SCHEMA, wrong)
     with pytest.raises(ConfigError):
         config.native.to_plan(wrong)
@@ -121,14 +121,14 @@ def test_what_the_reader_refuses_by_form_the_schema_refuses_too(wrong):
         "ps.cosine()",
     ],
 )
-def test_a_name_in_a_line_that_there_is_not_is_refused_like_by_the_reader(line):
+def test_the_schema_rejects_an_unknown_name_in_a_line_like_the_reader(line):
     assert not accepts(SCHEMA, {"lr": line})
     with pytest.raises(ConfigError):
         config.loads(json.dumps({"lr": line}))
 
 
 @pytest.mark.parametrize("length", ["5 epohcs", "5", "ten epochs", "until", "5% of it", "5 epochs 3 steps", "-", ""])
-def test_a_length_that_is_none_is_refused_like_by_the_reader(length):
+def test_the_schema_rejects_an_invalid_length_like_the_reader(length):
     plan = {"lr": {"cosine": {"over": length}}}
 
     assert not accepts(SCHEMA, plan)
@@ -137,18 +137,18 @@ def test_a_length_that_is_none_is_refused_like_by_the_reader(length):
 
 
 @given(schedules())
-def test_the_line_of_every_schedule_is_accepted(schedule):
+def test_the_schema_accepts_the_line_of_every_schedule(schedule):
     assert accepts(SCHEMA, {"lr": str(schedule)}) or not schedule.serializable
 
 
 @given(durations(World(total=1000, epoch=20, batch=32, accumulation=1)))
-def test_the_text_of_every_length_is_accepted(length):
+def test_the_schema_accepts_the_text_of_every_length(length):
     text = str(Duration.of(length))
 
     assert accepts(SCHEMA, {"lr": {"cosine": {"over": f"{text} steps" if text.isdecimal() else text}}})
 
 
-def test_every_unit_is_accepted():
+def test_the_schema_accepts_every_unit():
     for unit in UNIT_NAMES:
         assert accepts(SCHEMA, {"lr": 1, "horizon": f"2 {unit}" if unit != "%" else "2%"})
 

@@ -1,4 +1,4 @@
-"""Shell scripts are read as bash reads them; what only running one would give is reported."""
+"""Shell scripts are read as bash reads them; values that require running the script are reported."""
 
 import re
 import shutil
@@ -55,7 +55,7 @@ COMMENTS = st.sampled_from(["", "  # a comment that ends in \\", " #'", '; # "x'
 
 @st.composite
 def lines(draw):
-    """A line of a script: a value, a comment or a command with options."""
+    """Draw lines of a script: values, comments, or commands with options."""
     kind = draw(st.sampled_from(["value", "more", "array", "comment", "command", "command", "let"]))
     name, words = draw(NAMES), draw(st.lists(WORDS, max_size=4))
     joined = draw(BLANKS).join(words)
@@ -75,8 +75,8 @@ def lines(draw):
     return line + draw(COMMENTS)
 
 
-def words_of_bash(script):
-    """The words of each call of train, as bash splits them."""
+def bash_arguments(script):
+    """Return the arguments of each call of train, as bash splits them."""
     call = r'train() { printf "%s\0" "$@"; printf "\1\0"; }; '
     text = f"set -f; A=1; B='--b  2'; LONG_1=x\n{script}"
     done = subprocess.run(["bash", "-c", call + text], capture_output=True, timeout=20, check=False)
@@ -86,8 +86,8 @@ def words_of_bash(script):
 @pytest.mark.heavy
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @given(script=st.lists(lines(), min_size=1, max_size=6).map("\n".join))
-def test_words_are_those_of_bash(script):
-    expected = words_of_bash(script)
+def test_arguments_are_split_as_in_bash(script):
+    expected = bash_arguments(script)
     assume(not any(re.search(r"^(?!-).*\s--?[A-Za-z]", word, re.DOTALL) for one in expected for word in one))
 
     read = read_script(f"A=1; B='--b  2'; LONG_1=x\n{script}").commands
@@ -145,7 +145,7 @@ def test_a_comment_ends_at_its_line():
 
 
 @pytest.mark.parametrize(
-    ("rest", "told"),
+    ("rest", "warning"),
     [
         ("$ARGS", "line 3: $ARGS is not set in this file; options in it are not read"),
         ('"$@"', "line 3: $@ is given to the script when it is run; options in it are not read"),
@@ -153,13 +153,16 @@ def test_a_comment_ends_at_its_line():
         ("--bf16 $(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
         ("--bf16 `more_args 1`", "line 3: `more_args 1` is the output of a command; options in it are not read"),
         ("--bf16 $MORE_ARGS", "line 3: $MORE_ARGS is not set in this file; options in it are not read"),
-        ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
+        (
+            "$X $Y",
+            "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in them are not read",
+        ),
     ],
 )
-def test_what_may_hold_options_is_reported(rest, told):
+def test_expansions_that_may_contain_options_are_reported(rest, warning):
     _, found = cautions_of(f"#!/bin/bash\n\npython train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}\n")
 
-    assert found == [told]
+    assert found == [warning]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,7 @@ def test_what_may_hold_options_is_reported(rest, told):
         "2>&1 | tee $LOG",
     ],
 )
-def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
+def test_values_unrelated_to_the_schedule_are_not_reported(rest, recwarn):
     ps.loads(f"$PYTHON -m torch.run $NODES train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}", "transformers")
 
     assert [one for one in recwarn if isinstance(one.message, DiagnosticWarning)] == []
@@ -184,7 +187,7 @@ def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
 @pytest.mark.parametrize(
     ("format", "option"), [("transformers", "max_steps"), ("megatron", "train-iters"), ("timm", "epochs")]
 )
-def test_an_unknown_value_is_to_be_written_out(value, format, option):
+def test_the_error_for_an_unknown_value_asks_to_write_it_out(value, format, option):
     with pytest.raises(ps.errors.ConfigError) as refused:
         ps.loads(f"python train.py --lr 1 --{option} {value}", format)
 
@@ -197,16 +200,16 @@ def test_the_last_of_several_commands_is_read_and_reported():
     plan, found = cautions_of(text)
 
     assert str(plan.horizon) == "20"
-    assert found == ["line 3: this command is read; the commands of other lines have other settings: 1"]
+    assert found == ["line 3: only this command is read; commands in other lines have other settings: 1"]
 
 
-def test_an_option_behind_a_comment_is_no_part_of_the_command():
+def test_an_option_after_a_comment_is_not_part_of_the_command():
     text = "train.py --max_steps 10 \\\n  # --learning_rate 2 \\\n  --warmup_steps 5\n"
 
     plan, found = cautions_of(text)
 
     assert str(plan) == "horizon: 10\nlr: linear()"
-    assert found[0].startswith("line 3: warmup_steps: bash takes this for a command of its own")
+    assert found[0].startswith("line 3: warmup_steps: bash takes this for a separate command")
 
 
 def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(recwarn):
@@ -248,7 +251,7 @@ def test_options_that_are_only_set_under_a_condition_are_not_read(script):
         "if [ $X ]; then MORE=--bf16; fi\ntrain.py --learning_rate 1 --max_steps 5 $MORE\n",
     ],
 )
-def test_what_is_set_where_the_command_is_and_defaults_are_read(script, recwarn):
+def test_variables_set_near_the_command_and_their_defaults_are_read(script, recwarn):
     assert str(ps.loads(script, "transformers").horizon) == "5"
     assert not recwarn
 
@@ -260,7 +263,7 @@ def test_an_unknown_accumulation_is_reported_as_the_value_of_its_option(value):
     plan, (found,) = cautions_of(text, calendar=ps.Calendar(batches_per_epoch=10))
 
     assert str(plan.horizon) == "2 epochs"
-    assert found.startswith(f"$.gradient_accumulation_steps: {value} is not known")
+    assert found.startswith(f"$.gradient_accumulation_steps: {value} is unknown")
 
 
 def test_an_unknown_part_of_a_quoted_command_has_its_line():
@@ -272,16 +275,16 @@ def test_an_unknown_part_of_a_quoted_command_has_its_line():
 
 
 @pytest.mark.peer("timm")
-def test_lines_that_end_in_crlf_are_named():
+def test_lines_that_end_in_crlf_are_reported():
     text = "python train.py \\\r\n  --sched step \\\r\n  --epochs 9\r\n"
 
-    with pytest.raises(ps.errors.ConfigError, match=r"1:17: its lines end in CRLF.*Save the file with LF line ends"):
+    with pytest.raises(ps.errors.ConfigError, match=r"1:17: the lines end in CRLF.*Save the file with LF line ends"):
         ps.loads(text, "timm")
     assert ps.loads("train.py --sched step --epochs 9\r\n", "timm") == ps.loads(
         "train.py --sched step --epochs 9", "timm"
     )
 
 
-def test_a_quote_that_is_never_closed_is_named():
+def test_an_unclosed_quote_is_reported():
     with pytest.raises(ps.errors.ConfigError, match="2:9: the quote is never closed"):
         ps.loads("cd x\n --name 'x --max_steps 3\n", "transformers")

@@ -1,4 +1,4 @@
-"""Entries that look like settings of a schedule and that no reader uses are reported; others are not."""
+"""Unused entries that look like schedule settings are reported; other entries are not."""
 
 import warnings
 
@@ -52,7 +52,7 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
         ),
     ],
 )
-def test_an_entry_of_something_else_is_not_reported(name, data):
+def test_an_entry_of_another_program_is_not_reported(name, data):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         config.loads(data, name)

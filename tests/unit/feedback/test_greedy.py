@@ -1,4 +1,4 @@
-"""Greedy: transformers' GreedyLR as a pure state machine, and what it does that GreedyLR does not."""
+"""Greedy: GreedyLR of transformers as a pure state machine, and its extensions."""
 
 import json
 from dataclasses import asdict
@@ -28,7 +28,7 @@ OPTIONS = st.fixed_dictionaries(
 BOUNDS = st.tuples(st.sampled_from([0.0, 0.02, 0.1]), st.sampled_from([0.1, 0.3, 1.0]))
 
 
-def theirs(metrics, **options):
+def peer_values(metrics, **options):
     peers = pytest.importorskip("transformers.optimization")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=LR)
     peer = peers.GreedyLR(optimizer, **options)
@@ -37,7 +37,7 @@ def theirs(metrics, **options):
         yield optimizer.param_groups[0]["lr"]
 
 
-def ours(metrics, **options):
+def own_values(metrics, **options):
     rule = greedy(**options)
     state = rule.init()
     for metric in metrics:
@@ -46,28 +46,28 @@ def ours(metrics, **options):
 
 
 @given(METRICS, OPTIONS, BOUNDS, st.sampled_from([1, 5]), st.sampled_from([1, 2, 500]))
-def test_the_values_are_transformers_whatever_the_options(metrics, options, bounds, window, reset):
+def test_values_equal_transformers_for_all_options(metrics, options, bounds, window, reset):
     low, high = bounds
-    expected = theirs(
+    expected = peer_values(
         metrics, min_lr=low, max_lr=high, eps=0.0, smooth=window > 1, window_size=window, reset_start=reset, **options
     )
-    found = ours(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
+    found = own_values(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
 
     assert list(found) == pytest.approx(list(expected), rel=1e-12)
 
 
 @given(METRICS, OPTIONS, BOUNDS)
-def test_bounds_may_be_values_as_they_stand(metrics, options, bounds):
+def test_bounds_may_be_absolute_values(metrics, options, bounds):
     low, high = bounds
-    expected = theirs(metrics, min_lr=low, max_lr=high, eps=0.0, reset_start=10**9, **options)
+    expected = peer_values(metrics, min_lr=low, max_lr=high, eps=0.0, reset_start=10**9, **options)
 
-    assert list(ours(metrics, min=absolute(low), max=absolute(high), **options)) == pytest.approx(
+    assert list(own_values(metrics, min=absolute(low), max=absolute(high), **options)) == pytest.approx(
         list(expected), rel=1e-12
     )
 
 
 @pytest.mark.parametrize("start", [2.0, 0.001])
-def test_a_start_beyond_the_bounds_is_no_further_away_afterwards(start):
+def test_a_start_outside_the_bounds_does_not_move_further_away(start):
     rule = greedy(patience=0, factor=0.5, min=absolute(0.01), max=absolute(1.0))
     worse, better = rule.observe(rule.observe(rule.init(), 1.0), 2.0), rule.observe(rule.init(), 1.0)
 
@@ -75,7 +75,7 @@ def test_a_start_beyond_the_bounds_is_no_further_away_afterwards(start):
     assert all(value <= 2.0 if start > 1 else value >= 0.001 for value in values)
 
 
-def test_against_the_value_before_a_slow_return_counts_as_better():
+def test_compared_with_the_previous_value_a_slow_recovery_is_an_improvement():
     rule = greedy(patience=1, factor=0.5, against="previous")
     state = rule.init()
     for loss in (1.0, 9.0, 8.0, 7.0):
@@ -84,7 +84,7 @@ def test_against_the_value_before_a_slow_return_counts_as_better():
     assert rule.apply(state, 1.0) == 2.0
 
 
-def test_values_are_changed_as_one_and_as_many():
+def test_an_array_of_values_changes_like_single_values():
     rule = greedy(patience=0, factor=0.5, min=0.2, max=4.0)
     state = rule.observe(rule.observe(rule.init(), 1.0), 2.0)
     values = np.array([0.1, 0.5, 3.0])
@@ -94,7 +94,7 @@ def test_values_are_changed_as_one_and_as_many():
 
 
 @given(METRICS, METRICS, OPTIONS)
-def test_a_saved_state_goes_on_as_it_would_have(before, after, options):
+def test_a_restored_state_continues_unchanged(before, after, options):
     rule = greedy(window=3, **options)
     state = rule.init()
     for metric in before:
@@ -119,14 +119,14 @@ def test_a_saved_state_goes_on_as_it_would_have(before, after, options):
         {"x": 1},
     ],
 )
-def test_a_spoiled_state_is_refused(spoiled):
+def test_an_invalid_state_is_rejected(spoiled):
     rule = greedy(window=3)
 
     with pytest.raises(StateError, match="state of greedy"):
         rule.restore({**asdict(rule.init()), **spoiled})
 
 
-def test_it_is_written_as_it_is_read():
+def test_its_text_reads_back_unchanged():
     text = 'constant() * greedy("val_loss", min=absolute(1e-05), max=absolute(0.1))'
     assert str(parse(text)) == text
     assert str(constant() * greedy()) == "constant() * greedy()"
@@ -146,6 +146,6 @@ def test_it_is_written_as_it_is_read():
         ({"metric": ""}, "expected the name of a metric"),
     ],
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_invalid_arguments_are_rejected(options, message):
     with pytest.raises(InvalidArgument, match=message):
         greedy(**options)

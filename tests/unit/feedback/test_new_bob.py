@@ -1,4 +1,4 @@
-"""New-bob: SpeechBrain's annealing of the rate, and a floor of plateau and new-bob that is a value as it stands."""
+"""New-bob: the annealing of SpeechBrain, and absolute floors of plateau and new-bob."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ METRICS = st.lists(st.sampled_from([0.0, 0.5, 0.99, 0.998, 1.0, 1.1]) | st.float
 
 
 def speechbrains(metrics, factor, threshold, patience):
-    """Its formula, step by step."""
+    """Apply the formula of SpeechBrain step by step."""
     value, before, left = 1.0, None, patience
     for metric in metrics:
         if before is not None:
@@ -33,7 +33,7 @@ def speechbrains(metrics, factor, threshold, patience):
         yield value
 
 
-def ours(rule, metrics, value=1.0):
+def own_values(rule, metrics, value=1.0):
     state = rule.init()
     for metric in metrics:
         state = rule.observe(state, metric)
@@ -41,21 +41,21 @@ def ours(rule, metrics, value=1.0):
 
 
 @given(METRICS, st.sampled_from([0.5, 0.9]), st.sampled_from([0.0, 0.0025, 0.1]), st.integers(0, 3))
-def test_the_values_are_speechbrains(metrics, factor, threshold, patience):
+def test_values_equal_speechbrain(metrics, factor, threshold, patience):
     rule = new_bob(factor=factor, threshold=threshold, patience=patience)
 
-    assert list(ours(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
+    assert list(own_values(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
 
 
-def test_against_the_best_a_return_is_no_improvement():
+def test_compared_with_the_best_value_a_recovery_is_not_an_improvement():
     losses = (1.0, 2.0, 1.5)
 
-    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
-    assert list(ours(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
+    assert list(own_values(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(own_values(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
 
 
-def test_where_more_is_better():
-    assert list(ours(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
+def test_a_higher_metric_can_be_better():
+    assert list(own_values(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -66,20 +66,20 @@ def test_where_more_is_better():
     ],
     ids=["new_bob", "plateau"],
 )
-def test_a_floor_may_be_a_value_as_it_stands(rule):
-    assert list(ours(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
-    assert list(ours(rule, [1.0] * 3, 0.01)) == [0.01] * 3
+def test_a_floor_may_be_an_absolute_value(rule):
+    assert list(own_values(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
+    assert list(own_values(rule, [1.0] * 3, 0.01)) == [0.01] * 3
 
 
-def test_nan_is_no_improvement_and_may_be_passed_over():
+def test_nan_is_not_an_improvement_and_can_be_skipped():
     losses = (1.0, float("nan"), 0.5)
 
-    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
-    assert list(ours(new_bob(nonfinite="ignore"), losses)) == [1.0] * 3
+    assert list(own_values(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(own_values(new_bob(nonfinite="ignore"), losses)) == [1.0] * 3
 
 
 @given(METRICS)
-def test_a_saved_state_is_read_again(metrics):
+def test_a_saved_state_can_be_restored(metrics):
     rule = new_bob(patience=1)
     state = rule.init()
     for metric in metrics:
@@ -88,12 +88,12 @@ def test_a_saved_state_is_read_again(metrics):
     assert rule.restore(json.loads(json.dumps(asdict(state)))) == state
 
 
-def test_a_spoiled_state_is_refused():
+def test_an_invalid_state_is_rejected():
     with pytest.raises(StateError, match="must be at most 1"):
         new_bob().restore({"reference": None, "waited": 0, "factor": 2.0})
 
 
-def test_it_is_written_as_it_is_read():
+def test_its_text_reads_back_unchanged():
     text = 'constant() * new_bob("val_loss", min=absolute(1e-05))'
     assert str(parse(text)) == text
 
@@ -101,7 +101,7 @@ def test_it_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     ("options", "message"), [({"factor": 2}, "less than 1"), ({"against": "last"}, "unknown against")]
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_invalid_arguments_are_rejected(options, message):
     with pytest.raises(InvalidArgument, match=message):
         new_bob(**options)
 
@@ -114,7 +114,7 @@ class SpikeState:
 
 @dataclass(frozen=True)
 class Spikes(MetricRule[SpikeState]):
-    """A user's own rule: half the value after each jump of the metric."""
+    """A user rule that halves the value after each spike of the metric."""
 
     metric: str
     above: float
@@ -136,7 +136,7 @@ class Spikes(MetricRule[SpikeState]):
 @pytest.mark.parametrize(
     "rule", [Spikes("loss", 2.0), new_bob("loss"), greedy("loss", patience=0, factor=0.5, window=2)]
 )
-def test_a_rule_drives_a_scheduler_and_its_state_goes_on_behind_a_checkpoint(rule):
+def test_a_rule_drives_a_scheduler_and_its_state_continues_after_a_checkpoint(rule):
     def scheduled():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2)
         return optimizer, ps.Scheduler(optimizer, ps.Plan(lr=ps.constant() * rule, horizon=50))

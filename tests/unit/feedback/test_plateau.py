@@ -25,7 +25,7 @@ def torchs(metrics, **options):
         yield optimizer.param_groups[0]["lr"]
 
 
-def ours(metrics, *, min_lr=0.0, **options):
+def own_values(metrics, *, min_lr=0.0, **options):
     rule = plateau(min=min_lr, **options)
     state = rule.init()
     for metric in metrics:
@@ -38,7 +38,7 @@ OPTIONS = st.fixed_dictionaries(
         "mode": st.sampled_from(["min", "max"]),
         "factor": st.sampled_from([0.1, 0.5, 0.9]),
         "patience": st.integers(0, 3),
-        # Below 1: torch's first bar is inf * (1 - threshold), NaN or -inf from 1 on, which no metric meets.
+        # Thresholds below 1: from 1, torch's first bound inf * (1 - threshold) is NaN or -inf, which no metric meets.
         "threshold": st.sampled_from([0.0, 1e-4, 0.1, 0.75]),
         "threshold_mode": st.sampled_from(["rel", "abs"]),
         "cooldown": st.integers(0, 3),
@@ -50,45 +50,45 @@ METRICS = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.99995, 1.0, 1.1, 2.0, 7.0])
 
 
 @given(METRICS, OPTIONS)
-def test_the_values_are_torchs_whatever_the_options(metrics, options):
-    assert list(ours(metrics, **options)) == list(torchs(metrics, **options))
+def test_values_equal_torch_for_all_options(metrics, options):
+    assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
 
 
 @given(METRICS, OPTIONS, st.integers(0, 40))
 def test_a_nan_counts_as_not_better_as_in_torch(metrics, options, place):
     spoiled = [*metrics[:place], math.nan, *metrics[place:]]
 
-    assert list(ours(spoiled, **options)) == list(torchs(spoiled, **options))
+    assert list(own_values(spoiled, **options)) == list(torchs(spoiled, **options))
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_an_absolute_threshold_is_torchs_for_negative_values_too(mode):
+def test_an_absolute_threshold_equals_torch_for_negative_values(mode):
     metrics = [-1.0, -0.95, -1.2, -1.15, -0.9, -3.0, -2.95]
     options = {"mode": mode, "threshold_mode": "abs", "threshold": 0.1, "patience": 0, "factor": 0.5}
 
-    assert list(ours(metrics, **options)) == list(torchs(metrics, **options))
+    assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
 
 
 # The margin of a negative best: a row of docs/compat/divergences.md.
 WORSE = [-1.0, -0.95, -0.9, -0.85, -0.8, -0.75, -0.7]
 
 
-def test_a_negative_best_keeps_its_margin_on_the_side_of_improvement():
-    assert list(ours(WORSE, patience=0, factor=0.5, threshold=0.1)) == [0.5**n for n in range(7)]
+def test_a_negative_best_value_has_its_threshold_toward_improvement():
+    assert list(own_values(WORSE, patience=0, factor=0.5, threshold=0.1)) == [0.5**n for n in range(7)]
     better = [-1.0, -1.2, -1.5]
-    assert list(ours(better, patience=0, factor=0.5, threshold=0.1)) == [1.0] * 3
-    assert list(ours([-1.0, -1.05], patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
-    assert list(ours([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
+    assert list(own_values(better, patience=0, factor=0.5, threshold=0.1)) == [1.0] * 3
+    assert list(own_values([-1.0, -1.05], patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
+    assert list(own_values([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
 
 
 @pytest.mark.xfail(reason="torch turns the margin of a negative best round: a row of docs/compat/divergences.md")
 def test_torch_agrees_about_a_negative_best():
     options = {"patience": 0, "factor": 0.5, "threshold": 0.1}
 
-    assert list(torchs(WORSE, **options)) == list(ours(WORSE, **options))
+    assert list(torchs(WORSE, **options)) == list(own_values(WORSE, **options))
 
 
-def test_the_floor_stops_reductions_and_leaves_the_schedule_below_it_alone():
+def test_the_floor_stops_reductions_and_does_not_raise_a_lower_schedule():
     rule = plateau(patience=0, factor=0.5, min=0.3)
     state = rule.init()
     for _ in range(4):
@@ -101,7 +101,7 @@ def test_the_floor_stops_reductions_and_leaves_the_schedule_below_it_alone():
     assert rule.apply(state, np.array([1.0, 0.5, 0.1])).tolist() == [0.3, 0.3, 0.1]
 
 
-def test_a_rule_that_has_not_reacted_gives_the_very_value():
+def test_a_rule_that_has_not_reacted_returns_the_value_unchanged():
     rule = plateau(min=0.5)
     table = np.array([0.1, 5e-324])
 
@@ -109,7 +109,7 @@ def test_a_rule_that_has_not_reacted_gives_the_very_value():
     assert rule.apply(rule.init(), 0.1) == 0.1
 
 
-def test_observing_leaves_the_state_given_as_it_was():
+def test_observing_does_not_modify_the_given_state():
     rule = plateau(patience=0)
     state = rule.observe(rule.init(), 1.0)
 
@@ -119,7 +119,7 @@ def test_observing_leaves_the_state_given_as_it_was():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_counted_passed_over_or_refused_as_asked(value):
+def test_non_finite_metrics_are_counted_skipped_or_rejected_as_configured(value):
     start = plateau().observe(plateau().init(), 1.0)
 
     assert plateau().observe(start, value).bad == 1
@@ -129,7 +129,7 @@ def test_what_is_not_finite_is_counted_passed_over_or_refused_as_asked(value):
 
 
 @given(METRICS, OPTIONS, st.integers(0, 40))
-def test_a_state_goes_through_json_at_any_point(metrics, options, place):
+def test_a_state_survives_json_at_any_point(metrics, options, place):
     options = {("min" if key == "min_lr" else key): value for key, value in options.items()}
     rule = plateau(**options)
     through = plain = rule.init()
@@ -151,7 +151,7 @@ def test_a_state_goes_through_json_at_any_point(metrics, options, place):
         {"best": 1.0, "bad": 0, "cooling": 0, "factor": None},
     ],
 )  # fmt: skip
-def test_a_spoiled_state_is_refused(spoiled):
+def test_an_invalid_state_is_rejected(spoiled):
     with pytest.raises(StateError, match="state of plateau"):
         plateau().restore(spoiled)
 
@@ -159,7 +159,7 @@ def test_a_spoiled_state_is_refused(spoiled):
 # ---------------------------------------------------------------- as part of a schedule
 
 
-def test_it_multiplies_into_a_schedule_from_either_side():
+def test_a_rule_multiplies_a_schedule_from_either_side():
     rule = plateau("val", patience=3)
 
     for guided in (cosine() * rule, rule * cosine()):
@@ -173,7 +173,7 @@ def test_it_multiplies_into_a_schedule_from_either_side():
     assert parse(str(twice)) == twice
 
 
-def test_called_by_itself_a_guided_schedule_shows_the_rules_neutral():
+def test_a_guided_schedule_called_directly_treats_the_rule_as_neutral():
     schedule = resolve(linear(1.0, 0.0) * plateau(), Calendar(total=4))
 
     assert schedule(np.arange(4), 0.1).tolist() == linear(1.0, 0.0, 4)(np.arange(4), 0.1).tolist()
@@ -181,18 +181,18 @@ def test_called_by_itself_a_guided_schedule_shows_the_rules_neutral():
 
 
 @pytest.mark.parametrize("bad", [lambda g: g >> constant(), lambda g: g + 1, lambda g: -g, lambda g: constant() >> g])
-def test_a_guided_schedule_is_not_part_of_another(bad):
+def test_a_guided_schedule_cannot_be_part_of_another_schedule(bad):
     with pytest.raises((InvalidArgument, TypeError)):
         bad(cosine() * plateau())
 
 
-def test_a_rule_by_itself_guides_base():
+def test_a_rule_alone_multiplies_base():
     assert parse('plateau("val")') == 1.0 * plateau("val")
     assert Plan(lr=plateau("val")) == Plan(lr=constant(1.0) * plateau("val"))
 
 
 @given(METRICS)
-def test_replay_rebuilds_what_observing_made(metrics):
+def test_replay_rebuilds_the_observed_state(metrics):
     a, b = plateau("a", patience=1), plateau("b", patience=0, factor=0.5)
     plan = Plan(lr=constant() * a, weight_decay=constant() * b, horizon=100)
     states = {a: a.init(), b: b.init()}
@@ -202,7 +202,7 @@ def test_replay_rebuilds_what_observing_made(metrics):
     assert replay(plan, [(t, {"a": metric, "b": metric}) for t, metric in enumerate(metrics)]) == states
 
 
-def test_replay_refuses_what_no_rule_watches_and_events_out_of_order():
+def test_replay_rejects_unknown_metrics_and_unordered_events():
     plan = Plan(lr=constant() * plateau("loss"))
 
     with pytest.raises(InvalidArgument, match="no rule watches val"):
@@ -212,7 +212,7 @@ def test_replay_refuses_what_no_rule_watches_and_events_out_of_order():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"metric": ""}, "expected the name of a metric"),
         ({"metric": 3}, "expected the name of a metric"),
@@ -233,9 +233,9 @@ def test_replay_refuses_what_no_rule_watches_and_events_out_of_order():
         ({"cooldown": True}, "expected an integer of at least 0"),
     ],
 )
-def test_an_option_out_of_its_range_is_refused(options, said):
+def test_an_option_out_of_range_is_rejected(options, message):
     with pytest.raises(InvalidArgument) as refusal:
         plateau(**options)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.instead

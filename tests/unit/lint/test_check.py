@@ -1,4 +1,4 @@
-"""`config.check`: what can be said of a plan before anything is known of the run."""
+"""`config.check`: diagnostics of a plan without knowledge of the run."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ from support.strategies import GROUPS, World, plans
         "lr: take(cosine(), '60%', of='300%') >> linear(0.5)\nhorizon: 10 epochs",
     ],
 )
-def test_a_good_plan_has_no_findings(text):
+def test_a_valid_plan_has_no_diagnostics(text):
     assert config.check(config.loads(text)) == ()
 
 
@@ -67,29 +67,29 @@ def test_a_good_plan_has_no_findings(text):
         ("groups: {'3': {lr: 0.1}}", "warning", "$.groups.3", 'For the index write "[3]"'),
     ],
 )
-def test_what_is_found_is_told_with_its_place(text, severity, path, message):
+def test_diagnostics_have_their_location(text, severity, path, message):
     found = config.check(config.loads(text))
 
-    if severity is None:  # a unit that only the run's calendar converts
+    if severity is None:  # only the calendar of the run converts this unit
         assert found == ()
         return
     assert [(one.severity, one.path) for one in found] == [(severity, path)]
     assert message in found[0].message
 
 
-def test_findings_of_targets_and_indices_have_the_path_of_the_file():
+def test_diagnostics_of_targets_and_indices_have_the_path_in_the_file():
     plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
 
     assert [found.path for found in config.check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
 
 
-def test_a_warning_says_that_it_is_one():
+def test_a_warning_is_labeled_as_a_warning():
     (found,) = config.check(Plan(lr=cosine(over=30), horizon=20))
 
-    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon; the run ends inside"
+    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon, so the run ends first"
 
 
-def test_plans_that_cannot_be_written_are_checked_too():
+def test_plans_without_text_can_be_checked():
     assert config.check(Plan(Binding("lr", cosine(), groups=lambda group: True))) == ()
 
 
@@ -104,20 +104,55 @@ def test_any_plan_can_be_checked(plan, calendar, native):
 
 
 @given(plans(WORLD, follow=True))
-def test_what_is_found_does_not_hang_on_the_order_of_the_lines(plan):
+def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
     turned = Plan(*reversed(plan.bindings), horizon=plan.horizon)
 
     assert sorted(map(str, config.check(turned))) == sorted(map(str, config.check(plan)))
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         (None, "the learning rate rises until epoch 20 of 21"),
         (Calendar(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
     ],
 )
-def test_a_time_and_the_length_of_the_run_have_the_same_unit(facts, said):
+def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, expected):
     plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
 
-    assert said in " ".join(one.found for one in config.check(plan, facts))
+    assert expected in " ".join(one.found for one in config.check(plan, facts))
+
+
+FOLLOWING = """
+clock: tokens
+horizon: 30B tokens
+lr: {}
+targets:
+  batch_size: {{initial: 1, schedule: '{}'}}
+"""
+GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
+
+
+@pytest.mark.parametrize("calendar", [None, Calendar(sequence_length=2048)])
+@pytest.mark.parametrize(
+    ("lr", "size", "codes"),
+    [
+        ('(warmup("375M tokens") >> cosine(to=0.1)) * (like("batch_size") / 256) ** 0.5', GROWING, []),
+        ('(warmup("375M tokens") >> cosine(to=0.1)) * like("batch_size")', GROWING, []),
+        ('like("batch_size")', "constant(64)", ["PS320"]),
+        ('(warmup("375M tokens") >> cosine()) * like("batchsize")', GROWING, ["PS206"]),
+    ],
+)
+def test_lines_that_follow_a_target_are_checked(lr, size, codes, calendar):
+    assert [one.code for one in config.check(config.loads(FOLLOWING.format(lr, size)), calendar)] == codes
+
+
+def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
+    plan = config.loads(FOLLOWING.format('warmup("375M tokens") >> cosine() * like("batch_size")', GROWING))
+
+    (found,) = config.check(plan)
+
+    assert (found.code, found.instead) == (
+        "PS206",
+        'Write (warmup("375000000 tokens") >> cosine()) * like("batch_size")',
+    )

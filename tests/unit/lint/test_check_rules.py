@@ -1,13 +1,16 @@
-"""Every rule of the check: its wrong example is found by it, its right one is not."""
+"""Every rule of the check reports its wrong example and accepts its right one."""
 
 import json
+import re
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
 
 from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
-from paramsched.errors import InvalidArgument
+from paramsched.config import loads
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.lint.comments import codes_given, rule_of_code
 
 SHOWN = [rule for rule in check_rules().values() if rule.wrong]
@@ -21,7 +24,7 @@ def codes_in(text, rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
+def test_the_wrong_example_of_a_rule_is_reported_with_a_location(rule, tmp_path):
     found = codes_in(rule.wrong, rule, tmp_path)
 
     assert rule.code in found
@@ -30,16 +33,74 @@ def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_right_example_of_a_rule_is_told_nothing(rule, tmp_path):
+def test_the_right_example_of_a_rule_has_no_diagnostics(rule, tmp_path):
     assert codes_in(rule.right, rule, tmp_path) == {}
 
 
-def test_codes_and_names_are_one_each():
+IN_WORDS = {
+    "PS107": "Schedule only one of them",
+    "PS202": "Shorten a stage, or lengthen the horizon",
+    "PS204": "Specify only one of them",
+    "PS206": "Schedule lrr, or follow one of lr, weight_decay",
+    "PS207": "Remove it, or write a time within the run",
+    "PS208": "Shorten it, or remove it",
+    "PS209": "Write each milestone once, in order",
+    "PS310": "Write a ratio below 1, or a longer period",
+    "PS315": "Extend the decay to the end of the run, or end it above 0",
+    "PS317": "Start each stage at the level where the previous stage ends",
+    "PS318": "Write a ratio below 1, or a smaller multiple of base",
+    "PS319": "Remove it, or schedule the field",
+    "PS320": "Schedule it, or remove this line",
+}
+"""Advice that is not a line to paste, for the examples in plan files."""
+
+
+def pasted(text, advice):
+    """The file with a suggested line in each position where a reader may paste it."""
+    lines = text.splitlines()
+    for number, row in enumerate(lines):
+        key, _, value = row.partition(": ")
+        rows = [advice, f"{row}\n{advice}", f"{key}: {advice}", f"{advice}: {value}"]
+        for piece in (r'"[^"]*"', r"[\w.-]+", r"\w+\([^()]*\)", r"\w+=[\w.]+", r"(?<=\[)[^\]]*(?=\])"):
+            rows += [row[: one.start()] + advice + row[one.end() :] for one in re.finditer(piece, row)]
+        for place in range(len(row) + 1):
+            rows += [f"{row[:place]}{advice}{row[place:]}", f"{row[:place]}, {advice}{row[place:]}"]
+        for new in rows:
+            yield "\n".join([*lines[:number], new, *lines[number + 1 :]]) + "\n"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in SHOWN if rule.file == "plan.yaml"], ids=lambda rule: rule.code)
+def test_the_suggested_line_of_a_rule_corrects_its_example(rule, tmp_path):
+    if "--format" in rule.options:
+        pytest.skip("the config of another library")
+    advice = codes_in(rule.wrong, rule, tmp_path)[rule.code]["advice"]
+    line = re.search(r"[Ww]rite (?!a )(.*?)(?:, or remove the line)?$", advice)
+    line = line or re.search(r"(?:with|as|:) (\S+)$", advice)
+
+    if rule.code in IN_WORDS or not advice:
+        assert advice == IN_WORDS.get(rule.code, "")
+        return
+    assert line is not None, advice
+    if line[1].startswith("--"):
+        assert CliRunner().invoke(main, ["check", "plan.yaml", *line[1].split()]).exit_code in (0, 2)
+        return
+    assert any(rule.code not in codes_in(text, rule, tmp_path) and loads(text) for text in plans_of(rule, line[1]))
+
+
+def plans_of(rule, line):
+    """The pasted files that are plans."""
+    for text in pasted(rule.wrong, line):
+        with suppress(ConfigError):
+            loads(text)
+            yield text
+
+
+def test_codes_and_names_are_unique():
     assert len({rule.name for rule in check_rules().values()}) == len(check_rules()) >= 45
     assert all(code == rule.code for code, rule in check_rules().items())
 
 
-def test_rules_without_an_example_are_those_that_need_another_file():
+def test_only_rules_that_need_another_file_lack_an_example():
     assert {rule.code for rule in check_rules().values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
 
 
@@ -49,6 +110,6 @@ def test_rules_are_found_by_code_and_by_name():
 
 
 @pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
-def test_a_code_that_is_none_is_refused(given):
+def test_an_unknown_code_is_rejected(given):
     with pytest.raises(InvalidArgument, match="unknown rule"):
         codes_given(given)

@@ -1,4 +1,4 @@
-"""What is easily written and means something else is told by `check`; what is right is not."""
+"""`check` reports likely mistakes and accepts correct plans."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from paramsched.plan import Plan
 from paramsched.schedules import parse
 
 
-def told(line, field="lr"):
+def diagnostics_of(line, field="lr"):
     return [one.message for one in config.check(Plan(**{field: parse(line)})) if one.severity == "warning"]
 
 
@@ -32,19 +32,19 @@ def told(line, field="lr"):
         ("warmup(5) >> cosine() + 0.1", "jumps from 1 to 1.1 × base", "(warmup(5) >> cosine()) + constant(0.1)"),
     ],
 )  # fmt: skip
-def test_a_trap_is_told_with_what_happens_and_what_to_write(line, happens, instead):
-    (message,) = told(line)
+def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
+    (message,) = diagnostics_of(line)
 
     assert happens in message
     assert message.endswith(f"write {instead}")
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("peer_name", "own_name"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
-def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
-    assert any(message.endswith(f"Write {ours}") for message in told("cosine()", theirs))
+def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_name, own_name):
+    assert any(message.endswith(f"Write {own_name}") for message in diagnostics_of("cosine()", peer_name))
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
         "warmup(5) >> step('30 epochs')",
     ],
 )
-def test_a_right_plan_is_told_nothing(line):
-    assert told(line) == []
+def test_a_correct_plan_has_no_diagnostics(line):
+    assert diagnostics_of(line) == []
 
 
 def documented():
-    """Every plan of the README, the docs and the examples, but for pages that show what the check finds."""
+    """Yield every plan of the README, docs and examples, except pages that show diagnostics."""
     root = Path(__file__).parents[3]
     docs = root / "docs"
     written = [page for page in sorted(docs.rglob("*.md")) if docs / "_generated" not in page.parents]
@@ -78,24 +78,24 @@ def documented():
     for text in texts:
         try:
             yield config.loads(text)
-        except ParamschedError:  # a Runner's config, a part of a plan
+        except ParamschedError:  # a config of the Runner or a part of a plan
             continue
 
 
-def test_no_plan_of_the_documentation_is_told_anything():
+def test_no_plan_in_the_documentation_has_diagnostics():
     plans = list(documented())
 
     assert len(plans) >= 3
     assert [found for plan in plans for found in config.check(plan)] == []
 
 
-def test_a_config_of_another_library_says_what_it_says():
+def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
     plan = Plan(lr=parse("constant(1e-3)"))
 
     assert config.check(plan, native=False) == ()
 
 
-def test_a_trap_is_told_at_its_place():
+def test_a_likely_mistake_is_reported_at_its_location():
     (found,) = config.check(config.loads("groups: {head: {lr: 0.001}}"))
 
     assert (found.severity, found.path) == ("warning", "$.groups.head.lr")

@@ -1,4 +1,4 @@
-"""What a schedule may be a multiple of, and what a base of zero gives."""
+"""Valid bases of a schedule, and the values for a base of zero."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ TIMES = np.array([0, 7, 5000, 10300, 20007])
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_of_a_base_of_zero_nothing_grows(name):
+def test_a_growing_schedule_stays_zero_for_a_base_of_zero(name):
     schedule = GROWING[name]
 
     assert [schedule(t, 0.0) for t in TIMES.tolist()] == [0.0] * len(TIMES)
@@ -37,7 +37,7 @@ def test_of_a_base_of_zero_nothing_grows(name):
 
 
 @pytest.mark.parametrize("name", [name for name in GROWING if name != "a recurrence"])
-def test_nor_in_torch(name):
+def test_a_growing_schedule_stays_zero_for_a_base_of_zero_in_torch(name):
     times, base = torch.from_numpy(TIMES), torch.tensor([0.0, 1.0], dtype=torch.float64)
 
     assert GROWING[name](times, 0.0).tolist() == [0.0] * len(TIMES)
@@ -46,7 +46,7 @@ def test_nor_in_torch(name):
 
 
 @pytest.mark.parametrize("name", ["step", "a product", "a sequence"])
-def test_the_gradient_at_a_base_of_zero_is_no_nan(name):
+def test_the_gradient_at_a_base_of_zero_is_not_nan(name):
     base = torch.zeros(1, dtype=torch.float64, requires_grad=True)
 
     GROWING[name](torch.from_numpy(TIMES), base).sum().backward()
@@ -54,14 +54,14 @@ def test_the_gradient_at_a_base_of_zero_is_no_nan(name):
     assert not torch.isnan(base.grad).any()
 
 
-def test_what_has_overflowed_times_a_level_of_zero_is_zero():
+def test_infinity_times_a_level_of_zero_is_zero():
     product = ps.exponential(2.0) * ps.linear(over=100)
 
     assert product(5000, 1.0) == 0.0
     assert product(np.array([5000, 50]), 1.0).tolist() == [0.0, 2.0**49]
 
 
-def test_the_nan_of_a_users_own_function_is_not_hidden():
+def test_a_nan_from_a_user_function_is_not_hidden():
     schedule = ps.from_function(lambda t: float("nan"))
 
     assert np.isnan(schedule(3, 0.0))
@@ -74,7 +74,7 @@ NO_BASES = [float("nan"), float("inf"), -float("inf"), 10**400, 1j, np.complex12
 
 @pytest.mark.parametrize("base", NO_BASES, ids=repr)
 @pytest.mark.parametrize("schedule", [ps.cosine(over=10), ps.linear(ps.absolute(1), 0, over=10), ps.minimum(1, 2)])
-def test_a_base_that_is_no_finite_real_number_is_refused(schedule, base):
+def test_a_base_that_is_not_a_finite_real_number_is_rejected(schedule, base):
     with pytest.raises(InvalidArgument):
         schedule(5, base)
     with pytest.raises(InvalidArgument):
@@ -82,19 +82,19 @@ def test_a_base_that_is_no_finite_real_number_is_refused(schedule, base):
 
 
 @pytest.mark.parametrize("base", [float("nan"), float("inf"), 10**400, torch.tensor(float("nan")), np.float64("inf")])
-def test_a_trace_of_no_finite_base_is_refused(base):
+def test_a_trace_with_a_base_that_is_not_finite_is_rejected(base):
     with pytest.raises(PlanError, match=r"^lr=.*must be finite.*Use"):
         ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})
 
 
 @pytest.mark.parametrize("base", [1j, np.complex64(1), torch.tensor(1j)])
-def test_a_complex_number_is_no_hyperparameter(base):
+def test_a_complex_number_is_not_a_hyperparameter(base):
     assert not is_number(base)
     with pytest.raises(PlanError, match="expected a number"):
         ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})
 
 
-def test_a_scheduler_refuses_a_base_that_is_not_finite_and_changes_nothing():
+def test_a_scheduler_rejects_a_base_that_is_not_finite_without_changing_the_optimizer():
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "weight_decay": float("inf")}], lr=0.1)
 
     with pytest.raises(PlanError, match="weight_decay of group 0=inf: must be finite"):
@@ -103,7 +103,7 @@ def test_a_scheduler_refuses_a_base_that_is_not_finite_and_changes_nothing():
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
-def test_a_scheduler_writes_zero_to_groups_of_zero_however_much_the_others_grow():
+def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
     groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
     scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), horizon=10))
 

@@ -1,4 +1,4 @@
-"""Changing a plan: the lines of the new one, what is carried, and what is refused."""
+"""Changing a plan: the bindings of the new plan, kept properties, and invalid changes."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def lines(plan):
     return str(plan).splitlines()
 
 
-def test_a_change_is_the_old_line_up_to_the_time_and_then_the_new_one():
+def test_a_change_keeps_the_old_schedule_until_its_time_and_then_uses_the_new_one():
     changed = PLAN.change("8000 steps", lr=linear(previous, 0, over="1000 steps"), horizon="9000 steps")
 
     assert lines(changed) == [
@@ -50,9 +50,9 @@ def test_a_change_is_the_old_line_up_to_the_time_and_then_the_new_one():
             'take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, 0.5, 100) >> cosine(0.5, 0.05)',
         ),
     ],
-    ids=["no other horizon", "per cent", "epochs", "at the begin", "per cent of the old run", "a sum", "later", "warm"],
+    ids=["no other horizon", "per cent", "epochs", "at the start", "per cent of the old run", "a sum", "later", "warm"],
 )
-def test_the_old_run_is_written_where_the_horizon_changes(change, expected):
+def test_the_old_horizon_is_written_if_the_horizon_changes(change, expected):
     assert str(PLAN.change(**change).bindings[0].schedule) == expected
 
 
@@ -84,10 +84,12 @@ def test_the_old_run_is_written_where_the_horizon_changes(change, expected):
         ('0.5 * like("weight_decay")', False),
         ('minimum(like("weight_decay"), cosine())', True),
         ('warmup("5%") >> like("weight_decay")', True),
+        ("as_factor(cosine())", True),
+        ("as_factor(cosine(over=10))", False),
     ],
     ids=str,
 )
-def test_a_schedule_that_needs_no_run_is_not_planned_for_one(line, depends):
+def test_a_schedule_that_does_not_depend_on_the_horizon_is_kept_unchanged(line, depends):
     assert depends_on_horizon(parse(line)) is depends
 
     changed = Plan(lr=line, horizon=200).change(100, horizon=300, lr=0.5)
@@ -97,7 +99,7 @@ def test_a_schedule_that_needs_no_run_is_not_planned_for_one(line, depends):
     assert (carried.bindings[0].schedule == parse(line)) is not depends
 
 
-def test_without_a_field_the_end_is_held():
+def test_a_change_without_a_field_keeps_the_final_values():
     changed = PLAN.change(10_000, horizon=12_000)
 
     assert lines(changed) == [
@@ -110,11 +112,11 @@ def test_without_a_field_the_end_is_held():
     assert set(values["weight_decay"][10_000:].tolist()) == {0.5}
 
 
-def test_the_same_horizon_in_the_same_words_is_none_other():
+def test_a_change_to_the_same_horizon_has_no_effect():
     assert PLAN.change(8000, lr=0.1, horizon=10_000) == PLAN.change(8000, lr=0.1)
 
 
-def test_changes_stack():
+def test_changes_can_be_applied_repeatedly():
     twice = PLAN.change(8000, lr="linear(previous, 0)", horizon=9000).change(
         8500, lr="constant(previous)", horizon=9500
     )
@@ -127,7 +129,7 @@ def test_changes_stack():
     assert values[1][8500] == pytest.approx(values[0][8000] / 2, rel=1e-12)
 
 
-# ---------------------------------------------------------------- which lines
+# ---------------------------------------------------------------- selection of bindings
 
 GROUPED = Plan(
     Binding("lr", "cosine()"),
@@ -138,7 +140,7 @@ GROUPED = Plan(
 )
 
 
-def test_a_keyword_is_for_every_line_of_the_field():
+def test_a_keyword_changes_every_binding_of_the_field():
     changed = GROUPED.change(50, lr="constant(previous)")
 
     assert lines(changed)[1:3] == [
@@ -148,7 +150,7 @@ def test_a_keyword_is_for_every_line_of_the_field():
     assert lines(changed)[3:] == lines(GROUPED)[3:]
 
 
-def test_a_binding_is_for_one_line():
+def test_a_binding_argument_changes_one_binding():
     head = GROUPED.change(50, Binding("lr", 0.5, groups="head"))
     default = GROUPED.change(50, Binding("lr", 0.5))
     both = GROUPED.change(50, Binding("lr", 0.5, groups="head"), lr="constant(previous)")
@@ -161,7 +163,7 @@ def test_a_binding_is_for_one_line():
     ]
 
 
-def test_a_group_that_had_no_line_of_its_own_followed_the_default():
+def test_a_group_without_its_own_binding_continues_from_the_default():
     changed = GROUPED.change(50, Binding("lr", "linear(previous, 0)", groups="neck"), horizon=80)
 
     assert lines(changed)[1:4] == [
@@ -179,7 +181,7 @@ def test_a_group_that_had_no_line_of_its_own_followed_the_default():
     ],
     ids=["a keyword", "a target"],
 )
-def test_a_target_keeps_its_base_and_what_it_writes_to(change):
+def test_a_changed_target_keeps_its_base_and_its_setter(change):
     written = []
     plan = Plan(Binding(Target("temperature", 2.0, written.append), "linear(1, 0.5)"), horizon=100)
 
@@ -189,11 +191,11 @@ def test_a_target_keeps_its_base_and_what_it_writes_to(change):
     assert changed.targets[0].write == plan.targets[0].write
 
 
-def test_fields_that_are_no_identifiers_are_keywords_too():
+def test_fields_that_are_not_identifiers_can_be_keywords():
     assert lines(GROUPED.change(50, **{"betas[0]": 0.9}))[3] == "betas[0]: take(constant(0.5), 50) >> constant(0.9)"
 
 
-def test_metric_rules_multiply_into_the_changed_line_each_once():
+def test_each_metric_rule_multiplies_the_changed_schedule_once():
     plan = Plan(lr=cosine() * ps.plateau("loss"), weight_decay=linear() * ps.plateau("val"), horizon=100)
 
     changed = plan.change(50, lr=linear(previous, 0) * ps.plateau("loss") * ps.plateau("val"), horizon=80)
@@ -207,7 +209,7 @@ def test_metric_rules_multiply_into_the_changed_line_each_once():
     )
 
 
-def test_a_field_that_follows_another_follows_its_new_course():
+def test_a_field_that_follows_another_follows_its_changed_schedule():
     plan = Plan(lr="cosine()", weight_decay='0.5 * like("lr")', horizon=100)
 
     changed = plan.change(50, lr="linear(previous, 0)", horizon=80)
@@ -218,7 +220,7 @@ def test_a_field_that_follows_another_follows_its_new_course():
     assert after["weight_decay"].tolist() == (0.5 * after["lr"]).tolist()
 
 
-def test_lines_keep_their_order_and_the_clock_is_carried():
+def test_a_change_keeps_the_order_of_bindings_and_the_clock():
     plan = Plan(weight_decay="linear()", lr="cosine()", horizon="1M tokens", clock="tokens")
 
     for changed in (
@@ -230,7 +232,7 @@ def test_lines_keep_their_order_and_the_clock_is_carried():
         assert changed.clock == "tokens"
 
 
-def test_on_another_clock_times_are_amounts():
+def test_on_another_clock_the_time_of_a_change_is_an_amount():
     plan = Plan(lr='warmup("375M tokens") >> cosine(to=0.1)', horizon="3B tokens", clock="tokens")
     facts = ps.Calendar(tokens_per_step=1_000_000)
 
@@ -253,7 +255,7 @@ def sized(clock, horizon, **fields):
     return Plan(sizes, lr="linear()", horizon=horizon, clock=clock, **fields)
 
 
-def test_another_batch_size_from_an_amount_on_keeps_the_past():
+def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     plan = sized("tokens", "5M tokens")
 
     changed = plan.change("2M tokens", batch_size=20, lr="linear(previous, 0)", horizon="6M tokens")
@@ -268,7 +270,7 @@ def test_another_batch_size_from_an_amount_on_keeps_the_past():
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "message"),
     [
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
@@ -279,9 +281,9 @@ def test_another_batch_size_from_an_amount_on_keeps_the_past():
     ],
     ids=["a line by updates", "a horizon by updates"],
 )
-def test_another_batch_size_that_changes_the_past_of_a_line_is_refused(plan, told):
-    assert told in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
-    assert told in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
+def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, message):
+    assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
+    assert message in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
     assert plan.change("2M tokens", lr="linear(previous, 0)").clock == plan.clock
 
 
@@ -308,13 +310,13 @@ def test_a_cooldown_of_several_fields_along_a_curve(fields):
     assert PLAN.cooldown(6000, 1000, fields="weight_decay") == PLAN.cooldown(6000, 1000, fields=["weight_decay"])
 
 
-def test_a_cooldown_to_the_horizon_changes_no_horizon():
+def test_a_cooldown_to_the_horizon_keeps_the_horizon():
     assert lines(PLAN.cooldown(9000, 1000))[1] == (
         'lr: take(warmup("5%") >> cosine(to=0.1), 9000) >> linear(previous, over=1000)'
     )
 
 
-def test_scaling_multiplies_the_rest_of_every_line():
+def test_scaling_multiplies_the_remaining_part_of_every_schedule():
     scaled = GROUPED.scale("50%", lr=0.5, temperature=2)
 
     assert lines(scaled)[1] == 'lr: take(cosine(), "50%") >> constant(0.5) * skip(cosine(), "50%")'
@@ -325,7 +327,7 @@ def test_scaling_multiplies_the_rest_of_every_line():
         assert after[key].tolist() == [*before[key][:50].tolist(), *(factor * before[key][50:]).tolist()]
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- errors
 
 
 def refused(error, call):
@@ -344,11 +346,11 @@ def test_an_unknown_field_raises_with_the_nearest_name():
     assert 'has no "lr"' in refused(PlanError, lambda: PLAN.change(10, Binding(Target("lr", 1.0), 0.1)))
 
 
-def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_the_run():
+def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
     plan = Plan(lr="cosine()")
 
-    told = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
-    assert told.startswith(
+    message = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
+    assert message.startswith(
         'change(…, horizon="100"): lr: cosine() depends on the length of the run, but the plan has no horizon'
     )
     assert "the plan has no horizon" in refused(PlanError, lambda: plan.cooldown(10, 10))
@@ -361,10 +363,10 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
-        (lambda: PLAN.change(8000), "expected a field or another horizon"),
-        (lambda: PLAN.change(8000, horizon=10_000), "expected a field or another horizon"),
+        (lambda: PLAN.change(8000), "expected a field to change or a new horizon"),
+        (lambda: PLAN.change(8000, horizon=10_000), "expected a field to change or a new horizon"),
         (lambda: PLAN.change(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change(8000, lr=0.1, horizon=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),
@@ -390,13 +392,13 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
         ),
     ],
     ids=[
-        "nothing", "the same horizon", "at the end", "behind the new end", "scaled at the end", "at 100%", "no factor",
+        "no change", "the same horizon", "at the end", "after the new end", "scaled at the end", "at 100%", "no factor",
         "nan",
         "no number", "negative", "no length", "per cent", "no binding", "another base", "no default", "no such group",
     ],
 )  # fmt: skip
-def test_what_changes_nothing_or_the_past_is_refused(call, told):
-    assert told in refused(InvalidArgument, call)
+def test_a_change_without_effect_or_of_the_past_is_rejected(call, message):
+    assert message in refused(InvalidArgument, call)
 
 
 @pytest.mark.parametrize(
@@ -413,11 +415,11 @@ def test_what_changes_nothing_or_the_past_is_refused(call, told):
     ],
     ids=["changed", "longer", "cooled", "scaled", "guided", "a part of a longer run"],
 )
-def test_nothing_is_found_wrong_with_a_changed_plan(changed):
+def test_a_changed_plan_has_no_diagnostics(changed):
     assert check(changed) == ()
 
 
-def test_a_change_is_a_plan_like_any_other():
+def test_a_changed_plan_is_an_ordinary_plan():
     changed = PLAN.change(8000, lr="linear(previous, 0)", horizon=9000)
 
     assert ps.loads(ps.dump(changed)) == changed

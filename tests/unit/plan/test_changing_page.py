@@ -1,4 +1,4 @@
-"""The page on changing a plan: its example is run, its table is done, and its picture is what the command draws."""
+"""The page on changing a plan: its example, its table, and the picture that its command draws."""
 
 import doctest
 import re
@@ -31,15 +31,15 @@ def command(line):
     return ran.stdout
 
 
-def test_its_example_prints_what_it_says():
+def test_the_example_of_the_page_prints_the_documented_output():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
-    assert len(examples.examples) == 3
+    assert len(examples.examples) == 5
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 
 @pytest.mark.parametrize("call", re.findall(r"\| `(plan\.[^`]+)` \|", TEXT))
-def test_each_call_of_its_table_keeps_the_past(call):
+def test_each_call_in_the_table_of_the_page_keeps_the_past(call):
     plan = ps.loads(PLAN)
     groups = [{"lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.1, "weight_decay": 0.1}]
 
@@ -51,7 +51,7 @@ def test_each_call_of_its_table_keeps_the_past(call):
         assert after[key][:8000].tobytes() == before[key][:8000].tobytes()
 
 
-def test_its_commands_run_and_its_picture_is_what_they_draw(folder):
+def test_the_commands_of_the_page_run_and_draw_its_picture(folder):
     lines = re.findall(r"^paramsched .+$", TEXT, re.MULTILINE)
     assert len(lines) == 4
     (folder / "trunk.yaml").write_text("horizon: 10000\nlr: constant()\n")

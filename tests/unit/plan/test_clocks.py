@@ -1,4 +1,4 @@
-"""What the time of a plan counts: in its text and files, in resolved lengths, and in a trace."""
+"""The clock of a plan: in its text and files, in resolved lengths, and in a trace."""
 
 import math
 import pickle
@@ -15,17 +15,17 @@ from paramsched.time.calendar import CLOCKS
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'
 
 
-def test_without_a_clock_text_and_fingerprint_are_those_of_updates():
-    plain, said = ps.Plan(lr="cosine()", horizon=10), ps.Plan(lr="cosine()", horizon=10, clock="updates")
-    assert plain == said
-    assert plain.fingerprint == said.fingerprint
+def test_without_a_clock_text_and_fingerprint_equal_those_of_the_clock_of_updates():
+    plain, explicit = ps.Plan(lr="cosine()", horizon=10), ps.Plan(lr="cosine()", horizon=10, clock="updates")
+    assert plain == explicit
+    assert plain.fingerprint == explicit.fingerprint
     assert plain.text == '{"horizon":10,"bindings":[["lr",null,"cosine()"]]}'
-    assert "clock" not in str(said)
-    assert "clock" not in ps.dump(said)
+    assert "clock" not in str(explicit)
+    assert "clock" not in ps.dump(explicit)
     assert plain.clock == "updates"
 
 
-def test_the_clock_is_part_of_text_equality_fingerprint_and_difference():
+def test_the_clock_is_part_of_text_equality_fingerprint_and_diff():
     updates, tokens = ps.Plan(lr="cosine()"), ps.Plan(lr="cosine()", clock="tokens")
     assert updates != tokens
     assert updates.fingerprint != tokens.fingerprint
@@ -38,7 +38,7 @@ def test_the_clock_is_part_of_text_equality_fingerprint_and_difference():
 @pytest.mark.parametrize(
     ("word", "clock"), [("images", "samples"), ("examples", "samples"), *zip(CLOCKS, CLOCKS, strict=True)]
 )
-def test_a_clock_has_one_spelling(word, clock):
+def test_a_clock_has_one_canonical_name(word, clock):
     assert ps.Plan(lr="cosine()", clock=word).clock == clock
 
 
@@ -51,17 +51,17 @@ def test_a_clock_has_one_spelling(word, clock):
         ({"lt": "tokens"}, "expected lr"),
     ],
 )
-def test_what_is_no_clock_is_refused(clock, found):
+def test_an_invalid_clock_is_rejected(clock, found):
     with pytest.raises(InvalidArgument, match=found):
         ps.Plan(lr="cosine()", clock=clock)
 
 
-def test_a_run_keeps_one_amount():
+def test_a_run_counts_only_one_amount():
     with pytest.raises(PlanError, match="samples and tokens: a run can count only one amount"):
         ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "samples"})
 
 
-def test_single_fields_have_a_clock_of_their_own():
+def test_single_fields_can_have_their_own_clock():
     plan = ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "updates"})
     assert plan.clock == {"lr": "tokens"}
     assert str(plan).startswith("clock: {lr: tokens}\n")
@@ -71,7 +71,7 @@ def test_single_fields_have_a_clock_of_their_own():
     assert ps.Plan(lr="cosine()", clock={"lr": "updates"}) == ps.Plan(lr="cosine()")
 
 
-def test_a_file_says_the_clock():
+def test_a_file_can_specify_the_clock():
     text = f"clock: tokens\nhorizon: 300B tokens\nlr: {GPT}\n"
     plan = ps.loads(text)
     assert plan == ps.Plan(lr=GPT, horizon="300B tokens", clock="tokens")
@@ -87,12 +87,12 @@ def test_a_file_says_the_clock():
         ("clock: {lt: tokens}", r"\$.clock: .*unknown field or target"),
     ],
 )
-def test_a_fault_of_the_clock_has_its_place(line, fault):
+def test_an_error_in_the_clock_has_its_location(line, fault):
     with pytest.raises(ConfigError, match=fault):
         ps.loads(f"{line}\nlr: cosine()\n")
 
 
-def test_a_resolved_length_names_its_unit():
+def test_a_resolved_length_has_a_unit():
     plan = ps.Plan(lr=GPT, horizon="300B tokens", clock="tokens").resolve(ps.Calendar())
     assert str(plan.bindings[0].schedule) == (
         'warmup("375000000 tokens") >> cosine(to=0.1, over="100000000000 tokens") >> constant(0.1)'
@@ -104,12 +104,12 @@ def test_a_resolved_length_names_its_unit():
         plan.bindings[0].schedule(0)
 
 
-def test_a_bare_number_is_updates_on_every_clock():
-    bare, said = (
+def test_a_bare_number_means_updates_on_every_clock():
+    bare, explicit = (
         ps.Plan(lr=f"warmup({over}) >> cosine()", horizon="1M tokens", clock="tokens")
         for over in ("2000", '"2000 steps"')
     )
-    assert bare == said
+    assert bare == explicit
     assert not bare.is_resolved
     resolved = bare.resolve(ps.Calendar(tokens_per_step=4))
     assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'
@@ -136,7 +136,7 @@ def test_lengths_of_a_clock_are_not_rounded_to_updates():
         ("seconds", {"seconds_per_step": 0.25}, 0.25),
     ],
 )
-def test_a_constant_of_the_calendar_says_how_much_an_update_takes(clock, facts, rate):
+def test_the_calendar_provides_a_constant_consumption_per_update(clock, facts, rate):
     plan = ps.Plan(lr="linear(1, 0)", clock=clock, horizon="10 steps")
     found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
     assert found.amounts.tolist() == [t * rate for t in range(10)]
@@ -146,21 +146,21 @@ def test_a_constant_of_the_calendar_says_how_much_an_update_takes(clock, facts, 
     np.testing.assert_allclose(found["lr"], [1 - t * rate / whole for t in range(10)], atol=1e-15)
 
 
-def test_a_rate_that_is_no_whole_number_keeps_the_updates_of_the_horizon():
+def test_a_fractional_consumption_keeps_the_updates_of_the_horizon():
     plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon="10 steps")
     found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=1.5))
     assert found.amounts.tolist() == [0, 2, 3, 5, 6, 8, 9, 11, 12, 14]
 
 
 @pytest.mark.parametrize("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
-def test_the_horizon_ends_with_the_first_update_that_begins_at_or_after_it(horizon):
+def test_the_horizon_ends_with_the_first_update_that_starts_at_or_after_it(horizon):
     plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
     found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=128))
     end = int(horizon.split()[0])
     assert found.amounts[-1] < end <= found.amounts[-1] + 128
 
 
-def test_a_length_that_nothing_converts_says_what_to_write():
+def test_a_length_without_a_conversion_is_rejected_with_a_fix():
     plan = ps.Plan(lr="warmup(100) >> cosine()", clock="tokens", horizon="1M tokens")
     with pytest.raises(MissingFact) as refused:
         plan.resolve(ps.Calendar())
@@ -170,14 +170,14 @@ def test_a_length_that_nothing_converts_says_what_to_write():
     )
 
 
-def test_a_trace_wants_to_know_how_much_an_update_takes():
+def test_a_trace_requires_the_consumption_per_update():
     plan = ps.Plan(lr="cosine()", clock="tokens", horizon="1M tokens")
     assert plan.resolve(ps.Calendar()).is_resolved
     with pytest.raises(MissingFact, match="the number of tokens of an update is unknown"):
         ps.trace(plan, {"lr": 1.0})
 
 
-def test_per_cent_are_of_the_horizon_on_the_fields_clock():
+def test_percentages_refer_to_the_horizon_on_the_clock_of_the_field():
     plan = ps.Plan(
         lr='warmup("10%") >> cosine()', weight_decay='warmup("10%") >> cosine()',
         clock={"weight_decay": "tokens"}, horizon="1000 tokens",
@@ -196,14 +196,14 @@ def test_per_cent_are_of_the_horizon_on_the_fields_clock():
     assert found.breakpoints("weight_decay", 0) == (0, 100, 1000)
 
 
-def test_amounts_of_other_units_convert_where_the_batch_says_nothing_of_them():
+def test_amounts_convert_by_the_sequence_length_without_a_batch_size():
     plan = ps.Plan(lr='linear(1, 0, over="10 samples")', clock="tokens")
     assert 'over="20480 tokens"' in str(plan.resolve(ps.Calendar(sequence_length=2048)))
     plan = ps.Plan(lr='linear(1, 0, over="20480 tokens")', clock="samples")
     assert 'over="10 samples"' in str(plan.resolve(ps.Calendar(sequence_length=2048)))
 
 
-def test_the_total_of_a_calendar_may_be_an_amount_of_the_plans_clock():
+def test_the_total_of_a_calendar_may_be_an_amount_on_the_clock_of_the_plan():
     calendar = ps.Calendar(total="1M tokens")
     assert str(ps.Plan(lr="cosine()", clock="tokens").resolve(calendar)) == (
         'clock: tokens\nhorizon: 1000000 tokens\nlr: cosine(over="1000000 tokens")'
@@ -212,27 +212,27 @@ def test_the_total_of_a_calendar_may_be_an_amount_of_the_plans_clock():
         ps.Plan(lr="cosine()").resolve(calendar)
 
 
-def test_the_plans_horizon_and_the_calendars_total_have_to_agree():
+def test_the_horizon_of_the_plan_must_match_the_total_of_the_calendar():
     plan = ps.Plan(lr="cosine()", clock="tokens", horizon="1000 tokens")
     plan.resolve(ps.Calendar(total=8, tokens_per_step=128))
-    plan.resolve(ps.Calendar(total=8))  # nothing says how much eight updates take
+    plan.resolve(ps.Calendar(total=8))  # the consumption of eight updates is unknown
     with pytest.raises(PlanError, match="Omit one of them"):
         plan.resolve(ps.Calendar(total=9, tokens_per_step=128))
 
 
-def test_a_csv_has_the_amounts_behind_the_updates(tmp_path):
+def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
     plan = ps.Plan(lr="linear(1, 0)", clock="samples", horizon="20 samples")
     ps.trace(plan, {"lr": 1.0}, ps.Calendar(batch_size=8)).to_csv(tmp_path / "plan.csv")
     assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
 
 
-def test_a_difference_on_an_amount_clock_says_when():
+def test_a_difference_on_a_clock_of_amounts_includes_its_time():
     before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
     assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, ps.Calendar(batch_size=8)))
     assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, ps.Calendar()))
 
 
-def test_amounts_go_on_from_what_was_really_consumed():
+def test_amounts_continue_from_the_actual_consumption():
     run = amounts_of_run(ps.Plan(lr=0.1, clock="samples"), ps.Calendar(batch_size=32))
     assert run is not None
     assert run.amounts_from(3, 100, 3).tolist() == [100, 132, 164]
@@ -241,11 +241,11 @@ def test_amounts_go_on_from_what_was_really_consumed():
 
 
 @pytest.mark.parametrize("unit", ["frames", "batches", "samples", "tokens"])
-def test_a_single_one_of_a_unit_is_written_in_the_singular(unit):
+def test_one_of_a_unit_is_written_in_the_singular(unit):
     one = {"batches": "batch"}.get(unit, unit[:-1])
     assert str(Duration.of(f"1 {unit}")) == f"1 {one}"
     assert Duration.of(one) == Duration.of(f"1 {unit}")
 
 
-def test_images_and_examples_are_samples():
+def test_images_and_examples_are_aliases_of_samples():
     assert str(Duration.of("3 images + 2 examples")) == "5 samples"

@@ -8,7 +8,7 @@ from paramsched.schedules import constant, cosine, linear, warmup
 from paramsched.time import Calendar
 
 
-def test_equal_plans_differ_in_nothing():
+def test_equal_plans_have_no_difference():
     plan = Plan(lr=cosine(), horizon="2 epochs")
 
     assert list(diff(plan, Plan(lr="cosine()", horizon="2 epochs"))) == []
@@ -28,7 +28,7 @@ def test_equal_plans_differ_in_nothing():
         (Plan(Binding(Target("x", 2.0), 0.5), lr=cosine(), horizon=10), ["x: (nothing) -> 2.0 * constant(0.5)"]),
     ],
 )  # fmt: skip
-def test_each_change_says_what_was_and_what_is(other, texts):
+def test_each_change_shows_the_old_and_the_new_value(other, texts):
     plan = Plan(lr=cosine(), horizon=10)
 
     changes = diff(plan, other)
@@ -46,7 +46,7 @@ def test_a_targets_initial_value_is_a_change():
     ]
 
 
-def test_with_a_calendar_a_change_says_when_and_by_how_much():
+def test_a_calendar_adds_the_time_and_size_of_a_change():
     a = Plan(lr=warmup("50%") >> constant(1.0))
     b = Plan(lr=warmup("50%") >> constant(0.25))
 
@@ -73,7 +73,7 @@ def test_with_unknown_consumption_a_field_with_another_clock_has_no_time():
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 77_777, 2_999_999])
-def test_of_a_long_run_the_first_update_that_differs_is_found_without_computing_every_one(at):
+def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(at):
     before = Plan(lr=constant(), horizon=3_000_000)
     after = Plan(lr=constant(1.0, at) >> constant(0.25), horizon=3_000_000)
     (change,) = diff_within(before, after, Calendar(), 1000)
@@ -81,7 +81,7 @@ def test_of_a_long_run_the_first_update_that_differs_is_found_without_computing_
     assert (change.when, change.unit, change.by) == (at, "updates", 0.75)
 
 
-def test_a_change_of_words_alone_has_no_when():
+def test_a_change_of_text_alone_has_no_time():
     (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), Calendar(total=10))
 
     assert (change.when, change.by) == (None, None)
@@ -90,7 +90,7 @@ def test_a_change_of_words_alone_has_no_when():
 def test_control_characters_of_names_are_escaped():
     plans = [Plan(Binding("lr", to, groups="he\x1b[31mad\nlr: 0")) for to in (0.1, 0.2)]
 
-    told = str(diff(*plans))
+    text = str(diff(*plans))
 
-    assert "\x1b" not in told
-    assert len(told.splitlines()) == 1
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 1

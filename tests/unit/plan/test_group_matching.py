@@ -15,7 +15,7 @@ GROUPS = (
 
 
 def selected(text, groups=GROUPS):
-    """The indices of the groups that a selector means."""
+    """Return the indices of the groups that match a selector."""
     bounds = bind(Plan(Binding("lr", 0.5, groups=text)), groups)
     return [index for index, bound in enumerate(bounds) if bound]
 
@@ -39,23 +39,23 @@ def selected(text, groups=GROUPS):
         ("frozen=null", [3]),
     ],
 )
-def test_a_text_selects_by_name_by_entry_or_by_patterns(text, indices):
+def test_text_selects_groups_by_name_entry_or_pattern(text, indices):
     assert selected(text) == indices
 
 
 @pytest.mark.parametrize("name", ["a, b", "is_last_layer=true", "layer_[1]", "x=1, y"])
-def test_a_group_whose_name_is_exactly_the_text_is_always_meant(name):
+def test_a_group_with_exactly_the_given_name_is_always_selected(name):
     assert selected(name, ({"lr": 0.1, "name": name}, {"lr": 0.1, "name": "other"})) == [0]
 
 
-def test_one_and_true_are_not_the_same():
+def test_a_selector_distinguishes_one_and_true():
     groups = ({"lr": 0.1, "flag": True}, {"lr": 0.1, "flag": 1}, {"lr": 0.1, "flag": "true"})
 
     assert selected("flag=1", groups) == [1]
     assert selected("flag=true", groups) == [0, 2]
 
 
-def test_a_scheduled_entry_is_known_by_its_base():
+def test_a_scheduled_entry_is_matched_by_its_base():
     groups = (
         {"lr": 0.1, "weight_decay": 0.02, "paramsched_base_weight_decay": 0.05},
         {"lr": 0.1, "weight_decay": 0.02},
@@ -74,32 +74,32 @@ def test_a_scheduled_entry_is_known_by_its_base():
         ("is_last=true", "no group has is_last=true"),
     ],
 )
-def test_a_text_that_means_no_group_is_refused(text, found):
+def test_text_that_matches_no_group_is_rejected(text, found):
     with pytest.raises(UnknownGroup, match=found):
         selected(text)
 
 
-def test_two_selectors_for_one_group_stay_an_error():
+def test_two_selectors_for_one_group_are_an_error():
     plan = Plan(Binding("lr", 0.5, groups="layer_*"), Binding("lr", 0.1, groups="layer_1"))
 
     with pytest.raises(PlanError, match=r"two selectors match it: layer_\* and layer_1"):
         bind(plan, GROUPS)
 
 
-def test_a_selected_group_leaves_the_default():
+def test_a_selected_group_does_not_use_the_default():
     plan = Plan(Binding("lr", 0.5, groups="layer_*, head"), lr=0.1)
 
     assert [str(bound[0].schedule) for bound in bind(plan, GROUPS)] == ["constant(0.5)"] * 3 + ["constant(0.1)"]
 
 
-def test_a_group_that_comes_later_is_selected_alike():
+def test_a_group_added_later_is_selected_the_same():
     plan = Plan(Binding("lr", 0.5, groups="layer_*"))
 
     assert [bound.name for bound in bind_group(plan, {"lr": 0.1, "name": "layer_9"}, 4)] == ["lr"]
     assert bind_group(plan, {"lr": 0.1, "name": "tail"}, 5) == ()
 
 
-def test_files_select_with_the_same_texts():
+def test_files_use_the_same_selectors():
     plan = ps.loads(
         "lr: cosine()\ngroups:\n  layer_*, head: {lr: 0.5 * cosine()}\n  is_last_layer=true: {weight_decay: 0}\n"
     )

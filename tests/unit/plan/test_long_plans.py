@@ -1,4 +1,4 @@
-"""Limits are for what users write: whatever can be constructed is saved and read back."""
+"""Limits apply to user input: every plan that can be constructed is saved and read back."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from paramsched.plan import Plan
 from paramsched.schedules import parse_own
 
 
-def test_a_table_of_700_points_is_saved_in_a_state_and_resumed():
+def test_a_table_of_700_points_survives_save_and_resume():
     table = ps.piecewise([(10 * i, 1.0 / (1 + i)) for i in range(700)])
     plan = ps.Plan(lr=table, horizon=7000)
     first = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
@@ -45,7 +45,7 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
     assert schedule(3) == parse_own(str(schedule))(3)
 
 
-def test_a_long_line_is_read_in_the_time_of_its_length(monkeypatch):
+def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     made = []
     monkeypatch.setattr(
         ps.schedules.sequence.Sequence, "__post_init__", lambda self, keep=ps.schedules.sequence.Sequence.__post_init__:

@@ -26,7 +26,7 @@ def bound(plan, groups):
 # ---------------------------------------------------------------- normal form
 
 
-def test_what_is_written_differently_and_means_the_same_is_the_same_plan():
+def test_equivalent_spellings_give_equal_plans():
     plan = Plan(lr=warmup("5%") >> cosine(1.0, 0.01), weight_decay=0.5, horizon="20 epochs")
 
     for other in (
@@ -57,7 +57,7 @@ def test_what_is_written_differently_and_means_the_same_is_the_same_plan():
     ],
     ids=str,
 )
-def test_any_difference_makes_another_plan(other):
+def test_any_difference_makes_plans_unequal(other):
     plan = Plan(lr=cosine(to=0.01), horizon=100)
 
     assert other != plan
@@ -72,13 +72,13 @@ def test_bindings_of_one_field_and_selector_chain_in_the_order_written():
     assert len(Plan(Binding("lr", first), Binding("lr", second, groups="head")).bindings) == 2
 
 
-def test_metric_rules_of_chained_bindings_stay_outside():
+def test_metric_rules_of_chained_bindings_apply_to_the_chain():
     plan = Plan(Binding("lr", step(5) * plateau("a")), Binding("lr", warmup(3) * plateau("b")))
 
     assert [rule.metric for rule in plan.metric_rules] == ["a", "b"]
 
 
-def test_order_between_selectors_means_nothing():
+def test_the_order_of_different_selectors_has_no_effect():
     bindings = [
         Binding("lr", 0.1),
         Binding("lr", 0.2, groups="head"),
@@ -109,8 +109,8 @@ def test_a_plan_is_frozen_copies_and_pickles():
         Plan(lr=linear(over=5) * from_function(lambda t: 0.5)),
     ],
 )
-def test_a_plan_with_a_predicate_or_a_nameless_function_is_only_itself(plan):
-    assert plan == plan  # that is what is tested
+def test_a_plan_with_a_predicate_or_an_anonymous_function_equals_only_itself(plan):
+    assert plan == plan  # tests equality with itself
     assert plan != Plan(*plan.bindings)
     assert hash(plan) == hash(plan)
     with pytest.raises(PlanError, match="register"):
@@ -150,7 +150,7 @@ def test_two_selectors_that_match_one_group_are_both_named():
 
 
 @pytest.mark.parametrize("groups", ["tail", 2])
-def test_a_selector_that_matches_nothing_lists_what_there_is(groups):
+def test_a_selector_without_matches_lists_the_available_groups(groups):
     with pytest.raises(UnknownGroup) as refusal:
         bind(Plan(Binding("lr", 0.5, groups=groups)), SGD)
 
@@ -159,27 +159,27 @@ def test_a_selector_that_matches_nothing_lists_what_there_is(groups):
     assert isinstance(refusal.value, KeyError)
 
 
-def test_a_predicate_may_wait_for_groups_that_come_late():
+def test_a_predicate_may_match_no_group_yet():
     assert bound(Plan(Binding("lr", 0.5, groups=lambda group: False)), SGD) == [{}, {}]
 
 
 # ---------------------------------------------------------------- fields
 
 
-def test_momentum_is_the_first_beta_where_there_are_betas():
+def test_momentum_is_the_first_beta_if_a_group_has_betas():
     plan = Plan(momentum=linear(over=5))
 
     assert bound(plan, SGD[:1]) == [{"momentum": ("momentum", "linear(over=5)")}]
     assert bound(plan, ADAM) == [{"momentum": ("betas[0]", "linear(over=5)")}]
 
 
-def test_momentum_and_the_first_beta_of_one_group_are_one_too_many():
+def test_momentum_and_the_first_beta_of_one_group_conflict():
     with pytest.raises(PlanError, match=r"both are betas\[0\]"):
         bind(Plan(Binding("betas[0]", 0.5), momentum=0.5), ADAM)
 
 
 @pytest.mark.parametrize(
-    ("field", "groups", "error", "said"),
+    ("field", "groups", "error", "message"),
     [
         ("weight_decy", SGD, UnknownField, 'did you mean "weight_decay"'),
         ("beta", ADAM, UnknownField, "betas[0]"),
@@ -192,19 +192,19 @@ def test_momentum_and_the_first_beta_of_one_group_are_one_too_many():
         ("nesterov", [{"lr": 0.1, "nesterov": True}], PlanError, "expected a number"),
     ],
 )
-def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, error, said):
+def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups, error, message):
     with pytest.raises(error) as refusal:
         bind(Plan(Binding(field, 0.5)), groups)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.instead
 
 
-# ---------------------------------------------------------------- refusals
+# ---------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "message"),
     [
         (lambda: Plan(), "at least one field"),
         (lambda: Plan(horizon=10), "at least one field"),
@@ -239,10 +239,10 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
         (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
     ],
 )
-def test_an_invalid_plan_raises_with_a_valid_one(build, said):
+def test_an_invalid_plan_raises_with_a_valid_one(build, message):
     with pytest.raises(InvalidArgument) as refusal:
         build()
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.site
     assert refusal.value.instead or "did you mean" in refusal.value.found

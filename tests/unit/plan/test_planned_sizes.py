@@ -1,4 +1,4 @@
-"""Targets that say how much an update takes: exact amounts, and lengths that hang on them."""
+"""Targets that determine the consumption per update: exact amounts, and lengths that depend on them."""
 
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from paramsched.schedules.leaves import FUNCTIONS
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
 
-if "sizes_that_jump" not in FUNCTIONS:  # read more than once in a process
+if "sizes_that_jump" not in FUNCTIONS:  # imported more than once in a process
     register_function("sizes_that_jump", lambda t: 1.0 + np.asarray(t) * 7919 % 97)
 
 
@@ -22,7 +22,7 @@ def plan_of(schedule, *, lr="cosine()", name="batch_size", initial=1.0, **kwargs
 
 
 def one_by_one(size, horizon):
-    """The amounts before each update, by the definition; `size` is of the update and its amount."""
+    """Return the amount before each update by definition; `size` takes the update and its amount."""
     amounts = [0]
     while amounts[-1] < horizon:
         amounts.append(amounts[-1] + size(len(amounts) - 1, amounts[-1]))
@@ -33,24 +33,24 @@ def amounts_of(plan, **facts):
     return ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts)).amounts.tolist()
 
 
-def test_a_ramp_by_amount_is_that_of_counting_one_by_one():
+def test_a_batch_size_ramp_by_amount_equals_counting_update_by_update():
     plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="50B tokens")
     ramp = ps.linear(16, 1600, over=12 * 10**9)
     expected = one_by_one(lambda t, amount: round(ramp(amount)) * 2048, 50 * 10**9)
     assert amounts_of(plan, sequence_length=2048) == expected
 
 
-def test_sizes_that_jump_at_every_amount_are_exact_too():
+def test_batch_sizes_that_jump_at_every_amount_are_exact():
     plan = plan_of(from_function("sizes_that_jump"), clock="samples", horizon="20_000 samples")
     assert amounts_of(plan) == one_by_one(lambda t, amount: 1 + amount * 7919 % 97, 20_000)
 
 
-def test_a_size_by_updates():
+def test_a_batch_size_can_be_planned_by_updates():
     plan = plan_of('multistep(["3 steps", "5 steps"], 2)', initial=4, clock={"lr": "samples"}, horizon="8 steps")
     assert amounts_of(plan) == [0, 4, 8, 12, 20, 28, 44, 60]
 
 
-def test_halves_are_rounded_to_even():
+def test_half_batch_sizes_are_rounded_to_even():
     plan = plan_of('linear(0.5, 4.5, over="4 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
     with pytest.raises(PlanError, match="at update 0 it is 0; a size must be an integer of at least 1"):
         ps.trace(plan, {"lr": 1.0})
@@ -74,7 +74,7 @@ def test_halves_are_rounded_to_even():
     ],
     ids=str,
 )
-def test_what_says_how_many_tokens_an_update_takes(targets, facts, size):
+def test_tokens_per_update_are_derived_from_targets_and_run_facts(targets, facts, size):
     bindings = [ps.Binding(ps.Target(name, value), "constant()") for name, value in targets.items()]
     plan = ps.Plan(*bindings, lr="cosine()", clock="tokens", horizon="1000 tokens")
     if size is None:
@@ -88,7 +88,7 @@ def test_what_says_how_many_tokens_an_update_takes(targets, facts, size):
 
 @pytest.mark.parametrize("facts", [{}, {"tokens_per_step": 64}], ids=str)
 @pytest.mark.parametrize("lr", ["cosine()", 'warmup("10 steps") >> cosine()'])
-def test_a_fact_that_is_missing_beside_a_planned_size_is_named(facts, lr):
+def test_a_fact_missing_for_a_planned_batch_size_is_named(facts, lr):
     binding = ps.Binding(ps.Target("batch_size", 4), 'step("100 tokens", 2.0)')
     plan = ps.Plan(binding, lr=lr, clock="tokens", horizon="1000 tokens")
 
@@ -122,13 +122,13 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
         ("batches", "accumulation"),
     ],
 )
-def test_other_amounts_have_their_sizes(clock, name):
+def test_other_amounts_can_have_planned_sizes(clock, name):
     plan = plan_of("linear(2, 6, over=4)", name=name, clock={"lr": clock}, horizon="5 steps")
     facts = {"batch_size": 10} if name == "accumulation" and clock == "samples" else {}
     assert amounts_of(plan, **facts) == [size * facts.get("batch_size", 1) for size in (0, 2, 5, 9, 14)]
 
 
-def test_two_sizes_one_by_updates_and_one_by_amount():
+def test_sizes_planned_by_updates_and_by_amount_can_be_combined():
     bindings = [
         ps.Binding(ps.Target("batch_size", 1.0), 'linear(2, 20, over="500 samples")'),
         ps.Binding(ps.Target("accumulation", 1.0), "multistep([10, 20], 2)"),
@@ -139,7 +139,7 @@ def test_two_sizes_one_by_updates_and_one_by_amount():
     assert ps.trace(plan, {}).amounts.tolist() == sizes
 
 
-def test_updates_are_the_amount_of_that_many_from_where_the_stage_begins():
+def test_lengths_in_updates_become_amounts_from_the_start_of_their_stage():
     plan = plan_of(
         'multistep(["100 steps", "250 steps"], 2)',
         lr='warmup("120 steps") >> constant() >> linear(1, 0, over="50 steps")',
@@ -154,7 +154,7 @@ def test_updates_are_the_amount_of_that_many_from_where_the_stage_begins():
     assert found["lr"][351] == 0.98
 
 
-def test_the_last_updates_end_with_a_horizon_inside_an_update():
+def test_the_horizon_may_end_inside_an_update():
     plan = plan_of(
         'multistep(["100 samples"], 4)', lr='constant() >> linear(1, 0, over="50 steps")', clock="samples",
         horizon="333 samples",
@@ -163,14 +163,14 @@ def test_the_last_updates_end_with_a_horizon_inside_an_update():
     assert str(lr.schedule) == 'constant(over="133 samples") >> linear(over="200 samples")'
 
 
-def test_epochs_are_counted_by_their_updates():
+def test_epochs_are_converted_by_their_updates():
     plan = plan_of("multistep([10], 3)", lr='step("2 epochs", 0.5)', clock={"lr": "samples"}, horizon="3 epochs")
     resolved = plan.resolve(ps.Calendar(steps_per_epoch=7))
     assert str(resolved.bindings[0].schedule) == 'step("22 samples", 0.5)'  # ten of 1, four of 3
     assert ps.trace(plan, {"lr": 1.0}, ps.Calendar(steps_per_epoch=7)).total == 21
 
 
-def test_amounts_on_the_clock_of_updates_take_the_planned_sizes():
+def test_amounts_on_the_clock_of_updates_use_the_planned_sizes():
     plan = plan_of(
         'multistep(["100 steps", "250 steps"], 2)', lr='warmup("1000 tokens") >> cosine()', horizon="10k tokens"
     )
@@ -182,14 +182,14 @@ def test_amounts_on_the_clock_of_updates_take_the_planned_sizes():
     assert resolved.resolve(ps.Calendar(sequence_length=8)) == resolved
 
 
-def test_an_amount_begins_where_its_stage_begins_on_the_clock_of_updates():
+def test_on_the_clock_of_updates_an_amount_starts_with_its_stage():
     plan = plan_of("multistep([10], 4)", lr='constant(over=12) >> linear(1, 0, over="40 samples") >> constant(0)')
     assert "linear(over=10)" in str(plan.resolve(ps.Calendar()))
     plan = plan_of("multistep([10], 4)", lr='constant(over=4) >> linear(1, 0, over="40 samples") >> constant(0)')
     assert "linear(over=15)" in str(plan.resolve(ps.Calendar()))  # six of 1, nine of 4
 
 
-def test_a_resolved_plan_resolves_to_itself_and_goes_through_its_text():
+def test_a_resolved_plan_resolves_to_itself_and_survives_its_text():
     plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="300B tokens")
     resolved = plan.resolve(ps.Calendar(sequence_length=2048))
     assert resolved.is_resolved
@@ -202,37 +202,37 @@ def test_a_resolved_plan_resolves_to_itself_and_goes_through_its_text():
     [('linear(16, 1, over="10 steps")', "samples"), ('linear(16, 1, over="10 samples")', "updates")],
     ids=["updates on samples", "samples on updates"],
 )
-def test_a_size_cannot_wait_for_itself(schedule, clock):
+def test_a_batch_size_cannot_depend_on_itself(schedule, clock):
     plan = plan_of(schedule, lr='linear(1, 0, over="50 samples")', clock=clock)
     with pytest.raises(PlanError, match="target batch_size: its lengths depend on the number of samples"):
         plan.resolve(ps.Calendar())
 
 
-def test_a_size_cannot_wait_for_a_horizon_that_hangs_on_it():
+def test_a_batch_size_cannot_depend_on_a_horizon_that_depends_on_it():
     with pytest.raises(PlanError, match="its lengths depend on"):
         plan_of("linear(16, 1)", clock="samples", horizon="100 steps").resolve(ps.Calendar())
     plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve(ps.Calendar())
 
 
 @pytest.mark.parametrize("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
-def test_an_update_that_takes_nothing_is_refused(schedule):
+def test_an_update_without_consumption_is_rejected(schedule):
     plan = plan_of(schedule, clock="samples", horizon="1000 samples")
     with pytest.raises(PlanError, match="a size must be an integer of at least 1"):
         ps.trace(plan, {"lr": 1.0})
 
 
-def test_what_is_planned_behind_the_horizon_is_not_asked():
+def test_a_batch_size_after_the_horizon_is_not_evaluated():
     plan = plan_of('linear(10, 0, over="1000 samples")', clock="samples", horizon="900 samples")
     assert amounts_of(plan)[-1] < 900
 
 
-def test_a_size_that_follows_a_metric_is_not_known_before_the_run():
+def test_a_batch_size_with_a_metric_rule_is_unknown_before_the_run():
     plan = plan_of(ps.constant() * ps.plateau("loss"), clock="samples", horizon="100 samples")
     with pytest.raises(MissingFact):
         ps.trace(plan, {"lr": 1.0})
 
 
-def test_amounts_are_those_of_one_run_wherever_they_are_asked_for():
+def test_amounts_are_consistent_for_any_update():
     plan = plan_of('linear(1, 400, over="2M samples")', clock="samples", horizon="4M samples")
     run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
     whole = run.amounts_from(0, 0, 20_000)
@@ -246,7 +246,7 @@ def test_amounts_are_those_of_one_run_wherever_they_are_asked_for():
     assert run.update_of(run.exact_at(Fraction(1001, 7))) == Fraction(1001, 7)
 
 
-def test_a_plan_by_updates_with_a_batch_size_stays_as_it_is():
+def test_a_plan_by_updates_with_a_batch_size_resolves_as_usual():
     plan = plan_of("linear(1, 4)", lr='warmup("5%") >> cosine()', horizon=100)
     assert str(plan.resolve(ps.Calendar())) == (
         "horizon: 100\nlr: warmup(5) >> cosine(over=95)\nbatch_size = 1.0: linear(to=4.0, over=100)"
@@ -255,8 +255,8 @@ def test_a_plan_by_updates_with_a_batch_size_stays_as_it_is():
         plan_of("linear(1, 4)").resolve(ps.Calendar())
 
 
-def test_a_clock_that_began_so_many_updates_earlier_counts_those_before_it():
-    """A warmup of updates that is laid over a curve ends at update 20; the curve's clock is that of the run."""
+def test_a_clock_that_started_earlier_counts_the_preceding_updates():
+    """A warmup in updates overlaid on a curve ends at update 20; the curve uses the clock of the run."""
     plan = plan_of(
         'linear(1, 9, over="400 samples")',
         lr='overlay(warmup("20 steps"), linear())',
@@ -271,7 +271,7 @@ def test_a_clock_that_began_so_many_updates_earlier_counts_those_before_it():
     assert trace["lr"][19] == trace.amounts[19] / trace.amounts[20]
 
 
-def test_a_clock_that_began_before_the_run_counts_what_its_updates_take_from_the_start():
+def test_a_clock_that_started_before_the_run_uses_the_initial_consumption():
     plan = plan_of(
         'linear(2, 9, over="400 samples")', lr='skip(linear(), "1 step")', clock="samples", horizon="1000 samples"
     )
@@ -279,7 +279,7 @@ def test_a_clock_that_began_before_the_run_counts_what_its_updates_take_from_the
     assert str(plan.resolve(ps.Calendar()).bindings[0].schedule) == ('skip(linear(over="1002 samples"), "2 samples")')
 
 
-def test_epochs_are_so_many_batches_where_the_batches_of_an_update_grow():
+def test_epochs_are_converted_by_batches_if_accumulation_grows():
     plan = plan_of(
         'linear(1, 4, over="2 epochs")',
         name="accumulation",

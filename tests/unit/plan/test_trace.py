@@ -27,7 +27,7 @@ PLAN = Plan(
 )
 
 
-def test_a_curve_is_found_by_field_and_by_the_groups_name_or_index():
+def test_a_curve_is_found_by_field_and_group_name_or_index():
     shown = trace(PLAN, GROUPS)
 
     assert shown.keys() == (("betas[0]", "body"), ("betas[0]", 1), ("lr", "body"), ("lr", 1), ("temperature", "")) or (
@@ -43,7 +43,7 @@ def test_a_curve_is_found_by_field_and_by_the_groups_name_or_index():
 
 
 @given(st.data())
-def test_the_numbers_of_a_trace_are_those_of_a_call_bit_for_bit(data):
+def test_trace_values_equal_single_calls_bit_for_bit(data):
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world))
     try:
@@ -60,7 +60,7 @@ def test_the_numbers_of_a_trace_are_those_of_a_call_bit_for_bit(data):
             assert [shown[binding.field, "head"][t] for t in times] == [schedule(t, base) for t in times]
 
 
-def test_one_dict_is_one_group_and_an_optimizer_has_its_own():
+def test_a_dict_is_one_group_and_an_optimizer_provides_its_groups():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2, momentum=0.9)
     plan = Plan(lr=linear(1.0, 0.0), momentum=0.5, horizon=2)
 
@@ -76,19 +76,19 @@ def test_an_optimizer_that_carries_a_plan_is_traced_from_its_recorded_bases():
     assert trace(plan, group)["betas[0]", 0].tolist() == [0.5, 0.5]
 
 
-def test_momentum_stays_momentum_where_a_group_has_betas():
+def test_momentum_keeps_its_name_in_a_group_with_betas():
     shown = trace(Plan(momentum=0.5, horizon=2), {"lr": 0.1, "betas": (0.9, 0.99)})
 
     assert shown["momentum", 0].tolist() == [0.45, 0.45]
 
 
-def test_a_tensor_is_a_base_like_a_number():
+def test_a_tensor_can_be_a_base():
     shown = trace(Plan(lr=linear(1.0, 0.0), horizon=2), {"lr": torch.tensor(0.5)})
 
     assert shown["lr", 0].tolist() == [0.5, 0.25]
 
 
-def test_metric_rules_are_neutral():
+def test_metric_rules_are_neutral_in_a_trace():
     assert trace(Plan(lr=linear(1.0, 0.0) * plateau(), horizon=2), {"lr": 1.0})["lr"].tolist() == [1.0, 0.5]
 
 
@@ -98,7 +98,7 @@ def test_groups_with_the_same_name_are_distinguished_by_their_index():
     assert shown.keys() == (("lr", 0), ("lr", 1))
 
 
-def test_the_arrays_cannot_be_written():
+def test_the_arrays_of_a_trace_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         trace(PLAN, GROUPS)["lr", 1][0] = 3.0
 
@@ -129,14 +129,14 @@ def test_a_dict_has_lists_by_column_name():
     assert set(trace(PLAN, GROUPS).to_dict()) == {"lr[body]", "lr[1]", "betas[0][body]", "betas[0][1]", "temperature"}
 
 
-def test_breakpoints_and_lines_are_those_of_the_resolved_schedules():
+def test_breakpoints_and_lines_come_from_the_resolved_schedules():
     shown = trace(Plan(lr=warmup("25%") >> cosine(), horizon=8), {"lr": 1.0})
 
     assert shown.breakpoints("lr", 0) == (0, 2, 8)
     assert shown.line("lr", 0) == "warmup(2) >> cosine(over=6)"
 
 
-def test_a_long_trace_goes_through_in_pieces_unseen():
+def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
     shown = trace(Plan(lr=cosine(), horizon=40_000), {"lr": 0.1})
 
     assert shown["lr"][[0, 16383, 16384, 39_999]].tolist() == [
@@ -146,7 +146,7 @@ def test_a_long_trace_goes_through_in_pieces_unseen():
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
         (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "not a Plan"),
@@ -156,13 +156,13 @@ def test_a_long_trace_goes_through_in_pieces_unseen():
         (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
     ],
 )
-def test_what_cannot_be_traced_is_refused(call, error, said):
+def test_plans_that_cannot_be_traced_are_rejected(call, error, message):
     with pytest.raises(error) as refusal:
         call()
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
-def test_an_unknown_curve_lists_those_that_are_there():
+def test_an_unknown_curve_lists_the_available_curves():
     with pytest.raises(KeyError, match="betas"):
         _ = trace(PLAN, GROUPS)["eps", 0]

@@ -1,4 +1,4 @@
-"""What a plan can say of time, a row each in `worked_plans.py`: its values, its text, and what is refused."""
+"""Plans from `worked_plans.py` with times of every kind: values, text, and errors."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from unit.plan.worked_plans import CASES, REFUSED, Case, Refused, amounts_before
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_values_are_those_worked_out_by_hand(case: Case) -> None:
+def test_values_equal_those_worked_out_by_hand(case: Case) -> None:
     plan = ps.loads("\n".join(case.lines))
     calendar = ps.Calendar(**case.facts)
     trace = ps.trace(plan, case.groups, calendar)
@@ -36,7 +36,7 @@ def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
-def test_a_refusal_says_what_is_wrong(case: Refused) -> None:
+def test_an_error_describes_the_problem(case: Refused) -> None:
     with pytest.raises(ParamschedError) as refusal:
         ps.trace(ps.loads("\n".join(case.lines)), case.groups, ps.Calendar(**case.facts))
     for word in case.words:

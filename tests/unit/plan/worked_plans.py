@@ -1,4 +1,4 @@
-"""Plans of every kind and on every clock, with their values worked out by hand; and plans that are refused."""
+"""Plans of every kind and on every clock with values worked out by hand, and invalid plans."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ GROUPS = [
 class Case:
     """A plan file, the facts of the run, and each value as a function of the update and the amount before it.
 
-    `amounts` is how much an update takes, by the update and the amount before it; `total` how many updates there are.
+    `amounts` returns the consumption of an update from the update and the amount before it; `total` counts the updates.
     """
 
     lines: list[str]
@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Refused:
-    """A plan file that cannot be used with these facts, and words that the error has to say."""
+    """A plan file that is invalid with these facts, and text that the error must contain."""
 
     lines: list[str]
     facts: dict[str, Any]
@@ -48,13 +48,13 @@ def cosine_between(a: float, n: float, start: float, end: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(max(a / n, 0), 1))) / 2
 
 
-def begin_of_period(t: int, period: Fraction) -> int:
-    """The last boundary at or before `t`; boundaries are exact multiples, rounded up."""
+def start_of_period(t: int, period: Fraction) -> int:
+    """Return the last boundary at or before `t`; boundaries are exact multiples, rounded up."""
     return max(math.ceil(period * k) for k in range(t + 1) if math.ceil(period * k) <= t)
 
 
 def ramp_size(t: int, a: int) -> int:
-    """A batch that grows from 2 to 20 over 600 samples."""
+    """Return the size of a batch that grows from 2 to 20 over 600 samples."""
     return round(2 + 18 * min(Fraction(a, 600), Fraction(1)))
 
 
@@ -69,7 +69,7 @@ RAMP = amounts_before(ramp_size, 400)
 
 
 def ramped(lr: str, value: Callable[[int, Any], float]) -> Case:
-    """A plan by samples whose batch grows as `ramp_size` says."""
+    """Return a plan by samples whose batch grows as in `ramp_size`."""
     size = "  batch_size: {initial: 1, schedule: 'linear(2, 20, over=\"600 samples\")'}"
     lines = ["clock: samples", "horizon: 3000 samples", f"lr: '{lr}'", "targets:", size]
     return Case(lines, {}, {"lr": value}, amounts=ramp_size)
@@ -95,12 +95,12 @@ CASES: dict[str, Case] = {
     "every 7/2": Case(
         ["horizon: 100 steps", 'lr: every(linear(1.0, 0.0), "7/2 steps")'],
         {},
-        {"lr": lambda t, a: 1 - begin_of_period(t, Fraction(7, 2)) / 100},
+        {"lr": lambda t, a: 1 - start_of_period(t, Fraction(7, 2)) / 100},
     ),
     "every half epoch": Case(
         ["horizon: 4 epochs", 'lr: every(linear(1.0, 0.0), "0.5 epochs")'],
         {"steps_per_epoch": 25},
-        {"lr": lambda t, a: 1 - begin_of_period(t, Fraction(25, 2)) / 100},
+        {"lr": lambda t, a: 1 - start_of_period(t, Fraction(25, 2)) / 100},
     ),
     "restarts 237.5 late cycles": Case(
         ["horizon: 100k steps", 'lr: restarts(cosine(), "237.5 steps")'],
@@ -652,7 +652,7 @@ CASES: dict[str, Case] = {
         'warmup("25 steps") >> linear()',
         lambda t, a: a / RAMP[25] if t < 25 else 1 - (a - RAMP[25]) / (3000 - RAMP[25]),
     ),
-    "ramp: 40 updates behind 25": ramped(
+    "ramp: 40 updates after 25": ramped(
         'warmup("25 steps") >> linear(1.0, 0.5, over="40 steps") >> constant(previous)',
         lambda t, a: a / RAMP[25] if t < 25 else line_between(a - RAMP[25], RAMP[65] - RAMP[25], 1, 0.5),
     ),
@@ -671,7 +671,7 @@ CASES: dict[str, Case] = {
     ),
     "ramp: step of a fraction": ramped('step("1000/3 samples", 0.5)', lambda t, a: 0.5 ** (3 * a // 1000)),
     "ramp: every so many samples": ramped(
-        'every(linear(), "128.5 samples")', lambda t, a: 1 - begin_of_period(a, Fraction(257, 2)) / 3000
+        'every(linear(), "128.5 samples")', lambda t, a: 1 - start_of_period(a, Fraction(257, 2)) / 3000
     ),
 }
 
@@ -742,7 +742,7 @@ REFUSED: dict[str, Refused] = {
         {},
         ["until 40 steps", "50"],
     ),
-    "until behind a filling stage": Refused(
+    "until after a filling stage": Refused(
         ["horizon: 100 steps", 'lr: linear() >> constant(over="until 90%") >> constant(0.1, over="5 steps")'],
         {},
         ["until"],
@@ -781,7 +781,7 @@ REFUSED: dict[str, Refused] = {
     "stairs half a rise": Refused(["horizon: 100 steps", "lr: stairs(1, 4, 1.5)"], {}, ["rises"]),
     "rounded to 0": Refused(["horizon: 100 steps", "lr: rounded(linear(), 0)"], {}, ["rounded", "0"]),
     "rounded way": Refused(["horizon: 100 steps", 'lr: rounded(linear(), 1, "nearst")'], {}, ["nearst", "nearest"]),
-    "take nothing": Refused(["horizon: 100 steps", "lr: take(linear())"], {}, ["take"]),
+    "take without a length": Refused(["horizon: 100 steps", "lr: take(linear())"], {}, ["take"]),
     "quotient by zero": Refused(["horizon: 100 steps", "lr: linear() / 0"], {}, ["0"]),
     "quotient of schedules": Refused(["horizon: 100 steps", "lr: 1 / linear()"], {}, ["/"]),
     "following in chain of none": Refused(

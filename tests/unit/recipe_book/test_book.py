@@ -1,4 +1,4 @@
-"""The published recipes: a mapping whose documents are read when asked for, and which of them a plan is like."""
+"""The published recipes: a lazily read mapping, and the recipes most similar to a plan."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_a_recipe_has_its_plan_its_run_and_its_source():
 
 
 @pytest.mark.heavy
-def test_names_are_there_without_reading_yaml():
+def test_names_are_available_without_reading_yaml():
     code = "import sys, paramsched as ps; list(ps.recipes); sys.exit('yaml' in sys.modules)"
 
     assert "gpt3-175b" in ps.recipes
@@ -40,7 +40,7 @@ def test_importing_the_library_reads_no_recipe():
 
 
 @pytest.mark.heavy
-def test_the_mapping_stays_a_mapping_once_its_package_is_imported():
+def test_recipes_stay_a_mapping_after_importing_recipe_book():
     code = "import paramsched.recipe_book.book, paramsched as ps; ps.recipes['bert-base']"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -49,7 +49,7 @@ def test_the_mapping_stays_a_mapping_once_its_package_is_imported():
 @pytest.mark.parametrize(
     ("name", "meant"), [("gpt3", "gpt3-175b"), ("llama3-405B", "llama3-405b"), ("dinov2", "dinov2-vitl")]
 )
-def test_an_unknown_name_is_told_with_the_nearest(name, meant):
+def test_an_unknown_name_gets_the_nearest_suggestion(name, meant):
     with pytest.raises(UnknownRecipe, match=f'did you mean "{meant}"'):
         ps.recipes[name]
     assert name not in ps.recipes
@@ -57,7 +57,7 @@ def test_an_unknown_name_is_told_with_the_nearest(name, meant):
 
 
 @pytest.mark.parametrize("name", list(ps.recipes))
-def test_every_recipe_says_what_it_is_and_survives_its_text(name):
+def test_every_recipe_is_described_and_survives_its_text(name):
     recipe = ps.recipes[name]
 
     assert recipe.name == name
@@ -71,13 +71,13 @@ def test_every_recipe_says_what_it_is_and_survives_its_text(name):
 
 
 @pytest.mark.parametrize("name", list(ps.recipes))
-def test_every_schedule_has_a_base_and_no_base_stands_for_nothing(name):
+def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
-    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # a field without a base is refused
+    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
 
 
-def test_a_recipe_is_nearest_to_itself():
+def test_a_recipe_is_most_similar_to_itself():
     recipe = ps.recipes["resnet50-goyal"]
 
     first, *_ = nearest_recipes(recipe.plan, recipe.calendar, recipe.bases)
@@ -85,7 +85,7 @@ def test_a_recipe_is_nearest_to_itself():
     assert (first.recipe.name, first.distance) == ("resnet50-goyal", 0.0)
 
 
-def test_neither_length_nor_peak_counts_for_what_is_near():
+def test_similarity_ignores_length_and_peak():
     plan = ps.Plan(lr=0.5 * ps.overlay(ps.warmup("1%"), ps.linear()), horizon=700)
 
     first, *_ = nearest_recipes(plan, ps.Calendar(), [{"lr": 3.0}])
@@ -93,8 +93,8 @@ def test_neither_length_nor_peak_counts_for_what_is_near():
     assert first.recipe.name == "bert-base"
 
 
-def test_a_plan_without_the_field_is_like_nothing():
-    with pytest.raises(ps.InvalidArgument, match="does not schedule it"):
+def test_a_plan_without_the_compared_field_is_rejected():
+    with pytest.raises(ps.InvalidArgument, match="does not schedule lr"):
         nearest_recipes(ps.Plan(momentum=0.5, horizon=10), ps.Calendar(), [{"momentum": 1.0}])
 
 
@@ -103,13 +103,13 @@ DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(
 
 
 @pytest.mark.parametrize("entries", DOCUMENTS, ids=lambda entries: entries["name"])
-def test_a_document_has_the_entries_of_a_recipe_and_no_others(entries):
+def test_a_document_has_exactly_the_entries_of_a_recipe(entries):
     assert list(entries) == ["name", "title", "source", "certain", "inferred", "facts", "bases", "plan"]
     assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_the_recipes_of_a_file_stand_in_the_order_of_their_names(file):
+def test_the_recipes_of_a_file_are_sorted_by_name(file):
     names = [one["name"] for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
     assert names == sorted(names)
@@ -117,7 +117,7 @@ def test_the_recipes_of_a_file_stand_in_the_order_of_their_names(file):
 
 
 @pytest.mark.parametrize("name", list(ps.recipes))
-def test_no_run_is_too_long_for_a_picture(name):
+def test_every_run_is_short_enough_to_be_drawn(name):
     recipe = ps.recipes[name]
     resolved = recipe.plan.resolve(recipe.calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, recipe.calendar))
@@ -125,6 +125,6 @@ def test_no_run_is_too_long_for_a_picture(name):
     assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
 
 
-def test_there_are_many():
+def test_there_are_at_least_120_recipes():
     assert list(ps.recipes) == sorted(one["name"] for one in DOCUMENTS)
     assert len(ps.recipes) >= 120

@@ -1,4 +1,4 @@
-"""`paramsched recipes`, and recipe:NAME where a command takes a plan."""
+"""`paramsched recipes`, and recipe:NAME in place of a plan."""
 
 import json
 
@@ -9,45 +9,45 @@ import paramsched as ps
 from paramsched.cli import main
 
 
-def said(*arguments):
+def output_of(*arguments):
     result = CliRunner().invoke(main, [*arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def test_all_are_listed_and_words_narrow_the_list():
-    assert [line.split()[0] for line in said("recipes").splitlines()] == list(ps.recipes)
-    assert "gpt3-175b" not in said("recipes", "vision")
+def test_all_recipes_are_listed_and_search_words_narrow_the_list():
+    assert [line.split()[0] for line in output_of("recipes").splitlines()] == list(ps.recipes)
+    assert "gpt3-175b" not in output_of("recipes", "vision")
 
 
-def test_one_is_printed_whole_and_reads_back_as_its_plan():
-    text = said("recipes", "gpt3-175b")
+def test_one_recipe_is_printed_completely_and_reads_back_as_its_plan():
+    text = output_of("recipes", "gpt3-175b")
 
     assert "# Inferred: the batch grows over 12 billion tokens" in text
     assert "# Base values: lr=6e-05, weight_decay=0.1" in text
     assert ps.loads(text) == ps.recipes["gpt3-175b"].plan
 
 
-def test_programs_read_them_as_json():
-    rows = json.loads(said("recipes", "--json"))
+def test_recipes_can_be_printed_as_json():
+    rows = json.loads(output_of("recipes", "--json"))
 
     assert [row["name"] for row in rows] == list(ps.recipes)
     assert rows[0].keys() >= {"title", "area", "source", "certain", "inferred", "bases", "facts"}
 
 
-def test_words_that_no_recipe_has_are_refused():
+def test_a_search_without_matches_is_rejected():
     result = CliRunner().invoke(main, ["recipes", "no", "such"])
 
     assert result.exit_code == 2
-    assert "No recipe has all of: no such" in result.output
+    assert "no recipe matches all of: no such" in result.output
 
 
-def test_the_nearest_to_a_plan_come_first():
-    rows = json.loads(said("recipes", "--like", "recipe:bert-base", "--json"))
+def test_the_most_similar_recipes_come_first():
+    rows = json.loads(output_of("recipes", "--like", "recipe:bert-base", "--json"))
 
     assert (rows[0]["name"], rows[0]["distance"]) == ("bert-base", 0.0)
     assert [row["distance"] for row in rows] == sorted(row["distance"] for row in rows)
-    assert said("recipes", "--like", 'overlay(warmup("1%"), linear())').split()[1] == "bert-base"
+    assert output_of("recipes", "--like", 'overlay(warmup("1%"), linear())').split()[1] == "bert-base"
 
 
 @pytest.mark.parametrize(
@@ -64,24 +64,26 @@ def test_the_nearest_to_a_plan_come_first():
     ids=" ".join,
 )
 def test_every_command_that_takes_a_plan_takes_a_recipe(arguments):
-    said(*arguments)
+    output_of(*arguments)
 
 
 def test_a_recipe_is_drawn_with_its_bases_and_the_facts_of_its_run():
-    values = json.loads(said("show", "recipe:resnet50-goyal", "--at", "5 epochs", "--json"))
+    values = json.loads(output_of("show", "recipe:resnet50-goyal", "--at", "5 epochs", "--json"))
 
     assert values == {"total": 90 * 157, "at": [785], "values": {"lr": [3.2]}}
 
 
-def test_the_command_line_goes_before_the_facts_of_a_recipe():
+def test_command_line_options_take_precedence_over_the_facts_of_a_recipe():
     values = json.loads(
-        said("show", "recipe:resnet50-goyal", "--steps-per-epoch", "10", "--base", "lr=1", "--at", "5 epochs", "--json")
+        output_of(
+            "show", "recipe:resnet50-goyal", "--steps-per-epoch", "10", "--base", "lr=1", "--at", "5 epochs", "--json"
+        )
     )
 
     assert values == {"total": 900, "at": [50], "values": {"lr": [1.0]}}
 
 
-def test_an_unknown_recipe_is_told_with_the_nearest():
+def test_an_unknown_recipe_gets_the_nearest_suggestion():
     result = CliRunner().invoke(main, ["show", "recipe:gpt3"])
 
     assert result.exit_code != 0

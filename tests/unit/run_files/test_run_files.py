@@ -1,4 +1,4 @@
-"""Files of a run by themselves: who holds a folder, and what a write that fails leaves."""
+"""Files of a run: the holder of a folder lock, and the state after a failed write."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def test_a_lock_names_its_holder_until_it_is_released(tmp_path):
     assert other.holder is None
 
 
-def test_looking_who_holds_a_lock_takes_it_from_nobody(tmp_path):
+def test_reading_the_holder_of_a_lock_does_not_take_the_lock(tmp_path):
     mine = FolderLock(tmp_path)
     mine.take()
 
@@ -38,13 +38,13 @@ def test_looking_who_holds_a_lock_takes_it_from_nobody(tmp_path):
         FolderLock(tmp_path).take()
 
 
-def test_a_lock_that_a_killed_process_left_behind_has_no_holder(tmp_path):
+def test_a_lock_of_a_killed_process_has_no_holder(tmp_path):
     (tmp_path / "run.lock").write_text("process 1 on here\n")
 
     assert FolderLock(tmp_path).holder is None
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_file_unchanged(tmp_path, monkeypatch):
     file = tmp_path / "state"
     disk.replace_text(file, "old")
 
@@ -58,7 +58,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert file.read_bytes() == b"old"
 
 
-def test_a_removal_that_fails_leaves_nothing_under_the_name(tmp_path, monkeypatch):
+def test_a_failed_removal_leaves_no_file_with_that_name(tmp_path, monkeypatch):
     folder = tmp_path / "epoch_1"
     folder.mkdir()
     (folder / "weights").touch()
@@ -69,7 +69,7 @@ def test_a_removal_that_fails_leaves_nothing_under_the_name(tmp_path, monkeypatc
     assert not folder.exists()
 
 
-def test_a_manifest_tells_each_file_that_is_not_what_was_written(tmp_path):
+def test_a_manifest_reports_each_modified_file(tmp_path):
     for name in ("kept", "changed", "longer", "lost"):
         (tmp_path / name).write_text(name)
     written = write_manifest(tmp_path, run="mine", iteration=7)
@@ -81,22 +81,22 @@ def test_a_manifest_tells_each_file_that_is_not_what_was_written(tmp_path):
 
     assert read_manifest(tmp_path) == written
     assert found == [
-        f"{tmp_path / 'changed'}: it is not what was saved (its SHA-256 differs)",
+        f"{tmp_path / 'changed'}: it has changed since it was saved (by its SHA-256)",
         f"{tmp_path / 'longer'}: it has 11 bytes, and was saved with 6",
         f"{tmp_path / 'lost'}: it is missing",
     ]
 
 
-def test_a_manifest_with_one_letter_changed_is_refused(tmp_path):
+def test_a_manifest_with_one_changed_character_is_rejected(tmp_path):
     write_manifest(tmp_path, run="mine", iteration=7)
     file = tmp_path / "manifest.json"
     file.write_text(file.read_text().replace("mine", "mint"))
 
-    with pytest.raises(StateError, match="not what was written"):
+    with pytest.raises(StateError, match="has changed since it was written"):
         read_manifest(tmp_path)
 
 
-def test_the_newest_checkpoint_is_named_with_the_digest_of_its_manifest(tmp_path):
+def test_the_newest_checkpoint_is_returned_with_the_digest_of_its_manifest(tmp_path):
     (tmp_path / "epoch_1").mkdir()
     digest = write_manifest(tmp_path / "epoch_1", run="mine", iteration=7).digest
 
@@ -106,7 +106,7 @@ def test_the_newest_checkpoint_is_named_with_the_digest_of_its_manifest(tmp_path
 
 
 @pytest.mark.heavy
-def test_the_files_of_a_run_load_neither_torch_nor_accelerate():
+def test_importing_run_files_loads_neither_torch_nor_accelerate():
     names = [file.stem for file in Path(disk.__file__).parent.glob("[a-z]*.py")]
     code = "".join(f"import paramsched.run_files.{name}\n" for name in names)
     code += "import sys; sys.exit(bool({'torch', 'accelerate'} & set(sys.modules)))"

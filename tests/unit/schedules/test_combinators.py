@@ -1,4 +1,4 @@
-"""What the combinators mean: lengths, filling, clocks, boundaries."""
+"""The semantics of combinators: lengths, filling stages, clocks, boundaries."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def values(schedule, *times, base=1.0):
     return [schedule(t, base) for t in times]
 
 
-# ---------------------------------------------------------------- fills, has a length, open
+# ---------------------------------------------------------------- filling, fixed length, open-ended
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def values(schedule, *times, base=1.0):
     ],
     ids=str,
 )
-def test_a_schedule_fills_has_a_length_or_is_open(schedule, fills, length):
+def test_a_schedule_fills_the_run_has_a_length_or_is_open_ended(schedule, fills, length):
     assert schedule.fills is fills
     assert schedule.has_length is (length is not None)
     assert (None if schedule.length is None else schedule.length.updates) == length
@@ -82,7 +82,7 @@ def test_a_schedule_fills_has_a_length_or_is_open(schedule, fills, length):
 # ---------------------------------------------------------------- sequence
 
 
-def test_the_one_that_fills_takes_what_the_others_leave_wherever_it_stands():
+def test_a_filling_stage_takes_the_remaining_time_at_any_position():
     for text, line in [
         ('warmup("2%") >> constant() >> linear(1, 0, over="20%")', "warmup(2) >> constant(over=78) >> linear(over=20)"),
         ("cosine() >> constant(0.1, 30)", "cosine(over=70) >> constant(0.1, 30)"),
@@ -100,7 +100,7 @@ def test_nested_sequences_flatten():
     assert Sequence((flat, constant(0.2))).stages == (*flat.stages, constant(0.2))
 
 
-def test_two_stages_without_a_length_are_refused_by_name():
+def test_two_stages_without_a_length_are_rejected_by_name():
     with pytest.raises(InvalidArgument) as refusal:
         resolve(warmup("5%") >> cosine(to=0.1) >> constant(), RUN)
 
@@ -109,7 +109,7 @@ def test_two_stages_without_a_length_are_refused_by_name():
     assert refusal.value.instead == 'Write cosine(to=0.1, over="60%")'
 
 
-def test_stages_longer_than_the_run_are_an_error_only_where_one_fills():
+def test_stages_longer_than_the_run_are_an_error_only_if_one_fills():
     with pytest.raises(InvalidArgument, match="no updates remain for cosine"):
         resolve(warmup(120) >> cosine(), RUN)
 
@@ -117,7 +117,7 @@ def test_stages_longer_than_the_run_are_an_error_only_where_one_fills():
     assert resolve(warmup(120) >> step(10), RUN)(60) == 0.5  # the run ends inside the warmup
 
 
-def test_a_stage_that_exactly_fills_the_run_leaves_nothing():
+def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
     schedule = resolve(warmup(100) >> cosine(), RUN)
 
     assert values(schedule, 99, 100, 500) == [0.99, 1.0, 1.0]
@@ -135,7 +135,7 @@ def test_a_filling_stage_needs_a_horizon():
         resolve(warmup("1 epoch") >> cosine(), Calendar(steps_per_epoch=10))
 
 
-def test_a_stage_covers_its_begin_and_not_its_end():
+def test_a_stage_includes_its_start_and_excludes_its_end():
     stairs = constant(1.0, 3) >> constant(2.0, 2) >> constant(3.0)
 
     assert stairs(np.arange(7)).tolist() == [1, 1, 1, 2, 2, 3, 3]
@@ -157,7 +157,7 @@ def test_a_stage_of_no_update_is_skipped():
     assert (warmup(0) >> warmup(0, 0.0, 0.5))(0) == 0.5
 
 
-def test_boundaries_do_not_drift():
+def test_resolved_boundaries_do_not_drift():
     sevenths = resolve(parse(" >> ".join(f'constant({i}, "7%")' for i in range(14)) + " >> constant(14)"), RUN)
 
     assert [int(sevenths(t)) for t in range(100)] == [t // 7 for t in range(100)]
@@ -166,7 +166,7 @@ def test_boundaries_do_not_drift():
 # ---------------------------------------------------------------- times inside a stage
 
 
-def test_times_inside_a_stage_count_from_its_begin():
+def test_times_inside_a_stage_count_from_its_start():
     schedule = resolve(warmup(10) >> multistep([30, "5 epochs"], 0.5), RUN)
 
     assert schedule.breakpoints(100) == (0, 10, 40, 60, 100)
@@ -184,7 +184,7 @@ def test_times_inside_a_stage_count_from_its_begin():
     ],
     ids=str,
 )
-def test_a_milestone_behind_its_stage_says_to_multiply(schedule):
+def test_the_error_for_a_milestone_after_its_stage_suggests_a_product(schedule):
     with pytest.raises(InvalidArgument) as refusal:
         resolve(schedule, RUN)
 
@@ -195,11 +195,11 @@ def test_a_milestone_behind_its_stage_says_to_multiply(schedule):
 @pytest.mark.parametrize(
     "schedule", [multistep([200]), warmup(10) * multistep([200]), shift(multistep([99]), 5)], ids=str
 )
-def test_a_milestone_behind_the_run_is_not_behind_a_stage(schedule):
+def test_a_milestone_after_the_run_is_accepted(schedule):
     assert resolve(schedule, RUN)(100) == 1.0
 
 
-def test_per_cent_is_of_the_horizon_however_deep():
+def test_percentages_refer_to_the_horizon_at_any_depth():
     schedule = resolve(warmup("10%") >> restarts(window(cosine(over="10%"), "5%"), "20%"), RUN)
 
     assert str(schedule) == "warmup(10) >> restarts(window(cosine(over=10), 5), 20)"
@@ -208,7 +208,7 @@ def test_per_cent_is_of_the_horizon_however_deep():
 # ---------------------------------------------------------------- every
 
 
-def test_every_epoch_follows_the_epochs_of_the_run():
+def test_every_epoch_changes_at_the_epochs_of_the_run():
     schedule = resolve(warmup(5) >> every(linear(), "epoch"), RUN)
 
     assert str(schedule) == "warmup(5) >> every(linear(over=95), 10, 5)"
@@ -217,13 +217,13 @@ def test_every_epoch_follows_the_epochs_of_the_run():
     assert schedule(10) == 90 / 95
 
 
-def test_another_period_counts_from_the_begin_of_the_stage():
+def test_another_period_counts_from_the_start_of_the_stage():
     schedule = resolve(warmup(5) >> every(linear(), "10 steps"), RUN)
 
     assert str(schedule) == "warmup(5) >> every(linear(over=95), 10)"
 
 
-def test_every_cycle_of_a_restart_follows_the_epochs_too():
+def test_every_epoch_inside_restarts_follows_the_epochs_of_the_run():
     schedule = resolve(restarts(every(linear(), "epoch"), "2.5 epochs"), RUN)
 
     values = schedule(np.arange(100))
@@ -231,36 +231,36 @@ def test_every_cycle_of_a_restart_follows_the_epochs_too():
     assert (np.flatnonzero(np.diff(values)) + 1).tolist() == [10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90]
 
 
-def test_every_changes_only_then():
+def test_every_changes_only_at_its_boundaries():
     stairs = every(linear(1.0, 0.0, 10), 4)
 
     assert stairs(np.arange(10)).tolist() == pytest.approx([1.0] * 4 + [0.6] * 4 + [0.2] * 2)
-    assert stairs(12) == stairs(100) == 0.0  # the end comes with the first change after it
+    assert stairs(12) == stairs(100) == 0.0  # the final value starts at the first change after the end
     assert stairs.breakpoints() == (0, 4, 8, 10)
 
 
 # ---------------------------------------------------------------- window, chain, shift, restarts
 
 
-def test_chained_windows_keep_the_value_over_a_gap():
+def test_chained_windows_keep_the_value_across_a_gap():
     schedule = chain(window(linear(1.0, 0.5, 10), 0, 10), window(linear(1.0, 0.0, 10), 20, 30))
 
     assert values(schedule, 0, 10, 15, 20, 25, 30, 99, base=2.0) == [2.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
 
 
-def test_a_window_holds_what_its_schedule_has_at_its_end():
+def test_a_window_keeps_the_value_at_its_end():
     cut = window(linear(1.0, 0.0, 10), 5, 9)
 
     assert values(cut, 4, 5, 8, 9, 100, base=0.5) == pytest.approx([0.5, 0.5, 0.35, 0.3, 0.3])
     assert cut.breakpoints() == (0, 5, 9)
 
 
-def test_a_window_that_opens_after_the_run_is_refused():
+def test_a_window_that_opens_after_the_run_is_rejected():
     with pytest.raises(InvalidArgument, match="ends before it begins"):
         resolve(window(cosine(), 120), RUN)
 
 
-def test_a_shift_holds_the_first_value_and_fills_what_is_left():
+def test_a_shift_keeps_the_first_value_and_fills_the_remaining_time():
     schedule = resolve(shift(linear(0.8, 0.0), "20%"), RUN)
 
     assert str(schedule) == "shift(linear(0.8, over=80), 20)"
@@ -269,34 +269,34 @@ def test_a_shift_holds_the_first_value_and_fills_what_is_left():
         resolve(shift(linear(), 120), RUN)
 
 
-def test_restarts_of_no_whole_length_run_over_it_and_lose_no_update():
+def test_restarts_with_a_fractional_period_lose_no_update():
     schedule = resolve(restarts(linear(1.0, 0.0), "33.5%"), RUN)
 
     assert str(schedule) == 'restarts(linear(over="33.5 steps"), "33.5 steps")'
     assert values(schedule, 0, 33, 34, 67, 100) == [1.0, 0.5 / 33.5, 33 / 33.5, 1.0, 0.5 / 33.5]
 
 
-def test_restarts_shorter_than_an_update_take_one_each():
+def test_restarts_shorter_than_an_update_take_one_update_each():
     schedule = resolve(restarts(linear(1.0, 0.0), "0.5 steps", times=4) >> constant(7.0), RUN)
 
     assert [stage.length for stage in schedule.stages[:1]] == [Duration.of(4)]
     assert values(schedule, 0, 3, 4) == [1.0, 1.0, 7.0]
 
 
-def test_an_uneven_restart_in_the_middle_takes_its_room_and_no_more():
+def test_restarts_with_a_fractional_period_end_with_their_stage():
     schedule = resolve(restarts(linear(1.0, 0.0), "33.5%") >> constant(7.0, 30), RUN)
 
     assert (schedule(69) < 1.0, schedule(70)) == (True, 7.0)
     assert sum(stage.length.updates for stage in schedule.stages) == 100
 
 
-def test_cycles_of_whole_length_are_alike_wherever_the_first_begins():
+def test_cycles_of_integral_length_are_equal_after_a_fractional_start():
     schedule = resolve(warmup("0.5%") >> restarts(linear(1.0, 0.0), 7), Calendar(total=100_001))
 
     assert str(schedule) == "warmup(501) >> restarts(linear(over=7), 7)"
 
 
-def test_restarts_hold_their_last_final_value():
+def test_restarts_keep_their_final_value():
     saw = restarts(linear(1.0, 0.25, 4), 4, times=2)
 
     assert values(saw, 0, 4, 7, 8, 1000) == [1.0, 1.0, 0.4375, 0.25, 0.25]
@@ -320,7 +320,7 @@ def test_a_bare_number_is_a_constant():
     assert (step(3) >> 0.5) == (step(3) >> constant(0.5))
 
 
-def test_precedence_is_pythons_also_in_text():
+def test_text_has_the_operator_precedence_of_python():
     for text in (
         "constant(0.5) * (warmup(3) >> constant())",
         "constant(0.5) * (warmup(3) + step(5))",
@@ -345,12 +345,12 @@ def test_minimum_maximum_and_clamp_are_pointwise():
 
 
 @pytest.mark.parametrize("text", ["warmup(3) >> step", "warmup(3) / step(5)", "warmup(3) >> 'a'", "warmup(3) ** step"])
-def test_what_is_no_operation_of_schedules_is_refused(text):
+def test_operations_that_schedules_do_not_support_are_rejected(text):
     with pytest.raises(InvalidArgument):
         parse(text)
 
 
-def test_combining_with_anything_else_is_a_type_error_or_refused():
+def test_combining_with_other_types_raises_an_error():
     for other in ("a", None, [1]):
         with pytest.raises((TypeError, InvalidArgument)):
             _ = warmup(3) * other
@@ -360,7 +360,7 @@ def test_combining_with_anything_else_is_a_type_error_or_refused():
             _ = warmup(3) >> other
 
 
-# ---------------------------------------------------------------- where it bends
+# ---------------------------------------------------------------- positions of breakpoints
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_breakpoints_are_where_the_formula_changes(schedule, points):
     assert schedule.breakpoints() == points
 
 
-def test_an_open_schedule_asks_how_far_to_look():
+def test_breakpoints_of_an_open_ended_schedule_require_until():
     with pytest.raises(InvalidArgument, match="until"):
         step(5).breakpoints()
 
@@ -393,6 +393,6 @@ def test_an_open_schedule_asks_how_far_to_look():
         warmup("5%").breakpoints()
 
 
-def test_an_unknown_unit_names_the_missing_fact_before_anything_else():
+def test_a_unit_without_its_fact_is_reported_first():
     with pytest.raises(MissingFact, match="steps_per_epoch"):
         resolve(warmup("1 epoch") >> cosine(), Calendar(total=100))

@@ -1,4 +1,4 @@
-"""`take` and `skip`: what they are planned for, how long they are, what is refused."""
+"""`take` and `skip`: the run they are planned for, their lengths, and invalid arguments."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ RUN = Calendar(total=100, steps_per_epoch=10)
     ],
     ids=str,
 )
-def test_a_part_is_planned_for_the_run_around_it_or_for_one_of_its_own(line, resolved):
+def test_a_part_is_planned_for_the_enclosing_run_or_its_own(line, resolved):
     assert str(resolve(parse(line), RUN)) == resolved
 
 
@@ -74,28 +74,28 @@ def test_a_part_is_planned_for_the_run_around_it_or_for_one_of_its_own(line, res
     ],
     ids=str,
 )
-def test_a_part_fills_has_a_length_or_is_open(schedule, fills, length):
+def test_a_part_fills_the_run_has_a_length_or_is_open_ended(schedule, fills, length):
     assert schedule.fills is fills
     assert schedule.has_length is (length is not None)
     assert (None if schedule.length is None else schedule.length.updates) == length
 
 
-def test_boundaries_of_a_part_are_rounded_up_once_from_the_start_of_the_run():
+def test_boundaries_of_a_part_are_rounded_up_once_relative_to_the_run():
     schedule = resolve(parse('warmup("1.5 steps") >> skip(linear(over="10.2 steps"), "1.2 steps") >> constant()'), RUN)
 
-    # The clock of the line begins at 0.3, its first update is 1; it ends at 10.5, before update 11.
+    # The clock of the line starts at 0.3, so its first update is 1. It ends at 10.5, before update 11.
     assert str(schedule) == "warmup(2) >> skip(linear(over=10), 1) >> constant()"
 
 
 @pytest.mark.parametrize("by", ["30%", "30 steps", "3 epochs"])
-def test_what_is_over_takes_no_time_before_another_stage(by):
+def test_a_finished_part_takes_no_time_before_another_stage(by):
     schedule = resolve(warmup(10) >> skip(linear(1.0, 0.5, over=20), by) >> constant(0.2), RUN)
 
     assert schedule([9, 10, 99]).tolist() == [0.9, 0.2, 0.2]
 
 
 @pytest.mark.parametrize("at", [20, 21, 80, 100])
-def test_what_is_over_at_the_end_of_a_sequence_is_held(at):
+def test_a_finished_part_at_the_end_of_a_sequence_keeps_its_value(at):
     old = linear(1.0, 0.5, over=20)
 
     scaled = resolve(take(old, at) >> 0.5 * skip(old, at), RUN)
@@ -104,26 +104,26 @@ def test_what_is_over_at_the_end_of_a_sequence_is_held(at):
     assert resolve(scaled, RUN) == scaled
 
 
-def test_a_stage_of_no_update_at_the_end_that_is_no_part_is_not_held():
+def test_a_final_stage_of_no_updates_has_no_effect():
     assert (warmup(10) >> constant(0.5, over=0))(10) == 1.0
 
 
-def test_a_clock_that_counts_from_one():
+def test_skip_can_shift_a_clock_that_counts_from_one():
     assert skip(step(3, 0.5), 1)([0, 1, 2, 4, 5]).tolist() == [1.0, 1.0, 0.5, 0.5, 0.25]
 
 
-def test_a_part_holds_its_last_value_whatever_the_whole_does_behind_it():
+def test_a_part_keeps_its_last_value_after_the_cut():
     assert take(step(3, 0.5), 4)([2, 3, 4, 6, 10**9]).tolist() == [1.0, 0.5, 0.5, 0.5, 0.5]
 
 
-def test_a_milestone_of_the_run_may_lie_before_or_behind_a_part():
+def test_a_milestone_may_be_before_or_after_a_part():
     old = multistep([20, 200], 0.5)
 
     assert str(resolve(take(old, 10) >> skip(old, 10), RUN)) == f"take({old}, 10) >> skip({old}, 10)"
     assert str(resolve(take(old, 50) >> skip(old, 50), RUN)) == f"take({old}, 50) >> skip({old}, 50)"
 
 
-def test_parts_show_where_the_whole_bends():
+def test_parts_keep_the_breakpoints_of_the_full_schedule():
     whole = warmup(10) >> linear(over=20) >> constant(0.0)
 
     assert take(whole, 15).breakpoints() == (0, 10, 15)
@@ -131,14 +131,14 @@ def test_parts_show_where_the_whole_bends():
     assert (take(whole, 15) >> skip(whole, 15)).breakpoints(100) == (0, 10, 15, 30, 100)
 
 
-def test_far_times_are_counted_as_far_as_a_clock_counts():
+def test_times_are_limited_to_the_range_of_a_clock():
     far = skip(skip(step(10**18, 0.5), 10**18), 10**18)
 
     assert far(0) == far(10**18) == 0.5
     assert far(np.array([0, 10**18])).tolist() == [0.5, 0.5]
 
 
-def test_a_whole_without_a_length_has_to_be_planned_first():
+def test_a_part_of_a_schedule_without_a_length_must_be_resolved_first():
     with pytest.raises(Unresolved):
         take(cosine(), 5, of=100)(3)
     assert resolve(take(cosine(), 5, of=100), Calendar())(5) == cosine(over=100)(5)
@@ -147,7 +147,7 @@ def test_a_whole_without_a_length_has_to_be_planned_first():
 
 
 @pytest.mark.parametrize("name", ["take", "skip"])
-def test_a_run_of_nothing_is_refused(name):
+def test_a_run_of_no_updates_is_rejected(name):
     with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         parse(f"{name}(cosine(), 5, of=0)")
     with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
@@ -155,12 +155,12 @@ def test_a_run_of_nothing_is_refused(name):
 
 
 @pytest.mark.parametrize("line", ["take(cosine(), -1)", 'skip(cosine(), "-5%")'])
-def test_a_part_is_not_less_than_nothing(line):
+def test_the_length_of_a_part_must_not_be_negative(line):
     with pytest.raises(InvalidArgument, match="a length must not be negative"):
         parse(line)
 
 
-def test_parts_in_code_text_and_a_plan_are_the_same():
+def test_parts_are_equal_in_code_text_and_plans():
     plan = Plan(lr=take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(0.3, over="1000 steps"), horizon=9000)
 
     assert str(plan).splitlines()[1] == (
@@ -169,33 +169,33 @@ def test_parts_in_code_text_and_a_plan_are_the_same():
     assert Plan.of_text(plan.text) == plan
 
 
-def test_an_overlay_leaves_the_curve_where_it_is():
+def test_an_overlay_does_not_shift_the_curve():
     plan = resolve(parse('overlay(warmup("10%"), step("30 steps"))'), RUN)
 
     assert str(plan) == "warmup(10) >> skip(step(30), 10)"
     assert plan([5, 10, 29, 30]).tolist() == [0.5, 1.0, 1.0, 0.1]
 
 
-def test_an_overlay_meets_the_curve():
+def test_an_overlay_ends_at_the_value_of_the_curve():
     plan = resolve(overlay(warmup(10, 0.001, to=following), cosine()), RUN)
 
     assert plan(10) == cosine(over=100)(10)
     assert str(plan) == f"linear(0.001, {plan(10)!r}, 10) >> skip(cosine(over=100), 10)"
 
 
-def test_an_overlay_of_no_length_is_refused():
+def test_an_overlay_of_no_length_is_rejected():
     with pytest.raises(InvalidArgument, match="expected a schedule with a length"):
         overlay(cosine(), step(5))
 
 
-def test_an_overlay_is_the_schedule_of_bert():
-    """Its code: a polynomial decay from update 0 on, replaced by base * t / warmup in the first updates."""
+def test_an_overlay_equals_the_schedule_of_bert():
+    """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
-    ours = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
+    own = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
 
-    theirs = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
-    np.testing.assert_allclose(ours(np.arange(run + 1), 1e-4), theirs, rtol=1e-14, atol=1e-18)
+    peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
+    np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)
 
 
 @pytest.mark.parametrize("part", ['take({}, "1 epoch", of="2 epochs")', 'skip({}, "1 epoch", of="2 epochs")'])

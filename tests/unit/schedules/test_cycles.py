@@ -1,4 +1,4 @@
-"""Cycles that grow, shrink in height, and share the time there is."""
+"""Cycles that grow, decrease in height, and share the available time."""
 
 from fractions import Fraction
 
@@ -30,10 +30,10 @@ def updates(total):
 
 
 @given(st.integers(1, 150), st.integers(1, 12))
-def test_cycles_share_the_time_there_is_and_end_with_it(total, times):
+def test_cycles_share_the_available_time_and_end_with_it(total, times):
     schedule = resolve(restarts(cosine(), times=times), updates(total))
 
-    period = Fraction(total, min(times, total))  # an update at least for each
+    period = Fraction(total, min(times, total))  # at least one update for each
     since = [t - (t // period) * period for t in range(total)]
     expected = [(1 + np.cos(np.pi * float(at / period))) / 2 for at in since]
     assert schedule(np.arange(total)) == pytest.approx(expected, abs=1e-14)
@@ -42,7 +42,7 @@ def test_cycles_share_the_time_there_is_and_end_with_it(total, times):
 
 
 @given(st.integers(20, 150), st.integers(1, 4), st.sampled_from([1.5, 2.0, 3.0]))
-def test_growing_cycles_share_it_too(total, times, mult):
+def test_growing_cycles_share_the_available_time(total, times, mult):
     schedule = resolve(restarts(cosine(), times=times, mult=mult), updates(total))
 
     ratio = Fraction(mult)
@@ -58,7 +58,7 @@ def test_growing_cycles_share_it_too(total, times, mult):
     assert schedule(total) == 0.0
 
 
-def test_what_is_left_is_what_the_other_stages_leave():
+def test_cycles_share_the_time_that_other_stages_leave():
     schedule = resolve(warmup("10%") >> restarts(cosine(), times=4) >> constant(0.01, "5 steps"), updates(1000))
 
     cycles = 'restarts(cosine(over="223.75 steps"), "223.75 steps", 4)'
@@ -67,13 +67,13 @@ def test_what_is_left_is_what_the_other_stages_leave():
     assert schedule(995) == 0.01
 
 
-def test_where_nothing_is_left_the_final_value_is_held():
+def test_restarts_without_remaining_time_have_their_final_value():
     schedule = resolve(linear(1.0, 0.5, 10) >> restarts(cosine(to=0.1), times=4), updates(10))
 
     assert schedule(10) == 0.1
 
 
-def test_cycles_that_follow_the_epochs_share_the_time_as_well():
+def test_cycles_that_follow_epochs_share_the_available_time():
     schedule = resolve(restarts(every(linear(), "epoch"), times=4, gamma=0.5), updates(100))
 
     assert schedule(25) == 0.5
@@ -85,7 +85,7 @@ def test_cycles_that_follow_the_epochs_share_the_time_as_well():
     ("lengths", "sizes"),
     [("exact", [5, 7.5, 11.25, 16.875]), ("nearest", [5, 8, 11, 17]), ("floor", [5, 7, 10, 15])],
 )
-def test_lengths_grow_as_it_is_said(lengths, sizes):
+def test_cycle_lengths_grow_with_the_selected_rounding(lengths, sizes):
     begins = np.cumsum([0, *sizes])
     saw = restarts(linear(over=5), 5, mult=1.5, lengths=lengths)
 
@@ -97,8 +97,8 @@ def test_lengths_grow_as_it_is_said(lengths, sizes):
 
 
 @pytest.mark.parametrize("first", [3, 10, 121])
-def test_no_restart_is_late_whatever_the_ratio(first):
-    """A logarithm lands a cycle early at 121 times the first, with a ratio of 3."""
+def test_restarts_are_on_time_for_any_ratio(first):
+    """With a ratio of 3, a logarithm starts a cycle early at 121 times the first length."""
     begins = [first * (3**i - 1) // 2 for i in range(8)]
 
     assert restarts(linear(over=first), first, mult=3)(np.array(begins)).tolist() == [1.0] * 8
@@ -112,19 +112,19 @@ def test_a_tensor_and_an_array_have_the_same_cycles():
     assert [schedule(t) for t in range(80)] == schedule(times).tolist()
 
 
-def test_base_shrinks_and_absolute_levels_stay():
+def test_multiples_of_base_shrink_and_absolute_levels_stay():
     schedule = restarts(linear(1.0, absolute(0.1), over=4), 4, gamma=0.5, times=2)
 
     assert [schedule(t, base=2.0) for t in (0, 4, 8)] == [2.0, 1.0, 0.1]
 
 
-def test_steps_in_a_longer_cycle_come_later():
+def test_a_longer_cycle_continues_its_steps():
     schedule = restarts(step(2, 0.5), 4, mult=3)
 
     assert schedule(np.arange(16)).tolist() == [1.0] * 2 + [0.5] * 2 + [1.0] * 6 + [0.5] * 6
 
 
-def test_after_the_last_cycle_the_lowest_level_is_held():
+def test_the_lowest_level_is_kept_after_the_last_cycle():
     schedule = cosine_restarts(4, 2, to=0.2, gamma=0.5, to_gamma=0.1, times=2)
 
     assert schedule.length.updates == 12
@@ -133,7 +133,7 @@ def test_after_the_last_cycle_the_lowest_level_is_held():
     assert schedule(12) == schedule(1000) == pytest.approx(0.02)
 
 
-def test_they_are_written_as_they_are_read():
+def test_restarts_read_back_from_their_text():
     for text in ("restarts(cosine(), times=4)", "restarts(cosine(), 10, mult=2.0, gamma=0.5, lengths='floor')"):
         assert parse(str(parse(text))) == parse(text)
     assert str(restarts(cosine(), 10)) == "restarts(cosine(), 10)"
@@ -154,11 +154,11 @@ def test_they_are_written_as_they_are_read():
         (lambda: cosine_restarts(1, 1.5, lengths="floor"), "do not grow"),
     ],
 )
-def test_what_cannot_be_is_refused(build, message):
+def test_invalid_arguments_are_rejected(build, message):
     with pytest.raises(InvalidArgument, match=message):
         build()
 
 
-def test_shares_of_an_unknown_time_are_unresolved():
+def test_shares_of_an_unknown_horizon_are_unresolved():
     with pytest.raises(Unresolved, match="the length of the run is unknown"):
         resolve(restarts(cosine(), times=4), Calendar())

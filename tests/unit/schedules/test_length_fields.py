@@ -1,4 +1,4 @@
-"""A field that is a length says what it means by its metadata; its name means nothing."""
+"""The metadata of a length field define its meaning; its name does not."""
 
 from dataclasses import dataclass, field
 from typing import final
@@ -15,7 +15,7 @@ from paramsched.time import Calendar, Duration
 @final
 @dataclass(frozen=True, slots=True)
 class Fall(Schedule):
-    """From 1 to 0 in the time it is given, and again and again after a part of it."""
+    """A decay from 1 to 0 over its length that repeats after each period."""
 
     tooth: Duration = field(metadata=PERIOD)
     width: Duration | None = field(default=None, metadata=FILLS)
@@ -31,7 +31,7 @@ class Fall(Schedule):
 @final
 @dataclass(frozen=True, slots=True)
 class Unmarked(Schedule):
-    """Says that it fills, and not by which field."""
+    """A filling shape that does not mark its length field."""
 
     over: Duration | None = None
     fills = True
@@ -44,7 +44,7 @@ class Unmarked(Schedule):
         return base
 
 
-def test_a_field_that_fills_takes_the_time_that_is_left_whatever_its_name():
+def test_a_filling_field_takes_the_remaining_time_whatever_its_name():
     written = warmup("50%") >> Fall(Duration.of("5%"))
 
     _, fall = resolve(written, Calendar(total=100)).stages
@@ -54,12 +54,12 @@ def test_a_field_that_fills_takes_the_time_that_is_left_whatever_its_name():
     assert fall(7) == 1 - 2 / 50
 
 
-def test_of_two_stages_that_fill_the_first_is_told_with_a_length_in_its_own_field():
+def test_the_error_for_two_filling_stages_uses_the_length_field_of_the_first():
     with pytest.raises(InvalidArgument, match=r"width=Duration\(.*percent"):
         resolve(Fall(Duration.of(5)) >> Fall(Duration.of(5)), Calendar(total=100))
 
 
-def test_a_shape_that_fills_without_a_marked_field_is_told_how_to_mark_it():
+def test_a_filling_shape_without_a_length_field_is_rejected_with_a_fix():
     with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
         resolve(Unmarked(), Calendar(total=100))
 
@@ -71,6 +71,6 @@ def test_a_shape_that_fills_without_a_marked_field_is_told_how_to_mark_it():
         ('one_cycle("5%", index="t/(n-1)")', 'length "5% - 1 step": the length resolves to -0.5 updates'),
     ],
 )
-def test_a_length_that_is_below_nothing_in_a_run_is_told_as_it_is_written(line, found):
+def test_a_length_that_resolves_to_a_negative_number_is_shown_as_written(line, found):
     with pytest.raises(InvalidArgument, match=found):
         resolve(parse(line), Calendar(total=10, steps_per_epoch=5))

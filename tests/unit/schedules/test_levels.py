@@ -1,4 +1,4 @@
-"""Levels: a bare number is a multiple of base, `absolute(x)` a value as it stands."""
+"""Levels: a bare number is a multiple of base, `absolute(x)` an absolute value."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import paramsched as ps
 
 
-def test_an_absolute_level_is_a_value_that_prints_as_it_is_written():
+def test_an_absolute_level_prints_as_it_is_written():
     level = ps.absolute(0.9)
 
     assert isinstance(level, ps.Absolute)
@@ -14,14 +14,14 @@ def test_an_absolute_level_is_a_value_that_prints_as_it_is_written():
     assert repr(level) == "absolute(0.9)"
 
 
-def test_an_absolute_level_takes_no_notice_of_base():
+def test_an_absolute_level_does_not_depend_on_base():
     held = ps.constant(ps.absolute(0.9))
 
     assert [held(0, base=base) for base in (0.0, 1.0, -5.0)] == [0.9, 0.9, 0.9]
 
 
 @pytest.mark.parametrize("wrong", [True, None, "0.9", float("nan"), float("inf")])
-def test_an_absolute_level_that_is_no_finite_number_is_refused(wrong):
+def test_an_absolute_level_that_is_not_a_finite_number_is_rejected(wrong):
     with pytest.raises(ps.InvalidArgument):
         ps.absolute(wrong)
 
@@ -41,7 +41,7 @@ def test_an_absolute_level_that_is_no_finite_number_is_refused(wrong):
         (0.5 + ps.absolute(0), "0.5"),
     ],
 )
-def test_a_multiple_of_base_and_a_value_are_a_level_that_reads_back(level, text):
+def test_a_multiple_of_base_plus_a_value_reads_back(level, text):
     assert repr(level) == text
     assert ps.parse(f"linear({text}, 0, 10)") == ps.linear(level, 0, over=10)
     assert hash(ps.linear(level)) == hash(ps.parse(f"linear({text})"))
@@ -51,11 +51,11 @@ def test_a_multiple_of_base_and_a_value_are_a_level_that_reads_back(level, text)
 @pytest.mark.parametrize(
     "text", ["0.5 - absolute(1)", "absolute(1) + 0.5", "0.25 + 0.25 + absolute(1)", "absolute(-1) + .5"]
 )
-def test_the_sum_may_be_written_either_way(text):
+def test_the_terms_of_a_level_may_be_in_either_order(text):
     assert ps.parse(f"constant({text})")(0, base=10.0) in (4.0, 6.0)
 
 
-def test_a_sum_of_both_takes_its_multiple_of_base():
+def test_a_level_with_both_terms_adds_a_multiple_of_base_and_a_value():
     half_and_three = ps.constant(0.5 + ps.absolute(3))
 
     assert [half_and_three(0, base=base) for base in (0.0, 1.0, -6.0)] == [3.0, 3.5, 0.0]
@@ -73,7 +73,7 @@ def test_a_sum_of_both_takes_its_multiple_of_base():
         ("0.5 + absolute(2)", "0.5 + absolute(2.0) is neither a schedule nor a number"),
     ],
 )
-def test_a_level_is_a_sum_of_one_multiple_and_one_value(text, found):
+def test_a_level_has_one_multiple_and_one_value(text, found):
     with pytest.raises(ps.InvalidArgument) as refusal:
         ps.parse(text)
 
@@ -81,7 +81,7 @@ def test_a_level_is_a_sum_of_one_multiple_and_one_value(text, found):
 
 
 @pytest.mark.parametrize("other", [True, "0.5", None, ps.cosine()])
-def test_only_a_number_is_added_to_a_value_as_it_stands(other):
+def test_only_a_number_can_be_added_to_an_absolute_value(other):
     with pytest.raises(TypeError):
         other + ps.absolute(1)
     with pytest.raises(TypeError):
@@ -99,7 +99,7 @@ def test_only_a_number_is_added_to_a_value_as_it_stands(other):
         ("previous", "0.1", False),
     ],
 )
-def test_a_clamp_is_refused_where_low_is_above_high_for_every_base(low, high, above):
+def test_a_clamp_with_low_above_high_for_every_base_is_rejected(low, high, above):
     text = f"clamp(cosine(), {low}, {high})"
     if not above:
         assert ps.parse(text).low is not None

@@ -1,4 +1,4 @@
-"""Reading a long line costs what the line is long, not its square."""
+"""The time to read a long line grows linearly with its length."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
 
 
 @pytest.mark.parametrize(("operator", "stage"), LINES.items())
-def test_a_good_line_is_read_without_writing_its_parts(monkeypatch, operator, stage):
+def test_a_valid_line_is_read_without_formatting_its_parts(monkeypatch, operator, stage):
     line = f" {operator} ".join([stage] * 500)
     written = []
     monkeypatch.setattr(base, "call_text", lambda value: written.append(value) or call_text(value))
@@ -21,14 +21,14 @@ def test_a_good_line_is_read_without_writing_its_parts(monkeypatch, operator, st
     assert len(written) == 0
 
 
-def test_a_deep_schedule_is_written_part_by_part_once(monkeypatch):
+def test_each_part_of_a_deep_schedule_is_formatted_once(monkeypatch):
     schedule = parse("chain(" * 45 + "cosine()" + ")" * 45)
     written = []
     monkeypatch.setattr(base, "call_text", lambda value: written.append(value) or call_text(value))
 
     str(schedule)
 
-    assert len(written) == 45  # the innermost is not written by its class's name
+    assert len(written) == 45  # the innermost part is not written with the name of its class
 
 
 NESTED = (
@@ -47,7 +47,7 @@ NESTED = (
 
 @pytest.mark.parametrize("form", NESTED)
 @pytest.mark.parametrize("inner", ["linear(over=5)", "cosine()"])
-def test_a_deep_schedule_asks_its_innermost_part_a_few_times(monkeypatch, form, inner):
+def test_the_innermost_part_of_a_deep_schedule_is_evaluated_a_few_times(monkeypatch, form, inner):
     site = []
     length = Anneal.length.fget
     monkeypatch.setattr(Anneal, "length", property(lambda self: site.append(1) or length(self)))

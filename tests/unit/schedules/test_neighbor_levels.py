@@ -1,4 +1,4 @@
-"""Levels from neighbors: `previous` and `following` are words until resolve puts them in as numbers."""
+"""Levels from neighbors: resolve replaces `previous` and `following` by numbers."""
 
 import pickle
 from copy import deepcopy
@@ -23,14 +23,14 @@ RUN = ps.Calendar(total=10_000)
 
 
 def resolved(text: str, total: int = 10_000) -> str:
-    """The text of a schedule once it is resolved."""
+    """Return the text of a schedule after it is resolved."""
     return str(ps.resolve(ps.parse(text), ps.Calendar(total=total)))
 
 
-# ---- the words
+# ---- previous and following
 
 
-def test_a_word_is_written_and_read_as_itself():
+def test_a_neighbor_level_reads_back_from_its_text():
     written = ps.warmup("500 steps") >> ps.inverse_sqrt("500 steps") >> ps.linear(ps.previous, 0, over="10%")
 
     assert str(written) == 'warmup(500) >> inverse_sqrt(500) >> linear(previous, over="10%")'
@@ -38,7 +38,7 @@ def test_a_word_is_written_and_read_as_itself():
     assert hash(ps.parse(str(written))) == hash(written)
 
 
-def test_the_words_are_values_of_their_own():
+def test_previous_and_following_are_distinct_values():
     assert (str(ps.previous), str(ps.following)) == ("previous", "following")
     assert ps.previous != ps.following
     assert pickle.loads(pickle.dumps(ps.previous)) == ps.previous == deepcopy(ps.previous)
@@ -46,7 +46,7 @@ def test_the_words_are_values_of_their_own():
     assert ps.linear(ps.previous) != ps.linear(1.0)
 
 
-def test_a_plan_with_a_word_keeps_it_in_its_text_and_fingerprint():
+def test_a_plan_keeps_a_neighbor_level_in_its_text_and_fingerprint():
     plan = ps.Plan(lr=ps.warmup(10) >> ps.linear(ps.previous, 0), horizon=100)
 
     assert str(plan) == "horizon: 100\nlr: warmup(10) >> linear(previous)"
@@ -54,7 +54,7 @@ def test_a_plan_with_a_word_keeps_it_in_its_text_and_fingerprint():
     assert plan.fingerprint != plan.resolve(ps.Calendar()).fingerprint
 
 
-def test_a_schedule_with_a_word_left_is_not_called():
+def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
     written = ps.linear(1, 0.5, over=10) >> ps.linear(ps.previous, 0, over=10)
 
     assert not written.is_resolved
@@ -64,11 +64,11 @@ def test_a_schedule_with_a_word_left_is_not_called():
         written.breakpoints()
 
 
-# ---- the stage before
+# ---- the preceding stage
 
 
 @pytest.mark.parametrize(
-    ("written", "put_in"),
+    ("written", "resolved_form"),
     [
         ("linear(1, 0.3, 10) >> linear(previous, 0)", "linear(to=0.3, over=10) >> linear(0.3, over=9990)"),
         (
@@ -104,13 +104,13 @@ def test_a_schedule_with_a_word_left_is_not_called():
         ),
     ],
 )
-def test_previous_is_the_level_at_which_the_stage_before_ends(written, put_in):
-    assert resolved(written) == put_in
+def test_previous_is_the_final_level_of_the_preceding_stage(written, resolved_form):
+    assert resolved(written) == resolved_form
 
 
-def test_previous_is_half_of_base_and_a_value_where_the_stage_before_ends_at_both():
-    half_way = "cosine(1, absolute(2.0), 100, index='(t+1)/(n+1)')"
-    schedule = ps.resolve(ps.parse(f"window({half_way}, end=50) >> linear(previous, 0, 10)"), RUN)
+def test_previous_may_be_the_sum_of_a_multiple_of_base_and_a_value():
+    halfway = "cosine(1, absolute(2.0), 100, index='(t+1)/(n+1)')"
+    schedule = ps.resolve(ps.parse(f"window({halfway}, end=50) >> linear(previous, 0, 10)"), RUN)
 
     before, behind = schedule.stages
 
@@ -118,7 +118,7 @@ def test_previous_is_half_of_base_and_a_value_where_the_stage_before_ends_at_bot
     assert [behind(0, base=base) for base in (0.0, 0.1, 7.0)] == [before(50, base=base) for base in (0.0, 0.1, 7.0)]
 
 
-def test_a_stage_of_no_update_is_no_neighbor():
+def test_a_stage_of_no_updates_is_not_a_neighbor():
     assert resolved("constant(0.5, 10) >> constant(0.1, 0) >> linear(previous, 0)") == (
         "constant(0.5, 10) >> constant(0.1, 0) >> linear(0.5, over=9990)"
     )
@@ -127,14 +127,14 @@ def test_a_stage_of_no_update_is_no_neighbor():
     )
 
 
-def test_what_is_resolved_stays_as_it_is():
+def test_resolving_twice_has_no_effect():
     once = ps.resolve(ps.parse("warmup(10) >> exponential(0.9) >> linear(previous, 0, 10)"), RUN)
 
     assert once.is_resolved
     assert ps.resolve(once, RUN) == once == ps.parse(str(once))
 
 
-def test_a_metric_rule_stands_outside_and_the_level_is_that_of_the_plan():
+def test_a_neighbor_level_ignores_metric_rules():
     plan = ps.Plan(lr="(constant(0.5, 10) >> linear(previous, 0)) * plateau()", horizon=20)
 
     assert str(plan.resolve(ps.Calendar())) == (
@@ -146,18 +146,18 @@ def test_a_metric_rule_stands_outside_and_the_level_is_that_of_the_plan():
 @pytest.mark.parametrize(
     "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(0.9, 0.17, 1000)", "noam(512, 40)"]
 )
-def test_the_new_stage_begins_at_the_float_at_which_the_one_before_ends(before, base):
+def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(before, base):
     schedule = ps.resolve(ps.parse(f"window({before}, end=77) >> linear(previous, 0, 10)"), RUN)
 
     assert schedule(77, base) == schedule.stages[0](77, base)
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
 
 
-# ---- the stage behind
+# ---- the next stage
 
 
 @pytest.mark.parametrize(
-    ("written", "put_in"),
+    ("written", "resolved_form"),
     [
         ("warmup(1000, 0.001, to=following) >> cosine(0.7)", "linear(0.001, 0.7, 1000) >> cosine(0.7, over=9000)"),
         ("warmup(10, to=following) >> exponential(0.9)", "warmup(10) >> exponential(0.9)"),
@@ -171,28 +171,28 @@ def test_the_new_stage_begins_at_the_float_at_which_the_one_before_ends(before, 
         ),
     ],
 )
-def test_following_is_the_level_at_which_the_stage_behind_begins_its_first_update(written, put_in):
-    assert resolved(written) == put_in
+def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, resolved_form):
+    assert resolved(written) == resolved_form
 
 
 @pytest.mark.parametrize("word", ["previous", "following"])
-def test_words_are_handed_on_from_stage_to_stage(word):
+def test_neighbor_levels_pass_through_many_stages(word):
     held = " >> ".join([f"constant({word}, 1)"] * 3000)
     ends = ("constant(0.5, 1)", "constant(0.25, 1)")
     stages = [*ps.schedules.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
 
-    put_in = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
+    resolved_form = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
 
-    assert {stage.value for stage in put_in.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
+    assert {stage.value for stage in resolved_form.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
 
 
-def test_a_bridge_takes_both_levels():
+def test_a_stage_may_use_both_neighbor_levels():
     assert resolved("constant(0.5, 10) >> linear(previous, following, 10) >> cosine(0.2, 0)") == (
         "constant(0.5, 10) >> linear(0.5, 0.2, 10) >> cosine(0.2, over=9980)"
     )
 
 
-def test_a_warmup_laid_over_a_curve_meets_it():
+def test_an_overlaid_warmup_ends_at_the_value_of_the_curve():
     laid = ps.overlay(ps.warmup(1000, 0.001, to=ps.following), ps.cosine())
 
     whole = ps.resolve(laid, RUN)
@@ -203,7 +203,7 @@ def test_a_warmup_laid_over_a_curve_meets_it():
     assert np.array_equal(whole(np.arange(1000, 10_000)), curve(np.arange(1000, 10_000)))
 
 
-def test_a_schedule_that_is_cut_is_gone_on_from():
+def test_previous_continues_from_a_cut_schedule():
     whole = ps.resolve(ps.take(ps.cosine(to=0.1), 8000) >> ps.linear(ps.previous, 0, over=1000), RUN)
 
     curve = ps.cosine(to=0.1, over=10_000)
@@ -211,7 +211,7 @@ def test_a_schedule_that_is_cut_is_gone_on_from():
     assert whole(9000, 0.3) == 0.0
 
 
-def test_on_another_clock_the_level_is_that_of_its_own_time():
+def test_on_another_clock_a_neighbor_level_uses_the_time_of_that_clock():
     plan = ps.Plan(
         lr='warmup("1M tokens") >> inverse_sqrt("1M tokens") >> linear(previous, 0, "2M tokens")',
         horizon="10M tokens",
@@ -223,11 +223,11 @@ def test_on_another_clock_the_level_is_that_of_its_own_time():
     assert str(lr.schedule).endswith(f'>> linear({1 / 8**0.5!r}, over="2000000 tokens")')
 
 
-# ---- sequences in sequences
+# ---- nested sequences
 
 
 @pytest.mark.parametrize(
-    ("inner", "put_in"),
+    ("inner", "resolved_form"),
     [
         (
             "2 * (linear(previous, 0.1, 5) >> constant(following, 5))",
@@ -250,15 +250,15 @@ def test_on_another_clock_the_level_is_that_of_its_own_time():
             "constant(2.0) * (constant(9.0, 0) >> linear(0.5, 0.1, 5))",
         ),
     ],
-    ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "behind no update"],
+    ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "after no updates"],
 )
-def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_a_stage_of_the_one_around(inner, put_in):
+def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_in_the_outer_sequence(inner, resolved_form):
     whole = ps.resolve(ps.parse(f"constant(0.5, 3) >> {inner} >> constant(0.2)"), RUN)
 
-    assert str(whole.stages[1]) == put_in
+    assert str(whole.stages[1]) == resolved_form
 
 
-def test_stages_in_brackets_are_stages_like_the_others():
+def test_stages_in_parentheses_are_ordinary_stages():
     assert resolved("constant(0.5, 3) >> (linear(previous, 0.1, 5) >> linear(previous, 0, 5))") == (
         "constant(0.5, 3) >> linear(0.5, 0.1, 5) >> linear(0.1, over=5)"
     )
@@ -276,7 +276,7 @@ def test_stages_in_brackets_are_stages_like_the_others():
         ("chain(clamp(cosine(1, 0, 10), 0.1), 0.5)", "0.05"),
     ],
 )
-def test_where_the_neighbor_cuts_multiples_of_base_the_level_is_its_multiple_at_base_1(before, level):
+def test_the_level_of_a_neighbor_clamped_at_a_multiple_is_its_value_at_base_1(before, level):
     assert resolved(f"window({before}, end=10) >> linear(previous, 0, 10)").endswith(f">> linear({level}, over=10)")
 
 
@@ -288,7 +288,7 @@ def test_where_the_neighbor_cuts_multiples_of_base_the_level_is_its_multiple_at_
         "chain(constant(absolute(2)), clamp(linear(1, 0.5, 10), 0.1))",
     ],
 )
-def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
+def test_a_neighbor_clamped_at_an_absolute_value_requires_a_number(before):
     with pytest.raises(ps.InvalidArgument) as refusal:
         resolved(f"{before} >> linear(previous, 0, 10)")
 
@@ -306,7 +306,7 @@ def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
     ],
     ids=["alone", "in a clamp", "in a product", "in a chain"],
 )
-def test_a_users_function_is_not_asked_for_a_level(around):
+def test_a_user_function_is_not_called_for_a_neighbor_level(around):
     function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
 
     with pytest.raises(ps.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
@@ -316,7 +316,7 @@ def test_a_users_function_is_not_asked_for_a_level(around):
 @final
 @dataclass(frozen=True, slots=True)
 class Squared(Schedule):
-    """A shape of a user's own, which bends base: value(t) = base squared."""
+    """A user shape that is nonlinear in base: value(t) = base squared."""
 
     length = Duration.of(10)
 
@@ -328,17 +328,17 @@ class Squared(Schedule):
         return Affine(None, base.constant() * base.constant() + 0 * t)
 
 
-def test_of_a_shape_of_ones_own_that_bends_base_the_number_is_asked_for():
+def test_a_user_shape_that_is_nonlinear_in_base_requires_a_number():
     with pytest.raises(ps.InvalidArgument, match=NO_MULTIPLE):
         ps.resolve(Squared() >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
-def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
+def test_a_neighbor_level_that_is_not_finite_requires_a_number():
     with pytest.raises(ps.InvalidArgument, match=r"previous is not finite.*Use the level as a number$"):
         resolved("window(exponential(1e9), end=1000) >> linear(previous, 0, 10)")
 
 
-# ---- refusals
+# ---- errors
 
 
 @pytest.mark.parametrize(
@@ -346,22 +346,22 @@ def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
     [
         (
             "linear(previous)",
-            "linear(previous): previous is the level of the previous stage, but there is none. "
+            "linear(previous): previous is the level of the previous stage, but there is no previous stage. "
             "Use a number, 1.0 for base",
         ),
         (
             "linear(to=following)",
-            "linear(to=following): following is the level of the next stage, but there is none. "
+            "linear(to=following): following is the level of the next stage, but there is no next stage. "
             "Use a number, 1.0 for base",
         ),
         (
             "constant(0.5, 0) >> linear(previous, 0, 10)",
             "linear(previous, over=10): previous is the level of the previous stage, "
-            "but there is none. Use a number, 1.0 for base",
+            "but there is no previous stage. Use a number, 1.0 for base",
         ),
     ],
 )
-def test_a_word_without_a_stage_beside_it_is_refused(written, found):
+def test_a_neighbor_level_without_a_neighbor_is_rejected(written, found):
     with pytest.raises(ps.InvalidArgument) as refusal:
         resolved(written)
 
@@ -376,7 +376,7 @@ def test_a_word_without_a_stage_beside_it_is_refused(written, found):
         "0.5 * (linear(1, 0, 5) >> linear(1, following, 5)) >> constant(9, 0) >> clamp(linear(previous, 0, 10), 0.1)",
     ],
 )
-def test_two_stages_that_wait_for_each_other_are_refused(written):
+def test_two_stages_that_depend_on_each_other_are_rejected(written):
     with pytest.raises(ps.InvalidArgument, match="their levels depend on each other") as refusal:
         resolved(written)
 
@@ -387,7 +387,7 @@ def test_two_stages_that_wait_for_each_other_are_refused(written):
     "rule",
     ["rules.cosine(previous, 10)", "rules.anneal(following, 10)", "rules.schedule(linear(previous, 0, 10))"],
 )
-def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
+def test_a_rule_of_a_recurrence_rejects_neighbor_levels(rule):
     with pytest.raises(ps.InvalidArgument, match=r"a rule continues from the current value.*Use a number"):
         ps.parse(f"recurrence({rule})")
 
@@ -402,7 +402,7 @@ def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
         ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
     ],
 )
-def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instead):
+def test_a_neighbor_level_is_accepted_only_as_a_level(text, found, instead):
     with pytest.raises(ps.InvalidArgument) as refusal:
         ps.parse(text)
 
@@ -410,7 +410,7 @@ def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instea
 
 
 @pytest.mark.parametrize("word", ["previous", "following"])
-def test_in_code_the_word_is_no_text(word):
+def test_in_code_a_neighbor_level_is_not_a_string(word):
     with pytest.raises(ps.InvalidArgument, match=rf"'{word}'\): expected a level, got str\. Write ps\.{word}"):
         ps.linear(word, 0)
 
@@ -429,7 +429,7 @@ lr:
 """
 
 
-def test_a_file_says_a_level_by_its_word_and_a_sum_by_its_text():
+def test_a_file_contains_a_neighbor_level_by_name_and_a_sum_as_text():
     plan = config.loads(FILE, "yaml")
 
     (lr,) = plan.bindings
@@ -441,16 +441,16 @@ def test_a_file_says_a_level_by_its_word_and_a_sum_by_its_text():
 
 
 @pytest.mark.parametrize("form", ["yaml", "toml", "json"])
-def test_a_plan_with_words_is_written_and_read_back_as_it_was(form):
+def test_a_plan_with_neighbor_levels_reads_back_unchanged(form):
     short = ps.Plan(lr="warmup(10) >> linear(previous, following, 10) >> constant(0.5 + absolute(1e-6))")
     stages = [ps.linear(ps.previous, 0.5 + ps.absolute(1e-6), over=10) for _ in range(60)]
-    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # in mappings, as no line is that long
+    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # too long for a line
 
     for plan in (short, long):
         assert config.loads(config.dump(plan, format=form), form) == plan
 
 
-def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
+def test_an_invalid_level_in_a_mapping_is_reported_with_its_location():
     with pytest.raises(ConfigError) as refusal:
         config.loads('{"lr": {"linear": {"start": "next"}}}', "json")
 
@@ -465,12 +465,12 @@ def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
         ("linear(1, 0.5 + absolute(1e-6), 10)", "a multiple of base or a value, not the sum of both"),
     ],
 )
-def test_the_tables_of_mmengine_have_no_such_levels(lr, found):
+def test_mmengine_export_rejects_neighbor_levels_and_sums(lr, found):
     with pytest.raises(PlanError, match=found):
         config.dump(ps.Plan(lr=lr, horizon=20), format="mmengine")
 
 
-def test_a_list_of_mmengine_is_continued_by_a_stage_that_begins_where_it_ends():
+def test_a_stage_can_continue_from_the_end_of_an_mmengine_list():
     plan = mmengine.to_plan(
         {
             "param_scheduler": [
@@ -492,7 +492,7 @@ def test_a_list_of_mmengine_is_continued_by_a_stage_that_begins_where_it_ends():
 # ---- cycles
 
 
-def test_in_cycles_of_a_fraction_of_an_update_the_level_is_that_of_the_exact_end():
+def test_in_fractional_cycles_a_neighbor_level_uses_the_exact_end():
     assert resolved('restarts(linear(1, 0.3, "1.3 steps") >> linear(previous, 0), "10/3 steps", 4)', 20) == (
         'restarts(linear(to=0.3, over="1.3 steps") >> linear(0.3, over="61/30 steps"), "10/3 steps", 4)'
     )
@@ -501,7 +501,7 @@ def test_in_cycles_of_a_fraction_of_an_update_the_level_is_that_of_the_exact_end
     )
 
 
-def test_where_each_cycle_is_resolved_by_itself_a_level_from_beside_them_is_asked_for_as_a_number():
+def test_cycles_resolved_one_by_one_require_a_number_for_an_outer_level():
     follows_the_run = 'restarts(every(linear({}, 0), "epoch"), 10, 4)'
     calendar = ps.Calendar(total=50, steps_per_epoch=7)
 

@@ -1,4 +1,4 @@
-"""Noise: draws that hang on the seed and the update alone."""
+"""Noise: draws that depend only on the seed and the update."""
 
 from statistics import NormalDist
 
@@ -29,8 +29,8 @@ def test_a_draw_is_the_same_in_any_order_and_in_any_block(seed, times, kind):
     assert schedule(torch.tensor(times)).numpy() == pytest.approx(alone, rel=1e-13)
 
 
-def test_draws_are_the_ones_they_have_always_been():
-    """A plan that is loaded later, or on another machine, has the same noise."""
+def test_draws_are_stable_across_versions():
+    """A plan has the same noise if it is loaded later or on another machine."""
     draws = noise(1.0, "uniform", around=0, seed=42)
 
     found = [round(draws(t) * 2**31 + 0.5) for t in (0, 1, 2**16, 2**31, 2**32 + 1, 10**18)]
@@ -38,7 +38,7 @@ def test_draws_are_the_ones_they_have_always_been():
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2024])
-def test_uniform_draws_are_spread_evenly_and_know_nothing_of_each_other(seed):
+def test_uniform_draws_are_evenly_distributed_and_independent(seed):
     draws = noise(1.0, "uniform", around=0, seed=seed)(RUN)
 
     assert draws.min() > -1
@@ -64,7 +64,7 @@ def test_normal_draws_are_the_quantiles_of_the_uniform_ones():
 
 
 @pytest.mark.parametrize("clip", [0.1, 0.67])
-def test_clipped_draws_are_spread_as_those_that_are_drawn_again_until_they_are_within(clip):
+def test_clipped_draws_have_the_truncated_normal_distribution(clip):
     clipped = np.sort(noise(1.0, clip=clip, around=0, seed=3)(RUN))
     free = noise(1.0, around=0, seed=4)(np.arange(6 * RUN.size))
     again = np.sort(free[abs(free) < clip])
@@ -75,7 +75,7 @@ def test_clipped_draws_are_spread_as_those_that_are_drawn_again_until_they_are_w
     assert np.abs(shares[0] - shares[1]).max() < 0.015
 
 
-def test_it_multiplies_and_it_adds():
+def test_noise_can_be_multiplied_and_added():
     draws = noise(1.0, around=0, seed=5)
     planned = cosine(over=100)
 
@@ -84,19 +84,19 @@ def test_it_multiplies_and_it_adds():
     assert added(7, base=0.2) == pytest.approx(planned(7, base=0.2) + 1e-3 * draws(7))
 
 
-def test_a_stage_of_noise_begins_where_the_stage_before_ends():
-    """timm's `noise_range`: noise from 40 % of the run on."""
+def test_a_noise_stage_starts_at_the_end_of_the_preceding_stage():
+    """Reproduce `noise_range` of timm: noise starts at 40 % of the run."""
     schedule = resolve(cosine() * (constant(1.0, "40%") >> noise(0.1)), Calendar(total=100))
 
     assert schedule(39) == cosine(over=100)(39)
     assert schedule(40) != cosine(over=100)(40)
 
 
-def test_the_draw_is_of_the_update_also_between_two():
+def test_the_draw_between_two_updates_is_that_of_the_earlier_one():
     assert noise()(7.75) == noise()(7)
 
 
-def test_it_is_written_as_it_is_read():
+def test_noise_reads_back_from_its_text():
     assert str(noise()) == "noise()"
     assert parse('noise(0.1, "uniform", seed=7)') == noise(0.1, "uniform", seed=7)
 
@@ -111,6 +111,6 @@ def test_it_is_written_as_it_is_read():
         ({"size": float("nan")}, "must be finite"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_are_rejected(arguments, message):
     with pytest.raises(InvalidArgument, match=message):
         noise(**arguments)

@@ -1,4 +1,4 @@
-"""The one-line text: what is read, and how a slip is told."""
+"""The one-line text: valid lines, and the errors for mistakes."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from paramsched.schedules import absolute, anneal, constant, cosine, from_functi
         ("linear(\n  over=10,\n)", linear(over=10)),
     ],
 )
-def test_text_is_read_as_a_schedule(text, schedule):
+def test_text_is_parsed_as_a_schedule(text, schedule):
     assert parse(text) == schedule
 
 
@@ -84,7 +84,7 @@ def test_text_is_read_as_a_schedule(text, schedule):
         ("(" * 4999 + ")" * 4999, "invalid syntax"),
     ],
 )  # fmt: skip
-def test_an_invalid_line_is_reported(text, found):
+def test_an_invalid_line_is_rejected(text, found):
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
 
@@ -93,7 +93,7 @@ def test_an_invalid_line_is_reported(text, found):
 
 
 @pytest.mark.parametrize("operator", [">", "->", "-->", "=>", ">>>", "|", "|>", "then"])
-def test_another_operator_between_stages_is_corrected(operator):
+def test_the_error_for_a_wrong_stage_operator_suggests_the_right_one(operator):
     with pytest.raises(ParseError) as refusal:
         parse(f"warmup(100) {operator} cosine(to=0.1)")
 
@@ -107,7 +107,7 @@ def test_only_text_is_parsed(value):
         parse(value)
 
 
-def test_a_shape_given_by_argument_is_known_in_that_text_only():
+def test_a_shape_passed_as_an_argument_is_known_only_in_that_text():
     def halving(over: int) -> object:
         return linear(1.0, 0.5, over)
 
@@ -116,7 +116,7 @@ def test_a_shape_given_by_argument_is_known_in_that_text_only():
         parse("halving(10)")
 
 
-def test_a_long_sequence_is_not_deep():
+def test_a_long_sequence_does_not_exceed_the_depth_limit():
     text = " >> ".join(["step(1)"] * 800)
 
     assert len(parse(text).stages) == 800

@@ -1,4 +1,4 @@
-"""Shapes and recipes that one library or one paper is known for, against their published formulas."""
+"""Shapes and recipes of single libraries and papers, compared with their published formulas."""
 
 import math
 
@@ -62,7 +62,7 @@ def assert_is(schedule, formula, base=1.0, total=100):
 
 
 @pytest.mark.parametrize("cycles", [0.25, 0.5, 1.0, 1.5, 3.0])
-def test_a_cosine_wave_is_transformers_cosine_up_to_its_end(cycles):
+def test_a_cosine_wave_equals_the_transformers_cosine_until_its_end(cycles):
     def peer(t):
         return 0.5 * (1 + math.cos(math.pi * 2 * cycles * min(t, 100) / 100))
 
@@ -78,7 +78,7 @@ def test_a_cosine_wave_turns_at_its_levels_exactly():
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5, 2.0])
-def test_polynomial_cycle_is_keras_polynomial_decay_with_cycle(power):
+def test_polynomial_cycle_equals_the_keras_polynomial_decay_with_cycle(power):
     def peer(t):
         steps = 10 * max(1, math.ceil(t / 10))
         return (0.1 - 0.001) * (1 - t / steps) ** power + 0.001
@@ -88,7 +88,7 @@ def test_polynomial_cycle_is_keras_polynomial_decay_with_cycle(power):
     assert polynomial_cycle(10).breakpoints(until=25) == (0, 10, 20, 25)
 
 
-def test_a_logistic_function_is_open_and_falls_where_its_steepness_is_below_0():
+def test_a_logistic_function_is_open_ended_and_falls_if_its_steepness_is_negative():
     assert_is(logistic("50%", 0.3), lambda t: 1 / (1 + math.exp(-0.3 * (t - 50))))
     assert_is(logistic(40, -2.0, per=10), lambda t: 1 / (1 + math.exp(0.2 * (t - 40))))
     assert logistic(10, 100.0)(0) == pytest.approx(math.exp(-1000), abs=0)
@@ -97,7 +97,7 @@ def test_a_logistic_function_is_open_and_falls_where_its_steepness_is_below_0():
         logistic(10, 0.0)
 
 
-def test_inverse_sigmoid_is_the_one_of_scheduled_sampling():
+def test_inverse_sigmoid_equals_the_decay_of_scheduled_sampling():
     assert_is(inverse_sigmoid(12.0), lambda t: 12 / (12 + math.exp(t / 12)))
     assert_is(inverse_sigmoid(3.0, per=10), lambda t: 3 / (3 + math.exp(t / 10 / 3)))
     assert inverse_sigmoid(1.0)(10**6) == 0.0
@@ -109,13 +109,13 @@ def test_an_exponential_warmup_saturates(first):
 
 
 @pytest.mark.parametrize("beta2", [0.9, 0.95, 0.98, 0.97, 0.999])
-def test_untuned_warmups_follow_adams_beta_as_it_is_written(beta2):
+def test_untuned_warmups_depend_on_the_beta_of_adam(beta2):
     assert_is(untuned_linear_warmup(beta2), lambda t: min(1, (t + 1) * (1 - beta2) / 2))
     assert_is(untuned_exponential_warmup(beta2), lambda t: 1 - math.exp(-(1 - beta2) * (t + 1)))
 
 
 @pytest.mark.parametrize("beta2", [0.61, 0.9, 0.98, 0.999])
-def test_radam_warmup_is_the_rectification_from_its_first_step_on(beta2):
+def test_radam_warmup_equals_the_rectification_from_its_first_step(beta2):
     most = 2 / (1 - beta2) - 1
 
     def length(k):
@@ -133,20 +133,20 @@ def test_radam_warmup_is_the_rectification_from_its_first_step_on(beta2):
 
 @pytest.mark.parametrize("call", [radam_warmup, untuned_linear_warmup, untuned_exponential_warmup])
 @pytest.mark.parametrize("beta2", [0.0, 1.0, -1.0, math.nan])
-def test_a_beta_that_is_none_is_refused(call, beta2):
+def test_an_invalid_beta_is_rejected(call, beta2):
     with pytest.raises(InvalidArgument) as refusal:
         call(beta2)
 
     assert refusal.value.argument == "beta2"
 
 
-def test_radam_warmup_refuses_a_beta_of_which_no_step_is_rectified():
+def test_radam_warmup_rejects_a_beta_without_a_rectified_step():
     with pytest.raises(InvalidArgument, match="no step is rectified"):
         radam_warmup(0.6)
 
 
 @pytest.mark.parametrize(("start", "to"), [(1.0, 0.01), (0.01, 1.0), (-0.1, -2.0), (0.5, 0.5)])
-def test_a_geometric_way_has_one_ratio(start, to):
+def test_geometric_has_a_constant_ratio(start, to):
     def peer(t):
         return start * (to / start) ** min(t / 100, 1)
 
@@ -155,7 +155,7 @@ def test_a_geometric_way_has_one_ratio(start, to):
 
 
 @pytest.mark.parametrize("over", [20, None])
-def test_a_geometric_way_begins_at_the_value_that_the_course_had(over):
+def test_geometric_starts_at_the_previous_value(over):
     def peer(t):
         if t < 80:
             return 1 / math.sqrt(1 + t / 10)
@@ -171,7 +171,7 @@ def test_a_geometric_way_begins_at_the_value_that_the_course_had(over):
     assert parse(str(resolved)) == resolved
 
 
-def test_a_geometric_way_to_what_follows_and_between_absolute_values():
+def test_geometric_accepts_following_and_absolute_levels():
     rising = resolve(geometric(0.01, following, 10) >> constant(0.5), Calendar(total=20))
     absolutes = constant(absolute(0.4), 5) >> geometric(previous, absolute(0.1), 10)
 
@@ -180,19 +180,19 @@ def test_a_geometric_way_to_what_follows_and_between_absolute_values():
 
 
 @pytest.mark.parametrize("before", ["constant(0.0, 5)", "constant(absolute(0.1), 5)", "constant(-1, 5)"])
-def test_a_geometric_way_from_a_level_without_a_ratio_is_refused_where_the_level_is_known(before):
+def test_geometric_from_a_level_without_a_ratio_is_rejected_when_the_level_is_known(before):
     with pytest.raises(InvalidArgument, match=r"expected two multiples of base|must be nonzero"):
         resolve(parse(f"{before} >> geometric(previous, 0.1, 5)"), Calendar())
 
 
-def test_a_power_law_below_0_grows():
+def test_a_power_law_with_a_negative_exponent_grows():
     assert_is(power_law(-0.5, 1), lambda t: (1 + t) ** 0.5)
     with pytest.raises(InvalidArgument, match="must not be 0"):
         power_law(0, 1)
 
 
 @pytest.mark.parametrize("ratio", [500, 2.0, 0.1])
-def test_a_logarithm_is_the_exponential_the_other_way_round(ratio):
+def test_the_logarithm_curve_inverts_the_exponential_curve(ratio):
     way, back = curves.logarithm(ratio), curves.exponential(ratio)
 
     for k in range(21):
@@ -202,7 +202,7 @@ def test_a_logarithm_is_the_exponential_the_other_way_round(ratio):
 
 
 @pytest.mark.parametrize(("start", "to"), [(0.0, 1.0), (-1.0, 1.0), (1.0, absolute(0.1))])
-def test_levels_without_a_ratio_are_refused(start, to):
+def test_levels_without_a_ratio_are_rejected(start, to):
     with pytest.raises(InvalidArgument, match=r"expected two multiples of base|must be nonzero"):
         geometric(start, to)
 
@@ -213,7 +213,7 @@ def test_a_natural_exponential_keeps_its_digits_over_a_million_updates():
     assert natural_exponential(1e-5)(10**6) == pytest.approx(math.exp(-10), rel=1e-14)
 
 
-def test_tanh_is_timms_between_its_ends():
+def test_tanh_equals_timm():
     def peer(t):
         u = min(t / 100, 1)
         return 0.01 + 0.5 * (0.1 - 0.01) * (1 - math.tanh(-7.0 * (1 - u) + 3.0 * u))
@@ -224,14 +224,14 @@ def test_tanh_is_timms_between_its_ends():
         tanh(to=following)
 
 
-def test_t5_is_flat_and_then_an_inverse_square_root():
+def test_t5_is_constant_and_then_an_inverse_square_root():
     assert_is(t5(20), lambda t: 1 / math.sqrt(max(t + 1, 20)), base=123.0)
     with pytest.raises(InvalidArgument, match="Use the hold in steps"):
         t5("5%")
 
 
 @pytest.mark.parametrize("to", [0.0, 0.1, absolute(0.05)])
-def test_an_inverse_square_root_with_a_cooldown_goes_on_falling_in_it_or_is_frozen(to):
+def test_an_inverse_square_root_with_a_cooldown_keeps_falling_or_is_frozen(to):
     floor = 0.05 if to == absolute(0.05) else to * 0.5
 
     def peer(t, frozen):
@@ -246,7 +246,7 @@ def test_an_inverse_square_root_with_a_cooldown_goes_on_falling_in_it_or_is_froz
         assert_is(given, lambda t, frozen=frozen: peer(t, frozen), base=0.5)
 
 
-def test_a_warmup_stable_decay_has_an_index_and_a_curve_for_its_warmup():
+def test_wsd_accepts_an_index_and_a_curve_for_its_warmup():
     def peer(t):
         up = 0.5 * (1 - math.cos(math.pi * min((t + 1) / 10, 1)))
         return up * (1 - min(max(t + 1 - 80, 0) / 20, 1))
@@ -254,8 +254,8 @@ def test_a_warmup_stable_decay_has_an_index_and_a_curve_for_its_warmup():
     assert_is(wsd(10, "20%", index="(t+1)/n", warmup_curve=curves.cosine, decay_index="(t+1)/n"), peer)
 
 
-def test_periods_with_a_decay_each_are_olmos_wsd_s():
-    """OLMo-core reads its schedule one update late, and is at the floor in the last update of each period."""
+def test_periods_with_a_decay_each_equal_wsd_s_of_olmo():
+    """OLMo-core reads its schedule one update late and reaches the floor in the last update of each period."""
     lengths, warmup, floor = [45, 30, 25], 10, 0.1
 
     def peer(t):
@@ -274,7 +274,7 @@ def test_periods_with_a_decay_each_are_olmos_wsd_s():
     assert_is(wsd_s(lengths, 0.2, warmup, to=floor, index="(t+1)/n", decay_index="(t+1)/n"), peer)
 
 
-def test_periods_may_be_said_in_any_unit():
+def test_periods_may_have_any_unit():
     line = wsd_s(["60%", "40%"], 0.25, "5%", to=0.1, curve=curves.inverse_proportional(0.1))
 
     assert resolve(line, Calendar(total=100)) == resolve(
@@ -283,18 +283,18 @@ def test_periods_may_be_said_in_any_unit():
 
 
 @pytest.mark.parametrize("given", [("until 10%",), (), "10"])
-def test_what_is_no_list_of_lengths_is_refused_as_periods(given):
+def test_periods_must_be_a_list_of_lengths(given):
     with pytest.raises(InvalidArgument, match=r"expected a list of lengths|must not be an"):
         wsd_s(given)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.5])
-def test_a_decay_is_a_share(decay):
+def test_the_decay_of_wsd_s_must_be_a_fraction(decay):
     with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
         wsd_s([100], decay)
 
 
-def test_tri_stage_is_fairseqs():
+def test_tri_stage_equals_fairseq():
     def peer(t):
         if t < 10:
             return 0.01 + 0.99 * t / 10
@@ -303,7 +303,7 @@ def test_tri_stage_is_fairseqs():
     assert_is(tri_stage(), peer)
 
 
-def test_they_multiply_into_a_schedule():
+def test_peer_shapes_can_be_multiplied():
     line = parse("exponential_warmup(30) * cosine() * radam_warmup()")
 
     assert line == exponential_warmup(30) * cosine() * radam_warmup()
@@ -311,7 +311,7 @@ def test_they_multiply_into_a_schedule():
 
 
 def test_chebyshev_steps_are_in_fractal_order():
-    """The order of 8 in the paper, and the factors of these nodes."""
+    """Compare with the order of 8 nodes in the paper and with the factors of these nodes."""
     order = [0, 7, 3, 4, 1, 6, 2, 5]
 
     def peer(t):
@@ -327,13 +327,13 @@ def test_chebyshev_steps_are_in_fractal_order():
 @pytest.mark.parametrize(
     "given", [{"steps": 0}, {"steps": 2**21}, {"steps": 8, "least": 1.0}, {"steps": 8, "most": 0.0}]
 )
-def test_chebyshev_steps_that_cannot_be_are_refused(given):
+def test_invalid_chebyshev_steps_are_rejected(given):
     with pytest.raises(InvalidArgument, match="chebyshev"):
         chebyshev(**given)
 
 
-def test_jagged_is_relora():
-    """As the function of its code has it, where a warmup leads to the cosine at the length of the first warmup."""
+def test_jagged_equals_relora():
+    """As in its code, each warmup reaches the cosine after the length of the first warmup."""
 
     def cosine_at(progress):
         return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress / 90))
@@ -349,17 +349,17 @@ def test_jagged_is_relora():
     assert_is(jagged(warmup(10) >> cosine(to=0.1), 25, 4, meets=10), peer)
 
 
-def test_jagged_meets_the_schedule_at_the_end_of_each_warmup():
+def test_jagged_reaches_the_schedule_at_the_end_of_each_warmup():
     saw = jagged(linear(1.0, absolute(0.5), over=40), every="5 steps", over=2)
 
     assert saw(6, base=2.0) == 0.5 * linear(1.0, absolute(0.5), over=40)(7, base=2.0)
     assert saw(7, base=2.0) == linear(1.0, absolute(0.5), over=40)(7, base=2.0)
-    assert saw(40) == saw(46) == 0.5  # it has ended, and is warmed up to no more
+    assert saw(40) == saw(46) == 0.5  # it has ended; no further warmup starts
     assert saw.breakpoints(until=12) == (0, 2, 5, 7, 10, 12)
 
 
 @pytest.mark.parametrize(("lengths", "ends"), [("exact", 33.33), ("nearest", 33), ("floor", 33)])
-def test_lengths_are_rounded_as_asked_and_the_whole_is_as_long_as_before(lengths, ends):
+def test_lengths_are_rounded_as_specified_without_changing_the_total(lengths, ends):
     line = with_lengths(linear(1.0, 0.0, "33%") >> linear(0.0, 1.0), lengths)
     resolved = resolve(line, Calendar(total=101))
     expected = [1 - t / ends if t < ends else min((t - ends) / (101 - ends), 1) for t in TIMES]
@@ -370,33 +370,33 @@ def test_lengths_are_rounded_as_asked_and_the_whole_is_as_long_as_before(lengths
     assert resolve(resolved, Calendar(total=101)) == resolved
 
 
-def test_where_lengths_are_exact_what_comes_behind_begins_at_an_update():
+def test_a_stage_after_an_exact_length_starts_at_an_update():
     both = resolve(with_lengths(warmup("33%"), "exact") >> constant(0.5), Calendar(total=101))
 
     assert both(33) == pytest.approx(33 / 33.33, rel=1e-12)
     assert both(34) == 0.5
 
 
-def test_a_level_of_a_neighbor_is_known_where_lengths_are_exact():
+def test_a_neighbor_level_is_known_with_exact_lengths():
     line = with_lengths(cosine(to=0.5, over="33%") >> linear(previous, 0.0))
 
     assert resolve(line, Calendar(total=101))(101) == 0.0
     assert resolve(line, Calendar(total=101))(34) == pytest.approx(0.5 * (1 - 0.67 / 67.67), rel=1e-12)
 
 
-def test_a_way_to_round_lengths_that_is_none_is_refused():
+def test_an_unknown_rounding_of_lengths_is_rejected():
     with pytest.raises(InvalidArgument, match="unknown rounding"):
         with_lengths(cosine(), "ceil")
 
 
-@pytest.mark.parametrize("ways", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
-def test_a_one_cycle_without_an_update_for_a_way_is_refused(ways):
+@pytest.mark.parametrize("phases", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
+def test_a_one_cycle_with_an_empty_phase_is_rejected(phases):
     with pytest.raises(InvalidArgument, match="must not be empty"):
-        one_cycle(**ways, index="t/(n-1)")
+        one_cycle(**phases, index="t/(n-1)")
 
 
 @pytest.mark.parametrize("given", [{"batch": 0.0}, {"exponent": 0.0}, {"exponent": 1e-6}, {"most": 0.0}, {"a": -1.0}])
-def test_a_power_scheduler_that_cannot_be_is_refused(given):
+def test_invalid_power_scheduler_arguments_are_rejected(given):
     with pytest.raises(InvalidArgument, match="power_scheduler"):
         power_scheduler(**({"batch": 1024.0} | given))
 
@@ -411,12 +411,12 @@ def test_a_power_scheduler_counts_tokens_on_a_clock_of_tokens():
 
 
 @pytest.mark.parametrize("rise", [0.0, 1.5])
-def test_the_rise_of_a_cycle_is_a_share_of_it(rise):
+def test_the_rise_of_a_cycle_must_be_a_fraction(rise):
     with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
         cyclical_anneal(rise=rise)
 
 
-def test_averages_of_weights_begin_short():
+def test_ema_warmups_start_with_a_short_average():
     assert_is(ema_warmup(0.9), lambda t: min(0.9, (1 + t) / (10 + t)), base=5.0)
     assert_is(ema_power(0.95, 0.75, 2), lambda t: min(0.95, 1 - (1 + t / 2) ** -0.75), base=5.0)
 
@@ -430,13 +430,13 @@ def test_the_third_beta_of_ademamix_grows_by_its_half_life():
 
 
 @pytest.mark.parametrize(("start", "to"), [(0.9, 1.0), (0.0, 0.5), (0.9, 0.9)])
-def test_betas_without_a_half_life_are_refused(start, to):
+def test_betas_without_a_half_life_are_rejected(start, to):
     with pytest.raises(InvalidArgument, match=r"half_life|ademamix_beta3"):
         ademamix_beta3(start, to)
 
 
 @pytest.mark.parametrize(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])
-def test_restarts_with_a_warmup_each_are_pytorch_optimizers(mult, gamma):
+def test_restarts_with_a_warmup_each_equal_pytorch_optimizer(mult, gamma):
     def peer(t, least=0.1):
         cycle, begin, length = 0, 0, 17
         while t >= begin + length:
@@ -449,7 +449,7 @@ def test_restarts_with_a_warmup_each_are_pytorch_optimizers(mult, gamma):
     assert_is(warmup_restarts(17, 5, times=20, mult=mult, gamma=gamma, start=0.1, to=0.1), peer)
 
 
-def test_restarts_with_a_warmup_that_cannot_be_are_refused():
+def test_invalid_restarts_with_a_warmup_are_rejected():
     for given in ({"mult": 0.5}, {"gamma": 0.5}, {"mult": 2.0, "times": 3, "first": "50%"}, {"gamma": 0.0}):
         with pytest.raises(InvalidArgument, match="warmup_restarts"):
             warmup_restarts(**({"first": 100, "warmup": 10} | given))

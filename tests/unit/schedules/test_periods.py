@@ -1,4 +1,4 @@
-"""Periods of no whole length: no boundary drifts, and whole numbers stay exact as far as a clock counts."""
+"""Periods of fractional length: boundaries do not drift, and integers stay exact over the range of a clock."""
 
 from fractions import Fraction
 from math import ceil, cos, floor, pi
@@ -47,13 +47,13 @@ NEAR = [0, 1, 2, 333, 334, 3002, 3003, 6004, 6005, 15012, 10**6 - 1, 2**31, 2**5
 
 
 def times_around(period: Fraction) -> list[int]:
-    """Times, and those at which a period is just over or just not."""
+    """Return times that include those just before and at the end of a period."""
     around = [ceil(number * period) for number in (1, 2, 3, 10, 99, 12345, 10**8, 10**14)]
     return [t for t in sorted({*NEAR, *around, *(t - 1 for t in around)}) if t <= 10**18]
 
 
 @pytest.mark.parametrize("name", PERIODS)
-def test_a_period_is_over_where_its_exact_multiple_is_rounded_up(name):
+def test_a_period_ends_at_its_exact_multiple_rounded_up(name):
     period = PERIODS[name]
     times = times_around(period)
 
@@ -62,7 +62,7 @@ def test_a_period_is_over_where_its_exact_multiple_is_rounded_up(name):
 
 
 @pytest.mark.parametrize("name", PERIODS)
-def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first(name):
+def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first_cycle(name):
     period = PERIODS[name]
     times = times_around(period)
 
@@ -88,7 +88,7 @@ def test_tensors_count_the_same_periods(name):
 
 
 @pytest.mark.parametrize("name", ["2.4 epochs of 1251", "a third", "as measured seconds make it"])
-def test_whole_times_that_are_floats_count_the_same_periods(name):
+def test_integral_float_times_count_the_same_periods(name):
     period = PERIODS[name]
     times = np.array([t for t in times_around(period) if t < 10**9])
 
@@ -99,7 +99,7 @@ def test_whole_times_that_are_floats_count_the_same_periods(name):
 
 
 @pytest.mark.heavy
-def test_a_clock_of_32_bits_counts_the_same_periods():
+def test_a_32_bit_clock_counts_the_same_periods():
     jax = pytest.importorskip("jax")
     times = [t for t in times_around(Fraction(30024, 10)) if t < 5 * 10**8]
     period = PERIODS["2.4 epochs of 1251"]
@@ -108,7 +108,7 @@ def test_a_clock_of_32_bits_counts_the_same_periods():
     assert complete_periods(array, period, arrays_of(array)).tolist() == [floor(t / period) for t in times]
 
 
-def test_boundaries_are_exact_multiples_from_a_time_on():
+def test_boundaries_after_a_time_are_exact_multiples():
     assert list(boundaries(Fraction(5, 2), 10)) == [0, Fraction(5, 2), 5, Fraction(15, 2), 10]
     assert list(boundaries(Fraction(5, 2), 10, 3)) == [5, Fraction(15, 2), 10]
     assert list(boundaries(4, 13, 5)) == [8, 12]
@@ -125,7 +125,7 @@ def test_the_steps_of_efficientnet_do_not_drift():
     np.testing.assert_array_equal(schedule(times), np.float64(0.97) ** (times * 10 // 30024).astype(float))
 
 
-def test_a_resolved_period_is_read_back_and_resolved_again_as_it_is():
+def test_a_resolved_period_survives_its_text_and_another_resolve():
     for written, resolved in [
         ('step("2.4 epochs", 0.97)', 'step("3002.4 steps", 0.97)'),
         ('restarts(cosine(), "0.1 epochs")', 'restarts(cosine(over="125.1 steps"), "125.1 steps")'),
@@ -153,19 +153,19 @@ def test_a_resolved_period_is_read_back_and_resolved_again_as_it_is():
         ('step("1750 samples")', "step(250)"),
     ],
 )
-def test_where_no_decimal_says_a_period_it_is_written_as_a_fraction(written, resolved):
+def test_a_period_without_an_exact_decimal_is_written_as_a_fraction(written, resolved):
     assert str(resolve(parse(written), Calendar(batch_size=7))) == resolved
     assert parse(resolved) == resolve(parse(written), Calendar(batch_size=7))
 
 
-def test_a_period_below_one_update_is_resolved_to_one_before_it_is_called():
+def test_a_period_shorter_than_one_update_resolves_to_one_update():
     with pytest.raises(Unresolved):
         step("0.5 steps")(3)
 
     assert resolve(step("0.5 steps", 0.5), Calendar())(3) == 0.125
 
 
-def test_only_periods_are_fractions_of_an_update():
+def test_only_periods_may_be_fractions_of_an_update():
     with pytest.raises(Unresolved):
         linear(1, 0, over="2.5 steps")(1)
 
@@ -173,7 +173,7 @@ def test_only_periods_are_fractions_of_an_update():
     assert str(resolve(warmup("2.5 steps") >> constant(), Calendar())) == "warmup(3) >> constant()"
 
 
-def test_decays_divide_by_the_exact_number():
+def test_decays_divide_by_the_exact_length():
     t, third = 1234, 1000 / 3
 
     assert resolve(exponential(0.5, "1000/3 steps"), Calendar())(t) == 0.5 ** (t / third)
@@ -192,7 +192,7 @@ def test_restarts_follow_the_exact_time_of_each_cycle(period):
     np.testing.assert_allclose(schedule(np.array(times)), [(1 + cos(pi * u)) / 2 for u in left], rtol=1e-12, atol=1e-15)
 
 
-def test_what_is_inside_a_cycle_of_no_whole_length_is_not_rounded():
+def test_stages_inside_a_fractional_cycle_are_not_rounded():
     inner = warmup("10%") >> linear(1, 0.5, over="4 steps") >> constant(0.25)
     schedule = resolve(restarts(inner, "12.5 steps"), Calendar(total=25))
 
@@ -206,7 +206,7 @@ def test_what_is_inside_a_cycle_of_no_whole_length_is_not_rounded():
     assert schedule.breakpoints(until=25) == (0, 3, 7, 13, 15, 19, 25)
 
 
-def test_restarts_that_end_hold_their_last_value_from_the_next_update_on():
+def test_finished_restarts_keep_their_last_value_from_the_next_update():
     saw = resolve(restarts(linear(1, 0), "2.5 steps", times=3), Calendar(total=20))
     staged = resolve(restarts(linear(1, 0), "2.5 steps", times=3) >> linear(1, 0, over=4), Calendar(total=20))
 
@@ -220,14 +220,14 @@ def test_restarts_that_end_hold_their_last_value_from_the_next_update_on():
     assert parse(str(staged)) == staged
 
 
-def test_every_takes_the_value_at_the_rounded_boundary():
+def test_every_samples_the_value_at_the_rounded_boundary():
     schedule = resolve(every(linear(1, 0, over=20), "2.5 steps"), Calendar(total=20))
 
     assert schedule(np.arange(12)).tolist() == [1 - t / 20 for t in (0, 0, 0, 3, 3, 5, 5, 5, 8, 8, 10, 10)]
     assert schedule.breakpoints() == (0, 3, 5, 8, 10, 13, 15, 18, 20)
 
 
-def test_every_part_of_an_epoch_follows_the_epochs_of_the_run():
+def test_every_fraction_of_an_epoch_follows_the_epochs_of_the_run():
     calendar = Calendar(total=50, steps_per_epoch=5)
     schedule = resolve(warmup(7) >> every(linear(1, 0, over=40), "0.5 epochs"), calendar)
 
@@ -238,7 +238,7 @@ def test_every_part_of_an_epoch_follows_the_epochs_of_the_run():
     assert schedule.breakpoints(until=20) == (0, 7, 8, 10, 13, 15, 18, 20)
 
 
-def test_every_in_a_cycle_of_no_whole_length_changes_at_updates():
+def test_every_inside_a_fractional_cycle_changes_at_updates():
     schedule = resolve(restarts(every(linear(1, 0), "2.5 steps"), "7.2 steps"), Calendar(total=20))
 
     local = [Fraction(t) % Fraction(36, 5) for t in range(40)]
@@ -246,7 +246,7 @@ def test_every_in_a_cycle_of_no_whole_length_changes_at_updates():
     np.testing.assert_allclose(schedule(np.arange(40)), [float(1 - x / Fraction(36, 5)) for x in held], rtol=1e-14)
 
 
-def test_triangles_and_half_waves_begin_at_exact_multiples():
+def test_triangles_and_half_waves_start_at_exact_multiples():
     triangles = resolve(cyclic("2.5 steps", "3.75 steps", start=0.0), Calendar())
     waves = resolve(cosine_restarts("2.5 steps", to=0.1, gamma=0.5), Calendar())
 
@@ -276,7 +276,7 @@ def test_triangles_and_half_waves_begin_at_exact_multiples():
         'take(cosine(), "2.5 steps") >> skip(linear(), "1.5 steps")',
     ],
 )
-def test_every_shape_may_stand_in_a_cycle_of_no_whole_length(inner):
+def test_every_shape_is_accepted_in_a_fractional_cycle(inner):
     schedule = resolve(parse(f'restarts({inner}, "20/3 steps")'), Calendar(total=100))
     times = np.arange(100)
 
@@ -287,25 +287,25 @@ def test_every_shape_may_stand_in_a_cycle_of_no_whole_length(inner):
     assert set(schedule.breakpoints(until=40)) >= {b + 20 for b in schedule.breakpoints(until=20)} - {40}
 
 
-def test_a_milestone_behind_the_end_of_a_cycle_is_refused():
-    with pytest.raises(InvalidArgument, match="update 7 of a stage of 20/3 steps"):
+def test_a_milestone_after_the_end_of_a_cycle_is_rejected():
+    with pytest.raises(InvalidArgument, match="update 7 of a stage of length 20/3 steps"):
         resolve(restarts(multistep([7]), "20/3 steps"), Calendar(total=100))
 
 
-def test_epochs_of_the_run_in_a_cycle_that_is_out_of_step_make_cycles_of_whole_updates():
+def test_cycles_not_aligned_with_epochs_are_rounded_to_integral_updates():
     calendar = Calendar(total=30, steps_per_epoch=5)
     schedule = resolve(restarts(every(linear(1, 0), "epoch"), "1.5 epochs"), calendar)
 
     assert [str(stage.every) for stage in schedule.stages] == ["8", "7", "8", "7"]
 
 
-def test_a_recurrence_by_epochs_that_are_no_whole_updates_ticks_at_whole_ones():
+def test_a_recurrence_by_fractional_epochs_ticks_at_integral_updates():
     calendar = Calendar(total=30, batches_per_epoch=10, accumulation=4)
 
     assert "by=3" in str(resolve(recurrence(rules.exponential(0.9, by="epoch")), calendar))
 
 
-def test_a_period_on_another_clock_names_its_unit_and_is_no_whole_number_either():
+def test_a_fractional_period_on_another_clock_has_its_unit():
     calendar = Calendar(total="10 epochs", steps_per_epoch=7, batch_size=3, sequence_length=5)
     plan = Plan(clock="tokens", lr=step("0.1 epochs", 0.5), horizon="10 epochs")
 

@@ -1,4 +1,4 @@
-"""Where a fault stands in a line of text, as data: a caret can be drawn under it."""
+"""The location of an error in a line of text, as data for a caret below it."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from paramsched.schedules import parse
 
 
 def marked(text: str) -> str:
-    """The piece of the line that is said to be at fault."""
+    """Return the piece of the line to which the error points."""
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
     assert refusal.value.text == text
@@ -32,7 +32,7 @@ def marked(text: str) -> str:
         ("1j", "1j"),
     ],
 )
-def test_a_slip_of_the_pen_is_marked(text, piece):
+def test_a_misspelled_name_is_marked(text, piece):
     assert marked(text) == piece
 
 
@@ -52,20 +52,20 @@ def test_a_slip_of_the_pen_is_marked(text, piece):
         ("2 * (linear(absolute(1)) * linear(absolute(1)))", "linear(absolute(1)) * linear(absolute(1))"),
     ],
 )
-def test_an_argument_that_cannot_be_is_marked(text, piece):
+def test_an_invalid_argument_is_marked(text, piece):
     assert marked(text) == piece
 
 
-def test_columns_are_characters_also_behind_letters_of_several_bytes():
+def test_columns_count_characters_after_multibyte_letters():
     assert marked("from_function('größe') >> cosin()") == "from_function('größe')"
     assert marked("plateau('größe') * cosin()") == "cosin"
 
 
-def test_lines_are_counted_in():
+def test_the_location_accounts_for_several_lines():
     assert marked("\n linear(\n  over=10,\n) >> cosin()") == "cosin"
 
 
-def test_where_nothing_is_an_expression_the_place_is_inside_the_text():
+def test_the_location_of_a_syntax_error_is_inside_the_text():
     for text in ("cosine(", "cosine() cosine()", "x = cosine()", "", "   ", ")"):
         with pytest.raises(InvalidArgument) as refusal:
             parse(text)
@@ -73,7 +73,7 @@ def test_where_nothing_is_an_expression_the_place_is_inside_the_text():
         assert 0 <= begin <= end <= len(text) + 1
 
 
-def test_the_place_survives_pickling():
+def test_the_location_survives_pickling():
     with pytest.raises(InvalidArgument) as refusal:
         parse("cosin()")
 

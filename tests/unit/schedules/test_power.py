@@ -1,4 +1,4 @@
-"""Powers and quotients: what they are, how a line says them, and what is refused."""
+"""Powers and quotients: their values, their text, and invalid ones."""
 
 import math
 
@@ -12,14 +12,14 @@ from paramsched.schedules import absolute, constant, cosine, linear, parse, step
 from paramsched.schedules.text.parsing import value_in
 
 
-def test_a_power_is_of_the_factor_and_base_stands_outside():
+def test_a_power_applies_to_the_factor_and_not_to_base():
     schedule = linear(1.0, 0.0, over=10) ** 2
 
     assert [schedule(t, base=3.0) for t in (0, 5, 10)] == [3.0, 0.75, 0.0]
     assert schedule.length == linear(1.0, 0.0, over=10).length
 
 
-def test_the_power_of_what_is_cut_takes_the_cut_of_the_factor():
+def test_the_power_of_a_clamp_uses_the_clamped_factor():
     schedule = ps.clamp(linear(1.0, 0.0, over=10), low=0.5) ** 2
 
     assert schedule.affine
@@ -53,7 +53,7 @@ def test_a_quotient_is_a_product_with_the_reciprocal():
         ("cosine() / 2 * plateau()", "cosine() * constant(0.5) * plateau()"),
     ],
 )
-def test_a_line_says_powers_and_quotients_as_python_does(line, written):
+def test_powers_and_quotients_in_text_follow_python(line, written):
     schedule = parse(line)
 
     assert str(schedule) == written
@@ -61,10 +61,10 @@ def test_a_line_says_powers_and_quotients_as_python_does(line, written):
 
 
 @pytest.mark.parametrize("line", ["2**3**2", "-2**2", "2**-1", "1/3", "-1/4*2", "(-8)**3", "2**-2**2", "3 - 2**2"])
-def test_numbers_alone_are_what_python_makes_of_floats(line):
+def test_arithmetic_of_numbers_equals_python_floats(line):
     found = value_in(line)
 
-    assert found == eval(line)  # of numbers that stand above
+    assert found == eval(line)  # contains only the numbers above
     assert type(found) in (int, float)
 
 
@@ -91,14 +91,14 @@ def test_numbers_alone_are_what_python_makes_of_floats(line):
         ("(cosine() * plateau()) ** 2", "contains a metric rule"),
     ],
 )
-def test_what_is_no_power_and_no_quotient_is_refused_with_what_to_write(line, said):
+def test_invalid_powers_and_quotients_are_rejected_with_a_fix(line, said):
     with pytest.raises(InvalidArgument) as refusal:
         parse(line)
 
     assert said in str(refusal.value)
 
 
-def test_in_python_only_numbers_divide_and_raise():
+def test_in_python_only_numbers_are_accepted_as_divisor_and_exponent():
     for other in ("a", None, cosine()):
         with pytest.raises(TypeError):
             _ = cosine() ** other
@@ -118,7 +118,7 @@ def test_in_python_only_numbers_divide_and_raise():
         ('{quotient: ["cosine()", 4]}', "cosine() / 4"),
     ],
 )
-def test_a_mapping_says_them_by_name(mapping, line):
+def test_a_mapping_writes_powers_and_quotients_by_name(mapping, line):
     assert loads(f"lr: {mapping}") == loads(f"lr: {line}")
 
 
@@ -133,7 +133,7 @@ def test_a_mapping_says_them_by_name(mapping, line):
         ('{powr: ["cosine()", 2]}', "power"),
     ],
 )
-def test_a_mapping_that_says_no_pair_is_told_with_its_path(mapping, path):
+def test_a_power_mapping_without_two_values_is_reported_with_its_path(mapping, path):
     with pytest.raises(ps.ParamschedError) as refusal:
         loads(f"lr: {mapping}")
 
@@ -150,14 +150,14 @@ def test_a_power_too_long_for_a_line_is_written_as_a_mapping():
     assert loads(written) == plan
 
 
-def test_the_schema_knows_both():
+def test_the_schema_contains_power_and_quotient():
     mapping = schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
 
     assert mapping["power"] == mapping["quotient"]
     assert mapping["power"]["prefixItems"][1] == {"type": "number"}
 
 
-def test_a_number_has_the_bits_of_an_array_of_it():
+def test_a_power_of_a_number_equals_that_of_an_array_bit_for_bit():
     factors = [0.1, 0.3, 1 / 3, 0.7, 1e-7]
     for factor in factors:
         for exponent in (2.0, 0.5, 3.0, -1.0, 0.7):
@@ -173,6 +173,6 @@ def test_powers_that_overflow_are_inf_without_a_warning():
     assert (linear(1.0, 0.0, over=4) ** -1)(4, base=0.0) == 0.0
 
 
-def test_two_powers_at_once_are_a_fault_each():
+def test_each_of_two_invalid_powers_is_an_error():
     with pytest.raises(ParseError):
         parse("cosine() *** 2")

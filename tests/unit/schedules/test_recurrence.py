@@ -1,4 +1,4 @@
-"""Recurrences: numbers that MMEngine's own schedulers gave, and the closed forms of torch's."""
+"""Recurrences: values recorded from the schedulers of MMEngine, and the closed forms of torch."""
 
 import math
 from itertools import pairwise
@@ -28,7 +28,7 @@ def test_row_3_milestones_by_epoch():
     assert values == pytest.approx([0.1] * 160 + [0.01] * 60 + [0.001] * 20, rel=1e-12)
 
 
-def test_row_7_a_cosine_by_epoch_stops_one_short_of_its_floor():
+def test_row_7_a_cosine_by_epoch_stops_one_epoch_before_its_floor():
     values = run(rules.cosine(absolute(0.0), over=12, by="epoch", end=12), total=240, epoch=20)
 
     assert values[::20] == pytest.approx(
@@ -38,7 +38,7 @@ def test_row_7_a_cosine_by_epoch_stops_one_short_of_its_floor():
     assert values[20] == values[39]
 
 
-def test_row_8_the_same_by_update():
+def test_row_8_a_cosine_by_update():
     values = run(rules.cosine(absolute(0.0), over=240, end=240), total=240)
 
     expected = {0: 0.1, 1: 0.0999957164, 19: 0.0984615455, 20: 0.0982962913, 60: 0.0853553391, 120: 0.05,
@@ -47,7 +47,7 @@ def test_row_8_the_same_by_update():
         assert values[t] == pytest.approx(value, abs=5e-11)
 
 
-def test_row_9_a_warmup_by_update_beside_milestones_by_epoch():
+def test_row_9_a_warmup_by_update_with_milestones_by_epoch():
     values = run(rules.linear(0.001, end=50), rules.multistep([8, 11], by="epoch", end=12), total=240, epoch=20)
 
     expected = {0: 0.0001, 1: 0.0021387755, 25: 0.0510693878, 48: 0.0979612245, 49: 0.1, 159: 0.1, 160: 0.01, 219: 0.01,
@@ -56,7 +56,7 @@ def test_row_9_a_warmup_by_update_beside_milestones_by_epoch():
         assert values[t] == pytest.approx(value, abs=5e-11)
 
 
-def test_row_10_a_warmup_and_a_cosine_after_it_and_a_gap():
+def test_row_10_a_cosine_after_a_warmup_and_a_gap():
     values = run(rules.linear(0.001, end=100), rules.cosine(absolute(0.0), over=800, begin=100, end=900), total=1000)
 
     expected = {0: 0.0001, 1: 0.0011090909, 50: 0.0505545455, 98: 0.0989909091, 99: 0.1, 100: 0.1, 101: 0.0999996145,
@@ -83,7 +83,7 @@ def test_rows_12_to_14_any_base():
             assert values[t] == pytest.approx(value, rel=1e-10)
 
 
-# ---------------------------------------------------------------- closed forms, rule by rule, alone
+# ---------------------------------------------------------------- closed forms of single rules
 
 N = 12
 LINE = np.arange(30)
@@ -137,9 +137,9 @@ def u(k, n):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_rule_alone_follows_its_closed_form(rule, expected):
+def test_a_single_rule_follows_its_closed_form(rule, expected):
     for base in (1.0, 0.1, 0.0):
-        # Thirty ratios, each rounded once, and near the floor their differences.
+        # The tolerance covers thirty ratios, each rounded once, and their differences near the floor.
         assert run(rule, total=30, epoch=3, base=base) == pytest.approx(expected * base, rel=1e-12, abs=1e-13 * base)
 
 
@@ -148,14 +148,14 @@ def test_a_rule_alone_follows_its_closed_form(rule, expected):
     [rules.cosine(0.1, 1 / 3), rules.cosine(0.1, 0.5), rules.cosine_restarts([0.999, 2.5], [1.0, 0.5], 0.1)],
     ids=str,
 )
-def test_lengths_of_parts_of_a_tick_stay_finite(rule):
+def test_lengths_of_fractional_ticks_stay_finite(rule):
     values = run(rule, total=50, base=1.0)
 
     assert np.isfinite(values).all()
     assert (np.abs(values) <= 2).all()
 
 
-def test_anneal_goes_on_from_what_it_finds():
+def test_anneal_continues_from_the_current_value():
     values = run(
         rules.exponential(0.5, end=2),
         rules.anneal(absolute(0.05), 4, curves.cosine, begin=10, end=20),
@@ -168,7 +168,7 @@ def test_anneal_goes_on_from_what_it_finds():
     assert values[14] == values[19] == 0.05
 
 
-def test_anneal_along_a_curve_that_turns_back_goes_from_what_it_found():
+def test_anneal_along_a_curve_that_turns_back_uses_its_initial_value():
     values = run(
         rules.exponential(0.5, end=2), rules.anneal(0.1, 10, curves.cosine_wave(2.5), begin=5), total=20, base=1.0
     )
@@ -178,7 +178,7 @@ def test_anneal_along_a_curve_that_turns_back_goes_from_what_it_found():
     assert values[15] == values[19] == 0.1
 
 
-def test_anneal_along_a_curve_that_is_flat_before_its_end_stays_there():
+def test_anneal_along_a_curve_that_is_constant_before_its_end_stays_constant():
     assert (
         run(rules.anneal(0.25, 10, curves.sigmoid(5000.0)), total=12, base=1.0).tolist()
         == [1.0] * 5 + [0.625] + [0.25] * 6
@@ -188,7 +188,7 @@ def test_anneal_along_a_curve_that_is_flat_before_its_end_stays_there():
 @pytest.mark.parametrize("anneal", ["cos", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize(("total", "pct"), [(100, 0.3), (50, 0.4), (10, 0.1), (10, 1.0), (7, 0.25), (1, 0.3)])
-def test_one_cycle_goes_through_its_knots(anneal, three_phase, total, pct):
+def test_one_cycle_passes_through_its_knots(anneal, three_phase, total, pct):
     rule = rules.one_cycle(1.0, total, pct, anneal, three_phase=three_phase)
     low, floor, up = 0.04, 4e-06, pct * total - 1
     knots = (
@@ -212,10 +212,10 @@ def test_one_cycle_goes_through_its_knots(anneal, three_phase, total, pct):
     assert values[total:].tolist() == [values[total - 1]] * 5
 
 
-# ---------------------------------------------------------------- what a recurrence is
+# ---------------------------------------------------------------- properties of a recurrence
 
 
-def test_it_is_affine_in_base_whatever_it_has_absolute():
+def test_a_recurrence_is_affine_in_base_with_absolute_levels():
     given = (rules.linear(0.1, end=20), rules.cosine(absolute(0.05), over=30), rules.step(7, 0.5))
 
     at = {base: run(*given, total=100, base=base) for base in (0.0, 1.0, 0.3, -2.0)}
@@ -224,7 +224,7 @@ def test_it_is_affine_in_base_whatever_it_has_absolute():
         assert values == pytest.approx(at[0.0] + base * (at[1.0] - at[0.0]), rel=1e-12, abs=1e-15)
 
 
-def test_a_value_costs_one_block_wherever_it_is_and_is_the_same():
+def test_a_single_value_equals_the_value_of_the_full_array():
     total = 3 * BLOCK + 17
     schedule = resolve(recurrence(rules.linear(0.1, end=50), rules.cosine(0.1, over=999)), Calendar(total=total))
     whole = schedule(np.arange(total))
@@ -236,7 +236,7 @@ def test_a_value_costs_one_block_wherever_it_is_and_is_the_same():
     assert schedule(total) == schedule(10 * total)
 
 
-def test_epochs_want_a_calendar_and_a_tensor_the_whole_table():
+def test_epochs_require_a_calendar_and_tensors_a_bounded_run():
     import torch
 
     by_epoch = recurrence(rules.exponential(0.5, by="epoch"))
@@ -261,13 +261,13 @@ def test_a_rule_with_absolute_values_makes_the_recurrence_absolute():
     )
 
 
-def test_a_rule_with_a_function_without_a_name_has_no_text():
+def test_a_rule_with_an_anonymous_function_has_no_text():
     assert not recurrence(rules.schedule(from_function(lambda t: 1.0))).serializable
     assert not recurrence(rules.anneal(0.1, 5, lambda u: u)).serializable
     assert recurrence(rules.anneal(0.1, 5, "cosine")).serializable
 
 
-def test_a_schedule_in_a_rule_by_epoch_counts_epochs_not_time():
+def test_a_schedule_in_a_rule_by_epoch_counts_ticks():
     with pytest.raises(InvalidArgument, match="counts ticks"):
         resolve(recurrence(rules.schedule(warmup("5%"), by="epoch")), Calendar(total=100, steps_per_epoch=10))
 
@@ -304,7 +304,7 @@ def test_a_schedule_in_a_rule_by_epoch_counts_epochs_not_time():
         (lambda: rules.anneal(0.1, 5, "cosin"), 'did you mean "cosine"'),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused(build, said):
+def test_an_invalid_rule_is_rejected(build, said):
     with pytest.raises(InvalidArgument) as refusal:
         build()
 

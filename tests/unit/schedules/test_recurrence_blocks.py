@@ -1,4 +1,4 @@
-"""A recurrence is computed a block at once: its values are those of the rules taken one update after another."""
+"""Recurrences are computed in blocks; their values equal those of the rules applied update by update."""
 
 import numpy as np
 import pytest
@@ -29,29 +29,29 @@ MAKERS = [
 
 @st.composite
 def windowed(draw):
-    build, given_ = draw(st.one_of(MAKERS))
+    build, rules_ = draw(st.one_of(MAKERS))
     by = draw(st.sampled_from(["update", "update", 3, 100]))
     begin = draw(st.sampled_from([0, 0, 7, BLOCK - 1, BLOCK])) // (1 if by == "update" else by)
     end = draw(st.one_of(st.none(), st.integers(begin + 1, LONG)))
-    return build(*given_, begin=begin, end=end, by=by)
+    return build(*rules_, begin=begin, end=end, by=by)
 
 
-def one_after_another(given_, total, base):
-    """The value from the two columns, each of which the rules make one update after another."""
-    return column(given_, total, 1.0, 0.0) * base + column(given_, total, 0.0, 1.0)
+def update_by_update(rules_, total, base):
+    """Return the values from two columns that the rules compute update by update."""
+    return column(rules_, total, 1.0, 0.0) * base + column(rules_, total, 0.0, 1.0)
 
 
-def column(given_, total, base, fixed):
-    """v <- a v + b base + c fixed + e * (the value found at the rule's first tick), rule after rule."""
-    columns = [rule.step_columns(np.arange(total, dtype=np.float64)) for rule in given_]
+def column(rules_, total, base, fixed):
+    """Apply v <- a v + b base + c fixed + e * (the value at the rule's first tick) for each rule."""
+    columns = [rule.step_columns(np.arange(total, dtype=np.float64)) for rule in rules_]
     columns = [tuple(column.tolist() for column in (one.a, one.b, one.c, one.e)) for one in columns]
-    periods = [1 if rule.by == "update" else rule.by for rule in given_]
-    later = sorted(range(len(given_)), key=lambda i: periods[i] != 1)
-    value, found, values = base, [base] * len(given_), []
+    periods = [1 if rule.by == "update" else rule.by for rule in rules_]
+    later = sorted(range(len(rules_)), key=lambda i: periods[i] != 1)
+    value, found, values = base, [base] * len(rules_), []
     for t in range(total):
-        for i in later if t else range(len(given_)):
-            tick = t // periods[i] - given_[i].begin
-            last = total if given_[i].end is None else given_[i].end - given_[i].begin
+        for i in later if t else range(len(rules_)):
+            tick = t // periods[i] - rules_[i].begin
+            last = total if rules_[i].end is None else rules_[i].end - rules_[i].begin
             if t % periods[i] or not 0 <= tick < last:
                 continue
             found[i] = value if tick == 0 else found[i]
@@ -62,9 +62,9 @@ def column(given_, total, base, fixed):
 
 
 @given(st.lists(windowed(), min_size=1, max_size=3), st.sampled_from([0.0, 0.1, 3.0]))
-def test_blocks_give_what_one_update_after_another_gives(given_, base):
-    expected = one_after_another(given_, LONG, base)
-    schedule = recurrence(*given_, until=LONG)
+def test_blocks_equal_update_by_update_evaluation(rules_, base):
+    expected = update_by_update(rules_, LONG, base)
+    schedule = recurrence(*rules_, until=LONG)
 
     values = schedule(np.arange(LONG), base)
 
@@ -85,18 +85,18 @@ def test_blocks_give_what_one_update_after_another_gives(given_, base):
     ],
     ids=str,
 )
-def test_a_rule_that_scales_or_grows_gives_it_to_the_last_bit(rule):
-    assert recurrence(rule)(np.arange(LONG)).tolist() == one_after_another([rule], LONG, 1.0).tolist()
+def test_a_rule_that_only_scales_is_exact_to_the_last_bit(rule):
+    assert recurrence(rule)(np.arange(LONG)).tolist() == update_by_update([rule], LONG, 1.0).tolist()
 
 
-def test_what_no_rule_changes_is_held_to_the_last_bit():
+def test_a_value_that_no_rule_changes_stays_exactly_constant():
     values = recurrence(rules.linear(0.1, end=100), rules.cosine(0.3, 900, end=1000))(np.arange(LONG), 0.7)
 
     assert len(set(values[999:].tolist())) == 1
 
 
 @pytest.mark.parametrize("then", [rules.multistep([300], 0.0), rules.table([1.0] * 300 + [0.0])], ids=["step", "table"])
-def test_zero_times_what_overflowed_is_zero(then):
+def test_zero_times_infinity_is_zero(then):
     values = recurrence(rules.exponential(1e200, end=200), then)(np.arange(LONG), 0.1)
 
     assert np.isinf(values[250])

@@ -1,4 +1,4 @@
-"""A rule refuses an argument in the words of the call that was written, not by the name of its class."""
+"""Errors of a rule show the call as written, not the name of its class."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from paramsched.schedules import rules
     ],
     ids=["begin", "end", "by", "start", "over", "div"],
 )
-def test_the_call_is_named_as_it_was_written(write, call):
+def test_the_error_names_the_call_as_written(write, call):
     with pytest.raises(InvalidArgument) as refusal:
         write()
 

@@ -1,4 +1,4 @@
-"""rules.table: what becomes of a value, said tick by tick."""
+"""rules.table: the change of a value at each tick."""
 
 import pytest
 
@@ -17,16 +17,16 @@ def test_each_tick_scales_the_value_and_adds_a_share_of_base_and_a_number():
     assert values(rule, 3, base=2.0) == [1.0, 2.0, 4.25]
 
 
-def test_a_shorter_column_goes_on_with_its_last_entry():
+def test_a_shorter_column_repeats_its_last_entry():
     assert values(rules.table([0.0, 1.0], [0.25, 0.25, 0.5]), 3, base=1.0) == [0.25, 0.5, 1.0]
 
 
-def test_behind_its_last_entry_the_value_is_held():
+def test_the_value_stays_constant_after_the_last_entry():
     assert values(rules.table([0.5, 0.5]), 4, base=1.0) == [0.5, 0.25, 0.25, 0.25]
 
 
 @pytest.mark.parametrize("by", ["update", "epoch", 3])
-def test_it_reads_back_as_it_is_printed(by):
+def test_a_rule_table_reads_back_from_its_text(by):
     line = recurrence(rules.table([0.0, 1.0], [0.1, 0.3], begin=2, by=by), rules.multistep([4]))
 
     assert ps.parse(str(line)) == line
@@ -42,6 +42,6 @@ def test_it_reads_back_as_it_is_printed(by):
     ],
     ids=["empty", "nan", "text", "begin"],
 )
-def test_what_is_no_table_is_refused(write, found):
+def test_an_invalid_table_is_rejected(write, found):
     with pytest.raises(InvalidArgument, match=found):
         write()

@@ -1,4 +1,4 @@
-"""Each shape's exact values, its edges, and what it refuses."""
+"""The exact values of each shape, its edges, and invalid arguments."""
 
 import math
 
@@ -43,9 +43,9 @@ from paramsched.schedules import (
 from paramsched.time import Calendar
 
 
-# Descents s(u), at u = 0.3 of 10 updates.
+# Decays s(u) over 10 updates.
 def shown(value: object) -> str | None:
-    """A value in the name of a test; None where it would hold an address, which differs from process to process."""
+    """Return the test id of a value; None if it would contain an address, which differs between processes."""
     return None if " at 0x" in str(value) else str(value)
 
 
@@ -82,16 +82,16 @@ def shown(value: object) -> str | None:
     ],
     ids=shown,
 )
-def test_a_descent_follows_its_formula(curve, s):
+def test_a_decay_follows_its_formula(curve, s):
     for k in range(11):
         expected = s(k / 10)
-        # The reference formulas cancel near their ends, ours do not.
+        # The reference formulas lose digits by cancellation near their ends.
         assert anneal(1.0, 0.0, 10, curve)(k) == pytest.approx(expected, rel=1e-12, abs=1e-15)
         assert anneal(0.0, 1.0, 10, curve)(k) == pytest.approx(1 - expected, rel=1e-12, abs=1e-15)
         assert anneal(1.0, 0.1, 10, curve)(k) == pytest.approx(0.1 + 0.9 * expected, rel=1e-12)
 
 
-# What a ramp of 4 updates uses.
+# The values of a ramp of 4 updates.
 @pytest.mark.parametrize(
     ("index", "values"),
     [
@@ -101,7 +101,7 @@ def test_a_descent_follows_its_formula(curve, s):
         ("t/(n-1)", [0, 1 / 3, 2 / 3, 1, 1, 1]),
     ],
 )
-def test_an_index_says_which_fraction_an_update_stands_for(index, values):
+def test_an_index_defines_the_fraction_of_each_update(index, values):
     assert warmup(4, index=index)(np.arange(6)).tolist() == values
 
 
@@ -143,7 +143,7 @@ def test_the_shortest_ramps_end_at_their_level(index, n):
         ("timm cosine, overlay", minimum(warmup(10), 1.0) * 1.0, [0, 0.9, 1, 1, 1, 1, 1]),
     ],
 )
-def test_the_edges_are_the_peers(peer, schedule, values):
+def test_values_at_boundaries_equal_those_of_peers(peer, schedule, values):
     times = np.array([0, 9, 10, 49, 50, 51, 60])
 
     found = resolve(schedule, Calendar(total=50))(times)
@@ -151,7 +151,7 @@ def test_the_edges_are_the_peers(peer, schedule, values):
     assert found.tolist() == pytest.approx(values, abs=5e-5), peer
 
 
-def test_one_cycle_is_torchs_with_phases_one_update_longer():
+def test_one_cycle_equals_torch_with_phases_one_update_longer():
     schedule = resolve(one_cycle(10), Calendar(total=50))
 
     assert schedule(0) == 0.04
@@ -189,23 +189,23 @@ def test_one_cycle_is_torchs_with_phases_one_update_longer():
     ],
     ids=shown,
 )
-def test_the_first_values_of_a_shape(schedule, values):
+def test_a_shape_has_the_expected_first_values(schedule, values):
     assert schedule(np.arange(6)).tolist() == pytest.approx(values, rel=1e-15)
     assert schedule(np.arange(6), 0.5).tolist() == pytest.approx(
         values if schedule.has_absolute else [value / 2 for value in values], rel=1e-15
     )
 
 
-def test_cosine_restarts_begin_again_at_the_sum_of_the_lengths_before():
+def test_cosine_restarts_restart_at_the_sum_of_the_preceding_lengths():
     thrice = cosine_restarts(1, mult=3, gamma=0.5)
     begins = [(3**i - 1) // 2 for i in range(12)]
 
     assert [thrice(begin) for begin in begins] == [0.5**i for i in range(12)]
-    assert thrice(121) == 0.5**5  # a logarithm would land a cycle early
+    assert thrice(121) == 0.5**5  # a logarithm would start a cycle early
     assert thrice.breakpoints(130)[:6] == tuple(begins[:6])
 
 
-def test_cosine_restarts_end_low_and_begin_high():
+def test_cosine_restarts_start_high_and_end_low():
     sgdr = cosine_restarts(10, to=0.1)
 
     assert sgdr(5) == pytest.approx(0.55)
@@ -213,7 +213,7 @@ def test_cosine_restarts_end_low_and_begin_high():
     assert sgdr(10) == sgdr(20) == 1.0
 
 
-def test_noam_is_the_published_formula():
+def test_noam_equals_the_published_formula():
     schedule = noam(512, 4000, factor=2.0)
 
     for t in (0, 1, 17, 3998, 3999, 4000, 100_000):
@@ -238,7 +238,7 @@ def test_noam_is_the_published_formula():
         (cosine(0.5, 1.0, 10), "warmup(10, 0.5, curve=curves.cosine)"),
     ],
 )  # fmt: skip
-def test_a_recipe_is_written_as_what_it_is_made_of(recipe, text):
+def test_a_composite_shape_is_written_as_its_parts(recipe, text):
     assert str(recipe) == text
     assert parse(text) == recipe
 
@@ -310,7 +310,7 @@ def test_a_recipe_is_written_as_what_it_is_made_of(recipe, text):
         (lambda: curves.register("cosine", lambda u: u), "already in use"),
     ],
 )  # fmt: skip
-def test_an_argument_that_cannot_be_is_refused_with_what_to_write(build, said):
+def test_an_invalid_argument_is_rejected_with_a_fix(build, said):
     with pytest.raises(InvalidArgument) as refusal:
         build()
 
@@ -326,7 +326,7 @@ def test_an_argument_that_cannot_be_is_refused_with_what_to_write(build, said):
     [-1, -0.5, float("nan"), float("inf"), True, 10**400, 10**19, [1, -1], [0.5, float("nan")],
      np.array([-1]), np.uint64(2**63), np.array(["a"]), np.array([True]), [[1], [float("inf")]]],
 )  # fmt: skip
-def test_what_is_no_time_is_refused(time):
+def test_an_invalid_time_is_rejected(time):
     with pytest.raises(InvalidTime) as refusal:
         linear(over=10)(time)
 
@@ -334,7 +334,7 @@ def test_what_is_no_time_is_refused(time):
 
 
 @pytest.mark.parametrize("value", ["3", b"3", None, 1j, object()])
-def test_what_is_neither_number_nor_array_is_refused(value):
+def test_a_time_that_is_neither_number_nor_array_is_rejected(value):
     for call in (lambda: linear(over=10)(value), lambda: linear(over=10)(3, base=value)):
         with pytest.raises(InvalidArgument) as refusal:
             call()
@@ -345,7 +345,7 @@ def test_what_is_neither_number_nor_array_is_refused(value):
 @pytest.mark.parametrize(
     "time", [3, 3.0, np.int8(3), np.uint8(3), np.float32(3), np.array(3), [3], (3,), np.array([[3]], np.uint16)]
 )
-def test_a_time_may_come_as_any_number(time):
+def test_a_time_may_be_any_type_of_number(time):
     assert float(np.asarray(linear(over=10)(time)).item()) == 0.7
 
 
@@ -368,7 +368,7 @@ def test_minus_zero_is_zero():
     assert str(linear(to=-0.0)) == str(linear()) == "linear()"
 
 
-def test_infinite_integers_of_updates_keep_every_one():
+def test_very_large_numbers_of_updates_stay_exact():
     far = linear(1.0, 0.0, 2**53)
 
     assert far(2**53 - 1) == 2.0**-53

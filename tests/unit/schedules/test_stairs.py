@@ -18,7 +18,7 @@ UPDATES = Calendar(total=2000)
 @pytest.mark.parametrize(
     ("start", "to", "rises", "over"), [(16, 1600, 99, 1000), (32, 96, 4, 90), (16, 64, 48, 7), (8, 0, 4, 11)]
 )
-def test_the_kth_rise_is_at_its_exact_share_rounded_up_and_whole_levels_are_exact(start, to, rises, over):
+def test_each_stair_starts_at_its_exact_share_rounded_up_and_integral_levels_are_exact(start, to, rises, over):
     schedule = stairs(start, to, rises, over)
 
     expected = [
@@ -28,7 +28,7 @@ def test_the_kth_rise_is_at_its_exact_share_rounded_up_and_whole_levels_are_exac
     assert schedule.breakpoints() == tuple(sorted({ceil(Fraction(k * over, rises)) for k in range(rises + 1)}))
 
 
-def test_megatrons_ramp_by_samples_is_exact_in_samples():
+def test_the_megatron_ramp_by_samples_is_exact_in_samples():
     plan = Plan(clock="samples", batch_size=stairs(16, 1600, 99, over="12M samples"), lr=constant())
 
     resolved = plan.resolve(Calendar(total="20M samples"))
@@ -36,19 +36,19 @@ def test_megatrons_ramp_by_samples_is_exact_in_samples():
     assert 'stairs(16.0, 1600.0, 99, "12000000 samples")' in [str(one.schedule) for one in resolved.bindings]
 
 
-def test_stairs_take_the_time_that_is_left():
+def test_stairs_take_the_remaining_time():
     schedule = resolve(warmup(100) >> stairs(1.0, 0.5, 5) >> constant(0.5, "50%"), UPDATES)
 
     assert str(schedule) == "warmup(100) >> stairs(1.0, 0.5, 5, 900) >> constant(0.5, 1000)"
     assert [schedule(t) for t in (100, 279, 280, 999, 1000)] == [1.0, 1.0, 0.9, 0.6, 0.5]
 
 
-def test_stairs_over_nothing_are_at_their_end():
+def test_stairs_of_no_length_have_their_final_value():
     assert stairs(16, 64, 3, 0)(0) == 64.0
     assert stairs(16, 64, 3, 0).breakpoints() == (0,)
 
 
-def test_the_ends_are_exact_where_the_levels_are_no_whole_numbers():
+def test_the_ends_of_stairs_are_exact_for_fractional_levels():
     schedule = stairs(0.1, absolute(0.3), 7, 70)
 
     assert schedule(0, base=0.7) == 0.1 * 0.7
@@ -63,17 +63,17 @@ def test_stairs_with_a_base_multiply_it():
 @pytest.mark.parametrize(
     "line", ["stairs(16, 64, 0, 10)", "stairs(16, 64, 1.5, 10)", "stairs(1, 'a', 3, 10)", "stairs(1, 2)"]
 )
-def test_what_are_no_stairs_is_refused(line):
+def test_invalid_stairs_are_rejected(line):
     with pytest.raises(InvalidArgument):
         parse(line)
 
 
 @pytest.mark.parametrize(
-    ("way", "expected"),
+    ("mode", "expected"),
     [("nearest", [0, 0, 16, 32, 32, 32]), ("down", [0, 0, 16, 16, 32, 32]), ("up", [0, 16, 16, 32, 32, 48])],
 )
-def test_values_are_multiples_each_in_its_way(way, expected):
-    schedule = rounded(linear(0, 40, over=5), 16, way)  # 0, 8, 16, 24, 32, 40; of two halves the even one
+def test_values_are_rounded_to_multiples_in_each_mode(mode, expected):
+    schedule = rounded(linear(0, 40, over=5), 16, mode)  # 0, 8, 16, 24, 32, 40; halves are rounded to even
 
     assert schedule(np.arange(6)).tolist() == expected
     np.testing.assert_array_equal(schedule(torch.arange(6)).numpy(), expected)
@@ -86,7 +86,7 @@ def test_base_is_applied_before_the_value_is_rounded():
     assert not schedule.affine
 
 
-def test_a_factor_beside_a_rounded_schedule_is_not_rounded():
+def test_a_factor_outside_a_rounded_schedule_is_not_rounded():
     assert (rounded(cosine(over=4), 0.25) * 0.1)(1, base=4.0) == pytest.approx(0.1 * 3.5, rel=1e-15)
     with pytest.raises(InvalidArgument, match="absolute"):
         _ = rounded(cosine()) * rounded(cosine())
@@ -100,7 +100,7 @@ def test_a_factor_beside_a_rounded_schedule_is_not_rounded():
         ('rounded(cosine(), way="up")', 'rounded(cosine(), way="up")'),
     ],
 )
-def test_rounded_is_written_in_one_way_and_reads_back(line, written):
+def test_rounded_has_one_canonical_text_that_reads_back(line, written):
     assert str(parse(line)) == written
     assert parse(written) == parse(line)
 
@@ -108,25 +108,25 @@ def test_rounded_is_written_in_one_way_and_reads_back(line, written):
 @pytest.mark.parametrize(
     "line", ["rounded(cosine(), 0)", "rounded(cosine(), -1)", 'rounded(cosine(), way="dwn")', "rounded(1, 1, 1)"]
 )
-def test_what_is_no_way_to_round_is_refused(line):
+def test_an_unknown_rounding_mode_is_rejected(line):
     with pytest.raises(InvalidArgument) as refusal:
         parse(line)
 
     assert "Write" in str(refusal.value)
 
 
-@pytest.mark.parametrize("way", ["nearest", "down", "up"])
-def test_a_line_takes_a_multiple_at_the_update_at_which_it_reaches_it(way):
+@pytest.mark.parametrize("mode", ["nearest", "down", "up"])
+def test_a_linear_schedule_reaches_each_multiple_at_its_exact_update(mode):
     for total in range(1, 200):  # 15 / 22 * 22 is 14.999999999999998 in floating point
-        assert rounded(linear(0, total, total), 1, way)(np.arange(total)).tolist() == list(range(total))
+        assert rounded(linear(0, total, total), 1, mode)(np.arange(total)).tolist() == list(range(total))
 
 
-def test_a_line_that_is_half_way_takes_the_even_multiple():
+def test_a_value_halfway_between_multiples_is_rounded_to_even():
     for total in range(1, 200, 2):
         middles = [(t, Fraction(t * total, 2 * total)) for t in range(2 * total)]
         found = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
         assert found.tolist() == [round(middle) for _, middle in middles]
 
 
-def test_what_is_small_is_rounded_up_all_the_same():
+def test_tiny_values_are_rounded_up():
     assert rounded(constant(1e-300), 0.25, "up")(0) == 0.25

@@ -1,4 +1,4 @@
-"""Tables: edges, units, text, limits; and values in a file beside the plan."""
+"""Tables: edges, units, text, limits, and values in a file next to the plan."""
 
 import pickle
 from decimal import Decimal
@@ -17,7 +17,7 @@ VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where a plan and its table stand; the process stands elsewhere."""
+    """Return the folder of a plan and its table; the working directory is another one."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
     ],
     ids=["list", "tuple", "numpy", "pandas", "torch", "iterator"],
 )
-def test_each_update_has_its_value_to_the_last_bit_and_the_last_one_is_held(values):
+def test_a_table_has_exact_values_and_keeps_the_last(values):
     schedule = ps.table(values)
 
     assert schedule(np.arange(8)).tolist() == [*VALUES, 3e-4, 3e-4]
@@ -52,7 +52,7 @@ def test_base_multiplies_unless_the_values_are_absolute():
     assert ps.table([0.5, 0.1], absolute=True).has_absolute
 
 
-def test_a_table_by_epochs_changes_at_each_epoch_and_begins_inside_a_sequence():
+def test_a_table_by_epochs_changes_at_each_epoch_and_may_start_inside_a_sequence():
     plan = ps.resolve(
         ps.warmup(3) >> ps.table([0.5, 0.25], every="1 epoch") >> ps.constant(0.1),
         ps.Calendar(total=20, steps_per_epoch=4),
@@ -61,14 +61,14 @@ def test_a_table_by_epochs_changes_at_each_epoch_and_begins_inside_a_sequence():
     assert plan(np.arange(3, 13)).tolist() == [0.5] * 4 + [0.25] * 4 + [0.1] * 2
 
 
-def test_periods_of_no_whole_number_of_updates_begin_where_they_are_rounded_up_to():
+def test_fractional_table_periods_start_at_updates_rounded_up():
     schedule = ps.resolve(ps.table([1.0, 2.0, 3.0], every="2.5 steps"), ps.Calendar(total=10))
 
     assert schedule(np.arange(9)).tolist() == [1, 1, 1, 2, 2, 3, 3, 3, 3]
     assert schedule.breakpoints() == (0, 3, 5, 8)
 
 
-def test_with_a_curve_each_value_is_met_and_the_way_between_stays_between():
+def test_a_curve_passes_through_each_value_and_stays_between_neighbors():
     schedule = ps.table([0.1, 0.7, 0.7, 0.3], every=7, curve=ps.curves.cosine)
     values = schedule(np.arange(30))
 
@@ -79,13 +79,13 @@ def test_with_a_curve_each_value_is_met_and_the_way_between_stays_between():
     assert schedule.length == ps.Duration.of(21)
 
 
-def test_the_stage_behind_meets_the_last_value():
+def test_the_next_stage_continues_from_the_last_value():
     schedule = ps.resolve(ps.table([1.0, 0.25]) >> ps.linear(ps.previous, 0.0), ps.Calendar(total=10))
 
     assert schedule(2) == 0.25
 
 
-def test_text_copies_and_files_have_every_digit():
+def test_text_copies_and_files_keep_every_digit():
     schedule = ps.table(VALUES, every="2 epochs", curve=ps.curves.linear, absolute=True)
     plan = ps.Plan(lr=schedule, horizon="20 epochs")
 
@@ -96,7 +96,7 @@ def test_text_copies_and_files_have_every_digit():
         assert ps.loads(ps.dump(plan, format=syntax), syntax) == plan
 
 
-def test_a_long_table_stands_in_a_file_as_a_list():
+def test_a_long_table_is_written_to_a_file_as_a_list():
     plan = ps.Plan(lr=ps.table(np.linspace(0, 1, 3000), absolute=True))
 
     assert ps.loads(ps.dump(plan)) == plan
@@ -120,14 +120,14 @@ def test_a_long_table_stands_in_a_file_as_a_list():
         (np.zeros(10_001), "at most 10,000 values, got 10,001"),
     ],
 )
-def test_what_is_no_table_is_refused(values, found):
+def test_an_invalid_table_is_rejected(values, found):
     with pytest.raises(InvalidArgument, match=found) as refusal:
         ps.table(values)
 
     assert refusal.value.argument == "values"
 
 
-def test_fractions_and_integers_are_numbers():
+def test_fractions_and_integers_are_valid_table_values():
     assert ps.table([Fraction(1, 2), 1])(np.arange(2)).tolist() == [0.5, 1.0]
 
 
@@ -142,7 +142,7 @@ def test_a_curve_needs_two_values_and_absolute_is_true_or_false():
 # ---------------------------------------------------------------- in a file
 
 
-def test_a_plan_reads_the_table_beside_it_wherever_the_process_stands(folder):
+def test_a_plan_reads_a_table_relative_to_its_own_folder(folder):
     (folder / "plan.yaml").write_text("lr: table_file('lr.csv', 'lr', absolute=True)\n")
     plan = ps.load(folder / "plan.yaml")
     schedule = plan.bindings[0].schedule
@@ -153,13 +153,13 @@ def test_a_plan_reads_the_table_beside_it_wherever_the_process_stands(folder):
     assert pickle.loads(pickle.dumps(plan)) == plan
 
 
-def test_a_mapping_names_the_file_too(folder):
+def test_a_mapping_can_name_the_table_file(folder):
     (folder / "plan.json").write_text('{"lr": {"table_file": {"path": "lr.csv", "column": "lr", "every": "1 epoch"}}}')
 
     assert ps.load(folder / "plan.json").bindings[0].schedule.values.array.tolist() == VALUES
 
 
-def test_a_plan_is_written_back_as_text_or_beside_its_table(folder):
+def test_a_plan_is_written_as_text_or_next_to_its_table(folder):
     (folder / "plan.yaml").write_text("lr: 0.5 * table_file('lr.csv', 'lr')\n")
     plan = ps.load(folder / "plan.yaml")
 
@@ -170,7 +170,7 @@ def test_a_plan_is_written_back_as_text_or_beside_its_table(folder):
         ps.dump(plan, "elsewhere.yaml")
 
 
-def test_a_table_that_changed_is_an_error_with_its_place(folder):
+def test_a_changed_table_is_an_error_with_its_location(folder):
     (folder / "plan.yaml").write_text("lr: table_file('lr.csv', 'lr')\n")
     ps.dump(ps.load(folder / "plan.yaml"), folder / "plan.yaml")
     (folder / "lr.csv").write_text("lr\n0.5\n")
@@ -179,7 +179,7 @@ def test_a_table_that_changed_is_an_error_with_its_place(folder):
         ps.load(folder / "plan.yaml")
 
 
-def test_every_fault_of_a_plan_is_told_a_missing_table_among_them(folder):
+def test_a_missing_table_is_reported_with_all_other_errors(folder):
     (folder / "plan.yaml").write_text("lr: table_file('no.csv')\nweight_decay: cosin()\n")
 
     with pytest.raises(ConfigError) as refusal:
@@ -189,7 +189,7 @@ def test_every_fault_of_a_plan_is_told_a_missing_table_among_them(folder):
     assert "no.csv" in str(refusal.value)
 
 
-def test_a_million_values_are_a_short_text(tmp_path):
+def test_a_table_of_a_million_values_has_a_short_text(tmp_path):
     np.save(tmp_path / "lr.npy", np.linspace(1.0, 0.0, 1_000_000))
     schedule = ps.table_file(tmp_path / "lr.npy")
 
@@ -216,7 +216,7 @@ def test_a_million_values_are_a_short_text(tmp_path):
         ("a.npy", b"", "lr", 'no column "lr"'),
     ],
 )
-def test_a_file_that_holds_no_such_table_is_refused(tmp_path, name, content, column, found):
+def test_a_file_without_a_valid_table_is_rejected(tmp_path, name, content, column, found):
     file = tmp_path / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -224,7 +224,7 @@ def test_a_file_that_holds_no_such_table_is_refused(tmp_path, name, content, col
         ps.table_file(file, column)
 
 
-def test_objects_in_a_file_of_numpy_are_never_unpacked(tmp_path):
+def test_pickled_objects_in_a_numpy_file_are_never_loaded(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
 
     with pytest.raises(UnreadableTable, match="not an array of numbers"):
@@ -232,12 +232,12 @@ def test_objects_in_a_file_of_numpy_are_never_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize("path", [3, "", "a\0.csv"])
-def test_a_path_is_a_path(path):
+def test_an_invalid_path_of_a_table_is_rejected(path):
     with pytest.raises(InvalidArgument, match="expected the path of a file"):
         ps.table_file(path)
 
 
-def test_a_checksum_has_digits_enough(tmp_path):
+def test_a_checksum_must_have_at_least_8_digits(tmp_path):
     np.save(tmp_path / "a.npy", np.ones(3))
 
     with pytest.raises(InvalidArgument, match="expected a checksum of at least 8 digits") as refusal:
@@ -245,7 +245,7 @@ def test_a_checksum_has_digits_enough(tmp_path):
     assert refusal.value.argument == "sha256"
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_rejected_as_a_table(tmp_path):
     (tmp_path / "a.csv").mkdir()
 
     with pytest.raises(UnreadableTable, match="the file does not exist"):

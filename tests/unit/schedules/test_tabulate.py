@@ -1,4 +1,4 @@
-"""A function written down as a table."""
+"""Functions stored as tables."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 
 
-def test_each_update_has_the_value_of_the_function_and_a_file_has_them_all():
+def test_tabulate_stores_the_value_of_each_update_and_files_keep_them():
     schedule = ps.tabulate(lambda t: 0.97**t / 3, 50)
 
     assert schedule(np.arange(50)).tolist() == [0.97**t / 3 for t in range(50)]
     assert ps.loads(ps.dump(ps.Plan(lr=schedule))).bindings[0].schedule == schedule
 
 
-def test_fewer_values_are_held_or_joined():
+def test_fewer_values_are_repeated_or_interpolated():
     assert ps.tabulate(lambda t: t, 7, every=3)(np.arange(8)).tolist() == [0, 0, 0, 3, 3, 3, 6, 6]
     assert ps.tabulate(lambda t: t, 6, every=3, curve=ps.curves.linear)(np.arange(8)).tolist() == [
         0,
@@ -28,7 +28,7 @@ def test_fewer_values_are_held_or_joined():
     ]
 
 
-def test_a_schedule_can_be_written_down_too():
+def test_a_schedule_can_be_tabulated():
     assert ps.tabulate(ps.cosine(over=20), 25)(np.arange(25)).tolist() == ps.cosine(over=20)(np.arange(25)).tolist()
 
 
@@ -44,6 +44,6 @@ def test_a_schedule_can_be_written_down_too():
         (lambda: ps.tabulate(ps.cosine(), 5), "ps.resolve"),
     ],
 )
-def test_what_cannot_be_written_down_is_refused(make, found):
+def test_functions_that_cannot_be_tabulated_are_rejected(make, found):
     with pytest.raises(InvalidArgument, match=found):
         make()

@@ -1,4 +1,4 @@
-"""A schedule of a class that no registered shape builds: it works, and is never taken for text."""
+"""Schedules of unregistered classes: they can be evaluated but have no text."""
 
 from dataclasses import dataclass
 from typing import final
@@ -30,7 +30,7 @@ def flat(height: float) -> Flat:
 
 
 @pytest.mark.parametrize("schedule", [Flat(0.5), warmup(5) >> Flat(0.5), 2 * Flat(0.5) + cosine()])
-def test_it_can_be_planned_but_not_written(schedule):
+def test_an_unregistered_shape_can_be_planned_but_not_written(schedule):
     plan = Plan(lr=schedule)
 
     assert not plan.serializable
@@ -43,7 +43,7 @@ def test_it_can_be_planned_but_not_written(schedule):
         _ = plan.fingerprint
 
 
-def test_a_config_that_is_given_its_builder_reads_it():
+def test_a_config_reads_an_unregistered_shape_if_given_its_builder():
     plan = config.loads("lr: [warmup(5), {flat: 0.5}]\nweight_decay: 2 * flat(0.25)", shapes=[flat])
 
     schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
@@ -94,7 +94,7 @@ class Halving(rules.Rule):
     ],
     ids=["shape", "nested", "stage", "curve", "rule"],
 )
-def test_a_class_that_leaves_its_repr_to_the_library_is_shown_by_its_fields(schedule, text):
+def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
     assert (str(schedule), repr(schedule)) == (text, text)
     assert not schedule.serializable
 
@@ -104,6 +104,6 @@ def test_a_class_that_leaves_its_repr_to_the_library_is_shown_by_its_fields(sche
     [cosine(), curves.cosine, rules.linear(0.1), Plan(lr=cosine()), Plan(lr=cosine()).bindings[0]],
     ids=["schedule", "curve", "rule", "plan", "binding"],
 )
-def test_the_british_spelling_goes_on_working_and_names_the_other(value):
-    with pytest.warns(DeprecationWarning, match=r"called \.serializable now"):
+def test_the_british_spelling_still_works_and_names_the_american_one(value):
+    with pytest.warns(DeprecationWarning, match=r"use \.serializable"):
         assert value.serialisable is value.serializable

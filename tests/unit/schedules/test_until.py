@@ -1,4 +1,4 @@
-"""`over="until 80%"`: a stage that lasts until a time of its sequence."""
+"""`over="until 80%"`: a stage that ends at a time of its sequence."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -41,7 +41,7 @@ RUN = Calendar(total=1000, steps_per_epoch=100, tokens_per_step=1000)
     ],
     ids=str,
 )  # fmt: skip
-def test_a_stage_lasts_until_a_time_of_its_sequence(line, resolved):
+def test_until_ends_a_stage_at_a_time_of_its_sequence(line, resolved):
     assert str(resolve(parse(line), RUN)) == resolved
     assert str(parse(line)) == str(parse(str(parse(line))))
 
@@ -50,14 +50,17 @@ def test_a_stage_lasts_until_a_time_of_its_sequence(line, resolved):
     st.lists(st.sampled_from(["0.07%", "7%", "3.3333%", "0.25 epochs", "0.5 steps", "1.7 steps"]), min_size=1),
     st.data(),
 )
-def test_boundaries_are_those_of_the_lengths_that_add_up_to_them(lengths, data):
+def test_end_times_give_the_same_boundaries_as_the_equivalent_lengths(lengths, data):
     run = Calendar(total=data.draw(st.integers(1, 4999)), steps_per_epoch=47)
     assume(sum(run.exact(Duration.of(length)) for length in lengths) <= run.horizon)
     ends = [sum((run.exact(Duration.of(one)) for one in lengths[:n]), Fraction(0)) for n in range(len(lengths) + 1)]
     by_length, by_end = constant(), constant()
     for number, (length, (_, end)) in enumerate(zip(lengths, pairwise(ends), strict=True)):
-        sayable = f"until {end.numerator}/{end.denominator} steps"
-        stages = constant(float(number), length), constant(float(number), data.draw(st.sampled_from([length, sayable])))
+        end_text = f"until {end.numerator}/{end.denominator} steps"
+        stages = (
+            constant(float(number), length),
+            constant(float(number), data.draw(st.sampled_from([length, end_text]))),
+        )
         by_length, by_end = (
             one if not number else old >> one for old, one in zip((by_length, by_end), stages, strict=True)
         )
@@ -67,7 +70,7 @@ def test_boundaries_are_those_of_the_lengths_that_add_up_to_them(lengths, data):
     assert found == expected
 
 
-def test_a_token_plan_says_its_times_in_tokens():
+def test_a_plan_in_tokens_accepts_end_times_in_tokens():
     plan = ps.loads(
         """
 clock: tokens
@@ -86,7 +89,7 @@ lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constan
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ('warmup(100) >> cosine(over="until 5%")', "the stage would end at 50 of the sequence, but it starts at 100"),
+        ('warmup(100) >> cosine(over="until 5%")', "the stage would end at 50, but it starts at 100"),
         ('cosine() >> linear(over="until 80%")', "a stage after an open-ended stage needs a length"),
         (
             'warmup(5) >> constant() >> 0.5 * linear(over="until 80%")',
@@ -102,24 +105,24 @@ lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constan
     ],
     ids=str,
 )
-def test_a_time_that_cannot_be_is_refused(line, found):
+def test_an_invalid_end_time_is_rejected(line, found):
     with pytest.raises(InvalidArgument, match=found):
         resolve(parse(line), RUN)
 
 
-def test_a_run_is_as_long_as_it_is():
-    with pytest.raises(InvalidArgument, match="a run is as long as it is"):
+def test_until_is_rejected_for_the_length_of_a_run():
+    with pytest.raises(InvalidArgument, match="a horizon is a length, not a position"):
         Plan(lr=cosine(), horizon="until 5 epochs")
     with pytest.raises(InvalidArgument, match=r'does not take `until`\. Write total="5 epochs"'):
         Calendar(total="until 5 epochs")
 
 
-def test_an_overlay_takes_a_length():
+def test_until_is_rejected_in_an_overlay():
     with pytest.raises(InvalidArgument, match='Write "5%"'):
         overlay(warmup("until 5%"), cosine())
 
 
-def test_a_time_is_a_length_of_its_own():
+def test_an_end_time_is_a_distinct_kind_of_length():
     assert str(Duration.of("until  260B tokens")) == "until 260000000000 tokens"
     assert Duration.of("until 500 steps").written() == '"until 500 steps"'
     assert Duration.of(str(Duration.of("until 500 steps"))) == Duration.of("until 500 steps") != Duration.of(500)
@@ -131,14 +134,14 @@ def test_a_time_is_a_length_of_its_own():
             Duration.of(text)
 
 
-def test_the_length_of_a_sequence_is_that_of_its_stages():
+def test_the_length_of_a_sequence_is_the_sum_of_its_stages():
     whole = warmup("5%") >> linear(over="until 80%") >> constant(over=7)
 
     assert str(whole.length) == "7 steps + 80%"
     assert resolve(whole, RUN).length.updates == 807
 
 
-def test_what_lasts_until_a_time_is_planned_as_if_its_length_were_written():
+def test_a_stage_until_a_time_equals_a_stage_of_that_length():
     times = np.arange(1001)
 
     by_time = resolve(warmup("5%") >> cosine(over="until 80%") >> constant(0.0), RUN)

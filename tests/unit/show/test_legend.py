@@ -1,4 +1,4 @@
-"""What every renderer is told: one legend, and notes that know whether they tell of a difference."""
+"""The input of every renderer: one legend, and notes that mark differences."""
 
 import re
 
@@ -18,7 +18,7 @@ def entries(panel):
     return [(entry.label, entry.levels, entry.schedule) for entry in panel.legend]
 
 
-def test_a_schedule_that_all_groups_share_stands_in_the_heading_and_not_in_the_legend():
+def test_a_schedule_shared_by_all_groups_is_in_the_heading_only():
     shared = {("lr", "body"): "linear()", ("lr", "head"): "linear()"}
     trace = show.curves_from_values({("lr", "body"): [2, 1, 0], ("lr", "head"): [4, 2, 0]}, lines=shared)
 
@@ -28,7 +28,7 @@ def test_a_schedule_that_all_groups_share_stands_in_the_heading_and_not_in_the_l
     assert entries(panel) == [("group body", "2 → 0", None), ("group head", "4 → 0", None)]
 
 
-def test_schedules_that_differ_stand_in_the_legend_and_not_in_the_heading():
+def test_different_schedules_are_in_the_legend_only():
     own = {("lr", "body"): "linear()", ("lr", "head"): "linear(2, 0)"}
     trace = show.curves_from_values({("lr", "body"): [2, 1, 0], ("lr", "head"): [4, 2, 0]}, lines=own)
 
@@ -38,7 +38,7 @@ def test_schedules_that_differ_stand_in_the_legend_and_not_in_the_heading():
     assert [schedule for *_, schedule in entries(panel)] == ["linear()", "linear(2, 0)"]
 
 
-def test_a_log_and_another_plan_have_entries_that_say_whose_they_are():
+def test_legend_entries_of_a_log_and_another_plan_name_their_owner():
     trace = show.curves_from_values({("lr", 0): [2, 1, 0]}, lines={("lr", 0): "linear()"})
     other = show.curves_from_values({("lr", 0): [2, 2, 0]}, lines={("lr", 0): "step(2)"})
 
@@ -52,7 +52,7 @@ def test_a_log_and_another_plan_have_entries_that_say_whose_they_are():
     assert [entry.curve.kind for entry in panel.plan_legend] == ["plan", "other"]
 
 
-def test_notes_know_which_of_them_tell_of_a_difference():
+def test_notes_about_differences_are_marked():
     trace = show.curves_from_values({("lr", 0): [2, np.inf, 0]})
     other = show.curves_from_values({("lr", 0): [2, 1, 0], ("lr", 1): [1, 1, 1]})
 
@@ -67,7 +67,7 @@ def test_notes_know_which_of_them_tell_of_a_difference():
 
 
 @pytest.mark.parametrize("draw", [show.html, show.svg, lambda *a, **k: show.text(*a, color=True, **k)])
-def test_a_group_with_a_name_like_a_difference_is_not_drawn_as_one(draw):
+def test_a_group_name_that_resembles_a_difference_is_not_drawn_as_one(draw):
     groups = [{"name": "differently", "lr": 0.1}, {"name": "only in", "lr": 0.2}]
     trace = ps.trace(ps.Plan(lr="linear()"), groups, ps.Calendar(total=10))
 

@@ -1,4 +1,4 @@
-"""Runs over their plan: each in a color of its own, and what they measured in panels below."""
+"""Runs drawn over their plan: each in its own color, with its metrics in panels below."""
 
 import re
 
@@ -24,7 +24,7 @@ def curves(panel):
     return {(curve.owner, curve.name): curve.values.tolist() for curve in panel.curves}
 
 
-def test_each_of_several_runs_has_its_name_its_verdict_and_one_color_in_all_panels():
+def test_each_run_has_its_name_verdict_and_one_color_in_all_panels():
     whole = show.picture(PLAN, log=[FIRST, SECOND])
 
     lr, loss, acc = whole.panels
@@ -40,7 +40,7 @@ def test_each_of_several_runs_has_its_name_its_verdict_and_one_color_in_all_pane
     ]
 
 
-def test_metrics_of_one_run_share_a_panel_where_that_is_asked_for():
+def test_metrics_of_one_run_share_a_panel_on_request():
     measured = {"train_loss": ([0, 1], [2.0, 1.0]), "acc": ([1], [0.5]), "val_loss": ([1], [1.5])}
 
     _, loss, acc = show.picture(
@@ -51,7 +51,7 @@ def test_metrics_of_one_run_share_a_panel_where_that_is_asked_for():
     assert (acc.title, curves(acc)) == ("acc", {("", "acc"): [0.5]})
 
 
-def test_a_metric_measured_at_the_end_of_the_run_stands_at_the_end_of_the_axis():
+def test_a_metric_measured_at_the_end_of_the_run_is_at_the_end_of_the_axis():
     late = show.LoggedRun(measured={"loss": ([0, 100], [0.0, 1.0])})
     svg = show.svg(PLAN, log=late)
 
@@ -84,6 +84,6 @@ def test_every_format_names_the_runs_and_the_metrics(draw):
         (run("run", loss=([0.5], [1.0])), r"measured\['loss'\]: every value needs an integer update"),
     ],
 )
-def test_runs_that_cannot_be_told_apart_or_placed_are_refused(log, said):
+def test_runs_that_cannot_be_distinguished_or_placed_are_rejected(log, said):
     with pytest.raises(InvalidArgument, match=said):
         show.picture(PLAN, log=log)

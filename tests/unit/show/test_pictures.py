@@ -1,4 +1,4 @@
-"""`show.svg`, `html`, `axes` and `figure`: pictures that stand alone."""
+"""`show.svg`, `html`, `axes` and `figure`: self-contained pictures."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def test_the_same_trace_gives_the_same_bytes(draw):
     assert draw(plan()) == draw(plan())
 
 
-def test_markup_in_names_stays_text():
+def test_markup_in_names_is_escaped():
     svg = ET.fromstring(show.svg(evil()))
     page = Page(show.html(evil(), title=EVIL))
 
@@ -83,13 +83,13 @@ def test_markup_in_names_stays_text():
 
 
 @pytest.mark.parametrize("draw", [show.svg, show.html])
-def test_a_picture_names_nothing_outside_itself(draw):
+def test_a_picture_has_no_external_references(draw):
     drawn = draw(plan()).replace('xmlns="http://www.w3.org/2000/svg"', "")
 
     assert not re.search(r"://|@import|url\(|\bsrc=|\bhref=|<link|<iframe|fetch\(|XMLHttpRequest", drawn)
 
 
-def test_a_page_has_the_exact_values_of_all_updates():
+def test_a_page_contains_the_exact_values_of_all_updates():
     found = numbers_in(show.html(plan()))
 
     assert found["total"] == 460
@@ -109,7 +109,7 @@ def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_st
     assert len(page) < 4_000_000
 
 
-def test_a_page_of_infinite_values_is_json_that_browsers_read():
+def test_the_json_of_a_page_with_infinite_values_is_valid_in_browsers():
     found = numbers_in(show.html(evil()))
 
     assert found["panels"][0]["curves"][0]["v"] == [1, "Infinity", 0.1]
@@ -129,7 +129,7 @@ def test_a_difference_between_plan_and_log_is_marked_and_counted(draw):
 
 
 @pytest.mark.parametrize("draw", [show.svg, show.html])
-def test_two_plans_lie_over_each_other_where_they_differ(draw):
+def test_two_plans_are_overlaid_where_they_differ(draw):
     other = show.curves_from_values({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})
 
     drawn = draw(plan(), other=other)
@@ -139,13 +139,13 @@ def test_two_plans_lie_over_each_other_where_they_differ(draw):
 
 
 @pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
-def test_a_hundred_groups_of_their_own_are_drawn(draw):
+def test_a_hundred_different_groups_are_drawn(draw):
     trace = show.curves_from_values({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})
 
     assert "group 0" in draw(trace)
 
 
-def test_axes_shows_every_curve_and_the_spike():
+def test_matplotlib_axes_show_every_curve_and_the_spike():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     values = np.zeros(100_000)
@@ -158,7 +158,7 @@ def test_axes_shows_every_curve_and_the_spike():
     assert [ax.get_ylabel() for ax in (lr, momentum)] == ["lr", "momentum"]
 
 
-def test_too_few_axes_are_refused_with_what_to_write():
+def test_too_few_axes_are_rejected_with_a_fix():
     with pytest.raises(InvalidArgument, match=r"subplots\(2, sharex=True\)"):
         show.axes(plan(), [])
 
@@ -190,13 +190,13 @@ def test_importing_show_imports_neither_torch_nor_matplotlib():
 
 
 @pytest.mark.parametrize("values", [{}, {("lr", 0): []}, {("lr", 0): [1.0], ("lr", 1): [1.0, 2.0]}])
-def test_recorded_curves_of_no_or_different_lengths_are_refused(values):
+def test_recorded_curves_that_are_empty_or_differ_in_length_are_rejected(values):
     with pytest.raises(InvalidArgument, match="one value for each update"):
         show.curves_from_values(values)
 
 
 @pytest.mark.parametrize(("every", "held"), [(1, True), (10, False)])
-def test_a_logged_value_counts_to_the_next_only_if_each_update_was_logged(every, held):
+def test_a_logged_value_extends_to_the_next_only_if_every_update_was_logged(every, held):
     times = np.arange(0, 460, every)
 
     page = show.html(plan(), log={("lr", "decay"): (times, plan()["lr", "decay"][times])})

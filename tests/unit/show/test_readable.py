@@ -1,4 +1,4 @@
-"""Pictures that can be read: on light and dark grounds, with any names, beside another plan, however long."""
+"""Readable pictures: on light and dark backgrounds, with any names, with another plan, of any length."""
 
 import re
 import tracemalloc
@@ -18,14 +18,14 @@ STEPS = (0, 95, 135, 175, 215, 255)
 
 
 def color_of(code: int) -> tuple[int, int, int]:
-    """The usual color of one of a terminal's 256."""
+    """Return the usual RGB value of one of the 256 terminal colors."""
     if code >= 232:
         return (8 + 10 * (code - 232),) * 3
     return STEPS[(code - 16) // 36], STEPS[(code - 16) // 6 % 6], STEPS[(code - 16) % 6]
 
 
 def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float:
-    """As the Web Content Accessibility Guidelines define it: 1 to 21; 3 is asked of graphics."""
+    """Return the contrast of the Web Content Accessibility Guidelines, 1 to 21; graphics require 3."""
 
     def light(one: tuple[int, int, int]) -> float:
         parts = [c / 255 for c in one]
@@ -37,7 +37,7 @@ def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float
 
 
 def compared() -> str:
-    """Eight curves, a log beside them, and differences: every color there is."""
+    """Draw eight curves, a log and differences, which use every color."""
     curves = {("lr", f"g{i}"): np.linspace(i, i + 1, 40) for i in range(8)}
     trace = show.curves_from_values(curves)
     log = {("lr", "g0"): (np.arange(40), np.linspace(3, 0, 40))}
@@ -45,7 +45,7 @@ def compared() -> str:
     return show.text(trace, color=True, log=log) + agreeing
 
 
-def test_every_color_of_the_terminal_stands_out_from_white_and_from_black() -> None:
+def test_every_terminal_color_has_contrast_to_white_and_black() -> None:
     codes = {code for code in re.findall(r"\x1b\[([\d;]+)m", compared()) if code != "0"}
     colors = {int(found[1]) for code in codes if (found := re.search(r"38;5;(\d+)", code))}
     others = {re.sub(r"(1;)?38;5;\d+", "", code) for code in codes} - {""}
@@ -61,7 +61,7 @@ names = st.text(st.characters(exclude_categories=()), min_size=1, max_size=12)
 
 
 @given(names, names, names, names)
-def test_no_name_gets_a_control_character_into_a_picture(field: str, group: str, line: str, title: str) -> None:
+def test_pictures_contain_no_control_characters_from_names(field: str, group: str, line: str, title: str) -> None:
     trace = show.curves_from_values(
         {(field, group): [1.0, 0.5, 0.25], (field, "other"): [1, 1, 1]}, lines={(field, group): line}
     )
@@ -73,7 +73,7 @@ def test_no_name_gets_a_control_character_into_a_picture(field: str, group: str,
     ET.fromstring(drawn[2])
 
 
-def test_matplotlib_gets_no_control_characters() -> None:
+def test_matplotlib_receives_no_control_characters() -> None:
     pytest.importorskip("matplotlib").use("Agg")
     trace = show.curves_from_values({("lr\x1b[2J", "a\ud800"): [1.0, 0.5], ("lr\x1b[2J", "b\x07"): [0.5, 1.0]})
 
@@ -84,7 +84,7 @@ def test_matplotlib_gets_no_control_characters() -> None:
     assert r"group a\ud800" in labels
 
 
-def test_another_plan_is_drawn_in_a_color_of_its_own() -> None:
+def test_another_plan_is_drawn_in_its_own_color() -> None:
     first, second = (
         ps.trace(ps.Plan(lr="cosine()", horizon=40), {"lr": 1}),
         ps.trace(ps.Plan(lr="linear()", horizon=40), {"lr": 1}),
@@ -98,7 +98,7 @@ def test_another_plan_is_drawn_in_a_color_of_its_own() -> None:
     assert len(set(re.findall(r"38;5;(\d+)m[⠀-⣿]", text))) == 2
 
 
-def test_the_page_is_laid_out_for_narrow_windows_too() -> None:
+def test_the_page_layout_supports_narrow_windows() -> None:
     page = show.html(ps.trace(ps.Plan(lr="cosine()", horizon=40), {"lr": 1}))
 
     assert 'name="viewport" content="width=device-width' in page
@@ -143,7 +143,7 @@ def test_a_million_breakpoints_take_no_more_memory_than_a_few_arrays(draw: Any) 
     assert "999,999 breakpoints" in drawn
 
 
-def test_a_log_of_an_impossible_update_is_refused() -> None:
+def test_a_log_with_an_invalid_update_is_rejected() -> None:
     trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     with pytest.raises(InvalidArgument, match="counted from 0"):
@@ -151,7 +151,7 @@ def test_a_log_of_an_impossible_update_is_refused() -> None:
 
 
 @pytest.mark.heavy
-def test_show_is_there_after_import_paramsched_alone() -> None:
+def test_show_is_available_after_import_paramsched() -> None:
     import subprocess
     import sys
 

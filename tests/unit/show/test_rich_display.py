@@ -1,4 +1,4 @@
-"""What a notebook shows for a plan, a schedule, a trace and a diff, and `Plan.plot`."""
+"""The notebook display of a plan, a schedule, a trace and a diff, and `Plan.plot`."""
 
 from html import unescape
 
@@ -30,15 +30,15 @@ def test_plans_schedules_and_traces_are_drawn_as_a_page_and_as_svg(value):
     assert shown["image/svg+xml"].startswith("<svg")
 
 
-def test_the_heading_says_what_was_assumed():
+def test_the_heading_names_assumed_facts():
     assert "Plan (steps_per_epoch assumed to be 100)" in unescape(PLAN._repr_mimebundle_()["text/html"])
 
 
-def test_what_cannot_be_drawn_is_left_to_its_text():
+def test_plans_that_cannot_be_drawn_are_displayed_as_text():
     assert ps.Plan(lr='warmup("1 epoch") >> cosine(over="10 samples")')._repr_mimebundle_() == {}
 
 
-def test_a_diff_is_a_table_with_its_texts_escaped():
+def test_a_diff_is_displayed_as_a_table_with_escaped_text():
     after = ps.Plan(ps.Binding("lr", "cosine()", groups="<b>"), lr="linear()", horizon="20 epochs")
 
     table = ps.diff(PLAN, after, ps.Calendar(steps_per_epoch=5))._repr_mimebundle_()["text/html"]
@@ -69,7 +69,7 @@ def test_a_diff_is_a_table_with_its_texts_escaped():
         ),
     ],
 )  # fmt: skip
-def test_a_fact_that_only_stretches_the_picture_is_assumed_and_said(plan, total, assumed):
+def test_a_fact_that_only_scales_the_picture_is_assumed_with_a_note(plan, total, assumed):
     curves, said = curves_of_plan(plan)
 
     assert (curves.total, said) == (total, assumed)
@@ -95,14 +95,14 @@ def test_a_plan_is_plotted_with_the_values_of_its_trace():
         assert drawn.get_ydata()[inside].tolist() == trace[field][times[inside].astype(int)].tolist()
 
 
-def test_a_plot_goes_onto_the_axes_that_are_given_and_says_what_was_assumed():
+def test_a_plot_uses_the_given_axes_and_names_assumed_facts():
     figure, given = plt.subplots(2)
 
     assert PLAN.plot(axes=given) == tuple(given)
     assert figure.get_suptitle() == "steps_per_epoch assumed to be 100"
 
 
-def test_facts_that_are_said_twice_or_missing_are_refused():
+def test_duplicate_or_missing_facts_are_rejected():
     with pytest.raises(InvalidArgument, match="passed twice"):
         PLAN.plot(calendar=ps.Calendar(steps_per_epoch=5), steps_per_epoch=5)
     with pytest.raises(MissingFact, match="steps_per_epoch"):

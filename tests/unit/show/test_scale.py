@@ -1,4 +1,4 @@
-"""How `paramsched.show` reduces curves and chooses scales."""
+"""Reduction of curves and selection of scales in `paramsched.show`."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def seen(*curves):
     return choose_scale([envelope(np.arange(c.size), c, edges(c.size, 1024)) for c in map(np.asarray, curves)])
 
 
-def test_columns_keep_the_extremes_of_the_whole_curve():
+def test_columns_keep_the_extremes_of_the_entire_curve():
     values = np.random.default_rng(0).normal(size=12_345)
 
     low, high = envelope(np.arange(12_345), values, edges(12_345, 97))
@@ -30,7 +30,7 @@ def test_columns_keep_the_extremes_of_the_whole_curve():
 
 
 @pytest.mark.parametrize("columns", [1, 7, 100, 1000])
-def test_an_outline_has_the_same_extremes_in_each_column_as_the_curve(columns):
+def test_an_outline_has_the_extremes_of_the_curve_in_each_column(columns):
     values = np.random.default_rng(0).normal(size=10_000)
 
     points = outline(updates, values, edges(10_000, columns))
@@ -47,7 +47,7 @@ def test_an_outline_keeps_both_sides_of_a_breakpoint_and_of_a_jump():
     assert {776, 777, 4320, 4321} <= set(points.tolist())
 
 
-def test_a_curve_of_one_value_needs_two_points():
+def test_a_constant_curve_needs_two_points():
     assert outline(updates, np.ones(10_000), edges(10_000, 2500)).tolist() == [0, 9999]
 
 
@@ -59,14 +59,14 @@ def test_a_curve_of_one_value_needs_two_points():
         ("a cosine, small only at its end", 1e-6 + (1 + np.cos(np.pi * updates / 10_000)) / 2, False),
         ("one update at 1e-9", np.where(updates == 5, 1e-9, 1.0), False),
         ("negative values", 1 - 10.0 ** (-4 * updates / 10_000) - 0.5, False),
-        ("nothing but zero", np.zeros(10_000), False),
+        ("only zeros", np.zeros(10_000), False),
     ],
 )
-def test_the_scale_is_logarithmic_where_the_range_asks_for_it(name, values, logarithmic):
+def test_the_scale_is_logarithmic_if_the_range_requires_it(name, values, logarithmic):
     assert seen(values).log is logarithmic
 
 
-def test_groups_three_decades_apart_are_seen_on_one_logarithmic_scale():
+def test_groups_three_decades_apart_are_visible_on_one_logarithmic_scale():
     assert seen(np.full(10, 1e-1), np.full(10, 1e-5)).log
     assert not seen(np.full(10, 1e-1), np.zeros(10)).log
 
@@ -80,7 +80,7 @@ def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labeled():
 
 
 @pytest.mark.parametrize("extreme", [[np.inf, 1.0], [-np.inf, np.nan], [1.7e308, -1.7e308], [5e-324, 0.0]])
-def test_extreme_values_have_a_place_on_the_scale(extreme):
+def test_extreme_values_have_a_position_on_the_scale(extreme):
     fractions = seen(extreme).fraction(np.asarray(extreme))
 
     known = ~np.isnan(extreme)
@@ -89,7 +89,7 @@ def test_extreme_values_have_a_place_on_the_scale(extreme):
 
 @pytest.mark.parametrize("total", [1, 2, 9, 10, 460, 10_007, 1_000_000])
 @pytest.mark.parametrize("epoch", [None, 1, 23, 391])
-def test_ticks_begin_at_zero_and_end_at_the_horizon(total, epoch):
+def test_ticks_start_at_zero_and_end_at_the_horizon(total, epoch):
     units = (even_unit("updates", total, 1.0), *([even_unit("epochs", total, 1 / epoch)] if epoch else []))
     times = [tick.at for tick in TimeAxis(units, "updates", "epochs" if epoch else "", log=False).ticks(6)]
 
@@ -105,7 +105,7 @@ def test_a_value_between_gaps_is_a_dot():
     assert svg_path(np.arange(3), values, updates_axis(1000), width=100, height=10, held=True) == "M0.1 5h0"
 
 
-def test_points_on_a_straight_line_are_left_out():
+def test_points_on_a_straight_line_are_omitted():
     drawn = svg_path(np.arange(1000), np.arange(1000) / 1000, updates_axis(1000), width=1000, height=1000, held=False)
 
     assert drawn == "M0 1000L999 1"

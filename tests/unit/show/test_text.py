@@ -1,4 +1,4 @@
-"""`show.text`: what a terminal shows."""
+"""`show.text`: pictures for the terminal."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def rows_of_the_plot(drawn):
 
 @pytest.mark.parametrize("width", [24, 40, 80, 133, 300])
 @pytest.mark.parametrize("at", [0, 123_456, 500_000, 999_999])
-def test_a_value_only_one_update_in_a_million_uses_is_drawn_at_each_width(width, at):
+def test_a_value_of_one_update_in_a_million_is_drawn_at_each_width(width, at):
     values = np.zeros(1_000_000)
     values[at] = 1.0
 
@@ -29,7 +29,7 @@ def test_a_value_only_one_update_in_a_million_uses_is_drawn_at_each_width(width,
     assert len(top.strip()) == 1
 
 
-def test_a_spike_stands_in_the_column_of_its_update():
+def test_a_spike_is_drawn_in_the_column_of_its_update():
     values = np.zeros(1_000_000)
     values[750_000] = 1.0
 
@@ -40,7 +40,7 @@ def test_a_spike_stands_in_the_column_of_its_update():
 
 @pytest.mark.parametrize("width", [24, 25, 37, 80, 201])
 @pytest.mark.parametrize("ascii", [False, True])
-def test_no_line_is_wider_than_asked_whatever_names_and_schedules_are_called(width, ascii):
+def test_no_line_exceeds_the_width_with_long_names_and_schedules(width, ascii):
     values = {("a_field_with_a_long_name" * 5, "学習率" * 40): [0.1, 1e-9, 3e300], ("x", 1): [1.0, 2.0, 3.0]}
     trace = show.curves_from_values(values, steps_per_epoch=2, lines={("x", 1): "warmup(1) >> " * 200})
 
@@ -49,13 +49,13 @@ def test_no_line_is_wider_than_asked_whatever_names_and_schedules_are_called(wid
     assert max(map(cell_width, drawn.splitlines())) <= width
 
 
-def test_ascii_is_only_ascii_also_for_what_users_wrote():
+def test_ascii_output_is_ascii_even_for_names_from_users():
     trace = show.curves_from_values({("lr", "köpfe"): [0, 1], ("lr", "→"): [1, 0]}, lines={("lr", "köpfe"): "π"})
 
     assert show.text(trace, ascii=True, log={("lr", "→"): ([0], [3.0])}).isascii()
 
 
-def test_a_group_cannot_command_the_terminal():
+def test_control_characters_in_group_names_are_escaped():
     trace = show.curves_from_values({("lr\x1b[2J", "head\x1b]0;gone\x07\n"): [0, 1]})
 
     drawn = show.text(trace)
@@ -64,7 +64,7 @@ def test_a_group_cannot_command_the_terminal():
     assert r"head\x1b]0;gone\x07\n" in drawn
 
 
-def test_colors_change_nothing_but_colors():
+def test_color_does_not_change_the_text():
     trace = ramp()
     plain = show.text(trace)
 
@@ -96,11 +96,11 @@ def test_the_time_axis_counts_updates_and_epochs():
     assert epochs.split() == ["epochs", "0", "5", "10", "15", "20"]
 
 
-def test_without_epochs_there_is_no_row_for_them():
+def test_the_time_axis_has_no_row_for_unknown_epochs():
     assert "epochs" not in show.text(show.curves_from_values({("lr", ""): [1.0, 0.5]}))
 
 
-def test_infinities_and_gaps_leave_the_rest_of_the_curve_as_it_was():
+def test_infinities_and_gaps_do_not_change_the_rest_of_the_curve():
     values = np.array([1.0, np.inf, 2.0, np.nan, 3.0, -np.inf] * 100)
 
     drawn = show.text(show.curves_from_values({("lr", ""): values}))
@@ -109,7 +109,7 @@ def test_infinities_and_gaps_leave_the_rest_of_the_curve_as_it_was():
     assert "NaN" in drawn
 
 
-def test_a_log_that_agrees_is_counted():
+def test_a_log_that_agrees_is_summarized():
     trace = ramp()
     log = {("lr", g): (np.arange(460), trace["lr", g]) for g in ("decay", "no_decay")}
 
@@ -119,7 +119,7 @@ def test_a_log_that_agrees_is_counted():
     assert "≠" not in drawn
 
 
-def test_a_log_that_differs_by_one_ulp_at_one_update_says_where():
+def test_a_log_that_differs_by_one_ulp_is_reported_with_its_update():
     trace = ramp()
     used = trace["lr", "decay"].copy()
     used[17] = np.nextafter(used[17], 1)
@@ -131,7 +131,7 @@ def test_a_log_that_differs_by_one_ulp_at_one_update_says_where():
     assert [line.strip() for line in drawn.splitlines() if "≠" in line] == ["≠"]
 
 
-def test_a_log_of_every_tenth_update_is_compared_there():
+def test_a_log_of_every_tenth_update_is_compared_at_those_updates():
     trace = ramp()
     times = np.arange(0, 460, 10)
 
@@ -140,7 +140,7 @@ def test_a_log_of_every_tenth_update_is_compared_there():
     assert drawn.endswith("planned = used at 46 of 46 updates")
 
 
-def test_of_two_entries_for_one_update_the_later_counts():
+def test_the_later_of_two_entries_for_one_update_is_used():
     trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     drawn = show.text(trace, log={("lr", 0): ([0, 1, 1], [1.0, 9.0, 0.5])})
@@ -148,7 +148,7 @@ def test_of_two_entries_for_one_update_the_later_counts():
     assert drawn.endswith("planned = used at 2 of 2 updates")
 
 
-def test_an_update_after_the_end_of_the_plan_differs():
+def test_an_update_after_the_end_of_the_plan_is_a_difference():
     trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     drawn = show.text(trace, log={("lr", 0): ([0, 1, 2], [1.0, 0.5, 0.5])})
@@ -165,7 +165,7 @@ def test_two_plans_are_compared_update_by_update():
     assert "only in the first plan: group no_decay" in drawn
 
 
-def test_a_log_of_an_unknown_curve_names_those_that_exist():
+def test_the_error_for_a_log_of_an_unknown_curve_lists_the_existing_curves():
     with pytest.raises(InvalidArgument) as refusal:
         show.text(ramp(), log={("lr", "head"): ([0], [0.1])})
 
@@ -174,12 +174,12 @@ def test_a_log_of_an_unknown_curve_names_those_that_exist():
 
 
 @pytest.mark.parametrize("bad", [([0.5], [1.0]), ([0, 1], [1.0]), ([-1], [1.0]), ([], []), ([[0]], [[1.0]])])
-def test_a_log_whose_times_are_no_updates_is_refused(bad):
+def test_a_log_with_invalid_updates_is_rejected(bad):
     with pytest.raises(InvalidArgument, match="needs an integer update"):
         show.text(ramp(), log={("lr", "decay"): bad})
 
 
 @pytest.mark.parametrize("size", [{"width": 23}, {"height": 1}])
-def test_a_size_without_room_for_a_picture_is_refused(size):
+def test_a_size_too_small_for_a_picture_is_rejected(size):
     with pytest.raises(InvalidArgument, match="width=80"):
         show.text(ramp(), **size)

@@ -1,4 +1,4 @@
-"""The axis of time: in any unit that the facts of the run tell, linear or logarithmic."""
+"""The time axis: in any unit that the run facts define, linear or logarithmic."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def traced(lr="linear()", horizon="20 epochs", calendar=FACTS):
 
 
 def growing():
-    """A batch of 10 samples for 50 updates, and of 30 for 50 more."""
+    """Return a trace with batches of 10 samples for 50 updates and of 30 for 50 more."""
     size = ps.Binding(ps.Target("batch_size", 10), "piecewise([(0, 1.0), (50, 3.0)])")
     return ps.trace(ps.Plan(size, lr="linear()", horizon=100), {"lr": 1.0})
 
@@ -41,7 +41,7 @@ def data_of(page):
         ("tokens", ["0", "100k", "230k"], ["0", "391", "900"]),
     ],
 )
-def test_the_ticks_are_round_in_the_unit_and_updates_stand_below(unit, labels, updates):
+def test_ticks_are_round_in_the_unit_with_updates_below(unit, labels, updates):
     ticks = axis_of(traced(), unit=unit).ticks(4)
 
     assert [tick.label for tick in ticks] == labels
@@ -56,7 +56,7 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
     assert axis.edges(4).tolist() == [0, 50, 67, 84, 100]
 
 
-def test_a_logarithmic_axis_has_as_much_room_for_each_decade_and_none_for_update_0():
+def test_a_logarithmic_axis_has_equal_decades_and_omits_update_0():
     curves = show.curves_from_values({("lr", ""): np.r_[7.0, np.linspace(1, 0.001, 999)]})
 
     axis = axis_of(curves, log_time=True)
@@ -69,13 +69,13 @@ def test_a_logarithmic_axis_has_as_much_room_for_each_decade_and_none_for_update
     assert (ax.get_xscale(), ax.get_xlim(), ax.lines[0].get_xdata()[0]) == ("log", (1, 1000), 1)
 
 
-def test_matplotlib_draws_on_the_unit():
+def test_matplotlib_uses_the_unit_of_the_axis():
     (ax,) = ps.Plan(lr="linear()", horizon="20 epochs").plot(steps_per_epoch=45, unit="epochs")
 
     assert (ax.get_xlabel(), ax.get_xlim(), float(ax.lines[0].get_xdata()[-1])) == ("epochs", (0, 20), 899 / 45)
 
 
-def test_the_page_has_a_table_of_each_unit_that_the_facts_tell():
+def test_the_page_has_a_table_for_each_known_unit():
     found = data_of(show.html(growing(), view=show.View(unit="samples")))
 
     assert found["units"] == {
@@ -86,7 +86,7 @@ def test_the_page_has_a_table_of_each_unit_that_the_facts_tell():
     assert list(data_of(show.html(traced()))["units"]) == ["updates", "epochs", "samples", "tokens"]
 
 
-def test_plans_that_differ_in_a_unit_do_not_share_it():
+def test_plans_with_different_conversions_do_not_share_a_unit():
     other = traced(calendar=ps.Calendar(steps_per_epoch=45, batch_size=64))
 
     assert [one.name for one in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
@@ -110,12 +110,12 @@ def test_the_horizon_of_a_clock_ends_its_axis():
         ({"unit": "epoch"}, InvalidArgument, "epochs"),
     ],
 )
-def test_a_unit_that_nothing_tells_is_refused_with_what_to_write(view, error, said):
+def test_an_unknown_unit_conversion_is_rejected_with_a_fix(view, error, said):
     with pytest.raises(error, match=said):
         axis_of(traced(), **view)
 
 
-def test_the_command_line_takes_a_unit_and_names_the_option_that_is_missing():
+def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
     def shown(*options):
         return CliRunner().invoke(main, ["show", "linear()", "--horizon", "900", *options])
 

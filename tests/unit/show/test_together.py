@@ -1,4 +1,4 @@
-"""Several plans in one picture: whose each curve is, and from where on it is drawn."""
+"""Several plans in one picture: the owner of each curve, and the update from which it is drawn."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_the_axis_is_as_long_as_the_longest_plan(tree):
 def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
     curves = {curve.owner: curve for curve in panel_of(tree).curves}
 
-    # At 400 the branch still has the trunk's value; the line begins there.
+    # At 400 the branch still has the value of the trunk; its line starts there.
     assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
         "trunk": (0, 999),
         "at-400": (400, 449),
@@ -55,7 +55,7 @@ def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
     assert curves["at-960"].level_summary == "0.1 → 0.002"
 
 
-def test_the_legend_names_plans_and_notes_say_where_each_leaves_which(tree):
+def test_the_legend_names_plans_and_notes_show_where_each_branches_off(tree):
     panel = panel_of(tree)
 
     assert [entry.label for entry in panel.legend] == ["trunk", "at-400", "at-960"]
@@ -66,17 +66,17 @@ def test_the_legend_names_plans_and_notes_say_where_each_leaves_which(tree):
     assert not any(note.differs for note in panel.notes)
 
 
-def test_what_is_as_another_plan_is_named_and_not_drawn(tree):
+def test_a_field_equal_to_another_plan_is_noted_and_not_drawn(tree):
     panel = panel_of(tree, "weight_decay")
 
-    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
+    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # at-960 is longer than the trunk
     assert [note.text for note in panel.notes][:2] == [
         "at-400 is identical to trunk",
         "at-960 diverges from trunk at update 1,000",
     ]
 
 
-def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():
+def test_a_branch_of_a_branch_starts_at_its_parent():
     values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
     curves = show.together({name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()})
 
@@ -87,7 +87,7 @@ def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():
     assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1, 2, 3, 4], [1, 2, 3, 4], [3, 4]]
 
 
-def test_a_plan_that_shares_nothing_is_drawn_whole():
+def test_a_plan_without_a_common_start_is_drawn_completely():
     curves = show.together(
         {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})}
     )
@@ -96,7 +96,7 @@ def test_a_plan_that_shares_nothing_is_drawn_whole():
     assert panel_of(curves).notes == ()
 
 
-def test_groups_are_named_beside_the_plan_where_there_are_several():
+def test_groups_are_named_with_the_plan_if_there_are_several():
     groups = [{"name": "body", "lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.2, "weight_decay": 0.1}]
     curves = show.together({"trunk": traced(TRUNK, groups), "at-400": traced(branch(400), groups)})
 
@@ -108,7 +108,7 @@ def test_groups_are_named_beside_the_plan_where_there_are_several():
     ]
 
 
-def test_a_field_that_one_plan_alone_has_is_drawn_of_that_one():
+def test_a_field_of_only_one_plan_is_drawn():
     curves = show.together(
         {"trunk": traced(TRUNK), "more": traced(ps.Plan(momentum="constant(0.5)", horizon=9), {"momentum": 0.9})}
     )
@@ -129,7 +129,7 @@ def test_every_format_names_every_plan(tree, draw):
         assert re.search(rf"\b{name}\b", drawn)
 
 
-def test_the_line_of_a_branch_begins_on_the_trunk(tree):
+def test_the_line_of_a_branch_starts_on_the_trunk(tree):
     begin = re.search(r'data-curve="1"[^>]* d="M([\d.]+) ', show.svg(tree))
 
     assert begin is not None
@@ -137,7 +137,7 @@ def test_the_line_of_a_branch_begins_on_the_trunk(tree):
     assert panel_of(tree).breakpoints.tolist() == [100, 400, 450, 960, 1000]
 
 
-def test_the_dots_of_a_branch_stand_on_its_line():
+def test_the_dots_of_a_branch_are_on_its_line():
     stages = "constant(over=40) >> linear(1, 0.5, over=20) >> constant(0.5, over=40)"
     curves = show.together(
         {name: traced(ps.Plan(lr=text, horizon=100)) for name, text in [("a", "constant()"), ("b", stages)]}
@@ -157,13 +157,13 @@ def test_matplotlib_draws_each_plan_in_its_own_color(tree):
     assert len({line.get_color() for line in lines[:3]}) == 3
 
 
-def test_values_that_were_used_are_those_of_the_first_plan(tree):
+def test_used_values_belong_to_the_first_plan(tree):
     whole = show.picture(tree, log={("lr", 0): ([0, 1], [0.0, 0.5])})
 
     assert [one.text for one in whole.verdicts] == ["planned = used at 1 of 2 updates"]
 
 
-def test_to_a_format_of_its_own_they_are_curves_as_any(tree):
+def test_a_custom_format_receives_combined_plans_as_ordinary_curves(tree):
     assert tree.keys()[:2] == (("lr", "trunk"), ("weight_decay", "trunk"))
     assert tree.total == 1010
     assert np.isnan(tree["lr", "at-400"][450:]).all()
@@ -172,17 +172,17 @@ def test_to_a_format_of_its_own_they_are_curves_as_any(tree):
     assert tree.line("lr", "trunk") == "warmup(100) >> constant()"
 
 
-def test_another_plan_to_compare_with_is_one_of_several(tree):
+def test_the_error_for_other_with_several_plans_suggests_adding_it(tree):
     with pytest.raises(InvalidArgument, match=r'Add the other plan to them: together\(\{…, "other": other\}\)'):
         show.svg(tree, other=traced(TRUNK))
 
 
-def test_no_plan_is_refused():
+def test_an_empty_set_of_plans_is_rejected():
     with pytest.raises(InvalidArgument, match="there is no plan"):
         show.together({})
 
 
-def test_plans_on_a_clock_of_tokens_leave_each_other_at_updates():
+def test_plans_on_a_clock_of_tokens_branch_at_updates():
     trunk = ps.Plan(lr='warmup("100k tokens") >> constant()', horizon="1M tokens", clock="tokens")
     plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
     facts = ps.Calendar(tokens_per_step=1000)

@@ -1,4 +1,4 @@
-"""`show.View`: the axes that someone asks for."""
+"""`show.View`: the requested axes."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def data_of(page):
 @pytest.mark.parametrize(
     ("low", "high", "ends"), [(0.1, 0.4, (0.1, 0.5)), (0.85, 0.95, (0.5, 1)), (1e-4, 0.2, (1e-4, 1))]
 )
-def test_a_logarithmic_axis_ends_at_round_numbers_about_the_values(low, high, ends):
+def test_a_logarithmic_axis_ends_at_round_numbers_around_the_values(low, high, ends):
     scale = panel_of(show.curves_from_values({("lr", ""): [low, high]}), LOG).scale
 
     assert (scale.log, scale.low, scale.high) == (True, *ends)
@@ -45,7 +45,7 @@ def test_the_smallest_value_above_0_is_on_the_axis_though_a_0_is_in_its_column()
     assert scale.fraction(rising[[0, 10, 1000]]).round(2).tolist() == [0.0, 0.29, 0.64]  # 1.6 and 3.6 of 5.6 decades
 
 
-def test_a_value_far_below_the_others_is_below_the_lowest_mark_which_says_so():
+def test_a_value_far_below_others_is_below_the_labeled_lowest_tick():
     values = np.array([1e-12, *np.linspace(0.1, 1, 1000)])
 
     scale = panel_of(show.curves_from_values({("lr", ""): values}), LOG).scale
@@ -54,7 +54,7 @@ def test_a_value_far_below_the_others_is_below_the_lowest_mark_which_says_so():
     assert scale.fraction(values[:1]) == 0.0
 
 
-def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one():
+def test_a_linear_axis_can_be_requested_instead_of_the_automatic_logarithmic_one():
     decades = show.curves_from_values({("lr", ""): 10.0 ** -np.arange(6)})
 
     assert [panel_of(decades, show.View(log=log)).scale.log for log in (None, False)] == [True, False]
@@ -70,7 +70,7 @@ def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one()
     ],
     ids=["from 0", "from below 0", "never above 0", "above 0"],
 )
-def test_what_has_no_logarithm_is_said(curves, height, said):
+def test_values_without_a_logarithm_are_noted(curves, height, said):
     panel = panel_of(curves, LOG)
 
     assert [note.text for note in panel.notes] == [said] * (said is not None)
@@ -83,12 +83,12 @@ def test_a_negative_value_is_a_gap_in_every_format():
     svg = show.svg(BELOW_ZERO, view=LOG)
     (ax,) = show.axes(BELOW_ZERO, view=LOG)
 
-    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 begins
+    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 starts
     assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False]
     assert ax.get_yscale() == "log"
 
 
-def test_the_page_has_both_axes_and_what_the_other_one_needs_said():
+def test_the_page_has_both_axes_with_the_notes_of_each():
     page = show.html(FROM_ZERO)
 
     found = data_of(page)
@@ -99,7 +99,7 @@ def test_the_page_has_both_axes_and_what_the_other_one_needs_said():
     assert len(data_of(show.html(NEVER_ABOVE, view=LOG))["panels"][0]["scales"]) == 1
 
 
-def test_the_command_line_and_a_plan_take_it(tmp_path):
+def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
     drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--log"]).output
     page = tmp_path / "plan.html"
     written = CliRunner().invoke(main, ["plot", "linear(1, 0)", "--horizon", "100", "--linear", "-o", str(page)])

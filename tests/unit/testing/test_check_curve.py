@@ -1,4 +1,4 @@
-"""`check_curve` finds a curve that breaks a law: one that is wrong for each of them."""
+"""`check_curve` reports curves that break a law, with one wrong curve per law."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -16,7 +16,7 @@ _CALLS = count()
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Straight(Curve):
-    """u; those below break it in one way each."""
+    """The correct curve u; each class below breaks one law."""
 
     @property
     def serializable(self):
@@ -29,7 +29,7 @@ class Straight(Curve):
         return type(self).__name__
 
 
-class EndsElsewhere(Straight):
+class WrongEnds(Straight):
     def _rise(self, u, rest, ops):
         return u * 0.9
 
@@ -39,23 +39,23 @@ class NotFinite(Straight):
         return np.where(u == 0.5, np.nan, u)
 
 
-class HangsOnCompany(Straight):
+class DependsOnOtherValues(Straight):
     def _rise(self, u, rest, ops):
         return u if u.size == 1 else u**2
 
 
-class TurnsBack(Straight):
+class Decreases(Straight):
     def _rise(self, u, rest, ops):
         return u + 0.5 * np.sin(4 * np.pi * u)
 
 
-class FallsOtherwise(Straight):
+class FallsDifferently(Straight):
     def _fall(self, u, rest, ops):
         return 1.0 - u**2
 
 
 class LeavesTheLevels(Straight):
-    """Within 1e-9 of the ends, as is allowed for a function, and past them inside."""
+    """Ends within the tolerance of 1e-9 for functions, but values outside the levels between them."""
 
     _within = True
 
@@ -63,7 +63,7 @@ class LeavesTheLevels(Straight):
         return np.minimum(u * 1.2, 1.0 + 5e-10)
 
 
-class ReadsBackAsAnother(Straight):
+class ReadsBackDifferently(Straight):
     @property
     def serializable(self):
         return True
@@ -75,23 +75,23 @@ class ReadsBackAsAnother(Straight):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (EndsElsewhere, "from 0 at u = 0 to 1 at u = 1"),
+        (WrongEnds, "from 0 at u = 0 to 1 at u = 1"),
         (NotFinite, "a curve is finite"),
-        (HangsOnCompany, "an array of u gives the same values as each u alone"),
-        (TurnsBack, "never decreases"),
-        (FallsOtherwise, "the sum of _rise and _fall is 1"),
+        (DependsOnOtherValues, "an array of u gives the same values as each u alone"),
+        (Decreases, "never decreases"),
+        (FallsDifferently, "the sum of _rise and _fall is 1"),
         (LeavesTheLevels, "stays between the levels"),
-        (ReadsBackAsAnother, "text reads back as an equal curve"),
+        (ReadsBackDifferently, "text reads back as an equal curve"),
     ],
 )
-def test_a_curve_that_breaks_a_law_is_found(wrong, law):
+def test_a_curve_that_breaks_a_law_is_reported(wrong, law):
     check_curve(Straight())
 
     with pytest.raises(BrokenLaw, match=law):
         check_curve(wrong())
 
 
-def test_every_curve_of_the_library_keeps_them():
+def test_every_curve_of_the_library_obeys_the_laws():
     for name, curve in CONSTANTS.items():
         if not name.startswith("user_"):
             check_curve(curve)
@@ -99,7 +99,7 @@ def test_every_curve_of_the_library_keeps_them():
         check_curve(curve)
 
 
-def test_a_function_is_checked_too():
+def test_a_function_is_checked_as_a_curve():
     check_curve(lambda u: u**3)
     with pytest.raises(InvalidArgument, match=r"curve\(1\) must be 1, got 0\.5"):
         check_curve(lambda u: u / 2)

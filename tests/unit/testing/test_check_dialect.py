@@ -1,4 +1,4 @@
-"""`check_dialect` finds a dialect that breaks a law: one that is wrong for each of them."""
+"""`check_dialect` reports dialects that break a law, with one wrong dialect per law."""
 
 from itertools import count
 from types import SimpleNamespace
@@ -29,38 +29,38 @@ def recognizes(data):
 
 
 def dialect(**other):
-    return SimpleNamespace(**{"to_plan": to_plan, "recognizes": recognizes, "__name__": "ours", **other})
+    return SimpleNamespace(**{"to_plan": to_plan, "recognizes": recognizes, "__name__": "module", **other})
 
 
-def refuses_all(data, **facts):
+def rejects_all(data, **facts):
     raise ConfigError("config", ["$: never"])
 
 
-def spoils(data, **facts):
+def modifies_config(data, **facts):
     data["more"] = 1
     return ps.Plan(lr=0.5)
 
 
-def anew(data, **facts):
+def differs_each_time(data, **facts):
     return ps.Plan(lr=float(next(_CALLS)))
 
 
 _UNSAVED = ps.Plan(lr=ps.from_function(lambda t: t))
 
 
-def falls(data, **facts):
+def raises_key_error(data, **facts):
     return ps.Plan(lr=data["rate"])
 
 
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (dialect(to_plan=refuses_all), "to_plan returns a plan for a valid config"),
+        (dialect(to_plan=rejects_all), "to_plan returns a plan for a valid config"),
         (dialect(to_plan=lambda data, **facts: 0.5), "to_plan returns a plan for a valid config"),
-        (dialect(to_plan=spoils), "to_plan does not modify the config"),
-        (dialect(to_plan=anew), "the same plan each time"),
+        (dialect(to_plan=modifies_config), "to_plan does not modify the config"),
+        (dialect(to_plan=differs_each_time), "the same plan each time"),
         (dialect(to_plan=lambda data, **facts: _UNSAVED), "a plan can be saved"),
-        (dialect(to_plan=falls), "raises only errors of paramsched"),
+        (dialect(to_plan=raises_key_error), "raises only errors of paramsched"),
         (dialect(recognizes=lambda data: False), "recognizes returns True for its own configs"),
         (dialect(recognizes=lambda data: True), "recognizes returns False for other data"),
         (dialect(recognizes=lambda data: "rate" in data), "recognizes never raises an error"),
@@ -72,7 +72,7 @@ def falls(data, **facts):
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )
-def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
+def test_a_dialect_that_breaks_a_law_is_reported(wrong, law):
     check_dialect(dialect(), CONFIGS)
 
     with pytest.raises(BrokenLaw, match=law):
@@ -80,7 +80,7 @@ def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
 
 
 @pytest.mark.parametrize(
-    ("ours", "configs"),
+    ("module", "configs"),
     [
         (
             native,
@@ -92,5 +92,5 @@ def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
         (torchtitan, [{"lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.5}, "training": {"steps": 100}}]),
     ],
 )
-def test_dialects_of_the_library_keep_them(ours, configs):
-    check_dialect(ours, configs, calendar=ps.Calendar(total=100), base=0.1)
+def test_dialects_of_the_library_obey_the_laws(module, configs):
+    check_dialect(module, configs, calendar=ps.Calendar(total=100), base=0.1)

@@ -1,4 +1,4 @@
-"""`check_rule` finds a metric rule that breaks a law: one that is wrong for each of them."""
+"""`check_rule` reports metric rules that break a law, with one wrong rule per law."""
 
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,76 +13,76 @@ _CALLS = count()
 
 
 @dataclass(frozen=True)
-class Seen:
+class State:
     worse: int = 0
     last: float = 1e9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Right(MetricRule[Seen]):
-    """Halves with each value above the last; those below break it in one way each."""
+class Correct(MetricRule[State]):
+    """A correct rule that halves after each higher metric; each class below breaks one law."""
 
     metric: str = "loss"
 
     def init(self):
-        return Seen()
+        return State()
 
     def observe(self, state, value):
-        return Seen(min(state.worse + (value > state.last), 9), value)
+        return State(min(state.worse + (value > state.last), 9), value)
 
     def apply(self, state, value, base=1.0):
         return value * 0.5**state.worse
 
     def restore(self, data):
-        return Seen(**data)
+        return State(**data)
 
 
-class ChangesAtFirst(Right):
+class ChangesInitially(Correct):
     def apply(self, state, value, base=1.0):
         return value * 0.5
 
 
-class Random(Right):
+class Random(Correct):
     def observe(self, state, value):
-        return replace(Right.observe(self, state, value), last=float(next(_CALLS)))
+        return replace(Correct.observe(self, state, value), last=float(next(_CALLS)))
 
 
-class ForgetsItsState(Right):
+class ForgetsItsState(Correct):
     def restore(self, data):
-        return Seen(data["worse"])
+        return State(data["worse"])
 
 
-class KeepsASet(Right):
+class KeepsASet(Correct):
     def observe(self, state, value):
         return replace(state, last={value})
 
 
-class AppliesInTurns(Right):
+class AppliesRandomly(Correct):
     def apply(self, state, value, base=1.0):
         return value if state.worse == 0 else value * next(_CALLS)
 
 
-class Grows(Right):
+class Overflows(Correct):
     def apply(self, state, value, base=1.0):
         return value if state.worse == 0 else value * float("inf") if value else 0.0
 
 
-class FallsOverNan(Right):
+class FailsForNan(Correct):
     def observe(self, state, value):
-        return Seen(state.worse + int(value) * 0, value)
+        return State(state.worse + int(value) * 0, value)
 
 
 @dataclass
-class Loose:
+class MutableState:
     worse: int = 0
 
 
-class StateCanChange(Right):
+class HasMutableState(Correct):
     def init(self):
-        return Loose()
+        return MutableState()
 
 
-class ChangesTheState(Right):
+class ModifiesItsState(Correct):
     def observe(self, state, value):
         object.__setattr__(state, "worse", state.worse + 1)
         return state
@@ -91,19 +91,19 @@ class ChangesTheState(Right):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (ChangesAtFirst, "in its initial state a rule changes no value"),
+        (ChangesInitially, "in its initial state a rule changes no value"),
         (Random, "the same state and metric give the same state"),
         (ForgetsItsState, "restore recreates it"),
         (KeepsASet, "a frozen dataclass of JSON scalars"),
-        (AppliesInTurns, "apply is deterministic"),
-        (Grows, "apply returns a finite number"),
-        (FallsOverNan, "observe returns a state or raises"),
-        (StateCanChange, "a frozen dataclass"),
-        (ChangesTheState, "observe does not modify its state"),
+        (AppliesRandomly, "apply is deterministic"),
+        (Overflows, "apply returns a finite number"),
+        (FailsForNan, "observe returns a state or raises"),
+        (HasMutableState, "a frozen dataclass"),
+        (ModifiesItsState, "observe does not modify its state"),
     ],
 )
-def test_a_rule_that_breaks_a_law_is_found(wrong, law):
-    check_rule(Right())
+def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
+    check_rule(Correct())
 
     with pytest.raises(BrokenLaw, match=law):
         check_rule(wrong())
@@ -113,5 +113,5 @@ def test_a_rule_that_breaks_a_law_is_found(wrong, law):
     "rule",
     [ps.plateau("loss", patience=1), ps.plateau("loss", mode="max", min=0.1), ps.greedy("loss"), ps.new_bob("loss")],
 )
-def test_the_rules_of_the_library_keep_them(rule):
+def test_the_rules_of_the_library_obey_the_laws(rule):
     check_rule(rule)

@@ -1,4 +1,4 @@
-"""`check_shape` finds a shape that breaks a law: one that is wrong for each of them."""
+"""`check_shape` reports shapes that break a law, with one wrong shape per law."""
 
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -18,8 +18,8 @@ from support.registered_shapes import shapes_as_before
 
 
 @dataclass(frozen=True)
-class Right(Schedule):
-    """Halves in every period; those below break it in one way each."""
+class Correct(Schedule):
+    """A correct schedule that halves in every period; each class below breaks one law."""
 
     period: Duration = field(default=Duration.of(30), metadata=PERIOD)
     length = None
@@ -28,17 +28,17 @@ class Right(Schedule):
         return base.scaled(0.5 ** (ops.floating(t) / max(self.period.count, 1)))
 
 
-class HangsOnCompany(Right):
+class DependsOnOtherTimes(Correct):
     def _at(self, t, base, ops):
         return base.scaled(ops.floating(t) / (1.0 + ops.xp.max(ops.floating(t))))
 
 
-class HangsOnOrder(Right):
+class DependsOnOrder(Correct):
     def _at(self, t, base, ops):
         return base.scaled(np.maximum.accumulate(ops.floating(t) % 7))
 
 
-class Remembers(Right):
+class KeepsState(Correct):
     def _at(self, t, base, ops):
         return base.scaled(ops.floating(t) * 0 + next(_CALLS))
 
@@ -46,43 +46,43 @@ class Remembers(Right):
 _CALLS = count(1)
 
 
-class NotFinite(Right):
+class NotFinite(Correct):
     def _at(self, t, base, ops):
         return base.scaled(1.0 / ops.where(t == 5, 0.0, 1.0 + ops.floating(t)))
 
 
-class NotAffine(Right):
+class NotAffine(Correct):
     def _at(self, t, base, ops):
-        value = Right._at(self, t, base, ops)
+        value = Correct._at(self, t, base, ops)
         return value if value.factor is None else Affine(None, value.factor)  # base is lost
 
 
-class OfNothingSomething(Right):
+class NonzeroAtZeroBase(Correct):
     def _at(self, t, base, ops):
         return base.scaled(ops.floating(t) * 0 + 0.5) + Affine(None, ops.floating(t) * 0 + 1.0)
 
 
-class GoesOnBehindItsEnd(Right):
+class ChangesAfterItsEnd(Correct):
     length = Duration.of(10)
 
 
-class BreakpointsOutOfOrder(Right):
+class BreakpointsOutOfOrder(Correct):
     def breakpoints(self, until=None):
         return (0, 20, 10)
 
 
-class BreakpointsWithoutBegin(Right):
+class BreakpointsWithoutStart(Correct):
     def breakpoints(self, until=None):
         return (10, 20)
 
 
-class OtherInTorch(Right):
+class DiffersInTorch(Correct):
     def _at(self, t, base, ops):
-        right = Right._at(self, t, base, ops)
+        right = Correct._at(self, t, base, ops)
         return right if ops.concrete else right.scaled(1.001)
 
 
-class ResolvesAgain(Right):
+class ResolvesAgain(Correct):
     def _resolve(self, span):
         return type(self)(Duration.of(self.period.updates + 1))
 
@@ -90,22 +90,22 @@ class ResolvesAgain(Right):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (HangsOnCompany(), "an array of times gives the same values as each time alone"),
-        (HangsOnOrder(), "gives the same values as each time alone|does not depend on the order"),
-        (Remembers(), "gives the same values as each time alone|does not depend on the order"),
+        (DependsOnOtherTimes(), "an array of times gives the same values as each time alone"),
+        (DependsOnOrder(), "gives the same values as each time alone|does not depend on the order"),
+        (KeepsState(), "gives the same values as each time alone|does not depend on the order"),
         (NotFinite(), "every value is a finite number"),
         (NotAffine(), "a multiple of base plus an absolute value|without absolute levels"),
-        (OfNothingSomething(), "a schedule without absolute levels is 0 if base is 0"),
-        (GoesOnBehindItsEnd(), "a schedule holds its last value after its end"),
+        (NonzeroAtZeroBase(), "a schedule without absolute levels is 0 if base is 0"),
+        (ChangesAfterItsEnd(), "a schedule holds its last value after its end"),
         (BreakpointsOutOfOrder(), "breakpoints are sorted, unique integers"),
-        (BreakpointsWithoutBegin(), "breakpoints are sorted, unique integers"),
-        (OtherInTorch(), "an array of times of torch gives the values"),
+        (BreakpointsWithoutStart(), "breakpoints are sorted, unique integers"),
+        (DiffersInTorch(), "an array of times of torch gives the values"),
         (ResolvesAgain(), "resolving a resolved schedule does not change it"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Schedule) else "",
 )
-def test_a_schedule_that_breaks_a_law_is_found(wrong, law):
-    check_shape(Right())
+def test_a_schedule_that_breaks_a_law_is_reported(wrong, law):
+    check_shape(Correct())
 
     with pytest.raises(BrokenLaw, match=law) as broken:
         check_shape(wrong)
@@ -120,42 +120,42 @@ def registered():
         yield ps.shape
 
 
-def test_text_that_says_another_schedule_is_found(registered):
+def test_text_that_reads_back_as_another_schedule_is_reported(registered):
     @registered
-    def forgets(period: DurationLike = 7) -> Forgets:
-        return Forgets(Duration.of(period))
+    def forgets(period: DurationLike = 7) -> TextWithoutArguments:
+        return TextWithoutArguments(Duration.of(period))
 
     check_shape(forgets())
     with pytest.raises(BrokenLaw, match="text reads back as an equal schedule"):
         check_shape(forgets, examples=20)
 
 
-def test_a_value_that_no_pickle_brings_back_is_found(registered):
+def test_a_value_that_pickle_does_not_restore_is_reported(registered):
     @registered
-    def half_life(period: DurationLike = 7) -> Unpacked:
-        return Unpacked(Duration.of(period))
+    def half_life(period: DurationLike = 7) -> PickledWithoutArguments:
+        return PickledWithoutArguments(Duration.of(period))
 
     with pytest.raises(BrokenLaw, match="a pickled schedule is restored as an equal schedule"):
         check_shape(half_life(5))
 
 
-class Forgets(Right):
+class TextWithoutArguments(Correct):
     def __str__(self):
         return "forgets()"
 
 
-class Unpacked(Right):
+class PickledWithoutArguments(Correct):
     def __reduce__(self):
-        return Unpacked, ()
+        return PickledWithoutArguments, ()
 
 
-def test_arguments_are_drawn_by_their_annotations(registered):
+def test_arguments_are_generated_from_their_annotations(registered):
     drawn = []
 
     @registered
-    def half_life(period: DurationLike = 1) -> Right:
+    def half_life(period: DurationLike = 1) -> Correct:
         drawn.append(str(period))
-        return Right(Duration.of(period))
+        return Correct(Duration.of(period))
 
     check_shape(half_life, examples=15)
 
@@ -163,9 +163,9 @@ def test_arguments_are_drawn_by_their_annotations(registered):
     assert any("epoch" in period for period in drawn)
 
 
-def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
-    def painted(colour: bytes) -> Right:
-        return replace(Right(), period=Duration.of(len(colour)))
+def test_arguments_without_an_annotation_use_a_user_strategy():
+    def painted(colour: bytes) -> Correct:
+        return replace(Correct(), period=Duration.of(len(colour)))
 
     with pytest.raises(TypeError, match=r"cannot draw parameter 'colour' of .*painted.*arguments="):
         check_shape(painted)
@@ -176,23 +176,23 @@ def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
     ("shape", "found"),
     [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "rejects all drawn arguments")],
 )
-def test_what_is_no_shape_is_told(shape, found):
+def test_invalid_shapes_are_rejected(shape, found):
     with pytest.raises(InvalidArgument, match=found):
         check_shape(shape, examples=2)
 
 
 @pytest.mark.heavy
-def test_jax_is_tried_when_asked_for():
+def test_jax_is_tested_on_request():
     jax_only = ps.cosine(over=20)
 
     check_shape(jax_only, arrays=("jax",))
     with pytest.raises(BrokenLaw, match="an array of times of JAX"):
-        check_shape(OtherInTorch(), arrays=("jax",))
+        check_shape(DiffersInTorch(), arrays=("jax",))
 
 
-def test_without_hypothesis_one_schedule_is_still_checked(monkeypatch):
+def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
     monkeypatch.setattr("paramsched.testing.schedule_laws.find_spec", lambda name: None)
 
-    check_shape(Right())
+    check_shape(Correct())
     with pytest.raises(ps.errors.MissingDependency, match=r'pip install "paramsched\[testing\]"'):
         check_shape(ps.table)

@@ -28,7 +28,7 @@ EVERYTHING = Calendar(
         ("1%", Fraction(3, 10)),
     ],
 )
-def test_each_unit_has_its_amount_of_updates(length, updates):
+def test_each_unit_has_its_number_of_updates(length, updates):
     assert EVERYTHING.exact(Duration.of(length)) == updates
 
 
@@ -42,7 +42,7 @@ def test_each_unit_has_its_amount_of_updates(length, updates):
         ("1 s", "seconds_per_step"),
     ],
 )
-def test_a_missing_fact_is_named_with_the_argument_that_supplies_it(length, argument):
+def test_the_error_for_a_missing_fact_names_its_argument(length, argument):
     with pytest.raises(MissingFact) as refusal:
         resolve(warmup(length), Calendar(accumulation=2))
 
@@ -71,7 +71,7 @@ def test_a_missing_fact_is_named_with_the_argument_that_supplies_it(length, argu
         {"steps_per_epoch": 10, "batches_per_epoch": 11},
     ],
 )
-def test_a_fact_that_cannot_be_is_refused(facts):
+def test_an_invalid_fact_is_rejected(facts):
     with pytest.raises(InvalidArgument) as refusal:
         Calendar(**facts)
 
@@ -79,21 +79,21 @@ def test_a_fact_that_cannot_be_is_refused(facts):
     assert all(str(value) in str(refusal.value) for value in facts.values())
 
 
-def test_a_total_in_a_unit_without_its_fact_is_refused_at_once():
+def test_a_total_in_a_unit_without_its_fact_is_rejected_immediately():
     with pytest.raises(MissingFact, match="steps_per_epoch"):
         Calendar(total="5 epochs")
 
 
-def test_facts_that_agree_may_both_be_given():
+def test_consistent_facts_may_both_be_given():
     assert Calendar(steps_per_epoch=3, batches_per_epoch=10, accumulation=4).updates_per_epoch == 3
 
 
-def test_a_calendar_is_a_value():
+def test_calendars_compare_by_value():
     assert Calendar(total="500 steps") == Calendar(total=500)
     assert hash(Calendar(total="500 steps")) == hash(Calendar(total=500))
 
 
-def test_only_what_depends_on_the_horizon_needs_one():
+def test_only_lengths_that_depend_on_the_horizon_need_a_horizon():
     assert str(resolve(warmup("2 epochs"), Calendar(steps_per_epoch=5))) == "warmup(10)"
     with pytest.raises(MissingFact, match="total"):
         resolve(warmup("2%"), Calendar(steps_per_epoch=5))
@@ -101,7 +101,7 @@ def test_only_what_depends_on_the_horizon_needs_one():
         resolve(cosine(), Calendar(steps_per_epoch=5))
 
 
-def test_a_horizon_and_a_total_that_differ_are_both_named():
+def test_the_error_names_both_a_horizon_and_a_different_total():
     with pytest.raises(PlanError) as refusal:
         Plan(lr=cosine(), horizon="2 epochs").resolve(Calendar(total=7, steps_per_epoch=5))
 
@@ -111,7 +111,7 @@ def test_a_horizon_and_a_total_that_differ_are_both_named():
 
 
 @pytest.mark.parametrize("schedule", [warmup("5%"), cosine(), linear(over="2 epochs"), warmup(5) >> cosine()])
-def test_a_schedule_with_a_unit_left_says_resolve_when_called(schedule):
+def test_calling_an_unresolved_schedule_asks_for_resolve(schedule):
     with pytest.raises(Unresolved, match="resolve") as refusal:
         schedule(0)
 
@@ -119,6 +119,6 @@ def test_a_schedule_with_a_unit_left_says_resolve_when_called(schedule):
 
 
 @pytest.mark.parametrize("calendar", [None, 100, {"total": 100}])
-def test_resolving_wants_a_calendar(calendar):
+def test_resolve_requires_a_calendar(calendar):
     with pytest.raises(InvalidArgument, match="Calendar"):
         resolve(cosine(), calendar)

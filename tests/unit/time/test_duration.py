@@ -40,7 +40,7 @@ from paramsched.time import Duration
         ("5% + 5%", "percent", 10),
     ],
 )
-def test_an_amount_and_a_unit_is_a_duration(text, unit, amount):
+def test_an_amount_with_a_unit_is_a_duration(text, unit, amount):
     assert Duration.of(text).terms == ((unit, Fraction(amount)),)
 
 
@@ -74,7 +74,7 @@ def test_a_share_keeps_the_decimal_as_written():
 
 
 @pytest.mark.parametrize("number", [0, 1, 10**18])
-def test_a_whole_number_counts_updates(number):
+def test_an_integer_counts_updates(number):
     assert Duration.of(number).updates == number
 
 
@@ -115,7 +115,7 @@ def test_sums_and_differences_are_exact():
         ("1 step;" * 50, "characters"),
     ],
 )
-def test_an_invalid_length_is_refused_with_a_correction(length, found):
+def test_an_invalid_length_is_rejected_with_a_fix(length, found):
     with pytest.raises(InvalidArgument) as refusal:
         Duration.of(length)
 
@@ -124,7 +124,7 @@ def test_an_invalid_length_is_refused_with_a_correction(length, found):
 
 
 @pytest.mark.parametrize("text", ["5%", "1 epoch", "0.5 steps"])
-def test_only_whole_updates_are_updates(text):
+def test_only_resolved_lengths_have_updates(text):
     with pytest.raises(Unresolved, match="resolve"):
         _ = Duration.of(text).updates
 
@@ -148,7 +148,7 @@ def test_only_whole_updates_are_updates(text):
         ("4000/3 s", "4000/3 s", Fraction(4000, 3)),
     ],
 )
-def test_an_amount_may_be_a_fraction_and_is_written_as_a_decimal_if_possible(text, written, amount):
+def test_a_fraction_is_written_as_a_decimal_if_possible(text, written, amount):
     duration = Duration.of(text)
 
     assert str(duration) == written
@@ -160,7 +160,7 @@ def test_an_amount_may_be_a_fraction_and_is_written_as_a_decimal_if_possible(tex
 @pytest.mark.parametrize(
     "text", ["1000/0 steps", "1000/3.5 steps", "1000/-3 steps", "1/2/3 steps", "/3 steps", "5/ steps"]
 )
-def test_an_invalid_fraction_is_refused(text):
+def test_an_invalid_fraction_is_rejected(text):
     with pytest.raises(InvalidArgument, match="expected a number with a unit"):
         Duration.of(text)
 
@@ -170,7 +170,7 @@ def test_a_unit_is_suggested_for_a_fraction_without_one():
         Duration.of("1000/3")
 
 
-def test_updates_are_told_exactly_and_as_a_formula_divides_by_them():
+def test_fractional_updates_are_available_exactly_and_as_a_float():
     part = Duration.of_updates(Fraction(1000, 3))
 
     assert (part.number, part.count, ceil(part)) == (Fraction(1000, 3), 1000 / 3, 334)
@@ -178,14 +178,14 @@ def test_updates_are_told_exactly_and_as_a_formula_divides_by_them():
     assert not part.is_resolved
 
 
-def test_whole_updates_are_integers_all_the_way():
+def test_integral_updates_are_integers_everywhere():
     whole = Duration.of_updates(Fraction(90, 3))
 
     assert whole == Duration.of(30)
     assert [type(amount) for amount in (whole.updates, whole.number, whole.count, ceil(whole))] == [int] * 4
 
 
-def test_an_amount_in_another_unit_is_no_number_of_updates():
+def test_an_amount_in_another_unit_is_not_a_number_of_updates():
     with pytest.raises(Unresolved, match="resolve"):
         _ = Duration.of("1/3 epoch").number
     with pytest.raises(Unresolved, match="resolve"):
@@ -193,6 +193,6 @@ def test_an_amount_in_another_unit_is_no_number_of_updates():
 
 
 @pytest.mark.parametrize("amount", [-1, Fraction(-1, 3), 10**18 + 1, Fraction(10**19, 3)])
-def test_updates_that_no_clock_counts_are_refused(amount):
+def test_numbers_of_updates_out_of_range_are_rejected(amount):
     with pytest.raises(InvalidArgument):
         Duration.of_updates(amount)

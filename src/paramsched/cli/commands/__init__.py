@@ -1,1 +1,1 @@
-"""The commands: a file for several, `_options.py` says which. Heavy imports stand inside the functions."""
+"""The commands. `_options.py` lists the module of each. Functions import heavy modules when they are called."""

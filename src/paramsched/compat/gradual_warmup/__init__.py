@@ -1,7 +1,8 @@
-"""GradualWarmupScheduler: a warmup ramp followed by any other scheduler, in both published forms.
+"""GradualWarmupScheduler: a warmup ramp, followed by any other scheduler.
 
-Change only the import line. `docs/compat/divergences.md` lists the differences and their reasons. The equivalent plan
-is `warmup(20, 0.125) >> cosine()`.
+It replaces the class of the package warmup-scheduler, and the variant that tutorials publish: change only the import
+line. `docs/compat/divergences.md` lists the differences and their reasons. In a plan, write for example
+`warmup(20, 0.125) >> cosine()` instead.
 """
 
 from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler

@@ -1,4 +1,7 @@
-"""AfterScheduler: run another scheduler after the ramp, on its own clock and with the peak as its base."""
+"""AfterScheduler: run the scheduler that follows the ramp.
+
+That scheduler counts its own steps, and its base is the value at the end of the ramp.
+"""
 
 from bisect import bisect_right
 from typing import Any, final
@@ -15,7 +18,7 @@ _OWN_LEVEL_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 
 @final
 class AfterScheduler:
-    """Move a scheduler to a position `u`: the number of its own steps since it was built.
+    """Run the scheduler that follows the ramp. Its position `u` is the number of its own steps since it was built.
 
     The scheduler is moved only by stepping. To move backward, its state at u = 0 is restored and it is stepped again.
     A metric-driven scheduler is never moved backward.
@@ -23,13 +26,13 @@ class AfterScheduler:
     Args:
         scheduler: a scheduler that has not been stepped yet; the groups contain its values at u = 0.
         peaks: the value of each group at the end of the ramp.
-        restarts: True if the peaks differ from the bases it was built with, so that it must start again.
+        restarts: True if the peaks differ from the bases that `scheduler` was built with, so that it must start again.
     """
 
     def __init__(self, scheduler: LRScheduler, optimizer: Optimizer, peaks: list[float], *, restarts: bool) -> None:
         self.scheduler, self.optimizer = scheduler, optimizer
         self.position: float = 0
-        self.running = False  # True once the groups contain its values instead of the ramp's
+        self.running = False  # True once the groups contain the scheduler's values instead of the ramp's
         # torch's schedulers read `base_lrs` at each step, so replacing these lists changes the peak.
         if restarts:
             for leaf in leaf_schedulers(scheduler):
@@ -46,7 +49,7 @@ class AfterScheduler:
         return isinstance(self.scheduler, ReduceLROnPlateau)
 
     def rewind(self) -> None:
-        """Restore the scheduler and the groups to u = 0."""
+        """Restore the scheduler and the groups to u = 0; a metric-driven scheduler keeps its state."""
         self.running = False
         if self.position and not self.is_guided:
             self.scheduler.load_state_dict(by_value(self.start_state))
@@ -54,7 +57,7 @@ class AfterScheduler:
             self.position = 0
 
     def resume(self, u: float) -> None:
-        """Set the position of a metric-driven scheduler from a saved one, which is negative during the ramp."""
+        """Set the position of a metric-driven scheduler to the saved `u`, which is negative during the ramp."""
         self.position, self.running = max(u, 0), u > 0
 
     def step_with_metric(self, metric: Any) -> None:
@@ -64,7 +67,7 @@ class AfterScheduler:
         self.position += 1
 
     def move_to(self, u: float) -> None:
-        """Move to position `u` step by step, or by the scheduler's `step(u)` for a fractional position."""
+        """Move the scheduler to position `u`: step by step, or by its method `step(u)` if u is fractional."""
         # Steps only move forward, and only from an integer position.
         if u < self.position or self.position % 1:
             self.rewind()
@@ -77,7 +80,7 @@ class AfterScheduler:
         self.position = u
 
     def add_groups(self, peaks: list[float]) -> None:
-        """Include newly added groups, starting at their peaks."""
+        """Include groups that were added to the optimizer; each starts at its value in `peaks`."""
         for leaf in leaf_schedulers(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
             if isinstance(bases, list) and len(bases) < len(peaks) and not has_own_levels(leaf):
@@ -86,7 +89,7 @@ class AfterScheduler:
         self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
 
     def state(self) -> dict[str, Any]:
-        """Return the position as plain data; the caller saves the scheduler's own state."""
+        """Return the position and the values at u = 0 as plain data; the caller saves the scheduler's own state."""
         return {name: getattr(self, name) for name in ("position", "running", "start", "start_state")}
 
     def load(self, state: dict[str, Any]) -> None:
@@ -99,19 +102,19 @@ class AfterScheduler:
 
 
 def written_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return the value of each group in every field that the scheduler writes."""
+    """Return one dict per group, from each field that the scheduler writes to a copy of its value."""
     cycles_momentum = any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
     fields = ("lr", "momentum", "betas") if cycles_momentum else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
 def has_own_levels(scheduler: object) -> bool:
-    """Return whether the values of the scheduler do not depend on the base, such as those of OneCycleLR."""
+    """Return whether the values of `scheduler` are independent of the groups' bases, as those of OneCycleLR are."""
     return any(kind.__name__ in _OWN_LEVEL_SCHEDULERS for kind in type(scheduler).__mro__)
 
 
 def _restart(scheduler: Any) -> None:
-    """Repeat the first step of a scheduler and of its members, starting from the peaks in the groups."""
+    """Make the first step of a scheduler again, starting from the peaks that the groups now contain."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1

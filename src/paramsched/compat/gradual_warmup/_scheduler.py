@@ -28,12 +28,8 @@ from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
 
 _STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
-_FOREIGN_KEYS = (
-    "multiplier",
-    "after_scheduler",
-    "base_lrs",
-    "last_epoch",
-)  # of states that contain the after-scheduler itself
+# Keys of the states of other libraries' classes, which contain the after-scheduler object itself.
+_FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
 _NO_STATE = (
     "GradualWarmupScheduler.load_state_dict(…): {} missing. "
     "Pass a state that state_dict() of this class or of warmup-scheduler returned"
@@ -43,41 +39,43 @@ _NO_STATE = (
 class GradualWarmupScheduler(LRScheduler):
     """A linear ramp, followed by another scheduler that starts from the value at the end of the ramp.
 
-    With b the group's base, m the multiplier, W the length and t the completed steps, for t <= W:
+    With b the group's base, m the multiplier, W the length of the ramp and t the completed steps, for t <= W:
 
     lr(t) = b / m ((m - 1) t / W + 1)    `warmup_epoch=W`: from b / m up to b
           = b ((m - 1) t / W + 1)        `total_epoch=W`, m > 1: from b up to m b
           = b t / W                      `total_epoch=W`, m = 1: from 0 up to b
 
-    Afterwards lr(t) = g(t - W), where g is the curve of the after-scheduler with the value at W as its base. Without an
-    after-scheduler the value at W stays constant. The length argument selects the ramp.
+    Afterwards lr(t) = g(t - W), where g(u) is the lr of the after-scheduler after u of its steps, with lr(W) as its
+    base. Without an after-scheduler the lr stays at lr(W). Pass either `warmup_epoch` or `total_epoch`.
 
     Args:
-        optimizer: a torch optimizer. b is the `initial_lr` of each group, or its lr if that is missing.
+        optimizer: a torch optimizer. b is the `initial_lr` of a group, or the group's lr if `initial_lr` is missing.
         multiplier: m, at least 1.
-        total_epoch: W of the published form, in calls of `step()`; at least 0.
+        total_epoch: W for a ramp as in the package warmup-scheduler, in calls of `step()`; at least 0.
         after_scheduler: a scheduler of torch or paramsched on the same optimizer, built first and not stepped yet.
-            Compositions and `ReduceLROnPlateau` are accepted. This scheduler steps it.
-        warmup_epoch: W of the other form, in calls of `step()`; at least 0.
+            Compositions and `ReduceLROnPlateau` are accepted. Do not step it yourself.
+        warmup_epoch: W for a ramp from b / m up to b, in calls of `step()`; at least 0.
         base_lr: b, one number for all groups or one per group. Required if the after-scheduler overwrites the lr with
             values of its own (OneCycleLR, CyclicLR) and the lr was not the optimizer's default.
-        published: `"0.3"` reproduces every value of the package warmup-scheduler 0.3, for `total_epoch` only. False
-            selects the curve above. None (default) also selects it, with one warning if the package's values differ.
-            For a subclass that overrides `get_lr`, None means `"0.3"`, because it was written for the package.
+        published: `"0.3"` reproduces every value of the package warmup-scheduler 0.3, and requires `total_epoch`. False
+            selects the formulas above. None (default) also selects them, and warns once if the package's values differ.
+            For a subclass that overrides `get_lr`, None means `"0.3"`, because it was written for that package.
 
     Raises:
         InvalidArgument: if both lengths or neither is passed, m is below 1, the after-scheduler belongs to another
             optimizer, or the base cannot be determined.
 
-    Differs from warmup-scheduler in 17 ways (`docs/compat/divergences.md`); the main one is that the after-scheduler is
-    not one step late.
+    Differs from warmup-scheduler in 17 ways (`docs/compat/divergences.md`); the main one: in
+    warmup-scheduler the after-scheduler runs one step late.
 
     Source: Goyal et al. 2017 (1706.02677); warmup-scheduler 0.3.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     >>> after = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
-    >>> scheduler = GradualWarmupScheduler(optimizer, 1, total_epoch=2, after_scheduler=after)
+    >>> scheduler = GradualWarmupScheduler(
+    ...     optimizer, 1, total_epoch=2, after_scheduler=after
+    ... )
     >>> lrs = []
     >>> for _ in range(7):
     ...     lrs += scheduler.get_last_lr()
@@ -101,8 +99,8 @@ class GradualWarmupScheduler(LRScheduler):
         if after_scheduler is not None and getattr(after_scheduler, "optimizer", None) is not optimizer:
             raise InvalidArgument(
                 f"GradualWarmupScheduler(after_scheduler={type(after_scheduler).__name__}(…))",
-                "it is not a scheduler of the same optimizer",
-                "Build it first, on the optimizer passed here",
+                "the after-scheduler belongs to another optimizer",
+                "Build it first, on the optimizer that you pass here",
             )
         self._set_ramp(multiplier, total_epoch, warmup_epoch)
         self._published = published
@@ -130,15 +128,18 @@ class GradualWarmupScheduler(LRScheduler):
             found = "the values of the repository's newest commit are no longer supported"
             raise InvalidArgument(call, found, 'Write published="0.3" for the package\'s values, or published=False')
         if published != "0.3":
-            raise InvalidArgument(call, "unknown form", "Write '0.3' or False")
+            raise InvalidArgument(call, "expected '0.3', False or None", "Write published=False")
         if self.total_epoch is None:
-            raise InvalidArgument(call, "it requires total_epoch=…", "Omit published")
+            raise InvalidArgument(call, "published requires total_epoch=…", "Omit published")
         if self.total_epoch == 0:
-            raise InvalidArgument(call, "it divides by total_epoch=0", "Omit published")
+            raise InvalidArgument(call, "the package's formula divides by total_epoch=0", "Omit published")
         return "0.3"
 
     def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
-        """Return the bases: `base_lr` if passed, else each initial lr, or the optimizer's default if overwritten."""
+        """Return the base of each group: `base_lr` if passed, else the group's `initial_lr` or lr.
+
+        If the after-scheduler has overwritten these, return the optimizer's default lr.
+        """
         groups, after = optimizer.param_groups, self.after_scheduler
         if isinstance(base_lr, Sequence):
             if len(base_lr) != len(groups):
@@ -155,21 +156,21 @@ class GradualWarmupScheduler(LRScheduler):
         if len({float(lr) for lr in initial}) > 1:
             raise InvalidArgument(
                 f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",
-                "the after-scheduler has overwritten the different lr of the groups",
-                f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr of each group before that",
+                "the after-scheduler has overwritten the lr of the groups, which may have differed",
+                f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr that each group had before",
             )
         default = optimizer.defaults["lr"]
         return [float(default) if isinstance(default, Tensor) else default] * len(groups)
 
     def _warn_of_difference(self, when: Literal["at once", "after the ramp"]) -> None:
-        """Warn once if the package's values differ from this point on."""
+        """Warn once if the package's values differ from now on; `when` is the present point of the run."""
         after = self.after_scheduler
         if self._warned or self._published is False or self.total_epoch is None or self._length == 0:
             return
         if isinstance(after, ReduceLROnPlateau) or has_own_levels(after):
             differs_from = "at once"
         elif any(kind.__name__ == "ExponentialLR" for kind in type(after).__mro__) or hasattr(after, "_schedulers"):
-            return  # an exponential decay is the same from any start; the package fails with a composition
+            return  # an exponential decay does not depend on its start; the package fails with a composition
         else:
             differs_from = "after the ramp"
         if differs_from != when:
@@ -179,7 +180,8 @@ class GradualWarmupScheduler(LRScheduler):
         warn_user(
             f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values differ from the package "
             "warmup-scheduler, which runs the after-scheduler one step late (rows 1 to 12 of "
-            'docs/compat/divergences.md). Write published="0.3" for its values, or published=False to keep these',
+            'docs/compat/divergences.md). Write published="0.3" for the values of the package, or published=False '
+            "for those of this class",
         )
 
     def _initial_bases(self) -> list[Number]:
@@ -191,7 +193,7 @@ class GradualWarmupScheduler(LRScheduler):
         if (total_epoch is None) == (warmup_epoch is None):
             found = "the length is missing" if total_epoch is None else "the length is passed twice"
             raise InvalidArgument(
-                call, f"{found}; exactly one of the two arguments sets it", "Write total_epoch=5, or warmup_epoch=5"
+                call, f"{found}; pass either total_epoch or warmup_epoch", "Write total_epoch=5, or warmup_epoch=5"
             )
         if finite_number(call, multiplier) < 1:
             raise InvalidArgument(
@@ -219,11 +221,11 @@ class GradualWarmupScheduler(LRScheduler):
         self._finished = value
 
     def step(self, epoch: float | None = None, metrics: Any = None) -> None:
-        """Move to the next step, or to `epoch` (deprecated), in any order.
+        """Move to the next step, or to step `epoch` (deprecated), which may be earlier or later.
 
         Args:
-            epoch: the target, at least 0. If it is the only argument, positional and not an integer, it is the metric
-                for a metric-driven after-scheduler.
+            epoch: the step to move to, at least 0. If the after-scheduler is metric-driven, a single argument that is
+                not an integer is the metric.
             metrics: the metric for a metric-driven after-scheduler, used once the ramp has ended. Any other
                 after-scheduler ignores it.
 
@@ -242,18 +244,18 @@ class GradualWarmupScheduler(LRScheduler):
             raise InvalidArgument(f"step({epoch!r})", "the epoch must not be negative", "Write step()")
         if guided and metrics is None and target > self._length:
             raise InvalidArgument(
-                f"step() at {target}, after a ramp of {self._length}",
+                f"step() at epoch {target}, after the ramp",
                 f"{type(self.after_scheduler).__name__} needs a metric",
                 "Write step(metrics=loss)",
             )
-        self._metrics = metrics  # for `_update_lr`, which torch's `step` calls
+        self._metrics = metrics  # for `_update_lr`, which the base class's `step` calls
         super().step(epoch)  # type: ignore[arg-type]  # fractional epochs are allowed
         self._metrics = None
 
     _metrics: Any = None
 
     def _step_as_package(self, epoch: float | None, metrics: Any) -> None:
-        """Step as the package does."""
+        """Make the step that the package warmup-scheduler would make."""
         after: Any = self.after_scheduler
         if not isinstance(after, ReduceLROnPlateau):
             if after is None or not self.finished:
@@ -273,7 +275,7 @@ class GradualWarmupScheduler(LRScheduler):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def _ramp_of_package(self) -> list[Number]:
-        """Return the ramp, computed in the package's order of operations so that every bit agrees."""
+        """Return the ramp's values at `last_epoch`, in the package's order of operations, so that bits agree."""
         return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
 
     def _lr_of_package(self) -> list[Number]:
@@ -305,7 +307,7 @@ class GradualWarmupScheduler(LRScheduler):
             after._get_lr_called_within_step = within
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Move to an epoch: write the ramp's values, or let the after-scheduler write after the ramp."""
+        """Move to an epoch: write the values of the ramp, or afterwards those of the after-scheduler."""
         if self._form:
             super()._update_lr(epoch)
             return
@@ -381,12 +383,12 @@ class GradualWarmupScheduler(LRScheduler):
 
         The argument is neither kept nor changed, and the after-scheduler remains the same object. States of the package
         warmup-scheduler, of its repository's head and of the tutorial's class are also accepted. `published` then
-        selects the values. If it was not passed, the values continue as in the class that saved the state, with a
-        warning.
+        selects the values. If `published` was not passed, the values continue as in the class that saved the state, and
+        a warning is issued.
 
         Raises:
-            StateError: if it is not a state of these classes, or only one of the two has an after-scheduler. The
-                scheduler stays unchanged.
+            StateError: if the dict is not a state of one of these classes, or if only one of the state and this
+                scheduler has an after-scheduler. The scheduler stays unchanged.
         """
         if "after" not in state_dict and all(name in state_dict for name in _FOREIGN_KEYS):
             self._load_foreign(state_dict)
@@ -395,12 +397,13 @@ class GradualWarmupScheduler(LRScheduler):
         if missing:
             raise StateError(_NO_STATE.format(", ".join(missing)))
         self._require_same_kind(state_dict["after_scheduler"] is None)
-        saved, own = bool(state_dict.get("published")), bool(self._form)  # the former "head" continues as "0.3" does
+        # A state that was saved with the former published="head" continues as with "0.3".
+        saved, own = bool(state_dict.get("published")), bool(self._form)
         if saved != own:
             forms = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {forms[0]}, and this scheduler "
-                f"has {forms[1]}. Build it with {forms[0]}"
+                f"has {forms[1]}. Build this scheduler with {forms[0]}"
             )
         state = by_value(state_dict)
         self._set_ramp(state["multiplier"], state["total_epoch"], state["warmup_epoch"])
@@ -424,7 +427,7 @@ class GradualWarmupScheduler(LRScheduler):
         if length is None:
             raise StateError(_NO_STATE.format("total_epoch"))
         after = self.after_scheduler
-        # The states of these classes contain the after-scheduler itself.
+        # The states of these classes contain the after-scheduler object itself.
         after_state = found if found is None or isinstance(found, Mapping) else found.state_dict()
         last, finished = state["last_epoch"], bool(state.get("finished", False))
         if isinstance(after, ReduceLROnPlateau) or total is None:
@@ -475,5 +478,5 @@ class GradualWarmupScheduler(LRScheduler):
             has, lacks = ("this scheduler", "the state") if state_lacks else ("the state", "this scheduler")
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler, but {lacks} has none. "
-                "Build it with the arguments that it had when the state was saved"
+                "Build this scheduler with the arguments that were used when the state was saved"
             )

@@ -1,4 +1,7 @@
-"""Base classes of MMEngine's schedulers: `_ParamScheduler` with the clock and window, `RuleScheduler` with the rule."""
+"""Base classes of MMEngine's schedulers.
+
+`_ParamScheduler` counts the steps and contains the window in which values change. `RuleScheduler` computes the values.
+"""
 
 import inspect
 import logging
@@ -21,15 +24,15 @@ _log = logging.getLogger("paramsched")
 class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     """Schedule one entry of an optimizer's param groups; a subclass returns the values from `_get_value`.
 
-    The constructor makes the first tick, and each `step()` makes one more. A tick inside the window [begin, end)
-    writes the values of `_get_value()` into the groups. A tick outside changes no value.
+    A tick is one step of the scheduler. The constructor makes tick 0, and each `step()` makes the next one. A tick
+    inside the window [begin, end) writes the values of `_get_value()` into the groups. Other ticks change no value.
 
     Args:
         optimizer: a torch optimizer, or a wrapper of one.
         param_name: the entry to schedule, such as `"lr"` or `"weight_decay"`.
-        begin: first tick of the window, in epochs or iterations; 0 by default.
+        begin: the first tick of the window, an epoch or iteration; 0 by default.
         end: the tick at which the window ends (exclusive); unlimited by default.
-        last_step: continue as if `last_step + 1` active ticks had been made; -1 starts at the beginning.
+        last_step: continue as if `last_step + 1` ticks inside the window had been made; -1 starts at the beginning.
         by_epoch: True if `step()` is called once per epoch, False if once per iteration.
         verbose: print or log a line for each group at each change.
 
@@ -39,7 +42,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         AssertionError: if `last_step` is not an integer of at least -1.
         KeyError: if a group lacks the entry, or lacks `initial_<entry>` and `last_step` is passed.
 
-    Source: MMEngine `_ParamScheduler`. Differs in rows 11, 19-22 and 31-34 of docs/compat/divergences.md.
+    Source: MMEngine `_ParamScheduler`. The differences are rows 11, 19-22 and 31-34 of docs/compat/divergences.md.
     """
 
     # Slots are not in `__dict__`, and therefore not in the state.
@@ -89,7 +92,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._follow_groups()
         self.last_step = last_step
         if last_step >= 0:
-            # Row 11: the ticks made earlier also count for the window.
+            # The ticks made earlier also count for the window (docs/compat/divergences.md, MMEngine 11).
             self._skipped = begin + last_step + 1
             self._entry = list(self.base_values)
         self._begin_run()
@@ -119,7 +122,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._last_value = self._present_values()
 
     def _get_value(self) -> list[float]:
-        """Return the value of each group at local tick `last_step`, from the present values."""
+        """Return the value of each group at `last_step`, the index of the present tick in the window."""
         raise NotImplementedError(
             f"{type(self).__name__} has no _get_value(). Define it in the subclass and return one value for each group"
         )
@@ -149,9 +152,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         return {CLASS_KEY: type(self).__name__} | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Load a state, including its arguments.
+        """Load a state that `state_dict()` returned, including the saved arguments of the constructor.
 
-        A warning lists the arguments that differ; `restore` lets you choose between them. The state is copied.
+        If a saved argument differs from this scheduler's, a warning lists both. Use `restore` to keep the new
+        arguments. The state is copied.
 
         Raises:
             StateError: if the state belongs to another class or to another entry of the groups. The scheduler stays
@@ -164,7 +168,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {listed}. "
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
-        # Other versions of the peer also saved functions, which are skipped here.
+        # Some versions of MMEngine also saved functions, which are skipped here.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
     def _remember(self, state: Mapping[str, Any]) -> None:
@@ -180,9 +184,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         epoch_length: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Build a scheduler that ticks once per iteration from arguments in epochs.
+        """Build a scheduler that is stepped once per iteration, from arguments in epochs.
 
-        `begin`, `end` and the class's own counts are multiplied by `epoch_length`. Pass the counts by keyword.
+        `begin`, `end` and the class's own counts of epochs, such as `step_size`, are multiplied by `epoch_length`. Pass
+        the counts by keyword.
 
         Args:
             args: arguments of the constructor, by position.
@@ -216,7 +221,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     @property
     def _window_tick(self) -> int:
-        """The present tick, in the unit of the window."""
+        """The number of the present tick, to compare with `begin` and `end`."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
@@ -239,7 +244,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             )
 
     def _take_in_late_groups(self) -> None:
-        """Include groups that were added meanwhile (row 34 of docs/compat/divergences.md)."""
+        """Include groups that were added since the last tick (docs/compat/divergences.md, MMEngine 34)."""
         self._follow_groups()
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may have no bases
@@ -247,7 +252,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         missing = len(groups) - len(bases)
         if missing <= 0:
             return
-        # The pseudo group of a wrapper remains the last one.
+        # The pseudo group, which a wrapper appends, remains the last one.
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
             optimizers.require_number_field(group, self.param_name)
@@ -257,7 +262,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._replay_for_group(index)
 
     def _follow_groups(self) -> None:
-        """Keep each entry with its group if groups were removed or reordered (row 39)."""
+        """Update the per-group lists if groups were removed or reordered (docs/compat/divergences.md, MMEngine 39)."""
         groups = list(self.optimizer.param_groups)
         last = [groups.pop()] if optimizers.pseudo_group(self.optimizer) is not None else []
         known: KnownGroups = getattr(self, "_known_groups", (None, []))
@@ -270,7 +275,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._known_groups = self.optimizer, groups
 
     def _check_entry_count(self, count: int, what: str) -> None:
-        """Raise an error if there are more entries than groups, as after loading a state of more groups."""
+        """Raise an error if list `what` has more entries than there are groups, as after loading a state."""
         groups = len(self.optimizer.param_groups)
         if count > groups:
             raise groups_changed(type(self).__name__, f"{count} {what} for {groups} param groups")
@@ -280,9 +285,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
 
 class RuleScheduler(_ParamScheduler):
-    """A class of MMEngine's table: it applies a rule of the kernel.
+    """Base class of MMEngine's own schedulers, whose values follow a rule of `paramsched.schedules.rules`.
 
-    Each step starts from the present value of the group, so several schedulers of one entry combine.
+    Each step starts from the present value of the group, so that several schedulers of one field combine.
     """
 
     table_row: ClassVar[SchedulerRow]
@@ -306,7 +311,7 @@ class RuleScheduler(_ParamScheduler):
         """Write the entries that a class needs in the groups before the first tick."""
 
     def _get_value(self) -> list[float]:
-        """Apply the rule to the present values at local tick `last_step`."""
+        """Return the present values after step `last_step` of the rule."""
         present, held = self._present_values(), vars(self)
         given = tuple([held.get(name) for name in self._configured])  # users may change them between two steps
         kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
@@ -316,7 +321,7 @@ class RuleScheduler(_ParamScheduler):
         engine, bases = kept[1], list(self.base_values)
         if engine.bases != bases:
             engine.bind(bases)
-        # A state of the peer lacks the values at the first tick, so the bases replace them.
+        # A state saved by MMEngine lacks the values at the first tick, so the bases replace them.
         entries: list[float] | None = held.get("_entry")
         return engine.stepped(self.last_step, present, entries)
 
@@ -336,7 +341,7 @@ class RuleScheduler(_ParamScheduler):
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse counts passed by position; warn if a factor per epoch would act in each iteration."""
+        """Raise an error for counts passed by position, and warn if a factor per epoch would act in each iteration."""
         row = cls.table_row
         absent = [name for name in row.counted if row.arguments[name].default is ... and name not in kwargs]
         before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
@@ -367,7 +372,7 @@ class MomentumSchedulerMixin:
     docs/compat/divergences.md).
 
     Raises:
-        ValueError: if the optimizer has neither.
+        ValueError: if the optimizer has neither `momentum` nor `betas`.
     """
 
     use_betas: bool
@@ -407,14 +412,14 @@ def print_or_log(line: str) -> None:
 
 
 CLASS_KEY = "_class"
-"""The key of a state that contains the name of the class."""
+"""The key under which a state contains the name of the scheduler's class."""
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the arguments that differ in a state, by name, as pairs of the present and the saved value.
+    """Return a dict from each argument that differs from the saved one to the pair (present value, saved value).
 
     Raises:
-        StateError: if it is not a state, or the state of another class or another field.
+        StateError: if `state` is not a state, or belongs to another class or another field.
     """
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
@@ -428,7 +433,7 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
             "Pass the schedulers in the order in which they were saved"
         )
     needed = (*scheduler._configured, "last_step", "_global_step")
-    # A subclass that skips the constructor of its base lacks some of them.
+    # A subclass that skips the constructor of its base class lacks some of these attributes.
     lacking = [one for one in needed if one in ours and one not in state]
     if lacking:
         raise StateError(f"{own}.load_state_dict: the state lacks {', '.join(lacking)}; it belongs to another class")

@@ -46,8 +46,8 @@ def build_param_scheduler(
 ) -> list[_ParamScheduler] | dict[str, list[_ParamScheduler]]:
     """Build the schedulers of a config.
 
-    A dict without `end` ends with the run. A dict with `convert_to_iter_based=True` is built by
-    `build_iter_from_epoch`.
+    A scheduler whose dict has no `end` ends with the run. A dict with `convert_to_iter_based=True` is passed to the
+    `build_iter_from_epoch` of its class.
 
     Args:
         config: None, a dict with `type`, a built scheduler, or a list of either. For several optimizers it may also be
@@ -55,10 +55,11 @@ def build_param_scheduler(
         optimizer: one optimizer, or a dict of optimizers by name.
         epoch_length: batches per epoch; None if unknown.
         max_epochs: length of the run in epochs; None if the run is measured in iterations.
-        max_iters: length of the run in iterations; schedulers by epoch then count passes of `epoch_length` batches.
+        max_iters: length of the run in iterations; schedulers with `by_epoch=True` then count passes of
+            `epoch_length` batches.
 
     Returns:
-        A list, or a dict of lists for several optimizers.
+        A list of schedulers; for several optimizers a dict of lists by name.
 
     Raises:
         TypeError: if an element is neither a dict nor a scheduler, or the list contains both.
@@ -67,7 +68,8 @@ def build_param_scheduler(
         ValueError: if one built scheduler is passed for several optimizers, a name belongs to no optimizer, or an
             argument is out of range. The message names the scheduler's index in the list.
 
-    Source: MMEngine `Runner.build_param_scheduler`. Rows 25-28 and 38 of docs/compat/divergences.md.
+    Source: MMEngine `Runner.build_param_scheduler`. The differences are rows 25-28 and 38 of
+    docs/compat/divergences.md.
     """
     run = RunLength(epoch_length, max_epochs, max_iters)
     if not isinstance(optimizer, Mapping):
@@ -89,7 +91,7 @@ def build_param_scheduler(
     if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _config_elements(config)):
         raise ValueError(
             "a built scheduler belongs to one optimizer, but it would be stepped once for each of "
-            f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or a dict"
+            f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or dict(type=…)"
         )
     return {name: _build_list(config, one, run, f"{name}: ") for name, one in optimizer.items()}
 
@@ -146,7 +148,7 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
             )
         return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=run.epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
     except (ValueError, AssertionError, TypeError, KeyError) as error:
-        # Keep the type of the error and add the location (row 38).
+        # Keep the type of the error and add the location (docs/compat/divergences.md, MMEngine 38).
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise type(error)(f"{place} ({cls.__name__}): {text}") from error
 
@@ -176,19 +178,20 @@ def restore(
     Args:
         schedulers: newly built schedulers, as returned by `build_param_scheduler`.
         states: the entry `param_schedulers` of a checkpoint: a list of states, or a dict of lists.
-        on_change: the arguments to use if they differ. `"new"` continues with the new arguments as if they had been
-            used from the start, `"checkpoint"` with the saved ones. `"error"` raises.
+        on_change: the arguments to use if the new and the saved ones differ. `"new"` continues with the new ones as if
+            they had been used from the start, `"checkpoint"` continues with the saved ones, and `"error"` raises an
+            error.
         epoch_length: iterations per epoch, needed if schedulers by epoch and by iteration act on the same entry.
 
     Returns:
         The differences, one line each. They are also logged on logger `paramsched` at level WARNING.
 
     Raises:
-        StateError: if the number of schedulers, a class or an entry of the groups differs. All schedulers stay
-            unchanged.
+        StateError: if the checkpoint has another number of schedulers, or a scheduler of another class or field. All
+            schedulers stay unchanged.
         PlanChanged: if arguments differ and `on_change="error"`. All schedulers stay unchanged.
 
-    Rows 20 and 21 of docs/compat/divergences.md.
+    The differences from MMEngine are rows 20 and 21 of docs/compat/divergences.md.
     """
     if on_change not in ("new", "checkpoint", "error"):
         raise InvalidArgument(
@@ -197,7 +200,7 @@ def restore(
     if isinstance(schedulers, Mapping):
         if not isinstance(states, Mapping) or set(states) != set(schedulers):
             found = ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
-            raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {found}")
+            raise StateError(f"restore: expected the states of schedulers for {', '.join(schedulers)}, got {found}")
         pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
     else:
         pairs = [(schedulers, states, "")]
@@ -223,20 +226,20 @@ def restore(
 
 
 def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return `compare_arguments`, or an empty dict for MMEngine's own schedulers, whose arguments are unknown."""
+    """Return the result of `compare_arguments`; an empty dict for MMEngine's classes, whose arguments are unknown."""
     return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
 
 
 def _compared_states(
     mine: Sequence[_ParamScheduler], theirs: Any, where: str
 ) -> list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]:
-    """Return each scheduler with its position in the list and the arguments that differ in its state."""
+    """Return for each scheduler a triple: the scheduler, a text that locates it, and its `argument_changes`."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         names = ", ".join(type(one).__name__ for one in mine)
         raise StateError(
             f"restore: {where}{len(mine)} schedulers ({names}), but the checkpoint has {count} states. "
-            "Build the schedulers it was saved from"
+            "Build the schedulers that were saved"
         )
     return [
         (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
@@ -245,7 +248,7 @@ def _compared_states(
 
 
 def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> None:
-    """Load the progress of a state, and its arguments too if `with_arguments` is true."""
+    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true."""
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
         return
@@ -259,13 +262,16 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
     if isinstance(scheduler, RuleScheduler) and not scheduler.table_row.reacts_to_metric:
-        # The window may have changed, so a different number of ticks was in it.
+        # If the window has changed, another number of the past ticks was inside it.
         within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
-    """Write the present values under the new arguments, if a formula for them exists."""
+    """Write into the groups the values of `fields` that the new arguments give at the present step.
+
+    A field without a formula for its values stays unchanged.
+    """
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
         by_rule = [one for one in mine if isinstance(one, RuleScheduler) and not one.table_row.reacts_to_metric]
@@ -296,7 +302,10 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
-    """Return the iterations per epoch, computed from the ticks of schedulers by epoch and by iteration."""
+    """Return the iterations per epoch: the steps of the schedulers by iteration divided by those of the others.
+
+    Returns 1 if all schedulers have the same unit, and None if the result is not an integer.
+    """
     epochs = {one._global_step for one in schedulers if one.by_epoch}
     iterations = {one._global_step for one in schedulers if not one.by_epoch}
     if not epochs or not iterations:
@@ -306,7 +315,7 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
 
 
 def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[float]]:
-    """Return the present value of every scheduled field in every group, for logging.
+    """Return a dict from each scheduled field to its present values, one per group, for logging.
 
     MMEngine logs the first group's learning rate only (rows 29 and 30 of docs/compat/divergences.md).
     """
@@ -320,7 +329,10 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
 
 
 def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
-    """Return one line for each plateau scheduler that never received a metric (row 13 of divergences.md)."""
+    """Return a message for each plateau scheduler that never received a metric.
+
+    MMEngine reports nothing in this case (docs/compat/divergences.md, MMEngine 13).
+    """
     never = []
     for index, one in enumerate(schedulers):
         if isinstance(one, ReduceOnPlateauParamScheduler):

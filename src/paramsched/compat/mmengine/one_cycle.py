@@ -16,11 +16,11 @@ from paramsched.schedules.rules import one_cycle_values
 
 @set_up_from_table
 class OneCycleParamScheduler(RuleScheduler):
-    """It starts at `eta_max / div_factor`.
+    """The lr starts at `eta_max / div_factor`.
 
-    The constructor overwrites `initial_lr` and writes `max_lr` and `min_lr` in each group; the curve connects these
-    values. At `total_steps` the last value stays constant; a later `step()` raises a ValueError. Rows 4-7 of
-    docs/compat/divergences.md.
+    The constructor overwrites `initial_lr` and writes `max_lr` and `min_lr` in each group; the lr moves between these
+    values. At step `total_steps` the lr keeps its last value. A later `step()` raises a ValueError. The differences
+    from MMEngine are rows 4-7 of docs/compat/divergences.md.
     """
 
     eta_max: float | Sequence[float]
@@ -32,7 +32,7 @@ class OneCycleParamScheduler(RuleScheduler):
     three_phase: bool
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """Write the ends of the curve into the groups at the start of a run."""
+        """Write the first, the highest and the last lr into each group at the start of a run."""
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
@@ -43,12 +43,12 @@ class OneCycleParamScheduler(RuleScheduler):
             pseudo = optimizers.pseudo_group(optimizer) is not None
             peaks = list(self.eta_max)
             if pseudo and len(peaks) == groups - 1:
-                peaks.append(peaks[-1])  # row 6
+                peaks.append(peaks[-1])  # docs/compat/divergences.md, MMEngine 6
             if len(peaks) != groups:
                 raise ValueError(
                     f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Pass one for each group"
                 )
-        # After resuming, the groups already contain the ends.
+        # After resuming, the groups already contain these values.
         if last_step == -1:
             self._write_ends(optimizer.param_groups, peaks)
 
@@ -60,13 +60,13 @@ class OneCycleParamScheduler(RuleScheduler):
         if self.last_step > self.total_steps:
             raise ValueError(
                 f"Tried to step {self.last_step + 1} times. The specified number of total steps is {self.total_steps}. "
-                "Give `end`, or a longer total_steps"
+                "Write end=…, or a larger total_steps"
             )
         tick, shape = np.array([float(self.last_step)]), (self.pct_start, self.anneal_strategy, self.three_phase)
         ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)
         return [float(one_cycle_values(tick, self.total_steps, *three, *shape)[0]) for three in ends]
 
-    def _replay_for_group(self, index: int) -> None:  # it uses the cycle of the last group
+    def _replay_for_group(self, index: int) -> None:  # a new group uses the cycle of the last group
         group = self.optimizer.param_groups[index]
         self._write_ends([group], [self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max])  # type: ignore[list-item]  # a list when per group
         self.base_values[index] = group["initial_lr"]
@@ -74,10 +74,10 @@ class OneCycleParamScheduler(RuleScheduler):
 
 @set_up_from_table
 class ReduceOnPlateauParamScheduler(RuleScheduler):
-    """It scales the present value and has no base.
+    """The scheduler multiplies the present value, independent of base.
 
-    `step()` counts an epoch; `step(metrics)` reads the metrics of a validation and acts within the window. Rows 12-17
-    of docs/compat/divergences.md.
+    `step()` counts an epoch. `step(metrics)` processes the metrics of a validation, if the epoch is in the window. The
+    differences from MMEngine are rows 12-17 of docs/compat/divergences.md.
     """
 
     need_val_args = True
@@ -93,7 +93,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     eps: float
 
     def _begin_run(self) -> None:
-        """Make no tick, because a plateau scheduler first acts after a validation."""
+        """Set the counters, without a first step, because a plateau scheduler first acts after a validation."""
         self._global_step = 0
         groups = len(self.optimizer.param_groups)
         if isinstance(self.min_value, (list, tuple)):
@@ -103,10 +103,11 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             self.min_values = [*self.min_value, self.min_value[-1]][:groups]
         else:
             self.min_values = [self.min_value] * groups
-        self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # row 16
+        # The numbers refer to docs/compat/divergences.md.
+        self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # MMEngine 16
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
-        self.last_metric: float | None = None  # row 14: metric and epoch of the last validation
+        self.last_metric: float | None = None  # metric of the last validation, and its epoch (MMEngine 14)
         self.last_metric_step: int | None = None
         self._last_value = self._present_values()
 
@@ -129,7 +130,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
                 f"metrics type should be dict, but got type {type(metrics).__name__}. Write {{'loss': 0.5}}"
             )
         if self.begin <= self._window_tick < self.end:
-            if metrics.get(self.monitor) is None:  # row 17: checked before any change
+            if metrics.get(self.monitor) is None:  # checked before any change (MMEngine 17)
                 raise KeyError(f"Excepted key in {list(metrics)}, but got key {self.monitor} is not in dict")
             self.last_step += 1
             self._count_metric(float(metrics[self.monitor]))
@@ -178,7 +179,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
         """Raise an error, because a plateau scheduler acts after validations.
 
         Raises:
-            ValueError: always (row 12).
+            ValueError: always (docs/compat/divergences.md, MMEngine 12).
         """
         del args, kwargs
         raise ValueError(

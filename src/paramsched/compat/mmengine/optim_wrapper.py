@@ -14,7 +14,7 @@ class OptimWrapper(SeenAsPeer):
     """An optimizer that clips gradients and updates once every `accumulative_counts` batches.
 
     If the optimizer has several groups, `param_groups` ends with an additional pseudo group made of the optimizer's
-    defaults. It is scheduled too, and reports the rate without any group's factor.
+    defaults. The pseudo group is scheduled too, so that it contains the lr without the factor of any group.
 
     Args:
         optimizer: a torch optimizer.
@@ -96,7 +96,7 @@ class OptimWrapper(SeenAsPeer):
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Process one batch: scale and backpropagate the loss, and step and clear gradients at the end of a cycle."""
+        """Scale and backpropagate the loss of one batch; if the batch completes an update, step and clear gradients."""
         self.backward(self.scale_loss(loss))
         if self.should_update():
             self.step(**(step_kwargs or {}))
@@ -118,7 +118,10 @@ class OptimWrapper(SeenAsPeer):
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """Return the context for the forward pass; a model with `no_sync` does not synchronize within a cycle."""
+        """Return the context for the forward pass of a batch.
+
+        If the model has `no_sync`, gradients are synchronized only with the last batch of an update.
+        """
         quiet = None if self.should_sync() else getattr(model, "no_sync", None)
         if quiet is None:
             yield
@@ -127,20 +130,20 @@ class OptimWrapper(SeenAsPeer):
                 yield
 
     def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
-        """Set the number of past batches and the total, so that the last cycle may be shorter."""
+        """Set the number of past batches and of all batches, because the last update may have fewer batches."""
         self._inner_count, self._max_counts = init_counts, max_counts
 
     def should_update(self) -> bool:
-        """Return whether the batch just counted ends a cycle."""
+        """Return whether the last counted batch completes an update."""
         return self._inner_count % self._accumulative_counts == 0 or self._inner_count == self._max_counts
 
     def should_sync(self) -> bool:
-        """Return whether the next batch ends a cycle, so that processes must synchronize gradients."""
+        """Return whether the next batch completes an update, so that processes must synchronize gradients."""
         coming = self._inner_count + 1
         return coming % self._accumulative_counts == 0 or coming == self._max_counts
 
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
-        """Return the loss divided by the number of batches in its cycle."""
+        """Return the loss divided by the number of batches of its update."""
         batches = self._accumulative_counts
         if self._max_counts >= 0:
             rest = self._max_counts % batches
@@ -148,12 +151,12 @@ class OptimWrapper(SeenAsPeer):
         return loss / batches
 
     def get_lr(self) -> dict[str, list[float]]:
-        """Return the learning rate of each group, and that of the pseudo group as `base_lr`."""
+        """Return a dict: `lr` is the list of the groups' learning rates, and `base_lr` that of the pseudo group."""
         base = {} if self.base_param_settings is None else {"base_lr": [self.base_param_settings["lr"]]}
         return base | {"lr": [group["lr"] for group in self.optimizer.param_groups]}
 
     def get_momentum(self) -> dict[str, list[float]]:
-        """Return the momentum of each group: SGD's `momentum`, Adam's `betas[0]`, or 0 without either."""
+        """Return a dict with the list `momentum`: for each group SGD's `momentum`, Adam's `betas[0]`, or 0."""
         groups = self.optimizer.param_groups
         return {"momentum": [float(group.get("momentum", group.get("betas", (0.0,))[0])) for group in groups]}
 

@@ -1,4 +1,4 @@
-"""Optimizers and wrappers for the schedulers, and `isinstance` compatibility of our classes with MMEngine's."""
+"""Access to optimizers and their wrappers, and `isinstance` compatibility of our classes with MMEngine's."""
 
 import inspect
 import sys
@@ -53,12 +53,12 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """Return the group that a wrapper appends to report the unscaled rate; None without one."""
+    """Return the pseudo group, which a wrapper appends and which has the lr without any factor; None without one."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:
-    """Return the value of a field; for a tensor, the float with which it was last filled."""
+    """Return the value of field `name` in a group; for a tensor, the float with which it was last filled."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
         exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch lacks a type
@@ -69,7 +69,7 @@ def present_value(group: ParamGroup, name: str) -> Any:
 
 
 def write_value(group: ParamGroup, name: str, value: Any) -> None:
-    """Write a field of a group; for `momentum` of Adam, also `betas[0]`."""
+    """Write a value into field `name` of a group; for `momentum` of Adam, also into `betas[0]`."""
     if name == "momentum" and "betas" in group:
         set_both_momenta(group, value)
         entry = group["betas"][0]
@@ -81,7 +81,7 @@ def write_value(group: ParamGroup, name: str, value: Any) -> None:
 
 
 def initial_number(group: ParamGroup, name: str) -> float:
-    """Return `initial_<name>` of a group, set if missing, as a number because a tensor could change."""
+    """Return `initial_<name>` of a group as a number. If it is missing, first set it to the present value."""
     set_entries([group], replace=False, **{f"initial_{name}": [present_value(group, name)]})
     base: Any = group[f"initial_{name}"]
     return base if isinstance(base, (int, float)) else float(base)
@@ -96,13 +96,14 @@ def require_number_field(group: ParamGroup, name: str) -> None:
         )
 
 
-# Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them (row 33).
+# Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them
+# (docs/compat/divergences.md, MMEngine 33).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 
 
 def start_counting(optimizer: Any) -> None:
-    """Count updates from now on; earlier steps do not matter for the order of calls."""
+    """Count the updates of an optimizer from now on; `has_stepped` ignores its earlier steps."""
     inner = inner_optimizer(optimizer)
     if inner is not None:
         if inner not in _updates:
@@ -125,19 +126,19 @@ def has_stepped(optimizer: Any) -> bool:
 
 
 def counted_updates(optimizer: Any) -> int:
-    """Return the number of updates that were counted."""
+    """Return the number of updates of an optimizer since the first `start_counting` for it."""
     inner = inner_optimizer(optimizer)
     return 0 if inner is None else _updates.get(inner, 0)
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Return whether the scheduler may step first, because the optimizer accumulates or a scaler may skip."""
+    """Return whether a scheduler may be stepped before this optimizer, which accumulates or has a loss scaler."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """Return the objects that replace `step` on the optimizer and on the wrapped one."""
+    """Return the functions that replace the method `step` of the optimizer and of the wrapped one; None without."""
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
@@ -152,7 +153,7 @@ _PEER_MODULES = ("mmengine.optim.scheduler", "mmengine.optim")
 
 
 class PeerAwareMeta(ABCMeta):
-    """A metaclass that counts MMEngine's class of the same name and its subclasses as subclasses."""
+    """A metaclass for which MMEngine's class of the same name, and its subclasses, are subclasses of ours."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return cls.__subclasscheck__(type(instance))
@@ -208,7 +209,7 @@ def class_peers_see(cls: type) -> type:
 
 
 class _NoSubclassHook:
-    """The first base, which keeps a user's `__init_subclass__` from being called."""
+    """The first base of the class in `class_peers_see`, so that a user's `__init_subclass__` is not called."""
 
     __slots__ = ()
 
@@ -217,7 +218,7 @@ class _NoSubclassHook:
 
 
 def _peer_namesake(cls: type) -> type | None:
-    """Return MMEngine's class of the same name as one of ours; None if there is none."""
+    """Return MMEngine's class with the name of our class `cls`; None if there is none."""
     if not cls.__module__.startswith(_OWN_PACKAGE):
         return None
     for module in _PEER_MODULES:
@@ -231,13 +232,13 @@ _AnyClass = TypeVar("_AnyClass", bound=type)
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 _OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper of one")}
-_PARAM_NAME = {"param_name": Argument(meaning="the entry of the param groups")}
+_PARAM_NAME = {"param_name": Argument(meaning='the param-group entry to schedule, such as "lr"')}
 # `last_step` is the clock; the other arguments are missing in MMEngine's own states.
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
 def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Set the row, signature and docstring of a class of the table."""
+    """Set the signature and docstring of a scheduler class from its row in `paramsched.peers.mmengine.table`."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     row, family = found

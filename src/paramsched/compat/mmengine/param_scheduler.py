@@ -14,12 +14,12 @@ from paramsched.peers.mmengine.table import INF as INF
 
 @set_up_from_table
 class ConstantParamScheduler(RuleScheduler):
-    """A window of one tick is never reverted."""
+    """If the window has only one step, the factor is never reverted."""
 
 
 @set_up_from_table
 class CosineAnnealingParamScheduler(RuleScheduler):
-    """With the default `T_max` the window ends one tick before the minimum (row 8 of docs/compat/divergences.md)."""
+    """With the default `T_max` the window ends one step before the minimum (row 8 of docs/compat/divergences.md)."""
 
 
 @set_up_from_table
@@ -40,7 +40,10 @@ class ExponentialParamScheduler(RuleScheduler): ...
 
 @set_up_from_table
 class LinearParamScheduler(RuleScheduler):
-    """Without `end` the window has 10**9 ticks, so the factor stays at `start_factor`; torch's `LinearLR` uses 5."""
+    """Without `end` the window has 10**9 steps, so that the factor practically stays at `start_factor`.
+
+    The default length of torch's `LinearLR` is 5.
+    """
 
 
 @set_up_from_table

@@ -19,8 +19,9 @@ from paramsched.schedules.rules import table
 
 _MAX_TICKS = 500_000
 _LARGE, _SMALL = 2.0**60, 2.0**-60
-# Value and base of each probing group: tiny ones yield c, a huge value yields a, and a huge base yields b. Powers of
-# two avoid rounding. None is 0, because a class may treat 0 specially.
+# A user's class is stepped on groups with these pairs (value, base). Its step is assumed to be v <- a v + b base + c:
+# tiny numbers yield c, a huge value yields a, and a huge base yields b. Powers of two avoid rounding. No number is 0,
+# because a class may treat 0 specially.
 _SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
 _CHECKED = ((0.75, 0.5), (3.0, 5.0))
 _POINTS = (*_SOLVED, *_CHECKED)
@@ -31,7 +32,7 @@ _ROUNDING = 1e-15
 def rule_of_user_class(
     cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Callable[[bool], int | None]
 ) -> UserScheduler:
-    """Determine the rule of a user's scheduler class by stepping it tick by tick.
+    """Determine the rule of a user's scheduler class, v <- a v + b base + c at each step, by making all its steps.
 
     Args:
         cls: the user's class.
@@ -40,7 +41,7 @@ def rule_of_user_class(
         length: returns the length of the run in epochs (True) or iterations (False); None if it is unknown.
 
     Raises:
-        InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each tick.
+        InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each step.
         MissingFact: if neither `end` nor the length of the run is known.
     """
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS], 0.1, 0.9)
@@ -68,7 +69,7 @@ def rule_of_user_class(
                     example="10_000",
                 )
             if last - begin > _MAX_TICKS:
-                found = f"{last - begin:,} ticks are too many to simulate one by one"
+                found = f"{last - begin:,} steps are too many to simulate one by one"
                 raise InvalidArgument(cls.__name__, found, "Pass it to a Runner")
             rows = []
             # The constructor made the first tick, on the values that the groups had then.
@@ -91,7 +92,10 @@ def rule_of_user_class(
 
 
 def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    """Drop the repeats at the ends of the columns, but keep one of full length."""
+    """Return the lists of a, b and c of all steps, without repeated values at the end of each list.
+
+    At least one list keeps its full length, which is the number of steps.
+    """
     size = len(columns[0])
     found: list[Sequence[float]] = []
     for index, column in enumerate(columns):
@@ -111,7 +115,7 @@ def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
 
 
 def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
-    """Return a, b and c of one tick from the values that it gave at `_POINTS`."""
+    """Return a, b and c of one step from `found`, the values that the groups of `_POINTS` have after it."""
     small, by_value, by_base, *checked = found
     rises = (large - small for large in (by_value, by_base))
     a, b = (0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE for rise in rises)
@@ -133,10 +137,10 @@ _PROGRESS = ("epoch", "iter")
 
 @contextmanager
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
-    """Yield a function that reports the epoch or iteration that has ended to MMEngine's hub.
+    """Yield a function that reports to MMEngine's `MessageHub` which epoch or iteration has ended.
 
-    Schedulers may read the progress of the run from the hub, which may contain values of an earlier run. A scheduler
-    by epoch finds no iteration, because the iteration is unknown.
+    Schedulers may read the progress of the run from the hub. Values of an earlier run in the hub are removed until the
+    block ends. A scheduler by epoch finds no iteration, because the iteration is unknown.
     """
     logging = sys.modules.get("mmengine.logging")
     if logging is None:  # no scheduler can read it
@@ -159,12 +163,12 @@ _AnyClass = TypeVar("_AnyClass", bound=type)
 
 
 class Registry:
-    """Classes by name.
+    """A registry of classes by name.
 
     Args:
         what: the kind of classes, for messages.
         name: the name of the registry, for messages.
-        fallback: finds a class by a name that is not registered; returns None without one.
+        fallback: a function from a name that is not registered to a class or None.
     """
 
     def __init__(
@@ -209,12 +213,12 @@ class Registry:
         return keep if module is None else keep(module)
 
     def get(self, name: str) -> type[Any] | None:
-        """Return the class of a name, ignoring the scope of an OpenMMLab package; None if it is not registered."""
+        """Return the class registered under `name`, ignoring a prefix such as `mmdet.`; None if there is none."""
         scope, _, bare = name.rpartition(".")
         return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
 
     def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
-        """Call the class in `cfg["type"]`, or the class it names, with the remaining entries as arguments.
+        """Call the class that `cfg["type"]` is or names, with the remaining entries of `cfg` as arguments.
 
         Raises:
             KeyError: if the name is unknown; the message suggests the nearest one.
@@ -229,7 +233,7 @@ class Registry:
             return kind
         cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
         if cls is None:
-            known = did_you_mean(str(kind), self._classes) if self._classes else "it is empty"
+            known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
             raise KeyError(
                 f"{kind!r} is not in the {self._kind} registry; {known}. "
                 f"Write @{self._name}.register_module() above your class, or pass the class itself as type"
@@ -261,11 +265,11 @@ PARAM_SCHEDULERS: Final = Registry("parameter scheduler", fallback=_class_of_pac
 
 
 def _user_class_named(kind: object) -> UserClass | None:
-    """Return a user's scheduler class from its name or the class itself."""
+    """Return a function that determines the rule of a user's scheduler class; None for any other class or name."""
     cls = kind if isinstance(kind, type) else None
     if isinstance(kind, str):
         own = PARAM_SCHEDULERS.get(kind)
-        # A package may have registered a class with the name of a class of the table.
+        # A package may have registered a class with the name of one of MMEngine's own classes.
         cls = own if own is not None and not own.__module__.startswith(_TABLE_MODULES) else _class_of_packages(kind)
     if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_TABLE_MODULES):
         return None

@@ -1,7 +1,7 @@
-"""pytorch-accelerated's schedulers on the kernel, with the library's names and signatures.
+"""Drop-ins for pytorch-accelerated's schedulers, with the library's names and signatures.
 
-Change only the import line; the library is not required. `docs/compat/divergences.md` lists the differences and their
-reasons.
+Change only the import line; pytorch-accelerated is not required. `docs/compat/divergences.md` lists the differences
+and their reasons.
 
 With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times too long. Write
 `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` instead.

@@ -22,21 +22,21 @@ from paramsched.compat.group_fields import (
 from paramsched.errors import InvalidArgument, UnknownField
 
 HELD_VALUES = "param_group_values"
-"""The key of a state that contains the values of the groups."""
+"""The key under which a state contains the values of the groups."""
 
 
 class SchedulerBase(ABC):
     """Write `get_updated_values(num_updates)` into one field of every param group.
 
     The class is stateless: the loop counts the updates and passes their number after each one. Update number n,
-    counted from 0, then uses f(n).
+    counted from 0, then uses f(n), the result of `get_updated_values(n)`.
 
         optimizer.step()
         num_updates += 1
         scheduler.step_update(num_updates)
 
     The constructor stores each group's value as its `initial_<field>`, unless that exists already, and writes
-    `initial_<field>` into the group. A group added later joins at the next step, with its own value as base.
+    the value of `initial_<field>` into the field. A group added later joins at the next step, with its value as base.
 
     Differs from pytorch-accelerated: any iterable with one value per group is accepted, a wrong number of values is an
     error, tensors are filled in place, and loading a state restores the values of the groups (rows 8, 9, 14-17 of
@@ -108,13 +108,16 @@ class SchedulerBase(ABC):
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Set the attributes and write the saved values; per-group entries only if the number of groups agrees."""
+        """Restore the attributes, and write the saved values into the groups.
+
+        Bases and values are restored only if the state has one for each group.
+        """
         self._take_in_late_groups()
         groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
-        # In a state of other groups it is unknown which base belongs to which group.
+        # With another number of groups it is unknown which base belongs to which group.
         if own is not None and len(bases) != groups:
             self.base_lr_values = own
         if groups and len(values) == groups:
@@ -152,10 +155,10 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
 
     A subclass needs to define only `get_updated_values`.
 
-    The attribute `first_update` is the count that the first `step()` evaluates. Set it on the class, or on an object
-    before its first step. 0 (default, as in the library) evaluates f(0) after the first update: the first two updates
-    both use f(0), and the schedule is one update late. With 1, as in the documented loop and in paramsched, update
-    number n, counted from 0, uses f(n).
+    The attribute `first_update` is the n for which the first `step()` writes f(n), the result of
+    `get_updated_values(n)`. Set it on the class, or on an object before its first step. With 0 (default, as in the
+    library) the first two updates both use f(0), and the schedule is one update late. With 1, as in the loop that the
+    library documents and in paramsched, update number n, counted from 0, uses f(n).
 
     Differs from pytorch-accelerated: subclasses need not define `state_dict` and `load_state_dict`, and a state
     contains the values of the groups (rows 1, 2 and 8 of `docs/compat/divergences.md`).
@@ -180,7 +183,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
 
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         super().__init__(optimizer=optimizer, param_group_field=param_group_field)
-        self._num_updates = -1  # the count last evaluated; -1 before the first step
+        self._num_updates = -1  # the number of updates at the last step; -1 before the first step
 
     def step(self) -> None:
         """Count one more update and write the values for it."""
@@ -192,7 +195,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         return super().state_dict() | {"first_update": self.first_update}
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Set those of the named attributes, bases and count that a state contains."""
+        """Restore the attributes `names`, the bases and the count of updates, as far as the state contains them."""
         self._take_in_late_groups()
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
         if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):

@@ -39,7 +39,7 @@ _STATE_KEYS = (
 class CosineLrScheduler(StatefulSchedulerBase):
     """Linear warmup, then a cosine decay to a constant minimum, for each group with base b.
 
-    With T, W and C the updates of the run, the warmup and the cooldown, lo the minimum and st the start:
+    With T, W and C the updates of the run, the warmup and the cooldown, lo the minimum and st the starting value:
 
     f(n) = st + (b - st) n / W                                        n < W
          = lo + (b - lo) (1 + cos(pi ((n - W) / (T - W - C))^k)) / 2  W <= n < T - C
@@ -61,14 +61,17 @@ class CosineLrScheduler(StatefulSchedulerBase):
         AssertedArgument: if the length is not greater than 0, or `lr_min` is negative.
         InvalidArgument: if a placeholder was not replaced, or a number of updates is not an integer.
 
-    Differs from pytorch-accelerated: the cosine is complete with any warmup, a start ratio applies from the first
-    update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of `docs/compat/divergences.md`).
+    Differs from pytorch-accelerated: the cosine is complete with any warmup, `warmup_starting_lr_ratio` applies from
+    the first update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of
+    `docs/compat/divergences.md`).
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    >>> scheduler = CosineLrScheduler(optimizer, 10, 10, num_warmup_epochs=2, lr_min=0.01, warmup_starting_lr=0.0)
+    >>> scheduler = CosineLrScheduler(
+    ...     optimizer, 10, 10, num_warmup_epochs=2, lr_min=0.01, warmup_starting_lr=0.0
+    ... )
     >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (0, 10, 20, 60, 100, 1000)]
     [0.0, 0.05, 0.1, 0.055, 0.01, 0.01]
     """
@@ -125,11 +128,11 @@ class CosineLrScheduler(StatefulSchedulerBase):
         warmup_starting_lr_ratio: float | None = None,
         num_cooldown_epochs: Placeholder | float = 0,
     ) -> "partial[Self]":
-        """Return a function of the optimizer for `Trainer.train(create_scheduler_fn=…)`, which fills in placeholders.
+        """Return a function that builds the scheduler for an optimizer, for `Trainer.train(create_scheduler_fn=…)`.
 
-        The arguments are those of the class. With several processes pass `num_update_steps_per_epoch=
-        TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`, because the default counts the batches of all
-        processes.
+        The arguments are those of the class; the Trainer replaces placeholders. With several processes, pass
+        `TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` as `num_update_steps_per_epoch`, because the
+        default counts the batches of all processes.
         """
         keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them with numbers
         del keywords["cls"]
@@ -154,7 +157,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         return named | {"num_updates": self._num_updates} | extra
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state of this class or of the library's, and write its values.
+        """Restore a state of this class or of pytorch-accelerated's, and write the values into the groups.
 
         Raises:
             StateError: if a key is missing. The scheduler stays unchanged.
@@ -171,6 +174,6 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
 @lru_cache(maxsize=256)
 def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: float) -> Schedule:
-    """Return the scheduler as a schedule, without stages of 0 updates."""
+    """Return the schedule of the scheduler: `up` updates of warmup, a cosine, and `rest` updates of cooldown."""
     curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
     return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)

@@ -49,7 +49,7 @@ class PlaceholderArithmetic:
     __truediv__, __rtruediv__ = _operators("/")
     __floordiv__, __rfloordiv__ = _operators("//")
 
-    # Comparing or converting a placeholder means that it was not replaced, as in torch's OneCycleLR.
+    # A comparison or conversion, such as that in torch's OneCycleLR, means that the placeholder was not replaced.
     def __lt__(self, other: object) -> NoReturn:
         raise _unreplaced_error(self)
 
@@ -73,8 +73,8 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     Differs from pytorch-accelerated: arithmetic respects precedence, and works on both sides and between placeholders
     (row 11 of `docs/compat/divergences.md`).
 
-    >>> updates = TrainerPlaceholderValues.NUM_EPOCHS * TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
-    >>> updates.value
+    >>> length = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
+    >>> (TrainerPlaceholderValues.NUM_EPOCHS * length).value
     '(trainer.run_config.num_epochs * len(trainer._train_dataloader))'
     """
 
@@ -95,8 +95,8 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
 class Expression(PlaceholderArithmetic):
     """Two operands, placeholders or numbers, joined by an operator.
 
-    A Trainer of the library treats it as a placeholder: `name` is the name of its first placeholder, and `value` its
-    text.
+    A Trainer of pytorch-accelerated treats an expression as a placeholder: `name` is the name of the first placeholder
+    in it, and `value` the text of the expression.
     """
 
     sign: str
@@ -113,7 +113,7 @@ class Expression(PlaceholderArithmetic):
 
 
 Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
-"""A number, or a placeholder for one."""
+"""A placeholder, or an expression of placeholders."""
 
 Operand: TypeAlias = Placeholder | float
 
@@ -173,7 +173,7 @@ _PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
 
 
 def _operand_or_none(value: object) -> Operand | None:
-    """Return a placeholder or a finite number; None for anything else."""
+    """Return `value` as a placeholder or a finite number; None if it is neither."""
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
         return value
     if _is_library_placeholder(value):
@@ -198,7 +198,8 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
 
     >>> from types import SimpleNamespace
     >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))
-    >>> replace_trainer_placeholder_values(trainer, partial(print, (TrainerPlaceholderValues.NUM_EPOCHS + 2) * 3))()
+    >>> updates = (TrainerPlaceholderValues.NUM_EPOCHS + 2) * 3
+    >>> replace_trainer_placeholder_values(trainer, partial(print, updates))()
     21
     """
     if not isinstance(instance, partial):
@@ -230,15 +231,15 @@ def _replaced_argument(trainer: Any, value: Any) -> Any:
 
 
 def require_positive_count(site: str, amount: float, times: float = 1) -> int:
-    """Return a positive integer number of updates; raise an error for anything else."""
+    """Return `amount * times` as a number of updates; raise an error unless it is a positive integer."""
     if not (amount > 0 and times > 0):
-        found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
+        found = f"{amount!r} times {times!r} updates" if times != 1 else f"{amount!r} updates"
         raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "Write 10")
     return whole_number(f"{site}: updates", amount * times)
 
 
 def require_at_least_0(site: str, number: float, high: float | None = None) -> float:
-    """Return a finite number between 0 and `high`; raise an error for anything else."""
+    """Return `number`; raise an error unless it is finite, at least 0 and at most `high`."""
     value = finite_number(site, number)
     if value < 0 or (high is not None and value > high):
         bounds = "it must not be negative" if high is None else f"it must be between 0 and {high!r}"
@@ -260,7 +261,7 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
 
 @final
 class ScheduleValues:
-    """The values of a schedule for each base, computed in blocks; a copy starts empty."""
+    """The values of a schedule for several bases, computed for many updates at once. A copy computes them again."""
 
     def __init__(self) -> None:
         self._schedule: Schedule | None = None
@@ -268,7 +269,7 @@ class ScheduleValues:
         self._engine: StepEngine | None = None
 
     def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
-        """Return a new list with one value per base."""
+        """Return a new list with the value after `num_updates` updates for each base."""
         # Compared by identity, because comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
         if not same or self._engine is None:

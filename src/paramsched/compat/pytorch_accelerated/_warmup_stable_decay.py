@@ -38,7 +38,9 @@ class Period(TypedDict):
 
 
 def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> list[int]:
-    """Return checkpoints at doubling updates that end with the run: `total_steps // 2 ** (m - i)` for i = 1, …, m.
+    """Return the updates of the checkpoints: each about twice the previous one, the last at the end of the run.
+
+    Checkpoint i is at update `total_steps // 2 ** (m - i)`, for i = 1, …, m.
 
     Args:
         total_steps: updates of the run, greater than 0.
@@ -64,7 +66,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
-    """Return the period that ends at each checkpoint."""
+    """Return one period per checkpoint, which ends there; the fraction `ratio` of each period is its decay."""
     found: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
@@ -119,7 +121,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
          = b                                  n <= `pre_decay_step`
          = b (lo + (1 - lo) (1 - sqrt(p)))    p = (n - pre_decay_step) / d, by default
          = b / (p / lo + 1 - p)               with `use_inverse_sqrt_decay=False`; its limit for lo = 0
-         = b * lo                             from the last checkpoint on; after any other the next period starts at b
+         = b * lo                             from the last checkpoint on; b again after the other checkpoints
 
     Args:
         optimizer: a torch optimizer; the values of its groups are the bases.
@@ -141,7 +143,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         AssertedArgument: if a length is not greater than 0, the ratio is outside [0, 1], `lr_min` is negative, or
             `num_checkpoints` is below 1.
         InvalidArgument: if the length is missing or passed twice, a placeholder was not replaced, the start is above
-            every base, or the ratio is above 1/3 with several checkpoints.
+            every group's base, or the ratio is above 1/3 with several checkpoints.
 
     Differs from pytorch-accelerated: rows 8, 18-26 of `docs/compat/divergences.md`.
 
@@ -149,8 +151,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    >>> scheduler = WSDLrScheduler(optimizer, total_steps=100, num_warmup_steps=10, decay_phase_ratio=0.2, lr_min=0.1)
-    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (10, 79, 80, 81, 90, 100, 1000)]
+    >>> scheduler = WSDLrScheduler(
+    ...     optimizer, total_steps=100, num_warmup_steps=10,
+    ...     decay_phase_ratio=0.2, lr_min=0.1,
+    ... )
+    >>> updates = 10, 79, 80, 81, 90, 100, 1000
+    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in updates]
     [1.0, 1.0, 1.0, 0.798754, 0.363604, 0.1, 0.1]
     """
 
@@ -223,9 +229,10 @@ class WSDLrScheduler(StatefulSchedulerBase):
         num_checkpoints: int = 1,
         is_continuation_from_checkpoint: bool = False,
     ) -> "partial[Self]":
-        """Return a function of the optimizer for `Trainer.train(create_scheduler_fn=…)`, which fills in placeholders.
+        """Return a function that builds the scheduler for an optimizer, for `Trainer.train(create_scheduler_fn=…)`.
 
-        The arguments are those of the class, except for the warmup in epochs of one process; None means 1% of the run.
+        The arguments are those of the class; the Trainer replaces placeholders. Only the warmup is in epochs of one
+        process, `num_warmup_epochs`; None means 1% of the run.
         """
         keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them with numbers
         del keywords["cls"], keywords["num_warmup_epochs"]
@@ -255,18 +262,18 @@ class WSDLrScheduler(StatefulSchedulerBase):
         return list(self.checkpoint_steps)
 
     def get_decay_info(self) -> list[Period]:
-        """Return the period that ends at each checkpoint."""
+        """Return one period per checkpoint, which ends there."""
         return by_value(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # it keeps the type
 
     def get_phase_info(self, num_updates: int) -> Period:
-        """Return the period of update `num_updates`, counted from 1; the last period after the end of the run."""
+        """Return the period of update `num_updates`, counted from 1. After the end of the run it is the last period."""
         inside = (period for period in self.checkpoint_decay_info if period["period_end"] >= num_updates)
         return by_value(next(inside, self.checkpoint_decay_info[-1]))  # type: ignore[no-any-return]  # as above
 
     def get_current_step(self) -> int:
         """Return the number of calls of `step()` minus 1, for any `first_update`.
 
-        The library's `WSDCheckpointCallback` adds 1 to it.
+        The library's `WSDCheckpointCallback` adds 1 to the result.
         """
         return self._num_updates - self.first_update if self._num_updates >= 0 else -1
 
@@ -275,12 +282,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
         return self.get_phase_info(self._num_updates)
 
     def _get_checkpoint_info(self, num_updates: int) -> tuple[int, int]:
-        """Return the length of the period that contains n, and the position of n in it."""
+        """Return a pair: the length of the period of update `num_updates`, and the updates since the period's start."""
         inside = (period for period in self.checkpoint_decay_info if num_updates < period["period_end"])
         period = next(inside, self.checkpoint_decay_info[-1])
         return period["period_end"] - period["period_start"], num_updates - period["period_start"]
 
-    # Callers may clear the library's cache; this class has none (row 24).
+    # Callers may clear the library's cache; this class has none (docs/compat/divergences.md).
     _get_checkpoint_info.cache_clear = lambda: None  # type: ignore[attr-defined]  # a function has attributes
 
     def state_dict(self) -> dict[str, Any]:
@@ -289,7 +296,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         return named | {"num_updates": self._num_updates, "first_update": self.first_update}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state of this class or of the library's, and write its values.
+        """Restore a state of this class or of pytorch-accelerated's, and write the values into the groups.
 
         Attributes that the state lacks stay unchanged. A continuation keeps its own length and starts at the stable
         rate.

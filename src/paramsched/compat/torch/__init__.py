@@ -1,7 +1,7 @@
 """Drop-ins for torch's schedulers: change only the import line.
 
-They cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/compat/divergences.md` lists the differences
-from torch 2.13.
+The drop-ins cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/compat/divergences.md` lists the
+differences from torch 2.13.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Return any other name of torch's module."""
+    """Return an attribute of `torch.optim.lr_scheduler` that is not defined here."""
     from torch.optim import lr_scheduler
 
     if name.startswith("__"):

@@ -25,19 +25,19 @@ def optimizer_of(candidate: object) -> Optimizer:
 
 
 def as_floats(values: Iterable[Any]) -> list[float]:
-    """Return Python floats."""
+    """Convert the values to Python floats."""
     return [float(value) for value in values]
 
 
 def like_entry(value: Any, there: Any) -> Number:
-    """Convert a value to the type of the group's present value; never return that tensor itself."""
+    """Convert a value to the type of `there`, the present value of a group. A tensor result is a new tensor."""
     if isinstance(there, Tensor):
         return there.detach().clone().fill_(float(value))
     return float(value) if isinstance(value, Tensor) else value
 
 
 def one_per_group(scheduler: Any, argument: str, value: Any) -> list[Any]:
-    """Return one entry per group, with tensors copied; raise an error for anything but numbers."""
+    """Return a list with one number per group, from an argument that is a number or a list; tensors are copied."""
     groups = len(scheduler.optimizer.param_groups)
     entries = value if isinstance(value, (list, tuple)) else [value] * groups
     if len(entries) != groups:
@@ -51,7 +51,7 @@ def one_per_group(scheduler: Any, argument: str, value: Any) -> list[Any]:
 
 
 def extend_per_group(optimizer: Optimizer, name: str, entries: list[Any]) -> None:
-    """Repeat the last entry of a list until there is one for each group; warn if the entries differ."""
+    """Repeat the last entry of a per-group list until each group has one; warn if the entries are not all equal."""
     groups = len(optimizer.param_groups)
     if len(entries) >= groups:
         return
@@ -97,7 +97,7 @@ def torch_error(theirs: str, instead: str = "") -> InvalidArgument:
 
 
 def with_value(site: CallSite, value: object) -> CallSite:
-    """Return the call with "…" replaced by the value."""
+    """Return `site` with "…" in its text replaced by the value."""
     return replace(site, value=site.value.replace("…", shown(value)))
 
 

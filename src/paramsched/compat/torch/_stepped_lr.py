@@ -1,7 +1,7 @@
 """Base classes of torch's schedulers, whose step computes and writes the values of all groups at once.
 
-`SteppedLR` checks for changes, advances the clock and writes a row of values. `RuleLR` computes the row from a rule of
-the kernel. `CycleLR` also writes momentum.
+`SteppedLR` checks for changes, advances the clock and writes one value per group. `RuleLR` computes the values by a
+rule of `paramsched.schedules.rules`. `CycleLR` also writes momentum.
 """
 
 from abc import abstractmethod
@@ -44,22 +44,26 @@ _RATE = itemgetter("lr")
 @final
 @dataclass(slots=True)
 class GroupSnapshot:
-    """The groups and options at the last check, and the values written since; not part of a state."""
+    """The groups and options at the scheduler's last check for changes, and the values it has written since.
+
+    A snapshot is not part of a state.
+    """
 
     groups: list[dict[str, Any]]
-    members: list[dict[str, Any]]  # a copy of that list
+    members: list[dict[str, Any]]  # a copy of the list `groups`
     held: list[Number]  # `base_lrs` itself, because comparing identity is fast
     bases: list[Number]
     options: Any
     floats: bool  # True if all written fields are plain numbers
     written: list[Any]  # one value per group; never modified, because it may be a row of a table
-    stamps: list[Any] = field(default_factory=list)  # of the tensors that were filled
+    stamps: list[Any] = field(default_factory=list)  # `stamp_of` the lr that was written, one per group
 
 
 class SteppedLR(LRScheduler):
-    """A scheduler whose step checks for changes, advances the clock, computes a row of values and writes it.
+    """Base class of schedulers that compute and write the values of all groups at once.
 
-    A subclass defines the values at any tick (`_values_at`), and `_next_row` if a step writes other values.
+    A subclass defines the values at any epoch, here called tick (`_values_at`). It also defines `_next_row` if a step
+    writes values other than these.
     """
 
     __slots__ = ("_in_a_chain", "_snapshot")
@@ -91,7 +95,7 @@ class SteppedLR(LRScheduler):
         """
 
     def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """Return the lr of each group after this step; None if the step has written them itself."""
+        """Return the lr of each group after this step; None if this method has already written them."""
         return self._values_at(tick)
 
     def _momenta_at(self, tick: float) -> Sequence[float] | None:
@@ -102,10 +106,10 @@ class SteppedLR(LRScheduler):
         return self.last_epoch
 
     def _check_tick(self, tick: float) -> None:
-        """Raise an error for a step beyond the end, if there is an end."""
+        """Raise an error if `tick` is after the scheduler's last step, for a scheduler that has one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Make a step; if a subclass overrides `get_lr`, the base class calls it."""
+        """Make a step. If a user's subclass overrides `get_lr`, write the values that it returns."""
         if self._own_get_lr:
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch accepts floats too
             if not self._sets_values:
@@ -141,7 +145,7 @@ class SteppedLR(LRScheduler):
     def _refresh_if_changed(self) -> GroupSnapshot:
         """Return the snapshot of groups, bases and options.
 
-        If one of them has changed, include late groups and prepare the values for the present groups.
+        If one of these has changed, include late groups and prepare the values for the present groups.
         """
         snapshot, groups = self._snapshot, self.optimizer.param_groups
         if (
@@ -223,21 +227,22 @@ class SteppedLR(LRScheduler):
 
 
 class RuleLR(SteppedLR):
-    """A scheduler that uses the closed form of a rule, or its relative step after an external write.
+    """A scheduler that computes values by the closed form of a rule, or by relative steps after an external write.
 
-    After an external write the steps remain relative until an epoch is requested by `step(epoch)`.
+    The closed form gives the value at any epoch. A relative step changes the present value. After an external write,
+    steps remain relative until an epoch is requested by `step(epoch)`.
     """
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": False}
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
-    _may_reach_zero: ClassVar[bool] = False  # True if a share of 0 may occur before the end
+    _may_reach_zero: ClassVar[bool] = False  # True if the factor may be 0 before the end
 
     _engine: StepEngine
     _last_tick: float  # the tick of the last step
     _only_writer: bool  # True if the groups contain the closed form of the last step
-    _before_zero: list[float] | None  # the values from before a share of 0, if one occurred
+    _before_zero: list[float] | None  # the values from before a factor of 0, if there was one
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = optimizer_of(optimizer)
@@ -246,7 +251,7 @@ class RuleLR(SteppedLR):
 
     @abstractmethod
     def _make_rule(self) -> Rule:
-        """Return the kernel's rule for the present options; `_level_per_group` gives its value of `absolute(1.0)`."""
+        """Return the rule for the present options, in which `absolute(1.0)` means the number in `_level_per_group`."""
 
     def _number(self, option: str) -> float:
         return real_number(CallSite(drop_in_name(self), option), getattr(self, option))
@@ -255,11 +260,11 @@ class RuleLR(SteppedLR):
         return length_in_epochs(CallSite(drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
-        """Return the value of `absolute(1.0)` in each group; None if the rule does not use it."""
+        """Return the number that `absolute(1.0)` in the rule means for each group; None if the rule does not use it."""
         return None
 
     def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
-        """Bind the engine to the groups, and build a new one if options or bases have changed."""
+        """Pass bases and levels to the step engine. Build a new engine if options or bases have changed."""
         groups = self.optimizer.param_groups
         known = previous is not None and previous.options == self._read_options(self)
         if previous is None or not known or previous.bases != self.base_lrs[: len(previous.members)]:
@@ -275,8 +280,8 @@ class RuleLR(SteppedLR):
         return self._engine.values_at(tick)
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Make a step; the usual step, to the next epoch with floats in the groups, is inlined."""
-        if self._is_initial:  # a composition may restart it
+        """Make a step. The code for the usual case, the next epoch and floats in all groups, is inlined."""
+        if self._is_initial:  # a composition may restart this scheduler
             self._snapshot = None
         snapshot, groups = self._snapshot, self.optimizer.param_groups
         # Inlined, because calls would double the cost (benchmarks/test_compat_torch.py).
@@ -305,7 +310,7 @@ class RuleLR(SteppedLR):
         super()._update_lr(epoch)
 
     def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """Return the closed form if there was no external write or an epoch is requested, else the relative step."""
+        """Return the values by the closed form, or by the relative step if there was an external write."""
         is_next, self._last_tick = self._last_tick + 1 == tick, tick
         if self._is_initial:
             self._begin_values(snapshot, tick)
@@ -336,7 +341,7 @@ class RuleLR(SteppedLR):
             self._before_zero = present if self._engine.step_into(0)[0] == 0.0 else None
             new = self._engine.stepped(0, present)
         else:
-            # A value that still equals the initial one was not restored (divergences, torch 3).
+            # A value that still equals the initial one was not restored (docs/compat/divergences.md, torch 3).
             firsts = as_floats(group["initial_lr"] for group in snapshot.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
         self._only_writer = nearly_equal(new, row)
@@ -345,7 +350,7 @@ class RuleLR(SteppedLR):
                 group_fields.set_value(group, value)
 
     def _step_after_foreign_write(self, snapshot: GroupSnapshot, tick: float, row: Sequence[float]) -> Sequence[float]:
-        """Return the closed form for unchanged groups, and the relative step for groups with an external write."""
+        """Return the values by the closed form for unchanged groups, and by the relative step for the others."""
         present = as_floats(group["lr"] for group in snapshot.groups)
         # The values this scheduler wrote, rounded to the dtype of a tensor.
         written = as_floats(like_entry(w, g["lr"]) for w, g in zip(snapshot.written, snapshot.groups, strict=True))
@@ -377,7 +382,7 @@ class RuleLR(SteppedLR):
         return self._engine.step_into(tick)  # type: ignore[arg-type]  # an integer unless an epoch was requested
 
     def _step_into_zero(self, step: TickStep) -> TickStep:
-        """Return the step into epoch 0 for a call of `step()` or `get_lr()` that reaches it."""
+        """Return the coefficients of the step to epoch 0; warn if torch would multiply by another factor."""
         factor = self._torch_factor_at_zero()
         if factor is not None and factor != 1.0:
             warn_user(
@@ -388,7 +393,7 @@ class RuleLR(SteppedLR):
         return step
 
     def _torch_factor_at_zero(self) -> float | None:
-        """Return torch's factor into epoch 0, if its recursion divides by epoch -1 (divergences, torch 40)."""
+        """Return the factor by which torch multiplies the lr in a step to epoch 0; None for a class without one."""
         return None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
@@ -419,11 +424,11 @@ class RuleLR(SteppedLR):
             self._before_zero = [*self._before_zero, *map(self._value_before_zero, bases)]
 
     def _value_before_zero(self, base: float) -> float:
-        """Return the value that a late group would have had before a share of 0."""
+        """Return the value that a late group with this base would have had before the factor of 0."""
         return base
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """Set a late group to 0 with the other groups, if they will rise again."""
+        """Set late groups to the minimum if the other groups are at it and will rise again."""
         share, level = self.shares_at(self.last_epoch)
         if share != 0.0:
             return
@@ -435,7 +440,7 @@ class RuleLR(SteppedLR):
             self._only_writer = False
 
     def get_lr(self) -> list[Number]:
-        """Return the values after the relative step into `last_epoch`; users call `get_last_lr()`."""
+        """Return the lr of each group after the relative step to `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
         snapshot = self._refresh_if_changed()
         present = as_floats(group["lr"] for group in snapshot.groups)
@@ -449,7 +454,7 @@ class RuleLR(SteppedLR):
         return self._in_group_types(self._closed_row(self.last_epoch))
 
     def _closed_row(self, tick: float) -> Sequence[float]:
-        """Return the closed form for a requested epoch; epochs below 0 give the value of epoch 0."""
+        """Return the values at a requested epoch by the closed form; epochs below 0 have the values of epoch 0."""
         row = self._engine.values_at(tick)
         torchs_formula = getattr(super(), "_get_closed_form_lr", None)
         if tick < 0 and torchs_formula is not None:
@@ -480,7 +485,7 @@ class CycleLR(SteppedLR):
     use_beta1: bool
 
     def _find_momentum(self) -> None:
-        """Find the field of the momentum; raise an error if the optimizer has none."""
+        """Find the field that contains the momentum; raise an error if the optimizer has no momentum."""
         name = next((one for one in ("betas", "momentum") if one in self.optimizer.defaults), None)
         if name is None:
             theirs = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
@@ -488,7 +493,7 @@ class CycleLR(SteppedLR):
         self.use_beta1 = name == "betas"
 
     def _begin_momentum(self, lowest: list[Any], highest: list[Any]) -> None:
-        """Write both ends into the groups, and start at the highest value."""
+        """Write the lowest and the highest momentum into the groups, and set the momentum to the highest."""
         groups = self.optimizer.param_groups
         group_fields.set_entries(groups, max_momentum=highest, base_momentum=lowest)
         group_fields.set_momenta(groups, as_floats(highest))
@@ -504,7 +509,7 @@ class CycleLR(SteppedLR):
 
 
 def _kept_options(options: Any) -> Any:
-    """Return a copy, so that changes in place are noticed; tensors are compared by identity."""
+    """Return a copy of the options, so that changes in place are noticed. Tensors are not copied."""
     if isinstance(options, (list, tuple)):
         return type(options)(_kept_options(item) for item in options)
     if isinstance(options, dict):
@@ -522,7 +527,7 @@ def warn_below_zero(scheduler: LRScheduler, epoch: float, theirs: str = "") -> N
 
 
 def stamp_of(value: Any) -> Any:
-    """Return a value that changes with every write into a tensor, including writes in place."""
+    """Return an object that changes with every write into a tensor, including writes in place; None for a number."""
     if not isinstance(value, Tensor):
         return None
     try:

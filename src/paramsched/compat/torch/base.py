@@ -1,4 +1,4 @@
-"""LRScheduler: the base class of the drop-ins, with the contract of torch's base class."""
+"""LRScheduler: the base class of the drop-ins, which behaves like torch's base class."""
 
 import copy
 from abc import ABCMeta
@@ -25,14 +25,14 @@ Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's former argument `verbose`, which made the scheduler print; removed in torch 2.7."""
 
 HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
-"""Each group of an optimizer, with the values of some of its fields."""
+"""A list of pairs: a param group, and a dict with the values of some of its fields."""
 
 CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
-"""The keys that our states have in addition to torch's; torch's classes keep them and return them later."""
+"""Keys of our states that torch's states lack. torch's classes keep them when they load one of our states."""
 
 
 class _DropInMeta(ABCMeta):
-    """A metaclass that counts torch's own schedulers, which another library may have built, as our instances."""
+    """A metaclass for which torch's own schedulers are instances of ours, because other libraries build them."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -48,7 +48,7 @@ def is_drop_in_class(kind: type) -> bool:
 
 @final
 class _ReadFromGroups:
-    """An attribute that reads from the groups until it is set."""
+    """An attribute whose value is read from the param groups until it is set."""
 
     def __init__(self, *fields: str) -> None:
         self._fields = fields
@@ -68,7 +68,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     Args:
         optimizer: a torch optimizer. Its groups get `initial_lr`, and its `step` is wrapped to notice calls.
-        last_epoch: the last completed epoch; -1 (default) starts. From 0 on, the groups must contain `initial_lr`.
+        last_epoch: the last completed epoch; -1 (default) starts a run. Otherwise the groups must contain
+            `initial_lr`.
         verbose: deprecated and ignored, because torch removed it.
 
     Raises:
@@ -168,14 +169,14 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         # A user's subclass may keep fewer bases from the start, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
-            if self.last_epoch < 0:  # not started: the previous member has written the base
+            if self.last_epoch < 0:  # not started: in a sequence, an earlier member has written the base
                 self._take_in_bases([float(group.get("initial_lr", group["lr"])) for group in late])
                 return
             self._take_in_bases([self._base_of(float(group["lr"])) for group in late])
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Move the entries with their groups if groups were removed or reordered; late groups are not included yet."""
+        """Update the per-group lists if groups were removed or reordered. Added groups are not included yet."""
         optimizer, known = self._known_groups
         groups = self.optimizer.param_groups
         if optimizer is self.optimizer and group_fields.same_groups(groups, known):
@@ -187,11 +188,11 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._known_groups = self.optimizer, list(groups[:count])
 
     def _complete_late_groups(self) -> None:
-        """Complete the lists of entries after a composition has included the bases of late groups."""
+        """Complete the per-group lists after a composition has added the bases of late groups."""
         self._take_in_late_groups()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
-        """Keep the entries at the positions `kept`, in that order, in all lists with `count` entries."""
+        """Keep the entries at the indices `kept`, in that order, in each per-group list with `count` entries."""
         held = self.__dict__
         if overrides_any(type(self), "get_lr"):
             for name, value in held.items():
@@ -208,7 +209,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return base_from_ratio(value, self.base_lrs, self._last_lr)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        """Include groups that were added, each with its base."""
+        """Add the groups after the known ones to the per-group lists, with these bases."""
         known = len(self.base_lrs)
         for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
             self.base_lrs.append(like_entry(base, group["lr"]))
@@ -273,7 +274,10 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
                     group_fields.set_value(group, value, field)
 
     def _checked_state(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy a state without our keys; raise if another drop-in saved it, and warn about changed options."""
+        """Return a copy of a state without the keys that torch lacks.
+
+        Raises a StateError if another class saved the state, and warns about changed options.
+        """
         name, own, built = state.get(CLASS), drop_in_name(self), type(self).__name__
         # A direct subclass of `LRScheduler` accepts any state, as in torch, because Lightning's lr finder loads one.
         if own != "LRScheduler" and name is not None and name.lstrip("_") != own:
@@ -292,14 +296,14 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
 
     def _present_groups(self) -> list[dict[str, Any]]:
-        """Return the groups; an empty list for a subclass that skipped the constructor."""
+        """Return the optimizer's groups; an empty list if a subclass skipped the constructor."""
         return getattr(self.__dict__.get("optimizer"), "param_groups", [])
 
     def _written_fields(self) -> tuple[str, ...]:
         return ("lr",)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        """Return the present values of the momentum fields, which torch's states lack."""
+        """Return a dict from each momentum field to its present values, which torch's states lack."""
         return {}
 
     def _last_factors(self) -> list[float]:
@@ -354,7 +358,7 @@ def _has_entries(value: Any, count: int) -> bool:
 
 
 def snapshot_fields(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> HeldFields:
-    """Return the groups with the values of these fields."""
+    """Return pairs of a param group and a dict with copies of the values of `fields`."""
     groups = [group for group in optimizer.param_groups if "lr" in group]
     return [(group, {name: _held_value(group, name) for name in fields if _has_field(group, name)}) for group in groups]
 
@@ -383,13 +387,13 @@ def drop_in_name(scheduler: object) -> str:
 
 
 def overrides_any(kind: type, *names: str) -> bool:
-    """Return whether a class overrides one of these methods of the drop-ins."""
+    """Return whether a class overrides one of the drop-ins' methods `names`."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
     return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
-    """Return whether a scheduler's class derives from ours; `isinstance` would count torch's own too."""
+    """Return whether a scheduler derives from our class; `isinstance` would also accept torch's schedulers."""
     return issubclass(type(scheduler), LRScheduler)
 
 

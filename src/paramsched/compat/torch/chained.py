@@ -62,7 +62,7 @@ class CompositionLR(LRScheduler):
 
     @abstractmethod
     def _seek_members(self, epoch: int) -> None:
-        """Move to an epoch."""
+        """Move the composition to an epoch."""
 
     @abstractmethod
     def _step_members(self) -> list[Number]:
@@ -121,8 +121,8 @@ class CompositionLR(LRScheduler):
 class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     """A scheduler that steps every member in order at each step, so that their factors multiply.
 
-    Differs from torch: a value that a factor of 0 removed returns multiplied by the factors of the other members since
-    then (divergences, torch 30); `step(epoch)` and `get_lr()` work (14).
+    Differs from torch: when a member's factor rises from 0, the value returns multiplied by the factors that the other
+    members applied meanwhile. `step(epoch)` and `get_lr()` work (docs/compat/divergences.md, torch 14 and 30).
     """
 
     __slots__ = ("_tracks_lost",)
@@ -171,7 +171,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         step_quietly(self, epoch)
 
     def _base_of(self, value: float) -> float:
-        """Invert the members, from the last to the first."""
+        """Return the base of a late group, by inverting the members' factors from the last to the first."""
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
         if len(members) < len(self._schedulers):
             return super()._base_of(value)
@@ -220,10 +220,10 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
     """A scheduler that runs its members one after another: member i from milestone i - 1 to milestone i.
 
     Each member counts its own epochs from the start of its stage. It starts from its base, not from the last value of
-    its predecessor (divergences, torch 12). Only `SWALR` continues from that value.
+    its predecessor. Only `SWALR` continues from that value.
 
-    Differs from torch: compositions are allowed as members anywhere (8, 9, 10), members keep their own bases (11),
-    `last_epoch=k` is position k + 1 of the composition (13), `step(epoch)` and `get_lr()` work (14).
+    Differs from torch: compositions are allowed as members anywhere, members keep their own bases, `last_epoch=k` is
+    position k + 1 of the composition, and `step(epoch)` and `get_lr()` work (docs/compat/divergences.md, torch 8-14).
     """
 
     def __init__(
@@ -291,7 +291,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
             self._member._begin_late(late)
 
     def _step_members(self) -> list[Number]:
-        """Step the active member, or start it."""
+        """Step the active member, or start it if its stage begins."""
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
@@ -302,7 +302,10 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         return list(member._last_lr) if is_drop_in(member) else group_fields.group_values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
-        """Reset the clocks of the members; torch's compositions call it on each other."""
+        """Move the members' clocks back by one epoch.
+
+        torch's compositions call this method on their members, and pass `sched`.
+        """
         for leaf in leaf_schedulers(self if sched is None else sched):
             leaf.last_epoch -= 1
 
@@ -313,7 +316,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
 
 
 def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
-    """Raise torch's errors for objects that are not schedulers, metric-driven ones, and different optimizers."""
+    """Raise torch's errors if a member is not a scheduler, is metric-driven, or belongs to another optimizer."""
     for index, member in enumerate(members):
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{site} at index {index} should have `optimizer` as its attribute.")
@@ -341,7 +344,7 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
 
 
 def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
-    """Pass groups that were added to every member."""
+    """Pass the bases of groups that were added to the optimizer to every member of a composition."""
     groups = len(composition.optimizer.param_groups)
     for member in composition._schedulers:
         known = getattr(member, "base_lrs", None)  # torch's compositions have no bases
@@ -356,7 +359,7 @@ def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
 
 
 def rewind_clocks(scheduler: Any) -> None:
-    """Set every clock to -1, before the first epoch."""
+    """Set `last_epoch` of a scheduler, or of all members of a composition, to -1."""
     for leaf in leaf_schedulers(scheduler):
         leaf.last_epoch = -1
 
@@ -395,7 +398,7 @@ def seek_epoch(scheduler: Any, epoch: int) -> None:
 
 
 def step_quietly(scheduler: Any, times: int) -> None:
-    """Step without warnings, because no training takes place."""
+    """Step a scheduler `times` times without warnings, because no training takes place."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(int(times)):

@@ -36,8 +36,8 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2
 
-    Differs from torch: in a chain the rise keeps the factors of the other members (divergences, torch 30); `T_max=0`
-    raises an error at construction (29); `last_epoch=k` starts on the curve (3).
+    Differs from torch: in a chain, the lr rises with the factors of the other members. `T_max=0` raises an error at
+    construction. With `last_epoch=k` the first value is lr(k + 1) (docs/compat/divergences.md, torch 3, 29 and 30).
     """
 
     _option_names = ("T_max", "eta_min")
@@ -81,7 +81,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         return 2 / previous if previous > 1e-12 else None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        """Restore the value from before the minimum, if other schedulers of a chain act too."""
+        """Return the values after a relative step; in a chain, the rise restores the values from before the minimum."""
         a, b, _, _ = step
         if self._in_a_chain and a == 0.0:
             self._before_zero = list(values)
@@ -103,9 +103,10 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi T_cur / T_i)) / 2
 
-    `step(epoch)` accepts fractions and may jump anywhere; `T_cur` may be set.
+    Here T_cur is the number of epochs since the last restart, and T_i the length of the cycle. `step(epoch)` accepts
+    any epoch, also a fractional one. The attribute `T_cur` may be set.
 
-    Differs from torch: the cycle of any position is computed exactly (divergences, torch 6 and 7).
+    Differs from torch: the cycle of any position is computed exactly (docs/compat/divergences.md, torch 6 and 7).
     """
 
     __slots__ = ("_swings",)
@@ -179,7 +180,10 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         self.T_cur, self.T_i = self._cycle(epoch)
 
     def _cycle(self, epoch: float) -> tuple[float, int]:
-        """Return the position in a cycle and the cycle's length, without a logarithm, whose rounding may be wrong."""
+        """Return the pair (T_cur, T_i) at `epoch`.
+
+        No logarithm is used, because its rounding may lead to the wrong cycle.
+        """
         begin, size = 0, self.T_0
         if self.T_mult == 1:
             begin = int(epoch // size) * size
@@ -202,10 +206,11 @@ class SWALR(RuleLR, swa_utils.SWALR):
 
     lr(t) = swa_lr * A(t / anneal_epochs) + base * (1 - A(t / anneal_epochs))
 
-    It counts its own steps, and starts from the value that another scheduler wrote last.
+    Here A rises from 0 to 1, along a cosine or a line. The scheduler counts its own steps, and starts from the value
+    that another scheduler wrote last.
 
-    Differs from torch: the position is `last_epoch`, so it resumes and jumps (divergences, torch 5 and 32). In groups
-    without an earlier SWALR it starts at the beginning, and ignores `last_epoch`.
+    Differs from torch: the position is `last_epoch`, so that resuming and `step(epoch)` work. In groups without an
+    earlier SWALR it starts at the beginning, and ignores `last_epoch` (docs/compat/divergences.md, torch 5 and 32).
     """
 
     __slots__ = ("_previous_epoch",)
@@ -261,7 +266,10 @@ class SWALR(RuleLR, swa_utils.SWALR):
         super()._advance_clock(epoch)
 
     def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """Return the values after a step; a requested epoch keeps external writes, scaled along the anneal."""
+        """Return the lr of each group after a step.
+
+        For an epoch requested after an external write, the distance of the present value from `swa_lr` is scaled.
+        """
         if epoch is None or self._is_initial:
             return super()._next_row(snapshot, tick, epoch)
         # Move along the anneal whose start value follows from the present value.

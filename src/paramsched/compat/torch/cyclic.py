@@ -45,8 +45,9 @@ class CyclicLR(CycleLR, peers.CyclicLR):
 
     h is the height of the triangle, in [0, 1]; g is set by `mode` or `scale_fn`.
 
-    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
-    torch 17). Differs from torch: the first value is `base_lr`, and `initial_lr` of a group is ignored (18).
+    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False`. Differs from
+    torch: the first value is `base_lr`, and `initial_lr` of a group is ignored (docs/compat/divergences.md, torch 17
+    and 18).
     """
 
     __slots__ = ("_last_height", "_noted", "_table", "_triangle")
@@ -88,7 +89,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
             raise InvalidArgument(
                 f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})",
-                "the cycle has no length",
+                "the cycle must have a finite length greater than 0",
                 "Write step_size_up=2000",
             )
         self.total_size: float = up + down  # type: ignore[assignment]  # may be fractional
@@ -116,7 +117,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         return self.base_lrs  # not `initial_lr`, which another scheduler may have set
 
     def scale_fn(self, x: float) -> float:
-        """Return the factor g of a cycle, counted from 1, or of an epoch, depending on `scale_mode`."""
+        """Return the factor g for `x`, the number of the cycle (from 1) or the epoch, as `scale_mode` selects."""
         return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)
 
     def _init_scale_fn(self) -> None:
@@ -145,7 +146,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         return float(gamma**x)
 
     def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
-        """Build tables of rates and momenta, unless a user's function or a subclass computes the height."""
+        """Build tables of rates and momenta, unless a user's function or a subclass computes the height h * g."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             extend_per_group(self.optimizer, name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
@@ -164,7 +165,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
                 self._momentum_table = ValueRows(columns, pair)
 
     def _height_of_epoch(self, tick: float) -> float:
-        """Return the height of one epoch, if there is no table."""
+        """Return the height h * g at epoch `tick`, for a scheduler without tables."""
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
 
@@ -218,7 +219,10 @@ def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> l
 
 
 def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
-    """Return the height of the kernel's triangles as a function of ticks, and whether it includes growth."""
+    """Return a pair: the height of the triangles as a function of an array of epochs, and a bool.
+
+    The bool is True if the height includes the factor g of `mode`.
+    """
     up = Fraction(total * ratio).limit_denominator(10**6)
     down = Fraction(total).limit_denominator(10**6) - up
     scale = up.denominator * down.denominator

@@ -1,7 +1,7 @@
 """Notes about users' functions in a state, so that a changed function is noticed when the state is loaded.
 
-A function is not saved. Its note contains its name, a digest of its code, and the numbers and texts that it uses. The
-function is never called for it, because it may count its calls.
+A function is not saved. Its note contains its name, a digest of its code, and the numbers and texts that it uses. No
+function is called to make its note, because the function may count its calls.
 """
 
 import dis
@@ -19,7 +19,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import by_value
 
 NOTES = "_function_notes"
-"""The key of a state that contains the notes; torch's classes keep it and return it."""
+"""The key under which a state contains the notes; torch's classes keep it when they load the state."""
 
 _STORES = {"STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_ATTR"}
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
@@ -37,14 +37,17 @@ def _is_object(function: Any) -> bool:
 @final
 @dataclass(frozen=True, slots=True)
 class FunctionNotes:
-    """Functions with their notes from construction; the note of a callable object is None, because it is saved."""
+    """A scheduler's functions, and a note about each from the time when the scheduler was built.
+
+    The note of a callable object is None, because a state contains the object's attributes.
+    """
 
     functions: list[Any]
     notes: list[dict[str, Any] | None]
 
     @staticmethod
     def of(functions: Sequence[Any], previous: "FunctionNotes | None" = None) -> "FunctionNotes":
-        """Return new notes if the functions have changed, reading each function once."""
+        """Return the notes about `functions`; `previous` itself if it is about the same functions."""
         if previous is not None and list(map(id, previous.functions)) == list(map(id, functions)):
             return previous
         notes: dict[int, dict[str, Any] | None] = {}

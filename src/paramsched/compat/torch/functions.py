@@ -70,8 +70,8 @@ class FunctionLR(SteppedLR):
 class LambdaLR(FunctionLR, peers.LambdaLR):
     """Multiply base by a function of the epoch: lr(t) = base * lr_lambda(t), one for all groups or one per group.
 
-    Only a step calls the functions; one that serves several groups is called once per step. A state contains no
-    functions but notes about them, so that loading it with a changed function warns (divergences, torch 20).
+    Only a step calls the functions; a function of several groups is called once per step. A state contains notes about
+    the functions, so that loading it warns if a function has changed (docs/compat/divergences.md, torch 20).
     """
 
     __slots__ = ("_bases",)
@@ -91,7 +91,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
 class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     """Multiply by lr_lambda(t) at each epoch t from 1 on: lr(t) = base * lr_lambda(1) * … * lr_lambda(t).
 
-    Differs from torch: a requested epoch gets the product up to it (divergences, torch 32).
+    Differs from torch: `step(epoch)` writes the product up to that epoch (docs/compat/divergences.md, torch 32).
     """
 
     __slots__ = ("_step_factors",)
@@ -100,7 +100,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     _step_factors: list[float]  # the factors of the last step
 
     def _next_row(self, snapshot: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:
-        """Return the present values times the factors; for a requested epoch, the product up to it."""
+        """Return the present values times the factors; for a requested epoch, base times the product up to it."""
         self._step_factors = []
         if epoch is not None:
             return self._values_at(tick)
@@ -121,7 +121,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         snapshot.written = self._last_lr = row  # type: ignore[assignment]  # floats are numbers
 
     def _begin_values(self, snapshot: GroupSnapshot, tick: int) -> None:
-        """Write the first value, or the product up to `last_epoch` when resuming."""
+        """When resuming, write the product up to `last_epoch` into groups whose lr is still `initial_lr`."""
         first = [float(group["lr"]) == float(group["initial_lr"]) for group in snapshot.groups]
         if tick > 0 and any(first):
             for group, value, untouched in zip(snapshot.groups, self._get_closed_form_lr(), first, strict=True):

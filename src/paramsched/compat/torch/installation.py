@@ -15,12 +15,12 @@ _active: list["Installation"] = []
 """The active installations; they are global because the names of a module belong to the process."""
 
 _replaced: list[tuple[ModuleType, str, Any, Any]] = []
-"""The replaced names while an installation is active: module, name, original and replacement."""
+"""A tuple (module, name, original, replacement) for each name that is replaced while an installation is active."""
 
 
 @final
 class Installation:
-    """A handle of `install`; leaving its `with` block, or `undo()`, restores torch's schedulers.
+    """The handle that `install` returns. Leaving its `with` block, or `undo()`, restores torch's schedulers.
 
     If several installations are active, the last one to end restores them.
     """
@@ -62,7 +62,7 @@ class _InstallInChild:
 
 
 def _replacements() -> list[tuple[ModuleType, str, Any]]:
-    """Return each module, name and replacement."""
+    """Return a tuple (module, name, replacement) for each name to replace."""
     # Our classes that derive from torch's must be imported before torch's are replaced.
     import paramsched.compat.gradual_warmup
     import paramsched.scheduler.scheduler  # noqa: F401  # imported only for this
@@ -95,8 +95,8 @@ def install() -> Installation:
 
     Use it to try the drop-ins on code that you do not want to edit. Names imported by
     `from torch.optim.lr_scheduler import …` before the call remain torch's, and so do schedulers that are already
-    built. Processes started meanwhile also use the drop-ins. Schedulers of either kind pass `isinstance` for both, and
-    the rest of torch is unchanged.
+    built. Processes that are spawned before `undo()` also use the drop-ins. Both torch's schedulers and the drop-ins
+    pass `isinstance` checks for either class. The rest of torch is unchanged.
 
     Returns:
         A handle. Use it in a `with` statement, or call its `undo()` to restore torch's schedulers.

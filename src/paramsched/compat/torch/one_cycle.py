@@ -32,12 +32,13 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     """One cycle of `total_steps` updates: from the initial lr to max_lr, then to the final lr.
 
     The initial lr is max_lr / div_factor, and the final lr is the initial lr / final_div_factor. With `three_phase` the
-    cycle returns to the initial lr before the final decay. Momentum mirrors the first two phases.
+    cycle returns to the initial lr before the final decay. Momentum falls from max_momentum to base_momentum while the
+    lr rises, and returns in the next phase.
 
-    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
-    torch 17).
+    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False`.
 
-    Differs from torch: a phase of length 0 is skipped (16); at `total_steps` the last value stays constant (15).
+    Differs from torch: a phase of length 0 is skipped, and at step `total_steps` the lr keeps its last value
+    (docs/compat/divergences.md, torch 15-17).
 
     Raises:
         ValueError: if an option is out of range, or for a step beyond `total_steps`.
@@ -89,7 +90,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         if anneal_strategy not in ("cos", "linear"):
             raise torch_error(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
-        # The phases in torch's format; each starts at the final level of the previous one.
+        # The phases in torch's format; each starts at the final value of the previous phase.
         length = self.total_steps
         up, back = float(pct_start * length) - 1, float(2 * pct_start * length) - 2
         names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
@@ -110,7 +111,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             if as_float(CallSite("OneCycleLR", name), factor) == 0:
                 raise InvalidArgument(
-                    CallSite("OneCycleLR", name, "0"), "the rate is divided by it", f"Write {name}=25.0"
+                    CallSite("OneCycleLR", name, "0"), f"the lr is divided by {name}", f"Write {name}=25.0"
                 )
         with unchanged_on_error(optimizer):
             if last_epoch == -1:
@@ -129,7 +130,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
             )
 
     def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
-        """Read the ends of the cycle from the groups and build tables of the values between them."""
+        """Read the bounds, such as `max_lr`, from the groups, and build tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
@@ -139,7 +140,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         self._momentum_table = self._table_between(_MOMENTUM_ENDS, "momentum") if self.cycle_momentum else None
 
     def _table_between(self, ends: Sequence[str], field: str) -> ValueRows:
-        """Build a table of values, each the sum over the ends of a share times the group's value at that end."""
+        """Return a table of the values of `field`, which moves between the groups' bounds `ends`."""
         phases, strategy = self._schedule_phases, self._strategy
         knots = [(0.0, phases[0][f"start_{field}"])]
         knots += [(float(phase["end_step"]), phase[f"end_{field}"]) for phase in phases]
@@ -194,7 +195,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         known = self._cycle_ends
         self._cycle_ends = {key: list(entries) for key, entries in known.items()}
         momenta = super()._momenta_now()
-        self._cycle_ends, self._snapshot = known, None  # an optimizer's state with torch's ends may be loaded later
+        self._cycle_ends, self._snapshot = known, None  # an optimizer's state with torch's bounds may be loaded later
         return momenta
 
     def state_dict(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _HALF = 0.5  # any valid factor, to check the other options
 @final
 @dataclass(slots=True)
 class _Limits:
-    """The groups and limits at the last reduction."""
+    """The param groups and the limits of their lr, as they were at the last reduction."""
 
     groups: list[dict[str, Any]]
     floats: bool  # True if no group contains a tensor
@@ -34,11 +34,11 @@ class _Limits:
 class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     """After more than `patience` values without an improvement, multiply each group's lr by `factor`.
 
-    v <- max(v * factor, min_lr), if that reduces v by more than `eps`; the kernel's `plateau` counts the values.
+    v <- max(v * factor, min_lr), if that reduces v by more than `eps`. The metric rule `plateau` counts the values.
 
-    Differs from torch: for a negative best value the margin also requires an improvement (divergences, torch 34), and
-    a metric that is not finite is ignored with a warning (33). As in torch, an lr of about `eps` or less is never
-    reduced; this warns once (35).
+    Differs from torch: for a negative best value the threshold also requires an improvement, and a metric that is not
+    finite is ignored with a warning. As in torch, an lr of about `eps` or less is never reduced; here this issues one
+    warning (docs/compat/divergences.md, torch 33-35).
 
     Args:
         nonfinite: how to treat NaN and infinities: `"ignore"` (default) skips them with a warning, `"count"` counts
@@ -49,7 +49,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_warned": False, "_snapshot": None}
     _per_group = ("min_lrs",)
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
-    _checked: tuple[Any, ...]  # options
+    _checked: tuple[Any, ...]  # the options at the last check
     _warned: bool
     _snapshot: "_Limits | None"
     _step_count: int = 0
@@ -156,7 +156,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             return False
         row = [group["lr"] * factor for group in groups]
         lowest = min(row)
-        # The smallest lr drops least; the margin keeps it clear of eps.
+        # The smallest lr decreases least; the factor 1.001 allows for rounding.
         if lowest < snapshot.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
             return False
         group_fields.set_floats(groups, row)
@@ -211,7 +211,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
     def _check_options(self) -> None:
-        """Raise the errors of the kernel's rule for invalid options, also after they were changed."""
+        """Raise an error for invalid options, also if they were changed after construction."""
         options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
         if options != self._checked:
             mode, patience, threshold, threshold_mode, cooldown, nonfinite = options

@@ -1,9 +1,9 @@
-"""The native dialect: horizon, fields, groups and targets, as the documentation of plans spells them.
+"""The native dialect: plan files with a horizon, fields, groups and targets.
 
 - a schedule is a line of text, a mapping `{name: {argument: value}}`, `{name: value}`, `{name: [values]}`, a list
   (a sequence) or a number (a constant)
-- under `groups` a text is a group's name; an integer key, or the text `[0]`, is an index
-- a name close to a field of torch's optimizers but not one is a fault, other names pass
+- under `groups`, text is the name of a group; an integer key or the text `[0]` is an index
+- a name similar to a field of torch's optimizers is an error; other names are allowed
 """
 
 from paramsched.config.native.read_plan import to_plan as to_plan

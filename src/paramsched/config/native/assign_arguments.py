@@ -1,4 +1,4 @@
-"""Which value is given for which argument of a shape, and what an argument takes by its annotation."""
+"""Assignment of the values in a file to the arguments of a shape, and the types of arguments."""
 
 import inspect
 import re
@@ -23,16 +23,19 @@ from paramsched.time import Duration
 
 @final
 class ArgumentAssignment:
-    """Each argument's value, unread, by its parameter's name; what is unknown, too many or missing is a fault."""
+    """An assignment of the values in a file to the parameters of a shape.
+
+    Unknown, superfluous and missing arguments add diagnostics.
+    """
 
     def __init__(
         self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, diagnostics: DiagnosticCollector
     ) -> None:
         self.name, self.parameters, self.path, self.diagnostics = name, parameters, path, diagnostics
-        self.meant: set[str | None] = set()  # the arguments that unknown ones were probably written for
+        self.meant: set[str | None] = set()  # arguments for which misspelled names were probably intended
 
     def of_given(self, given: Any) -> dict[str, Any]:
-        """From `{argument: value}`, `[values]`, one value, or nothing."""
+        """Return a dict from parameter to value, from `{argument: value}`, `[values]`, one value or null."""
         if isinstance(given, dict):
             values = self.by_name(given)
         else:
@@ -41,7 +44,7 @@ class ArgumentAssignment:
         return values
 
     def by_name(self, given: dict[Any, Any]) -> dict[str, Any]:
-        """A function that takes any name has the unknown ones together."""
+        """Return a dict from parameter to value, from named values. A `**` parameter collects unknown names."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
         renamed = self.renamed_call(given)
@@ -67,7 +70,7 @@ class ArgumentAssignment:
         return values
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
-        """The call with our names of the arguments, where it has several unknown ones, and each has one of ours."""
+        """Return the call with corrected names; None unless several names are unknown and all can be corrected."""
         unknown = [key for key in given if key not in self.parameters]
         ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
         renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
@@ -77,7 +80,7 @@ class ArgumentAssignment:
         return {self.name: renamed}
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
-        """One that takes any number has the rest together."""
+        """Return a dict from parameter to value, from positional values. A `*` parameter collects the rest."""
         places = [one for one in self.parameters.values() if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
         values: dict[str, Any] = {}
         if places and item_annotations(places[0].annotation) and all(isinstance(one, (int, float)) for one in given):
@@ -92,13 +95,15 @@ class ArgumentAssignment:
                 values[one.name] = given[index]
         if len(given) > len(places):
             names = ", ".join(one.name for one in places)
-            found = f"{self.name} takes at most {len(places)} values, {names}; found {len(given)}"
+            unit = "value" if len(places) == 1 else "values"
+            most = f"at most {len(places)} {unit}, {names}" if places else "no values"
+            found = f"{self.name} takes {most}; found {len(given)}"
             kept = {one.name: plain_json(value) for one, value in zip(places, given, strict=False)}
             self.diagnostics.add(self.path, found, f"Write {flow_text({self.name: kept})}", code=WRONG_ARGUMENT)
         return values
 
     def note_missing(self, values: dict[str, Any]) -> None:
-        """None is told that an unknown one was written for."""
+        """Report missing arguments, except for those explained by a misspelled name."""
         for key, one in self.parameters.items():
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
             if required and key not in values and key not in self.meant:
@@ -108,7 +113,7 @@ class ArgumentAssignment:
 
 
 def _example(parameter: inspect.Parameter) -> Any:
-    """Return a value that a required argument takes."""
+    """Return a valid value of a required argument."""
     items = item_annotations(parameter.annotation)
     if items is not None:
         return ["30%", "60%"] if kind_of_argument(items[0]) == "length" else [0.5]
@@ -118,10 +123,10 @@ def _example(parameter: inspect.Parameter) -> Any:
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
-    """The argument that an unknown one probably means, by a peer's word or by its spelling, and the advice."""
+    """Return the argument that an unknown argument probably means (None if unclear), and the advice."""
     ours = own_name(key, parameters, function)
     if ours is not None:
-        return ours, f'here it is "{ours}"'
+        return ours, f'use "{ours}"'
     if (instead := instead_of(key)) is not None:
         return None, instead
     if (meant := meant_argument(key, parameters, function)) is not None:
@@ -139,18 +144,18 @@ KINDS: Final[Mapping[type, str]] = {
     Duration: "length",
     Curve: "curve",
 }
-"""The types whose values files spell in a way of their own; the names are those of their definitions in the schema."""
+"""A dict from types with a special syntax in files to the names of their definitions in the JSON Schema."""
 
 
 def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
-    """A config of a hundred thousand numbers asks as often."""
+    """Cache the results of a function of an annotation, because large configs call it very often."""
     remembered = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
     def read_or_remember(annotation: Any) -> _Answer:
         try:
             return remembered(annotation)
-        except TypeError:  # metadata that cannot be hashed
+        except TypeError:  # the metadata of the annotation is not hashable
             return read(annotation)
 
     return read_or_remember
@@ -158,7 +163,7 @@ def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer
 
 @_remember_answers
 def kind_of_argument(annotation: Any) -> str | None:
-    """Return the name of an annotation in `KINDS`, or None.
+    """Return the name in `KINDS` of the first type in an annotation that has one, or None.
 
     >>> kind_of_argument(float | Absolute), kind_of_argument(Duration | str | None), kind_of_argument(int)
     ('level', 'length', None)
@@ -169,8 +174,8 @@ def kind_of_argument(annotation: Any) -> str | None:
 
 @_remember_answers
 def union_members(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, opened; an annotation that is none by itself."""
-    if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
+    """Return the members of a union; an annotation that is not a union is its only member."""
+    if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, Python 3.12 or newer
         return union_members(annotation.__value__)
     if get_origin(annotation) is Annotated:
         return union_members(get_args(annotation)[0])
@@ -180,13 +185,13 @@ def union_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def takes_none(parameter: inspect.Parameter) -> bool:
-    """Whether null may be given."""
+    """Return whether a parameter accepts null."""
     return parameter.default is None or NoneType in union_members(parameter.annotation)
 
 
 @_remember_answers
 def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
-    """For a list of fixed length the annotation of each item, for one of any length (item, ...); None for no list."""
+    """Return the item annotations of a list: one per item, or (item, ...) for any length; None if it is not a list."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, tuple):
         return arguments
@@ -197,30 +202,30 @@ def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
 
 @_remember_answers
 def literal_values(annotation: Any) -> tuple[Any, ...]:
-    """The values of a Literal; none for anything else."""
+    """Return the values of a Literal; an empty tuple for other annotations."""
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def asks_for_function(annotation: Any) -> bool:
-    """Whether it asks for a function, which a file can only name."""
+    """Return whether an annotation is a function, which a file can specify only by name."""
     return Callable in (annotation, get_origin(annotation))
 
 
 def asks_for_array(annotation: Any) -> bool:
-    """Whether it asks for a NumPy array, which only code can give."""
+    """Return whether an annotation is a NumPy array, which a file cannot contain."""
     return np.ndarray in (annotation, get_origin(annotation))
 
 
 def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:
-    """The parameters with their annotations; those of a module with postponed annotations are looked up."""
+    """Return a signature with evaluated annotations."""
     try:
         return inspect.signature(builder, eval_str=True)
-    except (NameError, SyntaxError, TypeError, AttributeError):  # an annotation that only a type checker can read
+    except (NameError, SyntaxError, TypeError, AttributeError):  # the annotation can only be read by a type checker
         return inspect.signature(builder)
 
 
 MISSING: Any = object()
-"""What could not be read; the fault is noted."""
+"""The placeholder for a value that could not be read. Its diagnostic was added."""
 
 PLAIN_TYPES: Final = {
     float: ("number", "a number"),
@@ -228,11 +233,11 @@ PLAIN_TYPES: Final = {
     str: ("string", "text"),
     bool: ("boolean", "true or false"),
 }
-"""Types as the schema names them, and as messages do."""
+"""A dict from type to its name in the JSON Schema and its description in messages."""
 
 
 def is_of_type(member: Any, value: Any) -> bool:
-    """Whether a value of a file is what `float`, `int`, `str` or `bool` asks for: a whole number is a number too."""
+    """Return whether a value has a plain type; an integer is also a number."""
     if isinstance(value, bool):
         return member is bool
     if member is float:
@@ -243,7 +248,7 @@ def is_of_type(member: Any, value: Any) -> bool:
 
 
 def type_asked_for(member: Any) -> str:
-    """What an annotation asks for, in the words of files; empty where there are none for it."""
+    """Return the description of an annotation's type for messages; empty if there is none."""
     if member in PLAIN_TYPES:
         return PLAIN_TYPES[member][1]
     if item_annotations(member) is not None:
@@ -252,17 +257,17 @@ def type_asked_for(member: Any) -> str:
 
 
 def within_float(value: Any) -> float:
-    """The value, unless it is an integer that no float can hold; what is no number is left for others to refuse."""
+    """Return the value. Raise InvalidArgument for an integer that is too large for a float."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
-        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "larger than any float", "Write 0.1, say")
-    return value  # type: ignore[no-any-return]  # whatever it is, the caller judges
+        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "Write 0.1")
+    return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
 
 def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
-    """A value of a type that only its user knows: pydantic reads it, strictly, as it would from JSON.
+    """Return a value of a user-defined type, validated strictly by pydantic as JSON.
 
     Raises:
-        MissingDependency: pydantic is not installed. No shape of this library asks for it.
+        MissingDependency: pydantic is not installed. No shape of this library needs it.
     """
     import json
 
@@ -276,25 +281,25 @@ def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: Dia
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
             diagnostics.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}", code=REFUSED_VALUE)
-    except PydanticUserError:  # no type pydantic knows either: the builder has to judge
+    except PydanticUserError:  # pydantic does not support the type either, so the builder has to check the value
         return value
     return MISSING
 
 
 RESERVED: Final = ("clock", "horizon", "groups", "targets")
-"""What a plan has beside its fields."""
+"""The entries of a plan besides its fields."""
 
 SCHEMA: Final = "$schema"
-"""What editors look for: the schema that a file follows. A plan does not keep it."""
+"""The key that editors use to find the schema of a file. A plan does not keep it."""
 
 TARGET_ENTRIES: Final = ("initial", "schedule")
-"""What each target has."""
+"""The entries of a target."""
 
 _INDEX: Final = re.compile(r"\[(\d{1,9})\]")
 
 
 def index_in_name(name: str) -> int | None:
-    """The index that a group's name in a file stands for; None for a name.
+    """Return the index that a group's name such as `[0]` means in a file; None for other names.
 
     >>> index_in_name("[0]"), index_in_name("head")
     (0, None)

@@ -1,4 +1,4 @@
-"""JSON Schema of native files, made from the signatures of the shapes that are registered."""
+"""The JSON Schema of plan files, made from the signatures of the registered shapes."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -33,9 +33,9 @@ _FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
 
 
 def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
-    """The JSON Schema (2020-12) of a plan's file: editors complete and check with it.
+    """Return the JSON Schema (2020-12) of plan files, which editors use to complete and check them.
 
-    A shape that is registered is in it, with its arguments.
+    The schema contains all registered shapes with their arguments.
 
     Args:
         shapes: a user's own builders, as in `load`.
@@ -53,13 +53,13 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         "properties": {
             SCHEMA: {"type": "string", "description": "where an editor finds this schema"},
             "clock": {
-                "description": "what time counts; updates where nothing is said",
+                "description": "the clock: what time counts; updates by default",
                 "anyOf": [clock, {"type": "object", "additionalProperties": clock}],
             },
             "horizon": _schema_reference("length"),
             "groups": {
                 "type": "object",
-                "description": "by name; [0] is an index",
+                "description": "fields by the name of a group; [0] is an index",
                 "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
                 "minProperties": 1,
             },
@@ -95,13 +95,13 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             "level": {
                 "anyOf": [
                     {"type": "number", "description": "a multiple of base"},
-                    {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
+                    {"enum": sorted(NEIGHBOR_LEVELS), "description": "the level of the previous or the next stage"},
                     {
                         "type": "string",
                         "pattern": r"^[-+.\deE_\s]*absolute\(.*\)[-+.\deE_\s]*$",
                         "description": "0.5 + absolute(2e-05)",
                     },
-                    _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
+                    _mapping_of_one({"absolute": {"type": "number", "description": "an absolute value"}}),
                 ]
             },
             "curve": {
@@ -122,7 +122,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
 
 
 def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
-    """A schedule in each of its forms."""
+    """Return the schema of a schedule in each of its forms."""
     made = {name: _call_schema(builder) for name, builder in sorted(names.everything().items())}
     several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
     made |= dict.fromkeys(OPERATORS, several)
@@ -155,7 +155,7 @@ def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
-    """What stands after a builder's name: named arguments, a list of them, or the first alone."""
+    """Return the schema of a call's arguments: a mapping, a list, or the first argument alone."""
     parameters = [one for one in annotated_signature(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
     named = {one.name: _argument_schema(one) for one in parameters}
     places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
@@ -165,7 +165,7 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
     fixed = places[: places.index(variadic)] if variadic else places
     items: dict[str, Any] = {"type": "array", "prefixItems": [named[one.name] for one in fixed]}
     if not fixed:
-        del items["prefixItems"]  # which may not be empty
+        del items["prefixItems"]  # the list must not be empty
     items["items"] = named[variadic.name]["items"] if variadic else False
     forms.append(items | {"minItems": sum(one.name in required for one in fixed)})
     if len(required) <= 1 and places:
@@ -177,7 +177,7 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
-    """What a parameter takes, null and its default included."""
+    """Return the schema of a parameter, including null and its default."""
     annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind is parameter.VAR_POSITIONAL:
         return {"type": "array", "items": _annotation_schema(annotation)}
@@ -191,7 +191,7 @@ def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
 
 
 def _annotation_schema(annotation: Any) -> dict[str, Any]:
-    """One of our kinds, or any member of a union."""
+    """Return the schema of an annotation."""
     if (kind := kind_of_argument(annotation)) is not None:
         return _schema_reference(kind)
     members = union_members(annotation)
@@ -202,7 +202,7 @@ def _annotation_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _member_schema(member: Any) -> dict[str, Any] | None:
-    """Return what one member of a union asks for; None if no file can have it: a function without a name, an array."""
+    """Return the schema of a union member; None if a file cannot contain it, such as an array."""
     if member in PLAIN_TYPES:
         return {"type": PLAIN_TYPES[member][0]}
     if member is NoneType:
@@ -238,7 +238,7 @@ _TERM = rf"{_NUMBER}[kKMBT]?(?:\s*/\s*\d[\d_]*)?"
 
 
 def schedule_text_pattern(names: Iterable[str]) -> str:
-    """The pattern of a line that calls nothing but what there is: every name before a bracket is known.
+    """Return the pattern of schedule text: every name before a bracket must be known.
 
     >>> import re
     >>> pattern = schedule_text_pattern(["warmup", "cosine"])
@@ -258,7 +258,7 @@ def schedule_text_pattern(names: Iterable[str]) -> str:
 
 
 def length_text_pattern() -> str:
-    """The pattern of a length: amounts with units, added and subtracted.
+    """Return the pattern of a length: amounts with units, added and subtracted.
 
     >>> import re
     >>> pattern = length_text_pattern()

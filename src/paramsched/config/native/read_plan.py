@@ -1,4 +1,4 @@
-"""A plan from the data of a native file."""
+"""Reading a plan from the data of a native file."""
 
 import json
 import re
@@ -57,9 +57,9 @@ from paramsched.time.calendar import known_clock, meant_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
-"""Keys around a plan in other people's files."""
+"""Keys under which users may write an entire plan by mistake."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
-_MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
+_MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
 _NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
 _NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
@@ -74,16 +74,16 @@ def to_plan(
     shapes: Iterable[ShapeLike] = (),
     folder: Path | None = None,
 ) -> Plan:
-    """A plan from what a file holds.
+    """Return the plan of a file's data.
 
     Args:
         data: mappings, lists, text and numbers.
-        calendar, base: no native config needs them.
-        shapes: a user's own builders of schedules, by their names.
-        folder: from which paths in it count, that of the plan's file; None: from where the process stands.
+        calendar, base: unused, because native plans do not need them.
+        shapes: functions that build schedules, which the plan may call by their names.
+        folder: the folder of the plan's file, to which relative paths refer; None for the working directory.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the plan has errors; the exception contains all of them.
 
     >>> print(to_plan({"horizon": "20 epochs", "lr": ["warmup('5%')", {"cosine": {"to": 0.01}}]}))
     horizon: 20 epochs
@@ -106,7 +106,7 @@ def to_plan(
 
 
 def _no_mapping(data: Any) -> tuple[str, str]:
-    """What is found instead, and what to write: most often a blank or a colon is missing."""
+    """Return the problem and the advice for data that is not a mapping; often a space or a colon is missing."""
     if data is None:
         return "the file is empty; a plan needs at least lr", _A_PLAN
     found = f"expected a plan, got {short_json(data)}"
@@ -117,7 +117,7 @@ def _no_mapping(data: Any) -> tuple[str, str]:
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
         value = _NEXT_ENTRY.split(entry[3])[0].strip()
-        found = "a space is missing after the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
+        found = "a space is missing after the colon" if entry[2] == ":" else "YAML needs a colon, not an equals sign"
         return found, f"Write {entry[1]}: {value[:60]}"
     if entry := _NO_COLON.match(data):
         return "a colon is missing after the name of the field", f"Write {entry[1]}: {entry[2][:60]}"
@@ -126,18 +126,18 @@ def _no_mapping(data: Any) -> tuple[str, str]:
 
 @final
 class _PlanReader:
-    """Reads one plan; goes on after a fault, to find them all."""
+    """A reader of one plan, which continues after a problem to report all problems."""
 
     def __init__(self, diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
         self.diagnostics = diagnostics
         self.values = ScheduleReader(names, diagnostics)
         self.bindings: list[Binding] = []
         self.data: dict[Any, Any] = {}
-        self.count = 0  # of fields that were read
+        self.count = 0  # the number of fields read so far
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
-        """The whole plan; None where there is a fault."""
+        """Return the plan; None if there is a diagnostic."""
         self.data = data
         clock: PlanClock | None = None
         if isinstance(written := data.get("clock"), dict):
@@ -151,7 +151,7 @@ class _PlanReader:
                 self.read_groups(value)
             elif key == "targets":
                 self.read_targets(value)
-            elif key == SCHEMA:  # where an editor finds the schema; only that it is a text matters
+            elif key == SCHEMA:  # editors use it to find the schema; it only has to be text
                 if not isinstance(value, str):
                     instead = 'Write "$schema": "plan.schema.json", or leave it out'
                     self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
@@ -172,7 +172,7 @@ class _PlanReader:
             return None
 
     def read_clock_name(self, value: Any, path: str) -> str | None:
-        """One clock's name."""
+        """Return the name of a clock; None if it is invalid."""
         if isinstance(value, BadValue):
             self.values.note_bad_value(value, path)
         elif not isinstance(value, str):
@@ -188,23 +188,23 @@ class _PlanReader:
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
-        """Read the length of the run, which is not 0 and not in per cent of itself."""
+        """Return the length of the run, which must be greater than 0 and not a percentage."""
         meant = _whole_length(plain_json(value))
         instead = "" if meant is None else f"Write {meant}"
         length = self.values.read_length(value, HORIZON, instead)
         if length is MISSING:
             return None
         if "percent" in dict(length.terms):
-            wrong = ": per cent are of the horizon itself"
+            wrong = " is a percentage, which would refer to the horizon itself"
         elif not length.terms:
-            wrong = " is a run of no update"
+            wrong = " would be a run without updates"
         else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
         return None
 
     def read_groups(self, value: Any) -> None:
-        """The fields of each group."""
+        """Read the fields of each group."""
         listed: dict[str, dict[str, Any]] = {}
         for one in value if isinstance(value, list) else ():
             if isinstance(one, dict) and isinstance(one.get("name"), str):  # [{name: head, lr: …}]
@@ -212,27 +212,27 @@ class _PlanReader:
             elif isinstance(one, dict):  # [{head: {lr: …}}]
                 listed |= {str(name): fields for name, fields in one.items() if isinstance(fields, dict)}
         if listed:
-            found = f"{short_json(value)} is a list; groups are a mapping by their names"
+            found = f"expected a mapping from the names of groups, got {short_json(value)}"
             self.diagnostics.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
-                found = f"{short_json(fields)} has no field"
+                found = f"expected fields and their schedules, got {short_json(fields)}"
                 line = fields if _is_schedule(fields) else "cosine()"
                 self.diagnostics.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
                 continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
                 if key in RESERVED:
-                    once = f"{key} is said once, for the whole plan"
-                    self.diagnostics.add(place, once, f"Move {key} to the top", at_key=True, code=WRONG_ARGUMENT)
+                    once = f"{key} applies to the entire plan, so it must not be repeated"
+                    self.diagnostics.add(place, once, f"Move {key} to the top level", at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
-        """A mapping with something in it."""
+        """Return a mapping that is not empty; otherwise add a diagnostic."""
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
@@ -243,7 +243,7 @@ class _PlanReader:
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
-        """A group's name, or its index: a number, or the text `[0]`."""
+        """Return the name of a group, or its index from an integer or a text such as `[0]`."""
         wrong = None if name else ("an empty name of a group", "Use its name, or its index")
         if isinstance(name, int):
             wrong = (
@@ -257,7 +257,7 @@ class _PlanReader:
         return name if index is None else index
 
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
-        """One field's schedule, for all groups or for those selected."""
+        """Read the schedule of a field, for all groups or for a selected group."""
         self.count += 1
         if self.note_other_place(str(key), value, path, selector):
             return
@@ -267,7 +267,7 @@ class _PlanReader:
             near = lower if lower in RESERVED else closest(str(key), RESERVED)
         if near is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
-            # Then the value is no schedule either.
+            # The value is not a schedule in this case.
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
             return
         if "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
@@ -292,14 +292,14 @@ class _PlanReader:
                 self.diagnostics.refuse(path, refusal)
 
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
-        """Note an entry that belongs elsewhere in a plan: the length of the run, lines of some groups; else False."""
+        """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
         value = plain_json(value)
         if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
             return True
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
-            found = f'"{key}" is not a field; the entries of a plan are at the top'
+            found = f'"{key}" is not a field; the entries of a plan are written at the top level'
             written = ", ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
             self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
@@ -307,7 +307,7 @@ class _PlanReader:
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
-            found = f'"{key}" is a name of other libraries, not a field; a warmup is a stage of its own'
+            found = f'"{key}" is a name of other libraries, not a field; a warmup is a separate stage'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
@@ -321,19 +321,21 @@ class _PlanReader:
             fields = {name: {key: line} for name, line in by_name.items()}
         if fields is None or selector is not None:
             return False
-        found = "lines for some groups are written under groups"
+        found = "schedules for single groups are written under groups"
         if others is None and "groups" not in self.data:
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
             return True
-        # Two entries are to be changed, which no single paste does.
+        # Two entries must change, so there is no single line to paste.
         instead = f"Move it into groups: {flow_text(fields)[1:-1]}"
         if others is not None:
-            instead = f"Keep {key}: {flow_text(others, top=True)} and move the others to groups: {flow_text(fields)}"
+            instead = (
+                f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
+            )
         self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
         return True
 
     def name_of_field(self, key: str | int, path: str) -> str | None:
-        """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
+        """Return the canonical name of a field; None if it is invalid or misspelled."""
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
@@ -347,7 +349,7 @@ class _PlanReader:
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
-        """Tell that no field has this name; letters of another alphabet are told as such."""
+        """Report an invalid name of a field, and describe letters of other alphabets in it."""
         other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
         if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
             found = f'"{key}" is not the name of a field; did you mean "{meant}"?'
@@ -360,7 +362,7 @@ class _PlanReader:
             self.diagnostics.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
 
     def read_targets(self, value: Any) -> None:
-        """What is scheduled outside the optimizer, each with its first value."""
+        """Read the targets, each with its initial value."""
         example = f"{{temperature: {_A_TARGET}}}"
         for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
             path = child_path(TARGETS, name)
@@ -394,7 +396,7 @@ class _PlanReader:
                 self.bindings.append(Binding(Target(str(name), initial), schedule))
 
     def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
-        """Report unknown entries of a target, and missing ones that no other was meant to be."""
+        """Report unknown and missing entries of a target, except for those explained by a misspelling."""
         meant = set[str | None]()
         for key in entries:
             if key in TARGET_ENTRIES:
@@ -415,18 +417,18 @@ def _first_value(value: float) -> float:
 
 
 def _is_schedule(value: Any) -> bool:
-    """Whether a value can stand where a schedule does."""
+    """Return whether a value can be a schedule."""
     return meant_line(value) == value if isinstance(value, str) else abs(value) < 1e300
 
 
-# What an entry was meant to be, where its key or its form is another one.
+# Corrections of entries with a wrong key or form.
 
 _DEFAULTS = ("default", "others", "rest", "all", "*", "else", "base")
 _FIELD = rf"(?P<field>(?:{'|'.join(KNOWN)})(?:\[\d\])?)"
 _WITH_GROUP = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"{_FIELD}\s*@\s*(?P<group>.+)",  # as a plan prints it
+        rf"{_FIELD}\s*@\s*(?P<group>.+)",  # as `print(plan)` shows it
         rf"{_FIELD}\[(?P<group>[^\[\]]*[^\[\]\d][^\[\]]*)\]",
         rf"{_FIELD}\((?P<group>[^()]+)\)",
         rf"{_FIELD}[/.:](?P<group>(?!\d\Z).+)",
@@ -436,7 +438,7 @@ _WITH_GROUP = tuple(
 
 
 def _meant_horizon(key: str, value: Any) -> int | str | None:
-    """The horizon that an entry like `max_steps: 100` says; None where it says none.
+    """Return the horizon that an entry such as `max_steps: 100` means; None if it does not mean one.
 
     >>> _meant_horizon("epochs", 20), _meant_horizon("max_steps", 100), _meant_horizon("duration", "20 ep")
     ('20 epochs', 100, '20 epochs')
@@ -453,7 +455,7 @@ def _meant_horizon(key: str, value: Any) -> int | str | None:
 
 
 def _whole_length(value: Any) -> int | str | None:
-    """The length of a run that a value was meant to be; None where that is unknown."""
+    """Return the length of a run that a value probably means; None if it is unclear."""
     if isinstance(value, dict) and value.keys() <= {"value", "amount", "unit"} and "unit" in value:
         value = f"{next((one for key, one in value.items() if key != 'unit'), 1)} {value['unit']}"
     if isinstance(value, dict) and len(value) == 1:
@@ -472,7 +474,7 @@ def _whole_length(value: Any) -> int | str | None:
 
 
 def _meant_warmup(key: str, value: Any) -> str | None:
-    """The length of a warmup that an entry beside the schedule says, as a line has it.
+    """Return the text of a warmup's length from an entry next to the schedule; None if it is not one.
 
     >>> _meant_warmup("warmup_steps", 500), _meant_warmup("warmup_ratio", 0.1), _meant_warmup("warmup_epochs", 5)
     ('500', '"10%"', '"5 epochs"')
@@ -488,7 +490,7 @@ def _meant_warmup(key: str, value: Any) -> str | None:
 
 
 def _field_and_group(key: str) -> tuple[str, str | int] | None:
-    """The field and the groups that a key like `lr @ head` names; None for any other key.
+    """Return the field and the group of a key such as `lr @ head`; None for other keys.
 
     >>> _field_and_group("lr @ kind=muon"), _field_and_group("head.lr"), _field_and_group("betas[0]")
     (('lr', 'kind=muon'), ('lr', 'head'), None)
@@ -501,7 +503,7 @@ def _field_and_group(key: str) -> tuple[str, str | int] | None:
 
 
 def _groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any] | None:
-    """The lines by groups, and the line of the others, of a field that has a line for each of its groups.
+    """Return the schedules by group and the default schedule of a field that is a mapping of groups.
 
     >>> _groups_in_field({"head": "linear()", "default": "cosine()"}, ShapeNames())
     ({'head': 'linear()'}, 'cosine()')

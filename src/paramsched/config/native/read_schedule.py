@@ -51,26 +51,26 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration
 
 OPERATORS = ("product", "sequence", "sum")
-"""Names a mapping has for `*`, `>>` and `+`, which only a line of text can say otherwise."""
+"""Names in mappings for `*`, `>>` and `+`, which otherwise only schedule text can express."""
 
 WITH_A_NUMBER = ("power", "quotient")
-"""Names for `**` and `/`: of a schedule and a number."""
+"""Names in mappings for `**` and `/`, with a schedule and a number."""
 
 _FORMS = "Write cosine(to=0.1)"
-_NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # where other libraries' files have it
+_NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # keys for class names elsewhere
 NAMES_OF_CLASS = (*_NAME_OF_A_CLASS, "schedule", "kind", "shape")
 _A_CURVE = "Write cosine, or {power: 2}"
 
 
 @final
 class ScheduleReader:
-    """Reads the values of one config; every fault is noted and stands for `MISSING`."""
+    """A reader of the values in one config. An invalid value adds a diagnostic and becomes `MISSING`."""
 
     def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
         self.names, self.diagnostics = names, diagnostics
 
     def read_followed(self, value: Any, path: str) -> Any:
-        """What a field follows: a schedule, or a metric rule by itself."""
+        """Read the schedule of a field, or a metric rule without a schedule."""
         match value:
             case BadValue():
                 return self.note_bad_value(value, path)
@@ -87,15 +87,15 @@ class ScheduleReader:
                 return self.read_mapping(value, path)
 
     def read_schedule(self, value: Any, path: str) -> Any:
-        """A schedule that stands inside another."""
+        """Read a schedule inside another schedule."""
         found = self.read_followed(value, path)
         if isinstance(found, MetricRule) or (isinstance(found, Schedule) and found.metric_rules):
-            reacts = f"{found} reacts to a metric, which only a whole schedule can"
+            reacts = f"{found} reacts to a metric; only the entire schedule of a field can do that"
             return self.note_fault(path, reacts, "Write {product: [cosine(), plateau()]}")
         return found
 
     def read_sequence(self, values: Any, path: str) -> Any:
-        """A list as a sequence; a sequence in it is no stage of its own, as `>>` has it in a line."""
+        """Read a list as a sequence; nested sequences are flattened, as with `>>`."""
         stages = self.read_several(values, path)
         if stages is MISSING:
             return MISSING
@@ -105,7 +105,7 @@ class ScheduleReader:
         return flat[0] if len(flat) == 1 else Sequence(tuple(flat))
 
     def read_several(self, values: Any, path: str, read: Callable[[Any, str], Any] | None = None) -> Any:
-        """A list of schedules, at least one."""
+        """Read a list of schedules, which must not be empty."""
         if isinstance(values, BadValue):
             return self.note_bad_value(values, path)
         if not isinstance(values, list) or not values:
@@ -115,11 +115,11 @@ class ScheduleReader:
         return MISSING if any(one is MISSING for one in several) else several
 
     def read_each(self, values: Iterable[Any], path: str, read: Callable[[Any, str], Any]) -> tuple[Any, ...]:
-        """Each entry of a list, with its own path."""
+        """Read each entry of a list, with its path."""
         return tuple(read(value, child_path(path, index)) for index, value in enumerate(values))
 
     def read_mapping(self, value: dict[Any, Any], path: str) -> Any:
-        """`{name: …}`: an operator with its operands, or a shape with its arguments."""
+        """Read `{name: …}`: an operator with its operands, or a shape with its arguments."""
         builder = self.names.find(str(next(iter(value)))) if len(value) == 1 else None
         known = builder is not None or any(name in (*OPERATORS, *WITH_A_NUMBER, "absolute") for name in value)
         meant = _line_of_mapping(plain_json(value)) if value and not known else None
@@ -158,7 +158,7 @@ class ScheduleReader:
         return found
 
     def note_mapping(self, path: str, found: str, meant: str | None, example: str, *, code: str = REFUSED_VALUE) -> Any:
-        """Note a mapping that is no schedule: the entry with the line that was meant, where that is known."""
+        """Report a mapping that is not a schedule, with the entry that was probably intended."""
         key = path.rpartition(".")[2]
         entry = (key, meant) if meant and key.isidentifier() else None
         instead = f"Write {meant}" if meant else example
@@ -166,7 +166,7 @@ class ScheduleReader:
         return MISSING
 
     def read_operator(self, name: str, given: Any, path: str) -> Any:
-        """`{product: […]}`, `{sum: […]}` or `{sequence: […]}`."""
+        """Read `{product: […]}`, `{sum: […]}` or `{sequence: […]}`."""
         if name == "sequence":
             return self.read_sequence(given, path)
         operands = self.read_several(given, path, self.read_factor if name == "product" else None)
@@ -177,7 +177,7 @@ class ScheduleReader:
         return self.try_or_note(path, lambda: reduce(mul if name == "product" else add, operands))
 
     def read_with_number(self, name: str, given: Any, path: str) -> Any:
-        """`{power: [cosine(), 2]}` or `{quotient: [cosine(), 2]}`."""
+        """Read `{power: [cosine(), 2]}` or `{quotient: [cosine(), 2]}`."""
         if not isinstance(given, list) or len(given) != 2:
             found = f"expected a list of a schedule and a number, got {short_json(given)}"
             return self.note_fault(path, found, f'Write {{{name}: ["cosine()", 2]}}')
@@ -188,14 +188,14 @@ class ScheduleReader:
         return self.try_or_note(path, lambda: combine_operands(name, schedule, number))
 
     def read_factor(self, value: Any, path: str) -> Any:
-        """An operand of a product: a schedule, or a metric rule."""
+        """Read an operand of a product: a schedule or a metric rule."""
         found = self.read_followed(value, path)
         if isinstance(found, Guided) and found.schedule == Constant(1.0, None):
-            return reduce(mul, found.guides)  # the line `plateau()` says 1.0 * plateau(), a factor too many here
+            return reduce(mul, found.guides)  # the text `plateau()` means 1.0 * plateau()
         return found
 
     def read_call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
-        """What `builder` makes of `{argument: value}`, `[values]` or one value."""
+        """Call `builder` with `{argument: value}`, `[values]` or one value."""
         signature = annotated_signature(builder)
         before = self.diagnostics.count
         raw = ArgumentAssignment(name, signature.parameters, path, self.diagnostics).of_given(given)
@@ -210,7 +210,7 @@ class ScheduleReader:
         return self.try_or_note(path, lambda: build_from_call(builder, name, bound.args, bound.kwargs), tuple(read))
 
     def read_argument(self, parameter: inspect.Parameter, value: Any, path: str) -> Any:
-        """The value of one parameter: of its annotation, several of it, or null where that may be given."""
+        """Read the value of one parameter by its annotation: one value, a list, or null if allowed."""
         annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
         if parameter.kind is parameter.VAR_POSITIONAL:
             if isinstance(value, BadValue):
@@ -225,7 +225,7 @@ class ScheduleReader:
         return self.read_value(annotation, value, path)
 
     def read_value(self, annotation: Any, value: Any, path: str) -> Any:
-        """A value as its annotation asks for it."""
+        """Read a value by its annotation."""
         kind = kind_of_argument(annotation)
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, _A_CURVE if kind == "curve" else value.instead)
@@ -243,7 +243,7 @@ class ScheduleReader:
         return self.read_plain(annotation, value, path)
 
     def read_level(self, value: Any, path: str) -> Any:
-        """A number, `{absolute: x}`, or a text: `absolute(x)`, `0.5 + absolute(x)`, `previous`, `following`."""
+        """Read a number, `{absolute: x}`, or text such as `absolute(x)`, `0.5 + absolute(x)` or `previous`."""
         instead = "Write 0.1"
         if isinstance(value, dict) and len(value) == 1 and closest(str(next(iter(value))), ["absolute"]):
             instead = f"Write {{absolute: {meant_number(next(iter(value.values())))}}}"
@@ -257,7 +257,7 @@ class ScheduleReader:
             case {"absolute": number} if len(value) == 1:
                 return self.try_or_note(path, lambda: Absolute(within_float(number)))
             case str():
-                with suppress(InvalidArgument, TypeError, ArithmeticError):  # then it is no level
+                with suppress(InvalidArgument, TypeError, ArithmeticError):  # it is not a level in this case
                     found = read_expression(value, self.names)
                     if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
                         return found
@@ -267,7 +267,7 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
-        """A Duration; `instead` is what to write at a place where not every length can stand."""
+        """Read a Duration. `instead` is the advice of all errors, for a field that accepts only some lengths."""
         usual = "Write 5%" if instead is None else instead
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, usual)
@@ -281,11 +281,11 @@ class ScheduleReader:
             return self.note_fault(path, refusal.problem, instead, code=refusal.code, replace=refusal.replace)
 
     def read_curve(self, value: Any, path: str) -> Any:
-        """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""
+        """Read `cosine`, `curves.cosine`, `power(2)` or `{power: 2}`."""
         if isinstance(value, str):
             name = value.strip().removeprefix("curves.")
             if name in CONSTANTS or name in FAMILIES:
-                return self.try_or_note(path, lambda: curve_of(name))  # which says what arguments one needs
+                return self.try_or_note(path, lambda: curve_of(name))  # its error shows the required arguments
             if "(" not in name:
                 return self.note_unknown_curve(name, path)
             found = self.try_or_note(path, lambda: read_expression(value, self.names, prefix="curves."))
@@ -302,7 +302,7 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a curve", _A_CURVE)
 
     def read_rule(self, value: Any, path: str) -> Any:
-        """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
+        """Read `{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
         if isinstance(value, dict) and len(value) == 1:
             ((key, given),) = value.items()
             name = str(key).removeprefix("rules.")
@@ -317,7 +317,7 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a rule", "Write rules.linear(0.1, end=5)")
 
     def read_plain(self, annotation: Any, value: Any, path: str) -> Any:
-        """Numbers, text, choices, lists of these; for what a user's own shape asks beyond them pydantic decides."""
+        """Read numbers, text, choices and lists; other types of user shapes are read by pydantic."""
         members = [one for one in union_members(annotation) if one is not NoneType]
         lists = [items for member in members if (items := item_annotations(member)) is not None]
         bad = () if lists and isinstance(value, list) else tuple(bad_values_in(value))
@@ -355,7 +355,7 @@ class ScheduleReader:
         return value_of_users_type(annotation, value, path, self.diagnostics)
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
-        """A list whose annotation says each item, or the one that all of them have."""
+        """Read a list whose annotation has one type for each item, or one type for all items."""
         if len(items) == 2 and items[1] is ...:
             return self.read_each(values, path, lambda value, place: self.read_value(items[0], value, place))
         if len(items) != len(values):
@@ -372,40 +372,40 @@ class ScheduleReader:
         code: str = REFUSED_VALUE,
         replace: tuple[str, str] | None = None,
     ) -> Any:
-        """Note a fault; what it stands for is missing."""
+        """Add a diagnostic and return MISSING."""
         self.diagnostics.add(path, found, instead, code=code, replace=replace)
         return MISSING
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
-        """Tell that a value is of another type than what is wanted here."""
+        """Report a value of the wrong type."""
         found = f"expected {wanted}, got {short_json(value)}"
         return self.note_fault(path, found, instead, code=WRONG_TYPE)
 
     def note_unknown_curve(self, name: str, path: str) -> Any:
-        """Tell that no curve has this name, and write the nearest one."""
+        """Report an unknown curve and suggest the closest one."""
         meant = closest(name[:60], [*CONSTANTS, *FAMILIES])
         replace = (name, meant) if meant else None
         return self.note_fault(path, *unknown_curve(name[:60]), code=UNKNOWN_NAME, replace=replace)
 
     def note_bad_value(self, value: BadValue, path: str) -> Any:
-        """Tell of a value that no config can hold."""
+        """Report a value that a config cannot contain."""
         return self.note_fault(path, value.found, value.instead)
 
     def try_or_note(self, path: str, make: Callable[[], Any], arguments: Iterable[str] = ()) -> Any:
-        """What `make` gives; what it refuses is noted, at the argument where the error names one."""
+        """Return the result of `make`. If it fails, report the error at its argument and return MISSING."""
         try:
             return make()
         except InvalidArgument as refusal:
             argument = refusal.argument
             place = child_path(path, argument) if argument is not None and argument in arguments else path
             self.diagnostics.refuse(place, refusal)
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a builder of the user
             self.diagnostics.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
 
 
 def _line_of_mapping(value: Mapping[Any, Any]) -> str | None:
-    """The line that a mapping of another form was meant to be: several names, or a name beside its arguments.
+    """Return the text that a mapping in another form probably means; None if it is unclear.
 
     >>> _line_of_mapping({"warmup": 10, "cosine": {"to": 0.2}})
     'warmup(10) >> cosine(to=0.2)'

@@ -1,4 +1,4 @@
-"""A plan as the data of a native file: lines of text, or mappings where a line would be too long to read."""
+"""Writing native plan files: schedules become lines of text, or mappings if a line is too long to read."""
 
 import inspect
 from typing import Any
@@ -23,17 +23,17 @@ from paramsched.time import Duration
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
-    """What a file says of a plan: numbers, text, lists and mappings only; `to_plan` reads it back to an equal plan.
+    """Return the data of a plan file: numbers, text, lists and mappings. `to_plan` returns an equal plan from it.
 
     Raises:
-        PlanError: a predicate or a function without a name is in it, or a group's name reads as an index.
+        PlanError: the plan contains a predicate or a function without a name, or a group's name looks like an index.
 
     >>> from paramsched.plan import Binding
     >>> from_plan(Plan(Binding("lr", 0.1, groups=0), lr="cosine()", horizon=100))
     {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:
-        found = "a predicate or a function without a name is in the plan"
+        found = "the plan contains a predicate or a function without a name"
         raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
     if plan.horizon is not None:
@@ -46,7 +46,9 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
         elif binding.groups is None:
             if binding.name in RESERVED:
-                raise PlanError(f"dump(plan): field {binding.name!r}", "files use that name", "Schedule it in code")
+                raise PlanError(
+                    f"dump(plan): field {binding.name!r}", "plan files reserve this name", "Schedule it in code"
+                )
             data[binding.name] = schedule
         elif isinstance(binding.groups, int):
             groups.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
@@ -54,24 +56,24 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             name = str(binding.groups)
             if index_in_name(name) is not None:
                 raise PlanError(
-                    f"dump(plan): group {name!r}", "in a file that is an index", "Give the group another name"
+                    f"dump(plan): group {name!r}", "in a file this is an index", "Give the group another name"
                 )
             groups.setdefault(name, {})[binding.name] = schedule
     return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
 
 
-_LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
+_LONG = 1500  # characters; quoting may double a line, and a line of a file may have at most 10,000
 
 
 def schedule_to_data(schedule: Schedule) -> Any:
-    """Return the text of a schedule; of a long one lists and mappings: operators with their operands, others as calls.
+    """Return the text of a schedule; for a long schedule, lists and mappings of its operators and calls.
 
     >>> from paramsched.schedules import cosine, warmup
     >>> schedule_to_data(warmup(10) >> cosine())
     'warmup(10) >> cosine()'
     """
     text = str(schedule)
-    if len(text) <= _LONG or isinstance(schedule, FromFunction):  # a name, not a value
+    if len(text) <= _LONG or isinstance(schedule, FromFunction):  # its text is a name, so it cannot be split
         return text
     match schedule:
         case Sequence(stages=stages):
@@ -88,7 +90,7 @@ def schedule_to_data(schedule: Schedule) -> Any:
 
 
 def _call_to_data(value: Any) -> Any:
-    """`{name: {argument: value}}`, without defaults."""
+    """Return a call as `{name: {argument: value}}`, without defaults."""
     if type(value) not in BUILDER_OF_CLASS:
         raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
     name, builder = BUILDER_OF_CLASS[type(value)]
@@ -104,7 +106,7 @@ def _call_to_data(value: Any) -> Any:
 
 
 def _argument_to_data(value: Any) -> Any:
-    """Numbers, text, lists and mappings."""
+    """Return an argument as numbers, text, lists and mappings."""
     match value:
         case Duration():
             return value.updates if value.is_resolved else str(value)

@@ -1,4 +1,4 @@
-"""A Python config file: its own statements, what it takes from the bases, and what its names hold in the end."""
+"""A Python config file with its own statements and its bases, and the final values of its names."""
 
 import ast
 import sys
@@ -30,10 +30,10 @@ from paramsched.errors import ConfigError
 
 @final
 class PlainValues:
-    """Makes plain values of those of a file.
+    """A converter of a file's values to plain values.
 
-    What is shared stays shared, so that `[a, a]` forty times over costs no more than it did in the file; a value that
-    would be too large as a tree becomes a placeholder.
+    Shared objects stay shared, so that forty nested `[a, a]` cost no more than in the file. A value that would be too
+    large as a tree becomes a placeholder.
 
     Args:
         referred: returns the value of `{{ _base_.x }}`.
@@ -45,11 +45,11 @@ class PlainValues:
         self._doing: set[int] = set()
 
     def of(self, value: Any, mark: Callable[[], NeedsRunning]) -> Any:
-        """Return the plain value; what `mark` returns replaces it if it is too large, or contains itself."""
+        """Return the plain value. If it is too large or contains itself, return the placeholder that `mark` creates."""
         return value if type(value) in ATOMS else self._plain_and_size(value, MOST_DEPTH, mark)[0]
 
     def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
-        """Return the value, and how many values it contains."""
+        """Return the pair (plain value, number of values in it)."""
         value = self._memory.seen(value)
         kind = type(value)
         if kind in ATOMS or kind is NeedsRunning:
@@ -84,10 +84,11 @@ class PlainValues:
 @final
 @dataclass(frozen=True, slots=True)
 class FileNames:
-    """What a file gives to those that build on it.
+    """The names that a file provides to files based on it.
 
     Args:
-        imported: which of them are modules, classes and functions.
+        values: a dict from name to value.
+        imported: the names of modules, classes and functions.
     """
 
     values: Mapping[str, Any]
@@ -96,13 +97,13 @@ class FileNames:
 
 @final
 class PythonFile:
-    """Reads one file, from top to bottom, without running it.
+    """A reader of one file that does not run it.
 
     Args:
         references: the texts that replace `{{ _base_.x }}` in it.
-        names_of_paths: returns the names that the files of `_base_` give together.
-        names_of_module: returns the names of the file that `from .base import …` means; None: files cannot be looked
-            for.
+        names_of_paths: returns a dict from name to value for all files in `_base_`.
+        names_of_module: returns the names of the file that `from .base import …` means. It is None if the folder of the
+            file is unknown.
     """
 
     def __init__(
@@ -119,19 +120,19 @@ class PythonFile:
         self._lines: dict[str, ast.stmt] = {}
 
     def read(self) -> FileNames:
-        """Return its names, including those of its bases."""
+        """Return the names of the file, including those of its bases."""
         body = self._source.tree.body
         base_line: ast.Assign | None = None
         base_block: ast.With | None = None
-        for statement in reversed(body):  # the first of each counts
+        for statement in reversed(body):  # the first definition of each name counts
             match statement:
                 case ast.Assign(targets=[ast.Name(id="_base_"), *_]):
                     base_line = statement
                 case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
                     base_block = statement
         if base_line is not None and base_block is not None:
-            both = "it has `_base_` too"
-            raise self._source.error(base_block, both, "Write one of them: MMEngine takes no file with both")
+            both = "the file has both `_base_` and `with read_base():`"
+            raise self._source.error(base_block, both, "Write one of them, because MMEngine rejects a file with both")
         inherited: Mapping[str, Any] = {}
         try:
             if base_block is not None:
@@ -141,7 +142,7 @@ class PythonFile:
                     paths = self._evaluator.value(base_line.value)
                     mark = partial(self._source.mark, base_line)
                     inherited = self._names_of_paths(PlainValues(self._evaluator.memory).of(paths, mark))
-                # The names of the bases come first, wherever the line is.
+                # The names of the bases are defined first, wherever the line is.
                 self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
                 self._evaluator.bind("_base_", self._base)
             self._evaluator.run([one for one in body if one is not base_block])
@@ -151,13 +152,13 @@ class PythonFile:
             return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], unknown))
 
     def _import_bases(self, block: ast.With) -> None:
-        """Bind the names of `with read_base():`, before the first line is run."""
+        """Bind the names of `with read_base():` before the first statement."""
         values: dict[tuple[str, int], dict[str, Any]] = {}
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
                 raise self._source.error(line, "in `with read_base():` write only lines like from .base import *")
             if self._names_of_module is None:
-                mark = self._source.mark(line, "is looked for beside the file; give the file's path, not its text")
+                mark = self._source.mark(line, "is in an unknown folder; pass the path of the config, not its text")
                 for alias in line.names:
                     for name in DECIDING if alias.name == "*" else [alias.asname or alias.name]:
                         self._evaluator.bind(name, mark)
@@ -181,7 +182,7 @@ class PythonFile:
                         self._evaluator.imported.add(name)
 
     def _names_for_users(self) -> FileNames:
-        """Return plain values, merged upon those of the bases."""
+        """Return plain values, merged into those of the bases."""
         evaluator = self._evaluator
         imported = frozenset(evaluator.imported)
         plain = PlainValues(evaluator.memory)
@@ -221,7 +222,7 @@ def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
 
 
 def public_names(names: FileNames) -> dict[str, Any]:
-    """Return the names for users; a module, a class or a function becomes a placeholder, since it is not a value."""
+    """Return the names for users; modules, classes and functions become placeholders, because they are not values."""
     return {
         name: NeedsRunning(value.line, str(value))
         if name in names.imported and isinstance(value, ImportedName)
@@ -241,11 +242,13 @@ def merge_upon_base(
     *,
     instead: str = _TO_REPLACE,
 ) -> dict[str, Any]:
-    """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
+    """Return `base` updated by `over`. Dicts are merged recursively.
+
+    Other values, and dicts with `_delete_=True`, replace the value in `base`.
 
     Args:
-        source, path: the file's name, and where in it these are, for messages.
-        instead: what to write where a dict would go into something else, which is an error.
+        source, path: the file's name and the config path of `over`, for messages.
+        instead: the advice of the error for a dict that would be merged into a value of another type.
 
     >>> merge_upon_base({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}

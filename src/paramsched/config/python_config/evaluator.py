@@ -1,7 +1,7 @@
 """Evaluate the statements and expressions of a Python config without running it.
 
-Whatever is not understood makes unknown what it could change: the names it binds, and every mutable object that the
-values and names it mentions lead to.
+Unsupported code makes unknown all values that it could change: the names that it binds, and every mutable object that
+is reachable from the names and values that it mentions.
 """
 
 import ast
@@ -48,7 +48,7 @@ DECIDING: Final = (
     "train_cfg",
     "train_dataloader",
 )
-"""Names that decide a plan: if any name may be bound, these are unknown even if the file never mentions them."""
+"""Names that determine a plan. If code may bind any name, they are unknown even if the file never mentions them."""
 
 
 _EVALUATED_FIRST: Final = (
@@ -59,28 +59,28 @@ _EVALUATED_FIRST: Final = (
 
 @final
 class ConfigEvaluator(ast.NodeVisitor):
-    """Evaluates one file, from top to bottom; `visit_X` evaluates nodes of type X."""
+    """An evaluator of one file; `visit_X` evaluates nodes of type X."""
 
     def __init__(self, source: PythonSource, budget: Budget, references: References) -> None:
         self.source, self.budget, self.references = source, budget, references
         self.memory = Memory(budget)
         self.names: dict[str, Any] = {}
         self.imported: set[str] = set()
-        """Names that an `import`, a `def` or a `class` bound last."""
+        """Names whose last binding is an `import`, a `def` or a `class`."""
         self.all_unknown: NeedsRunning | None = None
-        """The placeholder of everything, once nothing is known any more."""
+        """The placeholder for every name after code that may have changed any name; None before such code."""
         self._local: dict[str, Any] = {}
-        """The variables of the comprehensions around an expression."""
+        """The variables of the enclosing comprehensions."""
         self._later: dict[str, NeedsRunning] = {}
-        """Names in functions and their like, which may change at any later time what these names refer to."""
+        """Names in functions and classes, whose code may change the values of these names at any later time."""
         self._rebound: dict[str, NeedsRunning] = {}
-        """Names that such code may bind at any later time."""
+        """Names that the code of functions and classes may bind at any later time."""
         self._operands: list[Any] = []
-        """Values of which the expressions and statements around are not finished."""
+        """Values of unfinished enclosing expressions and statements."""
         self._depth = 0
 
     def run(self, body: Iterable[ast.stmt]) -> None:
-        """Run the statements of the whole file."""
+        """Run the statements of the file."""
         for statement in body:
             self._operands.clear()
             try:
@@ -96,7 +96,7 @@ class ConfigEvaluator(ast.NodeVisitor):
     def bind(self, name: str, value: Any) -> None:
         """Bind a name of the file."""
         if name in self._rebound:
-            # The name may still refer to the value, so whatever is done by the name may be done to the value.
+            # The name may still refer to the value, so operations on the name may affect the value.
             self.memory.taint([value], self._rebound[name])
             value = self._rebound[name]
         elif name in self._later:
@@ -105,7 +105,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.imported.discard(name)
 
     def _skip(self, nodes: Sequence[ast.AST], mark: NeedsRunning) -> None:
-        """Make unknown whatever code that is not evaluated could change."""
+        """Mark as unknown all values that code which is not evaluated could change."""
         usage = name_usage(nodes)
         changes_module = any(isinstance(self.names.get(name), ImportedName) for name in usage.changed)
         mentioned = [scope[name] for scope in (self.names, self._local) for name in usage.mentioned if name in scope]
@@ -120,7 +120,7 @@ class ConfigEvaluator(ast.NodeVisitor):
             raise AllUnknown(node=usage.reaches or nodes[0])
 
     def value(self, node: ast.AST) -> Any:
-        """Return the value of an expression, or a placeholder if it is not understood; or run a statement."""
+        """Return the value of an expression, or a placeholder if it is unsupported; or run a statement."""
         self.budget.spend(1)
         start = len(self._operands)
         self._depth += 1
@@ -143,7 +143,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         return value
 
     def generic_visit(self, node: ast.AST) -> Any:
-        """Refuse what is not supported: `while`, `try`, `with`, `match`, `lambda`, …"""
+        """Raise for unsupported statements: `while`, `try`, `with`, `match`, `lambda`, …"""
         raise Unknown
 
     # Statements.
@@ -189,7 +189,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         return holder, target.attr
 
     def _parts(self, targets: Sequence[ast.expr], value: Any) -> list[Any]:
-        """Return the parts of a value, one for each target."""
+        """Unpack a value into one part for each target."""
         if type(value) is NeedsRunning:
             return [value] * len(targets)
         items = list(self.memory.items(value))
@@ -223,7 +223,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.value(node.annotation)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        """Run `target += value`: in place if the value can be changed, else the target is bound anew."""
+        """Run `target += value`: in place if the value is mutable, otherwise the target is bound again."""
         match node.target:
             case ast.Name(id=name):
                 self.bind(name, self._added(node, self.value(node.target)))
@@ -298,7 +298,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.value(node.test)
 
     def visit_Pass(self, node: ast.stmt) -> None:
-        """Do nothing, also for `global` outside a function."""
+        """Do nothing; also for `global` outside of a function."""
 
     visit_Global = visit_Pass  # noqa: N815
 
@@ -471,7 +471,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         return found
 
     def _comprehend(self, generators: Sequence[ast.comprehension], element: Callable[[], None]) -> None:
-        """Call `element` for each round of a comprehension."""
+        """Call `element` for each iteration of a comprehension."""
         outer, self._local = self._local, dict(self._local)
         try:
             self._loop(generators, element)
@@ -517,11 +517,11 @@ class ConfigEvaluator(ast.NodeVisitor):
         """Return the values of the arguments.
 
         Args:
-            consumes: whether the function goes through an only argument at once, so that a generator is like a list.
+            consumes: True if the function reads an only argument completely at once. A generator then acts like a list.
         """
         named: dict[str, Any] = {}
         if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            # It must not matter when, and how far, the generator is gone through.
+            # The result must not depend on when and how far the generator is consumed.
             inside = list(ast.walk(node.args[0]))
             self.budget.spend(len(inside))
             for one in inside:

@@ -1,4 +1,4 @@
-"""The names that code mentions and binds, for code that is not evaluated."""
+"""The names that unevaluated code mentions and binds."""
 
 import ast
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def reaches_all_names(name: str) -> bool:
 
 
 def import_reaches_all_names(node: ast.Import | ast.ImportFrom) -> bool:
-    """Return whether an import can change any name of the file, or brings functions that can."""
+    """Return whether an import can change any name of the file, or provides functions that can."""
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
     return any(module.split(".")[0] in _REACHING_MODULES for module in modules) or (
         isinstance(node, ast.ImportFrom) and any(one.name == "*" or reaches_all_names(one.name) for one in node.names)
@@ -37,12 +37,13 @@ class NameUsage:
     """The names that a piece of code uses.
 
     Args:
-        mentioned: all of them.
-        bound: those it may bind or delete.
-        changed: those whose attributes it sets or deletes.
-        later: those in functions, classes and generators, which may run at any later time.
-        rebound: those that such code may bind.
-        reaches: the node that can change any name: `exec`, `globals`, `from m import *`.
+        mentioned: all names in the code.
+        bound: names that the code may bind or delete.
+        changed: names whose attributes the code sets or deletes.
+        later: names in functions, classes and generators, whose code may run at any later time.
+        rebound: names that the code of functions, classes and generators may bind.
+        reaches: the node that can change any name, such as `exec`, `globals` or `from m import *`, or None.
+        nodes: the number of nodes of the code.
     """
 
     mentioned: set[str] = field(default_factory=set)
@@ -55,9 +56,9 @@ class NameUsage:
 
 
 def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
-    """Collect the names that these nodes use together."""
+    """Return the names that these nodes use together."""
     found = NameUsage()
-    # Which names a binding adds to, by where it is: in code that runs now, in a generator, in a function or a class.
+    # The kind of code that contains a binding: code that runs now, a generator, a function or a class.
     bound_in: dict[str, set[str]] = {"now": found.bound, "generator": found.rebound, "function": set()}
     stack = [(node, "now") for node in nodes]
     local: set[int] = set()  # variables of comprehensions

@@ -1,4 +1,4 @@
-"""The operators, methods and functions that a config may use; all only compute, or change the object itself."""
+"""The operators, methods and functions that a config may use. They only compute a result or change their object."""
 
 import ast
 import copy
@@ -58,14 +58,14 @@ _ORDER: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_TOO_LARGE: Final = "is larger than a config may hold"
+_TOO_LARGE: Final = "is too large for a config"
 _SINGLE: Final = (NoneType, bool)
 _SEQUENCES: Final = (str, bytes, list, tuple)
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
 _PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
 MOST_WIDTH: Final = 1_000
-"""More than any width that a format may ask for."""
+"""The largest width of a field with at most three digits, as in `{:999}`, rounded up."""
 
 
 def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
@@ -97,10 +97,10 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
 
 
 def require_room(length: int, like: Any, memory: Memory) -> None:
-    """Spend steps on a text or a container of this length.
+    """Spend steps of the budget on a new text or container of this length, whose type is that of `like`.
 
     Raises:
-        Unknown: it would be too long.
+        Unknown: the text or container would be too long.
     """
     text = isinstance(like, (str, bytes))
     if length > (MOST_LENGTH if text else memory.budget.largest):
@@ -109,7 +109,7 @@ def require_room(length: int, like: Any, memory: Memory) -> None:
 
 
 def within_digits(value: Any) -> Any:
-    """Return the value, unless it is an integer that is too large for any schedule."""
+    """Return the value. Raise Unknown for an integer that is too large for any schedule."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise Unknown(_TOO_LARGE)
     return value
@@ -125,7 +125,7 @@ def unary(op: ast.unaryop, value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """Return whether a value counts as true, which decides what code runs."""
+    """Return the truth value of a value. Raise Unknown if the value is not known."""
     if type(value) in OPAQUE or type(value) is Iteration:
         raise Unknown
     return bool(value)
@@ -209,7 +209,7 @@ BASE_DICT_ATTRIBUTES: Final = frozenset(
     {name for name in dir(dict) if not name.startswith("__")}
     | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
 )
-"""The attributes of a base's dict besides its keys."""
+"""The attributes of a base's dict, apart from its keys."""
 
 
 def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named: Any) -> Any:
@@ -217,7 +217,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
     kind = type(holder)
     if name not in _METHODS.get(kind, ()):
         raise Unknown
-    if name not in ("append", "get", "setdefault"):  # the others may go through all of it
+    if name not in ("append", "get", "setdefault"):  # other methods may iterate over the entire object
         memory.budget.spend(len(holder) >> 6)
     match name:
         case "format":
@@ -254,7 +254,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
 
 
 def _require_apart(holder: Any, *values: Any) -> None:
-    """Refuse an iterator over the holder itself, which would see each change of it."""
+    """Raise for an iterator over the holder itself, which would observe its changes."""
     if any(root is holder for one in values if isinstance(one, Iteration) for root in one.roots):
         raise Unknown
 
@@ -266,7 +266,7 @@ def extend(memory: Memory, holder: list[Any], values: Any) -> None:
 
 
 def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
-    """Return the entries of a dict, or of an iterable of pairs."""
+    """Return a dict of the entries of a dict or of an iterable of pairs."""
     if isinstance(values, dict):
         memory.budget.spend(len(values) >> 2)
         return dict(values)
@@ -279,7 +279,7 @@ def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
 
 
 def _of_type(value: Any, *kinds: type) -> Any:
-    """Return the value, which must have one of these types."""
+    """Return the value. Raise Unknown unless it has one of these types."""
     if type(value) not in kinds:
         raise Unknown
     return value
@@ -289,7 +289,7 @@ Function = Callable[..., Any]
 
 
 def _of_plain_values(function: Callable[..., Any]) -> Function:
-    """Return a function that takes only values that are known throughout."""
+    """Return a function that accepts only completely known values."""
 
     def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
         known = [list(memory.items(one)) if isinstance(one, Iteration) else one for one in values]
@@ -306,7 +306,7 @@ def _round(number: Any, ndigits: Any = None) -> Any:
 
 
 def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
-    """Return `sum(values, start)`, which adds lists too."""
+    """Return `sum(values, start)`; lists are supported."""
     items = list(memory.items(values))
     if all(type(one) in NUMBERS for one in (start, *items)):
         return within_digits(sum(items, start))
@@ -324,7 +324,7 @@ def set_of(memory: Memory, values: Any = ()) -> set[Any]:
 
 
 def _roots(*values: Any) -> tuple[Any, ...]:
-    """Return the containers that an iterator over these reads."""
+    """Return the containers that an iterator over these values reads."""
     return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
 
 
@@ -378,7 +378,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "copy.copy": lambda memory, value: value if type(value) in (*ATOMS, tuple) else call_method(memory, value, "copy"),
     "copy.deepcopy": _deep_copied,
 }
-"""Functions by their dotted names; each raises Unknown, or what Python raises."""
+"""Functions by their dotted names. Each raises Unknown or the exception that Python raises."""
 
 CONSTANTS: Final[Mapping[str, float]] = {
     f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")
@@ -386,4 +386,4 @@ CONSTANTS: Final[Mapping[str, float]] = {
 CONSUMERS: Final = frozenset(
     f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple")
 )
-"""Functions that go through an iterable at once and change nothing else."""
+"""Functions that consume an iterable at once and change nothing else."""

@@ -15,7 +15,7 @@ from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
 
 _REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What the parser raises."""
+"""Exceptions of the parser."""
 
 _MOST_SHOWN = 60
 _LARGE = 50_000  # bytes
@@ -23,13 +23,13 @@ _LARGE = 50_000  # bytes
 
 @final
 class PythonSource:
-    """A text that is Python.
+    """The text of a Python config, with its syntax tree.
 
     Args:
-        base: whether it is a base of the file that is read; its marks then say its name.
+        base: True if the text is that of a base file. Placeholders of its values then contain the name of the file.
 
     Raises:
-        ConfigError: it is no Python.
+        ConfigError: the text is not valid Python.
     """
 
     def __init__(self, text: str, name: str, base: bool = False) -> None:
@@ -61,19 +61,19 @@ class PythonSource:
             if last == number - 1 + len(pieces):
                 pieces[-1] = pieces[-1][:end]
             pieces[0] = pieces[0][begin:]
-            # Four bytes a character at most: never the whole of a long line.
+            # A character has four bytes at most, so 1,000 bytes of a line contain all characters that are shown.
             text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
         text = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
         return NeedsRunning(getattr(node, "lineno", 1), text, self._shown, why)
 
     def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
-        """Return the error about a statement, with its location."""
+        """Return an error about a statement, with its location."""
         fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
         return ConfigError(self.name, [fault])
 
 
 def parse_python(text: str) -> ast.Module:
-    """The syntax tree of a text, without a warning: its escapes are its own affair."""
+    """Return the syntax tree of a text without warnings about its escapes."""
     with warnings.catch_warnings(), no_collection(len(text)):
         warnings.simplefilter("ignore")
         return ast.parse(text)
@@ -81,7 +81,7 @@ def parse_python(text: str) -> ast.Module:
 
 @contextmanager
 def no_collection(length: int) -> Iterator[None]:
-    """No search for garbage while a large tree grows: there is none in it, and the search doubles the time."""
+    """Disable garbage collection while a large tree is built, because it would double the time."""
     if length < _LARGE or not gc.isenabled():
         yield
         return
@@ -93,7 +93,7 @@ def no_collection(length: int) -> Iterator[None]:
 
 
 def python_places(text: str) -> Place:
-    """The places of what a config assigns, of its dicts and lists; what is computed is one place."""
+    """Return the places of assigned values and of their dicts and lists; a computed value has one place."""
     try:
         tree = ast.parse(text)
     except _REFUSED:

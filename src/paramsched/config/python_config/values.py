@@ -1,4 +1,4 @@
-"""The values a Python config can hold besides Python's own, what is known of them, and the limits of reading one."""
+"""Special values of a Python config such as placeholders, the record of unknown values, and the limits of reading."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class NeedsRunning:
     """Placeholder for a value that is known only when the config is executed.
 
     Args:
-        line: its line in the file.
-        text: its source text.
-        source: the file, if it is a base.
-        why: why it cannot be read.
+        line: the line of the value in the file.
+        text: the source text of the value.
+        source: the name of the file, if it is a base file.
+        why: the reason why the value cannot be read.
     """
 
     line: int
@@ -30,7 +30,7 @@ class NeedsRunning:
 
 @final
 class ImportedName(str):
-    """The name of a class, a function or a module that a file imports, or of a builtin; configs use texts for it too.
+    """The name of an imported class, function or module, or of a builtin, which configs may also write as text.
 
     >>> ImportedName("StepLR", "mmengine.optim") == "StepLR"
     True
@@ -56,7 +56,7 @@ class ImportedName(str):
 @final
 @dataclass(frozen=True, slots=True)
 class BaseReference:
-    """Placeholder for `{{ _base_.a.b }}` until the whole file is read."""
+    """Placeholder for `{{ _base_.a.b }}` until the entire file is read."""
 
     path: str
     mark: NeedsRunning
@@ -67,8 +67,8 @@ class References:
     """The texts that replace `{{ _base_.x }}` while a file is read.
 
     Args:
-        sign: a text that is in each of them, and nowhere else in the file.
-        paths: the path after `_base_`, by the text that replaces it.
+        sign: a character that is in each of these texts, and nowhere else in the file.
+        paths: a dict from each of these texts to the path after `_base_`.
     """
 
     def __init__(self, sign: str = "", paths: Mapping[str, str] | None = None) -> None:
@@ -78,7 +78,7 @@ class References:
         return bool(self._sign)
 
     def read(self, text: str, mark: Callable[[], NeedsRunning]) -> Any:
-        """Return the value of a text: itself, a reference, or a placeholder if a reference is only a part of it."""
+        """Return the value of a text: itself, a reference, or a placeholder if the text only contains a reference."""
         if not self._sign or self._sign not in text:
             return text
         path = self._paths.get(text)
@@ -88,10 +88,10 @@ class References:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Iteration:
-    """An iterator or a view over the real objects, so that changes to them are seen as Python sees them.
+    """An iterator or view over the real objects, so that it observes changes as in Python.
 
     Args:
-        roots: the containers it reads.
+        roots: the containers that the iterator or view reads.
     """
 
     iterable: Iterable[Any]
@@ -100,7 +100,7 @@ class Iteration:
 
 @final
 class BaseDict(dict[Any, Any]):
-    """A dict of a base file, as MMEngine's `ConfigDict`: dicts in it are of its kind, and `update` merges them."""
+    """A dict of a base file, like MMEngine's `ConfigDict`: nested dicts are of this type, and `update` merges them."""
 
     __slots__ = ()
 
@@ -133,7 +133,7 @@ class BaseDict(dict[Any, Any]):
 
 
 def held_by_base(value: Any, depth: int = 0, *, new_sets: bool = False) -> Any:
-    """Return a value as a dict of a base stores it: dicts become such dicts, lists and tuples new ones."""
+    """Return a value as a dict of a base stores it: nested dicts are converted, lists and tuples are copied."""
     kind = type(value)
     if depth > MOST_DEPTH:
         raise Unknown
@@ -149,11 +149,11 @@ def held_by_base(value: Any, depth: int = 0, *, new_sets: bool = False) -> Any:
 
 NUMBERS: Final = (bool, int, float, complex)
 ATOMS: Final[frozenset[type]] = frozenset({NoneType, *NUMBERS, str, bytes, range, EllipsisType})
-"""Types whose values contain no others and never change."""
+"""Types whose values are immutable and contain no other values."""
 
 MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, set, Iteration})
 OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, ImportedName, BaseReference})
-"""Types of placeholders for values that are not known."""
+"""Types of placeholders for unknown values."""
 
 MOST_BITS: Final = 1_400  # of an integer; no float has more
 MOST_LENGTH: Final = 1_000_000  # of a text
@@ -164,7 +164,7 @@ _STEPS_PER_BYTE: Final = 2
 
 
 class Unknown(Exception):
-    """The result of an operation on evaluated operands is not known, or could be too large.
+    """The result of an operation is unknown or could be too large.
 
     Args:
         why: the reason, for the placeholder.
@@ -177,15 +177,16 @@ class Unknown(Exception):
 
 @final
 class NotFollowed(Unknown):
-    """A part of the code was not evaluated, so whatever it mentions is unknown too."""
+    """A part of the code was not evaluated, so all names that it mentions are unknown."""
 
 
 @final
 class AllUnknown(BaseException):
-    """From here on nothing is known. Not an `Exception`, so that no handler of Python's errors catches it.
+    """All names are unknown from here on. Not an `Exception`, so that no handler of Python errors catches it.
 
     Args:
-        node: the cause; None: the statement.
+        why: the reason, for the placeholder.
+        node: the node of the code that is the cause; None for the current statement.
     """
 
     def __init__(self, why: str = "may change any name", node: Any = None) -> None:
@@ -195,7 +196,10 @@ class AllUnknown(BaseException):
 
 @final
 class Budget:
-    """The remaining steps; a step is a node of the tree, or a few entries of a value that is made or searched."""
+    """The remaining steps of an evaluation.
+
+    A step is a node of the syntax tree, or a few entries of a value that is created or searched.
+    """
 
     def __init__(self) -> None:
         self.steps = _STEPS
@@ -207,9 +211,10 @@ class Budget:
         self.largest = max(self.largest, length)
 
     def spend(self, steps: int) -> None:
-        """
+        """Subtract steps from the budget.
+
         Raises:
-            AllUnknown: fewer are left.
+            AllUnknown: fewer steps are left.
         """
         self.steps -= steps
         if self.steps < 0:
@@ -219,11 +224,11 @@ class Budget:
 ERRORS: Final = (
     *(Unknown, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
 )
-"""What an operation may raise."""
+"""Exceptions that an operation may raise."""
 
 
-# Names share lists and dicts, as in Python: a change through one name is seen through all. Once unknown code has access
-# to one, it may change it at any later time, so from there on reading it gives a placeholder.
+# Names share lists and dicts, as in Python. A change through one name affects all. Once unknown code has access to a
+# list or dict, the code may change it at any later time. From then on, reading the list or dict returns a placeholder.
 
 _MOST_COMPARED: Final = 50_000
 _ITERABLE: Final = (list, tuple, dict, BaseDict, str, bytes, range, Iteration)
@@ -231,21 +236,21 @@ _ITERABLE: Final = (list, tuple, dict, BaseDict, str, bytes, range, Iteration)
 
 @final
 class Memory:
-    """Decides what is known of the objects of one file."""
+    """A record of which objects of one file are known."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        # By identity, with the object, so that no other object takes its place.
+        # By identity, together with the object, so that its identity is not reused.
         self._tainted: dict[int, tuple[object, NeedsRunning]] = {}
 
     def seen(self, value: Any) -> Any:
-        """Return what reading a value gives: the value itself, or a placeholder if unknown code can change it."""
+        """Return the value, or a placeholder if unknown code can change it."""
         if type(value) in MUTABLE and id(value) in self._tainted:
             return self._tainted[id(value)][1]
         return value
 
     def taint(self, values: Iterable[Any], mark: NeedsRunning) -> None:
-        """Make every mutable object that these values lead to unknown, for all names that lead to it."""
+        """Mark every mutable object that is reachable from these values as unknown."""
         stack = list(values)
         while stack:
             value = stack.pop()
@@ -259,7 +264,7 @@ class Memory:
         """Iterate over a value as Python does.
 
         Raises:
-            Unknown: the items or their order are not known, or unknown code has got access to the value meanwhile.
+            Unknown: the items or their order are unknown, or unknown code has got access to the value meanwhile.
         """
         if type(value) not in _ITERABLE:
             raise Unknown
@@ -277,7 +282,7 @@ class Memory:
             yield self.seen(item)
 
     def require_plain(self, *values: Any, opaque: bool = False, sets: bool = True) -> None:
-        """Require values that are known throughout, as trees of a bounded size.
+        """Raise Unknown unless the values are completely known and not too large.
 
         Args:
             opaque: allow placeholders.
@@ -300,7 +305,7 @@ class Memory:
             stack += [(one, depth - 1) for one in (value.values() if isinstance(value, dict) else value)]
 
     def require_key(self, value: Any) -> None:
-        """Require a known value that can be a key."""
+        """Raise Unknown unless a value is known and can be a key."""
         if type(value) is tuple:
             self.require_plain(value)
             hash(value)

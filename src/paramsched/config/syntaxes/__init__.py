@@ -1,1 +1,1 @@
-"""The syntaxes of plan files: JSON, TOML and YAML, each read, written, and with the places of its values."""
+"""The syntaxes of plan files, JSON, TOML and YAML: reading, writing, and locations of values."""

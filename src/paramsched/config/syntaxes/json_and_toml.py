@@ -1,4 +1,4 @@
-"""JSON and TOML, within the bounds of a plan: each key once, no NaN, and what is wrong in the writer's words."""
+"""JSON and TOML within the limits of a plan: unique keys, no NaN, and error messages for authors of plans."""
 
 import json
 import math
@@ -24,24 +24,24 @@ _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOT
 _OF_CAUSE = (
     ("'", "JSON has double quotes only", 'Use " for each'),
     ("“„”‟", "a curly quote", 'Write "'),
-    ("/#", "JSON has no comments", "Leave it out, or write YAML"),
+    ("/#", "JSON does not allow comments", "Remove it, or write YAML"),
 )
 
 _BY_MESSAGE = (
-    ("Illegal trailing comma", "a comma with nothing behind it", "Leave it out"),
-    ("',' delimiter", "no comma before this entry", "Use a comma between two entries"),
-    ("delimiter", "no colon behind the name", "Use a colon between a name and its value"),
+    ("Illegal trailing comma", "a trailing comma", "Remove it"),
+    ("',' delimiter", "a comma is missing before this entry", "Use a comma between two entries"),
+    ("delimiter", "a colon is missing after the key", "Use a colon between a name and its value"),
     ("property name", "a name without quotes", "Put the name in double quotes"),
     ("control character", "a line break or a tab inside a text", "Escape it, or end the text before it"),
-    ("Extra data", "something stands behind the end", "Leave it out"),
-    ("escape", "a backslash begins an escape that is none", "Use two backslashes"),
+    ("Extra data", "unexpected text after the end", "Remove it"),
+    ("escape", "an invalid escape sequence", "Use two backslashes"),
     ("", "a text without quotes", "Put the text in double quotes"),
 )
-"""What Python's reader says, as far as it tells one fault from others; what was found, what to write."""
+"""Messages of Python's JSON reader, each with the message shown instead and the advice."""
 
 
 def read_json(text: str, source: str) -> Any:
-    """What a JSON text holds; mappings as `Pairs`."""
+    """Return the content of a JSON text, with mappings as `Pairs`."""
     try:
         data = json.loads(
             text,
@@ -60,16 +60,16 @@ def read_json(text: str, source: str) -> Any:
     return data
 
 
-_MOST_MENDED = 300  # characters of a text that is repeated in a message
+_MOST_MENDED = 300  # the most characters of a text that a message repeats
 
 
 def _meant_json(text: str) -> str | None:
-    """The JSON of a line that YAML reads: with other quotes or none, or a comma at the end; None for any other."""
+    """Return the JSON of a line that only YAML accepts, such as with single quotes; None for other lines."""
     line = straighten_text(text.strip())
     if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{":
         return None
     line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
-    line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # no comma before a name
+    line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # a comma is missing before a key
     line += "".join("]" if line[place] == "[" else "}" for place in reversed(_open_brackets(line)))
     try:
         meant = json.dumps(_without_pairs(read_yaml(line, "text")), ensure_ascii=False, allow_nan=False)
@@ -79,14 +79,14 @@ def _meant_json(text: str) -> str | None:
 
 
 def _without_pairs(data: Any) -> Any:
-    """The same with dicts for mappings."""
+    """Return data with a dict in place of each `Pairs`."""
     if isinstance(data, Pairs):
         return {str(key): _without_pairs(value) for key, value in data}
     return [_without_pairs(one) for one in data] if isinstance(data, list) else data
 
 
 def json_places(text: str) -> Place:
-    """Where the values of a JSON text stand; only of a text that `read_json` can read."""
+    """Return the locations of the values in a JSON text, which `read_json` must accept."""
     tree = PlaceTree()
     for found in _TOKEN.finditer(text):
         piece, begin, end = found[1], found.start(1), found.end(1)
@@ -104,12 +104,12 @@ def json_places(text: str) -> Place:
 
 
 def write_json(data: Any) -> str:
-    """A JSON text that reads back as `data`."""
+    """Return a JSON text from which `data` can be read."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
-    """Where, why, and what to write."""
+    """Return the offset, the problem and the advice for invalid JSON."""
     offset = min(error.pos, len(text))
     at = text[offset : offset + 1]
     behind = text[:offset].rstrip()
@@ -119,9 +119,9 @@ def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
     if not text.strip():
         return 0, "an empty text", 'Write {"lr": "cosine(to=0.1)"}'
     if not at:
-        return offset, "the text ends too early", "Close what is open: a quote, a bracket or a brace"
+        return offset, "the text ends too early", "Close the open quote, bracket or brace"
     if behind.endswith(",") and (at in "]}" or "trailing comma" in error.msg):
-        return len(behind) - 1, "a comma with nothing behind it", "Leave it out"
+        return len(behind) - 1, "a trailing comma", "Remove it"
     found, instead = next((found, instead) for said, found, instead in _BY_MESSAGE if said in error.msg)
     return offset, found, instead
 
@@ -131,11 +131,11 @@ _MANY_PARTS = re.compile(r"(?<![\w-])[\w\"'-]++(?:[ \t]*\.[ \t]*[\w\"'-]++){50}"
 
 
 def read_toml(text: str, source: str) -> Any:
-    """What a TOML text holds."""
+    """Return the content of a TOML text."""
     import tomllib
 
     if text.count(".") > MOST_VALUES or _MANY_PARTS.search(text):
-        toml_places(text, source)  # a name of a thousand parts would cost tomllib a thousand names of each length
+        toml_places(text, source)  # tomllib takes quadratic time for a name of a thousand parts
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -144,10 +144,10 @@ def read_toml(text: str, source: str) -> Any:
         raise ConfigError(source, [lines.fault(offset, f"invalid TOML: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
-    except ValueError as error:  # an integer of thousands of digits, a date that is none
+    except ValueError as error:  # an integer of thousands of digits, or an invalid date
         long = _LONG.search(text)
         found = "a number of too many digits" if long else str(error)
-        fault = TextLines(text).fault(long.start() if long else 0, f"invalid TOML: {found}", "Write 0.1, say")
+        fault = TextLines(text).fault(long.start() if long else 0, f"invalid TOML: {found}", "Write 0.1")
         raise ConfigError(source, [fault]) from None
     refuse_many_values(data, source)
     return data
@@ -162,10 +162,10 @@ _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, what was found, and what to write.
+    """Return the offset, the problem and the advice for invalid TOML.
 
     Args:
-        said: the message of tomllib, which has the location in its sentence up to Python 3.13.
+        said: the message of tomllib, which contains the location up to Python 3.13.
     """
     location = _WHERE.search(said)
     offset = lines.offset_of(int(location[1]), int(location[2])) if location else len(text)
@@ -195,23 +195,23 @@ def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
         closing = "]" if text[place] == "[" else "}"
         return place, f"the bracket {text[place]} is never closed", advice_to_close(text, place, closing)
     if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
-        return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
+        return begin + len(line) - len(line.lstrip()), f"{said}: it occurs twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
             return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
         if not equals and line.strip():
-            return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
+            return offset, "an equals sign is missing after the key", 'Write lr = "cosine()"'
     if re.fullmatch(r'".*".*".*"', value):
         quote = "'" if "'" not in value else '"""'
         meant = f"{name.strip()} = {quote}{value[1:-1]}{quote}"
         return value_begin, "double quotes inside double quotes", advice_of_line(meant)
     if value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
         return value_begin, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(value)}")
-    return offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes'
+    return offset, said[:1].lower() + said[1:], 'Quote text and keys such as "betas[0]"'
 
 
 def _open_quote(line: str) -> int:
-    """Return where the quote is that a line does not close."""
+    """Return the offset of a quote that is not closed on its line."""
     quote, begin = "", 0
     for place, one in enumerate(line):
         if one == quote:
@@ -222,7 +222,7 @@ def _open_quote(line: str) -> int:
 
 
 def _open_brackets(text: str) -> list[int]:
-    """Return where the brackets are that are never closed; those in texts and comments do not count."""
+    """Return the offsets of brackets that are never closed, except in texts and comments."""
     outside = _STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)
     opened: list[int] = []
     for place, one in enumerate(outside):
@@ -242,7 +242,7 @@ _TABLES = ("groups", "targets")
 
 
 def write_toml(data: dict[str, Any]) -> str:
-    """A TOML text that reads back as `data`."""
+    """Return a TOML text from which `data` can be read."""
     lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in data.items() if key not in _TABLES]
     for table in _TABLES:
         for name, entries in data.get(table, {}).items():
@@ -252,7 +252,7 @@ def write_toml(data: dict[str, Any]) -> str:
 
 
 def toml_string(text: str) -> str:
-    """A text in quotes: in single ones, which know no escapes, where it has double ones and nothing to escape."""
+    """Return a text in quotes. Single quotes are used if the text contains double quotes and needs no escapes."""
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -263,7 +263,7 @@ def _toml_key(key: str) -> str:
 
 
 def _toml_value(value: Any) -> str:
-    """A long list has a line for each item."""
+    """Return a value as TOML. A long list has one line per item."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -286,20 +286,20 @@ _SCALAR = re.compile(r"[^,\]}#\r\n]+")
 
 
 def toml_places(text: str, source: str = "") -> Place:
-    """Where the values of a TOML text stand."""
+    """Return the locations of the values in a TOML text."""
     return _TomlPlaces(text, source).read_document()
 
 
 @final
 class _TomlPlaces:
-    """Goes through a text once; `at` is the character that comes next."""
+    """A parser that locates the values of a TOML text; `at` is the offset of the next character."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
-        self.parts = 0  # of all names
+        self.parts = 0  # the number of parts in all names
 
     def read_document(self) -> Place:
-        """Entries, and tables with a headline of their own."""
+        """Read the entries and the tables."""
         root = table = Place(0, len(self.text), parts={})
         self.pass_nothing()
         while self.at < len(self.text):
@@ -321,14 +321,14 @@ class _TomlPlaces:
         self.put_entry(table, name, self.read_value(depth), again=False)
 
     def read_name(self) -> list[tuple[str, int]]:
-        """The parts of a dotted name, each with its place."""
+        """Read the parts of a dotted name, each with its offset."""
         parts: list[tuple[str, int]] = []
         while True:
             self.pass_blanks()
             begin = self.at
             found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
             if found is None:
-                raise self.error_here("no name of an entry")
+                raise self.error_here("expected the name of an entry")
             parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
             if len(parts) > MOST_DEPTH:
                 raise self.error_here(f"a name of more than {MOST_DEPTH} parts")
@@ -342,7 +342,10 @@ class _TomlPlaces:
             self.at += 1
 
     def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
-        """A table that is there already is gone on with."""
+        """Add a value to a table under a dotted name, and return the value.
+
+        With `again`, a table that exists under this name is returned instead, so that its entries are continued.
+        """
         for key, begin in name[:-1]:
             parts = table.parts if isinstance(table.parts, dict) else {}
             found = parts.setdefault(key, Place(begin, begin, key=begin, parts={}))
@@ -360,7 +363,7 @@ class _TomlPlaces:
         return value
 
     def read_value(self, depth: int) -> Place:
-        """A text, a list, a table in braces, or what stands up to the next comma, bracket or line."""
+        """Read a text, a list, an inline table, or a plain value."""
         begin = self.at
         if depth > MOST_DEPTH:
             raise self.error_here(f"nested more than {MOST_DEPTH} deep")
@@ -376,7 +379,7 @@ class _TomlPlaces:
         return Place(begin, self.at)
 
     def read_array(self, depth: int) -> Place:
-        """`[1, 2]`, over lines too."""
+        """Read `[1, 2]`, which may span lines."""
         place = Place(self.at, self.at, parts=[])
         self.at += 1
         self.pass_nothing()
@@ -391,7 +394,7 @@ class _TomlPlaces:
         return place
 
     def read_table(self, depth: int) -> Place:
-        """`{ name = value }`."""
+        """Read `{ name = value }`."""
         place = Place(self.at, self.at, parts={})
         self.at += 1
         self.pass_nothing()
@@ -403,13 +406,13 @@ class _TomlPlaces:
         return place
 
     def pass_comma(self) -> None:
-        """What else is there ends the list."""
+        """Skip a comma between two entries, or raise an error if it is missing."""
         self.pass_nothing()
         if self.text.startswith(",", self.at):
             self.at += 1
             self.pass_nothing()
         elif self.text[self.at : self.at + 1] not in ("]", "}"):
-            raise self.error_here("no comma between two entries")
+            raise self.error_here("a comma is missing between two entries")
 
     def pass_blanks(self) -> None:
         self.at = _end_of_match(_BLANK, self.text, self.at)
@@ -420,7 +423,7 @@ class _TomlPlaces:
     def pass_sign(self, sign: str) -> None:
         self.pass_blanks()
         if not self.text.startswith(sign, self.at):
-            raise self.error_here(f"no {sign}")
+            raise self.error_here(f"expected {sign}")
         self.at += len(sign)
 
     def error_here(self, found: str) -> ConfigError:
@@ -435,7 +438,7 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _toml_string_value(raw: str) -> str:
-    """Escapes that JSON has not are left as they stand."""
+    """Return a text without its quotes; escapes unknown to JSON are unchanged."""
     if raw.startswith("'"):
         return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]
     bare = raw[3:-3].removeprefix("\n") if raw.startswith('"""') else raw[1:-1]

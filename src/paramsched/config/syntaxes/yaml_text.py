@@ -1,10 +1,11 @@
-"""YAML, the part of it that says one thing, and where its values and comments stand.
+"""Reading and writing the unambiguous part of YAML, and the locations of values.
 
 - `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
 
-A file of another library is read as PyYAML reads it, with aliases, merge keys and tags, and as OmegaConf reads `1e-3`.
+A file of another library is read as PyYAML reads it, with aliases, merge keys and tags. As in OmegaConf, `1e-3` is a
+number.
 """
 
 import json
@@ -37,14 +38,14 @@ _COLLECTION_TAGS: Final = frozenset(
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """Return the content of a YAML document: mappings as `Pairs`."""
+    """Return the content of a YAML document, with `Pairs` for mappings."""
     return _content(_pieces(_plan_events(text, source), text, source), text, source, peer=False)
 
 
 def read_peer_yaml(text: str, source: str) -> Any:
-    r"""Return the content of another library's YAML document: mappings as `Pairs`, whose keys are text.
+    r"""Return the content of another library's YAML document, with `Pairs` for mappings. All keys are text.
 
-    A value with a tag that only its own program knows is the text of both, which is neither a number nor a list.
+    A value with a tag that only the other library knows becomes a text: the tag and the value.
 
     >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
     [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
@@ -53,12 +54,12 @@ def read_peer_yaml(text: str, source: str) -> Any:
 
 
 def yaml_places(text: str) -> Place:
-    """Return the places of the values of a document; only of a text that `read_yaml` can read."""
+    """Return the places of the values of a YAML document, which `read_yaml` must accept."""
     return _places(_pieces(_plan_events(text, ""), text, ""), number_keys=True)
 
 
 def peer_yaml_places(text: str) -> Place:
-    """Return the same of a text that `read_peer_yaml` can read; the value of an alias is where its anchor is."""
+    """Return the places of the values of a peer's document. The place of an alias is that of its anchor."""
     return _places(_pieces(_peer_events(text, ""), text, ""), number_keys=False)
 
 
@@ -66,13 +67,13 @@ def write_yaml(data: Any) -> str:
     """Return a YAML document that reads back as `data`."""
     import yaml
 
-    # What either rule takes for a number is quoted, so that other readers agree.
+    # Text that any YAML reader takes for a number is quoted.
     class Writer(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
     def text_of(writer: Any, text: str) -> Any:
-        # Some line breaks of Unicode are not printable; only double quotes keep them.
+        # Some Unicode line breaks are not printable; only double quotes preserve them.
         return writer.represent_scalar(f"{_CORE}str", text, style=None if text.isprintable() else '"')
 
     Writer.add_representer(str, text_of)
@@ -83,13 +84,13 @@ def write_yaml(data: Any) -> str:
     return text
 
 
-# Events of the parser, without what a document may not have.
+# Events of the parser, after checks for unsupported syntax.
 
-_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry is four of them and three values
+_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry has four events and three values
 
 
 def parser_events(text: str) -> Iterator[Any]:
-    """Yield the parser's events. The C parser is twenty times as fast; both find the same."""
+    """Yield the events of PyYAML's parser. Its C version is used if it is installed, because it is 20 times as fast."""
     import yaml
 
     events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
@@ -97,7 +98,7 @@ def parser_events(text: str) -> Iterator[Any]:
 
 
 def _plan_events(text: str, source: str) -> Iterator[Any]:
-    """Yield the events of a plan's document, which has no anchors, aliases and tags."""
+    """Yield the events of a plan's document. Raise an error for anchors, aliases and tags."""
     import yaml
 
     for event in parser_events(text):
@@ -119,7 +120,7 @@ _COMMA: Final = re.compile(r"\s*,")
 
 
 def _refuse_cut_call(event: Any, text: str, source: str) -> None:
-    """Refuse a call without quotes inside `{}` or `[]`, where YAML ends a text at a comma."""
+    """Raise an error for an unquoted call inside `{}` or `[]`, because YAML ends text at a comma there."""
     begin, end = event.start_mark.index, event.end_mark.index
     if event.value.count("(") <= event.value.count(")") or not _COMMA.match(text, end):
         return
@@ -138,15 +139,16 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
 
 
 def _peer_events(text: str, source: str) -> Iterator[Any]:
-    """Yield the events of another library's document, with the events of the anchor in the place of each alias.
+    """Yield the events of another library's document, with the events of the anchor in place of each alias.
 
-    Every event is kept, so that an alias repeats a part of the list, and an alias of aliases does too.
+    All events are kept in a list. An alias repeats a part of the list, in which earlier aliases are already replaced.
     """
     import yaml
 
     has_anchors = "&" in text
     kept: list[Any] = []
-    anchors: dict[str, tuple[int, int | None]] = {}  # where each begins and ends; None: it is still open
+    # For each anchor, the range of its events in `kept`. The end is None until it is reached.
+    anchors: dict[str, tuple[int, int | None]] = {}
     opened: list[tuple[str | None, int]] = []
     for event in parser_events(text):
         kind = type(event)
@@ -185,16 +187,16 @@ def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) ->
     return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
 
 
-# Pieces: the events of values, with bounds.
+# Nodes: events of values, with their ranges.
 
 _Piece: TypeAlias = tuple[Literal["scalar", "list", "mapping", "end"], Any]
 
 
 def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
-    """Yield the scalars, begins and ends of one document, each with its event.
+    """Yield the scalars, starts and ends of one document, each with its event.
 
     Raises:
-        ConfigError: no YAML, or a second document; nested too deep.
+        ConfigError: the text is not valid YAML, has a second document, or is nested too deep.
     """
     import yaml
 
@@ -208,7 +210,7 @@ def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
                 depth += 1
                 if depth > MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
-                    raise _yaml_error(text, source, event, found, "Parts of a schedule can stand in one line of text")
+                    raise _yaml_error(text, source, event, found, "Write the schedule as one line of text")
                 yield "mapping" if kind is yaml.MappingStartEvent else "list", event
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
                 depth -= 1
@@ -228,11 +230,11 @@ def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
 
 
 def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) -> Any:
-    """Return the value of a document; of another library's with merged mappings, and tags as text."""
+    """Return the value of a document; for a peer's document, with merged mappings and with tags as text."""
     document: list[Any] = []
     stack: list[Any] = [document]
-    keys: list[list[Any]] = [[]]  # for each mapping on the stack the key whose value comes next
-    begins: list[Any] = []  # the events that began what is on the stack
+    keys: list[list[Any]] = [[]]  # the pending key of each mapping on the stack
+    begins: list[Any] = []  # the start events of the nodes on the stack
     values = 0
 
     def put(value: Any) -> None:
@@ -274,7 +276,7 @@ def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) ->
 
 
 def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
-    """The entries of a mapping after those of the mappings that it merges; its own and the earlier ones count."""
+    """Return the entries of a mapping and of those it merges; its own entries and earlier merges take precedence."""
     own = {key for key, _ in pairs}
     found: dict[str, Any] = {}
     for merged in reversed([value for key, value in pairs if key == MERGE]):
@@ -288,7 +290,7 @@ def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
 
 
 def _peer_scalar(event: Any) -> Any:
-    """The value of a scalar by its tag, else by its text."""
+    """Return the value of a scalar in a peer's document, by its tag or its text."""
     text = event.value
     if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
         return text
@@ -302,7 +304,7 @@ def _peer_scalar(event: Any) -> Any:
 
 
 def _unquoted_value(text: str) -> Any:
-    """One of YAML's words, a number, or the text itself."""
+    """Return a YAML constant, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     number = _plain_number(text)
@@ -312,7 +314,7 @@ def _unquoted_value(text: str) -> Any:
 
 
 def _plain_number(text: str) -> int | float | None:
-    """The number that a scalar without quotes is, by JSON's rule; None where it is none."""
+    """Return the number of an unquoted scalar by the rules of JSON; None if it is not a number."""
     return number_from_text(text) if _NUMBER.match(text) else None
 
 
@@ -321,7 +323,7 @@ def _places(pieces: Iterator[_Piece], *, number_keys: bool) -> Place:
     for kind, event in pieces:
         begin, end = event.start_mark.index, event.end_mark.index
         if kind == "scalar" and tree.awaits_key:
-            number = _plain_number(event.value) if number_keys and not event.style else None  # as the reader takes it
+            number = _plain_number(event.value) if number_keys and not event.style else None  # as `read_yaml` does
             tree.put_key(event.value if number is None else number, begin)
         elif kind == "scalar":
             tree.put(Place(begin, end, text=event.value))
@@ -334,15 +336,15 @@ def _places(pieces: Iterator[_Piece], *, number_keys: bool) -> Place:
 
 # Errors of the parser as diagnostics.
 
-# All that YAML allows, but the mark of byte order, which belongs to the begin of a file.
+# All characters that YAML allows, except the byte order mark, which belongs to the start of a file.
 _ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _CONTROL = re.compile(f"[^{_ALLOWED}]")
 _CLOSING = {"[": "]", "{": "}"}
-_QUOTE_IT = "Put the whole text behind the colon in single quotes"
+_QUOTE_IT = "Put the text after the colon in single quotes"
 _MEANINGS = {
-    "@": "no text begins with @",
-    "`": "no text begins with a backtick",
-    "%": "no text begins with %",
+    "@": "text must not begin with @",
+    "`": "text must not begin with a backtick",
+    "%": "text must not begin with %",
     "*": "a text that begins with * is an alias",
     "&": "a text that begins with & is an anchor",
     "!": "a text that begins with ! is a tag",
@@ -352,7 +354,7 @@ _MEANINGS = {
 
 
 def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, what was found, and what to write."""
+    """Return the offset, the problem and the advice for invalid YAML."""
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     said = " ".join(str(getattr(error, "problem", None) or error).split())
     if mark is None:
@@ -379,27 +381,27 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
         return _bracket_fault(text, offset, context.index, lines)
     at = text[offset : offset + 1]
     if at in ("]", "}"):
-        return offset, f"nothing is open that {at} closes", f"Leave {at} out, or put the text in quotes"
+        return offset, f"unmatched {at}", f"Leave {at} out, or put the text in quotes"
     start = context.index if "scalar" in doing and context is not None else offset
     start = context.index if ("alias" in doing or "anchor" in doing) and context is not None else start
     sign = text[start : start + 1]
     before = text[first:start].rstrip()
     if sign in _MEANINGS and before.endswith(("'", '"')):
-        return start, "something stands behind a closed quote", _QUOTE_IT
+        return start, "unexpected text after a closing quote", _QUOTE_IT
     if sign in _MEANINGS:
         return start, _MEANINGS[sign], _QUOTE_IT
     if before.endswith(("'", '"')) and at not in ("", ":"):
-        return offset, "something stands behind a closed quote", _QUOTE_IT
+        return offset, "unexpected text after a closing quote", _QUOTE_IT
     return _line_fault(offset, said, lines)
 
 
 def _advice_to_indent(line: str, depth: int) -> str:
-    """The advice for a line that begins at another depth; a message shows no blanks in front of a line."""
+    """Return the advice for a line with the wrong indentation, because a message cannot show leading spaces."""
     return f"Indent it by {depth}" if depth else advice_of_line(line.strip())
 
 
 def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
-    """Never closed, closed by another, or something between two entries."""
+    """Return the offset, the problem and the advice for a bracket that is not closed properly, or a missing comma."""
     opening = text[begin : begin + 1]
     closing = _CLOSING.get(opening, "]")
     end = _end_of_brackets(text, begin)
@@ -408,12 +410,16 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
     if text[end] != closing:
         return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Close it with {closing}"
     if text[offset : offset + 1] == ":":
-        return offset, "a second colon in an entry", "Put the text behind the first colon in quotes"
-    return offset, "no comma before this entry", "Use a comma between two entries, and quotes around a text with some"
+        return offset, "a second colon in an entry", "Put the text after the first colon in quotes"
+    return (
+        offset,
+        "a comma is missing before this entry",
+        "Use a comma between two entries, and quotes around a text with commas",
+    )
 
 
 def _end_of_brackets(text: str, begin: int) -> int | None:
-    """Be it by another kind; None where it is not closed."""
+    """Return the offset of the closing bracket, of any kind; None if the bracket is never closed."""
     depth, quote = 0, ""
     for place in range(begin, len(text)):
         one = text[place]
@@ -431,7 +437,7 @@ def _end_of_brackets(text: str, begin: int) -> int | None:
 
 
 def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """What is wrong with the line, or with how deep it begins."""
+    """Return the offset, the problem and the advice for a line, such as wrong indentation."""
     number = lines.of(offset)[0]
     line = lines.line(number)
     indent = len(line) - len(line.lstrip(" "))
@@ -469,7 +475,7 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
 
 
 def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
-    """How deep the open mappings begin, and the number of the line above that says something."""
+    """Return the indentation of the open mappings, and the number of the previous line with content."""
     levels: list[int] = []
     before = None
     for above in range(1, number):

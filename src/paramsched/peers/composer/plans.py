@@ -72,7 +72,7 @@ def _is_scheduler(name: Any) -> bool:
     return isinstance(name, str) and name in NAMES
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the values of the `optimizer` entry as bases."""
     inside, path = _run_in(data)
     found = values_of_optimizer(with_references(inside).get("optimizer"))

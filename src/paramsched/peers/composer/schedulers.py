@@ -188,7 +188,7 @@ class TimesInRun:
         return found
 
     def end(self, t_max: ComposerTime) -> ComposerTime | None:
-        """Return the end of a scheduler; None if it is the end of the run."""
+        """Return `t_max`, at which a scheduler ends, as a converted time; None if it is the end of the run."""
         longest = self.run.longest
         if t_max == _WHOLE_RUN:
             self.clocks.update([] if longest is None else [longest.clock])
@@ -200,14 +200,14 @@ class TimesInRun:
         return end
 
     def curve_end(self, t_max: ComposerTime) -> ComposerTime | None:
-        """Return the end of a curve, which must be greater than 0."""
+        """Return the result of `end` for a curve; report an error if `t_max` is 0."""
         found = self.end(t_max)
         if found is not None and not found.amount:
             self.report("t_max", "t_max must be greater than 0", 'Write t_max: "1dur"')
         return found
 
     def curve_length(self, t_max: ComposerTime) -> Duration | None:
-        """Return the end of a curve as a length of a plan."""
+        """Return the result of `curve_end` as a length of a plan; None if the curve ends with the run."""
         end = self.curve_end(t_max)
         return None if end is None else end.duration
 
@@ -216,7 +216,7 @@ _PLACEHOLDER: Final = constant()  # the schedule of a scheduler with an error
 
 
 def _time(default: str | None = None, example: str = "100ba") -> Any:
-    """Return the field of a time; without a default it is required."""
+    """Return the dataclass field of an argument that is a time; without a default the argument is required."""
     row = {"parse": composer_time, "example": example}
     return argument(**row) if default is None else argument(default, **row)
 
@@ -350,7 +350,7 @@ class _Warmup:
     def ramp(self, times: TimesInRun, warm: ComposerTime, top: float) -> Schedule | None:
         """Return the warmup; None if its length is 0.
 
-        `scale_warmup` scales the line, but not the time at which the rest begins.
+        `scale_warmup` changes the slope of the warmup, but not the time at which the next stage begins.
         """
         if not warm.amount:
             return None
@@ -375,7 +375,7 @@ def _check_clocks(times: TimesInRun, warm: ComposerTime, end: ComposerTime | Non
     if whole is not None and warm.clock != whole.clock:
         found = f"it counts {warm.clock}, and t_max counts {whole.clock}"
         times.report("t_warmup", found, f'Write t_warmup: "100{whole.clock}"')
-    # Composer also checks when it builds the scheduler, before it scales max_duration.
+    # Composer checks this twice: with the scaled max_duration, and earlier with the unscaled one.
     for longest in (run.longest, None if t_max.unit == "dur" else run.unscaled):
         if end is not None and longest is not None and run.compared(end, longest) == -1:
             times.report("t_max", f"{end} is shorter than the run, {longest}", 'Write t_max: "1dur"')
@@ -397,7 +397,7 @@ class _MultiStepWithWarmup(_Warmup, _MultiStep):
 @table_named(SCHEDULERS, "ConstantWithWarmupScheduler")
 class _ConstantWithWarmup(_Warmup, _Constant):
     def schedule(self, times: TimesInRun) -> Schedule:
-        """Return the schedule; unlike `ConstantScheduler` it stays at `alpha` after `t_max`."""
+        """Return a warmup, then `alpha`, which also applies after `t_max`, unlike in `ConstantScheduler`."""
         return self.warmed_up(times, self.t_max, self.alpha, lambda _: constant(self.alpha))
 
 
@@ -431,7 +431,7 @@ class _InverseSquareRoot:
     alpha_f_cooldown: float = argument(0.0)
 
     def schedule(self, times: TimesInRun) -> Schedule:
-        """Return llm-foundry's inverse square root towards `alpha_f_decay`, then a line."""
+        """Return the warmup, an inverse-square-root decay towards `alpha_f_decay`, and the line of the cooldown."""
         run, decay, last = times.run, self.alpha_f_decay, self.alpha_f_cooldown
         if decay < last and not times.wrong & {"alpha_f_decay", "alpha_f_cooldown"}:
             found = f"{decay:g} is less than alpha_f_cooldown, {last:g}"

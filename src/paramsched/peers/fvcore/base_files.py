@@ -62,7 +62,7 @@ class _ConfigReader:
         return merged
 
     def read_base(self, named: Any, source: str, chain: tuple[Path, ...]) -> Mapping[str, Any]:
-        """Read a base, or return the earlier result if another file has named the base already."""
+        """Read a base file; return the earlier result if the file has been read already."""
         advice = "" if chain[0].is_file() else "Load the config from its file, in the directory of its base"
 
         def base_error(found: str, instead: str = advice) -> ConfigError:

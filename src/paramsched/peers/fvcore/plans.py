@@ -57,7 +57,7 @@ _EPSILON: Final = 1e-6  # fvcore's tolerance of `where`
 @final
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The range of updates in which fvcore's `where` goes from 0 to 1.
+    """The updates over which fvcore's `where`, the completed fraction of the run, goes from 0 to 1.
 
     Args:
         updates: the number of updates.
@@ -84,7 +84,7 @@ def _some_numbers(value: Any) -> tuple[float, ...]:
 
 
 def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
-    """Return the first update for whose `where` the predicate is true.
+    """Return the first update at which the predicate is true for fvcore's `where`, the completed fraction of the run.
 
     Args:
         reached: the predicate, in fvcore's arithmetic.
@@ -208,7 +208,7 @@ class _CompositeArguments:
     interval_scaling: list[Any] | None = argument(None, example=["rescaled", "fixed"])
 
     def schedule(self, where: Where) -> Schedule:
-        """Return the parts as stages; a part is rescaled to its length or keeps the time of the entire run."""
+        """Return a stage for each scheduler, which is rescaled to the stage or keeps the time of the entire run."""
         parts, shares, scaling = self.schedulers, list(self.lengths), self.interval_scaling
         scaling = ["rescaled"] * len(shares) if scaling is None else scaling
         if not len(parts) == len(shares) == len(scaling):
@@ -238,7 +238,7 @@ class _CompositeArguments:
 
 
 def _piecewise_values(where: Where, values: Sequence[float], marks: list[tuple[float, float]]) -> Schedule:
-    """Return values that are constant between marks, each of which is a fraction (part, total) of the run."""
+    """Return values that are constant between `marks`: pairs (a, b), each for the fraction a / b of the run."""
     n = where.updates
     times = [
         first_update(lambda share, m=mark, w=whole: int((share + _EPSILON) * w) >= m, mark / whole * n, n)  # type: ignore[misc]
@@ -254,7 +254,7 @@ def _piecewise_values(where: Where, values: Sequence[float], marks: list[tuple[f
 
 
 def _bound(where: Where, end: float) -> int:
-    """Return the update at which a part ends; report an error if it ends within an update."""
+    """Return the update that corresponds to the fraction `end` of the run; report an error if it is not an integer."""
     exact = end * where.updates
     found = first_update(lambda share: share + _EPSILON > end, exact, where.updates)
     if abs(exact - found) > 1e-6 * max(1.0, where.updates * 1e-6):
@@ -316,7 +316,7 @@ class _SolverArguments:
     """The entries of `SOLVER` that schedule lr."""
 
     LR_SCHEDULER_NAME: Literal[
-        "WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", "WarmupPolyLR"  # the last one of DeepLab
+        "WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", "WarmupPolyLR"  # WarmupPolyLR is DeepLab's
     ] = argument("WarmupMultiStepLR")
     MAX_ITER: int = argument(40000, low=1)
     BASE_LR: float = argument(0.001, above=0)
@@ -346,7 +346,7 @@ def recognizes(data: Any) -> bool:
     return named or isinstance(data.get("SOLVER"), Mapping) or "LR_SCHEDULER_NAME" in data
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return `BASE_LR` as the base of lr, if a config of detectron2 contains it."""
     solver, path = _solver_in(data)
     rate: Any = None if solver is None else _value_of_text(solver.get("BASE_LR"))
@@ -426,7 +426,7 @@ def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCo
     scheduled = {
         str(name): _value_of_text(value)
         for name, value in solver.items()
-        if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # the rates of some groups
+        if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # lr of some groups
     }
     own = [str(name) for name in solver if str(name) not in scheduled and not _GROUP_SETTINGS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), diagnostics, library="detectron2")

@@ -82,12 +82,13 @@ class RunLength:
     max_iters: int | None = None
 
     def end(self, by_epoch: bool) -> int | None:
-        """Return the end of the run, which a missing `end` defaults to; None if it is unknown."""
+        """Return the end of the run, the default of a scheduler's `end`, in epochs or iterations; None if unknown."""
         if by_epoch:
             if self.max_epochs is not None:
                 return self.max_epochs
             if self.max_iters is not None and self.epoch_length:
-                return ceil(self.max_iters / self.epoch_length)  # row 25: MMEngine takes 1
+                # MMEngine takes 1 instead: row 25 of docs/compat/divergences.md.
+                return ceil(self.max_iters / self.epoch_length)
             return None
         if self.max_iters is not None:
             return self.max_iters
@@ -96,14 +97,14 @@ class RunLength:
         return None
 
     def in_iterations(self, tick: float, by_epoch: bool) -> float | None:
-        """Convert a step to iterations; return None if the length of an epoch is required and unknown."""
+        """Convert the number of a scheduler's step to iterations; return None if it needs the unknown epoch length."""
         if not by_epoch or tick >= INF or tick == 0:
             return tick
         return None if self.epoch_length is None else tick * self.epoch_length
 
 
 def missing_epoch_length(site: str, found: str) -> MissingFact:
-    """Return the error for a part that depends on the unknown length of an epoch."""
+    """Return the error for a part of a config that depends on the unknown length of an epoch."""
     return MissingFact(site, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
 
 

@@ -70,7 +70,7 @@ class SchedulerEntry:
     Args:
         path: the config path of its dict.
         field: the field of the param groups that it schedules.
-        row: the row of its class.
+        row: the row of its class in the table of MMEngine's schedulers.
         arguments: its arguments with all defaults.
         optimizer: the name of its optimizer; None if the config has only one optimizer.
         base: the base value, of which the levels of a plateau are multiples; None if it is unknown.
@@ -103,7 +103,7 @@ class _ParsedScheduler:
     Args:
         path: the config path of the dict.
         kind: its `type`; `...` if it is missing.
-        arguments: the other entries, without those that only the builder reads.
+        arguments: the entries of the dict that are arguments of the class.
         by_epoch: True if its counts are epochs.
         convert: the value of `convert_to_iter_based`.
     """
@@ -291,7 +291,7 @@ class SchedulerReader:
         return row.defaulted(arguments)
 
     def _warn_of_schedulers(self, entries: list[SchedulerEntry], config_values: Mapping[str, Any]) -> None:
-        """Warn of likely mistakes: between schedulers of one optimizer, without validation, with accumulation."""
+        """Warn of schedulers of one optimizer that conflict, of plateaus without validation, and of accumulation."""
         length = self.run.length
         if "train_cfg" not in config_values and length.max_iters is not None:
             length = RunLength(length.epoch_length, ceil(length.max_iters / (length.epoch_length or 1)), None)
@@ -314,7 +314,7 @@ class SchedulerReader:
 
 
 def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
-    """Return the row and the family of the scheduler's class, or report an unknown class and return None."""
+    """Return the table row of a scheduler's class and the suffix of its name; report an unknown class, return None."""
     kind = parsed.kind
     if isinstance(kind, type):
         named = kind.__module__.startswith(("mmengine.", "paramsched."))

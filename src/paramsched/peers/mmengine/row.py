@@ -91,16 +91,17 @@ def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedule
 @final
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """A scheduler as a schedule on the clock of its window.
+    """A scheduler as a schedule whose time starts with the scheduler's window.
 
     Args:
         schedule: the closed form.
         multiplies: True if it multiplies the current value by factors that do not depend on that value. False if it
             moves the value to a floor.
-        ends_itself: True if the schedule stays at its last value after the window, so it needs no cut there.
-        cut_at_end: True if the schedule is cut at the end of the window, not at the start of its last step.
+        ends_itself: True if the schedule stays at its last value after the window, so the plan need not end it there.
+        cut_at_end: True if the schedule applies until the end of the window. False if it applies until the start of the
+            window's last step.
         undone: True if the value after the window equals the value before it.
-        to_base: True if its floor is a multiple of the base. This is exact only if the window starts at the base.
+        to_base: True if the floor is a multiple of the base. This is exact only if the window starts at the base.
     """
 
     schedule: Schedule
@@ -148,7 +149,7 @@ class SchedulerTicks:
         return 1 if self.converted else self.count(1)
 
     def changing(self, schedule: Schedule) -> Schedule:
-        """Return a smooth schedule as it is evaluated at the steps."""
+        """Return a smooth schedule, which changes between epochs only if the scheduler steps once per epoch."""
         return every(schedule, "epoch") if self.stepwise else schedule
 
 
@@ -159,10 +160,10 @@ class FormNeeds:
 
     Args:
         ticks: the unit of the scheduler's steps.
-        size: the length of its window, in counts.
+        size: the length of the scheduler's window, in the unit of `ticks`.
         endless: True if the window has no end.
         alone: True if no other scheduler changes the field.
-        run: the length of the run in counts; None if it is unknown.
+        run: the length of the run in the unit of `ticks`; None if it is unknown.
         any_floor: True if a floor may be a multiple of the base.
     """
 
@@ -210,10 +211,10 @@ class WrittenPart:
         binding: the binding that contains the part.
         horizon: the horizon of the plan.
         begin: the first step of the part.
-        stop: the step before its last one; None if it lasts to the end of the run.
-        stepwise: True if it changes between epochs only.
-        level: the level at its start.
-        stretched: its window, if it has two levels and a length.
+        stop: the step before the last one of the part; None if the part lasts to the end of the run.
+        stepwise: True if the part changes between epochs only.
+        level: the level at the start of the part.
+        stretched: the window of the part, if it moves between two levels over a known length.
     """
 
     binding: Binding
@@ -234,27 +235,30 @@ class WrittenPart:
         return whole_ticks(duration, "length", f'"{duration}" of {self.binding}')
 
     def first_tick(self, by_epoch: bool) -> int:
-        """Return the begin of its window, in the unit of its counts."""
+        """Return the begin of the part's window, in epochs if `by_epoch`, else in iterations."""
         begin, in_epochs = self.ticks(self.begin)
         if begin and in_epochs != by_epoch:
             self.refuse(self.binding.schedule, "a window must have the unit of the scheduler's counts")
         return begin
 
     def window(self, by_epoch: bool, *, one_more: bool) -> dict[str, Any]:
-        """Return its window as arguments, one step longer if `one_more`, because the last step still has an effect."""
+        """Return the part's window as arguments; if `one_more`, add one step, as the last step has an effect."""
         begin = self.first_tick(by_epoch)
         if self.stop is None:
             return window_arguments(begin, None, by_epoch)
+        # A window in epochs that MMEngine converts to iterations ends one iteration before the end of an epoch.
+        if by_epoch and (end := whole_epochs(self.stop + UPDATE)):
+            return window_arguments(begin, end, True, converted=True)
         return window_arguments(begin, self.ticks(self.stop)[0] + one_more, by_epoch)
 
     def bounds_by_epoch(self) -> bool:
-        """Return whether its window is in epochs, for a shape without a unit of its own."""
+        """Return whether the part's window is in epochs, for a shape whose arguments contain no unit."""
         bounds = [bound for bound in (self.begin, self.stop) if bound is not None and bound.terms]
         return self.ticks(bounds[0])[1] if bounds else self.stepwise
 
     def refuse(self, part: object, why: str) -> NoReturn:
         """Raise the error for a part that MMEngine cannot express."""
-        MMENGINE.refuse(f"{part} of {self.binding.name}", why, 'Write it in the native format: "yaml"')
+        MMENGINE.refuse(f"{part} of {self.binding.name}", why)
 
 
 def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]:
@@ -269,12 +273,12 @@ def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]
     amount = sum((count for _, count in duration.terms), Fraction(0))
     if (not units <= {"epochs"} and not units <= {"updates"}) or amount.denominator != 1:
         found = "lengths must be an integer number of epochs or iterations"
-        MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)")
+        MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)", format="yaml")
     return int(amount), units == {"epochs"}
 
 
 def whole_epochs(duration: Duration) -> int | None:
-    """Return a length as a number of epochs, or None if it is not an integer number of epochs; a length of 0 is."""
+    """Return a length as a number of epochs, or None if it is not an integer; a length of 0 is 0 epochs."""
     amounts = dict(duration.terms)
     count = amounts.pop("epochs", Fraction(0))
     return int(count) if not amounts and count.denominator == 1 else None

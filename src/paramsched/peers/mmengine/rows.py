@@ -85,7 +85,7 @@ def _int_if_whole(number: Any) -> Any:
 def _warn_of_one_tick(arguments: Arguments, factor: float) -> Iterator[str]:
     """Warn of a window of one step, which multiplies the value and never restores it.
 
-    It is row 3 of docs/compat/divergences.md.
+    This behavior of MMEngine is row 3 of docs/compat/divergences.md.
     """
     if arguments["end"] - arguments["begin"] == 1 and not arguments.get(CONVERTED, False):
         fix = "write convert_to_iter_based=True" if arguments["by_epoch"] else "make the window longer"
@@ -114,7 +114,7 @@ class _Constant(SchedulerRow):
         return rules.constant(float(arguments["factor"]), **_window_of_rule(arguments))
 
     def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the factor, then 1 from the last step of the window on; with a single step it is never undone."""
+        """Return the factor until the last step of the window, then 1; if the window has one step, only the factor."""
         factor, ticks = arguments["factor"], needs.ticks
         if needs.endless:
             return None
@@ -129,7 +129,7 @@ class _Constant(SchedulerRow):
         return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return a factor with its window: until the restore, for one step, or to the end of the run."""
+        """Return `factor` with its window, which ends when the factor is undone, after one step, or after the run."""
         match schedule:
             case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
                 0 <= factor <= 1
@@ -182,7 +182,7 @@ class _Linear(SchedulerRow):
         )
 
     def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """Return the line over the window, or its first factor alone if the window has a single step."""
+        """Return the line over the window; if the window has one step, return the constant `start_factor`."""
         start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
         if needs.endless:
             return None
@@ -235,7 +235,7 @@ class _Step(SchedulerRow):
             yield InvalidSchedulerArgument("step_size", message)
 
     def rule(self, arguments: Arguments) -> Rule:
-        # MMEngine tests `k % size == 0` for integers k, so a size of 5/2 matches every fifth step only.
+        # MMEngine tests `k % size == 0` for integers k, so a period of 5/2 matches every fifth step only.
         every = Fraction(arguments["step_size"]).numerator
         return rules.step(min(every, INF), float(arguments["gamma"]), **_window_of_rule(arguments))
 
@@ -290,7 +290,7 @@ class _MultiStep(SchedulerRow):
         return {"milestones": list(rule.milestones), "gamma": rule.gamma}
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the milestones, which must have a single unit, in the unit of the window."""
+        """Return the milestones and the window as arguments; all must be in epochs, or all in iterations."""
         if not isinstance(schedule, MultiStep):
             return None
         counts = [part.ticks(milestone) for milestone in schedule.milestones]
@@ -338,6 +338,9 @@ class _Exponential(SchedulerRow):
         by_epoch = part.stepwise and schedule.per == EPOCH
         if not by_epoch and (part.stepwise or schedule.per != UPDATE):
             part.refuse(schedule, "ExponentialLR multiplies once per step")
+        first, end = whole_epochs(part.begin), None if part.stop is None else whole_epochs(part.stop + UPDATE)
+        if not by_epoch and (end or (first and part.stop is None)):
+            return {"gamma": schedule.gamma, **window_arguments(first or 0, end, True, converted=True)}
         return {"gamma": schedule.gamma, **part.window(by_epoch, one_more=True)}
 
 
@@ -374,7 +377,7 @@ class _Poly(SchedulerRow):
         return {"eta_min": rule.to.value, "power": rule.power}
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the arguments of a polynomial decay to an absolute value or 0 that fills its window."""
+        """Return the arguments of a polynomial decay to an absolute value or 0; the decay must end with its window."""
         found = part.stretched
         if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.fills_window:
             return None

@@ -26,13 +26,13 @@ SCOPES: Final = (
 """Packages whose registries fall back to MMEngine's: `mmcls.LinearLR` is MMEngine's `LinearLR`."""
 
 FAMILIES: Final = {"ParamScheduler": None, "LR": "lr", "Momentum": "momentum"}
-"""The suffixes of a row's classes and the field each family schedules; None if `param_name` specifies the field."""
+"""From the suffix of a class, its family, to the field that it schedules; None if `param_name` specifies the field."""
 
 _FAMILY_SUBJECTS = {"ParamScheduler": "the value", "LR": "the learning rate", "Momentum": "the momentum"}
 
 
 def row_of_class(name: str) -> tuple[SchedulerRow, str] | None:
-    """Return the row and the family of a class by its name, or None if MMEngine has no such class."""
+    """Return a class's row in the table and its family (the suffix of its name); None if MMEngine has no such class."""
     for ending, field in FAMILIES.items():
         row = SCHEDULER_ROWS.get(name.removesuffix(ending)) if name.endswith(ending) else None
         if row is not None and (row.only_field is None or field in (None, row.only_field)):
@@ -80,7 +80,7 @@ def arguments_in_iterations(counted: Iterable[str], given: Arguments, epoch_leng
 def argument_warnings(row: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
     """Yield warnings for arguments that are valid but probably a mistake.
 
-    They are rows 3, 10 and 35 of `docs/compat/divergences.md`.
+    The mistakes are rows 3, 10 and 35 of `docs/compat/divergences.md`.
     """
     yield from row.warnings(arguments, converted_from_epochs=converted_from_epochs)
     if arguments.get(CONVERTED, False):

@@ -41,7 +41,7 @@ RowWithArguments: TypeAlias = tuple[SchedulerRow, Arguments]
 @final
 @dataclass(frozen=True, slots=True)
 class _WindowedPiece:
-    """A scheduler as a closed form in its window, on the clock of the run."""
+    """A scheduler as a closed form in its window; time counts from the start of the run."""
 
     schedule: Schedule
     form: ClosedForm
@@ -97,7 +97,7 @@ def combine_schedulers(
 
 
 def _chain_in_time_order(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
-    """Return the pieces in the order of time, or None if two of them have a common step."""
+    """Return a chain of the pieces in the order of their windows, or None if it is not exact, e.g. if two overlap."""
     least = 1
     for index, piece in enumerate(pieces):
         for other in pieces[index + 1 :]:
@@ -248,7 +248,7 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
             yield _ListWarning(index, text, TICKS_TOO_LATE)
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
         if not turns or arguments["end"] >= INF or windows[arguments.get("param_name")].overlapping(arguments) < 2:
-            continue  # the window itself is counted
+            continue  # 1 is the window itself
         places = (
             f"[{other}]"
             for other, (_, other_arguments) in enumerate(together)
@@ -266,7 +266,7 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
 
 @final
 class _Windows:
-    """The windows of one field, sorted so that overlapping ones are counted by bisection."""
+    """The windows of one field, sorted so that bisection can count those that overlap a window."""
 
     def __init__(self, length: RunLength) -> None:
         self._length = length
@@ -278,7 +278,7 @@ class _Windows:
         insort(ends, arguments["end"])
 
     def overlapping(self, arguments: Arguments) -> int:
-        """Return how many windows have or may have a common step with this one, which is counted too."""
+        """Return how many windows have, or may have, a common step with the window in `arguments`, including itself."""
         by_epoch = bool(arguments["by_epoch"])
         begins, ends = self._bounds[by_epoch]
         same = bisect_left(begins, arguments["end"]) - bisect_right(ends, arguments["begin"])

@@ -68,7 +68,7 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
         for value in values_inside(binding.schedule):
             if isinstance(value, NeighborLevel):
                 found = f"the value of {value} is unknown until the plan is resolved"
-                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)")
+                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)", format="yaml")
             if isinstance(value, AffineLevel):
                 MMENGINE.refuse(binding, "a level of MMEngine is a multiple of base or a value, not the sum of both")
     return [
@@ -79,7 +79,7 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 
 
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Add the class of the family, and the field if the class does not imply it."""
+    """Return a scheduler's dict: its class, the field if the class does not imply it, and the arguments."""
     if isinstance(binding.field, Target):
         MMENGINE.refuse(binding, "it schedules fields of the optimizer only")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
@@ -93,7 +93,7 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """Return a scheduler for each rule, operand or window."""
+    """Return the schedulers of a schedule: one for each rule, and those of each operand of a chain."""
     if isinstance(schedule, Guided):
         neutral = isinstance(schedule.schedule, Constant) and schedule.schedule.value == 1.0
         found = [] if neutral else _written_schedule(schedule.schedule, part)
@@ -120,7 +120,7 @@ def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenR
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """Return the schedulers of one window."""
+    """Return the schedulers of a schedule without rules, which may be limited to a window."""
     match schedule:
         case Window() if part.everywhere:
             stop, horizon = schedule.end, part.horizon
@@ -139,7 +139,7 @@ def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """Return the schedulers of one shape that starts at the part's level."""
+    """Return the scheduler of one shape in a list, which is empty for a constant at the level of `part`."""
     if isinstance(schedule, Constant) and schedule.value == part.level:
         return []
     found = _written_anneal(schedule, part) if isinstance(schedule, Anneal) else _row_for(schedule, part)
@@ -186,7 +186,7 @@ def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
 
 
 def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -> StretchedWindow | None:
-    """Return the window of a shape over an integer number of epochs that changes at each iteration, else None."""
+    """Return the window of a shape that changes at each iteration, or None if it is not an integer number of epochs."""
     begin, cosine = whole_epochs(part.begin), isinstance(schedule.curve, Cosine)
     size = whole_epochs(length if cosine else length + UPDATE)
     if begin is None or not size or schedule.index != "t/n" or not isinstance(part.level, float):
@@ -231,10 +231,10 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
-    """Return whether all stages end before the window does, so that it cuts none of them."""
+    """Return whether all stages end before the window of `part` does."""
     stages = schedule.stages
     if _row_for(schedule, part) is not None:
-        stages = stages[:1]  # the row ends at the level of the later stages
+        stages = stages[:1]  # one scheduler expresses all stages, and keeps the later level
     taken = part.begin
     for stage in stages:
         if stage.length is None:
@@ -247,7 +247,7 @@ def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
 
 
 def _rest_of_horizon(schedule: Schedule, part: WrittenPart, stage: Schedule | None = None) -> Duration:
-    """Return the part of the horizon that the other stages do not take."""
+    """Return the horizon minus the begin of `part` and the lengths of all stages except `stage`."""
     if part.horizon is None:
         part.refuse(schedule, "it has no length of its own, and the plan has no horizon")
     others = Duration.of(0)

@@ -83,7 +83,7 @@ class _Polynomial:
 
 
 def _polynomial_decay(at: ReadEntry, arguments: _Linear | _Polynomial, power: float) -> Schedule:
-    """Return a polynomial from one value to another."""
+    """Return the polynomial from `init_value` to `end_value`."""
     start, to, steps = (
         at.notes.level(arguments.init_value),
         at.notes.level(arguments.end_value),
@@ -322,7 +322,7 @@ class _Join:
     boundaries: Any = argument(example=[])
 
     def schedule(self, at: ReadEntry) -> Schedule:
-        """Return a stage for each schedule, in which its time starts at 0."""
+        """Return a stage for each of `schedules`; the schedule's time starts at 0 in its stage."""
         if not self.schedules:
             at.refuse("schedules", "expected at least one schedule", "Write a list of schedules")
             return constant()
@@ -445,7 +445,7 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
 def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Plateau | None:
     """Return the rule of `reduce_on_plateau`.
 
-    optax reduces after `patience` observations without improvement, a plan's plateau after one more.
+    optax reduces after `patience` observations without improvement, and a plan's plateau after `patience` + 1.
     """
     at = read_optax_entry(data, path, notes)
     if at is None:

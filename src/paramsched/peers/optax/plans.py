@@ -87,7 +87,7 @@ def recognizes(data: Any) -> bool:
     return any(is_named_in_full(part) for _, part, _ in _scheduled_parts(data, ROOT))
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the numbers among the optimizer's arguments as bases."""
     arguments = _optimizer_in(data)
     numbers = numbers_by_field(arguments, **{field: name for name, field in _FIELDS.items()})
@@ -190,7 +190,7 @@ def _call(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
-    """Return a schedule as a constructor; `size` is its length in updates if it has none of its own, or None."""
+    """Return a schedule as a constructor; a schedule without a length of its own gets the length `size`, if known."""
     match schedule:
         case Constant():
             return _call("constant_schedule", value=_value(schedule.value))
@@ -212,7 +212,7 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
             return _call("join_schedules", schedules=[_optax_written(inner, None), held], boundaries=[end])
         case Sequence():
             sizes = _EXPORTER.stage_sizes(schedule.stages, size)
-            # The next boundary cuts a stage, so the schedule inside `take` is written.
+            # In optax the next boundary ends a stage, so `take` is left out and the schedule inside it is written.
             parts = [
                 _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, length)
                 for stage, length in zip(schedule.stages[:-1], sizes[:-1], strict=True)
@@ -222,7 +222,7 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
 
 
 def _value(level: Level) -> float:
-    """Return a level as an absolute value."""
+    """Return the number in an absolute level; report an error if the level is a multiple of base."""
     value = from_level(level)
     if value is None:
         why = "its values are absolute, and this level is a multiple of base"
@@ -288,7 +288,7 @@ def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]
 
 
 def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
-    """Join parts in time; some pairs become a single constructor."""
+    """Return one constructor for constructors that apply one after another, from the updates `times` on."""
     match parts:
         case [{"_target_": "optax.constant_schedule", "value": first}, {"init_value": begin} as later] if (
             first == begin and later["_target_"] in _DELAYED and "transition_begin" not in later
@@ -302,7 +302,7 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
                 init_value=up["init_value"],
                 peak_value=up["end_value"],
                 warmup_steps=up["transition_steps"],
-                decay_steps=up["transition_steps"] + down["decay_steps"],  # optax includes the warmup
+                decay_steps=up["transition_steps"] + down["decay_steps"],  # optax's decay_steps include the warmup
                 end_value=product_as_written(down["alpha"], down["init_value"]),
                 **({"exponent": down["exponent"]} if "exponent" in down else {}),
             )
@@ -310,7 +310,7 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
-    """Return a plateau as `reduce_on_plateau`, which reduces one observation earlier."""
+    """Return the arguments of `reduce_on_plateau`; its `patience` is 1 more than that of a plan's plateau."""
     if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
         why = 'it requires mode="min", a threshold greater than 0, a floor that is a multiple of base, and no eps'
         _EXPORTER.refuse(rule, why)

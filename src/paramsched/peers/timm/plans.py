@@ -199,7 +199,7 @@ def recognizes(data: Any) -> bool:
     return scheduler in SCHEDULERS
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return `lr` and `weight_decay` as bases, if options of timm's training script contain them."""
     options = timm_options(data) or {}
     found = numbers_by_field({name: value for name, (value, _) in options.items()}, "lr", "weight_decay")
@@ -240,7 +240,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     report_unused_options(data, diagnostics)
     lr = given_rate(base)
     if arguments.noise is not None and arguments.sched != "none":
-        # timm seeds torch's generator again for each draw.
+        # timm seeds torch's generator before it generates each random number.
         found = "timm uses torch's random generator, and the numbers of a plan differ"
         instead = "Leave it out" if diagnostics.count else f"Write a native plan, lr: {_with_noise(arguments)}"
         diagnostics.add(places["noise"], found, instead, code=REFUSED_VALUE)

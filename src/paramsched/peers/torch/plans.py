@@ -101,7 +101,7 @@ def _is_state(data: Any) -> bool:
 def _torch_class_in(data: Any) -> str | None:
     """Return the class of torch that data names, or None."""
     if _is_state(data):
-        # A plateau has a factor too.
+        # The state of a plateau has `factor`, like that of ConstantLR, so it is recognized by `patience`.
         marks = ["patience"] if "patience" in data else [mark for mark in _STATE_MARKS if mark in data]
         return _STATE_MARKS[marks[0]] if marks else None
     if not isinstance(data, Mapping):
@@ -272,7 +272,7 @@ def recognizes(data: Any) -> bool:
     return _is_state(inner) or ((named or alone) and _torch_class_in(inner) in TABLES)
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the values of the optimizer next to the scheduler, or the learning rate in a saved state, as bases."""
     found = _find_scheduler(with_references(data), DiagnosticCollector())
     inner = found.data
@@ -398,7 +398,7 @@ def _schedule_of(scheduler: TorchEntry) -> Schedule:
 
 
 def _members(scheduler: TorchEntry) -> list[TorchEntry] | None:
-    """Read the members of a composition; return None if it has none or they have errors."""
+    """Read the schedulers that a scheduler combines; return None if there are none or they have errors."""
     found, path = scheduler.arguments.schedulers, scheduler.places["schedulers"]
     if not found:
         scheduler.refuse("schedulers", "expected at least one scheduler", 'Write [{"StepLR": {"step_size": 30}}]')
@@ -418,7 +418,7 @@ def _members(scheduler: TorchEntry) -> list[TorchEntry] | None:
 
 
 def _torch_stages(scheduler: TorchEntry) -> Schedule:
-    """Return a stage for each member, in which its time starts at 0."""
+    """Return a stage for each member of a `SequentialLR`; the member's time starts at 0 in its stage."""
     entries = _members(scheduler)
     times = scheduler.arguments.milestones
     are_counts = isinstance(times, (list, tuple)) and all(map(is_count, times))
@@ -441,7 +441,7 @@ def _torch_stages(scheduler: TorchEntry) -> Schedule:
 
 
 def _chained(scheduler: TorchEntry) -> Schedule:
-    """Return the product of the members, or a recurrence if a member has a floor."""
+    """Return the product of the members of a `ChainedScheduler`, or a recurrence if a member has a floor."""
     entries = _members(scheduler)
     if entries is None:
         return constant()

@@ -75,7 +75,7 @@ class TorchEntry:
         return f"{steps} epochs" if self.by_epoch else steps
 
     def refuse(self, name: str, found: str, instead: str) -> None:
-        """Report an error of several arguments, unless an argument alone is invalid."""
+        """Report that arguments are invalid in combination, unless one of them is invalid by itself."""
         if not self.wrong:
             self.diagnostics.add(self.places[name], found, instead, code=REFUSED_VALUE)
 
@@ -93,7 +93,7 @@ def _of_all_groups(value: Any) -> float:
 
 
 def _per_group(default: float | None = None, example: float = 0.1, **row: Any) -> Any:
-    """Return the field of a value for which torch also accepts a list with a value for each group."""
+    """Return the dataclass field of an argument for which torch also accepts a list with a value for each group."""
     row |= {"parse": _of_all_groups, "example": example}
     return argument(**row) if default is None else argument(default, **row)
 
@@ -115,7 +115,7 @@ class _StepLR:
 
 
 def _milestones(value: Any) -> tuple[int, ...]:
-    """Return the sorted steps; a state contains a Counter, which JSON stores as a mapping with string keys."""
+    """Return the sorted milestones; a state contains a Counter, which JSON stores as a mapping with string keys."""
     steps = value
     if isinstance(value, (Mapping, Counter)):
         steps = [
@@ -135,7 +135,7 @@ class _MultiStepLR:
     gamma: float = argument(0.1, above=0)
 
     def schedule(self, at: TorchEntry) -> Schedule:
-        # Milestones after the end of a stage are never reached.
+        # If the scheduler is a stage of a sequence, milestones after the end of the stage are never reached.
         last = at.run if at.staged and at.run is not None else math.inf
         times = tuple(at.length(one) for one in self.milestones if one < last)
         return multistep(times, self.gamma) if times else constant()

@@ -190,7 +190,7 @@ _Read = tuple[str, Mapping[str, Any], Run]
 def _read_call(
     written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
 ) -> _Read:
-    """Read the arguments of `get_scheduler`; those of the scheduler may be next to them."""
+    """Read the arguments of `get_scheduler`; the arguments of the scheduler itself may be next to them."""
     names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
     arguments, places, wrong = read_arguments(_Call, own, "$", diagnostics)
@@ -297,7 +297,7 @@ def _length_of_warmup(arguments: _Trainer, total: int | None, horizon: DurationL
     return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
 
 
-def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the bases: the values of a `TrainingArguments`, or the learning rate next to those of `get_scheduler`."""
     data = mapping_of_options(data)
     if not isinstance(data, Mapping):
@@ -375,7 +375,10 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
 def _arguments_of(
     plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Return all entries, or None if transformers cannot express the length of the warmup."""
+    """Return the arguments for `TrainingArguments`, or for `get_scheduler` if the plan has no horizon.
+
+    Returns None if transformers cannot express the length of the warmup.
+    """
     length: float = 0
     if warmup is not None and warmup.terms:
         if warmup.is_resolved:
@@ -395,7 +398,7 @@ _ArgumentGuess = tuple[str, Duration | None, dict[str, Any]]
 
 
 def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
-    """Yield candidates: a name, a warmup and arguments, which the caller checks."""
+    """Yield candidates (name of a scheduler, warmup, arguments) for a schedule; the caller checks whether they fit."""
     if isinstance(schedule, Guided):
         yield from _plateau_guesses(schedule)
         return

@@ -63,7 +63,7 @@ class Run:
         return None if self.total is None or not self.warmup.is_resolved else self.total - self.warmup.updates
 
     def refuse(self, name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
-        """Report an error of an argument of the scheduler."""
+        """Report that an argument of the scheduler is invalid."""
         self.diagnostics.add(child_path(self.path, name), found, instead, code=code)
 
     def require_total(self, why: str) -> None:
@@ -332,7 +332,7 @@ class _ReduceOnPlateau(Scheduler):
         return [constant() * plateau(run.metric, **self.shared(), min=floor, eps=change / base if relative else 0.0)]
 
     def shared(self) -> dict[str, Any]:
-        """Return the arguments that the rule of a plan has too."""
+        """Return the arguments that a plan's `plateau` has, with the same meaning."""
         names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown")
         return {name: getattr(self, name) for name in names}
 

@@ -16,21 +16,23 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class CheckpointHook(Hook):
-    """Save the run to `epoch_<n>` or `iter_<n>` in the work folder; a kill never leaves a partial checkpoint.
+    """Save the run to `epoch_<n>` or `iter_<n>` in the work folder; a killed process never leaves a partial one.
 
     Args:
         interval: epochs or iterations between two checkpoints; -1 disables periodic checkpoints.
-        by_epoch: True if `interval` counts epochs. A run by iterations is one epoch, as in MMEngine.
+        by_epoch: True if `interval` counts epochs. A run whose length is in iterations has one
+            epoch, as in MMEngine.
         max_keep_ckpts: number of recent checkpoints to keep; -1 keeps all.
         save_last: save a checkpoint at the end of the run.
         save_best: name of a metric; the best checkpoint is also kept as `best_<metric>`. None disables it.
-        rule: `"greater"` or `"less"` is better; None infers it from the name of the metric.
+        rule: `"greater"` or `"less"`, the better values; None infers it from the name of the metric.
         save_begin: epoch or iteration from which checkpoints are saved.
 
     Raises:
         InvalidArgument: if the interval is invalid, or the rule cannot be inferred from the name.
 
-    Source: MMEngine `CheckpointHook`. Differs from it: the best checkpoint does not save the newest one again.
+    Source: MMEngine `CheckpointHook`. Differs from it: after the best checkpoint was saved, the latest periodic
+    checkpoint is not saved a second time.
     """
 
     priority = "VERY_LOW"
@@ -71,9 +73,7 @@ class CheckpointHook(Hook):
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
             return
         if self.save_best not in metrics:
-            runner.logger.warning(
-                "save_best=%r: the validation computed %s", self.save_best, ", ".join(metrics) or "nothing"
-            )
+            runner.logger.warning("save_best=%r: the validation computed only %s", self.save_best, ", ".join(metrics))
             return
         score = float(metrics[self.save_best])
         if self.best_score is None or is_better(self.rule, score, self.best_score):
@@ -103,12 +103,12 @@ class EarlyStoppingHook(Hook):
 
     Args:
         monitor: name of the metric.
-        rule: `"greater"` or `"less"` is better; None infers it from the name (acc…, loss…).
+        rule: `"greater"` or `"less"`, the better values; None infers it from the name (acc…, loss…).
         min_delta: smallest change that counts as an improvement.
         strict: raise an error if a validation lacks the metric, instead of a warning.
         check_finite: stop if the metric is NaN or infinite.
         patience: number of validations without improvement before the run stops.
-        stopping_threshold: stop as soon as the metric is better than this; None disables it.
+        stopping_threshold: stop as soon as the metric is better than this number; None disables it.
 
     Raises:
         InvalidArgument: if the rule is invalid or cannot be inferred from the name.
@@ -152,7 +152,7 @@ class EarlyStoppingHook(Hook):
             runner.logger.info("training stops: %s", reason)
 
     def _reason_to_stop(self, score: float) -> str | None:
-        """Return the reason to stop; None to continue."""
+        """Return a text with the reason to stop the run; None to continue it."""
         if self.check_finite and not math.isfinite(score):
             return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"
         if self.stopping_threshold is not None and is_better(self.rule, score, self.stopping_threshold):
@@ -167,11 +167,11 @@ class EarlyStoppingHook(Hook):
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the count and the best score."""
+        """Return the number of validations without improvement, and the best score."""
         return {"wait_count": self.wait_count, "best_score": self.best_score}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the count and the best score."""
+        """Restore the number of validations without improvement, and the best score."""
         self.wait_count, self.best_score = state["wait_count"], state["best_score"]
 
 
@@ -180,7 +180,7 @@ _LESS: Final = ("loss",)
 
 
 def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
-    """Return `"greater"` or `"less"`, from `rule` or inferred from the name of the metric.
+    """Return `"greater"` or `"less"`, the better values: `rule`, or inferred from the name of the metric.
 
     Args:
         monitor: the name of the metric.
@@ -208,5 +208,5 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
 
 
 def is_better(rule: str, one: float, other: float) -> bool:
-    """Return whether `one` is better than `other`."""
+    """Return whether the score `one` is better than the score `other`, if `rule` values are better."""
     return one > other if rule == "greater" else one < other

@@ -23,10 +23,10 @@ PRIORITIES: Final = {
 
 
 def priority_of(priority: Any) -> int:
-    """Return the number of a priority level.
+    """Return a priority as a number, from the name of a level or a number.
 
     Raises:
-        InvalidArgument: if it is neither a level nor a number between 0 and 100.
+        InvalidArgument: if `priority` is neither a level nor an integer from 0 to 100.
 
     >>> priority_of("LOW"), priority_of(55)
     (70, 55)
@@ -138,16 +138,16 @@ class Hook:
         """Run after a batch of any mode."""
 
     def every_n_epochs(self, runner: "Runner", n: int, start: int = 0) -> bool:
-        """Return whether the ending epoch is number `start` or a multiple of n later."""
+        """Return whether the epoch that ends now is number `start`, or n, 2n, … epochs later."""
         done = int(runner.epoch) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
-        """Return whether the batch is an n-th batch of its epoch."""
+        """Return whether the number of the batch in its epoch, counted from 1, is a multiple of n."""
         return n > 0 and (batch_idx + 1) % n == 0
 
     def every_n_train_iters(self, runner: "Runner", n: int, start: int = 0) -> bool:
-        """Return whether the ending iteration is number `start` or a multiple of n later."""
+        """Return whether the iteration that ends now is number `start`, or n, 2n, … iterations later."""
         done = int(runner.iter) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
 
@@ -156,9 +156,9 @@ class Hook:
         return batch_idx + 1 == len(dataloader)
 
     def is_last_train_epoch(self, runner: "Runner") -> bool:
-        """Return whether the ending epoch is the last one."""
+        """Return whether the epoch that ends now is the last one of the run."""
         return bool(runner.epoch + 1 == runner.max_epochs)
 
     def is_last_train_iter(self, runner: "Runner") -> bool:
-        """Return whether the ending iteration is the last one."""
+        """Return whether the iteration that ends now is the last one of the run."""
         return bool(runner.iter + 1 == runner.max_iters)

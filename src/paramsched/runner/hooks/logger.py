@@ -1,4 +1,4 @@
-"""Hooks that report: JSON logs that survive a resume, a table, and a progress bar."""
+"""Hooks that report the progress of a run: JSON logs, which a resumed run continues, a table, and a progress bar."""
 
 import hashlib
 import json
@@ -26,8 +26,8 @@ from paramsched.scheduler.updates import watch_updates
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner
 
-# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a different log raises an error before anything
-# is loaded.
+# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a log that was changed afterwards raises an
+# error before anything is loaded.
 
 _MAX_LINE = 10**8  # bytes
 
@@ -40,7 +40,7 @@ class KeptLines:
     Args:
         lines: number of lines.
         size: number of bytes; None in a checkpoint of an earlier version.
-        digest: SHA-256 of these bytes; None in a checkpoint of an earlier version.
+        digest: SHA-256 of those bytes; None in a checkpoint of an earlier version.
     """
 
     lines: int = 0
@@ -57,7 +57,7 @@ class KeptLines:
 
 
 def require_kept_lines(file: Path, kept: KeptLines) -> int:
-    """Return the number of bytes of a log to keep; raise a StateError if they are missing or differ."""
+    """Return the number of bytes of a log to keep; raise a StateError if the log lacks them or differs."""
     if not kept.lines:
         return 0
     if not file.is_file():
@@ -72,7 +72,7 @@ _ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), o
 
 
 def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
-    """Return the number of bytes to keep, or 0 and the problem."""
+    """Return a pair: the number of bytes to keep and "", or 0 and the problem as text."""
     with file.open("rb") as stream:
         digest, remaining = hashlib.sha256(), kept.size or 0
         while remaining and (read := stream.read(min(remaining, 2**20))):
@@ -81,18 +81,18 @@ def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
     if remaining:
         return 0, f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
     if digest.hexdigest() != kept.digest:
-        return 0, f"its first {kept.lines} lines differ from those the checkpoint was saved after (by their SHA-256)"
+        return 0, f"its first {kept.lines} lines have changed since the checkpoint was saved (their SHA-256 differs)"
     return kept.size or 0, ""
 
 
 def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
-    """Return the number of bytes to keep for checkpoints of the first version, which store only a number of lines."""
+    """Return the same as `_size_of_bytes` for a checkpoint of the first version, which has only a number of lines."""
     size = 0
     with file.open("rb") as stream:
         for number in range(lines):
             line = stream.readline(_MAX_LINE)
             if not line.endswith(b"\n"):
-                return 0, f"{number} lines, but the checkpoint was saved after {lines}"
+                return 0, f"it has {number} lines, but the checkpoint was saved after {lines}"
             try:
                 entry = json.loads(line)
             except (ValueError, RecursionError):
@@ -105,7 +105,7 @@ def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
 
 @final
 class LogFile:
-    """A log that appends to the kept part of a file; without a file it only counts lines."""
+    """A log file whose kept lines stay and to which lines are appended. Without a file, lines are only counted."""
 
     def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
@@ -121,11 +121,11 @@ class LogFile:
 
     @property
     def written(self) -> dict[str, Any]:
-        """The size and digest, which a checkpoint stores with the number of lines."""
+        """A dict with the size and SHA-256 of the file, which a checkpoint stores with the number of lines."""
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Write a line, which survives if the process is killed."""
+        """Write a line and flush it, so that it is not lost if the process is killed."""
         self.lines += 1
         if self._stream is not None:
             text = json.dumps(line) + "\n"
@@ -150,7 +150,7 @@ class LogFile:
 LOGS: Final = ("values", "metrics")
 """The names of the logs, without `.jsonl`."""
 
-_REPEAT = 20  # rows between two headers
+_REPEAT = 20  # rows of the table between two headers
 
 
 @HOOKS.register_module()
@@ -233,7 +233,7 @@ class LoggerHook(Hook):
             log.to_disk()  # a checkpoint must never be newer than the logs
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of lines of each log; a resumed run rewrites the lines after its checkpoint."""
+        """Return the number of lines of each log. A resumed run replaces the lines written after its checkpoint."""
         if not self._logs:
             return dict(self._kept)
         lines = {name: log.lines for name, log in self._logs.items()}
@@ -250,11 +250,14 @@ class LoggerHook(Hook):
                 require_kept_lines(runner.work_dir / f"{name}.jsonl", KeptLines.of(state, name))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of lines to keep."""
+        """Restore the number of lines of each log that the resumed run keeps."""
         self._kept = dict(state)
 
     def _watch_optimizer(self, runner: "Runner", name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
-        """Record the scheduled fields of every group at each update of an optimizer, from update `t` on."""
+        """Record the scheduled fields of every group at each update of an optimizer; return a function that stops this.
+
+        The next update has the number `t`.
+        """
         fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
         whose = {"optimizer": name} if name else {}
         found: list[dict[str, float]] = []
@@ -266,7 +269,8 @@ class LoggerHook(Hook):
             for one in runner.schedulers.get(name, []):
                 unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
                 if unit is not None:
-                    consumed[unit] = stepped.param_groups[0].get(f"{OURS}amount", one.amount)  # of several, its own position
+                    # Of several optimizers, each has its own position.
+                    consumed[unit] = stepped.param_groups[0].get(f"{OURS}amount", one.amount)
             found.clear()
             for group in stepped.param_groups:
                 named = {field: field_of_group(group, field) for field in fields}
@@ -281,10 +285,10 @@ class LoggerHook(Hook):
         return watch_updates(optimizer, before, after)
 
     def _write_row(self, runner: "Runner", loss: float | None) -> None:
-        """Write a row of the table, sometimes with its header."""
+        """Write a row of the table, and its header in front of every 20th row."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
-        # The values of the last update, or before the first update the values it will use.
+        # The values that the last update used; before the first update, the values that it will use.
         used: dict[tuple[str, Any], float] = {
             (f"{name}.{field}" if name else field, index): value
             for name, groups in self._latest.items()
@@ -304,7 +308,7 @@ class LoggerHook(Hook):
 
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-_MAX_SHOWN = 5  # values shown if the width is unknown
+_MAX_SHOWN = 5  # most values shown
 
 
 @HOOKS.register_module()
@@ -352,7 +356,7 @@ class ProgressBarHook(Hook):
 
 
 def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
-    """Return the first of these values that fit into `room` columns; values are never truncated.
+    """Return the first items of `shown` that fit into `room` characters; no item is truncated.
 
     >>> values_that_fit({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
     {'loss': '0.5', 'lr': '0.01'}

@@ -1,4 +1,4 @@
-"""Hooks that step schedulers, and hooks of MMEngine that have no effect here."""
+"""Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -23,14 +23,14 @@ class ParamSchedulerHook(Hook):
     """Step schedulers after each batch or epoch, and plateau schedulers after each validation.
 
     Args:
-        count: the unit of schedulers with `by_epoch=False`: `"batches"` (default), as in MMEngine also while gradients
-            are accumulated, or `"updates"`, the completed updates.
+        count: when schedulers with `by_epoch=False` are stepped: after all `"batches"` (default), as in MMEngine, or
+            only after completed `"updates"`.
 
     Raises:
-        InvalidArgument: if `count` is neither.
+        InvalidArgument: if `count` is neither `"batches"` nor `"updates"`.
 
-    Differs from MMEngine's hook in rows 18 and 25 of docs/compat/divergences.md: the argument `count`, and in a run by
-    iterations schedulers by epoch tick after each pass over the loader.
+    Differs from MMEngine's hook: the argument `count` is new. In a run whose length is in iterations, schedulers with
+    `by_epoch=True` are stepped after each pass over the loader (docs/compat/divergences.md, MMEngine 18 and 25).
     """
 
     priority = "LOW"
@@ -56,7 +56,8 @@ class ParamSchedulerHook(Hook):
             if not scheduler.by_epoch and (self.count == "batches" or has_updated):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
-        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader (row 25).
+        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader
+        # (docs/compat/divergences.md, MMEngine 25).
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
@@ -104,8 +105,8 @@ class UpdateSchedulerHook(Hook):
     `Runner(custom_hooks=[UpdateSchedulerHook(CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=5))], …)`
 
     `step()` is called without arguments. It is not called while gradients accumulate, nor for an update that a scaler
-    skipped. The state is saved in the checkpoints. Placeholders for the epochs of the run, the updates per epoch and
-    the lengths of loaders are replaced.
+    skipped. The scheduler's state is saved in the checkpoints. Placeholders for the epochs of the run, the updates per
+    epoch and the lengths of loaders are replaced.
 
     Args:
         create_scheduler_fn: a function of the optimizer that returns an object with `step`, `state_dict` and
@@ -172,16 +173,16 @@ class UpdateSchedulerHook(Hook):
 
 @HOOKS.register_module()
 class RuntimeInfoHook(Hook):
-    """Has no effect, because the LoggerHook reports the progress of the run."""
+    """A hook without effect, because the LoggerHook reports the progress of the run."""
 
     priority = "VERY_HIGH"
 
 
 @HOOKS.register_module()
 class IterTimerHook(Hook):
-    """Has no effect, because the progress bar shows the time."""
+    """A hook without effect, because the progress bar shows the time."""
 
 
 @HOOKS.register_module()
 class DistSamplerSeedHook(Hook):
-    """Has no effect, because Accelerate seeds the order of each epoch."""
+    """A hook without effect, because Accelerate seeds the order of the samples of each epoch."""

@@ -5,7 +5,7 @@ replaces the current value v by
 
     v <- a(k) * v + b(k) * base + c(k) + e(k) * entry
 
-Here `entry` is the value in front of the rule's first tick. Outside its window `[begin, end)` a rule changes no value.
+Here `entry` is the value before the rule's first tick. Outside its window `[begin, end)` a rule changes no value.
 All counts are numbers of ticks. The argument `by` selects the tick: an update, an epoch, or every n updates. The
 schedulers of MMEngine and torch are such rules.
 """

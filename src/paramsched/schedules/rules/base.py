@@ -22,14 +22,14 @@ from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
-"""The tick of a rule: each update, each epoch, or every n updates. On a clock of tokens it resolves to a length such
-as `"4096 tokens"`."""
+"""The unit in which a rule counts, its tick: an update, an epoch, or n updates. On a clock of tokens, `resolve`
+converts it to a length such as `"4096 tokens"`."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """The coefficients of a rule for several ticks, one array each: v <- a v + b base + c + e entry."""
+    """The coefficients of a rule's steps v <- a v + b base + c + e entry: four arrays with one item for each tick."""
 
     a: Floats
     b: Floats
@@ -42,7 +42,7 @@ class Coefficients:
 
     @staticmethod
     def setting(base: Floats | float, fixed: Floats | float, size: int) -> "Coefficients":
-        """Return the coefficients that set the value to `base` times base plus `fixed`."""
+        """Return coefficients that replace the value by a multiple of base, `base`, plus an absolute value, `fixed`."""
         columns = (np.array(np.broadcast_to(column, size), dtype=np.float64) for column in (0.0, base, fixed, 0.0))
         return Coefficients(*columns)
 
@@ -52,9 +52,9 @@ class Rule(ABC):
     """A rule of a recurrence: its window, its clock, and the change of the value at each tick.
 
     Args:
-        begin: first update, epoch or multiple of n updates of the window, 0 or more.
-        end: end of the window, exclusive; None for no end.
-        by: the tick: "update", "epoch", or an integer n for every n updates.
+        begin: the tick at which the rule starts, 0 or more.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: "update", "epoch", or an integer n for n updates.
     """
 
     __slots__ = ()
@@ -69,9 +69,9 @@ class Rule(ABC):
 
     @quiet
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
-        """Return the value after the ticks 0 to `k` as a multiple of base and an offset.
+        """Return a pair (factor, offset) of arrays: the value after the ticks 0 to `k` is factor * base + offset.
 
-        It is the value of the recurrence without other rules and without external writes.
+        This holds for a recurrence of only this rule, without external writes.
         """
         size = int(k.max(initial=0)) + 1
         steps = self.step_columns(np.arange(size, dtype=np.float64))
@@ -138,13 +138,13 @@ class Rule(ABC):
 
 
 class ShareRule(Rule):
-    """A rule that goes from base to a floor. After tick k the share `share(k)` of the distance remains.
+    """A rule that goes from base to a floor. After tick k the fraction `share(k)` of the distance remains.
 
     closed form (no external writes):  value(k) = floor + (base - floor) * share(k)
     relative step (external writes):   v <- floor + (v - floor) * ratio(k),  ratio(k) = share(k) / share(k - 1)
 
-    The share in front of tick 0 is 1. A share of 0 cannot be scaled, so a later share above 0 needs a reference value.
-    `_returns_to` selects it: the value in front of the rule's first tick ("entry"), or base, as for a wave.
+    The share before tick 0 is 1. A share of 0 cannot be scaled, so a later share above 0 needs a reference value.
+    `_returns_to` selects it: the value before the rule's first tick ("entry"), or base, as for a wave.
     """
 
     __slots__ = ()
@@ -161,7 +161,7 @@ class ShareRule(Rule):
     def ratio(self, k: Floats) -> Floats:
         """Return the factor by which tick `k` scales the remaining distance.
 
-        A rule overrides this if its peer multiplies by a number, so that both round alike.
+        A rule overrides this if the other library's scheduler multiplies by a constant, so that both round alike.
         """
         share, previous = self.share(k), self._previous_share(k)
         return np.divide(share, previous, out=np.ones_like(share), where=previous != 0)
@@ -177,7 +177,7 @@ class ShareRule(Rule):
 
     @property
     def top(self) -> Level:
-        """The level that replaces base."""
+        """The level that the rule uses instead of base."""
         return 1.0
 
     @quiet
@@ -231,14 +231,14 @@ def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[A
 def length_in_ticks(site: CallSite, number: float) -> float:
     """Check that a number of ticks is greater than 0; return it as an int if it is an integer.
 
-    Fractional lengths are allowed because peers allow them. Such a curve never reaches its end exactly.
+    Fractional numbers are allowed because other libraries allow them. With one, a curve never reaches its end exactly.
     """
     value = positive_number(site, number)
     return int(value) if value == int(value) else value
 
 
 def with_top(out: Coefficients, base: Level) -> Coefficients:
-    """Replace base by the level `base` in the coefficients."""
+    """Change the coefficients so that they use the level `base` instead of base."""
     if base != 1.0:
         share, fixed = split_level(base)
         out.c[:] += out.b * (fixed or 0.0)
@@ -311,9 +311,9 @@ def table(
         scale: factors of the current value, one per tick.
         base: multiples of base to add; empty to add none.
         add: absolute values to add; empty to add none.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     >>> rules.table([1.0, 0.5])
     rules.table([1.0, 0.5])

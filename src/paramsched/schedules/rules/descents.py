@@ -26,7 +26,7 @@ from paramsched.schedules.rules.base import (
 
 _Anneal: TypeAlias = Literal["cos", "linear"]
 
-_ON_FLOOR = 1e-9  # relative distance below which a wave is at its floor; a wave of 1e9 ticks does not come closer
+_ON_FLOOR = 1e-9  # a smaller distance to the floor counts as 0; no other tick of a wave of 1e9 ticks is as close
 
 
 @final
@@ -112,7 +112,7 @@ class PolynomialRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestartsRule(Rule):
-    """Cosine decays to the floor `to`. Each one starts at its weight times base, whatever the value was."""
+    """Cosine decays to the floor `to`. Each decay starts at its weight times base, whatever the previous value was."""
 
     periods: tuple[float, ...]
     weights: tuple[float, ...]
@@ -168,10 +168,10 @@ def cosine(
 
     Args:
         to: the floor, a multiple of base or `absolute(x)`.
-        over: the number of ticks of half a wave, greater than 0; None for the length of the window.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        over: the number of ticks of half a wave, greater than 0; None for `end - begin`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
         base: the top of the wave, a multiple of base or `absolute(x)`.
 
     Source: torch and MMEngine `CosineAnnealingLR`.
@@ -191,15 +191,15 @@ def polynomial(
     end: int | None = None,
     by: Clock = "update",
 ) -> PolynomialRule:
-    """Decay to `to` along ((n - k) / n) ** power, with n = `over`.
+    """Decay to `to` along ((n - k) / n) ** power at tick k, with n = `over`.
 
     Args:
         power: the exponent, at least 0.
         to: the floor, a multiple of base or `absolute(x)`.
-        over: an integer number of ticks of at least 1; None for the last tick of the window.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        over: an integer number of ticks of at least 1; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch `PolynomialLR` and MMEngine `PolyLR`.
 
@@ -225,9 +225,9 @@ def cosine_restarts(
         periods: the lengths of the cycles in ticks, greater than 0.
         weights: the starting levels as multiples of `base`, as many as periods; by default 1.0 for each cycle.
         to: the floor, a multiple of base or `absolute(x)`.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
         base: the level that the weights multiply, a multiple of base or `absolute(x)`.
 
     Source: torch `CosineAnnealingWarmRestarts` and MMEngine `CosineRestartLR`.
@@ -259,7 +259,11 @@ def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneCycleRule(Rule):
-    """The one cycle of torch and MMEngine, in absolute values: low, `peak`, (low,) low / `final_div`."""
+    """The one-cycle schedule of torch and MMEngine, in absolute values.
+
+    With low = `peak` / `div`, the value rises from low to `peak` and decays to low / `final_div`; with `three_phase` it
+    passes low in between.
+    """
 
     peak: float
     over: int | None
@@ -313,19 +317,19 @@ def one_cycle(
     end: int | None = None,
     by: Clock = "update",
 ) -> OneCycleRule:
-    """Set the value to the one cycle schedule, in absolute values.
+    """Set the value to that of a one-cycle schedule, in absolute values.
 
     Args:
         peak: the highest value, absolute.
-        over: an integer number of ticks of at least 1; None for the length of the window.
-        pct_start: the share of the ticks before the peak, from 0 to 1.
+        over: an integer number of ticks of at least 1; None for `end - begin`.
+        pct_start: the fraction of the ticks before the peak, from 0 to 1.
         anneal: `"cos"` for cosine annealing, `"linear"` for linear annealing.
         div: the first value is `peak / div`; greater than 0.
         final_div: the last value is `peak / div / final_div`; greater than 0.
         three_phase: if True, the value first decays to `peak / div` symmetrically, and then to the last value.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `OneCycleLR`.
 
@@ -347,8 +351,8 @@ def one_cycle_values(
 ) -> Floats:
     """Return the values of one cycle at the ticks `k`.
 
-    The phases end at the ticks pct_start * total - 1, (2 * pct_start * total - 2,) and total - 1. Empty phases are
-    skipped.
+    The phases end at the ticks pct_start * total - 1, with `three_phase` also 2 * pct_start * total - 2, and total - 1.
+    Empty phases are skipped.
     """
     up = float(pct_start * total) - 1
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [

@@ -23,7 +23,7 @@ from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantRule(ShareRule):
-    """Multiply by `factor` at tick 0, and undo it at tick n = `over`, or at the last tick of the window."""
+    """Multiply by `factor` at tick 0, and divide by it at tick `over`; if that is None, at the rule's last tick."""
 
     factor: float
     over: int | None
@@ -37,7 +37,7 @@ class ConstantRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         end = self.over
-        if end is None:  # in a window of one tick the factor is never undone
+        if end is None:  # a rule of one tick never divides by the factor
             end = None if self.last is None else max(self.last, 1)
         return np.where(k < (np.inf if end is None else end), self.factor, 1.0)
 
@@ -45,7 +45,7 @@ class ConstantRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearRule(ShareRule):
-    """Scale by a factor that goes linearly from `start` at tick 0 to `to` at tick n = `over`, or the last tick."""
+    """Scale by a factor that goes linearly from `start` to `to` at tick `over`; if that is None, at the last tick."""
 
     start: float
     to: float
@@ -145,14 +145,14 @@ class MultiStepRule(ShareRule):
 def constant(
     factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> ConstantRule:
-    """Multiply by `factor` at the first tick, and undo it after `over` ticks.
+    """Multiply by `factor` at the first tick, and divide by it `over` ticks later.
 
     Args:
         factor: the factor.
-        over: an integer number of ticks of at least 0; None for the last tick of the window.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `ConstantLR`.
 
@@ -171,10 +171,10 @@ def linear(
     Args:
         start: the first factor.
         to: the last factor.
-        over: an integer number of ticks of at least 0; None for the last tick of the window.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `LinearLR`.
 
@@ -190,9 +190,9 @@ def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock 
 
     Args:
         gamma: the factor.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `ExponentialLR`.
 
@@ -209,9 +209,9 @@ def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None,
     Args:
         every: an integer number of ticks of at least 1.
         gamma: the factor.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `StepLR`.
 
@@ -230,9 +230,9 @@ def multistep(
     Args:
         milestones: ticks, integers of at least 0 in any order. A repeated milestone multiplies again.
         gamma: the factor.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     Source: torch and MMEngine `MultiStepLR`.
 
@@ -249,9 +249,9 @@ def multistep(
 class AnnealRule(ShareRule):
     """Go from the current value to `to` along `curve` in `over` ticks; then set the value to exactly `to`.
 
-    Each tick scales the remaining distance, so that external writes in between are kept. A curve that is not monotone
-    can reach `to` before its end, with no distance left to scale. It therefore starts from the value in front of the
-    rule's first tick, and ignores external writes.
+    Each tick scales the remaining distance, so that external writes in between are kept. Along a curve that is not
+    monotone, the value can reach `to` before the end, where no distance remains to be scaled. With such a curve, the
+    rule computes each value from the value before its first tick, and ignores external writes.
     """
 
     to: Level
@@ -286,7 +286,7 @@ class AnnealRule(ShareRule):
         return np.where(turning, self.share(k), 0.0)
 
     def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
-        """Evaluate the curve at the ticks inside the window; before and after it, return its exact ends."""
+        """Evaluate the curve at the ticks `k`; return its exact end values before tick 0 and after tick `over`."""
         out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
         inside = (k > 0) & (k < self.over)
         out[inside] = curve(k[inside] / self.over, (self.over - k[inside]) / self.over, NUMPY)
@@ -338,9 +338,9 @@ def anneal(
         to: the final level, a multiple of base or `absolute(x)`.
         over: an integer number of ticks of at least 0.
         curve: a curve such as `curves.cosine`.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     >>> rules.anneal(0.1, 100)
     rules.anneal(0.1, 100)
@@ -353,10 +353,10 @@ def schedule(schedule: Schedule, begin: int = 0, end: int | None = None, by: Clo
     """Set the value to that of a schedule.
 
     Args:
-        schedule: a schedule of the tick, affine in base.
-        begin: start of the window in ticks, an integer of at least 0.
-        end: end of the window in ticks, exclusive; None for no end.
-        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        schedule: a schedule whose time is the number of ticks, and whose value is a multiple of base plus a constant.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
     >>> rules.schedule(warmup(5))
     rules.schedule(warmup(5))

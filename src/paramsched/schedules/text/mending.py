@@ -1,4 +1,4 @@
-"""Correct an invalid line of text if its mistake has one likely meaning: operators, brackets, quotes, peers' calls.
+"""Correct an invalid line of text if its mistake has one likely meaning: wrong operators, brackets, quotes or calls.
 
 This module corrects mistakes in the syntax. Diagnostics about calls and names have their own edits
 (`LineDiagnostics.edits`).
@@ -108,12 +108,12 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
 
 
 def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> str | None:
-    """Translate a call of a peer's scheduler, with its arguments. None if an argument has no counterpart.
+    """Translate a call of another library's scheduler to text; return None if an argument has no counterpart.
 
     Args:
-        name: the peer's name.
+        name: the name of the scheduler in that library.
         advice: an example of the equivalent schedule.
-        arguments: keyword and text of each argument; the keyword is empty for a positional one.
+        arguments: a pair (keyword, text) for each argument; the keyword of a positional argument is empty.
 
     >>> call_as_meant("StepLR", "step(30, gamma=0.1)", [("", "optimizer"), ("step_size", "25")])
     'step(every=25)'

@@ -51,7 +51,7 @@ _KNOWN_OPERATORS = "The operators are >>, *, /, **, + and -"
 
 
 def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineDiagnostics, coming: str = "") -> int:
-    """Apply the operators of a higher precedence than the next operator; return how many of them were unary signs.
+    """Apply the operators in a bracket that bind more tightly than the next one. Return how many were unary signs.
 
     Operands of `+` and `*` are collected, so that a sum of a thousand terms becomes one sum, not a thousand.
 
@@ -156,7 +156,7 @@ def _apply_operator(
 
 
 def _make_sequence(frame: OpenBracket, diagnostics: LineDiagnostics) -> None:
-    """Replace the values of a bracket that are joined by `>>` with the sequence."""
+    """Replace the values of a bracket that are joined by `>>` with their sequence."""
     parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
     whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
     frame.values, frame.operators = [whole], []
@@ -198,7 +198,7 @@ def _can_be_operand(part: TextPart, diagnostics: LineDiagnostics) -> bool:
 
 
 def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineDiagnostics) -> None:
-    """Add the value that a comma or a bracket ends to the arguments of its call, or to the items of its list."""
+    """Add a value, followed by a comma or a closing bracket, to the arguments of its call or the items of its list."""
     keyword = frame.keyword
     if keyword is None and frame.named:
         # A positional argument after a keyword argument probably means the next parameter of the function.

@@ -141,7 +141,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def known_mistake(text: str) -> tuple[int, int, str, str] | None:
-    """Return begin, end, description and correction of the first mistake; None if no known mistake is found.
+    """Return the first mistake as a tuple (begin, end, description, correction); None if no known mistake is found.
 
     >>> known_mistake("warmup(5%) >> cosine()")
     (7, 9, '5% is a length without quotes', 'Quote the length: "5%"')
@@ -198,7 +198,7 @@ def without_strings(text: str) -> str:
 
 
 BROKEN = object()
-"""Placeholder for the value of an invalid part. The part is reported once; values that use it are not reported."""
+"""Placeholder for a value that is invalid in the text. It is reported once; values that contain it are not reported."""
 
 
 @final
@@ -289,8 +289,8 @@ class LineDiagnostics:
             found: the problem.
             instead: the advice.
             code: the diagnostic code.
-            replace: a piece of the text and its replacement.
-            edit: the correction; None for the default of `keep`.
+            replace: a pair (wrong piece of the text, its replacement).
+            edit: the correction. By default it is chosen as in `keep`.
         """
         refusal = ParseError(self.quoted(place.begin, place.end), found, instead, code=code, replace=replace)
         return self.keep(refusal, place.begin, place.end, edit)
@@ -312,7 +312,7 @@ class LineDiagnostics:
         return BROKEN
 
     def corrected(self) -> str | None:
-        """Return the line with every error corrected; None if one has no edit."""
+        """Return the line with every error corrected; None if an error has no correction."""
         edits: list[LineEdit] = []
         for edit in sorted((edit for edit in self.edits if edit is not None), key=lambda edit: (edit[0], -edit[1])):
             if not edits or edit[0] >= edits[-1][1]:  # else the range lies within one that is replaced

@@ -14,7 +14,7 @@ SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the 
 
 
 def call_text(value: Any) -> str:
-    """Write a value as a call of its builder.
+    """Write a schedule or rule as a call of its builder, the registered function that returns it.
 
     Arguments equal to their defaults are left out. The arguments after an omitted one are passed by keyword. A value
     whose class has no builder is written as `<…>`, which `parse` does not read.
@@ -78,5 +78,5 @@ def short_line(value: object) -> str:
 
 
 def in_brackets(part: Any, tightness: int) -> str:
-    """Write an operand, in brackets if its precedence is lower than `tightness`."""
+    """Write an operand of an operator, in brackets if the precedence of the operand is lower than `tightness`."""
     return str(part) if part._precedence >= tightness else f"({part})"

@@ -1,4 +1,4 @@
-"""What can be looked up: `paramsched find`, `paramsched recipes`."""
+"""The commands that search: `paramsched find` and `paramsched recipes`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ _MOST_NEAR = 10
 @click.command(
     "recipes",
     cls=Command,
-    short_help="List published training recipes, or find those like a plan.",
+    short_help="List published training recipes, or those most similar to a plan.",
     examples=(
         "paramsched recipes language",
         "paramsched recipes llama3-405b",
@@ -36,7 +36,12 @@ _MOST_NEAR = 10
     ),
 )
 @click.argument("words", nargs=-1)
-@click.option("--like", metavar="PLAN", shell_complete=offer_files, help="List the recipes whose curves are nearest.")
+@click.option(
+    "--like",
+    metavar="PLAN",
+    shell_complete=offer_files,
+    help="List the recipes whose curves are most similar to those of PLAN.",
+)
 @calendar_options
 @base_option
 @field_option
@@ -51,10 +56,11 @@ def paramsched_recipes(
     format: str | None,
     as_json: bool,
 ) -> None:
-    """List the published training recipes that have all WORDS in their name, title, area or source.
+    """List the published training recipes whose name, title, area or source contains all WORDS.
 
-    The name of one prints all of it: its plan, the facts of the run, what the source says and what was inferred.
-    Each can be given where a command takes a plan: paramsched show recipe:NAME.
+    If WORDS is the name of a recipe, or only one recipe matches, its plan is printed, with its run facts and a note on
+    which parts are from the source and which are inferred.
+    Every command accepts a recipe as a plan: paramsched show recipe:NAME.
     """
     from paramsched.recipe_book import recipes
 
@@ -79,26 +85,28 @@ def paramsched_recipes(
     if as_json:
         click.echo(json_text([_recipe_data(one) for one in found]))
         return
-    whole = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
-    if whole is not None:
+    only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
+    if only is not None:
         from paramsched import config
 
-        lines = [f"# {whole.title}", f"# Source: {whole.source}"]
-        lines += [f"# The source says: {one}" for one in whole.certain]
-        lines += [f"# Inferred: {one}" for one in whole.inferred]
-        lines += [f"# Base values: {_named_values(group)}" for group in whole.bases if group]
-        if of_run := _facts_of(whole):
-            lines.append(f"# Facts of the run: {_named_values(of_run)}")
-        click.echo("\n".join([*lines, (config.dump(whole.plan) or "").rstrip("\n")]))
+        lines = [f"# {only.title}", f"# Source: {only.source}"]
+        lines += [f"# From the source: {one}" for one in only.certain]
+        lines += [f"# Inferred: {one}" for one in only.inferred]
+        lines += [f"# Base values: {_named_values(group)}" for group in only.bases if group]
+        if facts_of_run := _facts_of(only):
+            lines.append(f"# Facts of the run: {_named_values(facts_of_run)}")
+        click.echo("\n".join([*lines, (config.dump(only.plan) or "").rstrip("\n")]))
         return
     if not found:
-        raise click.UsageError(f"No recipe has all of: {' '.join(words)}. Without words all {len(recipes)} are listed.")
+        raise click.UsageError(
+            f"no recipe matches all of: {' '.join(words)}. Without WORDS, all {len(recipes)} recipes are listed"
+        )
     click.echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
-    said = {name: getattr(recipe, name) for name in ("name", "title", "area", "source", "certain", "inferred", "bases")}
-    return said | {"facts": _facts_of(recipe)}
+    data = {name: getattr(recipe, name) for name in ("name", "title", "area", "source", "certain", "inferred", "bases")}
+    return data | {"facts": _facts_of(recipe)}
 
 
 def _facts_of(recipe: "Recipe") -> dict[str, Any]:
@@ -116,9 +124,9 @@ _MOST_RECIPES = 4
 @click.command(
     "find",
     cls=Command,
-    short_help="Find schedules by names of other libraries, or by words.",
+    short_help="Find schedules by a description, or by their names in other libraries.",
     examples=(
-        "paramsched find cosine with warmup",
+        "paramsched find linear warmup with cosine decay",
         "paramsched find CosineAnnealingWarmRestarts",
         "paramsched find num_warmup_steps",
     ),
@@ -127,23 +135,26 @@ _MOST_RECIPES = 4
 @click.option(
     "--most",
     type=click.IntRange(min=1),
+    metavar="N",
     default=8,
     show_default=True,
-    help="How many lines to print, beside the recipes.",
+    help="Number of results, not counting recipes.",
 )
 def paramsched_find(words: tuple[str, ...], most: int) -> None:
-    """Find the shapes, curves, rules, arguments and recipes that WORDS mean, the best first, each with a line to paste.
+    """Find shapes, curves, rules, arguments and recipes for WORDS. Each result is a line to paste; the best is first.
 
-    WORDS are a name that another library has (CosineAnnealingLR), a keyword of it (T_max), or plain words.
+    WORDS are a description, a name from another library (CosineAnnealingLR), or one of its keywords (T_max).
 
-    Exit code 1 where nothing is found.
+    Exit code 1 if there is no result.
     """
-    from paramsched.cli._search import nearest_for, recipes_for, schedules_for
+    from paramsched.cli._search import nearest_for, recipes_for, schedules_for, warmup_for
 
     site = " ".join(words)
-    found = schedules_for(site)[:most] + recipes_for(site)[:_MOST_RECIPES] or nearest_for(site)[:most]
+    schedules = {hit.line: hit for hit in [*warmup_for(site), *schedules_for(site)]}
+    found = [*schedules.values()][:most] + recipes_for(site)[:_MOST_RECIPES]
+    found = found or nearest_for(site)[:most]
     if not found:
-        click.echo(f"Nothing is found for {shown(site)}. Try one word: cosine, restarts, plateau", err=True)
+        click.echo(f"No result for {shown(site)}. Try a single word: cosine, restarts, plateau", err=True)
         raise SystemExit(1)
     for hit in found:
-        click.echo("\n    ".join([hit.line, *hit.says]))
+        click.echo("\n    ".join([hit.line, *hit.descriptions]))

@@ -1,4 +1,4 @@
-"""What is done with plans: `paramsched change`, `convert`, `diff`, `explain`, `schema`."""
+"""The commands for plan files: `paramsched change`, `convert`, `diff`, `explain` and `schema`."""
 
 import os
 from pathlib import Path
@@ -33,14 +33,14 @@ _output_option = click.option(
     "--output",
     metavar="FILE",
     shell_complete=offer_files,
-    help="The file to write; - and by default standard output.",
+    help="File to write. By default, or with -, standard output.",
 )
 
 
 @click.command(
     "change",
     cls=Command,
-    short_help="Change a plan from a time on.",
+    short_help="Change a plan from a given time onward.",
     examples=(
         "paramsched change plan.yaml --at 8000 --horizon 9000 'lr=linear(previous, 0)'",
         "paramsched change trunk.yaml --at 6000 --cooldown 1000 -o at-6000.yaml",
@@ -49,13 +49,15 @@ _output_option = click.option(
 )
 @plan_argument()
 @click.argument("changes", metavar="[FIELD=SCHEDULE]...", nargs=-1)
-@click.option("--at", required=True, metavar="TIME", help='When: 8000, "40 epochs", "80%".')
-@click.option("--cooldown", metavar="LENGTH", help="Bring lr down to 0 in this time, and end there.")
-@click.option("--scale", "factors", multiple=True, metavar="FIELD=FACTOR", help="Multiply a field.")
+@click.option("--at", required=True, metavar="TIME", help='Time of the change: 8000, "40 epochs", "80%".')
+@click.option("--cooldown", metavar="LENGTH", help="Decrease lr to 0 over LENGTH, and end the run there.")
+@click.option("--scale", "factors", multiple=True, metavar="FIELD=FACTOR", help="Multiply a field by a factor.")
 @calendar_options
 @format_option
 @field_option
-@click.option("--to", metavar="NAME", shell_complete=offer_formats, help="Format to write; by default that of PLAN.")
+@click.option(
+    "--to", metavar="NAME", shell_complete=offer_formats, help="Format to write. By default, the format of PLAN."
+)
 @_output_option
 def paramsched_change(
     plan: str,
@@ -69,51 +71,65 @@ def paramsched_change(
     to: str | None,
     output: str | None,
 ) -> None:
-    """Print PLAN with another course from TIME on; before it every value stays as it is, bit for bit.
+    """Print PLAN with a change from TIME on. All values before TIME stay the same, bit for bit.
 
-    A field follows the SCHEDULE that is given, in which previous is the level it has at that time; lr@head=… is for
-    one group. What is not named goes on as it was planned. --horizon is how long the run is from now on, and facts are
-    for configs that cannot be read without. Comments of a file are not kept.
+    From TIME on, FIELD follows SCHEDULE. In SCHEDULE, `previous` is the level of the field at TIME. FIELD may name a
+    group: lr@head=…. Fields that are not named continue as planned. --horizon is the new length of the run. The other
+    facts are for configs that cannot be read without them. Comments in the file are not kept.
     """
     from dataclasses import replace
 
     from paramsched.cli._plan_input import (
         changes_from_arguments,
         factors_from_options,
-        horizon_given,
+        horizon_from_options,
         length_from_option,
         read_plan_input,
     )
     from paramsched.config.plan_files import SUFFIXES
+    from paramsched.errors import InvalidArgument
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
-        raise click.UsageError("Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
-    _refuse_unknown_format(to)
+        raise click.UsageError("Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
     read = read_plan_input(plan, format=format, field=field, facts=replace(facts, horizon=None))
     when = length_from_option(at, "--at")
-    if cooldown is not None:
-        changed = read.plan.cooldown(when, length_from_option(cooldown, "--cooldown"))
-    elif factors:
-        changed = read.plan.scale(when, **factors_from_options(factors))
-    else:
-        bindings, fields = changes_from_arguments(read.plan, changes)
-        changed = read.plan.change(when, *bindings, horizon=horizon_given(facts), **fields)
+    length = None if cooldown is None else length_from_option(cooldown, "--cooldown")
+    scales = factors_from_options(read.plan, factors)
+    bindings, fields = changes_from_arguments(read.plan, changes)
+    horizon = horizon_from_options(facts)
+    try:
+        if length is not None:
+            changed = read.plan.cooldown(when, length)
+        elif scales:
+            changed = read.plan.scale(when, **scales)
+        else:
+            changed = read.plan.change(when, *bindings, horizon=horizon, **fields)
+    except InvalidArgument as error:
+        raise error.changed(site=plan) from None  # in place of the call in Python
     _note_comments(read)
     own = "yaml" if read.source is None else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
-    _write_plan(changed, output, to or (None if by_suffix else own))
+    target = to or (None if by_suffix else own)
+    _require_format(target)
+    _write_plan(changed, output, target)
 
 
-def _refuse_unknown_format(to: str | None) -> None:
+def _require_format(to: str | None) -> None:
+    """Raise an error for a format that is unknown or can only be read."""
     from paramsched import config
     from paramsched.base.near_names import did_you_mean
+    from paramsched.config.known_dialects import dialect_named
+    from paramsched.config.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
         raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, config.formats())}")
+    if to is not None and to not in (*SYNTAXES, "native") and dialect_named(to).from_plan is None:
+        raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
 
 
 def _note_comments(read: "PlanInput") -> None:
+    """Print a note if the comments of the file are lost, and print the notes of its reader."""
     if read.source is not None and read.source.has_comments:
         echo_note(f"the comments of {read.source.name} are not kept")
     for note in read.loaded.notes:
@@ -144,13 +160,13 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     "source",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format of PLAN, or log for the log of a run; by default what its suffix says.",
+    help="Format of PLAN, or log for the log of a run. By default, the suffix of PLAN.",
 )
 @click.option(
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="yaml, toml, json or a dialect; by default what the output's suffix says.",
+    help="Format to write: yaml, toml, json or the name of a library. By default, the suffix of FILE.",
 )
 @_output_option
 @calendar_options
@@ -158,12 +174,12 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
 def paramsched_convert(
     plan: str, source: str | None, to: str | None, output: str | None, facts: CalendarOptions, field: str
 ) -> None:
-    """Say in one format what PLAN says in another.
+    """Convert PLAN to another format.
 
-    Comments of a file are not kept; where there are some, a note on standard error says so.
+    Comments are not kept. If the file has comments, a note on standard error reports that.
 
-    With --from log PLAN is the log of a run, and what is written does again what that run did. Values of a long log
-    stand in files beside the output.
+    With --from log, PLAN is the log of a run, and the output is a plan with the logged values. The values of a long
+    log are written to files next to the output.
     """
     from paramsched.audit import plan_from_log
     from paramsched.base.files import is_replaced
@@ -171,15 +187,17 @@ def paramsched_convert(
     from paramsched.config.plan_files import SUFFIXES
 
     if to is None and output is None:
-        raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")
-    _refuse_unknown_format(to)
+        raise click.UsageError("the format to write is missing. Write --to yaml, or -o plan.yaml")
+    _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
-        raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
+        raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
     if source == "log" or (source is None and plan.endswith(".jsonl")):
         if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
-            raise click.UsageError(f"--output {output}: the log or its table may have this name. Write -o plan.yaml")
-        beside = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
-        found = plan_from_log(plan, tables=Path(output or "").parent if beside else None)
+            raise click.UsageError(
+                f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
+            )
+        to_file = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
+        found = plan_from_log(plan, tables=Path(output or "").parent if to_file else None)
     else:
         read = read_plan_input(plan, format=source, field=field, facts=facts)
         _note_comments(read)
@@ -190,7 +208,7 @@ def paramsched_convert(
 @click.command(
     "diff",
     cls=Command,
-    short_help="Print what differs between two plans.",
+    short_help="Print the differences between two plans.",
     examples=(
         "paramsched diff old.yaml new.yaml",
         "paramsched diff old.yaml new.yaml --steps-per-epoch 500 --json",
@@ -205,9 +223,9 @@ def paramsched_convert(
 def paramsched_diff(
     before: str, after: str, facts: CalendarOptions, field: str, format: str | None, as_json: bool
 ) -> None:
-    """Print the changes from BEFORE to AFTER; exit code 1 if there are any, like diff.
+    """Print the changes from BEFORE to AFTER. Exit code 1 if there are any, like diff.
 
-    With facts of the run each change also says from which update on values differ, and by how much.
+    With facts of the run, each change has the first update at which values differ, and the largest difference.
     """
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.plan.diff import diff
@@ -225,7 +243,7 @@ def paramsched_diff(
 @click.command(
     "explain",
     cls=Command,
-    short_help="Show the stages of a plan as a table.",
+    short_help="Print the stages of a plan as a table.",
     examples=("paramsched explain plan.yaml --steps-per-epoch 500",),
 )
 @plan_argument()
@@ -233,9 +251,9 @@ def paramsched_diff(
 @field_option
 @format_option
 def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
-    """Show the stages of PLAN as a table: from, to, start value, end value, formula, units.
+    """Print the stages of PLAN as a table: from, to, start value, end value, formula, units.
 
-    With facts of the run times are updates; without them they are as PLAN has them.
+    With facts of the run, times are updates; without them, they are in the units of PLAN.
     """
     from paramsched.cli._explain import explain
     from paramsched.cli._plan_input import calendar_from_options, loaded_with_facts
@@ -265,7 +283,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     examples=("paramsched schema > plan.schema.json",),
 )
 def paramsched_schema() -> None:
-    """Print the JSON Schema of a plan's file, for editors that complete and check; installed shapes are in it."""
+    """Print the JSON Schema of plan files for editors, with the shapes of installed packages."""
     import json
 
     from paramsched.config import schema

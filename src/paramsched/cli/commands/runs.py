@@ -1,4 +1,4 @@
-"""Runs, and what is asked of them: `paramsched audit`, `check`, `history` and `run`."""
+"""The commands for runs: `paramsched audit`, `check`, `history` and `run`."""
 
 import sys
 from pathlib import Path
@@ -19,10 +19,10 @@ from paramsched.cli._options import (
     field_option,
     file_problem,
     format_option,
-    is_terminal,
     json_option,
     json_text,
     plans_argument,
+    problem_text,
     tolerance_option,
 )
 
@@ -30,7 +30,7 @@ from paramsched.cli._options import (
 @click.command(
     "audit",
     cls=Command,
-    short_help="Compare a log with a plan; name the cause of a difference.",
+    short_help="Compare a log with a plan, and name the cause of a difference.",
     examples=(
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
@@ -38,7 +38,7 @@ from paramsched.cli._options import (
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile())
-@click.option("--plan", "-p", required=True, metavar="PLAN", help="A plan's file, or one line of text.")
+@click.option("--plan", "-p", required=True, metavar="PLAN", help="The plan: a file, recipe:NAME, or one line of text.")
 @calendar_options
 @field_option
 @format_option
@@ -50,14 +50,24 @@ from paramsched.cli._options import (
     metavar="FIELD=NAME",
     help="Column that logs a field: lr=learning_rate, lr@head=lr_1 for one group.",
 )
-@click.option("--time", metavar="NAME", help="Column that counts the updates, from 0.")
-@click.option("--amount", metavar="NAME", help="Column that says what was consumed, for a plan that counts it.")
+@click.option("--time", metavar="NAME", help="Column with the number of the update, starting at 0.")
+@click.option("--amount", metavar="NAME", help="Column with the consumed amount, for a plan by tokens, samples, …")
 @click.option(
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )
-@click.option("--optimizer", metavar="NAME", help="Which optimizer, where the log has several.")
-@click.option("--at", type=click.IntRange(min=0), help="Completed updates of a checkpoint that does not say.")
-@click.option("--processes", type=click.IntRange(min=1), help="How many trained together; tells causes apart.")
+@click.option("--optimizer", metavar="NAME", help="Name of the optimizer, if the log has several.")
+@click.option(
+    "--at",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of completed updates, for a checkpoint that does not contain it.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of processes of the run; it helps to name the cause.",
+)
 @tolerance_option
 @json_option
 def paramsched_audit(
@@ -77,15 +87,15 @@ def paramsched_audit(
     tolerance: float | None,
     as_json: bool,
 ) -> None:
-    """Compare LOG with a plan, value by value; print the first difference and its likely cause.
+    """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
 
-    LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, the trainer_state.json of
-    transformers, or a checkpoint with an optimizer's state. Values that another program wrote are as planned if they
-    differ from it by rounding only. Every cause is tried on the log: the one named is the one under which the plan's
-    values are the log's. A base that neither --base nor the log says is found from the log.
+    LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
+    transformers, or a checkpoint with an optimizer's state. Values logged by another program may differ from the plan
+    by rounding. The cause named is the one that explains all logged values. A base that is neither in the log nor
+    passed with --base is computed from the log.
 
-    A plan whose clock counts tokens is compared at the tokens that the log has, in a column of that name or --amount;
-    where it has none, at those that the facts of the run say. Other clocks likewise.
+    A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
+    they are computed from the facts of the run. The same holds for other clocks.
 
     Exit code 1 if a value differs.
     """
@@ -95,17 +105,18 @@ def paramsched_audit(
     from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
+    from paramsched.errors import UnknownGroup
     from paramsched.plan.binding import amount_clock
 
     read = read_plan_input(plan, format=format, field=field, facts=facts).plan
-    planned = [one.name for one in read.bindings if isinstance(one.field, str)]
+    planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
         named: dict[str, str] = {}
         for column in columns:
             place, equals, its_name = column.partition("=")
             if not equals or not place or not its_name:
                 instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
-                raise click.UsageError(f"--column {column}: no name. {instead}")
+                raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
             named[place] = its_name
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
@@ -130,7 +141,12 @@ def paramsched_audit(
             processes=processes,
         )
     except UnreadableLog as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(problem_text(error)) from None
+    except UnknownGroup as error:
+        instead = "Write --group NAME for each group of the log, in order"
+        if names:
+            instead = 'Write --column "lr@head=lr_1" for the column of another group'
+        raise error.changed(site=log, instead=instead) from None
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
         if report.first is not None and not isfinite(report.first.logged):
@@ -145,7 +161,7 @@ def paramsched_audit(
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
-    """Print what codes stand for, and leave."""
+    """Print the rules of the codes passed with --explain, and exit."""
     if value is None:
         return
     codes = _codes("--explain", value)
@@ -156,7 +172,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.command(
     "check",
     cls=Command,
-    short_help="Find what is wrong with plans.",
+    short_help="Check plans for errors and likely mistakes.",
     examples=(
         "paramsched check plan.yaml",
         "paramsched check plan.yaml --steps-per-epoch 500 --json",
@@ -168,18 +184,22 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @calendar_options
 @field_option
 @format_option
-@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint whose groups and fields the plan is for.")
-@click.option("--log", type=ExistingFile(), help="Log of a run that should have followed the plan.")
-@click.option("--select", metavar="CODES", help="Tell only these: PS205, PS3, long names; commas between them.")
-@click.option("--ignore", metavar="CODES", help="Do not tell these.")
-@click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
-@click.option("--fix", is_flag=True, help="Mend what only one thing can be meant by, and tell the rest.")
+@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint with the groups and fields of the run.")
+@click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
+@click.option(
+    "--select",
+    metavar="CODES",
+    help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
+)
+@click.option("--ignore", metavar="CODES", help="Do not report these codes.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
+@click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
     "--output-format",
     type=click.Choice(("text", "json", "sarif", "github")),
     default="text",
     show_default=True,
-    help="How findings are told.",
+    help="Format of the report.",
 )
 @json_option
 @click.option(
@@ -188,7 +208,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     is_eager=True,
     expose_value=False,
     callback=_explain,
-    help="Say what a code stands for, with an example, and leave.",
+    help="Explain a code with an example, and exit.",
 )
 def paramsched_check(
     plans: tuple[str, ...],
@@ -204,14 +224,14 @@ def paramsched_check(
     output_format: str,
     as_json: bool,
 ) -> None:
-    """Find what is wrong with each PLAN, and what is hardly meant; no fact of the run is needed.
+    """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
 
-    With facts every length is also turned into updates. Findings go to standard error, as JSON, SARIF or GitHub's
-    commands to standard output. A comment `# paramsched: ignore PS205` silences a code behind its line, on a line of
-    its own in the whole file.
+    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON, SARIF and
+    GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
+    code in that line; on a line of its own, it silences the code in the entire file.
 
-    Exit code 1 if there is an error, with --strict also for a warning. A missing file, or a fact that one of them
-    needs and nobody gave, is told, the others are checked, and the exit code is 2.
+    Exit code 1 for an error, with --strict also for a warning; 2 if a file or a required fact is missing. The other
+    plans are checked anyway.
     """
     from dataclasses import replace
 
@@ -227,14 +247,17 @@ def paramsched_check(
         fix_file,
     )
 
-    told = (_codes("--select", select) if select else frozenset(check_rules())) - _codes("--ignore", ignore or "")
+    selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
+    ignored = _codes("--ignore", ignore or "")
+    output_format = "json" if as_json else output_format
     evidence = RunEvidence(checkpoint, log)
     found: list[Diagnostic] = []
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
         checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
-        return replace(checked, findings=tuple(one for one in checked.findings if one.code in told))
+        kept = (one for one in checked.findings if selected is None or one.code in selected)
+        return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
 
     for given in plans:
         try:
@@ -243,13 +266,12 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
-            if not checked.findings and not as_json and output_format == "text" and is_terminal():
+            if not checked.findings and output_format == "text":
                 click.echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)
-    output_format = "json" if as_json else output_format
-    if found or output_format in ("json", "sarif"):  # which say it even where nothing was found
+    if found or output_format in ("json", "sarif"):  # an empty report is a document too
         write = {
             "text": findings_as_text,
             "json": findings_as_json,
@@ -263,7 +285,7 @@ def paramsched_check(
 
 
 def _codes(option: str, given: str) -> frozenset[str]:
-    """The codes that an option names."""
+    """Return the codes that an option names."""
     from paramsched.base.diagnostic import with_advice
     from paramsched.errors import InvalidArgument
     from paramsched.lint.comments import codes_given
@@ -284,19 +306,19 @@ def _codes(option: str, given: str) -> frozenset[str]:
     ),
 )
 @click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile())
-@click.option("--scheduler", metavar="NAME", help="Which scheduler's state, where the checkpoint has several.")
+@click.option("--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several.")
 @json_option
 def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) -> None:
-    """Print the plans that the run of CHECKPOINT has followed: the first one, then what each change changed, and when.
+    """Print the plans that the run of CHECKPOINT has followed: the first plan, then each change with its time.
 
-    CHECKPOINT is a file of torch.save in which scheduler.state_dict() is, under any name.
+    CHECKPOINT is a file written by torch.save that contains scheduler.state_dict(), under any name.
     """
     from paramsched.audit import UnreadableLog, read_plan_history
 
     try:
         plans = read_plan_history(checkpoint, scheduler=scheduler)
     except UnreadableLog as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(problem_text(error)) from None
     if as_json:
         entries = [
             {
@@ -315,33 +337,37 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
 @click.command(
     "run",
     cls=Command,
-    short_help="Train by a config.",
+    short_help="Train a model from an MMEngine config.",
     examples=(
         "paramsched run config.py",
         "paramsched run config.py --plan plan.yaml --work-dir runs/mine",
     ),
 )
 @click.argument("config", metavar="CONFIG", type=ExistingFile())
-@click.option("--work-dir", metavar="FOLDER", help="Where logs and checkpoints go; by default what CONFIG says.")
-@click.option("--plan", metavar="PLAN", help="A plan, its text or file, instead of the schedulers CONFIG names.")
-@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint, if there is one.")
-@click.option("--load-from", metavar="CHECKPOINT", help="Begin with these weights; with --resume go on from there.")
+@click.option("--work-dir", metavar="FOLDER", help="Folder for logs and checkpoints. By default, the one in CONFIG.")
+@click.option(
+    "--plan", metavar="PLAN", help="Plan to use instead of the schedulers in CONFIG: a file or one line of text."
+)
+@click.option("--resume", is_flag=True, help="Resume from the newest checkpoint, if there is one.")
+@click.option(
+    "--load-from", metavar="CHECKPOINT", help="Start from these weights. With --resume, resume from this checkpoint."
+)
 def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
-    """Train by CONFIG, a .py, .yaml or .json file with MMEngine's names.
+    """Train a model from CONFIG, a .py, .yaml or .json file with the keys of MMEngine.
 
-    A .py file is read, not run. The modules in its custom_imports are imported, from beside it or from where Python
-    looks; they register models, datasets, metrics and hooks. Every fault is reported at once. Exit code 1 for a bad
-    config. Several processes: accelerate launch -m paramsched run CONFIG
+    A .py file is read, not executed. The modules in its custom_imports are imported from the folder of CONFIG or from
+    installed packages; they register models, datasets, metrics and hooks. All problems of the config are reported at
+    once. Exit code 1 for an invalid config. Several processes: accelerate launch -m paramsched run CONFIG
     """
     from paramsched.errors import InvalidArgument, MissingFact
     from paramsched.runner import Runner
 
     sys.path.insert(0, str(Path(config).resolve().parent))
-    site = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
-    runner = Runner.from_cfg(config, **{name: value for name, value in site.items() if value is not None})
+    chosen = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
+    runner = Runner.from_cfg(config, **{name: value for name, value in chosen.items() if value is not None})
     try:
         runner.train()
     except MissingFact as error:
-        # What is missing is said in CONFIG: this command has no options for the facts of a run.
+        # The missing fact belongs in CONFIG, because this command has no options for run facts.
         raise InvalidArgument(error.site, error.found, error.instead) from None
     click.echo(str(runner.work_dir))

@@ -1,4 +1,4 @@
-"""A run whose rule is told a made-up loss: what the reference draws for `plateau` and its like."""
+"""A run whose metric rule observes a made-up loss: the picture of `plateau` and other metric rules in the reference."""
 
 import shape_lines
 import torch
@@ -8,16 +8,16 @@ from paramsched import show
 
 _LOSS = shape_lines.made_up_loss()
 LOSS_PANEL = show.LoggedRun(measured={"made-up loss": (range(len(_LOSS)), _LOSS)})
-"""The loss that the run is told, as a panel below its curve."""
+"""The observed loss, as a panel below its curve."""
 
 
-def listens(line: str) -> bool:
-    """Whether a line reacts to a metric."""
+def follows_metric(line: str) -> bool:
+    """Return whether a line reacts to a metric."""
     return bool(ps.parse(line).metric_rules)
 
 
-def told_run(line: str) -> show.Curves:
-    """The rate of each update, where the scheduler hears of the made-up loss after each."""
+def run_with_loss(line: str) -> show.Curves:
+    """Return the rate of each update of a run in which the scheduler observes the made-up loss after each update."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=line, horizon=len(_LOSS)))
     rate = show.simulate(scheduler, len(_LOSS), metrics=_LOSS)["lr", 0]

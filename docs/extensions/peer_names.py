@@ -1,0 +1,65 @@
+"""The directive `{peer-names}`: makes a page the first result of a search for the names of a library.
+
+    ```{peer-names} transformers
+    get_scheduler
+    ```
+
+Each name of the library's schedulers becomes a main entry of the index, as does each line of the content. The search
+ranks such entries above classes, titles and text. If several libraries use a name, it is a main entry only of the first
+one that has it.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from paramsched.base.peer_words import other_names
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Return the first library that has each name."""
+    found: dict[str, str] = {}
+    for library, (name, *_) in other_names():
+        found.setdefault(name.lower(), library)
+    return found
+
+
+def entries(
+    library: str, names: Iterable[str]
+) -> list[tuple[str, str, str, str, None]]:
+    """Return the entries of the index for the names of a library, and for more names."""
+    listed = {
+        name: libraries()[name.lower()] == library
+        for other, (name, *_) in other_names()
+        if other == library
+    }
+    listed |= dict.fromkeys(names, True)
+    return [
+        ("single", name, "", "main" if main else "", None)
+        for name, main in listed.items()
+    ]
+
+
+class PeerNames(SphinxDirective):
+    """Entries of the index for the names of a library."""
+
+    has_content = True
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        return [
+            addnodes.index(
+                entries=entries(self.arguments[0], filter(None, self.content))
+            )
+        ]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("peer-names", PeerNames)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

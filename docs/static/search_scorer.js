@@ -1,0 +1,18 @@
+// Scores of the search. A name of another library that is typed in full finds its page first (see peer_names.py).
+// A part of such a name, for example "cosine" or "scheduler", must not: Sphinx would give it a score of 50 to 99.
+var Scorer = {
+  // Of equal names, that of `import paramsched as ps` comes first.
+  score: ([docname, title, anchor, descr, score, filename, kind]) => {
+    if (kind === "index" && score < 100) return 1;
+    const isMain = docname === "_generated/api" || docname === "_generated/shapes";
+    return kind === "object" && isMain ? score + 5 : score;
+  },
+  objNameMatch: 11,
+  objPartialMatch: 6,
+  objPrio: { 0: 15, 1: 5, 2: -5 },
+  objPrioDefault: 0,
+  title: 15,
+  partialTitle: 7,
+  term: 5,
+  partialTerm: 2,
+};

@@ -1,0 +1,368 @@
+"""The commands that draw plans: `paramsched show` and `paramsched plot`."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import click
+
+from paramsched.cli._options import (
+    STANDARD_OUTPUT,
+    CalendarOptions,
+    Command,
+    aligned_rows,
+    base_option,
+    calendar_options,
+    field_option,
+    format_option,
+    is_terminal,
+    json_option,
+    json_text,
+    offer_files,
+    other_option,
+    plans_argument,
+    run_options,
+    tolerance_option,
+    view_options,
+    write_output,
+)
+
+if TYPE_CHECKING:
+    from paramsched import show
+    from paramsched.config import Loaded
+    from paramsched.plan import Plan
+    from paramsched.plan.run_amounts import RunAmounts
+    from paramsched.plan.trace import Trace
+
+
+_MOST_PRINTED = 1_500_000  # values as JSON; they take a second
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The plans and runs of a picture, as they were passed to a command."""
+
+    plans: tuple[str, ...]
+    facts: CalendarOptions
+    bases: tuple[str, ...]
+    field: str
+    format: str | None
+    other: str | None
+    used: tuple[str, ...]
+    metrics: tuple[str, ...]
+    tolerance: float | None
+    view: "show.View"
+
+    def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
+        """Return the values to draw, and the keyword arguments of the function that draws them."""
+        from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
+
+        drawn, other = trace_plan_inputs(
+            self.plans, self.other, self.bases, format=self.format, field=self.field, facts=self.facts
+        )
+        runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
+        return drawn, {"log": runs or None, "other": other, "view": self.view}
+
+    def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
+        """Return the content of a picture's file, in the format of its suffix or in `to`."""
+        from paramsched.base.diagnostic import printable
+        from paramsched.cli._plan_input import title_of_plans
+
+        draw = _format_of_picture(output, to)
+        drawn, more = self.data()
+        heading = printable(title or title_of_plans([*self.plans, *([] if self.other is None else [self.other])]))
+        return draw(drawn, title=heading, **more)
+
+    def watch(self, draw: Callable[[], str | bytes], output: str | None) -> None:
+        """Draw again whenever a file of the picture changes, until Ctrl-C."""
+        from paramsched.cli._watch import watch
+
+        if "-" in (*self.plans, self.other):
+            raise click.UsageError("--watch needs files; standard input does not change. Write --watch plan.yaml")
+        logs = [one for log in self.used for one in (log, log.partition("=")[2])]
+        inputs = [*self.plans, *([] if self.other is None else [self.other]), *logs]
+        watch(draw, [one for one in inputs if one], output)
+
+
+_watch_option = click.option("--watch", is_flag=True, help="Draw again whenever a file is saved, until Ctrl-C.")
+
+
+@click.command(
+    "show",
+    cls=Command,
+    short_help="Draw plans in the terminal, or print values.",
+    examples=(
+        "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
+        "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
+        'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
+        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
+        "paramsched show plan.yaml --watch",
+        "paramsched show recipe:llama3-405b",
+    ),
+)
+@plans_argument()
+@calendar_options
+@base_option
+@field_option
+@format_option
+@click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
+@click.option(
+    "--width",
+    type=click.IntRange(24, 1000),
+    metavar="N",
+    help="Width in columns. By default, the width of the terminal.",
+)
+@click.option(
+    "--height", type=click.IntRange(2, 200), metavar="N", default=9, show_default=True, help="Rows of each plot."
+)
+@click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
+@click.option("--color/--no-color", default=None, help="Use colors. By default, only in a terminal.")
+@other_option
+@run_options
+@tolerance_option
+@view_options
+@json_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="Write the picture to FILE instead, as `paramsched plot` does: .svg, .html, .png or .pdf.",
+)
+@_watch_option
+def paramsched_show(
+    plans: tuple[str, ...],
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str,
+    format: str | None,
+    times: tuple[str, ...],
+    width: int | None,
+    height: int,
+    only_ascii: bool,
+    color: bool | None,
+    other: str | None,
+    used: tuple[str, ...],
+    metrics: tuple[str, ...],
+    tolerance: float | None,
+    view: "show.View",
+    as_json: bool,
+    output: str | None,
+    watch: bool,
+) -> None:
+    """Draw PLAN in the terminal: a panel for each field, with breakpoints marked on the axis.
+
+    Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
+
+    With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
+    page in the browser reloads itself.
+    """
+    prints = bool(times) or as_json
+    if len(plans) > 1 and prints:
+        raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
+    if output is not None and prints:
+        raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
+    drawing = _Drawing(plans, facts, bases, field, format, None if as_json else other, used, metrics, tolerance, view)
+    if output is not None:
+        _format_of_picture(output, None)
+        _write_or_watch(drawing, output, None, None, watch)
+        return
+    terminal = is_terminal()
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    colored = terminal and not plain if color is None else color
+    try:
+        "⣿".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):  # the output cannot represent braille characters
+        only_ascii = True
+
+    def draw() -> str:
+        from paramsched import show
+        from paramsched.cli._plan_input import loaded_with_facts
+
+        if times:
+            read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts)
+            return _values_at(read, known, bases, times, as_json)
+        if as_json:
+            return _all_values(drawing)
+        columns = width or (shutil.get_terminal_size().columns if terminal else 80)
+        drawn, more = drawing.data()
+        return show.text(drawn, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
+
+    if watch:
+        drawing.watch(draw, None)
+    else:
+        click.echo(draw(), color=None if prints else colored)
+
+
+def _all_values(drawing: _Drawing) -> str:
+    """Return the values of a plan at every update, as JSON."""
+    from paramsched.cli._traces import too_many_values, trace_plan_inputs
+    from paramsched.plan.trace import Trace, column_name
+
+    drawn, _ = trace_plan_inputs(
+        drawing.plans, None, drawing.bases, format=drawing.format, field=drawing.field, facts=drawing.facts
+    )
+    assert isinstance(drawn, Trace)
+    keys = drawn.keys()
+    if (count := drawn.total * len(keys)) > _MOST_PRINTED:
+        raise too_many_values(count, "print")
+    groups = {group for _, group in keys} - {""}
+    names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
+    values = {
+        name: [_finite_or_none(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)
+    }
+    return json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values})
+
+
+def _values_at(
+    loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
+) -> str:
+    """Return the values of a plan at single times, as a table or as JSON."""
+    from dataclasses import replace
+    from math import ceil
+
+    from paramsched.cli._plan_input import calendar_for_picture, length_from_option
+    from paramsched.cli._traces import echo_base_notes, groups_with_bases
+    from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+
+    calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
+    resolved = loaded.plan.resolve(calendar)
+    run = amounts_of_run(resolved, calendar)
+    total = updates_of_horizon(resolved, run)
+    if total is not None:  # percentages refer to it
+        calendar = replace(calendar, total=total)
+    at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+    groups, _ = groups_with_bases(loaded, bases)
+    echo_base_notes(loaded)
+    columns = _values_by_column(counted_plan(resolved), groups, at, run)
+    if as_json:
+        values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
+        return json_text({"total": total, "at": at, "values": values})
+    table = [["update", *columns]] + [
+        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
+    ]
+    return "\n".join(aligned_rows(table, right=len(table[0])))
+
+
+def _values_by_column(
+    counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
+) -> dict[str, list[float]]:
+    """Return a dict from column name to the values at the updates `at`, with a column per field, group and target."""
+    from paramsched.plan import Target, bind
+    from paramsched.plan.binding import is_by_amount
+    from paramsched.plan.optimizers import unique_labels
+    from paramsched.plan.trace import column_name
+
+    labels = unique_labels(groups)
+    amounts = at if run is None else [run.amount_at(time) for time in at]
+    columns: dict[str, list[float]] = {}
+    for index, bounds in enumerate(bind(counted, groups)):
+        for bound in bounds:
+            name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
+            base = bound.field.base(groups[index])
+            columns[name] = [bound.schedule(time, base=base) for time in (amounts if bound.by_amount else at)]
+    for binding in counted.bindings:
+        if isinstance(binding.field, Target):
+            times = amounts if is_by_amount(counted.clock, binding.name) else at
+            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in times]
+    return columns
+
+
+def _finite_or_none(value: float) -> float | None:
+    """Return None for an infinite value, because JSON has no infinity."""
+    return value if abs(value) < float("inf") else None
+
+
+@click.command(
+    "plot",
+    cls=Command,
+    short_help="Draw plans into an SVG, HTML or PNG file.",
+    examples=(
+        "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1",
+        "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
+        "paramsched plot plan.yaml -o plan.html --watch",
+    ),
+)
+@plans_argument()
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="File to write: .svg, .html, .png or .pdf; - for standard output.",
+)
+@click.option(
+    "--to", metavar="NAME", help="Format of the picture: svg, html, png or pdf. By default, the suffix of FILE."
+)
+@calendar_options
+@base_option
+@field_option
+@format_option
+@other_option
+@view_options
+@run_options
+@tolerance_option
+@click.option("--title", help="Heading of the page. By default, the name of the plan's file.")
+@_watch_option
+def paramsched_plot(
+    plans: tuple[str, ...],
+    output: str,
+    to: str | None,
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str,
+    format: str | None,
+    other: str | None,
+    view: "show.View",
+    used: tuple[str, ...],
+    metrics: tuple[str, ...],
+    tolerance: float | None,
+    title: str | None,
+    watch: bool,
+) -> None:
+    """Draw PLAN into a file. An .html file is a self-contained page that shows the values under the pointer.
+
+    Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
+
+    With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
+    """
+    _format_of_picture(output, to)
+    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view)
+    _write_or_watch(drawing, output, to, title, watch)
+
+
+def _write_or_watch(drawing: _Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:
+    """Write a picture to its file, with `--watch` whenever one of its files changes."""
+    if watch:
+        drawing.watch(lambda: drawing.file(output, to, title), output)
+    else:
+        write_output(output, drawing.file(output, to, title))
+
+
+def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
+    """Return the function that draws pictures in the format `to`, or in the format of the file's suffix.
+
+    Raises:
+        UsageError: neither `--to` nor the suffix of the file is a known format.
+    """
+    from paramsched import show
+
+    draw = show.format_of_file(output if to is None else f"plan.{to}")
+    if draw is not None:
+        return draw
+    kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
+    if to is not None:
+        raise click.UsageError(f"--to {to}: unknown format of pictures. Write one of {kinds}")
+    if output == STANDARD_OUTPUT:
+        raise click.UsageError("--output -: the format of the picture is missing. Write --to svg")
+    named = Path(output) if Path(output).name else Path(output, "plan")
+    raise click.UsageError(
+        f"--output {output}: the suffix must be one of {kinds}. Write --output {named.with_suffix('.svg')}"
+    )

@@ -1,0 +1,54 @@
+"""A target that a line follows, until the plan is resolved."""
+
+from dataclasses import dataclass
+from typing import final
+
+from paramsched.base.arrays import Array, Arrays
+from paramsched.errors import PlanError, Unresolved
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.as_factor import AsFactor
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.neighbor_levels import resolve_in_span
+from paramsched.schedules.span import Span
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FollowedTarget(Schedule):
+    """`like` of a target, in place of the name: the target's schedule and its initial value.
+
+    Args:
+        name: the target.
+        schedule: the schedule of the target as written.
+        initial: the base of the target.
+        line: the line that follows the target, for errors.
+        instead: the advice if the clock of this place does not start with the run.
+    """
+
+    name: str
+    schedule: Schedule
+    initial: float
+    line: str
+    instead: str
+
+    length = None
+
+    affine = True
+
+    has_absolute = False
+
+    has_neighbor_levels = False  # they are levels of the target, which is resolved separately
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Write plan.resolve(…)")
+
+    def _resolve(self, span: Span) -> Schedule:
+        """Resolve the target for the run, as its own line is resolved."""
+        if span.restarted or span.begin:
+            clock = "restarts" if span.restarted else "does not start with the run"
+            found = f"the clock of this part {clock}, but a target has its value at a time of the run"
+            raise PlanError(f"{self} in {self.line}", found, self.instead)
+        return AsFactor(resolve_in_span(self.schedule, span.of_whole_run), self.initial)
+
+    def __str__(self) -> str:
+        return f'like("{self.name}")'

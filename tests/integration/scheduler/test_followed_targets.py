@@ -1,0 +1,111 @@
+"""Lines that follow a target: what is used is what the trace shows, also after a resume and a changed plan."""
+
+import copy
+
+import pytest
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+BASE = {"lr": 0.1, "weight_decay": 0.01}
+SIZES = "rounded(linear(4, 32, over=20), 4)"
+
+
+def plan(size=SIZES, initial=1.0, **fields):
+    lines = {"lr": 'linear(1, 0.5) * (like("batch_size") / 4) ** 0.5', "weight_decay": 'like("lr")'} | fields
+    return ps.Plan(ps.Binding(ps.Target("batch_size", initial), size), horizon=30, **lines)
+
+
+def test_what_is_used_is_what_the_trace_shows():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan())
+    run(optimizer, 12)
+
+    assert used(optimizer) == planned(plan(), BASE)[:12]
+    assert used(optimizer, "weight_decay") == planned(plan(), BASE, "weight_decay")[:12]
+    rate = 0.1 * (1 - 12 / 60) * (scheduler.value("batch_size") / 4) ** 0.5
+    assert scheduler.value("lr") == pytest.approx(rate, rel=1e-15)
+    scheduler.seek(25)
+    run(optimizer, 1)
+    assert used(optimizer)[-1] == planned(plan(), BASE)[25]
+
+
+def test_a_run_resumes_exactly():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan())
+    run(optimizer, 10)
+    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    for kept in (0, 1):
+        other = probe()
+        resumed = ps.Scheduler(other, plan())
+        (other, resumed)[kept].load_state_dict(saved[kept])
+        run(other, 5)
+
+        assert used(other) == planned(plan(), BASE)[10:15]
+
+
+@pytest.mark.parametrize("kept", ["optimizer of this process", "state"])
+def test_a_line_of_the_code_follows_the_target_in_force(kept, caplog):
+    old, new = plan(), plan(size="constant(64)", lr='cosine() * like("batch_size") / 4')
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, old)
+    run(optimizer, 10)
+    state = first.state_dict()
+    if kept == "state":
+        optimizer = probe()
+
+    scheduler = ps.Scheduler(optimizer, new, on_change={"batch_size": "checkpoint"})
+    if kept == "state":
+        scheduler.load_state_dict(state)
+    run(optimizer, 5)
+
+    expected = plan(lr='cosine() * like("batch_size") / 4')
+    assert used(optimizer)[-5:] == planned(expected, BASE)[10:15]
+    assert used(optimizer, "weight_decay")[-5:] == planned(expected, BASE, "weight_decay")[10:15]
+    assert scheduler.value("batch_size") == ps.trace(old, BASE, ps.Calendar())["batch_size"][15]
+    assert "batch_size: 1.0 * rounded(" in caplog.text
+    assert "lr: linear(" in caplog.text
+    again = ps.Scheduler(probe(), new, on_change="checkpoint")
+    again.load_state_dict(scheduler.state_dict())
+    assert again.values() == scheduler.values()
+
+
+def test_the_lines_of_the_code_are_logged_if_only_the_target_changes(caplog):
+    optimizer = probe()
+    ps.Scheduler(optimizer, plan())
+    run(optimizer, 10)
+    caplog.clear()
+
+    ps.Scheduler(optimizer, plan(size="constant(64)"))
+    run(optimizer, 5)
+
+    assert used(optimizer)[10:] == planned(plan(size="constant(64)"), BASE)[10:15]
+    assert all(f"\n{name}: " in caplog.text for name in ("batch_size", "lr", "weight_decay"))
+
+
+def test_it_follows_the_plan_and_not_the_reported_consumption():
+    by_tokens = ps.Plan(
+        ps.Binding(ps.Target("batch_size", 1.0), 'linear(4, 32, over="1000 tokens")'),
+        lr='constant() * like("batch_size") / 4',
+        clock="tokens",
+        horizon="2000 tokens",
+    )
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, by_tokens, sequence_length=8)
+    for tokens in (100, 7, 250):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * scheduler.value("batch_size") / 4, rel=1e-15)
+        scheduler.consumed(tokens=tokens)
+        run(optimizer, 1)
+
+    assert scheduler.amount == 357
+    assert scheduler.value("batch_size") == pytest.approx(4 + 28 * 0.357)
+
+
+def test_a_line_that_cannot_follow_is_refused_before_any_write():
+    optimizer = probe()
+    before = [dict(group) for group in optimizer.param_groups]
+
+    with pytest.raises(ps.errors.PlanError, match=r'Write \(warmup\(5\) >> cosine\(\)\) \* like\("batch_size"\)'):
+        ps.Scheduler(optimizer, plan(lr='warmup(5) >> cosine() * like("batch_size")'))
+
+    assert [dict(group) for group in optimizer.param_groups] == before
