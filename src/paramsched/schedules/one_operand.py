@@ -115,7 +115,7 @@ _LEAST_DIVISOR = 2.0**-1022  # the reciprocal of a smaller one may overflow
 Way: TypeAlias = Literal["nearest", "down", "up"]
 """The direction of rounding: to the nearest multiple (halves to the even one), down, or up."""
 
-_ROUNDING_ERRORS = 2.0**-48  # a few operations in double precision, relative to the value
+_ROUNDING_ERRORS = 2.0**-48  # the relative error of a few operations in double precision
 
 
 @final

@@ -244,7 +244,7 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     Args:
         first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it ends at
             the value of `curve`.
-        curve: the schedule to continue with. Its clock starts with `first`, not after it.
+        curve: the schedule to continue with. Its time counts from the start of `first`, not from its end.
 
     Raises:
         InvalidArgument: `first` has no length.
