@@ -300,9 +300,10 @@ class Plan:
 
         Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
         that depends on the length of the run keeps its last value after the end of this plan. Therefore
-        `change(end, horizon=longer)` without a field extends the end. A line that follows another one, such as
-        `like("lr")`, follows the changed schedule. In a new schedule, `like` of a target is its value at that time of
-        the run, written `skip(like("batch_size"), at)`.
+        `change(end, horizon=longer)` without a field extends the run with the last values. A line that follows
+        another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
+        value of the target at the time of the run, not at the time since the change; the text of the changed plan has
+        `skip(like("batch_size"), at)`.
 
         Args:
             at: the time of the change, in any unit; percent refer to this plan's horizon.
@@ -367,7 +368,7 @@ class Plan:
         return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
 
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
-        """Return a plan with fields multiplied from a time on; earlier values are equal to this plan's, bit for bit.
+        """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 
         Args:
             at: the time from which on fields are multiplied, in any unit.
