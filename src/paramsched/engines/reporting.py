@@ -167,7 +167,10 @@ class BatchAmounts:
                 )
 
     def saved_state(self) -> dict[str, Amount]:
-        """Return the unreported sum over all processes, by unit; every process must call this method."""
+        """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.
+
+        Every process must call this method.
+        """
         self._refresh_plan()
         if self._unit is None:
             return {}

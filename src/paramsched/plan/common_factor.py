@@ -23,7 +23,7 @@ def likes_in(schedule: Schedule) -> Iterator[Like]:
         yield from likes_in(part)
 
 
-_RETIMING = (Sequence, Shift, Restarts, Window, Every, Take, Skip)  # a common factor may stand outside of these
+_RETIMING = (Sequence, Shift, Restarts, Window, Every, Take, Skip)  # a common factor may be outside of these
 
 
 def advice_to_factor_out(schedule: Schedule) -> str:

@@ -33,7 +33,7 @@ class Slot:
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """Return one slot for each scheduled field of each group; `bases` is by group index and flat field name."""
+    """Return one slot for each scheduled field of each group; `bases` maps (group index, `Field.slot`) to a base."""
     return tuple(
         Slot(
             index,

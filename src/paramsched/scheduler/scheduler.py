@@ -466,7 +466,7 @@ class Scheduler(LRScheduler):
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[Any]:
-        """Return the lr of each group at the last update; after a call of `step()`, at the next update."""
+        """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
         planned, clock = self._synced(), self._planned.clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:

@@ -129,7 +129,8 @@ def like(field: str) -> Like:
     lr: cosine(over=100)
     weight_decay: cosine(over=100)
     >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
-    >>> rates = trace(Plan(size, lr='like("batch_size") / 16', horizon=40), {"lr": 0.1}, Calendar())["lr"]
+    >>> plan = Plan(size, lr='like("batch_size") / 16', horizon=40)
+    >>> rates = trace(plan, {"lr": 0.1}, Calendar())["lr"]
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)
     """

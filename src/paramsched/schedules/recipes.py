@@ -467,6 +467,8 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
         begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
         site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
-        found = f"batch * a = {scale:g} does not decay to most within the tokens that can be counted"
+        found = (
+            f"with batch * a = {scale:g} the power law does not fall to `most` within the tokens that a clock counts"
+        )
         raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
     return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

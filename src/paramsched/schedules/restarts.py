@@ -185,7 +185,7 @@ class Restarts(Cycles):
         return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
 
     def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """Return the schedule with its cycles in updates; the first has `exact` updates, maybe less than one."""
+        """Return the schedule with its cycles in updates. `exact` is the length of the first cycle before rounding."""
         if self.mult != 1:
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))

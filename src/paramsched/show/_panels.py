@@ -438,7 +438,7 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
-    """Yield one panel per metric of several runs, or per heading of the metrics of one run."""
+    """Yield one panel per metric. In a picture of one run, metrics with the same heading share a panel."""
     names = list(dict.fromkeys(name for run in runs for name in run.measured))
     if len(runs) > 1:
         for name in names:
