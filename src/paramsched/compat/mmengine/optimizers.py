@@ -132,7 +132,7 @@ def counted_updates(optimizer: Any) -> int:
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Return whether a scheduler may be stepped before this optimizer, which accumulates or has a loss scaler."""
+    """Return whether a scheduler may be stepped before the optimizer: if it accumulates or has a loss scaler."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
