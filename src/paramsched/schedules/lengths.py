@@ -12,7 +12,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats, Integers
 from paramsched.base.number_checks import MOST_COUNT, finite_number, require_choice
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
@@ -61,7 +61,9 @@ def positive_length(site: CallSite, duration: object) -> Duration:
     if not isinstance(duration, Duration):
         raise InvalidArgument(site, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
     if not duration.terms:
-        raise InvalidArgument(site, "must be greater than 0", 'Write 30, "10 epochs" or "5%"', sample=30)
+        raise InvalidArgument(
+            site_with_value(site, 0), "must be greater than 0", 'Write 30, "10 epochs" or "5%"', sample=30
+        )
     return duration
 
 
