@@ -20,7 +20,7 @@ COOLDOWN = 100
 
 
 def main(folder: Path) -> None:
-    """Train the run and its branches; write the plans, the checkpoints and the picture."""
+    """Train the run and its branches; write plans, checkpoints and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     ps.dump(TRUNK, folder / "trunk.yaml")
     losses = train(TRUNK, folder, checkpoints=CHECKPOINTS)

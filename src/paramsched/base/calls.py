@@ -228,7 +228,7 @@ class _MeantCall:
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
 
     def _translate(self, key: str, value: Any, free: set[str]) -> None:
-        """Add an unknown argument to the corrected call under the name that it has here; omit it if there is none."""
+        """Add an unknown argument to the corrected call as the matching parameter; omit it if there is none."""
         text, word = _value_text(value, key, self.name), meant_argument(key, self.parameters, self.name)
         total = next((one for one in ("total", "horizon") if one in self.parameters), None)
         facts = "calendar" in self.parameters and not total

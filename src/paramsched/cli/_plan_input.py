@@ -310,7 +310,7 @@ _CHANGE = re.compile(r"(?P<field>[^@=]+)(?:@(?P<groups>[^=]+(?:=[^=()]+)?))?=(?P
 
 
 def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Binding], dict[str, Schedule]]:
-    """Return a list of bindings that change single groups, and a dict from entirely changed fields to schedules.
+    """Return the bindings for FIELD@GROUP=SCHEDULE, and a dict from field to schedule for FIELD=SCHEDULE.
 
     Raises:
         UsageError: an argument is not FIELD=SCHEDULE.

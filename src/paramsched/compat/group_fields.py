@@ -74,7 +74,7 @@ def scale_value(group: ParamGroup, factor: float, added: float) -> None:
 
 
 def set_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write one value of `row` into each group, after checking that there is one for each."""
+    """Write `row[i]` into `field` of group i, after checking that `row` has one value per group."""
     values = list(row)
     if len(values) != len(optimizer.param_groups):
         raise InvalidArgument(
@@ -89,7 +89,7 @@ def set_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None
 def set_fields(optimizer: Optimizer, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write several fields of each group: `rows[i]` is a dict from field to value for group i.
 
-    Groups after the last row stay unchanged.
+    If there are more groups than rows, the remaining groups stay unchanged.
     """
     for group, row in zip(optimizer.param_groups, rows, strict=False):
         for name, value in row.items():
@@ -311,16 +311,16 @@ KnownGroups: TypeAlias = tuple[Any, list[ParamGroup]]
 def kept_positions(
     who: str, known: KnownGroups, optimizer: Any, groups: Sequence[ParamGroup] | None = None
 ) -> list[int] | None:
-    """Return the previous index of each known group, in the present order of the groups.
+    """Return the previous index of each known group that remains, in the present order of the groups.
 
-    Returns None if no group was removed or moved, or if `optimizer` is not the known one. A group is recognized by
-    identity or by one of its parameters, because loading an optimizer's state creates new dicts.
+    Returns None if no group was removed or moved, or if `optimizer` is not the optimizer in `known`. A group is
+    recognized by identity or by one of its parameters, because loading an optimizer's state creates new dicts.
 
     Args:
         who: the name of the scheduler, for the error.
         known: the optimizer and its groups at the last call.
         optimizer: the present optimizer.
-        groups: the groups that count; all groups of the optimizer by default.
+        groups: the present groups to compare with the known ones; all groups of the optimizer by default.
 
     Raises:
         InvalidArgument: if no known group remains, or a new group precedes a known one.
@@ -363,7 +363,9 @@ def groups_changed(who: str, found: str) -> InvalidArgument:
 
 
 def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
-    """Return the base b that solves share * b + fixed = value, or `value` itself if share is 0.
+    """Return the base for which a schedule has `value` at the present step, where it equals share * base + fixed.
+
+    Returns `value` itself if share is 0.
 
     >>> base_on_curve(0.02, 0.25), base_on_curve(0.02, 0.0), base_on_curve(0.55, 0.5, fixed=0.05)
     (0.08, 0.02, 1.0)

@@ -22,7 +22,8 @@ _CELLS = 131_072  # most values (ticks times groups) computed at once: a few meg
 TickStep = tuple[float, float, float, float]
 """The coefficients (a, b, c, e) of the relative step of one tick: v <- a v + b base + c level + e entry.
 
-`level` is the absolute value that the rule contains, such as `eta_min`. `entry` is the value from before a factor of 0.
+`level` is the absolute value that the rule contains, such as `eta_min`. `entry` is the value that a group had before it
+was multiplied by a factor of 0.
 """
 
 UNCHANGED: TickStep = (1.0, 0.0, 0.0, 0.0)
@@ -113,7 +114,7 @@ class StepEngine:
         return self.table.row(tick)
 
     def step_into(self, tick: int) -> TickStep:
-        """Return the coefficients (a, b, c, e) of the relative step from `tick - 1` to `tick`."""
+        """Return the coefficients (a, b, c, e) of the relative step to `tick`, as defined at `TickStep`."""
         at = tick - self._first
         if not 0 <= at < len(self._steps):
             size = _block_size(len(self._steps), sequential=at == len(self._steps))
@@ -125,7 +126,7 @@ class StepEngine:
     def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
         """Return the values at `tick`, after one relative step from the present `values`.
 
-        `entries` are the values from before a factor of 0, one per group; the bases by default.
+        `entries` contains one value per group: its value before it was multiplied by a factor of 0. Default: the bases.
         """
         return self.apply_step(self.step_into(tick), values, entries)
 

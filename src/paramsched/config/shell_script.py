@@ -502,7 +502,10 @@ def _word_of(pieces: _Pieces) -> ShellWord:
 
 
 def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int) -> _Value:
-    """Return the value of a variable that a condition may set again; None if a schedule depends on the condition."""
+    """Return the value of a variable that has the value `before`, or `value` if a condition holds.
+
+    None if options of a schedule depend on the condition.
+    """
     old, new = _text_of(before), _text_of(value)
     added = new.removeprefix(old)
     is_more = new.startswith(old)

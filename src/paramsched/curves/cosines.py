@@ -85,7 +85,7 @@ class CosinePower(Curve):
 
 @curve
 def cosine_power(exponent: float) -> CosinePower:
-    """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
+    """Return the curve `1 - ((1 + cos(pi u)) / 2) ** exponent`, with u from 0 to 1.
 
     Args:
         exponent: a number greater than 0; with 1 the curve is `curves.cosine`.
@@ -122,7 +122,7 @@ class CosineKDecay(Curve):
 
 @curve
 def cosine_k_decay(k: float) -> CosineKDecay:
-    """`(1 - cos(pi u ** k)) / 2`.
+    """Return the curve `(1 - cos(pi u ** k)) / 2`, with u from 0 to 1.
 
     Args:
         k: a number greater than 0. With k above 1 a decay stays high longer; with 1 the curve is `curves.cosine`.
@@ -163,7 +163,7 @@ class CosineTruncated(Curve):
 
 @curve
 def cosine_truncated(share: float) -> CosineTruncated:
-    """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
+    """Return the curve `(1 - cos(pi share u)) / (1 - cos(pi share))`, with u from 0 to 1.
 
     Args:
         share: the fraction of the half wave that is used, greater than 0 and at most 1.
@@ -207,7 +207,7 @@ class CosineWave(Curve):
 
 @curve
 def cosine_wave(cycles: float) -> CosineWave:
-    """`(1 - cos(2 pi cycles u)) / 2`.
+    """Return the curve `(1 - cos(2 pi cycles u)) / 2`, with u from 0 to 1.
 
     Args:
         cycles: the number of waves: 0.5, 1.5, 2.5, ….

@@ -43,7 +43,7 @@ class Exponential(Curve):
 
 @curve
 def exponential(ratio: float) -> Exponential:
-    """`(1 - ratio ** u) / (1 - ratio)`.
+    """Return the curve `(1 - ratio ** u) / (1 - ratio)`, with u from 0 to 1.
 
     Args:
         ratio: the last value divided by the first, greater than 0 and not 1.
@@ -263,7 +263,7 @@ class Logarithm(Curve):
 
 @curve
 def logarithm(ratio: float) -> Logarithm:
-    """`ln(1 + (ratio - 1) u) / ln(ratio)`.
+    """Return the curve `ln(1 + (ratio - 1) u) / ln(ratio)`, with u from 0 to 1.
 
     Args:
         ratio: greater than 0 and not 1. Above 1 the curve is steep at its start.

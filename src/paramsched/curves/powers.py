@@ -54,7 +54,7 @@ class Power(Curve):
 
 @curve
 def power(exponent: float) -> Power:
-    """`u ** exponent`.
+    """Return the curve `u ** exponent`, with u from 0 to 1.
 
     Args:
         exponent: a number greater than 0; with 1 the curve is `curves.linear`.
@@ -93,7 +93,7 @@ class Polynomial(Curve):
 
 @curve
 def polynomial(exponent: float) -> Polynomial:
-    """`1 - (1 - u) ** exponent`.
+    """Return the curve `1 - (1 - u) ** exponent`, with u from 0 to 1.
 
     Args:
         exponent: a number greater than 0, such as 0.9 in DeepLab.
@@ -133,7 +133,7 @@ class PolynomialKDecay(Curve):
 
 @curve
 def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
-    """`1 - (1 - u ** k) ** exponent`.
+    """Return the curve `1 - (1 - u ** k) ** exponent`, with u from 0 to 1.
 
     Args:
         exponent: a number greater than 0.
@@ -189,7 +189,7 @@ class InverseProportional(Curve):
 
 @curve
 def inverse_proportional(ratio: float) -> InverseProportional:
-    """`u / (u + ratio (1 - u))`.
+    """Return the curve `u / (u + ratio (1 - u))`, with u from 0 to 1.
 
     Args:
         ratio: the last value divided by the first, greater than 0.

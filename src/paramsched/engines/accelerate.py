@@ -106,16 +106,16 @@ def batch_counter(
     amount_of: AmountOf | None = None,
     tokens_per_sample: float | None = None,
 ) -> Callable[[Any], None]:
-    """Return a function that counts a batch, for a plan whose clock counts samples or tokens.
+    """Return a function that counts the samples or tokens of a batch, for a plan whose clock counts these.
 
-    Call it with each batch inside `with accelerator.accumulate(model):`. Once per update it sums the batches of all
+    Call it with each batch inside `with accelerator.accumulate(model):`. Once per update it sums the counts of all
     processes, and reports the sum to the scheduler before the step.
 
     Args:
         accelerator: the Accelerator whose `accumulate` is used.
         scheduler: the scheduler of the optimizer that uses the batches.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
-            counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
         tokens_per_sample: the length of a sequence. Default: the calendar's `sequence_length`.
     """
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
@@ -125,14 +125,14 @@ def batch_counter(
 
 
 def replicas(accelerator: Any) -> int:
-    """Return the number of data shards: the processes, counting those that share batches (tensor parallelism) once."""
+    """Return the number of data shards. Processes that share batches, as in tensor parallelism, are one shard."""
     parallelism = getattr(accelerator, "parallelism_config", None)  # Accelerate before 1.10 has none
     count: int = accelerator.num_processes
     return count if parallelism is None else count // parallelism.non_data_parallel_size
 
 
 def sum_over_replicas(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all data shards, each of which may be on several processes."""
+    """Return the sum of `amount` over all data shards; a shard on several processes counts once."""
     summed = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
     total: torch.Tensor = summed // (accelerator.num_processes // replicas(accelerator))
     return total

@@ -18,7 +18,10 @@ from paramsched.time import Calendar
 log = logging.getLogger("paramsched")
 
 AmountOf = Callable[[Any], Any]
-"""Returns the number of samples, tokens or frames in a batch of one process: an integer or a 0-dimensional tensor."""
+"""A function that returns the number of samples, tokens or frames in a batch of one process.
+
+The number is an integer or a 0-dimensional tensor.
+"""
 
 
 @final
@@ -29,8 +32,8 @@ class PlanOptions:
     Args:
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans that count
-            them.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
+            clock counts these.
         on_change: as in `ps.Scheduler`.
     """
 
@@ -50,7 +53,7 @@ class EngineFacts:
         batches: the number of batches of one process in an epoch; None if unknown.
         accumulation: the number of batches per update.
         batch_size: the number of samples in a batch of one process; None if unknown.
-        processes: the number of data shards: of processes that get different batches.
+        processes: the number of data shards; processes that get the same batches are one shard.
         total: the number of updates of the run; None if unknown.
         whole: True if each epoch ends with an update, False if accumulation continues into the next epoch.
         why: a dict from a run fact to the reason why it is unknown, for messages.
@@ -76,7 +79,8 @@ class EngineFacts:
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
-        The horizon of the plan takes precedence over the engine's length of the run; a difference is logged.
+        The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
+        logged.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -95,7 +99,7 @@ class EngineFacts:
         try:
             if plan.horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)
-                # The updates of an amount depend on the plan itself, so they cannot be compared here.
+                # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
                 own = None if by_amount else ceil(calendar.exact(plan.horizon, site=f'horizon "{plan.horizon}"'))
                 if own is not None and engine is not None and engine != own:
                     log.warning(
@@ -108,7 +112,7 @@ class EngineFacts:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
                 # are unknown, and does not need it if the plan specifies all of its lengths.
                 if by_amount and calendar.total is not None:
-                    with suppress(Unresolved):  # a stage depends on the length of the run: report the fact
+                    with suppress(Unresolved):  # a stage depends on the length of the run: report the missing fact
                         return attach_with(calendar=replace(calendar, total=None))
                 raise
         except MissingFact as error:

@@ -1,8 +1,8 @@
 """Ignite. No adapter is required: attach a plan before `trainer.run`, without a handler or `scheduler.step()`.
 
-`PlanHandler` is for plans in epochs or percent, because the engine knows its epochs only when it runs. It passes the
-metrics of an evaluator to the plan, and can be an entry of a `Checkpoint`'s `to_save`. To log values, use Ignite's own
-`OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the values that the update will use.
+`PlanHandler` is for plans in epochs or percent, because the engine knows its epochs only when it runs. The handler
+passes the metrics of an evaluator to the plan, and can be an entry of a `Checkpoint`'s `to_save`. To log values, use
+Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the values that the update will use.
 """
 
 from typing import Any
@@ -23,12 +23,13 @@ class PlanHandler:
 
     Args:
         optimizer: the optimizer that the engine's function steps.
-        plan: the plan to apply; its default horizon is that of `trainer.run(max_epochs=…)`.
-        accumulation: the value of Ignite's `gradient_accumulation_steps`, which the engine does not know.
+        plan: the plan to apply. If it has no horizon, its horizon is the length of `trainer.run(max_epochs=…)`.
+        accumulation: the number of batches per update: the value of Ignite's `gradient_accumulation_steps`, which the
+            engine does not know.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans on such a clock.
-            Default: samples are counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
+            clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
     """
 

@@ -1,6 +1,6 @@
-"""Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`. Returning it is optional.
+"""Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`; returning it is optional.
 
-`PlanCallback(plan)` does not need a change of the module: `Trainer(callbacks=[PlanCallback(plan)])`. It provides the
+`PlanCallback(plan)` needs no change of the module: `Trainer(callbacks=[PlanCallback(plan)])`. It provides the
 horizon and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
 """
 
@@ -28,7 +28,7 @@ class _LightningPlan:
     from this lr (`late_groups="present"` of `ps.Scheduler`), and the added group is logged.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
-    when it steps, so units other than updates need `calendar`.
+    when its optimizers step, so units other than updates need `calendar`.
 
     Args:
         plan: the plan. Without `optimizers`, every optimizer of the module follows it on its own clock.
@@ -37,9 +37,10 @@ class _LightningPlan:
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
-            counted, or tokens by `tokens_per_sample`.
-        observe: when metrics are passed to the plan's rules: at the end of each validation or of each training epoch.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
+        observe: when metrics are passed to the plan's metric rules: at the end of each validation (`"validation"`) or
+            of each training epoch (`"epoch"`).
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
 
@@ -200,7 +201,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             processes=_replicas(trainer),
             why={"steps_per_epoch": reason, "total": reason},
         )
-    trainer.fit_loop.setup_data()  # otherwise called after the callbacks; a second call has no effect
+    trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
     return EngineFacts(
@@ -219,13 +220,13 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
 
 
 def _replicas(trainer: Any) -> int:
-    """Return the number of data shards: the ranks, counting those that share batches (tensor parallelism) once."""
+    """Return the number of data shards. Ranks that share batches, as in tensor parallelism, are one shard."""
     sampling = trainer.distributed_sampler_kwargs  # None if there is one device
     return 1 if sampling is None else int(sampling["num_replicas"])
 
 
 def _sum_by_trainer(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all data shards, each of which may be on several ranks."""
+    """Return the sum of `amount` over all data shards; a shard on several ranks counts once."""
     strategy = trainer.strategy
     summed = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
     total: torch.Tensor = summed // (trainer.world_size // _replicas(trainer))

@@ -1,13 +1,13 @@
-"""MMEngine's Runner. It accepts only its own scheduler classes, so these classes subclass MMEngine's, too.
+"""MMEngine's Runner. It accepts only MMEngine's scheduler classes, so the classes of this module inherit from them.
 
     from paramsched.engines.mmengine import MultiStepLR, PlanScheduler, register
 
     Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
     register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
 
-The 29 classes named like MMEngine's step per batch or per epoch, as MMEngine's do. With `count="updates"`, a scheduler
-by iteration steps once per update. A plan always counts updates. `register` also allows torch to load MMEngine's
-checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
+The 29 classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
+a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
+load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
 """
 
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ from paramsched.time import Calendar
 def allow_checkpoints() -> None:
     """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
 
-    See row 23 of docs/compat/divergences.md. The allowed objects cannot execute code: a file can name only the methods
-    of a history.
+    See row 23 of docs/compat/divergences.md. The allowed objects cannot execute code: of the methods, a file can name
+    only those that read a history.
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
         return
@@ -69,11 +69,13 @@ _updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 class _CountsUpdates:
-    """Mixin for the 29 classes: adds the argument `count`, which matters if gradients are accumulated.
+    """Mixin for the 29 classes with MMEngine's names.
+
+    It adds the argument `count`, which matters if gradients are accumulated.
 
     Args:
-        count: the unit of a scheduler by iteration: `"batches"`, as in MMEngine, or `"updates"`, so that a warmup of 8
-            lasts 8 updates with any accumulation (row 18 of docs/compat/divergences.md).
+        count: what a scheduler with `by_epoch=False` counts: `"batches"`, as in MMEngine, or `"updates"`, so that a
+            warmup of 8 lasts 8 updates with any accumulation (row 18 of docs/compat/divergences.md).
     """
 
     def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
@@ -96,7 +98,7 @@ class _CountsUpdates:
 
 
 class _PlanScheduler:
-    """A plan as one of MMEngine's schedulers, which the Runner checkpoints and passes metrics to.
+    """A plan as an MMEngine scheduler: the Runner saves it in checkpoints and passes metrics to it.
 
     The optimizer's step advances the plan, so that accumulation and skipped updates count correctly. `step()` does not
     advance it.
@@ -160,7 +162,7 @@ class _PlanScheduler:
             self._metrics.report(self.scheduler, metrics)
 
     def get_last_value(self) -> list[float]:
-        """Return the values of the next update, field after field."""
+        """Return the values of the next update, in the order of `scheduler.values()`."""
         return list(self.scheduler.values().values())
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
@@ -171,7 +173,7 @@ class _PlanScheduler:
         return self.scheduler.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume from a state; if its plan differs, `on_change` decides which plan applies."""
+        """Resume from a state; if the state has another plan, `on_change` decides which plan applies."""
         self.scheduler.load_state_dict(state_dict)
 
 
@@ -204,12 +206,13 @@ class _ValuesHook:
 
 
 class _AmountHook:
-    """Counts the batches for plans whose clock counts samples or tokens, and reports them before each update.
+    """Counts samples or tokens, for plans whose clock counts these, and reports the sum before each update.
 
     Args:
-        scheduler: a scheduler that was constructed outside of the Runner. Each `PlanScheduler` of the Runner is found.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
-            counted, or tokens by `tokens_per_sample`.
+        scheduler: a scheduler that was constructed outside of the Runner. Each `PlanScheduler` of the Runner is
+            found automatically.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
         tokens_per_sample: the length of a sequence.
     """
 
@@ -249,7 +252,7 @@ def register(*, force: bool = False) -> None:
 
     Args:
         force: True to register the 29 classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
-            They are always registered with the scope: `paramsched.StepLR`, ….
+            With the scope `paramsched`, as in `paramsched.StepLR`, they are always registered.
 
     Raises:
         MissingDependency: mmengine is not installed.

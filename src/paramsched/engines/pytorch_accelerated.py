@@ -57,11 +57,11 @@ def scheduler(
 
 
 class _AmountCallback:
-    """Counts the batches for a plan whose clock counts samples or tokens, and reports them before each update.
+    """Counts samples or tokens, for a plan whose clock counts these, and reports the sum before each update.
 
     Args:
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
-            counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
         tokens_per_sample: the length of a sequence.
 
     Raises:

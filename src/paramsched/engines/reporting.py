@@ -23,7 +23,7 @@ from paramsched.time.calendar import SIZES
 
 @final
 class MetricRelay:
-    """Passes the metrics of an engine to the rules of a plan, and warns at the end of metrics that were never reported.
+    """Passes the metrics of an engine to the metric rules of a plan, and at the end warns about metrics never reported.
 
     Args:
         call: the user's call, for the warning, such as `PlanCallback`.
@@ -45,7 +45,7 @@ class MetricRelay:
     tell = report  # the former name
 
     def finish(self, scheduler: Scheduler) -> None:
-        """Warn of metrics that a rule watches and that were never reported."""
+        """Warn about metrics that a rule watches but that were never reported."""
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
         if missed:
             warn_user(
@@ -62,7 +62,10 @@ def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None
 
 
 def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extra: str) -> Callable[[str], type[Any]]:
-    """Return a `__getattr__` for a module. It creates the class `name` from `cls` and the first installed base."""
+    """Return a `__getattr__` for a module. It creates the class `name` from `cls` and a base.
+
+    The base is the first of `bases` that is installed.
+    """
 
     def make_callback() -> type[Any]:
         for base in bases:
@@ -91,13 +94,14 @@ def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]
 class BatchAmounts:
     """Counts the batches of an engine in samples or tokens, and reports the consumption to a Scheduler.
 
-    Batches are not counted for a plan by updates, or if the amount of a batch is unknown on the plan's clock. A report
-    of the loop (`scheduler.consumed`) and batch sizes in the plan take precedence.
+    Batches are not counted for a plan by updates, or if the amount of a batch is unknown on the plan's clock. If the
+    training loop itself reports consumption (`scheduler.consumed`), or the plan schedules batch sizes, those numbers
+    take precedence.
 
     Args:
         scheduler: the scheduler of the optimizer that uses the batches.
         options: how a batch is counted: `amount_of`, `tokens_per_sample`.
-        processes: the number of data shards: of processes that get different batches.
+        processes: the number of data shards; processes that get the same batches are one shard.
         summed: returns the sum of a tensor over all data shards; called once per update.
         samples: returns the number of samples in a batch. Default: `samples_in`.
     """
@@ -143,7 +147,8 @@ class BatchAmounts:
     def report(self, amount: Amount, unit: str | None) -> None:
         """Report consumption of the next update, summed over all processes.
 
-        If the plan schedules the sizes of batches, nothing is reported. Batches of another size cause one warning.
+        If the plan schedules batch sizes, nothing is reported, and the first `amount` that differs from the plan
+        causes a warning.
         """
         self._refresh_plan()
         if unit is None or unit != self._unit:
@@ -162,7 +167,10 @@ class BatchAmounts:
                 )
 
     def saved_state(self) -> dict[str, Amount]:
-        """Return the unreported sum over all processes, by unit; every process must call this method."""
+        """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.
+
+        Every process must call this method.
+        """
         self._refresh_plan()
         if self._unit is None:
             return {}
@@ -174,7 +182,7 @@ class BatchAmounts:
         self._plan, self._loaded = None, dict(state)
 
     def _refresh_plan(self) -> None:
-        """Start to count, or restart if a checkpoint loaded another plan."""
+        """Start to count, or restart the count if a loaded checkpoint has replaced the plan."""
         plan = self.scheduler.plan
         if self._plan is plan:
             return
@@ -213,7 +221,7 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
     calendar, length = options.calendar, options.tokens_per_sample
     if length is None and calendar is not None and calendar.tokens_per_step is None:
         length = calendar.sequence_length
-    if unit != "tokens" or length is None or length != int(length):  # 371.5 is an average
+    if unit != "tokens" or length is None or length != int(length):  # a fraction such as 371.5 is an average
         return None
     tokens = int(length)
     return lambda batch: tokens * samples(batch)

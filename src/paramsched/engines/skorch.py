@@ -1,7 +1,8 @@
 """skorch. Its optimizer exists only after `initialize()`, so a callback attaches the plan: `PlanCallback(plan)`.
 
-It provides the epochs and the batches of the net, passes the metrics of the history (`valid_loss`), and records the
-values at every batch. `fit` starts the plan, `partial_fit` continues it, also after `load_params` and unpickling.
+The callback passes to the plan the epochs and batches of the net and the metrics of the history (`valid_loss`), and
+records the values at every batch. `fit` starts the plan, `partial_fit` continues it, also after `load_params` and
+unpickling.
 """
 
 from dataclasses import fields, replace
@@ -24,11 +25,11 @@ class _SkorchPlan:
 
     Args:
         plan: the plan to apply.
-        accumulation: the number of batches per update, for a net whose `train_step` accumulates, unlike skorch itself.
+        accumulation: the number of batches per update, for a net whose own `train_step` accumulates gradients.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: samples are
-            counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
+            number of samples, times `tokens_per_sample` if the clock counts tokens.
         record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
 

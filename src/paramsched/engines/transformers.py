@@ -39,11 +39,12 @@ def planned(
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
-        plan: the plan to apply; its default horizon is that of the arguments (`num_train_epochs`, `max_steps`).
+        plan: the plan to apply. If it has no horizon, its horizon is the length of the run in the Trainer's arguments
+            (`num_train_epochs`, `max_steps`).
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans on such a clock.
-            Default: samples are counted, or tokens by `tokens_per_sample`.
+        amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
+            clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
     """
     options = PlanOptions(
@@ -135,7 +136,7 @@ def _replicas(trainer: Any) -> int:
 
 
 def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all data shards, each of which may be on several processes."""
+    """Return the sum of `amount` over all data shards; a shard on several processes counts once."""
     summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
     total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
     return total

@@ -124,7 +124,7 @@ class Guided(OneOperand):
 
 
 def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
-    """Multiply `guided` by `other`. A schedule becomes a factor of its schedule; rules are added to its rules."""
+    """Multiply `guided` by `other`. A schedule multiplies the schedule of `guided`; rules join its rules."""
     if isinstance(other, MetricRule):
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())

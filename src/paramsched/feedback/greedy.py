@@ -38,7 +38,7 @@ class GreedyState:
 
     Args:
         reference: the value that new values are compared with; None if no value was observed.
-        good, bad: the number of consecutive better values, and of consecutive other values.
+        good, bad: the number of consecutive better values, and of consecutive values that are not better.
         cooling, warming: the number of values still to skip after the last reduction, and after the last rise.
         floored: the number of reductions at the floor since the last rise.
         factor: the current factor of the schedule.
@@ -66,7 +66,7 @@ class Greedy(MetricRule[GreedyState]):
     """The metric rule of `greedy`.
 
     It divides the schedule by `factor` after more than `patience` better values in a row, and multiplies it by `factor`
-    after more than `patience` other values in a row.
+    after more than `patience` values in a row that are not better.
     """
 
     metric: str
@@ -229,7 +229,7 @@ def greedy(
         mode: `"min"` if lower values are better, `"max"` if higher values are better.
         factor: the factor of one reduction, greater than 0 and less than 1. A rise divides by it.
         patience: an integer of at least 0. More than `patience` better values in a row raise the schedule; more than
-            `patience` other values in a row reduce it.
+            `patience` values in a row that are not better reduce it.
         threshold: the minimum improvement of a better value, at least 0.
         threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a fraction of the value to compare
             with.

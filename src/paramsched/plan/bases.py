@@ -10,7 +10,7 @@ from paramsched.fields import Field
 @final
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """The base values of a file, of which schedules are multiples.
+    """The base values that a file contains; schedules are multiples of them.
 
     Args:
         groups: dicts like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` if there are several.

@@ -213,7 +213,7 @@ def binding_key(binding: Binding) -> tuple[Any, ...]:
 
 
 PlanClock: TypeAlias = str | Mapping[str, str]
-"""The name of the clock of a plan, or a mapping to clocks from those fields and targets that do not count updates."""
+"""The name of a plan's clock, or a mapping from fields and targets to clocks; all others count updates."""
 
 
 def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
@@ -225,7 +225,7 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
 
     Raises:
         InvalidArgument: the clock is unknown.
-        PlanError: the plan lacks a field, or it has two clocks other than updates.
+        PlanError: the plan lacks a field of the mapping, or the mapping has two clocks other than updates.
 
     >>> checked_plan_clock({"lr": "images", "weight_decay": "updates"}, ["lr", "weight_decay"])
     mappingproxy({'lr': 'samples'})

@@ -36,7 +36,8 @@ class PlanLines:
             at: the time of the change.
             horizon: the horizon of the changed plan.
             lines: the new schedules of single lines.
-            fields: by field name, the new schedule of those lines of the field that are not in `lines`.
+            fields: a dict from field name to a binding with the new schedule for those lines of the field that are not
+                in `lines`.
         """
         if not lines and not fields and horizon == self.horizon:
             raise InvalidArgument(
@@ -55,7 +56,7 @@ class PlanLines:
                 made.append(self._followed(binding, lines[own.index(index)].schedule, at, horizon))
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
                 made.append(self._followed(binding, fields[name].schedule, at, horizon))
-            else:  # it continues as planned
+            else:  # this line continues as planned
                 old, rules = _without_rules(binding.schedule)
                 if (planned := self._planned_for(binding, old, horizon)) is not None:
                     binding = replace_schedule(binding, _with_rules(take(old, planned, planned), rules))
@@ -67,7 +68,7 @@ class PlanLines:
         return made
 
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
-        """Return the lines of the plan, with some fields multiplied by factors from a time on."""
+        """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""
         if not factors:
             raise InvalidArgument(f'scale("{at}")', "expected at least one field", f'Write scale("{at}", lr=0.5)')
         _refuse_after_the_end("scale", at, self.horizon)
@@ -92,7 +93,7 @@ class PlanLines:
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
 
     def _refuse_changed_size(self, method: str, names: Iterable[str]) -> None:
-        """Raise if changing the size of an update would change a line's past values.
+        """Raise if a change of a size, such as `batch_size`, would change past values of another line.
 
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
         """
@@ -160,7 +161,7 @@ class PlanLines:
         old, rules = _without_rules(line.schedule)
         bare, more = _without_rules(new)
         if at.terms:
-            targets = target_names(self.bindings)  # a value of a target belongs to a time of the run
+            targets = target_names(self.bindings)  # a followed target keeps the time of the run
             bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))

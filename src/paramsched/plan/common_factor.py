@@ -23,11 +23,11 @@ def likes_in(schedule: Schedule) -> Iterator[Like]:
         yield from likes_in(part)
 
 
-_RETIMING = (Sequence, Shift, Restarts, Window, Every, Take, Skip)  # a common factor may stand outside of these
+_RETIMING = (Sequence, Shift, Restarts, Window, Every, Take, Skip)  # a common factor may be outside of these
 
 
 def advice_to_factor_out(schedule: Schedule) -> str:
-    """Return the advice to multiply an entire line by a target, because `>>` binds weaker than `*`.
+    """Return the advice to multiply an entire line by a target, because `*` takes precedence over `>>`.
 
     >>> from paramsched.schedules import parse
     >>> advice_to_factor_out(parse('warmup(10) >> cosine() * like("batch_size") ** 0.5'))
@@ -53,7 +53,7 @@ def advice_to_factor_out(schedule: Schedule) -> str:
 
 
 def _is_factor(value: object) -> bool:
-    """Return whether a value follows another line and is otherwise a number: `(like("batch_size") / 256) ** 0.5`."""
+    """Return whether a value consists of `like(…)`, numbers and powers: `(like("batch_size") / 256) ** 0.5`."""
     if isinstance(value, Raised):
         return _is_factor(value.schedule)
     if isinstance(value, Product):

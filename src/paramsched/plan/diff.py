@@ -30,9 +30,9 @@ class Change:
 
     Args:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
-        before, after: the text in each plan; None if the plan does not have it. They are equal for a line that follows
-            a changed target.
-        when: the first time at which the values differ; None without a calendar, or if only one plan has it.
+        before, after: the text of this field, target, horizon or clock in each plan; None if the plan lacks it. The
+            texts are equal for a line that has not changed itself, but follows a changed target.
+        when: the first time at which the values differ; None without a calendar, or if one plan lacks the field.
         by: the largest difference, as a multiple of base; None if `when` is None.
         name: `what` without its selector.
         unit: the unit of `when`: updates, or for example tokens if the consumption of an update is unknown.
@@ -159,7 +159,7 @@ def _key_of(binding: Binding) -> Any:
 
 
 def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
-    """Return the targets that each line of a plan follows, directly or through other lines."""
+    """Return a dict from the key of each line to the targets that it follows, directly or through other lines."""
     try:
         lines = with_followed_lines(plan.bindings, plan.clock)
     except PlanError:  # a line that cannot be followed
@@ -177,13 +177,13 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
 
 
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
-_MAX_TIMES = 20_000  # times in each of the two samples
+_MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
 _Difference: TypeAlias = tuple[int, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 
 
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
-    """Return a function that compares the binding with a key in two plans, over the longer one of their horizons."""
+    """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]
     try:
@@ -205,7 +205,10 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
 def _difference_of_updates(
     plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
-    """Compare the binding with the key `place` at every update. `amounts` has the consumed amounts of each plan."""
+    """Compare the binding with the key `place` in two plans at every update.
+
+    `amounts` contains, for each plan, the amounts consumed before the updates, or None if its clock counts updates.
+    """
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
@@ -223,7 +226,10 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """Compare the binding with the key `place` at a sample of times; `ends` maps each clock to the end of the run."""
+    """Compare the binding with the key `place` in two plans at a sample of times.
+
+    `ends` maps each clock to the end of the run.
+    """
     clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
     unit = clocks.pop()
     if clocks or unit not in ends:

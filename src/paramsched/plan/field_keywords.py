@@ -29,7 +29,8 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         horizon, clock: the other keywords, or None.
 
     Raises:
-        InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error has the correct call.
+        InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error
+            contains the correct call.
     """
     wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
     others = [one for one in bindings if not isinstance(one, Binding)]

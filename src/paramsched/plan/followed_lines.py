@@ -1,4 +1,4 @@
-"""Lines that follow another line, `like("lr")`: a field by its multiples of base, a target by its value."""
+"""Lines that follow another line: `like("lr")` is the multiple of base of a field, or the value of a target."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -31,7 +31,8 @@ def with_followed_lines(
 ) -> Sequence[Binding]:
     """Replace each `like(…)` in the bindings by the schedule of the followed field, or by the target.
 
-    If a default follows a field that has lines for some groups, it gets a separate line for each of these.
+    If the default line of a field follows another field that has lines for some groups, the result has a line of the
+    first field for each of these selectors.
     """
     if not any(any(likes_in(binding.schedule)) for binding in bindings):
         return bindings
@@ -48,7 +49,7 @@ def schedule_followed(bindings: Sequence[Binding], clock: PlanClock, binding: Bi
 
 
 def targets_followed(schedule: Schedule) -> Iterator[FollowedTarget]:
-    """Yield the targets that a schedule of `with_followed_lines` follows, without those that these targets follow."""
+    """Yield the targets that a schedule of `with_followed_lines` follows, but not those that these follow in turn."""
     if isinstance(schedule, FollowedTarget):
         yield schedule
     else:
@@ -57,7 +58,7 @@ def targets_followed(schedule: Schedule) -> Iterator[FollowedTarget]:
 
 
 def target_names(bindings: Sequence[Binding]) -> frozenset[str]:
-    """Return the names by which lines follow targets: those that no field has."""
+    """Return the names of the targets that `like(…)` can follow: those that are not also names of fields."""
     fields = {binding.name for binding in bindings if not isinstance(binding.field, Target)}
     return frozenset(binding.name for binding in bindings) - fields
 
@@ -74,14 +75,14 @@ def replace_likes(value: Any, replaced: Callable[[Like], Schedule]) -> Any:
     if not isinstance(value, (Schedule, tuple)):
         return value
     made = with_changed_fields(value, lambda one: replace_likes(one, replaced))
-    if made is not value and isinstance(made, (Product, Sum)):  # flat, as the text is parsed
+    if made is not value and isinstance(made, (Product, Sum)):  # not nested, like the result of parsing the text
         flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
         return type(made)(tuple(operand for operands in flat for operand in operands))
     return made
 
 
 def name_followed(like: Like) -> str:
-    """Return the name of the field or the target that `like(…)` follows, as a plan has it."""
+    """Return the name of the field or the target that `like(…)` follows, as it is spelled in a plan."""
     try:
         return str(Field.of(like.field))
     except InvalidArgument:
@@ -116,7 +117,10 @@ class _FollowedPlan:
                 self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
 
     def lines_for(self, binding: Binding) -> Iterator[Binding]:
-        """Yield a binding with every `like(…)` replaced; for a default also lines for the groups of followed fields."""
+        """Yield a binding with every `like(…)` replaced.
+
+        For a default line, also yield a line for each selector that the followed fields have.
+        """
         line = _Line(binding.name, binding.groups, isinstance(binding.field, Target))
         yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, (), line))
         if binding.groups is not None or line.is_target:
@@ -128,7 +132,7 @@ class _FollowedPlan:
                 yield Binding(binding.field, self.substitute(binding.schedule, line, groups, (), line), groups)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
-        """Return the selectors in the lines of every field that a default follows, in order."""
+        """Return the selectors of the lines of all fields that a default line follows, in order."""
         found: dict[Selector, None] = {}
         for name in dict.fromkeys(map(name_followed, likes_in(schedule))):
             if name in seen or name not in self.lines:

@@ -73,7 +73,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
 
 
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
-    """Return the amounts of a run, as far as they are known before it starts; None if the plan is by updates.
+    """Return the amounts of a run, as far as they are known before it starts; None if the plan's clock is updates.
 
     >>> amounts_of_run(Plan(lr=0.1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
     [0, 32, 64]
@@ -123,7 +123,7 @@ class Bound:
 
     Args:
         name: the field's name in the plan.
-        field: the entry of the group.
+        field: the entry of the parameter group.
         schedule: the schedule that the field follows.
         by_amount: True if the clock of the field counts an amount, False if it counts updates.
     """
@@ -241,7 +241,7 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     return states
 
 
-_MAX_POINTS = 2_000  # enough to draw an axis, if a batch size changes more often
+_MAX_POINTS = 2_000  # interpolation points of a `TimeUnit`, enough to draw an axis
 
 
 @final
@@ -281,7 +281,7 @@ class TimeUnit:
         return np.asarray(np.interp(amounts, self.amounts, self.updates))
 
     def until(self, total: int) -> "TimeUnit":
-        """Return the unit for a longer run, extrapolated with the amount of the last update.
+        """Return the unit for a run of `total` updates, extrapolated linearly if that is longer.
 
         >>> TimeUnit("epochs", np.array([0, 900]), np.array([0.0, 20.0])).until(1800).amounts.tolist()
         [0.0, 40.0]

@@ -29,7 +29,8 @@ from paramsched.time.calendar import SIZES
 class ClockLengths:
     """Converts lengths into the unit of one clock.
 
-    If the sizes of updates are planned, the amount that some updates consume depends on the first of these updates.
+    If the plan schedules a size, such as the batch size, the amount that a number of updates consumes depends on the
+    update at which they start.
 
     Args:
         sizes: the facts and targets that determine the consumption of an update.
@@ -129,7 +130,10 @@ Total: TypeAlias = Fraction | InvalidArgument | None
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
-    """Return the sizes of a run. The bindings that plan sizes must be resolved."""
+    """Return the run facts and targets that determine the consumption of each update.
+
+    Bindings of targets that plan a size, such as `batch_size`, must be resolved.
+    """
     targets = {
         one.name: SizeTarget(
             one.name,
@@ -149,7 +153,8 @@ def resolve_on_clocks(
 ) -> tuple[list[Binding], Duration | None]:
     """Resolve the bindings of a plan, and its horizon, with every length in the unit of its clock.
 
-    Planned sizes are resolved first, because they determine the consumption of updates and so the other lengths.
+    Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
+    updates, and thereby the other lengths.
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]

@@ -81,7 +81,7 @@ class RunAmounts(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class ConstantAmounts(RunAmounts):
-    """Amounts of a run whose updates all consume the same: rate * t before update t, rounded up unless in seconds."""
+    """Amounts of a run with constant consumption: rate * t before update t, rounded up unless in seconds."""
 
     clock: str
     rate: Fraction
@@ -142,7 +142,7 @@ class UnknownAmounts(RunAmounts):
         raise self.missing("the amounts of the run")
 
     def missing(self, site: str | CallSite) -> MissingFact:
-        """Return the error for code that needs these amounts."""
+        """Return the error that reports the missing fact."""
         if self.missing_factor is None:
             return missing_amounts(self.clock, site)
         planned, fact = self.missing_factor
@@ -179,7 +179,7 @@ MAX_PER_UPDATE = 10**15
 @final
 @dataclass(frozen=True, slots=True)
 class SizeTarget:
-    """A target that schedules a run fact.
+    """A target that schedules a run fact, such as the batch size.
 
     Args:
         name: the name of the fact, for example `batch_size`.
@@ -196,11 +196,11 @@ class SizeTarget:
     written: Schedule
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
-        """Return the size at each update as a float, rounded to the nearest integer (half to even)."""
+        """Return the value of the run fact at each update as a float, rounded to the nearest integer (half to even)."""
         return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
 
     def is_held_at(self, update: int, amount: int) -> bool:
-        """Return whether the size is constant from a position on."""
+        """Return whether the value of the run fact is constant from a position on."""
         held = self.schedule._held_from()
         return held is not None and (amount if self.by_amount else update) >= held
 
@@ -220,7 +220,7 @@ class UpdateSizes:
 
     @property
     def only_by_amount(self) -> bool:
-        """True if every planned size depends on the consumed amount: then it alone determines the consumption."""
+        """True if every planned size depends on the consumed amount, which then determines the consumption alone."""
         return all(target.by_amount for target in self.targets)
 
     def at(self, updates: Array, amounts: Array) -> Any:
@@ -337,7 +337,7 @@ class RunSizes:
         return None
 
     def ratio(self, many: str, few: str) -> Fraction | None:
-        """Return how many of `many` one of `few` has, such as tokens per sample; None if that is unknown or changes.
+        """Return the number of `many` in one of `few`, such as tokens per sample; None if it is unknown or changes.
 
         >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
@@ -359,9 +359,9 @@ _MAX_ROUNDS = 8  # refinements of an estimate before its correct part is kept
 _MAX_AMOUNT = 10**18
 _MAX_UPDATES = 50_000_000
 _MAX_UNEVEN = 500_000  # used instead of `_MAX_UPDATES` if the consumption often differs from the previous update's
-_MIN_CORRECT = 256  # updates of an estimate; if fewer are correct, sizes are tabulated instead
+_MIN_CORRECT = 256  # if fewer updates of an estimate are correct, sizes are tabulated instead
 _TABULATED = 65_536  # amounts whose sizes are tabulated at once
-_MAX_TABULATED_SIZE = 1_024  # a table has too few updates of larger sizes
+_MAX_TABULATED_SIZE = 1_024  # with larger sizes, a table contains too few updates to be worth computing
 _PROBES = 1_000  # amounts at which sizes are evaluated to estimate the length of a run
 
 
@@ -373,7 +373,7 @@ class PlannedAmounts(RunAmounts):
     Args:
         clock: the unit of the amounts.
         sizes: the consumption of an update.
-        times: the amounts on the clock of the targets; None if that is `clock` or counts updates.
+        times: the amounts on the clock of the planned sizes; None if that clock is `clock` or counts updates.
     """
 
     clock: str
@@ -430,8 +430,8 @@ class PlannedAmounts(RunAmounts):
     def _kept_amounts(self, until: int) -> Array:
         """Compute the amounts after the last cached amount, up to the next one to cache or to the amount `until`.
 
-        Cache the next one. If all sizes are constant from here on, their value is cached instead, because later
-        amounts then follow from it.
+        Cache the next one. If the consumption per update is constant from here on, cache that constant instead,
+        because it determines all later amounts.
         """
         update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
         if update > _MAX_UPDATES:
@@ -475,8 +475,8 @@ class PlannedAmounts(RunAmounts):
         """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.
 
         The first estimate assumes that the size stays constant. Each round evaluates the sizes at the estimated
-        amounts. All amounts before the first one in which two rounds differ are correct. That one is also correct in
-        the later round, because its size was evaluated at a correct amount.
+        amounts. All amounts before the first one in which two rounds differ are correct. The later round's value
+        of this first one is also correct, because it follows from a correct amount.
         """
         updates = np.arange(t, t + most)
         if self.times is not None or not self.sizes.by_amount:

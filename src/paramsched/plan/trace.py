@@ -93,7 +93,7 @@ class Trace:
 
     @property
     def amounts(self) -> Array:
-        """The amount consumed before each update, on the plan's clock; on the clock of updates, their indices."""
+        """The amount consumed before each update, on the plan's clock; if that counts updates, their indices."""
         return np.arange(self.total) if self._amounts is None else self._amounts
 
     def time_units(self) -> tuple[TimeUnit, ...]:

@@ -128,7 +128,7 @@ def _with_own_containers(value: Any) -> Any:
 class HeldInterrupts:
     """Context manager that delays Ctrl-C except during `run`, so that the training state is always restored.
 
-    It has no effect in other threads than the main thread, which do not receive Ctrl-C.
+    It has an effect only in the main thread, because other threads do not receive Ctrl-C.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Atomic and durable file operations: files are written under another name, flushed and renamed.
+"""Atomic and durable file operations: files are written under a temporary name, flushed and renamed.
 
 Without a flush, the system may keep a file in memory, and it may reorder renames.
 """

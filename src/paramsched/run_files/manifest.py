@@ -130,7 +130,7 @@ _TWO_LINES: Final = re.compile(r"(?P<name>[^\n]+)\nsha256 (?P<digest>[0-9a-f]{64
 @final
 @dataclass(frozen=True, slots=True)
 class LastCheckpoint:
-    """The content of the file `last_checkpoint`.
+    """The content of the file `last_checkpoint`, which names the checkpoint to resume from.
 
     Args:
         name: the name of the checkpoint; None if the run has no checkpoint yet.

@@ -1,4 +1,4 @@
-"""Checkpoints: the files that Accelerate saves and a few of ours, written atomically and loaded only if all are valid.
+"""Checkpoints: Accelerate's files and a few of the Runner, written atomically and loaded only if all are valid.
 
 Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random
 states.
@@ -157,7 +157,8 @@ class Checkpoints:
 
     Args:
         folder: the work folder of the run.
-        accelerator: an `Accelerator`; its main process locks the folder and writes the files of ours.
+        accelerator: an `Accelerator`; its main process locks the folder, and writes the files that Accelerate
+            does not write.
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:

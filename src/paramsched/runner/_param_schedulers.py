@@ -30,7 +30,7 @@ class RunFacts:
     Args:
         epoch_length: batches per epoch.
         max_epochs, max_iters: the length of the run in epochs or iterations; the other one is None.
-        accumulation: batches per update, by optimizer.
+        accumulation: a dict from the name of each optimizer to its batches per update.
         batch_size: samples per batch over all processes; None if unknown.
         samples_per_epoch: samples per epoch, if the last batch of an epoch is smaller; else None.
         tokens_per_sample: the length of a sequence in tokens.

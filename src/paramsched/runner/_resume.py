@@ -127,7 +127,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Return the saved states, with each end that `config` omits replaced by the end in the present run."""
+    """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)

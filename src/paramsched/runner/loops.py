@@ -52,7 +52,7 @@ class EpochBatches:
     def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
         """Yield pairs (index, batch) of pass `number`, without the first `skip` batches.
 
-        The random states are as if these batches had not been drawn.
+        Loading the skipped batches of a `DataLoader` does not change the states of the random generators.
         """
         if skip >= len(self):
             return
@@ -136,7 +136,7 @@ class TrainSettings:
 
 
 class TrainLoop(ABC):
-    """Base class of both training loops, with MMEngine's names.
+    """Base class of both training loops; its attributes have the names of MMEngine's.
 
     Hooks set `stop_training` to end the run after the present epoch or iteration.
     """

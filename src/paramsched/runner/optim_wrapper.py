@@ -65,7 +65,7 @@ class AmpOptimWrapper(OptimWrapper):
 
     @property  # type: ignore[misc]  # typeshed declares a setter
     def __class__(self) -> Any:
-        """The real class, because MMEngine's Runner would train without mixed precision."""
+        """The real class, not MMEngine's, because MMEngine's Runner would train the wrapper without mixed precision."""
         return type(self)
 
     @property

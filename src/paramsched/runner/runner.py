@@ -66,7 +66,8 @@ class Runner:
             optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
         val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
             of output and target, or dicts. None computes the mean loss.
-        default_hooks: replaces the default hooks `logger`, `param_scheduler`, `checkpoint` and `progress`, by name.
+        default_hooks: a dict from the names `logger`, `param_scheduler`, `checkpoint` and `progress` to the hooks that
+            replace these default hooks.
         custom_hooks: additional hooks.
         load_from: the initial weights, or with `resume` the checkpoint to resume from.
         resume: resume from `load_from`, or from the newest checkpoint in `work_dir` if there is one.

@@ -39,7 +39,7 @@ def slots_of(
     bases: Mapping[tuple[int, str], float] | None = None,
     scope: Scope | None = None,
 ) -> tuple[Slot, ...]:
-    """Return the slots of a resolved plan without units; `_starting_base` determines their bases."""
+    """Return one slot for each scheduled field of each group; `bases` maps (group index, `Field.slot`) to a base."""
     return tuple(
         Slot(
             index,

@@ -536,7 +536,7 @@ class Scheduler(LRScheduler):
         return [group["lr"] for groups, _ in self._parts() for group in groups]
 
     def get_last_lr(self) -> list[Any]:
-        """Return the lr that the last update used; after `step()` is called, that of the next update."""
+        """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
         clock = self._synced().clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:

@@ -1,4 +1,4 @@
-"""Affine values, which schedules compute: a factor times base plus an offset; and levels."""
+"""The results of schedule formulas (a factor times base plus an offset), and levels, the heights of schedules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -201,7 +201,7 @@ def level_of(site: str | CallSite, level: Level) -> Level:
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:
-    """Return a level as the pair (multiple of base, absolute value). One that the level does not contain is None."""
+    """Return a level as the pair (multiple of base, absolute value). A part that it lacks is None."""
     match level:
         case Absolute():
             return None, level.value
@@ -213,7 +213,7 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
 
 
 def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
-    """Combine two levels by `mix`: once their multiples of base, and once their absolute values."""
+    """Call `mix` with the multiples of base of two levels, and with their absolute values. Return the sum."""
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if fixed is None and to_fixed is None:
         return base.scaled(mix(factor or 0.0, to_factor or 0.0))

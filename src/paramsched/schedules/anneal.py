@@ -102,7 +102,7 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
     u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
 
     def part(first: float, last: float) -> Array:
-        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # the curve may write into them
+        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # copies, because the curve may write into them
         share = curve._rise(*own, ops) if abs(first) <= abs(last) else curve._fall(*own, ops)
         return ops.where(inside, _interpolate_levels(first, last, curve, share, ops), ops.where(done, last, first))
 
@@ -127,8 +127,8 @@ def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: f
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, ops: Arrays) -> Array:
     """Interpolate between two levels; `share` is 0 at the level nearer to zero, and 1 at the other level."""
-    # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only overshoot the
-    # other level, which a monotone curve must not do.
+    # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only
+    # move a value beyond the other level. For a monotone curve this must not happen.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
     # Not in place for a user's function, because the function may own the array.
     if ops.concrete and curve.monotone and near != 0 and share.size:

@@ -19,7 +19,7 @@ from paramsched.schedules.text.writing import short_line
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AsFactor(OneOperand):
-    """value(t) = base * schedule(t, initial). It is open, so it never determines the length of a stage."""
+    """value(t) = base * schedule(t, initial). It has no end, so it never determines the length of a stage."""
 
     schedule: Schedule
     initial: float
@@ -63,7 +63,7 @@ def as_factor(schedule: Schedule, initial: float = 1.0) -> AsFactor:
     Raises:
         InvalidArgument: `initial` is not finite, or a level of the schedule is `previous` or `following`.
 
-    `plan.resolve` replaces `like("batch_size")` by it, with the schedule and the initial value of the target.
+    `plan.resolve` replaces `like("batch_size")` by `as_factor` of the schedule and the initial value of that target.
 
     Source: the square-root rule for learning rates of growing batches, Krizhevsky 2014 (1404.5997).
 

@@ -42,7 +42,7 @@ class ExponentialWarmup(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RAdamWarmup(Schedule):
-    """Base times the factor by which RAdam rectifies a step, counted from the first step that is rectified."""
+    """Base times the factor by which RAdam rectifies a step; update 0 is the first step that RAdam rectifies."""
 
     beta2: float
 
@@ -70,7 +70,10 @@ class RAdamWarmup(Schedule):
         return k
 
     def _length_of_average(self, k: Array, ops: Arrays) -> Array:
-        """Return p = P - 2 k b / (1 - b), b = beta2 ** k, without subtracting large numbers for small k."""
+        """Return p = P - 2 k b / (1 - b), b = beta2 ** k, the length of Adam's average at step k.
+
+        For small k no large numbers are subtracted, because that would lose digits.
+        """
         rate = -math.log(self.beta2)
         y = k * (rate / 2)
         few = y < 1
@@ -87,7 +90,7 @@ _LEAST_BETA = 0.6
 
 
 def _coth_excess(y: Array, ops: Arrays) -> Array:
-    """Return y / tanh(y) - 1 for y up to 1, by its series if the difference would lose digits."""
+    """Return y / tanh(y) - 1 for y up to 1, by a power series where the subtraction would lose digits."""
     tiny = y < 0.1
     near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
     series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
@@ -112,7 +115,7 @@ def exponential_warmup(timescale: DurationLike, first: int = 1) -> ExponentialWa
 
     Args:
         timescale: time after which 63 % of base are reached; any unit of time, above 0.
-        first: the count of the first update, 0 or more. With 0 the first update has the value 0.
+        first: the number that is added to t, 0 or more. With 0 the first update has the value 0.
 
     Raises:
         InvalidArgument: an argument is out of range.
@@ -155,8 +158,8 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     value(t) = base * min(1, (t + 1) * (1 - beta2) / 2)
 
     Args:
-        beta2: Adam's second beta, between 0 and 1. It is taken as the decimal that is written: 0.999 gives a warmup of
-            exactly 2000 updates.
+        beta2: Adam's second beta, between 0 and 1. Its decimal digits are used, not the nearest float: 0.999 gives
+            a warmup of exactly 2000 updates.
 
     Raises:
         InvalidArgument: `beta2` is not between 0 and 1.
@@ -181,7 +184,7 @@ def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
     value(t) = base * (1 - exp(-(1 - beta2) * (t + 1)))
 
     Args:
-        beta2: Adam's second beta, between 0 and 1. It is taken as the decimal that is written.
+        beta2: Adam's second beta, between 0 and 1. Its decimal digits are used, not the nearest float.
 
     Raises:
         InvalidArgument: `beta2` is not between 0 and 1.

@@ -25,7 +25,7 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 
-_MAX_POINTS = 250_000  # computing so many takes half a second if they are fractions
+_MAX_POINTS = 250_000  # computing so many breakpoints takes half a second if they are fractions
 
 
 @frozen_value
@@ -79,7 +79,7 @@ class Schedule(ABC):
         """Return the value at `t`, which is not negative, as an affine function of `base`."""
 
     def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return the value at `t` if the schedule is a stage of a sequence that is not affine."""
+        """Return the value at `t`; called if this schedule is a stage of a sequence, and the sequence is not affine."""
         return self._at(t, base, ops)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -104,7 +104,7 @@ class Schedule(ABC):
 
     @cached_property
     def depth(self) -> int:
-        """The number of nested levels; 1 for a schedule that contains no other."""
+        """How deeply schedules are nested in this one; 1 if it contains no other schedule."""
         return 1 + max((part.depth for part in self.parts()), default=0)
 
     @cached_property
@@ -142,7 +142,7 @@ class Schedule(ABC):
         """Return whether every length is in updates.
 
         Args:
-            whole: also require integer lengths, except for periods and inside cycles of fractional length.
+            whole: True if lengths must also be integers, except periods and lengths inside cycles of fractional length.
         """
         if self.fills:
             return False
@@ -204,13 +204,13 @@ class Schedule(ABC):
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         """Return the times from `since` to `until` at which the formula changes, in any order.
 
-        0 and the end may be omitted. A time between two updates is exact, because the caller rounds it up. Times before
-        `since` may be included.
+        0 and the end may be omitted. A time between two updates is not rounded, because the caller rounds it
+        up. Times before `since` may be included.
         """
         return ()
 
     def _breakpoints_and_end(self, since: int, until: int) -> Iterator[int | Fraction]:
-        """Yield `_inner_breakpoints` and the end, at which the formula changes if it is inside another schedule."""
+        """Yield `_inner_breakpoints` and the end, which is a breakpoint of a schedule that contains this one."""
         yield from self._inner_breakpoints(since, until)
         if self.length is not None:
             yield self.length.number
@@ -227,7 +227,7 @@ class Schedule(ABC):
 
     @property
     def _holds_when_empty(self) -> bool:
-        """True if a sequence holds the value of this last stage even if the stage has no updates, as for `skip`."""
+        """True if a sequence that ends with this schedule holds its value even if it has no updates (`skip`)."""
         return False
 
     def _exact_length(self, span: Span) -> Fraction | None:
@@ -345,7 +345,7 @@ def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _resolved_item(value: Any, span: Span) -> Any:
-    """Convert the times in a field without a role to updates. They count from the start of `span`."""
+    """Resolve the value of a field without a role in its metadata. Its times count from the start of `span`."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):

@@ -1,4 +1,4 @@
-"""The shapes `take` and `skip`, which use a part of a schedule, and the dependence of schedules on run and clock."""
+"""The shapes `take` and `skip`, which use a part of a schedule; and functions for the units of lengths."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -126,9 +126,9 @@ class Skip(Schedule):
         return None if length is None else max(length - span.before(self.by), Fraction(0))
 
     def _planned_span(self, span: Span) -> Span:
-        """Return the span for which the complete schedule is planned. It starts where the schedule's clock starts.
+        """Return the span for which the complete schedule is planned. It starts where the schedule's time is 0.
 
-        It ends with the stage if the schedule takes the remaining time, otherwise with the run.
+        The span ends with the stage if the schedule takes the remaining time, otherwise with the run.
         """
         end = span.end if self.schedule.fills else span.run_end
         return span.whole(span.begin - span.before(self.by), end, self.of)
@@ -155,7 +155,7 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
         schedule: the schedule to use. Up to `over` its values are the same as without `take`.
         over: the length to use, in any unit of time. In a sequence, the next stage starts after it.
         of: a length in any unit of time, to plan the schedule for a run of that length. A schedule without a length
-            takes it, and percentages refer to it. None plans the schedule for this run.
+            gets the length `of`, and percentages refer to it. None plans the schedule for this run.
 
     Raises:
         InvalidArgument: `of` is 0.
@@ -174,7 +174,7 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
 
 @shape
 def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -> Skip:
-    """Omit the first part of a schedule, as if its clock had started earlier.
+    """Omit the first part of a schedule, as if it had started earlier.
 
     value(t) = schedule(t + by)
 
@@ -232,7 +232,7 @@ def _needs_horizon(schedule: Schedule) -> bool:
         return True
     if isinstance(schedule, (Take, Skip)):  # the schedule is planned for a longer time than the part in use
         return schedule.of is None and depends_on_horizon(schedule.schedule)
-    if isinstance(schedule, AsFactor):  # it is open, but its schedule may fill
+    if isinstance(schedule, AsFactor):  # it has no end, but its schedule may take the rest of the run
         return depends_on_horizon(schedule.schedule)
     return any(_needs_horizon(part) for part in schedule.parts())
 
@@ -279,7 +279,7 @@ def _renamed(value: Any, before: str, after: str) -> Any:
         return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
     if isinstance(value, (Schedule, tuple)):
         return with_changed_fields(value, lambda one: _renamed(one, before, after))
-    if not isinstance(value, Rule) or value.by == "epoch":  # an epoch has no unit yet
+    if not isinstance(value, Rule) or value.by == "epoch":  # epochs are not converted to the unit of the clock yet
         return value
     tick = Duration.of(1 if value.by == "update" else value.by)
     # If one tick of a rule is several counts of the clock, the lengths of the rule are numbers of ticks without a unit.

@@ -62,7 +62,7 @@ class Cyclic(Schedule):
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Compute straight lines up and down; `mode` scales them by the cycle or by the time."""
+        """Compute straight lines up and down; `mode` scales them by the index of the cycle or by the time."""
         up, down, period = self.up.count, self.down.count, self._period
         cycle, at = split_periods(t, period, ops)
         height = ops.where(at <= up, ops.floating(at) / up, ops.floating(count_of(period) - at) / down)

@@ -19,7 +19,7 @@ quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ign
 
 
 class Formula(Protocol):
-    """The part of a schedule that evaluation uses."""
+    """The attributes of a schedule that this module uses."""
 
     @property
     def affine(self) -> bool: ...
@@ -28,7 +28,7 @@ class Formula(Protocol):
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
-    """Evaluate a schedule at `t` for `base`. A call of a schedule returns the result."""
+    """Evaluate a schedule at `t` for `base`. Calling a schedule calls this function."""
     ops = arrays_of(t, base)
     base = checked_base(base)
     if ops is not NUMPY:
@@ -48,15 +48,15 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
 def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     """Return the values at a 1-d NumPy array of times for one base, as float64.
 
-    A value does not depend, not even in its last bit, on how many times are evaluated together. Long arrays are
-    therefore split into pieces that fit in the cache.
+    A value does not depend, not even in its last bit, on how many times are evaluated together. Long arrays can
+    therefore be split into pieces that fit in the cache.
     """
     affine = schedule.affine
     if times.size <= _PIECE:
         return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
     out = np.empty(times.size)
     # A piece inside one stage needs no masks, which cost twice as much as the formula. Every split gives the same
-    # values, so the result is correct even if the times are not sorted, as searchsorted assumes.
+    # values, so the result is correct even if the times are not sorted, although searchsorted assumes sorted times.
     seams = [*islice(schedule._seams(), _MAX_SEAMS)]
     places = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
     for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
@@ -92,7 +92,7 @@ def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, 
 
 
 def value_for_base(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Array:
-    """Return the values for one base: by columns if the schedule is affine, otherwise with base in the formula."""
+    """Return the values for one base: `factor * base + offset` if affine, otherwise with base in the formula."""
     if affine:
         return schedule._at(times, BASE, ops).apply(base)
     return schedule._at(times, Affine(None, base), ops).constant()
@@ -108,7 +108,7 @@ def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, 
 
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
-    """Return the values for an array of bases. Each value is the one that its base gives alone."""
+    """Return the values for an array of bases. Each value is the same as if its base were passed alone."""
     shape = _common_shape(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
@@ -127,7 +127,7 @@ def _shaped_column(column: Array | None, shape: tuple[int, ...], ops: Arrays) ->
 def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Array:
     """Return values as a torch or JAX array, in the dtype of a floating base.
 
-    Times below 0 count as 0, because elements of a tensor are not read.
+    Times below 0 in a tensor count as 0, because a check would have to read the elements of the tensor.
     """
     known = is_numpy(t)
     times = checked_times(t) if known else t

@@ -1,4 +1,4 @@
-"""A target that a line follows, until the plan is resolved."""
+"""A placeholder for a target that a line of the plan follows. It is used while the plan is resolved."""
 
 from dataclasses import dataclass
 from typing import final
@@ -15,14 +15,14 @@ from paramsched.schedules.span import Span
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FollowedTarget(Schedule):
-    """`like` of a target, in place of the name: the target's schedule and its initial value.
+    """Replaces `like(name)` of a target: contains the target's schedule and its initial value.
 
     Args:
         name: the target.
         schedule: the schedule of the target as written.
         initial: the base of the target.
         line: the line that follows the target, for errors.
-        instead: the advice if the clock of this place does not start with the run.
+        instead: the advice of the error for a `like` whose time does not count from the start of the run.
     """
 
     name: str
@@ -43,7 +43,7 @@ class FollowedTarget(Schedule):
         raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Write plan.resolve(…)")
 
     def _resolve(self, span: Span) -> Schedule:
-        """Resolve the target for the run, as its own line is resolved."""
+        """Resolve the schedule of the target for the whole run, as in the line of the target."""
         if span.restarted or span.begin:
             clock = "restarts" if span.restarted else "does not start with the run"
             found = f"the clock of this part {clock}, but a target has its value at a time of the run"

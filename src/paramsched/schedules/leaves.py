@@ -117,9 +117,10 @@ def like(field: str) -> Like:
     field follows the default schedule of that field: `lr: like("lr") * 0.1`. If a default schedule follows a field with
     separate schedules for some groups, it follows those schedules in those groups.
 
-    The value of a target is a number, for all kinds of levels of the target. It is the value at a time of the run, so
-    `like` of a target is allowed only where the clock starts with the run, for example as a factor of the entire line.
-    It does not determine the length of a stage. A line and the target that it follows need the same clock.
+    The value of a target is used as a factor, even if the target has absolute levels. It belongs to a time of the run,
+    so `like` of a target is allowed only where time counts from the start of the run, for example as a factor of the
+    entire line. `like` of a target does not determine the length of a stage. A line and the target that it follows
+    need the same clock.
 
     Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
 
@@ -128,7 +129,8 @@ def like(field: str) -> Like:
     lr: cosine(over=100)
     weight_decay: cosine(over=100)
     >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
-    >>> rates = trace(Plan(size, lr='like("batch_size") / 16', horizon=40), {"lr": 0.1}, Calendar())["lr"]
+    >>> plan = Plan(size, lr='like("batch_size") / 16', horizon=40)
+    >>> rates = trace(plan, {"lr": 0.1}, Calendar())["lr"]
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)
     """
@@ -234,7 +236,7 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """Return a schedule, or a finite number as a constant.
 
     Args:
-        site: the call, for a message; a function if formatting the call is expensive.
+        site: the call that an error names, or a function that returns the call, if formatting it is expensive.
     """
     if isinstance(value, Schedule):
         if value.metric_rules:

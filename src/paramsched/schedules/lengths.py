@@ -12,7 +12,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats, Integers
 from paramsched.base.number_checks import MOST_COUNT, finite_number, require_choice
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
@@ -38,7 +38,7 @@ LENGTH = {"role": "length"}
 
 @cache
 def length_field(kind: type, *roles: str) -> str | None:
-    """Return the name of the field that is the length of a class, by its role."""
+    """Return the name of the first field of a class whose metadata have one of the roles; None if there is none."""
     return next((field.name for field in fields(kind) if field.metadata.get("role") in roles), None)
 
 
@@ -61,7 +61,9 @@ def positive_length(site: CallSite, duration: object) -> Duration:
     if not isinstance(duration, Duration):
         raise InvalidArgument(site, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
     if not duration.terms:
-        raise InvalidArgument(site, "must be greater than 0", 'Write 30, "10 epochs" or "5%"', sample=30)
+        raise InvalidArgument(
+            site_with_value(site, 0), "must be greater than 0", 'Write 30, "10 epochs" or "5%"', sample=30
+        )
     return duration
 
 
@@ -76,7 +78,7 @@ _MAX_GROWING = 50_000  # the largest number of growing cycles; they are longer t
 @final
 @dataclass(frozen=True, slots=True)
 class CycleTable:
-    """The starts and lengths of cycles, as exact numbers and as arrays, up to the largest time that floats count."""
+    """The starts and lengths of cycles, as exact numbers and as arrays, up to the largest integer exact in a float."""
 
     begins: tuple[int | Fraction, ...]
     sizes: tuple[int | Fraction, ...]
@@ -89,7 +91,7 @@ class CycleTable:
 
     def split(self, t: Array, ops: Arrays) -> tuple[Array, Array, Array]:
         """Return three arrays for the times: the index of each cycle, the time since its start, and its length."""
-        # Found by adding lengths, because a logarithm that rounds down would return the previous cycle.
+        # Found in the table, because a logarithm that is rounded down could return the previous cycle.
         cycle = ops.reached(self.begin_array[1:].tolist(), t)
         size = ops.take(self.size_array, cycle)
         return cycle, t - ops.take(self.begin_array, cycle), size
@@ -97,7 +99,7 @@ class CycleTable:
 
 @lru_cache(maxsize=64)
 def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int | None = None) -> CycleTable:
-    """Return the table of `times` cycles, or of all cycles, of which the first has the length `first`."""
+    """Return the table of `times` cycles, or of all cycles for None. The first cycle has the length `first`."""
     begins: list[int | Fraction] = [0]
     if lengths == "exact":
         sizes: list[int | Fraction] = [first]
@@ -236,7 +238,7 @@ def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | No
 
 
 def last_boundary(t: Array, period: int | Fraction, ops: Arrays) -> Array:
-    """Return the update of the last boundary of a period, for each time."""
+    """For each time, return the latest multiple of `period`, rounded up to an update, that is not after it."""
     if period.denominator == 1:
         return ops.periods(t, period.numerator) * period.numerator
     if ops.is_whole(t):
@@ -274,7 +276,8 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
     whole = ops.xp.floor(since + t * _ROUNDING)
     return (
         ops.where(known, ops.floating(over), cycle),
-        ops.where(known, ops.floating(parts) / float(size) + (t - floor), since),  # its derivative is 1
+        # `t - floor` is 0, but makes the derivative 1.
+        ops.where(known, ops.floating(parts) / float(size) + (t - floor), since),
         ops.where(known, ops.floating(parts // size), whole),
     )
 
@@ -307,7 +310,7 @@ def _fitting_ratio(period: Fraction | int, most: int) -> tuple[int, int]:
     The ratio of cycles to updates is the largest one that is not above the exact ratio. For the first `most` updates, a
     multiple of the period is reached at the same update as with the exact ratio.
     """
-    if period > most:  # it completes at most once
+    if period > most:  # the period completes at most once
         return min(ceil(period), 4 * most), 1
     exact = 1 / Fraction(period)
     near = exact.limit_denominator(most)

@@ -45,7 +45,7 @@ def needs_outside_level(schedule: Schedule) -> bool:
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
-    """Replace `previous` and `following` in a resolved schedule by numbers; `levels` are those from outside of it."""
+    """Replace `previous` and `following` in a resolved schedule by numbers; `levels` are the levels around it."""
     if not schedule.has_neighbor_levels:
         return schedule
     if isinstance(schedule, Sequence):
@@ -67,7 +67,7 @@ def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
 
 
 def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
-    """Return the stages with `previous` and `following` replaced by numbers; `around` are the levels from outside.
+    """Return the stages with `previous` and `following` replaced by numbers; `around` are the levels around `sequence`.
 
     A stage waits until its neighbors contain numbers only. `previous` waits for stages on the left, so one pass from
     left to right replaces it, and a pass from right to left replaces `following`. The last pass is for stages without
@@ -95,7 +95,9 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
 
 
 def _open_levels(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
-    """Return a dict from each neighbor level that a schedule needs from outside to the shape that contains the level.
+    """Return the levels (`previous`, `following`) that refer to stages outside of a schedule.
+
+    The result is a dict from each such level to the shape that contains it.
 
     Args:
         measured: True if lengths are known, so that stages without updates are skipped.
@@ -124,7 +126,7 @@ def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
 def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
     """Return the index of the stage before or after stage `index`; None if there is none.
 
-    `taking` contains the indices of the stages that count, in order.
+    `taking` contains the indices of the stages that can be neighbors, in order.
     """
     if word == previous:
         before = bisect_left(taking, index)

@@ -75,7 +75,7 @@ def _mixed_words(left: Array, right: Array, keys: list[int]) -> tuple[Array, Arr
 
 
 def _uniform_draw(t: Array, seed: int, ops: Arrays) -> tuple[Array, Array]:
-    """Draw a number for each integer time: one of 2 ** 32 evenly spaced numbers between 0 and 1.
+    """Return a random number for each integer time: one of 2 ** 32 evenly spaced numbers between 0 and 1.
 
     The result is a pair of arrays: whether the number is below 1/2, and its distance from the nearer of 0 and 1. Floats
     keep all digits of a small distance, but not those of a number near 1.

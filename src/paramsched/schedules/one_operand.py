@@ -115,7 +115,7 @@ _LEAST_DIVISOR = 2.0**-1022  # the reciprocal of a smaller one may overflow
 Way: TypeAlias = Literal["nearest", "down", "up"]
 """The direction of rounding: to the nearest multiple (halves to the even one), down, or up."""
 
-_ROUNDING_ERRORS = 2.0**-48  # a few operations in double precision, relative to the value
+_ROUNDING_ERRORS = 2.0**-48  # the relative error of a few operations in double precision
 
 
 @final
@@ -213,7 +213,8 @@ class Jagged(OneOperand):
 def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: DurationLike | None = None) -> Jagged:
     """Repeat a short warmup at regular intervals while a schedule continues.
 
-    value(t) = schedule(t); during a warmup it is c / over * schedule(t - c + over), c the updates since its start
+    value(t) = schedule(t); during a warmup, value(t) = c / over * schedule(t - c + meets), where c is the number of
+    updates since the start of the warmup.
 
     Warmups start at the multiples of `every` except 0.
 
@@ -221,8 +222,8 @@ def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: D
         schedule: the schedule, whose clock does not restart.
         every: the time from one warmup to the next, in any unit of time, above 0.
         over: the length of each warmup, in any unit of time, above 0.
-        meets: a warmup rises to the value that the schedule has this long after the start of the warmup, in any unit of
-            time; `over` by default. In ReLoRA's code it is the length of the first warmup.
+        meets: the time after the start of a warmup at which the schedule has the value that the warmup rises to, in any
+            unit of time; `over` by default. In ReLoRA's code it is the length of the first warmup.
 
     Raises:
         InvalidArgument: a length is 0.

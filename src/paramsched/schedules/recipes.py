@@ -244,7 +244,7 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     Args:
         first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it ends at
             the value of `curve`.
-        curve: the schedule to continue with. Its clock starts with `first`, not after it.
+        curve: the schedule to continue with. Its time counts from the start of `first`, not from its end.
 
     Raises:
         InvalidArgument: `first` has no length.
@@ -467,6 +467,8 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
         begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
         site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
-        found = f"batch * a = {scale:g} does not decay to most within the tokens that can be counted"
+        found = (
+            f"with batch * a = {scale:g} the power law does not fall to `most` within the tokens that a clock counts"
+        )
         raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
     return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

@@ -27,7 +27,7 @@ from paramsched.time import Duration
 BLOCK = 4096  # updates that are computed together; the values before each block of updates are kept
 _TICKS = 65_536  # steps of a rule that are searched for breakpoints at once
 _FEW = 8  # updates; so few are computed faster one by one
-_MAX_UPDATES = 20_000_000  # computing so many block by block takes some seconds
+_MAX_UPDATES = 20_000_000  # computing so many updates block by block takes some seconds
 
 _Point = tuple[float, ...]
 """The value A * base + C after an update as (A, C), then A and C before the first tick of each rule."""
@@ -57,7 +57,10 @@ class Recurrence(Schedule):
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
-        """Return the state before a block of updates, and cache the states before all earlier blocks."""
+        """Return the state before a block of updates; cache it and the states before all earlier blocks.
+
+        A state contains a factor and an offset for the value, and for the value at which each rule started.
+        """
         points = self._block_starts
         if block not in points:
             if block * BLOCK > _MAX_UPDATES:
@@ -130,7 +133,7 @@ class Recurrence(Schedule):
         """Return two arrays for the updates of a block: the factors A and the offsets C of the values A * base + C.
 
         An update at which a rule starts is computed alone, because the rule stores the value at that time. Between two
-        such updates, the rules form one affine step per update, and a scan computes the values.
+        such updates, the rules form one affine step per update, and `_scan_steps` computes the values.
         """
         begin = block * BLOCK
         end = begin + BLOCK
@@ -170,7 +173,10 @@ class Recurrence(Schedule):
         return factors, offsets
 
     def _active_coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
-        """Return (index, coefficients) of each rule that acts in `[begin, end)`; rules of every update come first."""
+        """Return a pair (index, coefficients) for each rule that acts in the updates from `begin` to `end` - 1.
+
+        Rules that act at every update come first.
+        """
         times = np.arange(begin, end)
         found: list[tuple[int, Coefficients]] = []
         for index, rule in enumerate(self.rules):
@@ -201,7 +207,10 @@ class Recurrence(Schedule):
         entries: list[float],
         now: tuple[float, float],
     ) -> tuple[float, float]:
-        """Return A and C of the value after update `t`. If a rule starts at `t`, store those before it in `entries`."""
+        """Return A and C of the value after update `t`.
+
+        For a rule that starts at `t`, A and C of the value before the rule acts are stored in `entries`.
+        """
         factor, offset = now
         for index, columns in sorted(active) if t == 0 else active:
             a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))
@@ -219,7 +228,7 @@ class Recurrence(Schedule):
         for rule in self.rules:
             period = _period_of(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
-            # Only the coefficients of a rule are known, so each tick of a stepwise rule may be a breakpoint.
+            # Only the coefficients of a rule are known: each tick may be a breakpoint if the period is longer than 1.
             if period > 1:
                 yield from boundaries(period, until, max(since, rule.begin * period))
         for rule in self.rules:  # ticks at which the rule changes the value differently than before
@@ -303,7 +312,7 @@ def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
     if np.abs(scale).max() > 1:  # growing steps amplify rounding errors, so the order of operations is kept
         pairs = zip(scale.tolist(), shift.tolist(), strict=True)
         return np.array(list(accumulate(pairs, lambda value, step: step[0] * value + step[1], initial=first)))
-    # Each round composes each step with the steps before it, twice as many at a time and without a division.
+    # Each round doubles the number of steps that are composed into one. No division is needed.
     values, rest = np.concatenate([[first], shift]), np.concatenate([[0.0], scale])
     reach = 1
     while reach < values.size:

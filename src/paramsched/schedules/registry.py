@@ -39,7 +39,8 @@ def rule(builder: Builder) -> Builder:
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
     """Return a decorator that registers the function that implements the operator `name`.
 
-    Schedule calls the function by that name. It cannot import it, because the function's module imports Schedule.
+    Schedule calls the function by that name. Schedule cannot import the function, because the function's
+    module imports Schedule.
     """
 
     def keep(function: Builder) -> Builder:
@@ -65,6 +66,6 @@ def builder_name(value: Any) -> str:
 
 
 def _keep_class(builder: Builder, prefix: str) -> Builder:
-    """Write values of the built class as calls of `builder`, unless an earlier function builds that class."""
+    """Let text contain values of the built class as calls of `builder`, unless an earlier function builds them."""
     BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
     return builder

@@ -91,7 +91,7 @@ class Cycles(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Restarts(Cycles):
-    """Repeats a schedule each `every`; after `times` cycles the last final value is held."""
+    """Repeats a schedule each `every`; after `times` cycles the final value of the last one is held."""
 
     schedule: Schedule
     every: Duration | None = field(metadata=PERIOD)
@@ -185,7 +185,7 @@ class Restarts(Cycles):
         return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
 
     def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """Return the schedule with its cycles in updates; the first has `exact` updates, maybe less than one."""
+        """Return the schedule with its cycles in updates. `exact` is the length of the first cycle before rounding."""
         if self.mult != 1:
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))
@@ -195,7 +195,7 @@ class Restarts(Cycles):
         return self._uneven_cycles(span, exact)
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
-        """Return cycles of different integer lengths as a sequence."""
+        """Return the cycles as a sequence of stages, because their integer lengths differ."""
         if needs_outside_level(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
             found = (
                 "its cycles are resolved one by one, so previous and following would not be the same for all of them"

@@ -1,4 +1,4 @@
-"""Schedules with a changed clock, or between two times: chain, shift, every, window."""
+"""Schedules that are evaluated at other times or with another base: chain, shift, every, window."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -133,7 +133,7 @@ def chain(*operands: Schedule) -> Chain:
     value(t) = b(t, base=a(t, base))
 
     Args:
-        operands: one or more schedules, all on the same clock.
+        operands: one or more schedules, all evaluated at the same time t.
 
     Raises:
         InvalidArgument: there is no operand, or an operand is not a schedule.
@@ -192,7 +192,7 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Schedule):
-    """Base before `begin`, then `schedule` with a clock that starts at `begin`; constant from `end` on."""
+    """Base before `begin`, then `schedule` with its time counted from `begin`; constant from `end` on."""
 
     schedule: Schedule
     begin: Duration
@@ -271,7 +271,7 @@ def window(schedule: Schedule, begin: DurationLike = 0, end: DurationLike | None
     value(t) = base before `begin`, then schedule(t - begin), and schedule(end - begin) from `end` on
 
     Args:
-        schedule: the schedule, whose clock starts at `begin`. If it has no length, it takes the window.
+        schedule: the schedule; its time counts from `begin`. If it has no length, it gets that of the window.
         begin: the start of the window, counted from the start of the stage, in any unit of time.
         end: the end of the window, likewise. None is the end of the run.
 

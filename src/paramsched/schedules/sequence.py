@@ -100,7 +100,7 @@ class Sequence(Schedule):
         last = self.stages[-1]
         if last.length is not None and not last.length.terms and last._holds_when_empty:
             kept.append(pairs[-1])
-        elif kept and kept[-1][0] is not last:  # a stage that changes after its length is cut
+        elif kept and kept[-1][0] is not last:  # a stage that would change after its end is held from its end on
             stage, begin = kept[-1]
             end, held = stage.length, stage._held_from()
             if end is not None and (held is None or held > end.number):  # for example a sum with an open operand
@@ -273,7 +273,7 @@ class WithLengths(OneOperand):
 def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     """Change how boundaries between the stages of a schedule are rounded.
 
-    value(t) = schedule(t), with other boundaries
+    value(t) = schedule(t), with boundaries that are rounded in another way
 
     For example, 33 % of 101 updates are 34 without `with_lengths`, 33 with `"floor"` and `"nearest"`, and 33.33 with
     `"exact"`.

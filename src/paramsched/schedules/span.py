@@ -22,7 +22,7 @@ class Units(Protocol):
 
     @property
     def updates_vary(self) -> bool:
-        """True if the count of a number of updates may depend on where it starts."""
+        """True if a number of updates may consume a different amount at a different time of the run."""
 
     def exact(self, duration: Duration, *, begin: Fraction = ...) -> Fraction:
         """Return the exact count of a length that starts at `begin`."""
@@ -105,7 +105,7 @@ class Span:
     def before(self, duration: Duration) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
 
-        If it would start before the run, the count is that of the length at the start of the run.
+        If the length would start before the run, it is counted from the start of the run instead.
         """
         if not self.calendar.varies:
             return self.exact(duration)
@@ -173,7 +173,9 @@ class Span:
         return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
-        """Return the span for which a partly used schedule is planned: up to `end`, or a run of the given `length`.
+        """Return the span for which a schedule is planned if only a part of it is used.
+
+        It starts at `begin`, and ends at `end` or has the given `length`.
 
         Args:
             length: the length of the run to plan for instead of this run; percentages refer to it.

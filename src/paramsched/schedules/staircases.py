@@ -208,7 +208,7 @@ _MAX_STEPS = 2**20
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Chebyshev(Schedule):
-    """value(t) = base / (c - r cos(pi (j + 1/2) / steps)), j the k-th of the fractal order, k = floor(t / every)."""
+    """value(t) = base / (c - r cos(pi (j + 1/2) / steps)), j the k-th number of the order, k = floor(t / every)."""
 
     steps: int
     least: float

@@ -185,7 +185,7 @@ class Table(Schedule):
         return self.values.array if ops.concrete else self.values.array.copy()
 
     def _joined_values(self, curve: Curve, t: Array, ops: Arrays) -> Array:
-        """Interpolate between the values along the curve. At each value, and after the last, the result is exact."""
+        """Interpolate between the values along the curve; exact at the time of each value, and from the last on."""
         table, period = self._numbers(ops), self.every.count
         index, since = split_periods(t, self.every.number, ops, self._steps)
         index = ops.whole(index)

@@ -1,4 +1,4 @@
-"""Pictures of a plan as text, SVG, HTML, matplotlib figures and notebook output, from any object with `Curves`.
+"""Pictures of any object that implements `Curves`, such as a trace: text, SVG, HTML, matplotlib, notebooks.
 
 Every module of this package is imported, so a new file with a `@picture_format` is enough to add a format.
 """

@@ -18,14 +18,14 @@ from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
 _DECADES = 3.0  # a larger spread selects a logarithmic axis
-_STRIP = 0.12  # room for 0 below a logarithmic axis, as a fraction of its decades; enough for a label
-_FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
+_STRIP = 0.12  # height of the strip for 0 below a logarithmic axis, as a fraction of the axis; enough for a label
+_FLOOR = 3.0  # decades of a logarithmic axis below the 5% quantile; smaller values are drawn at its edge
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A linear or logarithmic axis from `low` to `high`; `ticks` are (value, text).
+    """A linear or logarithmic value axis from `low` to `high`; `ticks` are pairs of a value and its label.
 
     >>> Scale(0.01, 1.0, True, ()).fraction(np.array([0.1, 0.0, -1.0]))
     array([0.5, 0. , nan])
@@ -103,7 +103,8 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
 
     Args:
         envelopes: the envelope of each curve.
-        least: the smallest positive value of the curves. Their envelopes do not show it if a 0 is in the same column.
+        least: the smallest positive value of the curves. The envelopes omit it if it shares a column of the picture
+            with a 0.
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
@@ -117,7 +118,7 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
         most += room
     if np.isneginf(every).any() and math.isfinite(lowest - room):
         lowest -= room
-    # The lowest value of each column represents its updates, which is accurate enough and much faster.
+    # The lowest value in each column of the picture represents all of its values: accurate enough, and much faster.
     lows = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
     positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lows]
     positive = [values for values in positive if values.size]
@@ -135,9 +136,10 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
 
 
 def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale:
-    """Return a logarithmic axis from `bottom` to `top`, with room for 0 and for a `least` value below them.
+    """Return a logarithmic axis from `bottom` to `top`.
 
-    It covers whole decades. If the values span less than two decades, it starts and ends at a 1, 2 or 5.
+    It covers whole decades. If these are at most two, it starts and ends at 1, 2 or 5 times a power of ten. If there
+    are zeros, or `least` is below the axis, a strip at the bottom shows them.
     """
     begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
     end = max(end, begin + 1)
@@ -177,7 +179,7 @@ def _marks_around(bottom: float, top: float) -> tuple[float, float]:
 
 
 def _linear_scale(least: float, most: float) -> Scale:
-    """Return an axis with about four round steps, which starts or ends at 0 if the values come near it."""
+    """Return a linear axis with ticks at about four round steps. It starts or ends at 0 if the values come near 0."""
     size = max(abs(least), abs(most))
     if most / 2 - least / 2 <= 1e-12 * size:  # one value, or values that cannot be distinguished
         least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
@@ -198,7 +200,7 @@ class TimeTick(NamedTuple):
     """A time on the time axis, with its labels in one or two rows.
 
     Args:
-        at: the update; fractional if a round amount lies between two updates.
+        at: the update; a fraction if the round time on the label lies between two updates.
         place: the position on the axis, from 0 (left) to 1 (right).
         label: the label in the first row, in the unit of the axis.
         second: the label in the second row, or "".
@@ -218,7 +220,7 @@ class TimeAxis:
     Args:
         units: the units of time that are available, updates first.
         unit: the unit of the labels in the first row.
-        second_unit: the unit of the second row if the first row has updates; "" for no second row.
+        second_unit: the unit of the labels in the second row if the first row shows updates; "" for no second row.
         log: True for a logarithmic axis, which starts at the end of the first update.
     """
 
@@ -255,7 +257,7 @@ class TimeAxis:
 
     @property
     def widest_update(self) -> float:
-        """The width of the widest update, as a fraction of the axis."""
+        """The largest width of one update on the axis, as a fraction of the width of the axis."""
         if self.log or self.main.is_even:
             return float(self.place(self.first + 1))
         return float(np.max(np.diff(self.place(self.main.updates)) / np.diff(self.main.updates)))
@@ -293,7 +295,10 @@ class TimeAxis:
         return self.main.update_of(begin * (end / begin) ** shares if self.log else shares * end)
 
     def columns_of(self, updates: Times, columns: int) -> Times:
-        """Return the index of the column of a picture in which each update starts; the run ends in the last column."""
+        """Return, for each update, the index of the column of the picture in which it starts.
+
+        The end of the run belongs to the last column.
+        """
         if self.is_even:
             found = updates * columns // self.total
         else:
@@ -301,7 +306,9 @@ class TimeAxis:
         return np.minimum(found, columns - 1)
 
     def edges(self, columns: int) -> Times:
-        """Return the updates at which columns of a picture start, and the end: column c is [edges[c], edges[c + 1]).
+        """Return the updates at which the columns of a picture start, and the end of the run.
+
+        Column `c` contains the updates from `edges[c]` to `edges[c + 1] - 1`.
 
         >>> updates_axis(10).edges(4).tolist()
         [0, 2, 5, 7, 10]
@@ -360,7 +367,9 @@ def updates_axis(total: int) -> TimeAxis:
 
 
 def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[int]:
-    """Return about `most` round updates in [0, total], including both ends; whole epochs if there are two or more.
+    """Return about `most` round updates in [0, total], including both ends.
+
+    If the run has two epochs or more, they are the starts of epochs.
 
     >>> _round_updates(1173, 391, most=5)
     [0, 391, 782, 1173]

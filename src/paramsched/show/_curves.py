@@ -35,7 +35,7 @@ class Curves(Protocol):
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Updates per epoch, for the second row of the time axis; None for no such row."""
+        """Updates per epoch, for the second row of the time axis; None if the axis has no second row."""
 
     def keys(self) -> tuple[Key, ...]:
         """Return the field and group of every curve, in drawing order."""
@@ -111,11 +111,11 @@ def curves_from_values(
 class PlansTogether:
     """The curves of several plans over one time axis, by the name of the plan; built by `together`.
 
-    `picture` draws each plan in its own color. Formats that read the curves directly see one group per plan (and
-    group), with NaN after the end of the plan.
+    `picture` draws each plan in its own color. For picture formats that read the curves directly, the name of the plan
+    is the group (with the name of the group, if the plan has several), and values after the end of the plan are NaN.
 
     Args:
-        plans: pairs of a name and the curves of a plan; all other plans are compared with the first one.
+        plans: pairs of a name and the curves of a plan; each plan is compared with those before it.
     """
 
     plans: tuple[tuple[str, Curves], ...]
@@ -191,7 +191,7 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
 
 
 Measured: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
-"""The metrics of a run: for each the updates at which it was measured, and its values."""
+"""The metrics of a run: a dict from the name of a metric to the updates at which it was measured and its values."""
 
 
 @final
@@ -202,9 +202,10 @@ class LoggedRun:
     Args:
         name: name in the legend, if a picture has several runs.
         used: the used values: for each field and group the updates and the values at these updates.
-        measured: the metrics: for each the updates and the values, drawn in separate panels.
+        measured: for each metric the updates at which it was measured and its values, drawn in separate panels.
         together: metrics that share a panel, by the heading of the panel; any other metric has its own panel.
-        tolerance: relative difference up to which a used value counts as planned; 0 compares bit by bit.
+        tolerance: the largest relative difference at which a used value still agrees with the plan; 0 compares bit by
+            bit.
 
     >>> used = {("lr", 0): ([0, 1], [0.1, 0.05])}
     >>> run = LoggedRun("first", used, {"loss": ([0, 1], [2.3, 1.9])})
@@ -250,7 +251,7 @@ class Envelope(NamedTuple):
 def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
     """Return the start and stop of each column of a picture, as indices into `times`.
 
-    With fewer updates than columns, each column shows the update that covers it.
+    If there are fewer updates than columns, each column shows the update that covers it.
     """
     first, stop = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
     if times.size == edges[-1]:  # every update is present, so indices equal times
@@ -286,7 +287,7 @@ def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
 def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = ()) -> NDArray[np.intp]:
     """Return the indices of the points that draw a curve exactly in the columns between `edges`.
 
-    These are the first, last, minimum and maximum of each column at their own times (the M4 reduction: Jugel et al.
+    These are the first, last, lowest and highest point in each column of a picture (the M4 reduction: Jugel et al.
     2014), and the points on both sides of every time in `keep`. A curve with few points keeps all of them, except those
     between two equal neighbors.
 
@@ -306,7 +307,7 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
     finite = values[np.isfinite(values)]
     # NumPy's NaN-aware functions take ten times as long, and a page has 20,000 columns.
     smallest, largest = (np.argmin, np.argmax) if finite.size == values.size else (np.nanargmin, np.nanargmax)
-    # Only columns with an inner extreme need a search; a smooth curve has few of them.
+    # Only columns whose minimum or maximum is inside them need a search; a smooth curve has few of these columns.
     for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
         part = values[begin[column] : stop[column]]
         for at in (int(smallest(part)), int(largest(part))):

@@ -70,7 +70,7 @@ def cell_width(text: str) -> int:
 
 
 def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
-    """Cut a text that is wider than `width`, and end it with an ellipsis.
+    """Shorten a text that is wider than `width` cells, and end it with an ellipsis.
 
     >>> clip_text("warmup >> cosine", 10)
     'warmup >>…'
@@ -86,7 +86,7 @@ def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
 
 
 def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
-    """Break a text at spaces into at most three rows of `width`, and cut the rest.
+    """Break a text at spaces into at most three rows of `width` cells, and omit the rest.
 
     >>> wrap_text('warmup("5%") >> cosine(to=0.1)', 16)
     ['warmup("5%") >>', 'cosine(to=0.1)']

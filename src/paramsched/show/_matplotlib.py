@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 2000
-_SHADES = 100  # maximum number of spans shaded separately
+_SHADES = 100  # maximum number of spans of differing updates that are shaded separately
 _MAX_ENTRIES = 10
-_DOTS = 60  # more measurements have no dots, because these would hide the line
+_DOTS = 60  # a metric with more measurements has no dots, because these would hide the line
 
 
 def axes(

@@ -79,7 +79,7 @@ def figure(
     return Figure(trace, title, log, other, view)
 
 
-_MAX_UPDATES = 2_000_000  # more would take seconds per cell
+_MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
 def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
@@ -149,7 +149,7 @@ FORMATS: dict[str, PictureFormat] = {
 }
 """The functions that draw the content of a file, by the suffix of its name.
 
-The table is global to the process, like that of shapes, so that a suffix has one meaning.
+This dict is global to the process, like the dict of registered shapes, so that each suffix has one meaning.
 """
 
 
@@ -162,7 +162,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
         suffix: the suffix of the file's name with its dot, such as `".vl.json"`.
 
     Raises:
-        InvalidArgument: if it is not a valid suffix, or is already registered.
+        InvalidArgument: if `suffix` is invalid or already registered.
 
     >>> @picture_format(".csv")
     ... def table(trace, /, *, title, log, other, view):

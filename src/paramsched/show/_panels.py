@@ -38,7 +38,7 @@ _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
 _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
-_MAX_PANELS = 200  # a plan of a published run has five
+_MAX_PANELS = 200  # the plan of a published run has five
 _COLUMNS = 1024  # columns in which curves are reduced to choose a scale
 _MAX_UPDATE = 2**40  # larger updates in a log are an error
 _NO_TIMES: Times = np.zeros(0, np.int64)
@@ -57,7 +57,10 @@ class _Run(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """The curves to draw over those of a panel, the notes, and the updates at which the values differ."""
+    """The result of comparing the plan in a panel with a run or another plan.
+
+    It consists of the curves to draw over those of the panel, the notes, and the updates at which the values differ.
+    """
 
     overlays: tuple[DrawnCurve, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -76,8 +79,8 @@ def picture(
         view: options for the axes.
 
     Raises:
-        InvalidArgument: if there are no curves, a curve of the log is unknown, empty, or has invalid updates or a
-            different number of updates and values, or `other` is combined with several plans.
+        InvalidArgument: if there are no curves, or `other` is combined with several plans. Also if a curve of the log
+            is unknown or empty, has invalid updates, or has different numbers of updates and values.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
     for _, one in plans:
@@ -145,7 +148,7 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
-    """Check the points of a log and sort them by time; the later of two points of the same time counts."""
+    """Check the points of a log and sort them by time; of two points at the same time, keep the later one."""
     times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
     if (
         times.ndim != 1
@@ -179,7 +182,10 @@ def _horizon_summary(traces: Sequence[Curves]) -> str:
 
 
 def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
-    """Return the updates at which used and planned values differ, and a clause if some agree only up to rounding."""
+    """Return the updates at which used and planned values differ, and a text to append to the note.
+
+    The text reports that some values agree only up to rounding; it is "" if there are none.
+    """
     differing, in_bits = (
         union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
         for share in (tolerance, 0.0)
@@ -236,7 +242,10 @@ def _make_panel(
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """Return the curves of the last plan from where they diverge from earlier plans, and a note about that update."""
+    """Return the curves of the last plan, and a note about the update at which it diverges from an earlier plan.
+
+    Each curve starts at the update at which it diverges.
+    """
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
@@ -354,12 +363,12 @@ def _merge_groups(
     first_color: int = 0,
     owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
-    """Return one curve for all groups with equal values.
+    """Return the curves to draw: one for each set of groups with equal values.
 
     Args:
         kind: the kind of the curves.
-        members: the values of each group.
-        source: the curves with schedules and breakpoints.
+        members: the group, the times and the values of each curve.
+        source: the plan that provides the texts of schedules and the breakpoints.
         field: the field.
         colors: the color of each group; None for a new color per curve.
         first_color: the number of the first new color.
@@ -429,7 +438,7 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
-    """Yield one panel per metric of several runs, or per heading of the metrics of one run."""
+    """Yield one panel per metric. In a picture of one run, metrics with the same heading share a panel."""
     names = list(dict.fromkeys(name for run in runs for name in run.measured))
     if len(runs) > 1:
         for name in names:

@@ -14,7 +14,7 @@ CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
 
 _MAX_KEPT = 2000  # maximum number of breakpoints whose exact values are drawn at every width
 _OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan", "metric": ""}
-_MAX_LEVELS = 4  # maximum number of levels shown before the last one; beyond it only the first is shown
+_MAX_LEVELS = 4  # levels in a legend before the last one; if there are more, only the first and last are shown
 
 
 def format_groups(groups: tuple[Group, ...]) -> str:
@@ -35,7 +35,7 @@ class DrawnCurve:
     Args:
         kind: the kind of the curve.
         groups: the groups that share the curve; for a metric its name.
-        schedules: the distinct texts of their schedules.
+        schedules: the distinct texts of the schedules of these groups.
         times, values: the points; a plan has one per update.
         breakpoints: the updates at which the formula changes.
         color: the number of its color; the log of a single run has the color of its plan.
@@ -53,7 +53,7 @@ class DrawnCurve:
 
     @property
     def held(self) -> bool:
-        """True if each value applies until the next one, unlike in a log of every tenth update."""
+        """True if the curve has a value for every update, unlike a log of every tenth update."""
         return self.times.size == int(self.times[-1] - self.times[0]) + 1
 
     @property
@@ -187,18 +187,18 @@ class Panel:
 
     @property
     def log_legend(self) -> tuple[LegendEntry, ...]:
-        """The first entry of each run, for formats with one entry for all groups of a run."""
+        """The legend entry of the first curve of each run, for picture formats that list each run only once."""
         return tuple({entry.owner: entry for entry in self.legend[::-1] if entry.curve.kind == "log"}.values())[::-1]
 
     @property
     def plan_legend(self) -> tuple[LegendEntry, ...]:
-        """The entries of all curves except those of runs."""
+        """The legend entries of all curves except those of the values that runs used."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
-        """Return the times and values that draw a curve exactly at a width of `columns`.
+        """Return the times and values of the points that show a curve exactly in a picture of `columns` columns.
 
-        They include the extremes and both sides of every breakpoint of the panel.
+        The points include the extremes and both sides of every breakpoint of the panel.
         """
         first = int(np.searchsorted(curve.times, axis.first))
         times, values = curve.times[first:], curve.values[first:]

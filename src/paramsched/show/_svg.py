@@ -24,10 +24,10 @@ _HINT = "hover for values, drag to zoom, double-click to reset"
 _POINTS = 120_000  # maximum number of values in a page, about 2 MB
 _ROW = 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
-_MAX_ENTRIES = 10  # curves listed in a legend; the rest is only counted
-_DOTS = 60  # more breakpoints have no dots, because these would hide the curve
+_MAX_ENTRIES = 10  # curves listed in a legend; of all others only the number is shown
+_DOTS = 60  # a panel with more breakpoints has no dots, because these would hide the curve
 _MARGIN = 4  # pixels above and below, so that a line at the edge is not cut in half
-_STEP = 5.0  # pixels per update from which on updates are drawn as steps
+_STEP = 5.0  # width of an update in pixels from which on each update is drawn as a step
 
 
 def html(
@@ -44,8 +44,8 @@ def html(
     Controls select the value axes and the unit of time, among the units that the run facts determine. `#t=120`,
     `#zoom=100-200`, `#unit=tokens`, `#axis=log` or `#time=log` at the end of the URL open the page in that state.
 
-    Up to about a hundred thousand values are stored exactly. Longer curves are reduced to thousands of columns with
-    all extremes and breakpoints; a value in between is shown with ≈.
+    Up to about a hundred thousand values are stored exactly. Of longer curves the page stores the extremes in
+    thousands of short intervals, and the breakpoints; a value between stored ones is interpolated and shown with ≈.
 
     Args:
         trace: the curves of a plan.
@@ -387,8 +387,8 @@ def _draw_breakpoint_dots(panel: Panel, chart: Picture, width: int, height: int)
 def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, height: float, held: bool) -> str:
     """Return the SVG path of points (time, fraction of the height), rounded to a tenth of a pixel.
 
-    A value applies until the next update. Neighbors are joined by a step if it is visible, else by a line. NaN is a
-    gap.
+    A value applies until the next update. Neighboring points are joined by a step if an update is wide enough to show
+    it, else by a line. NaN is a gap.
 
     Args:
         times: the updates of the points.

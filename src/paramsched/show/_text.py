@@ -17,7 +17,7 @@ from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel
 
 _MIN_WIDTH = 24
-_MAX_ENTRIES = 8  # curves listed in a legend; the rest is only counted
+_MAX_ENTRIES = 8  # curves listed in a legend; of all others only the number is shown
 _ASCII_CURVES = "*+ox#@%&"
 
 Dots: TypeAlias = NDArray[np.bool_]
@@ -27,11 +27,11 @@ Dots: TypeAlias = NDArray[np.bool_]
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
-"""The number of a curve, or the name of a style."""
+"""The color number of a curve, or the name of a style."""
 
 Cell: TypeAlias = tuple[str, Style]
 
-# Eight of the 256 colors, easy to distinguish and readable on white and black backgrounds.
+# Eight of the 256 colors of a terminal, easy to distinguish and readable on white and black backgrounds.
 _CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
 # A log has the default text color, which is readable in every terminal.
 _STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
@@ -130,7 +130,7 @@ def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
 
 
 def braille_characters(filled: Dots) -> list[list[str]]:
-    """Convert each four rows by two columns of dots to one character; "" without dots.
+    """Convert each block of four rows by two columns of dots to one character; "" for a block without dots.
 
     >>> braille_characters(np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=bool))
     [['⠑']]
@@ -141,7 +141,7 @@ def braille_characters(filled: Dots) -> list[list[str]]:
 
 
 def ascii_characters(filled: Dots, glyph: str) -> list[list[str]]:
-    """Convert each dot to the same character."""
+    """Convert each dot to the character `glyph`; "" for a cell without a dot."""
     return [[glyph if dot else "" for dot in row] for row in filled.tolist()]
 
 
@@ -244,7 +244,7 @@ class _Layout:
     ticks: tuple[tuple[int, str, str], ...]
 
     def columns_of(self, times: Times) -> set[int]:
-        """Return the columns of the times."""
+        """Return the columns of the plot that contain the times."""
         return set(distinct_times(self.axis.columns_of(times, self.columns)).tolist())
 
 
@@ -255,7 +255,7 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     terminal.add_headed(panel.field, panel.heading, "bold")
     tick_rows = panel.scale.ticks
     while len(tick_rows) > max(height, 2):
-        tick_rows = tick_rows[::-2][::-1]  # keep the highest one
+        tick_rows = tick_rows[::-2][::-1]  # keep the highest tick
     if len(tick_rows) > 1:  # space ticks equally
         height = max((height - 1) // (len(tick_rows) - 1) * (len(tick_rows) - 1) + 1, 2)
     plot = _plot_rows(terminal, panel, layout, height)
@@ -280,7 +280,7 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
 
 
 def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
-    """Add a line for each planned curve, the logs that differ, and the breakpoints."""
+    """Add a line for each curve, for each run if values differ from the plan, and for the breakpoints."""
     entries = panel.plan_legend
     for entry in entries[:_MAX_ENTRIES]:
         mark = "┄"
@@ -322,7 +322,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
             low, high = _joined_columns(low), _joined_columns(high)
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
-        # A logarithmic axis shows the positive part of a column that crosses 0.
+        # If the values in a column cross 0, a logarithmic axis shows the positive ones.
         filled = dots_of_curve(np.where(np.isnan(below) & ~np.isnan(above), 0.0, below), above, height * down)
         every.append((curve, filled))
     planned = np.logical_or.reduce(
@@ -381,7 +381,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
-    """Return the row and column of the cell of a curve that is farthest from other curves; None if all are gaps.
+    """Return the row and column of the cell in which a curve is farthest from other curves; None if it has only gaps.
 
     Args:
         index: the index of the curve.

@@ -93,7 +93,7 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
 
 
 def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
-    """Return the length in updates of a plan; None if any of its schedules has no length.
+    """Return the length of the longest schedule of a plan in updates; None if a schedule has no length.
 
     >>> length_of_plan(Plan(lr="warmup(10) >> cosine(over=90)"), Calendar())
     100
@@ -139,8 +139,9 @@ def simulate(
     contains lr and every other numeric field that changes.
 
     Args:
-        scheduler: any object with an optimizer and a `step`, of torch, MMEngine, timm, pytorch-accelerated or ours.
-        updates: number of values to record, at least 1, in the unit that its `step` counts.
+        scheduler: any object with an optimizer and a `step`, of torch, MMEngine, timm, pytorch-accelerated or
+            paramsched.
+        updates: number of values to record, at least 1: one more than the number of calls of `step`.
         metrics: for a metric-driven scheduler, a sequence or a function of the update and the groups
             (`lambda t, groups: groups[0]["lr"]` passes the lr itself).
         steps_per_epoch: steps per epoch, for the time axis; None for no epochs.
@@ -174,7 +175,7 @@ def simulate(
     values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
     step = _step_function(copied)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peers warn about a missing optimizer.step(), which is intended here
+        warnings.simplefilter("ignore")  # other libraries warn about a missing optimizer.step()
         for t in range(updates):
             for key, column in values.items():
                 field, index = places[key]
@@ -188,7 +189,7 @@ def simulate(
 
 
 def _copy_of_scheduler(scheduler: Any) -> Any:
-    """Return a copy with its own optimizer, which shares parameters and state with the original."""
+    """Return a copy of a scheduler and its optimizer. Both optimizers share their parameters and state."""
     optimizer = getattr(scheduler, "__dict__", {}).get("optimizer")
     if optimizer is None:
         raise InvalidArgument(

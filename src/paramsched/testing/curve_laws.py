@@ -31,7 +31,7 @@ def check_curve(curve: CurveLike) -> None:
     - A curve that is `monotone` never decreases.
     - An array of u gives the same values as each u alone.
     - `_fall` is 1 - `_rise`.
-    - A schedule along the curve has exactly its two levels at its ends.
+    - A schedule along the curve starts exactly at its first level and ends exactly at its last level.
     - The text of a serializable curve reads back as an equal curve.
 
     Args:
@@ -292,7 +292,10 @@ def _answer_of(recognizes: Callable[[Any], Any], data: Any, name: str) -> bool:
 
 
 def _spoiled(config: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield pairs (location, copy of the config), each with an invalid value, a missing key or an unknown key there."""
+    """Yield pairs (location, copy of the config).
+
+    The copy has an invalid value, a missing key or an unknown key at the location.
+    """
     for junk in _JUNK:
         yield path or "the top level", junk
     if isinstance(config, Mapping):

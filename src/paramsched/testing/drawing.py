@@ -56,7 +56,7 @@ class World:
 
 @functools.cache
 def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
-    """Draw runs of 1 to 5000 updates; if not `small`, of up to 2 ** 53 updates."""
+    """Return a strategy for runs of 1 to 5000 updates; if not `small`, of up to 2 ** 53 updates."""
     totals = st.sampled_from([1, 2, 3, 10, 97, 100, 1000, 4999]) | st.integers(1, 5000)
     if not small:
         totals |= st.sampled_from([2**24 + 1, 10**9, 2**53])
@@ -67,13 +67,13 @@ def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
 
 @functools.cache
 def numbers() -> st.SearchStrategy[float]:
-    """Draw multiples of base, typical and extreme ones."""
+    """Return a strategy for multiples of base, typical and extreme ones."""
     return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 
 
 @functools.cache
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
-    """Draw multiples of base; if `fixed`, also absolute values and sums of both."""
+    """Return a strategy for multiples of base; if `fixed`, also for absolute values and sums of both."""
     if not fixed:
         return numbers()
     return (
@@ -89,7 +89,7 @@ _SPELLINGS = st.sampled_from(range(10))
 @functools.lru_cache(maxsize=1024)
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
-    """Draw lengths in every unit, usually up to a tenth of the run, sometimes the entire run."""
+    """Generate a length in a random unit: usually up to a tenth of the run, sometimes the entire run."""
     count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_DRAWN_SHARES), draw(_DRAWN_EPOCHS)
     choices: list[DurationLike] = [
         count,
@@ -113,12 +113,12 @@ def _lengths_in_updates(total: int) -> st.SearchStrategy[int]:
 
 
 def ends(world: World) -> st.SearchStrategy[DurationLike]:
-    """Draw lengths of stages that are specified by their end, such as "until 10%"."""
+    """Return a strategy for lengths of stages that are specified by their end, such as "until 10%"."""
     return st.sampled_from(["until 10%", "until 50%", "until 1.5 epochs", f"until {world.total // 3} steps"])
 
 
 def named_curves() -> st.SearchStrategy[curves.Curve]:
-    """Draw any curve, with or without parameters."""
+    """Return a strategy for all curves of the library, with or without parameters."""
     return _curves_among(tuple(name for name in CONSTANTS if not name.startswith("user_")), tuple(sorted(FAMILIES)))
 
 
@@ -129,7 +129,7 @@ def _curves_among(constants: tuple[str, ...], families: tuple[str, ...]) -> st.S
 
 
 def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
-    """Draw a parameter of a curve."""
+    """Return a strategy for the argument `name` of a curve that `builder` builds."""
     del default
     if hint is not float:
         raise ungenerable(builder, name, hint)
@@ -148,7 +148,7 @@ def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
 
 @st.composite
 def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., st.SearchStrategy[Any]]) -> Any:
-    """Call `builder` with drawn arguments. Arguments that it rejects are drawn again."""
+    """Call `builder` with generated arguments. If it rejects them, generate new ones."""
     parameters = _hinted_parameters(builder)
     for _ in range(6):
         size = draw(st.integers(1, 3))  # for all lists of this call, because some must have the same length
@@ -210,8 +210,8 @@ class Drawing:
     Args:
         world: the run facts.
         part: returns the strategy for a schedule that is an argument of the shape.
-        fixed: True if absolute levels may be drawn.
-        straight: True if only linear curves are drawn.
+        fixed: True if absolute levels may be generated.
+        straight: True if only linear curves are generated.
         function: the name of a registered function of time, for a parameter that takes a function.
     """
 
@@ -228,7 +228,7 @@ class Drawing:
     # Cached, because Hypothesis validates every new strategy, which takes longer than drawing from it.
     @functools.lru_cache(maxsize=8192)  # noqa: B019  # a Drawing is frozen, and compared by value
     def strategy(self, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
-        """Return the strategy for a parameter."""
+        """Return the strategy for the parameter `name` of `builder`; `hint` is its annotation."""
         kind = without_none(hint)
         optional: st.SearchStrategy[Any] = st.none() if kind != hint else st.nothing()
         if kind == Level:
@@ -268,7 +268,7 @@ def for_drawn_schedules(
     examples: int,
     arguments: Mapping[str, Any],
 ) -> None:
-    """Build schedules by calling `shape` with drawn arguments, and call `check` with each one and its calendar.
+    """Build schedules by calling `shape` with generated arguments, and call `check` with each one and its calendar.
 
     Args:
         shape: a function that builds a schedule.

@@ -214,7 +214,7 @@ def check_shape(
     arguments: Mapping[str, Any] | None = None,
     arrays: Iterable[str] = ("torch",),
 ) -> None:
-    """Check every law of schedules on a schedule, or on schedules that a function builds from drawn arguments.
+    """Check every law of schedules on a schedule, or on schedules that a function builds from random arguments.
 
     - An array of times gives the same values as each time alone.
     - A value does not depend on the order of the times or on other times.
@@ -229,7 +229,7 @@ def check_shape(
     Args:
         shape: a schedule, or a function with annotated parameters that builds schedules.
         calendar: the run facts for a schedule. By default 1000 updates, 20 per epoch.
-        examples: the number of schedules to draw.
+        examples: the number of schedules to generate.
         arguments: Hypothesis strategies by parameter name, for parameters whose annotation has none.
         arrays: the libraries whose arrays are tested, `"torch"` and `"jax"`. One that is not installed is skipped.
 

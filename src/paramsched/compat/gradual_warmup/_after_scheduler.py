@@ -24,7 +24,7 @@ class AfterScheduler:
     A metric-driven scheduler is never moved backward.
 
     Args:
-        scheduler: a scheduler that has not been stepped yet; the groups contain its values at u = 0.
+        scheduler: a scheduler that has not been stepped yet; the groups contain the values of this scheduler at u = 0.
         peaks: the value of each group at the end of the ramp.
         restarts: True if the peaks differ from the bases that `scheduler` was built with, so that it must start again.
     """
@@ -102,7 +102,7 @@ class AfterScheduler:
 
 
 def written_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return one dict per group, from each field that the scheduler writes to a copy of its value."""
+    """Return one dict per group, from each field that the scheduler writes to a copy of the field's value."""
     cycles_momentum = any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
     fields = ("lr", "momentum", "betas") if cycles_momentum else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]

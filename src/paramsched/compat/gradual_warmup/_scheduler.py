@@ -58,7 +58,8 @@ class GradualWarmupScheduler(LRScheduler):
         base_lr: b, one number for all groups or one per group. Required if the after-scheduler overwrites the lr with
             values of its own (OneCycleLR, CyclicLR) and the lr was not the optimizer's default.
         published: `"0.3"` reproduces every value of the package warmup-scheduler 0.3, and requires `total_epoch`. False
-            selects the formulas above. None (default) also selects them, and warns once if the package's values differ.
+            selects the formulas above. None (default) also selects them, and warns once if the package computes other
+            values than these formulas.
             For a subclass that overrides `get_lr`, None means `"0.3"`, because it was written for that package.
 
     Raises:
@@ -118,7 +119,7 @@ class GradualWarmupScheduler(LRScheduler):
         self._values_after_building = group_values(optimizer)
 
     def _published_form(self, published: Any) -> str | None:
-        """Return "0.3" to reproduce the package's values, or None for the documented curve."""
+        """Return "0.3" to reproduce the package's values, or None for the formulas of this class."""
         call = f"GradualWarmupScheduler(…, {published=})"
         if published is None or published is False:
             # A subclass that overrides `get_lr` was written for the package, which calls it.
@@ -138,7 +139,7 @@ class GradualWarmupScheduler(LRScheduler):
     def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
         """Return the base of each group: `base_lr` if passed, else the group's `initial_lr` or lr.
 
-        If the after-scheduler has overwritten these, return the optimizer's default lr.
+        If the after-scheduler has overwritten `initial_lr` and lr, return the optimizer's default lr.
         """
         groups, after = optimizer.param_groups, self.after_scheduler
         if isinstance(base_lr, Sequence):
@@ -163,7 +164,10 @@ class GradualWarmupScheduler(LRScheduler):
         return [float(default) if isinstance(default, Tensor) else default] * len(groups)
 
     def _warn_of_difference(self, when: Literal["at once", "after the ramp"]) -> None:
-        """Warn once if the package's values differ from now on; `when` is the present point of the run."""
+        """Warn once if the values of the package warmup-scheduler differ from those of this class from now on.
+
+        `when` is the present point of the run.
+        """
         after = self.after_scheduler
         if self._warned or self._published is False or self.total_epoch is None or self._length == 0:
             return
@@ -281,8 +285,8 @@ class GradualWarmupScheduler(LRScheduler):
     def _lr_of_package(self) -> list[Number]:
         """Return the result of the package's `get_lr` at `last_epoch`.
 
-        After the ramp the package calls the after-scheduler's `get_lr()` outside of a step. torch's recursions then
-        return a value that no step reaches, such as 1.025 times the start of a cosine.
+        After the ramp the package calls the after-scheduler's `get_lr()` outside of a step. torch's recursive
+        formulas then return a value that no step reaches, such as 1.025 times the start of a cosine.
         """
         if self.last_epoch <= self._length:
             if self.multiplier == 1.0:

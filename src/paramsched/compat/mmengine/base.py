@@ -262,7 +262,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._replay_for_group(index)
 
     def _follow_groups(self) -> None:
-        """Update the per-group lists if groups were removed or reordered (docs/compat/divergences.md, MMEngine 39)."""
+        """Update the lists of values per group if groups were removed or reordered.
+
+        See docs/compat/divergences.md, MMEngine 39.
+        """
         groups = list(self.optimizer.param_groups)
         last = [groups.pop()] if optimizers.pseudo_group(self.optimizer) is not None else []
         known: KnownGroups = getattr(self, "_known_groups", (None, []))
@@ -275,7 +278,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._known_groups = self.optimizer, groups
 
     def _check_entry_count(self, count: int, what: str) -> None:
-        """Raise an error if list `what` has more entries than there are groups, as after loading a state."""
+        """Raise an error if `count`, the length of the list named `what`, exceeds the number of groups.
+
+        This can happen after loading a state that was saved with more groups.
+        """
         groups = len(self.optimizer.param_groups)
         if count > groups:
             raise groups_changed(type(self).__name__, f"{count} {what} for {groups} param groups")
@@ -308,7 +314,7 @@ class RuleScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, **tail)
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """Write the entries that a class needs in the groups before the first tick."""
+        """Write the param-group entries that this scheduler reads, before the first tick."""
 
     def _get_value(self) -> list[float]:
         """Return the present values after step `last_step` of the rule."""

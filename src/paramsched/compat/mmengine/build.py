@@ -187,7 +187,7 @@ def restore(
         The differences, one line each. They are also logged on logger `paramsched` at level WARNING.
 
     Raises:
-        StateError: if the checkpoint has another number of schedulers, or a scheduler of another class or field. All
+        StateError: if the schedulers of the checkpoint differ from `schedulers` in number, class or field. All
             schedulers stay unchanged.
         PlanChanged: if arguments differ and `on_change="error"`. All schedulers stay unchanged.
 
@@ -262,7 +262,7 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
     if isinstance(scheduler, RuleScheduler) and not scheduler.table_row.reacts_to_metric:
-        # If the window has changed, another number of the past ticks was inside it.
+        # If the window has changed, the number of past ticks inside it differs from the saved number.
         within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
 
@@ -302,7 +302,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
-    """Return the iterations per epoch: the steps of the schedulers by iteration divided by those of the others.
+    """Return the iterations per epoch: the steps of schedulers by iteration divided by the steps of those by epoch.
 
     Returns 1 if all schedulers have the same unit, and None if the result is not an integer.
     """

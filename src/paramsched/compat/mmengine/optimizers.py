@@ -53,7 +53,7 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """Return the pseudo group, which a wrapper appends and which has the lr without any factor; None without one."""
+    """Return the group that a wrapper appends for the lr without per-group factors; None if there is none."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 
@@ -132,13 +132,16 @@ def counted_updates(optimizer: Any) -> int:
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Return whether a scheduler may be stepped before this optimizer, which accumulates or has a loss scaler."""
+    """Return whether a scheduler may be stepped before the optimizer: if it accumulates or has a loss scaler."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """Return the functions that replace the method `step` of the optimizer and of the wrapped one; None without."""
+    """Return the functions set as `step` on the optimizer object, and on the optimizer that it wraps.
+
+    An item of the tuple is None if `step` was not replaced there.
+    """
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
@@ -209,7 +212,7 @@ def class_peers_see(cls: type) -> type:
 
 
 class _NoSubclassHook:
-    """The first base of the class in `class_peers_see`, so that a user's `__init_subclass__` is not called."""
+    """The first base of the class from `class_peers_see`, so that a user's `__init_subclass__` is not called."""
 
     __slots__ = ()
 

@@ -115,7 +115,10 @@ def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
 
 
 def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
-    """Return a, b and c of one step from `found`, the values that the groups of `_POINTS` have after it."""
+    """Return a, b and c of one step.
+
+    `found` contains the values after the step of the groups that had the values and bases of `_POINTS` before it.
+    """
     small, by_value, by_base, *checked = found
     rises = (large - small for large in (by_value, by_base))
     a, b = (0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE for rise in rises)

@@ -191,7 +191,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         self.step_update(self._num_updates)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all attributes except the optimizer, `first_update`, and the present values of the groups."""
+        """Return `first_update`, all other attributes except the optimizer, and the present values of the groups."""
         return super().state_dict() | {"first_update": self.first_update}
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:

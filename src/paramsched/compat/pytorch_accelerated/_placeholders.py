@@ -261,7 +261,10 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
 
 @final
 class ScheduleValues:
-    """The values of a schedule for several bases, computed for many updates at once. A copy computes them again."""
+    """The values of a schedule for several bases, computed for many updates at once.
+
+    A copy or pickle starts without computed values.
+    """
 
     def __init__(self) -> None:
         self._schedule: Schedule | None = None

@@ -66,7 +66,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
-    """Return one period per checkpoint, which ends there; the fraction `ratio` of each period is its decay."""
+    """Return, for each checkpoint, the period that ends there; the decay takes the fraction `ratio` of each period."""
     found: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
@@ -262,7 +262,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         return list(self.checkpoint_steps)
 
     def get_decay_info(self) -> list[Period]:
-        """Return one period per checkpoint, which ends there."""
+        """Return, for each checkpoint, the period that ends there."""
         return by_value(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # it keeps the type
 
     def get_phase_info(self, num_updates: int) -> Period:

@@ -1,7 +1,7 @@
 """Base classes of torch's schedulers, whose step computes and writes the values of all groups at once.
 
-`SteppedLR` checks for changes, advances the clock and writes one value per group. `RuleLR` computes the values by a
-rule of `paramsched.schedules.rules`. `CycleLR` also writes momentum.
+`SteppedLR` checks for changed groups and options, advances the epoch and writes one value per group. `RuleLR` computes
+the values by a rule of `paramsched.schedules.rules`. `CycleLR` also writes momentum.
 """
 
 from abc import abstractmethod
@@ -333,7 +333,7 @@ class RuleLR(SteppedLR):
         return row if untouched else self._step_after_foreign_write(snapshot, tick, row)
 
     def _begin_values(self, snapshot: GroupSnapshot, tick: float) -> None:
-        """Write the first values, at construction or when a composition starts this member."""
+        """Write the first values, at construction, or when a composition such as `SequentialLR` starts the member."""
         self._before_zero = None
         row = self._engine.values_at(tick)
         present = as_floats(group["lr"] for group in snapshot.groups)
@@ -382,7 +382,7 @@ class RuleLR(SteppedLR):
         return self._engine.step_into(tick)  # type: ignore[arg-type]  # an integer unless an epoch was requested
 
     def _step_into_zero(self, step: TickStep) -> TickStep:
-        """Return the coefficients of the step to epoch 0; warn if torch would multiply by another factor."""
+        """Return `step`, the coefficients of the step to epoch 0; warn if torch would change the lr there."""
         factor = self._torch_factor_at_zero()
         if factor is not None and factor != 1.0:
             warn_user(

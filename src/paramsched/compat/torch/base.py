@@ -209,7 +209,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return base_from_ratio(value, self.base_lrs, self._last_lr)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        """Add the groups after the known ones to the per-group lists, with these bases."""
+        """Include the groups without an entry in the per-group lists: `bases` contains one base for each of them."""
         known = len(self.base_lrs)
         for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
             self.base_lrs.append(like_entry(base, group["lr"]))
@@ -251,12 +251,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return held | {CLASS: drop_in_name(self), GROUPS: values, BESIDE: _numbers_in(held)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state of this class or of torch's, and write its values into the optimizer.
+        """Load a state of this class or of torch's class, and write the saved values into the optimizer.
 
         The argument is not changed.
 
         Raises:
-            ValueError: if it is the state of another class.
+            ValueError: if another class saved the state.
         """
         self._load_checked(self._checked_state(state_dict))
         groups = self._present_groups()

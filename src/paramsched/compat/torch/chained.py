@@ -37,7 +37,7 @@ class CompositionLR(LRScheduler):
     _schedulers: list[Any]
 
     def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose, bases_in: str) -> None:
-        """Store members that have been checked.
+        """Store the members, which the caller has checked, and the bases.
 
         Args:
             optimizer: the optimizer of all members.
@@ -198,7 +198,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
-        """Apply the step of a member to the values that other members keep from before a factor of 0."""
+        """Apply the last step of `member` to the values that other members will restore after a factor of 0."""
         for leaf in leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
             if lost is not None and all(leaf is not other for other in leaf_schedulers(member)):
@@ -267,7 +267,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
-        """Move to an epoch by the member that is active then."""
+        """Move to an epoch: write the value of the member that is active at that epoch."""
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_continues", False):
             self._begin_members()
@@ -302,7 +302,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         return list(member._last_lr) if is_drop_in(member) else group_fields.group_values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
-        """Move the members' clocks back by one epoch.
+        """Subtract 1 from `last_epoch` of each member.
 
         torch's compositions call this method on their members, and pass `sched`.
         """
@@ -387,7 +387,7 @@ def begin_member(scheduler: Any) -> None:
 
 
 def seek_epoch(scheduler: Any, epoch: int) -> None:
-    """Move a member to an epoch of its own clock, step by step if it has no closed form."""
+    """Move a member to `epoch`, counted from the member's start; step by step if it has no closed form."""
     if hasattr(scheduler, "_seek_members"):
         scheduler._seek_members(epoch)
     elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):

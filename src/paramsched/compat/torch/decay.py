@@ -99,7 +99,7 @@ class ConstantLR(RuleLR, peers.ConstantLR):
         if number != number:
             site = with_value(CallSite("ConstantLR", "total_iters"), self.total_iters)
             raise InvalidArgument(site, "the length must be at least 0", "Write for example 10")
-        # Round up to an integer epoch; replace infinity with the last epoch that a clock counts.
+        # Round up to an integer epoch; replace infinity with `MOST_COUNT`.
         return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
 
 

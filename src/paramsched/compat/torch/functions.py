@@ -68,9 +68,10 @@ class FunctionLR(SteppedLR):
 
 
 class LambdaLR(FunctionLR, peers.LambdaLR):
-    """Multiply base by a function of the epoch: lr(t) = base * lr_lambda(t), one for all groups or one per group.
+    """Multiply base by a function of the epoch: lr(t) = base * lr_lambda(t).
 
-    Only a step calls the functions; a function of several groups is called once per step. A state contains notes about
+    Pass one function for all groups, or a list with one per group. Only a step calls the functions; a function that
+    several groups share is called once per step. A state contains notes about
     the functions, so that loading it warns if a function has changed (docs/compat/divergences.md, torch 20).
     """
 

@@ -125,7 +125,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             self._last_lr = group_fields.group_values(self.optimizer)
 
     def _counts(self, value: float) -> bool:
-        """Count one value; return whether the lr is reduced."""
+        """Update the best value and the counters with one value of the metric; return whether to reduce the lr."""
         self._check_options()
         if not math.isfinite(value) and metric_number("ReduceLROnPlateau", "metric", value, self.nonfinite) is None:
             return False
@@ -195,7 +195,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     @property
     def in_cooldown(self) -> bool:
-        """True during the cooldown, when values are not counted."""
+        """True during the cooldown, in which values without improvement are not counted."""
         return self.cooldown_counter > 0
 
     def _is_better(self, a: float, best: float) -> bool:

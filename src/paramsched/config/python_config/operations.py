@@ -65,7 +65,7 @@ _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3
 _PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
 MOST_WIDTH: Final = 1_000
-"""The largest width of a field with at most three digits, as in `{:999}`, rounded up."""
+"""The largest width in a format specification, rounded up; a width has at most three digits, as in `{:999}`."""
 
 
 def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:

@@ -206,7 +206,7 @@ class Budget:
         self.largest = _MOST_SIZE
 
     def add_text(self, length: int) -> None:
-        """Allow more steps and larger values for a longer text."""
+        """Raise the limits for a text of `length` characters: more steps, and larger values."""
         self.steps += _STEPS_PER_BYTE * length
         self.largest = max(self.largest, length)
 

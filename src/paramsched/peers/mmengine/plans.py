@@ -314,7 +314,10 @@ class SchedulerReader:
 
 
 def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
-    """Return the table row of a scheduler's class and the suffix of its name; report an unknown class, return None."""
+    """Return the table row of a scheduler's class and the suffix of the class name, such as `LR`.
+
+    If the class is missing or unknown, report it and return None.
+    """
     kind = parsed.kind
     if isinstance(kind, type):
         named = kind.__module__.startswith(("mmengine.", "paramsched."))

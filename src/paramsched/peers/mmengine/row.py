@@ -115,7 +115,7 @@ class ClosedForm:
 @final
 @dataclass(frozen=True, slots=True)
 class SchedulerTicks:
-    """The unit of a scheduler's counts and steps, which converts counts to lengths of a schedule.
+    """Converts the counts in a scheduler's config (`begin`, `end`, `T_max`, milestones) to lengths of a schedule.
 
     Args:
         in_epochs: True if its counts are epochs.
@@ -135,7 +135,7 @@ class SchedulerTicks:
         return f"{int(ticks)} epochs" if self.in_epochs else int(ticks)
 
     def last(self, ticks: float) -> DurationLike:
-        """Return the start of the last of `ticks` steps as a length."""
+        """Return the length from the start of a window of `ticks` steps to the start of its last step."""
         if not self.converted:
             return self.count(ticks - 1)
         # MMEngine rounds `ticks * epoch_length` down. Lengths of a schedule are rounded up, so the fraction is

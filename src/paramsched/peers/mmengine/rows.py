@@ -129,7 +129,11 @@ class _Constant(SchedulerRow):
         return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return `factor` with its window, which ends when the factor is undone, after one step, or after the run."""
+        """Return `factor` and the window.
+
+        If the schedule returns to 1, the last step of the window undoes the factor. If the part is empty, the window
+        has one step. Otherwise it ends after the run.
+        """
         match schedule:
             case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
                 0 <= factor <= 1

@@ -37,7 +37,9 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if by_epoch and isinstance(schedule, Every) and schedule.period == _EPOCH and schedule.phase == 0:
         schedule = schedule.schedule
     elif by_epoch and not _only_stairs(schedule):
-        _EXPORTER.refuse(schedule, 'a length in epochs changes lr between epochs only; write every(…, "epoch")')
+        _EXPORTER.refuse(
+            schedule, 'with a length in epochs torch changes lr between epochs only; write every(…, "epoch")'
+        )
     unit = "epochs" if by_epoch else "updates"
     run = None if plan.horizon is None else _EXPORTER.count(plan.horizon, unit)
     written = _torch_written(schedule, unit, run)

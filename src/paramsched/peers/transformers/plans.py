@@ -54,7 +54,7 @@ from paramsched.time import Calendar, Duration, DurationLike
 
 
 def _scheduler_name(value: Any) -> str:
-    """Return a name of `SchedulerType` or of a scheduler's function, from any form of the enum."""
+    """Return the lower-case name of a scheduler or of its function, also for a member of `SchedulerType`."""
     written = value.value if isinstance(value, Enum) else value
     name = str(written).removeprefix("SchedulerType.").lower()
     if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):

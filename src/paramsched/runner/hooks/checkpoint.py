@@ -25,7 +25,7 @@ class CheckpointHook(Hook):
         max_keep_ckpts: number of recent checkpoints to keep; -1 keeps all.
         save_last: save a checkpoint at the end of the run.
         save_best: name of a metric; the best checkpoint is also kept as `best_<metric>`. None disables it.
-        rule: `"greater"` or `"less"`, the better values; None infers it from the name of the metric.
+        rule: `"greater"` if higher values are better, or `"less"`; None infers it from the name of the metric.
         save_begin: epoch or iteration from which checkpoints are saved.
 
     Raises:
@@ -103,7 +103,7 @@ class EarlyStoppingHook(Hook):
 
     Args:
         monitor: name of the metric.
-        rule: `"greater"` or `"less"`, the better values; None infers it from the name (acc…, loss…).
+        rule: `"greater"` if higher values are better, or `"less"`; None infers it from the name (acc…, loss…).
         min_delta: smallest change that counts as an improvement.
         strict: raise an error if a validation lacks the metric, instead of a warning.
         check_finite: stop if the metric is NaN or infinite.
@@ -113,7 +113,8 @@ class EarlyStoppingHook(Hook):
     Raises:
         InvalidArgument: if the rule is invalid or cannot be inferred from the name.
 
-    Source: MMEngine `EarlyStoppingHook`. The count is saved and resumed with the run.
+    Source: MMEngine `EarlyStoppingHook`. The number of validations without improvement is saved and
+    resumed with the run.
     """
 
     priority = "LOWEST"
@@ -180,7 +181,7 @@ _LESS: Final = ("loss",)
 
 
 def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
-    """Return `"greater"` or `"less"`, the better values: `rule`, or inferred from the name of the metric.
+    """Return `"greater"` if higher values of a metric are better, else `"less"`: from `rule` or the metric's name.
 
     Args:
         monitor: the name of the metric.
@@ -208,5 +209,5 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
 
 
 def is_better(rule: str, one: float, other: float) -> bool:
-    """Return whether the score `one` is better than the score `other`, if `rule` values are better."""
+    """Return whether the score `one` is better than `other`; `rule` is `"greater"` if higher scores are better."""
     return one > other if rule == "greater" else one < other

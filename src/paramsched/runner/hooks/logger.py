@@ -105,7 +105,10 @@ def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
 
 @final
 class LogFile:
-    """A log file whose kept lines stay and to which lines are appended. Without a file, lines are only counted."""
+    """A log file: the lines that `kept` describes stay, later ones are removed, and `write` appends lines.
+
+    If the file is None, lines are only counted.
+    """
 
     def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()

@@ -152,7 +152,7 @@ class ShareRule(Rule):
 
     @abstractmethod
     def share(self, k: Floats) -> Floats:
-        """Return the share of the distance that remains after tick `k`, which may be fractional."""
+        """Return the fraction of the distance to the floor that remains after tick `k`; `k` may be fractional."""
 
     def completed_share(self, k: Floats) -> Floats:
         """Return 1 - share(k). A rule along a curve overrides this with a more accurate formula."""
@@ -161,7 +161,7 @@ class ShareRule(Rule):
     def ratio(self, k: Floats) -> Floats:
         """Return the factor by which tick `k` scales the remaining distance.
 
-        A rule overrides this if the other library's scheduler multiplies by a constant, so that both round alike.
+        A rule overrides this if the scheduler that it imitates multiplies by a constant, so that both round alike.
         """
         share, previous = self.share(k), self._previous_share(k)
         return np.divide(share, previous, out=np.ones_like(share), where=previous != 0)
@@ -231,7 +231,7 @@ def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[A
 def length_in_ticks(site: CallSite, number: float) -> float:
     """Check that a number of ticks is greater than 0; return it as an int if it is an integer.
 
-    Fractional numbers are allowed because other libraries allow them. With one, a curve never reaches its end exactly.
+    Fractional numbers are allowed because other libraries allow them, although a curve then misses its exact end.
     """
     value = positive_number(site, number)
     return int(value) if value == int(value) else value
@@ -257,9 +257,9 @@ def _amount_of_tick(site: CallSite, by: str) -> str | int:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableRule(Rule):
-    """At tick k: v <- scale[k] * v + base[k] * base + add[k]. After the last entry the value stays the same.
+    """At tick k: v <- scale[k] * v + base[k] * base + add[k]. After the last item the value is constant.
 
-    A list that is shorter than the longest one is extended with its last entry. An empty list is ignored.
+    A list that is shorter than the longest one is extended with its last item. An empty list is ignored.
     """
 
     scale: tuple[float, ...]
@@ -305,7 +305,7 @@ def table(
 ) -> TableRule:
     """Change the value by a table: at tick k, v <- scale[k] * v + base[k] * base + add[k].
 
-    After the last entry of the longest list the value stays the same. A shorter list is extended with its last entry.
+    After the last item of the longest list the value stays the same. A shorter list is extended with its last item.
 
     Args:
         scale: factors of the current value, one per tick.

@@ -23,7 +23,7 @@ from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantRule(ShareRule):
-    """Multiply by `factor` at tick 0, and divide by it at tick `over`; if that is None, at the rule's last tick."""
+    """Multiply by `factor` at tick 0, and divide by it at tick `over` (None: at the rule's last tick)."""
 
     factor: float
     over: int | None
@@ -45,7 +45,7 @@ class ConstantRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearRule(ShareRule):
-    """Scale by a factor that goes linearly from `start` to `to` at tick `over`; if that is None, at the last tick."""
+    """Scale by a factor that goes linearly from `start` to `to` at tick `over` (None: at the last tick)."""
 
     start: float
     to: float
@@ -249,9 +249,9 @@ def multistep(
 class AnnealRule(ShareRule):
     """Go from the current value to `to` along `curve` in `over` ticks; then set the value to exactly `to`.
 
-    Each tick scales the remaining distance, so that external writes in between are kept. Along a curve that is not
-    monotone, the value can reach `to` before the end, where no distance remains to be scaled. With such a curve, the
-    rule computes each value from the value before its first tick, and ignores external writes.
+    Each tick scales the remaining distance, so that external writes between two ticks are kept. Along a curve that is
+    not monotone, the value can reach `to` before the end, where no distance remains to be scaled. With such a curve,
+    the rule computes each value from the value before its first tick, and ignores external writes.
     """
 
     to: Level

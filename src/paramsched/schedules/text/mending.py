@@ -1,4 +1,4 @@
-"""Correct an invalid line of text if its mistake has one likely meaning: wrong operators, brackets, quotes or calls.
+"""Correct an invalid line of text if its mistake has one likely correction: wrong operators, brackets, quotes or calls.
 
 This module corrects mistakes in the syntax. Diagnostics about calls and names have their own edits
 (`LineDiagnostics.edits`).
@@ -137,7 +137,7 @@ def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> s
     if re.fullmatch(r"(?:self\.)?(?:optimizer|optim|opt)\w*", arguments[0][1]):
         del arguments[0]
     theirs, known, written, warmup = PEER_PARAMETERS.get(last, ()), signature(builder).parameters, [], ""
-    # The single positional argument of a lower-case function means the same in this library.
+    # The single positional argument of a lower-case function means the same in paramsched.
     alike = not theirs and (last.islower() or found[0] == "papers") and sum(not key for key, _ in arguments) <= 1
     alike = alike and (ours == "warmup" or bool(re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", advice)))
     for place, (key, value) in enumerate(arguments):

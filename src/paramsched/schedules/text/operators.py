@@ -228,7 +228,7 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) ->
         diagnostic = diagnostics.found[frame.diagnostic].changed(site=diagnostics.quoted(frame.begin, end))
         diagnostics.found[frame.diagnostic] = diagnostic
         advice = diagnostic.instead.removeprefix("Write ")
-        if "(" in advice or advice == frame.name:  # otherwise the advice is another name, and replacing it is enough
+        if "(" in advice or advice == frame.name:  # otherwise the advice is a name that replaces the wrong one
             arguments = [("", diagnostics.text[part.begin : part.end]) for part in frame.items]
             for name, part in frame.named.items():
                 arguments.append((name, diagnostics.text[part.begin : part.end].partition("=")[2].strip()))

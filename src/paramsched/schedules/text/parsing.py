@@ -297,7 +297,7 @@ def advice_for_curve(name: str) -> str:
 
 
 def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameDiagnostic:
-    """Return the error for an unknown name: by its lookalikes, curves, peers' names, and the closest known name."""
+    """Return the error for an unknown name, with advice if it resembles a schedule, a curve or a peer's name."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
         return NameDiagnostic(f'unknown schedule "{name}": {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):

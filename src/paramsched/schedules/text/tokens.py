@@ -315,7 +315,7 @@ class LineDiagnostics:
         """Return the line with every error corrected; None if an error has no correction."""
         edits: list[LineEdit] = []
         for edit in sorted((edit for edit in self.edits if edit is not None), key=lambda edit: (edit[0], -edit[1])):
-            if not edits or edit[0] >= edits[-1][1]:  # else the range lies within one that is replaced
+            if not edits or edit[0] >= edits[-1][1]:  # otherwise the range lies within a range that is already replaced
                 edits.append(edit)
         spans = (refusal.span or (0, 0) for refusal, edit in zip(self.found, self.edits, strict=True) if edit is None)
         if not all(any(first <= begin and end <= last for first, last, _ in edits) for begin, end in spans):
