@@ -14,8 +14,11 @@ from paramsched.plan.binding import UPDATES, Selector, Target, binding_key, cloc
 from paramsched.plan.group_matching import matches_part, parts_of
 from paramsched.plan.plan import Plan
 
+ALONE = "optimizer"
+"""The name of an optimizer that was passed alone; a mapping cannot contain it."""
+
 _NOT_IN_NAMES = "/,=*?[]"
-_RESERVED = ("optimizer", "manual")  # the other choices of `drive=`
+_RESERVED = (ALONE, "manual")  # the other choices of `drive=`
 _EXAMPLE = 'Write {"muon": muon, "adamw": adamw}'
 _SHOWN = 5  # names that a message lists
 
@@ -71,11 +74,13 @@ def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
-    """Return the suffix of each group of each optimizer for the name of a logged value.
+    """Return the suffix of each group of each optimizer for the name of a logged value; one alone has no name.
 
     >>> flat_optimizers({"muon": [{}], "adamw": [{"name": "embed"}, {}]})
     {'muon': ('/muon',), 'adamw': ('/adamw/embed', '/adamw/1')}
     """
+    if ALONE in optimizers:
+        return {ALONE: flat_groups(optimizers[ALONE])}
     times = Counter(map(flat_name, optimizers))
     return {
         name: tuple(f"/{flat if times[flat] == 1 else f'{flat}.{index}'}{one}" for one in flat_groups(groups))
@@ -132,8 +137,15 @@ NO_SCOPE = Scope("", frozenset(), frozenset(), frozenset())
 """The scope of the run of several optimizers, which has targets and no groups."""
 
 
-def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope]:
+def labels_of(groups: Sequence[Group], scope: Scope | None) -> list[str | int]:
+    """Return the unique label of each group of one optimizer, for keys of values."""
+    return list(unique_labels(groups).values()) if scope is None else [*scope.labels(groups)]
+
+
+def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
+
+    An optimizer that is alone has none.
 
     Args:
         plan: the plan as written.
@@ -145,6 +157,8 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
+    if ALONE in optimizers:
+        return {ALONE: None}
     names = frozenset(optimizers)
     written = {binding_key(one) for one in plan.bindings}
     derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
