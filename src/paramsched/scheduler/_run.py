@@ -238,13 +238,12 @@ class Run:
             planned.clock.set_position(self.position_at(planned.clock.t + 1))
 
     def advance_by_hand(self, optimizers: Mapping[str, Any]) -> None:
-        """Count one update of all optimizers."""
-        if self.is_shared:
-            self.lead.require_attached("step")
-            if self.is_plain:
-                self.clock.t += 1
-            else:
-                self.lead.advance_by_hand(self)
+        """Count one update of several optimizers."""
+        self.lead.require_attached("step")
+        if self.is_plain:
+            self.clock.t += 1
+        else:
+            self.lead.advance_by_hand(self)
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t

@@ -455,8 +455,10 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        if self._manual:
+        if self._manual and self._run.is_shared:
             self._run.advance_by_hand(self._optimizers)
+        elif self._manual:
+            planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledged_at = planned.clock.t
         self._step_count += 1
