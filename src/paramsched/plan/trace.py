@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, sh
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.optimizers import ALONE, are_named_groups, check_names, find_group, labels_of, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
@@ -231,7 +231,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     if calendar is not None:
         require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
-    named = are_named_groups(optimizer, _groups_in)
+    named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
@@ -308,7 +308,7 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         raise InvalidArgument(
             f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
         )
-    groups = _groups_in(optimizer)
+    groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
         raise InvalidArgument(
             f"trace(…, {type(optimizer).__name__})",
@@ -318,5 +318,8 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     return groups
 
 
-def _groups_in(optimizer: Any) -> Sequence[Group] | None:
-    return getattr(optimizer, "param_groups", None)
+def _has_groups(value: Any) -> bool:
+    """Return whether a value in a mapping is one of several optimizers, and not an entry of a group."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(group, Mapping) for group in value)
+    return isinstance(value, Mapping) or getattr(value, "param_groups", None) is not None
