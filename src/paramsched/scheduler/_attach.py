@@ -1,7 +1,7 @@
 """Attaching a plan to one or several optimizers: the checks before any write, and the hooks."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from numbers import Integral
@@ -65,25 +65,55 @@ class PlanHooks:
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
-        planned, handles, after = self.planned, self.run.handles, self.run.after_step_of(self.name)
+        run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
             PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
             PlannedGroups.before_update, PlannedGroups.check_amount, PlannedGroups.advance,
             FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
-            TensorColumn.views_replaced, *AT_EACH_UPDATE,
+            TensorColumn.views_replaced, PlanHooks.after_shared_step, PlanHooks.after_driving_step,
+            PlanHooks.after_other_step, Run.start_update, Run.advance_lead, Run.advance_without_step, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
-        if after is not None:
+        if run.drive != "manual":
+            after: Callable[[Any], object] = self.after_other_step
+            if not run.is_shared:
+                after = planned.advance
+            elif run.drive in ("optimizer", self.name):
+                after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
             hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
             handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
             handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
             handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def after_shared_step(self, optimizer: Any) -> None:
+        """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
+        run, planned = self.run, self.planned
+        try:
+            if planned.clock.t == run.clock.t:
+                run.start_update()
+            else:
+                run.behind -= 1
+        finally:
+            run.last = self.name
+            planned.advance(optimizer)
+
+    def after_driving_step(self, optimizer: Any) -> None:
+        """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
+        run, planned = self.run, self.planned
+        run.advance_lead()
+        for other in run.members.values():
+            if other is not planned:
+                run.advance_without_step(other)
+        planned.advance(optimizer)
+
+    def after_other_step(self, optimizer: Any) -> None:
+        """Count nothing, after a step of an optimizer that does not drive the clock."""
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""

@@ -10,7 +10,7 @@ from paramsched.plan.optimizers import shown_names
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
+from paramsched.scheduler.updates import run_uncompiled
 
 log = logging.getLogger("paramsched")
 
@@ -180,23 +180,6 @@ class Run:
 
     # ------------------------------------------------------------------ at every update
 
-    def after_step_of(self, name: str) -> Callable[[Any], object] | None:
-        """Return the function that the post-hook of an optimizer calls after each step that counts."""
-        if self.drive == "manual":
-            return None
-        if not self.is_shared:
-            return self.lead.advance
-        mark_uncompiled(
-            SharedStep.after_step,
-            DrivingStep.after_step,
-            _after_other_step,
-            Run.start_update,
-            Run.advance_lead,
-        )
-        if self.drive == "optimizer":
-            return SharedStep(self, name).after_step
-        return DrivingStep(self, name).after_step if name == self.drive else _after_other_step
-
     def start_update(self) -> None:
         """Count an update of the run, which one of the optimizers starts."""
         if self.behind:
@@ -231,7 +214,7 @@ class Run:
             )  # fmt: skip
 
     def advance_without_step(self, planned: PlannedGroups) -> None:
-        """Move an optimizer to the next update, in which it did not step."""
+        """Move an optimizer to the next update, without a step of it."""
         if planned.bound:
             planned.advance(planned)
         else:  # its groups are invalid, and bound again before its next step
@@ -247,53 +230,3 @@ class Run:
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t
-
-
-@final
-class SharedStep:
-    """The end of a step of one optimizer on the shared clock."""
-
-    __slots__ = ("_clock", "_name", "_planned", "_run")
-
-    def __init__(self, run: Run, name: str) -> None:
-        self._run, self._name, self._planned = run, name, run.members[name]
-        self._clock = self._planned.clock
-
-    def after_step(self, optimizer: Any) -> None:
-        """Count the step, which starts an update of the run or takes part in the last one."""
-        run = self._run
-        try:
-            if self._clock.t == run.clock.t:
-                run.start_update()
-            else:
-                run.behind -= 1
-        finally:
-            run.last = self._name
-            self._planned.advance(optimizer)
-
-
-@final
-class DrivingStep:
-    """The end of a step of the optimizer whose updates are counted."""
-
-    __slots__ = ("_others", "_planned", "_run")
-
-    def __init__(self, run: Run, name: str) -> None:
-        self._run, self._planned = run, run.members[name]
-        self._others = [planned for other, planned in run.members.items() if other != name]
-
-    def after_step(self, optimizer: Any) -> None:
-        """Count the step, and write the next values into the groups of all optimizers."""
-        run = self._run
-        run.advance_lead()
-        for planned in self._others:
-            if planned.bound:
-                planned.advance(planned)
-            else:
-                run.advance_without_step(planned)
-        self._planned.advance(optimizer)
-
-
-def _after_other_step(optimizer: Any) -> None:
-    """Count nothing, after a step of an optimizer that does not drive the clock."""
-    del optimizer
