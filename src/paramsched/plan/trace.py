@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, sh
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
@@ -276,7 +276,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
     made_of = resolved, facts
     scopes = scopes_of(plan, resolved, optimizers)
-    labels = {name: labels_of(groups, scopes[name]) for name, groups in optimizers.items()}
+    labels = {name: unique_labels(groups, scopes[name]) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
     bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
     for name, groups in optimizers.items():

@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, labels_of, unique_labels
+from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.plan.run_amounts import Amount
 from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
@@ -253,7 +253,7 @@ class Scheduler(LRScheduler):
                 return values[found]
         else:
             group = 0 if group is None else group
-            labels = unique_labels(self.optimizer.param_groups)
+            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
             for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
                 if key in values:
                     return values[key]
@@ -265,7 +265,7 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._parts():
-            labels = labels_of(groups, part.scope)
+            labels = unique_labels(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): value
                 for slot, value in part.values(planned.clock)
@@ -302,7 +302,7 @@ class Scheduler(LRScheduler):
         clock = planned.clock
         last = update == "last" and clock.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
-        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + its_names[slot.group]: value
             for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
@@ -464,7 +464,7 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
+        """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
         if self._is_attached:
             self._run.release()
             for groups, part in self._parts():
