@@ -289,10 +289,10 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         lead, clock, code = run.lead, run.clock, run.lead.in_force
-        if (ALONE in state.optimizers) == run.is_shared:
-            of = f"the optimizers {shown(','.join(state.optimizers))}" if ALONE in groups else "one optimizer"
+        if bool(state.names) != run.is_shared:
+            theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
             raise StateError(
-                f"this is the state of a Scheduler for {of}, and this Scheduler has "
+                f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         chosen = self.plan_after_load(state, code)
