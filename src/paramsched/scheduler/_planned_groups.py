@@ -161,7 +161,7 @@ class PlannedGroups:
         self._fills = self.block.fill_count()
 
     def values(self, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-        """Return each slot and its value at the next update; with `last`, at the last completed update.
+        """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
 
         Args:
             clock: the clock of the run. Default: that of the optimizer.

@@ -302,7 +302,7 @@ class Scheduler(LRScheduler):
         clock = planned.clock
         last = update == "last" and clock.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
-        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + its_names[slot.group]: value
             for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
@@ -464,7 +464,7 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
+        """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
         if self._is_attached:
             self._run.release()
             for groups, part in self._parts():
