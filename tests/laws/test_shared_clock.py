@@ -1,5 +1,6 @@
 """Several optimizers under one plan: the updates that steps belong to, against the model of four lines."""
 
+import copy
 import logging
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.plan.resolve import counted_plan
 from support.several import PLAN, SharedClock, lines, probes
 from support.updates import Probe, used
 
@@ -114,6 +116,40 @@ def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
         now = steps[: index + 1].count("step()")
         assert scheduler.t == now
         assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+
+
+BY_AMOUNT = {
+    unit: ps.Plan(lr=f'linear(1, 0.25, over="200 {unit}")', clock=unit, horizon=f"200 {unit}")
+    for unit in ("tokens", "seconds")
+}
+
+
+@pytest.mark.parametrize("unit", BY_AMOUNT)
+@given(st.lists(st.tuples(st.sampled_from([*NAMES, "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
+def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(unit, events, random):
+    plan, model, amounts = BY_AMOUNT[unit], SharedClock(NAMES), [0]
+    (line,) = counted_plan(plan.resolve(ps.Calendar())).bindings
+    optimizers = probes(NAMES)
+    scheduler = ps.Scheduler(optimizers, plan)
+
+    for name, amount in events:
+        if name == "kill":
+            saved, optimizers = {one: copy.deepcopy(optimizers[one].state_dict()) for one in NAMES}, probes(NAMES)
+            early, state = random.choice([True, False]), scheduler.state_dict()
+            scheduler = None if early else ps.Scheduler(optimizers, plan)
+            for one in random.sample(NAMES, 3):
+                optimizers[one].load_state_dict(saved[one])
+            scheduler = scheduler or ps.Scheduler(optimizers, plan)
+            if random.choice([True, False]):
+                scheduler.load_state_dict(state)
+        else:
+            if model.number[name] == model.t:  # this step starts an update
+                scheduler.consumed(**{unit: amount})
+                amounts.append(amounts[-1] + amount)
+            optimizers[name].step()
+            base = 0.1 * (NAMES.index(name) + 1)
+            assert used(optimizers[name])[-1] == line.schedule(amounts[model.step(name)], base)
+        assert (scheduler.t, scheduler.amount) == (model.t, amounts[model.t])
 
 
 def test_steps_inside_backward_are_one_update_per_iteration():
