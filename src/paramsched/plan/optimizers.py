@@ -39,7 +39,7 @@ def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
 
 
 def shown_names(names: Iterable[str]) -> str:
-    """Return at most five names, then the number of the others.
+    """Return at most five names, then how many more there are.
 
     >>> shown_names("abcdefg")
     'a, b, c, d, e and 2 more'
