@@ -1,6 +1,5 @@
 """Several optimizers under one plan: the updates that steps belong to, against the model of four lines."""
 
-import copy
 import logging
 
 import pytest
@@ -10,11 +9,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.plan.resolve import counted_plan
-from support.several import PLAN, SharedClock, lines, probes
+from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 
 NAMES = ("muon", "adamw", "sgd")
-KINDS = ("step", "step", "step", "closure", "raised", "hidden", "other order")
+KINDS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
 
 
 class Optimizer(Probe):
@@ -47,22 +46,28 @@ def take(optimizer, kind):
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS)), max_size=60), st.randoms())
-def test_each_step_uses_the_values_of_its_update_whatever_the_order(steps, random):
+def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(steps, random):
     names = random.sample(NAMES, len(NAMES))
-    optimizers = {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
+
+    def new():
+        return {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
+
+    optimizers = new()
     scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
-    planned, expected = lines(PLAN, optimizers), {name: [] for name in names}
+    planned = lines(PLAN, optimizers)
 
     for name, kind in steps:
-        if take(optimizers[name], kind):
-            expected[name].append(planned[name][min(model.step(name), 63)])
+        if kind == "kill":
+            before, optimizers = optimizers, new()
+            scheduler = killed(before, scheduler, optimizers, random)
+        elif take(optimizers[name], kind):
+            assert used(optimizers[name])[-1] == planned[name][min(model.step(name), 63)]
         assert scheduler.t == model.t
         assert scheduler._run.numbers == model.number
         for other, number in model.number.items():
             group = optimizers[other].param_groups[0]
             assert group["paramsched_t"] == number
             assert number >= 64 or group["lr"] == planned[other][number]
-    assert {name: used(one) for name, one in optimizers.items()} == expected
 
 
 @given(
@@ -134,14 +139,8 @@ def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(u
 
     for name, amount in events:
         if name == "kill":
-            saved, optimizers = {one: copy.deepcopy(optimizers[one].state_dict()) for one in NAMES}, probes(NAMES)
-            early, state = random.choice([True, False]), scheduler.state_dict()
-            scheduler = None if early else ps.Scheduler(optimizers, plan)
-            for one in random.sample(NAMES, 3):
-                optimizers[one].load_state_dict(saved[one])
-            scheduler = scheduler or ps.Scheduler(optimizers, plan)
-            if random.choice([True, False]):
-                scheduler.load_state_dict(state)
+            before, optimizers = optimizers, probes(NAMES)
+            scheduler = killed(before, scheduler, optimizers, random)
         else:
             if model.number[name] == model.t:  # this step starts an update
                 scheduler.consumed(**{unit: amount})
