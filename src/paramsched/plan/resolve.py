@@ -299,6 +299,15 @@ def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
     return TimeUnit(name, np.array([0, total]), np.array([0.0, total * per_update]))
 
 
+def uneven_unit(name: str, passed: Floats) -> TimeUnit:
+    """Return a unit of time from the amount that has elapsed before each update, and at the end of the run."""
+    sizes, total = np.diff(passed), passed.size - 1
+    corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
+    if corners.size > _MAX_POINTS:
+        corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
+    return TimeUnit(name, corners, passed[corners])
+
+
 def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
     """Yield the units, in addition to updates, into which the run facts can convert time.
 
@@ -336,9 +345,4 @@ def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
     elif not isinstance(amounts, UnknownAmounts):
-        passed = np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale
-        sizes = np.diff(passed)
-        corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
-        if corners.size > _MAX_POINTS:
-            corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
-        yield TimeUnit(name, corners, passed[corners])
+        yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale)

@@ -21,7 +21,8 @@ from paramsched.time.calendar import ASSUMED_SIZES, SIZES
 Amount: TypeAlias = int | float
 """An integer, except for seconds, which are floats."""
 
-_MAX_EXACT = 2**62  # above it NumPy's integers overflow
+MAX_CONSUMED = 2**62
+"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
 
 
 class RunAmounts(ABC):
@@ -93,7 +94,7 @@ class ConstantAmounts(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         more = amount - self.amount_at(t)
         above, below = self.rate.numerator, self.rate.denominator
-        if (t + count) * above >= _MAX_EXACT:
+        if (t + count) * above >= MAX_CONSUMED:
             return np.array([self.amount_at(one) + more for one in range(t, t + count)])
         products = np.arange(t, t + count) * above
         if self.clock == "seconds":

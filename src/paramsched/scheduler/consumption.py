@@ -13,7 +13,14 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
+from paramsched.plan.run_amounts import (
+    MAX_CONSUMED,
+    Amount,
+    PlannedAmounts,
+    RunAmounts,
+    UnknownAmounts,
+    missing_amounts,
+)
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
@@ -172,10 +179,6 @@ class FollowedAmounts:
         assert amount is not None
         count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size()
         return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
-
-
-MAX_CONSUMED = 2**62
-"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:

@@ -17,7 +17,7 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, flat_groups
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import find_group, flat_optimizers, unique_labels
-from paramsched.plan.run_amounts import Amount
+from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
     AttachRequest,
@@ -50,7 +50,7 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
+from paramsched.scheduler.consumption import ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,
