@@ -13,15 +13,17 @@ from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
-from paramsched.plan.binding import UPDATES, is_by_amount
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import are_named_groups, check_names, find_group, scopes_of, unique_labels
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, counted_plan, units_of_run
+from paramsched.plan.run_amounts import Amount
 from paramsched.plan.traced_times import TracedTimes
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +58,7 @@ class Trace:
     Args:
         total: the number of updates, or of recorded amounts.
         steps_per_epoch: the number of updates in an epoch; None if unknown.
-        clock: the unit of `amounts`: `"updates"`, or the clock of the plan that counts an amount.
+        clock: the unit of `amounts`: `"updates"`, or the other clock of the plan.
     """
 
     total: int
@@ -70,7 +72,7 @@ class Trace:
     _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of fields whose clock counts an amount
     _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
     _optimizers: tuple[str, ...] = ()  # the names of several optimizers
-    _recorded: TracedTimes | None = None  # the times of a run whose amounts were recorded
+    _unit: TimeUnit | None = None  # of the amounts, unless the run facts determine it
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
@@ -98,26 +100,25 @@ class Trace:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
         if self._run is None:
             return ()
-        end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
+        end = next(((self.clock, amount) for amount in self._ends.values()), None)
         units = tuple(units_of_run(*self._run, self.total, end))
-        if self._recorded is None:
-            return units
-        own = self._recorded.unit()
-        return (*(one for one in units if one.name != self.clock), *(() if own is None else (own,)))
+        return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
     @property
-    def horizon_amount(self) -> int | None:
+    def horizon_amount(self) -> Amount | None:
         """The horizon on the plan's clock, or the last recorded amount; None if the clock counts updates."""
-        return next(iter(self._ends.values()), None)
+        end = next(iter(self._ends.values()), None)
+        return 1.0 if end is not None and self.clock == PROGRESS else end
 
-    def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
+    def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
         """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
         key = self._find_curve((field, group))
-        return self._schedules[key].breakpoints(self._ends.get(key, self.total))
+        found = self._schedules[key].breakpoints(self._ends.get(key, self.total))
+        return tuple(one / WHOLE for one in found) if key in self._ends and self.clock == PROGRESS else found
 
     def line(self, field: str, group: str | int = "") -> str:
         """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
@@ -255,16 +256,16 @@ def trace(
     bases: dict[Key, Base] = {}
     labels = {} if named else unique_labels(optimizers[""])
     ends: dict[Key, int] = {}
-    cache: dict[tuple[Schedule, float, bool], Floats] = {}
+    cache: dict[tuple[Schedule, float, str], Floats] = {}
 
-    def keep(key: Key, schedule: Schedule, base: float, *, by_amount: bool) -> None:
-        found = cache.get((schedule, base, by_amount))
+    def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
+        found = cache.get((schedule, base, clock))
         if found is None:
-            at = times.amounts if by_amount else updates
-            found = cache[schedule, base, by_amount] = evaluate(schedule, at, base)
+            at = times.of_schedules if clock != UPDATES else updates
+            found = cache[schedule, base, clock] = evaluate(schedule, at, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule
-        if by_amount:
+        if clock != UPDATES:
             ends[key] = times.end
         share: Literal["all", "some", "none"] = "all"
         if schedule.has_absolute:
@@ -284,14 +285,14 @@ def trace(
                 bound_by_name[bound.name].append((label, group, bound))
     for name, its_bounds in bound_by_name.items():
         for label, group, bound in its_bounds:
-            keep((name, label), bound.schedule, bound.field.base(group), by_amount=bound.by_amount)
+            keep((name, label), bound.schedule, bound.field.base(group), bound.clock)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
-            by_amount = is_by_amount(resolved.clock, binding.name)
-            keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
+            clock = clock_of_field(resolved.clock, binding.name)
+            keep((binding.name, ""), binding.schedule, binding.field.initial, clock)
     return Trace(
         times.total, facts.updates_per_epoch, columns, schedules, labels, bases, times.clock or UPDATES, times.amounts,
-        ends, made_of, names, times if times.recorded else None,
+        ends, made_of, names, times.unit(),
     )  # fmt: skip
 
 

@@ -10,9 +10,17 @@ import numpy as np
 from paramsched.base.arrays import Array
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 from paramsched.plan.plan import Plan
-from paramsched.plan.resolve import TimeUnit, amounts_of_run, uneven_unit, updates_of_horizon
+from paramsched.plan.resolve import (
+    TimeUnit,
+    amounts_of_run,
+    even_unit,
+    planned_amounts,
+    uneven_unit,
+    updates_of_horizon,
+)
 from paramsched.plan.run_amounts import MAX_CONSUMED, RunAmounts
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, WHOLE, rounded_array, times_on
 
 _MAX_UPDATES = 500_000_000  # 4 GB for each field and group
 
@@ -26,7 +34,7 @@ class TracedTimes:
         total: the number of updates.
         clock: the unit of `amounts`; None if the plan is by updates.
         amounts: the amount consumed before each update; None if the plan is by updates.
-        end: the horizon on the clock of `amounts`; if it is unknown, the last recorded amount.
+        end: the horizon as schedules on the clock of `amounts` count it; if it is unknown, the last recorded amount.
         recorded: True if the amounts are not those that the plan and the run facts determine.
     """
 
@@ -38,24 +46,26 @@ class TracedTimes:
 
     @staticmethod
     def planned(resolved: Plan, facts: Calendar) -> "TracedTimes":
-        """Return the times of a run that follows its plan.
+        """Return the times of a run that follows its plan. On the clock of progress, updates are spread evenly.
 
         Raises:
             Unresolved: the horizon is unknown.
         """
-        if resolved.horizon is None:
-            instead = "Write Plan(…, horizon=…), or pass Calendar(total=…)"
-            raise Unresolved("trace(…)", "the length of the run is unknown", instead)
-        run = amounts_of_run(resolved, facts)
+        run = planned_amounts(resolved, facts)
         total = updates_of_horizon(resolved, run)
-        assert total is not None
+        instead = "Write Plan(…, horizon=…), or pass Calendar(total=…)"
+        if resolved.clock == PROGRESS:
+            total, instead = facts.horizon, "Write ps.trace(plan, bases, ps.Calendar(total=1000))"
+        if total is None:
+            raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:
             found = f"{total} updates are too many to store a value for each"
             instead = "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
             raise InvalidArgument("trace(…)", found, instead)
         if run is None:
             return TracedTimes(total)
-        return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
+        end = WHOLE if run.clock == PROGRESS else _end_of(resolved, run)
+        return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), end)
 
     @staticmethod
     def of_record(resolved: Plan, facts: Calendar, amounts: Iterable[float]) -> "TracedTimes":
@@ -68,6 +78,8 @@ class TracedTimes:
         if run is None:
             raise InvalidArgument("trace(…, amounts=…)", "the plan's clock counts updates", "Omit amounts")
         found = recorded_amounts(run.clock, amounts)
+        if run.clock == PROGRESS:
+            return TracedTimes(found.size, PROGRESS, found, WHOLE, recorded=True)
         try:
             end = None if resolved.horizon is None else _end_of(resolved, run)
         except MissingFact:  # a horizon in updates
@@ -76,12 +88,18 @@ class TracedTimes:
         return TracedTimes(found.size, run.clock, found, last if end is None else end, recorded=True)
 
     def unit(self) -> TimeUnit | None:
-        """Return the unit of time of recorded amounts; None if there are fewer than two."""
-        if self.amounts is None or self.total < 2:
+        """Return the unit of time of the amounts; None if the run facts determine it, or if there are too few rows."""
+        if self.clock == PROGRESS and not self.recorded:
+            return even_unit(PROGRESS, self.total, 1 / self.total)
+        if not self.recorded or self.total < 2 or self.clock is None or self.amounts is None:
             return None
-        assert self.clock is not None
         after = 2 * self.amounts[-1] - self.amounts[-2]  # the consumption of the last update is unknown
         return uneven_unit(self.clock, np.append(self.amounts, after).astype(np.float64))
+
+    @property
+    def of_schedules(self) -> Array | None:
+        """The times at which schedules on the clock of `amounts` are evaluated."""
+        return None if self.clock is None else times_on(self.clock, self.amounts)
 
 
 def _end_of(resolved: Plan, run: RunAmounts) -> int:
@@ -91,12 +109,13 @@ def _end_of(resolved: Plan, run: RunAmounts) -> int:
 
 
 def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
-    """Validate recorded amounts: finite, not negative, in ascending order, and integers unless in seconds.
+    """Validate recorded amounts: finite, not negative, and in ascending order; integers unless seconds or a progress.
 
     >>> recorded_amounts("tokens", [0.0, 4096.0]).tolist()
     [0, 4096]
     """
-    sample = "[0.0, 0.25, 0.5]" if clock == "seconds" else "[0, 4096, 8192]"
+    whole = clock not in ("seconds", PROGRESS)
+    sample = "[0, 4096, 8192]" if whole else "[0.0, 0.25, 0.5]"
 
     def refused(found: str) -> InvalidArgument:
         return InvalidArgument("trace(…, amounts=…)", found, f"Write amounts={sample}")
@@ -105,22 +124,23 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
         amounts = np.asarray(given if isinstance(given, np.ndarray) else list(given))
     except (TypeError, ValueError):
         raise refused(f"expected a list of numbers, got {shown(given)}") from None
-    whole = clock != "seconds"
     if not amounts.size:
         return np.empty(0, dtype=np.int64 if whole else np.float64)
     if amounts.ndim != 1 or amounts.dtype.kind not in "iuf":
         raise refused(f"expected a list of numbers, got {shown(given)}")
-    wrong = ~((amounts >= 0) & (amounts < MAX_CONSUMED))  # also true for NaN
+    limit = amounts <= 1 if clock == PROGRESS else amounts < MAX_CONSUMED
+    wrong = ~((amounts >= 0) & limit)  # also true for NaN
     if whole:
         wrong |= amounts != np.rint(amounts)
     if wrong.any():
         index = int(np.flatnonzero(wrong)[0])
         kind = f"an integer number of {clock}" if whole else "a number of seconds"
-        raise refused(f"amount {index} is {amounts[index].item()!r}; expected {kind}, at least 0 and below 2**62")
+        kind = "a fraction of the run from 0 to 1" if clock == PROGRESS else f"{kind}, at least 0 and below 2**62"
+        raise refused(f"amount {index} is {amounts[index].item()!r}; expected {kind}")
     amounts = amounts.astype(np.int64 if whole else np.float64)
     back = np.flatnonzero(np.diff(amounts) < 0)
     if back.size:
         index = int(back[0]) + 1
         found = f"amount {index} is {amounts[index].item()!r}, less than the one before it: an amount never goes back"
         raise refused(found)
-    return amounts
+    return rounded_array(amounts) if clock == PROGRESS else amounts
