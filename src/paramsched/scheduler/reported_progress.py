@@ -86,4 +86,4 @@ def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most
         got = f"progress={shown(value)}" if list(given) == [PROGRESS] else " and ".join(given) or "no keyword"
         found = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
         raise InvalidArgument(site, found, f"Write {call}progress=0.37)")
-    return rounded_progress(float(number))
+    return rounded_progress(float(min(number, 2)))  # an integer may be too large for a float
