@@ -329,7 +329,8 @@ class Scheduler(LRScheduler):
         Args:
             t: the number of completed updates, at least 0.
             amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
-                `tokens=4_194_304`. Needed only if it is neither planned nor a constant of the calendar.
+                `tokens=4_194_304`; on the clock of progress `progress=0.3`, from where reports count. Needed only if it
+                is neither planned nor a constant of the calendar.
 
         Raises:
             InvalidTime: `t` is not an integer of at least 0.
@@ -538,7 +539,10 @@ class Scheduler(LRScheduler):
 
     @property
     def amount(self) -> Amount:
-        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`."""
+        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`.
+
+        On the clock of progress it is the progress of the next update, a float from 0 to 1.
+        """
         amount = self._planned.clock.amount
         return self._planned.clock.t if amount is None else amount
 
