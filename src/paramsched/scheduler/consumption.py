@@ -25,7 +25,7 @@ from paramsched.plan.run_amounts import (
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
-from paramsched.time.progress import PROGRESS
+from paramsched.time.progress import PROGRESS, rounded_progress
 
 log = logging.getLogger("paramsched")
 
@@ -365,7 +365,7 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     if unit is None:
         return RunPosition(found.t)
     if found.amount is not None:
-        return found
+        return RunPosition(found.t, rounded_progress(found.amount)) if unit == PROGRESS else found
     if clock is not None and clock.t == found.t and clock.amount is not None:
         return RunPosition(found.t, clock.amount)
     try:

@@ -384,6 +384,30 @@ def test_a_plan_of_some_fields_ends_at_its_horizon_or_at_progress_1():
     assert scheduler.should_stop
 
 
+@pytest.mark.parametrize("amount", [1.5, 37, -0.1, float("nan"), "0.3"])
+def test_a_checkpoint_with_an_impossible_progress_is_refused(amount):
+    optimizer, scheduler = built()
+    scheduler.seek(5, progress=0.3)
+    saved, state = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict() | {"amount": amount}
+    saved["param_groups"][0]["paramsched_amount"] = amount
+    before = state_of(optimizer, scheduler)
+
+    for load in (lambda: optimizer.load_state_dict(saved), lambda: scheduler.load_state_dict(state)):
+        with pytest.raises(StateError, match="amount"):
+            load()
+    assert state_of(optimizer, scheduler) == before
+
+
+def test_a_progress_that_a_checkpoint_has_as_an_integer_is_a_float():
+    optimizer, scheduler = built()
+    scheduler.seek(5, progress=1)
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["param_groups"][0]["paramsched_amount"] = 1
+    optimizer.load_state_dict(saved)
+
+    assert (scheduler.amount, type(scheduler.amount), scheduler.should_stop) == (1.0, float, True)
+
+
 def test_a_changed_plan_is_logged_with_the_progress(caplog):
     optimizer, scheduler = built()
     scheduler.report(progress=0.8)
