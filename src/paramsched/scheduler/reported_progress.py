@@ -15,7 +15,7 @@ from paramsched.time.progress import PROGRESS, rounded_progress
 class ProgressSource:
     """Determines the progress before each update: the last reported one; replaced when a run resumes.
 
-    A run that is neither new nor resumed has a position already. A new run has none until its first report.
+    A new run has no position until its first report. A resumed run has that of its checkpoint.
     """
 
     unit = PROGRESS
