@@ -239,7 +239,7 @@ def read_scheduler_state(
     return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
 
 
-def read_state_of_several(state: Any, known: tuple[Plan, Calendar]) -> State:
+def read_state_of_several(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
     """Validate a state of several optimizers, key by key, without side effects.
 
     Args:
@@ -359,12 +359,17 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     return found
 
 
+def read_any_state(state: Mapping[str, Any]) -> State:
+    """Validate a state of one or of several optimizers."""
+    return read_state_of_several(state) if "optimizers" in state else read_scheduler_state(state)
+
+
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
     """Return the plans that were in force, as a list of (first update, amount, plan), and the last plan's run facts.
 
     A plan is None if it has no text, or if the text cannot be read here.
     """
-    read = read_scheduler_state(state)
+    read = read_any_state(state)
     entries = read.history.entries
     return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
 
