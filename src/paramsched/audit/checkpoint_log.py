@@ -16,6 +16,7 @@ from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, r
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff, diff
+from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
 
 
@@ -161,11 +162,14 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     found: list[PlanSince] = []
     for update, amount, plan in plans:
         previous = found[-1].plan if found else None
-        changes = None
-        if plan is not None and previous is not None:
-            try:
-                changes = diff(previous, plan, facts)
-            except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
-                changes = diff(previous, plan)
+        changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
         found.append(PlanSince(update, amount, plan, changes))
     return tuple(found)
+
+
+def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
+    """Return the changes from one plan to another, without times if the run facts do not fit the earlier plan."""
+    try:
+        return diff(before, after, facts)
+    except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
+        return diff(before, after)

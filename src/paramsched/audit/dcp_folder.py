@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.audit.log_values import UnreadableLog, path_text
-from paramsched.audit.torch_files import first_line, load_stream
+from paramsched.audit.torch_files import first_line, import_torch, load_stream
 from paramsched.base.diagnostic import printable
 from paramsched.base.files import open_to_read
 
@@ -49,10 +49,9 @@ class _MetadataUnpickler(pickle._Unpickler):
     """Reads `.metadata`, in Python, because the unpickler in C allocates memory by numbers in the file."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        import torch
-
-        of_torch = module_name == "torch" and isinstance(vars(torch).get(global_name), torch.dtype)
-        if not of_torch and global_name not in _KNOWN.get(module_name, ()):
+        torch = import_torch()
+        is_dtype = module_name == "torch" and isinstance(vars(torch).get(global_name), torch.dtype)
+        if not is_dtype and global_name not in _KNOWN.get(module_name, ()):
             name = printable(f"{module_name}.{global_name}")[:80]
             raise pickle.UnpicklingError(f"it refers to {name}, which torch.distributed.checkpoint never writes")
         return _Record
@@ -64,6 +63,7 @@ def read_dcp_folder(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableLog: the folder is damaged, refers to a file outside of it, or has an entry that torch cannot read.
     """
+    import_torch()
     file = folder / METADATA
     with open_to_read(file) as stream:
         data = stream.read()

@@ -13,6 +13,19 @@ from paramsched.errors import MissingDependency
 _TORCH_SAVE = "Pass a checkpoint that torch.save has written"
 
 
+def import_torch() -> Any:
+    """Import torch.
+
+    Raises:
+        MissingDependency: torch is not installed.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise MissingDependency("a checkpoint", "torch", "torch") from None
+    return torch
+
+
 def load_torch_file(file: Path) -> Any:
     """Load a file of `torch.save` without executing code from it.
 
@@ -32,10 +45,7 @@ def load_stream(stream: BinaryIO, size: int, where: str) -> Any:
         size: its length in bytes.
         where: its name, for messages.
     """
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise MissingDependency("a checkpoint", "torch", "torch") from None
+    torch = import_torch()
     _require_checkpoint(stream, size, where)
     try:
         # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.

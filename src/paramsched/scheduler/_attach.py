@@ -74,6 +74,8 @@ class PlanHooks:
 
     def attach(self, optimizer: Any, *, step: bool, after: Callable[[Any], object] | None = None) -> None:
         """Register the hooks; with `step`, the optimizer's step advances the clock, or calls `after`."""
+        if not isinstance(optimizer, Optimizer):
+            return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         planned = self.planned
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
@@ -90,10 +92,9 @@ class PlanHooks:
                 planned.before_update, after or planned.advance, planned.is_unchanged, planned.has_own_lr
             )
             self._handles += hooks.register_on(optimizer)
-        if isinstance(optimizer, Optimizer):
-            self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
-            self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
-            self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+        self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+        self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""

@@ -1,0 +1,186 @@
+"""The run in a checkpoint: its optimizers, the state of its Scheduler, its position, and schedulers of torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched.audit.checkpoint_files import Checkpoint, find_states, own_updates
+from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
+from paramsched.base.diagnostic import printable
+from paramsched.fields import OURS
+from paramsched.plan import Plan
+from paramsched.plan.optimizers import shown_names
+from paramsched.scheduler.dry_run import ALONE
+from paramsched.scheduler.saved_state import position_of_torch, read_any_state
+from paramsched.time import Calendar
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class IgnoredScheduler:
+    """A scheduler of torch in a checkpoint, which does not act after the resume.
+
+    Args:
+        name: its path in the checkpoint.
+        kind: its class, as far as its state shows it.
+        update: its position; None if it is unknown.
+    """
+
+    name: str
+    kind: str
+    update: int | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """The run in a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        paths: the path of the state of each optimizer, by name; one alone is `"optimizer"`.
+        groups: the param groups of each optimizer, by name.
+        scheduler: the path of the Scheduler's state; None if there is none.
+        state: the Scheduler's state.
+        start: the number of completed updates for a Scheduler; None if the checkpoint carries a count.
+        source: where `start` comes from, if paramsched has not counted.
+        ignored: the schedulers of torch.
+    """
+
+    checkpoint: Checkpoint
+    paths: Mapping[str, str]
+    groups: Mapping[str, Sequence[Mapping[str, Any]]]
+    scheduler: str | None
+    state: Mapping[str, Any] | None
+    start: int | None
+    source: str | None
+    ignored: tuple[IgnoredScheduler, ...]
+
+    @property
+    def optimizer(self) -> str | dict[str, str]:
+        """The path of the optimizer's state; of several optimizers, a dict from name to path."""
+        return self.paths[ALONE] if ALONE in self.paths else dict(self.paths)
+
+    def own_plan(self) -> tuple[Plan, Calendar]:
+        """Return the plan in the checkpoint, and its run facts.
+
+        Raises:
+            UnreadableLog: there is none, or it cannot be read here.
+            StateError: the Scheduler's state is invalid.
+        """
+        found = "it contains no state of a ps.Scheduler, and so no plan"
+        if self.state is not None:
+            saved = read_any_state(self.state)
+            if saved.plan is not None:
+                return saved.plan, saved.calendar
+            found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
+        raise UnreadableLog(path_text(self.checkpoint.file), found, "Write --plan plan.yaml")
+
+
+def read_saved_run(
+    checkpoint: Checkpoint, *, optimizers: Sequence[str] = (), scheduler: str | None = None, at: int | None = None
+) -> SavedRun:
+    """Return the run in a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        optimizers: the path of the optimizer's state, if the checkpoint has several; `name=path` for each of several
+            optimizers under one plan.
+        scheduler: the path of the Scheduler's state, if the checkpoint has several.
+        at: the number of completed updates, for a checkpoint that does not contain it.
+
+    Raises:
+        UnreadableLog: the checkpoint does not contain what these arguments name.
+    """
+    path, state = checkpoint.scheduler(scheduler) if scheduler or checkpoint.schedulers() else (None, None)
+    paths = _paths_of_optimizers(checkpoint, optimizers, _names_in(state))
+    states = {name: checkpoint.optimizer(one)[1] for name, one in paths.items()}
+    groups = {name: one["param_groups"] for name, one in states.items()}
+    ignored = tuple(
+        IgnoredScheduler(name, _kind_of(one), position_of_torch(one))
+        for name, one in find_states(
+            checkpoint.data, lambda one: position_of_torch(one) is not None or "_schedulers" in one, "scheduler"
+        ).items()
+    )
+    start, source = at, None
+    if state is None and not any(f"{OURS}t" in group for mine in groups.values() for group in mine):
+        known = {
+            "--at": [at],
+            "the steps in the optimizer's state": [own_updates(one) for one in states.values()],
+            "the state of torch's scheduler": [one.update for one in ignored],
+            "the Trainer's global_step": [checkpoint.step],
+        }
+        counts = (
+            (source, max((count for count in one if count is not None), default=None)) for source, one in known.items()
+        )
+        source, start = next(((source, count) for source, count in counts if count is not None), (None, None))
+        if start is None:
+            found = "it does not contain the number of completed updates"
+            raise UnreadableLog(path_text(checkpoint.file), found, "Write --at 1000", option="--at")
+    return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
+
+
+def _names_in(state: Mapping[str, Any] | None) -> list[str]:
+    """Return the names of the optimizers in a Scheduler's state, if it has several."""
+    names = None if state is None else state.get("optimizers")
+    return names.split(",") if isinstance(names, str) else []
+
+
+def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Return the path of the state of each optimizer, by name.
+
+    A name that is not in `given` is the end of a path. If no name is, the states have the order of the names.
+    """
+    states = checkpoint.optimizers()
+    plain = [one for one in given if one in states or "=" not in one]
+    chosen = {name: path for one in given if one not in plain for name, _, path in [one.partition("=")]}
+    if not names and not chosen and len(plain) < 2:
+        return {ALONE: checkpoint.optimizer(plain[0] if plain else None)[0]}
+    for path in plain:
+        name = path.rpartition(".")[2]
+        if set(name) & set("[]/=*?,"):
+            raise UnreadableLog(f"--optimizer {printable(path)}", "expected NAME=PATH", "Write --optimizer muon=PATH")
+        chosen[name] = path
+    for name, path in chosen.items():
+        if path not in states:
+            raise UnreadableLog(f"--optimizer {printable(name)}={printable(path)}", nearest_in_file(path, states))
+    if unknown := [name for name in chosen if names and name not in names]:
+        found = f"the scheduler's state has the optimizers {shown_names(map(printable, names))}"
+        raise UnreadableLog(
+            f"--optimizer {printable(unknown[0])}", found, f"Write --optimizer {printable(names[0])}=PATH"
+        )
+    left = [path for path in states if path not in chosen.values()]
+    ends = {name: [path for path in left if f".{path}".endswith(f".{name}")] for name in names if name not in chosen}
+    if len(ends) == len(left) and not any(ends.values()):
+        ends = {name: [path] for name, path in zip(ends, left, strict=True)}
+    for name, fitting in ends.items():
+        if len(fitting) != 1:
+            where = f"the state of the optimizer {printable(name)} in {path_text(checkpoint.file)}"
+            text = f"it may be any of {shown_names(map(printable, left))}" if left else "it is missing"
+            raise UnreadableLog(where, text, f"Write --optimizer {printable(name)}=PATH", option="--optimizer")
+        chosen[name] = fitting[0]
+    return {name: chosen[name] for name in names} if names else chosen
+
+
+_KINDS = {
+    "_milestones": "SequentialLR",
+    "_schedulers": "ChainedScheduler",
+    "_schedule_phases": "OneCycleLR",
+    "num_bad_epochs": "ReduceLROnPlateau",
+    "T_mult": "CosineAnnealingWarmRestarts",
+    "T_max": "CosineAnnealingLR",
+    "max_lrs": "CyclicLR",
+    "start_factor": "LinearLR",
+    "power": "PolynomialLR",
+    "total_iters": "ConstantLR",
+    "milestones": "MultiStepLR",
+    "step_size": "StepLR",
+    "anneal_epochs": "SWALR",
+    "lr_lambdas": "LambdaLR",  # MultiplicativeLR has the same entries
+    "gamma": "ExponentialLR",
+}
+"""The class of torch's scheduler whose state has an entry; the first one counts."""
+
+
+def _kind_of(state: Mapping[str, Any]) -> str:
+    return next((kind for entry, kind in _KINDS.items() if entry in state), "LRScheduler")
