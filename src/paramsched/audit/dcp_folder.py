@@ -92,9 +92,11 @@ def read_dcp_folder(folder: Path) -> dict[str, Any]:
 
 def _checked_path(path: Any) -> _Path:
     """Return the path of an entry in the saved state: keys of dicts, and indices of lists."""
-    if not (0 < len(path) <= _MOST_PARTS and all(type(part) in (str, int) for part in path)):
+    if not (
+        isinstance(path, tuple) and 0 < len(path) <= _MOST_PARTS and all(type(part) in (str, int) for part in path)
+    ):
         raise ValueError("the path of an entry is invalid")
-    return tuple(path)
+    return path
 
 
 def _checked_place(place: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -9,9 +9,8 @@ from paramsched.audit.log_values import path_text
 from paramsched.audit.saved_run import SavedRun
 from paramsched.base.diagnostic import printable
 from paramsched.plan import Plan
-from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff
-from paramsched.scheduler.dry_run import DryRun, Message, dry_run
+from paramsched.scheduler.dry_run import ALONE, DryRun, Message, dry_run
 from paramsched.scheduler.saved_state import OnChange, read_any_state
 from paramsched.time import Calendar
 
@@ -23,14 +22,12 @@ class ResumeReport:
 
     Args:
         run: the run in the checkpoint.
-        plan: the plan that the run resumes with.
         result: the result of the dry run.
         changes: the changes from the plan in the checkpoint.
         diagnostics: pairs of severity and text.
     """
 
     run: SavedRun
-    plan: Plan
     result: DryRun
     changes: Diff
     diagnostics: tuple[Message, ...]
@@ -40,11 +37,9 @@ class ResumeReport:
 
     def _lines(self) -> Iterator[str]:
         run, result = self.run, self.result
-        consumed = "" if result.amount is None else f", {result.amount} {amount_clock(self.plan.clock)}"
+        consumed = "" if result.amount is None else f", {result.amount} {result.clock}"
         parts = [run.checkpoint.format]
-        parts += [
-            f'optimizer "{path}"' if len(run.paths) == 1 else f'{name} "{path}"' for name, path in run.paths.items()
-        ]
+        parts += [f'optimizer {"" if name == ALONE else f"{name} "}"{path}"' for name, path in run.paths.items()]
         parts += [] if run.scheduler is None else [f'scheduler "{run.scheduler}"']
         yield f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})"
         if result.values:
@@ -111,4 +106,4 @@ def predict_resume(
         found.append(("info", text + f"Write ps.Scheduler({argument}, plan, t={run.start})"))
     saved = None if run.state is None else read_any_state(run.state).plan
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
-    return ResumeReport(run, plan, result, changes, (*found, *result.messages))
+    return ResumeReport(run, result, changes, (*found, *result.messages))

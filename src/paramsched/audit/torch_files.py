@@ -51,10 +51,14 @@ def load_stream(stream: BinaryIO, size: int, where: str) -> Any:
         # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.
         return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises many kinds of errors for damaged files
-        # The first line of torch's message is advice to execute code of the file, so it is not shown.
-        reason = re.search(r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL)
-        shown = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
+        # Lines about weights_only advise to execute code of the file, so they are not shown.
+        lines = str(error).replace("WeightsUnpickler error:", "\n").splitlines()
+        reasons = (line.partition(" Please ")[0].strip() for line in lines if not _ADVICE.search(line))
+        shown = next(filter(None, reasons), "its pickle is damaged")
         raise UnreadableLog(where, f"torch cannot read it ({printable(shown)[:120]})", _TORCH_SAVE) from None
+
+
+_ADVICE = re.compile("weights.only", re.IGNORECASE)
 
 
 def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:

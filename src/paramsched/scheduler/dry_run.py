@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, final
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.fields import Field, Group
 from paramsched.plan import Plan
-from paramsched.plan.binding import amount_clock
+from paramsched.plan.binding import UPDATES, amount_clock
 from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, UnknownAmounts
@@ -56,6 +56,7 @@ class DryRun:
 
     Args:
         update: the number of completed updates.
+        clock: what the plan counts: updates, tokens, …
         amount: the consumed amount; None on the clock of updates, and if the resume is refused.
         values: the values of the next updates; empty if the resume is refused.
         differs: True if the plan, its fingerprint in the groups or a value of the next update is not that of the
@@ -64,6 +65,7 @@ class DryRun:
     """
 
     update: int
+    clock: str
     amount: Amount | None
     values: tuple[ResumedValue, ...]
     differs: bool
@@ -114,11 +116,6 @@ def dry_run(
         check_entries(groups)
     counts = {name: count for name, groups in given.items() if (count := count_carried(groups)) is not None}
     names = () if set(given) == {ALONE} else tuple(given)
-    code, policy = ResolvedPlan(plan, plan.resolve(calendar, names), calendar), Resume("new")
-    differs = any(policy.differs(code, groups) for groups in given.values())
-    if saved is not None:
-        earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, tuple(saved.optimizers))
-        differs = differs or earlier != code.resolved
     made = {name: _StandIn(groups) for name, groups in given.items()}
     places = {
         f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
@@ -128,15 +125,22 @@ def dry_run(
     update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
     amount: Amount | None = None
     values: list[ResumedValue] = []
+    differs = False
     with _recorded_messages() as messages:
         try:
+            code = ResolvedPlan(plan, plan.resolve(calendar, names), calendar)
+            differs = any(Resume("new").differs(code, groups) for groups in given.values())
+            if saved is not None:
+                earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, tuple(saved.optimizers))
+                differs = differs or earlier != code.resolved
             # Driven by hand, because hooks need an optimizer of torch. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
             if state is not None:
                 scheduler.load_state_dict(dict(state))
-            update, unit = scheduler.t, amount_clock(scheduler.plan.clock)
+            update, plan = scheduler.t, scheduler.plan
+            unit = amount_clock(plan.clock)
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
             if behind:  # these have not stepped in the last update, so their next step belongs to it
@@ -144,7 +148,7 @@ def dry_run(
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 values += _coming_values(scheduler, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
-            amounts = amounts_of_run(scheduler.plan.resolve(scheduler.calendar, names), scheduler.calendar)
+            amounts = amounts_of_run(plan.resolve(scheduler.calendar, names), scheduler.calendar)
             if isinstance(amounts, UnknownAmounts):
                 text = f"the values after update {update} depend on the {unit} that the updates consume"
                 messages.append(("info", text))
@@ -155,14 +159,14 @@ def dry_run(
             for taken in range(updates):
                 if taken:
                     scheduler.step()
-                values += _coming_values(scheduler, places, given)
+                values += _coming_values(scheduler, places, {*given, ""})
         except MissingFact:
             raise
         except ParamschedError as error:
             messages.append(("error", str(error)))
             differs, values = True, []
     differs = differs or any(one.stored not in (None, one.value) for one in values)
-    return DryRun(update, amount, tuple(values), differs, tuple(messages))
+    return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, tuple(messages))
 
 
 @final
@@ -179,12 +183,12 @@ class _Place:
 def _coming_values(
     scheduler: Scheduler, places: Mapping[str | int, _Place], optimizers: Collection[str]
 ) -> Iterator[ResumedValue]:
-    """Yield the values of the coming update in the groups of some optimizers, and in targets."""
+    """Yield the values of the coming update in the groups of some optimizers; those of targets with the name ""."""
     for (name, label), planned in scheduler.values().items():
         place = places.get(label)
-        if place is None:
+        if place is None and "" in optimizers:
             yield ResumedValue(scheduler.t, name, label, None, planned)
-        elif place.optimizer in optimizers:
+        elif place is not None and place.optimizer in optimizers:
             value = _number(place.resumed, name)  # a tensor has rounded the planned value
             stored = None if name in place.seen else _number(place.saved, name)
             place.seen.add(name)

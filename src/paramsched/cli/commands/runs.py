@@ -414,7 +414,6 @@ def paramsched_resume(
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
     from paramsched.config import Loaded
     from paramsched.errors import StateError
-    from paramsched.plan.binding import UPDATES, amount_clock
 
     try:
         loaded = load_checkpoint(Path(checkpoint))
@@ -448,7 +447,7 @@ def paramsched_resume(
             "checkpoint": checkpoint,
             "format": run.checkpoint.format,
             "update": result.update,
-            "clock": amount_clock(read.plan.clock) or UPDATES,
+            "clock": result.clock,
             "amount": result.amount,
             "optimizer": run.optimizer,
             "scheduler": run.scheduler,
@@ -467,6 +466,7 @@ def paramsched_resume(
 
 def _on_change(choices: tuple[str, ...]) -> Any:
     """Return the argument `on_change` that the options specify."""
+    from paramsched.base.diagnostic import with_advice
     from paramsched.errors import InvalidArgument
     from paramsched.scheduler.saved_state import checked_on_change
 
@@ -477,7 +477,7 @@ def _on_change(choices: tuple[str, ...]) -> Any:
     try:
         return checked_on_change(by_field or (plain[0] if plain else "new"))
     except InvalidArgument as error:
-        raise click.UsageError(f"--on-change {choices[0]}: {error.found}") from None
+        raise click.UsageError(with_advice(f"--on-change: {error.found}", "Write --on-change new")) from None
 
 
 @click.command(
