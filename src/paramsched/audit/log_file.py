@@ -54,7 +54,7 @@ def read_log(
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
-            checkpoint with the state of an optimizer.
+            checkpoint with the state of an optimizer, which may be a folder.
         fields: the fields that the plan schedules, to find columns with their names.
         columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. Default: columns
             are found by name.
@@ -96,7 +96,9 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log from its suffix and its first bytes."""
+    """Return the format of a log from its suffix and its first bytes; a folder is a checkpoint."""
+    if file.is_dir():
+        return "checkpoint"
     if file.exists() and not file.is_file():
         found = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), found, "Write the log to a file first")

@@ -102,8 +102,8 @@ def predict_resume(
     if run.source is not None:
         several = ", ".join(f'"{name}": …' for name in run.paths)
         argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
-        text = f"paramsched has not counted the updates of this run; {run.source} shows {run.start}. "
-        found.append(("info", text + f"Write ps.Scheduler({argument}, plan, t={run.start})"))
+        text = f"the checkpoint carries no count of paramsched, and {run.source}"
+        found.append(("info", f"{text}. Write ps.Scheduler({argument}, plan, t={run.start})"))
     saved = None if run.state is None else read_any_state(run.state).plan
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))

@@ -42,8 +42,8 @@ class SavedRun:
         groups: the param groups of each optimizer, by name.
         scheduler: the path of the Scheduler's state; None if there is none.
         state: the Scheduler's state.
-        start: the number of completed updates for a Scheduler; None if the checkpoint carries a count.
-        source: where `start` comes from, if paramsched has not counted.
+        start: the argument `t` of the Scheduler: the number of completed updates; None to omit it.
+        source: the source of `start`, as a clause, if the checkpoint carries no count of paramsched.
         ignored: the schedulers of torch.
     """
 
@@ -104,16 +104,17 @@ def read_saved_run(
     )
     start, source = at, None
     if state is None and not any(f"{OURS}t" in group for mine in groups.values() for group in mine):
-        known = {
-            "--at": [at],
-            "the steps in the optimizer's state": [own_updates(one) for one in states.values()],
-            "the state of torch's scheduler": [one.update for one in ignored],
-            "the Trainer's global_step": [checkpoint.step],
+        sources = {
+            "--at is {}": [at],
+            "the optimizer itself has counted {}": map(own_updates, states.values()),
+            "torch's scheduler is at {}": (one.update for one in ignored),
+            "the Trainer's global_step is {}": [checkpoint.step],
         }
-        counts = (
-            (source, max((count for count in one if count is not None), default=None)) for source, one in known.items()
-        )
-        source, start = next(((source, count) for source, count in counts if count is not None), (None, None))
+        for text, counts in sources.items():
+            start = max((count for count in counts if count is not None), default=None)
+            if start is not None:
+                source = text.format(start)
+                break
         if start is None:
             found = "it does not contain the number of completed updates"
             raise UnreadableLog(path_text(checkpoint.file), found, "Write --at 1000", option="--at")

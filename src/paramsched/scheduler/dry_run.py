@@ -73,11 +73,11 @@ class DryRun:
 
 
 @final
-class _StandIn:
-    """Stands in for an optimizer: it has param groups.
+class _GroupsOnly:
+    """Has param groups, as an optimizer does, and nothing else.
 
-    It is not an optimizer of torch, because the constructor of these imports torch's compiler, which takes half as long
-    as the import of torch.
+    An optimizer of torch is not used, because its constructor imports torch's compiler, which takes half as long as the
+    import of torch.
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
@@ -116,7 +116,7 @@ def dry_run(
         check_entries(groups)
     counts = {name: count for name, groups in given.items() if (count := count_carried(groups)) is not None}
     names = () if set(given) == {ALONE} else tuple(given)
-    made = {name: _StandIn(groups) for name, groups in given.items()}
+    made = {name: _GroupsOnly(groups) for name, groups in given.items()}
     places = {
         f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
         for name, groups in given.items()
@@ -133,7 +133,7 @@ def dry_run(
             if saved is not None:
                 earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, tuple(saved.optimizers))
                 differs = differs or earlier != code.resolved
-            # Driven by hand, because hooks need an optimizer of torch. The values are the same.
+            # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
@@ -154,7 +154,7 @@ def dry_run(
                 messages.append(("info", text))
                 updates = 1
             if metrics := sorted({rule.metric for rule in scheduler.states}):
-                text = f"the values also depend on {', '.join(metrics)}, which no update observes here"
+                text = f"the values are those without a further report of {', '.join(metrics)}"
                 messages.append(("info", text))
             for taken in range(updates):
                 if taken:
@@ -172,7 +172,7 @@ def dry_run(
 @final
 @dataclass(slots=True)
 class _Place:
-    """A group in the checkpoint, and in the stand-in for its optimizer; `seen` are the fields that were read."""
+    """A group in the checkpoint, and the same group after the resume; `seen` are the fields that were read."""
 
     optimizer: str
     saved: Group

@@ -16,7 +16,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from support.dry_runs import resume
+from support.dry_runs import resume, values
 from support.engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, recorded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -245,3 +245,111 @@ def test_a_run_that_torchs_scheduler_started(engine, tmp_path):
     shown = ps.trace(PLAN, bases, ps.Calendar(total=54))
     for row in report["rows"]:
         assert row["value"] == shown[row["field"], row["group"]][row["update"]]
+
+
+BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", weight_decay="linear(0.5, 1)", horizon=54)
+
+
+def test_two_optimizers_in_lightning_of_which_one_steps_in_every_second_batch(tmp_path):
+    pl, runs = pytest.importorskip("lightning.pytorch"), pytest.importorskip("support.engine_runs.lightning")
+    callback_of = pytest.importorskip("paramsched.engines.lightning").PlanCallback
+
+    class Pair(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.other = Tiny(), Tiny()
+            self.automatic_optimization = False
+
+        def configure_optimizers(self) -> Any:
+            return [optimizer_of(self.net), optimizer_of(self.other)]
+
+        def on_fit_start(self) -> None:
+            self.used = [recorded(one) for one in self.trainer.optimizers]
+
+        def training_step(self, batch: Any, index: int) -> None:
+            for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
+                if index % turn == 0:
+                    self.manual_backward(torch.nn.functional.mse_loss(net(batch[0]), batch[1]))
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+    def fit(epochs: int, path: Path | None = None) -> Any:
+        module = Pair()
+        callback = callback_of(BOTH, optimizers=("critic", "generator"))
+        trainer = runs.trainer(Case("lightning"), callbacks=[callback], max_epochs=epochs)
+        trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=path)
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+        return module.used
+
+    fit(1)
+    report = predict(tmp_path / "last.ckpt", BOTH, total=54)
+    critic, generator = fit(2, tmp_path / "last.ckpt")
+
+    assert report["optimizer"] == {"critic": "optimizer_states[0]", "generator": "optimizer_states[1]"}
+    assert (report["exit"], report["update"]) == (0, 18)
+    for name, group, column in [("critic", "weight", 0), ("critic", "bias", 3)]:
+        assert values(report, group=f"{name}/{group}") == [row[column] for row in critic[:4]]
+    rows = {row["update"]: row["value"] for row in report["rows"] if row["group"] == "generator/weight"}
+    shown = ps.trace(BOTH, {name: {"lr": 0.1, "weight_decay": 0.01} for name in ("critic", "generator")})
+    assert rows == {t: shown["weight_decay", "generator"][t] for t in range(17, 22)}  # its next step may be in 17
+    assert [rows[t] for t in (18, 20)] == [row[1] for row in generator[:2]]
+
+
+def test_two_optimizers_in_accelerate(tmp_path):
+    accelerate = pytest.importorskip("accelerate")
+
+    def loop(updates: int, folder: Path | None = None) -> list[list[list[float]]]:
+        accelerator = accelerate.Accelerator(cpu=True)
+        nets = Tiny(), Tiny()
+        *nets, critic, generator, loader = accelerator.prepare(
+            *nets, *map(optimizer_of, nets), DataLoader(Numbers(), BATCH)
+        )
+        optimizers = {"critic": critic, "generator": generator}
+        accelerator.register_for_checkpointing(ps.Scheduler(optimizers, BOTH))
+        if folder is not None:
+            accelerator.load_state(str(folder))
+        used = [recorded(one.optimizer) for one in optimizers.values()]
+        for _, (x, y) in zip(range(updates), loader, strict=False):
+            for net, one in zip(nets, optimizers.values(), strict=True):
+                accelerator.backward(torch.nn.functional.mse_loss(net(x), y))
+                one.step()
+                one.zero_grad()
+        if folder is None:
+            accelerator.save_state(str(tmp_path / "state"))
+        return used
+
+    loop(7)
+    report = predict(tmp_path / "state", BOTH, total=54)
+    used = loop(4, tmp_path / "state")
+
+    assert report["optimizer"] == {"critic": "optimizer", "generator": "optimizer_1"}
+    assert (report["exit"], report["update"]) == (0, 7)
+    for name, mine in zip(("critic", "generator"), used, strict=True):
+        assert values(report, group=f"{name}/weight") == [row[0] for row in mine]
+        assert values(report, "weight_decay", f"{name}/bias") == [row[4] for row in mine]
+
+
+def test_the_runner(tmp_path):
+    """Its folder is one of Accelerate, with the state of the plan in `runner.pt`."""
+    from paramsched.runner import CheckpointHook, Runner
+    from support.runner_jobs import loader, network
+
+    def train(epochs: int, **settings: Any) -> list[float]:
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        used: list[float] = []
+        optimizer.register_step_pre_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
+        Runner(
+            model=model, work_dir=tmp_path, train_dataloader=loader(5), optim_wrapper={"optimizer": optimizer},
+            train_cfg={"by_epoch": True, "max_epochs": epochs}, loss=torch.nn.functional.cross_entropy,
+            param_scheduler=ps.Plan(lr="cosine(over=20)"), **settings,
+            default_hooks={"progress": None, "logger": None, "checkpoint": CheckpointHook(interval=1)},
+        ).train()  # fmt: skip
+        return used
+
+    train(1)
+    report = resume(tmp_path / "epoch_1")
+
+    assert values(report) == train(2, resume=True)[:3]
+    assert (report["exit"], report["update"], report["format"]) == (0, 5, "accelerate")
+    assert report["scheduler"].startswith("runner.")

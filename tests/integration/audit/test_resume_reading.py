@@ -15,7 +15,7 @@ from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.optim import lr_scheduler as torchs
 
 import paramsched as ps
-from paramsched.audit import read_plan_history
+from paramsched.audit import compare_with_plan, read_log, read_plan_history
 from paramsched.cli import main
 from support.dry_runs import resume, values
 from support.several import probes
@@ -121,6 +121,7 @@ def test_every_format_is_read_by_each_command(name, tmp_path):
     assert (report["exit"], report["update"], report["format"]) == (0, 30, name.split()[0])
     assert values(report) == ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist()
     assert [str(one.plan) for one in read_plan_history(checkpoint)] == [str(PLAN)]
+    assert compare_with_plan(read_log(checkpoint, ["lr"]), PLAN).first is None
 
 
 # ---------------------------------------------------------------------- folders of torch.distributed.checkpoint

@@ -40,7 +40,7 @@ from paramsched.cli._options import (
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
     ),
 )
-@click.argument("log", metavar="LOG", type=ExistingFile())
+@click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
 @click.option("--plan", "-p", required=True, metavar="PLAN", help="The plan: a file, recipe:NAME, or one line of text.")
 @calendar_options
 @field_option
@@ -93,9 +93,9 @@ def paramsched_audit(
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
-    transformers, or a checkpoint with an optimizer's state. Values logged by another program may differ from the plan
-    by rounding. The cause named is the one that explains all logged values. A base that is neither in the log nor
-    passed with --base is computed from the log.
+    transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
+    program may differ from the plan by rounding. The cause named is the one that explains all logged values. A base
+    that is neither in the log nor passed with --base is computed from the log.
 
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
@@ -187,7 +187,9 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @calendar_options
 @field_option
 @format_option
-@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint with the groups and fields of the run.")
+@click.option(
+    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
+)
 @click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
 @click.option(
     "--select",
