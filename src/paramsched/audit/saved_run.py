@@ -106,7 +106,7 @@ def read_saved_run(
     if state is None and not any(f"{OURS}t" in group for mine in groups.values() for group in mine):
         sources = {
             "--at is {}": [at],
-            "the optimizer itself has counted {}": map(own_updates, states.values()),
+            "the optimizer's own state counts {} steps": map(own_updates, states.values()),
             "torch's scheduler is at {}": (one.update for one in ignored),
             "the Trainer's global_step is {}": [checkpoint.step],
         }
