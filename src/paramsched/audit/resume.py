@@ -10,8 +10,9 @@ from paramsched.audit.saved_run import SavedRun
 from paramsched.base.diagnostic import printable
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
-from paramsched.scheduler.dry_run import ALONE, DryRun, Message, dry_run
-from paramsched.scheduler.saved_state import OnChange, read_any_state
+from paramsched.plan.optimizers import ALONE
+from paramsched.scheduler.dry_run import DryRun, Message, dry_run
+from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.time import Calendar
 
 
@@ -104,6 +105,6 @@ def predict_resume(
         argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
         text = f"the checkpoint carries no count of paramsched, and {run.source}"
         found.append(("info", f"{text}. Write ps.Scheduler({argument}, plan, t={run.start})"))
-    saved = None if run.state is None else read_any_state(run.state).plan
+    saved = None if run.state is None else read_scheduler_state(run.state).plan
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))

@@ -9,9 +9,8 @@ from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_tex
 from paramsched.base.diagnostic import printable
 from paramsched.fields import OURS
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import shown_names
-from paramsched.scheduler.dry_run import ALONE
-from paramsched.scheduler.saved_state import position_of_torch, read_any_state
+from paramsched.plan.optimizers import ALONE, shown_names
+from paramsched.scheduler.saved_state import position_of_torch, read_scheduler_state
 from paramsched.time import Calendar
 
 
@@ -70,7 +69,7 @@ class SavedRun:
         """
         found = "it contains no state of a ps.Scheduler, and so no plan"
         if self.state is not None:
-            saved = read_any_state(self.state)
+            saved = read_scheduler_state(self.state)
             if saved.plan is not None:
                 return saved.plan, saved.calendar
             found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"

@@ -13,18 +13,15 @@ from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.fields import Field, Group
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, amount_clock
-from paramsched.plan.optimizers import unique_labels
+from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, UnknownAmounts
 from paramsched.scheduler._clock import ResolvedPlan
 from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler._resume import Resume
-from paramsched.scheduler.saved_state import OnChange, read_any_state
+from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
-
-ALONE = "optimizer"
-"""The name of an optimizer that a Scheduler has alone; none of several can have it."""
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
 
@@ -110,7 +107,7 @@ def dry_run(
         StateError: the state, or an entry of paramsched in a group, is invalid.
         MissingFact: a unit of the plan needs another run fact.
     """
-    saved = None if state is None else read_any_state(state)
+    saved = None if state is None else read_scheduler_state(state)
     given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
     for groups in given.values():
         check_entries(groups)
@@ -129,9 +126,10 @@ def dry_run(
     with _recorded_messages() as messages:
         try:
             code = ResolvedPlan(plan, plan.resolve(calendar, names), calendar)
-            differs = any(Resume("new").differs(code, groups) for groups in given.values())
+            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if saved is not None:
-                earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, tuple(saved.optimizers))
+                own = () if ALONE in saved.optimizers else tuple(saved.optimizers)
+                earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, own)
                 differs = differs or earlier != code.resolved
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
