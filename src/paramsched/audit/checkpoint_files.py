@@ -108,18 +108,12 @@ def load_checkpoint(file: Path) -> Checkpoint:
     state = file / _TRAINER_STATE
     if not state.exists():
         return Checkpoint(file, "accelerate", data)
-    return Checkpoint(file, "transformers", data, _global_step(state))
-
-
-def _global_step(file: Path) -> int | None:
-    """Return the number of updates in the state of a Trainer."""
-    with open_to_read(file) as stream:
+    with open_to_read(state) as stream:
         try:
-            return update_count(json.load(stream)["global_step"])
+            return Checkpoint(file, "transformers", data, update_count(json.load(stream)["global_step"]))
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise UnreadableLog(
-                path_text(file), "it contains no global_step", "The checkpoint may be damaged"
-            ) from None
+            found = "it contains no global_step"
+            raise UnreadableLog(path_text(state), found, "The checkpoint may be damaged") from None
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

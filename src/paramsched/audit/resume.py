@@ -1,6 +1,5 @@
 """The report of what a resume will do."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -34,45 +33,31 @@ class ResumeReport:
     diagnostics: tuple[Message, ...]
 
     def __str__(self) -> str:
-        return "\n".join(printable(line) for line in self._lines())
-
-    def _lines(self) -> Iterator[str]:
         run, result = self.run, self.result
         consumed = "" if result.amount is None else f", {result.amount} {result.clock}"
         parts = [run.checkpoint.format]
         parts += [f'optimizer {"" if name == ALONE else f"{name} "}"{path}"' for name, path in run.paths.items()]
         parts += [] if run.scheduler is None else [f'scheduler "{run.scheduler}"']
-        yield f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})"
-        if result.values:
-            rows = [("update", "field", "group", "in the checkpoint", "resumed", "")]
-            for one in result.values:
-                stored, value = _short_numbers(one.stored, one.value)
-                ratio = f"× {one.value / one.stored:.4g}" if one.stored and one.stored != one.value else ""
-                rows.append((str(one.update), one.field, str(one.group), stored, value, ratio))
-            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-            for row in rows:
-                cells = (
-                    cell.ljust(width) if place in (1, 2, 5) else cell.rjust(width)
-                    for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-                )
-                yield "  ".join(cells).rstrip()
-        for change in self.changes:
-            yield f"plan: {change}"
+        lines = [f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})"]
+        rows = [("update", "field", "group", "in the checkpoint", "resumed", "")]
+        for one in result.values:
+            before, ratio = one.stored, ""
+            stored, value = "" if before is None else f"{before:.6g}", f"{one.value:.6g}"
+            if before is not None and before != one.value:
+                stored, value = (repr(before), repr(one.value)) if stored == value else (stored, value)
+                ratio = f"× {one.value / before:.4g}" if before else ""
+            rows.append((str(one.update), one.field, str(one.group), stored, value, ratio))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows if result.values else ():
+            cells = zip(row, widths, (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust), strict=True)
+            lines.append("  ".join(align(cell, width) for cell, width, align in cells))
+        lines += [f"plan: {change}" for change in self.changes]
         for ignored in run.ignored:
             at = "" if ignored.update is None else f", at {ignored.update}"
-            yield f"will not act: {ignored.name} (torch's {ignored.kind}{at})"
+            lines.append(f"will not act: {ignored.name} (torch's {ignored.kind}{at})")
         for severity, text in self.diagnostics:
-            first, *more = text.splitlines()
-            yield f"{severity}: {first}"
-            yield from more
-
-
-def _short_numbers(stored: float | None, value: float) -> tuple[str, str]:
-    """Return two numbers as short texts, which differ if the numbers do."""
-    if stored is None:
-        return "", f"{value:.6g}"
-    short = f"{stored:.6g}", f"{value:.6g}"
-    return (repr(stored), repr(value)) if short[0] == short[1] and stored != value else short
+            lines += f"{severity}: {text}".splitlines()
+        return "\n".join(printable(line).rstrip() for line in lines)
 
 
 def predict_resume(

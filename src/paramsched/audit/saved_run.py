@@ -6,7 +6,7 @@ from typing import Any, final
 
 from paramsched.audit.checkpoint_files import Checkpoint, find_states, own_updates
 from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
-from paramsched.base.diagnostic import printable
+from paramsched.base.diagnostic import names_listed, printable
 from paramsched.fields import OURS
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import ALONE, shown_names
@@ -92,11 +92,14 @@ def read_saved_run(
         UnreadableLog: the checkpoint does not contain what these arguments name.
     """
     path, state = checkpoint.scheduler(scheduler) if scheduler or checkpoint.schedulers() else (None, None)
-    paths = _paths_of_optimizers(checkpoint, optimizers, _names_in(state))
+    names = None if state is None else state.get("optimizers")
+    paths = _paths_of_optimizers(checkpoint, optimizers, names.split(",") if isinstance(names, str) else [])
     states = {name: checkpoint.optimizer(one)[1] for name, one in paths.items()}
     groups = {name: one["param_groups"] for name, one in states.items()}
     ignored = tuple(
-        IgnoredScheduler(name, _kind_of(one), position_of_torch(one))
+        IgnoredScheduler(
+            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), position_of_torch(one)
+        )
         for name, one in find_states(
             checkpoint.data, lambda one: position_of_torch(one) is not None or "_schedulers" in one, "scheduler"
         ).items()
@@ -120,16 +123,10 @@ def read_saved_run(
     return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
 
 
-def _names_in(state: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the optimizers in a Scheduler's state, if it has several."""
-    names = None if state is None else state.get("optimizers")
-    return names.split(",") if isinstance(names, str) else []
-
-
 def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """Return the path of the state of each optimizer, by name.
 
-    A name that is not in `given` is the end of a path. If no name is, the states have the order of the names.
+    A name that is not in `given` is the end of a path. The other states have the order of the names.
     """
     states = checkpoint.optimizers()
     plain = [one for one in given if one in states or "=" not in one]
@@ -150,15 +147,17 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
             f"--optimizer {printable(unknown[0])}", found, f"Write --optimizer {printable(names[0])}=PATH"
         )
     left = [path for path in states if path not in chosen.values()]
-    ends = {name: [path for path in left if f".{path}".endswith(f".{name}")] for name in names if name not in chosen}
-    if len(ends) == len(left) and not any(ends.values()):
-        ends = {name: [path] for name, path in zip(ends, left, strict=True)}
-    for name, fitting in ends.items():
-        if len(fitting) != 1:
-            where = f"the state of the optimizer {printable(name)} in {path_text(checkpoint.file)}"
-            text = f"it may be any of {shown_names(map(printable, left))}" if left else "it is missing"
-            raise UnreadableLog(where, text, f"Write --optimizer {printable(name)}=PATH", option="--optimizer")
-        chosen[name] = fitting[0]
+    for name in sorted(set(names) - chosen.keys(), key=len, reverse=True):  # "x.a" before "a"
+        fitting = [path for path in left if f".{path}".endswith(f".{name}")]
+        if len(fitting) == 1:
+            chosen[name] = fitting[0]
+            left.remove(fitting[0])
+    missing = [name for name in names if name not in chosen]
+    if len(missing) != len(left) and missing:
+        found = f"it has no state of the optimizer {printable(missing[0])}; known: {names_listed(left) or 'none'}"
+        instead = f"Write --optimizer {printable(missing[0])}=PATH"
+        raise UnreadableLog(path_text(checkpoint.file), found, instead, option="--optimizer")
+    chosen |= zip(missing, left, strict=False)
     return {name: chosen[name] for name in names} if names else chosen
 
 
@@ -180,7 +179,3 @@ _KINDS = {
     "gamma": "ExponentialLR",
 }
 """The class of torch's scheduler whose state has an entry; the first one counts."""
-
-
-def _kind_of(state: Mapping[str, Any]) -> str:
-    return next((kind for entry, kind in _KINDS.items() if entry in state), "LRScheduler")

@@ -162,7 +162,7 @@ def dry_run(
             raise
         except ParamschedError as error:
             messages.append(("error", str(error)))
-            differs, values = True, []
+            differs = True
     differs = differs or any(one.stored not in (None, one.value) for one in values)
     return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, tuple(messages))
 

@@ -410,6 +410,7 @@ def paramsched_resume(
     2 if CHECKPOINT cannot be read.
     """
     from dataclasses import asdict, replace
+    from math import isfinite
 
     from paramsched.audit import UnreadableLog
     from paramsched.audit.checkpoint_files import load_checkpoint
@@ -417,6 +418,12 @@ def paramsched_resume(
     from paramsched.config import Loaded
     from paramsched.errors import StateError
 
+    by_field = {field: choice for one in choices for field, equals, choice in [one.partition("=")] if equals}
+    on_change: Any = by_field or (choices[0] if choices else "new")
+    kinds = ("new", "checkpoint", "error")
+    if len(by_field or choices[:1]) != len(choices) or not {*(by_field.values() or [on_change])} <= {*kinds}:
+        found = f"expected one of {', '.join(kinds)}, or one of them for each field"
+        raise click.UsageError(f"--on-change {' '.join(choices)}: {found}. Write --on-change new")
     try:
         loaded = load_checkpoint(Path(checkpoint))
         from paramsched.audit.resume import predict_resume  # imports torch, which the checkpoint needs anyway
@@ -435,7 +442,7 @@ def paramsched_resume(
             run,
             read.plan,
             calendar,
-            on_change=_on_change(choices),
+            on_change=on_change,
             updates=updates,
             compared_with=calendar if facts.given else None,
         )
@@ -453,7 +460,13 @@ def paramsched_resume(
             "amount": result.amount,
             "optimizer": run.optimizer,
             "scheduler": run.scheduler,
-            "rows": [asdict(one) for one in result.values],
+            "rows": [
+                {
+                    key: one if not isinstance(one, float) or isfinite(one) else repr(one)
+                    for key, one in asdict(row).items()
+                }
+                for row in result.values
+            ],
             "changes": [change_as_data(change) for change in report.changes],
             "ignored": [asdict(one) for one in run.ignored],
             "differs": result.differs,
@@ -464,22 +477,6 @@ def paramsched_resume(
         click.echo(str(report))
     if result.differs:
         click.get_current_context().exit(BAD_PLAN)
-
-
-def _on_change(choices: tuple[str, ...]) -> Any:
-    """Return the argument `on_change` that the options specify."""
-    from paramsched.base.diagnostic import with_advice
-    from paramsched.errors import InvalidArgument
-    from paramsched.scheduler.saved_state import checked_on_change
-
-    by_field = {field: choice for one in choices for field, equals, choice in [one.partition("=")] if equals}
-    plain = [one for one in choices if "=" not in one]
-    if len(plain) > 1 or (plain and by_field):
-        raise click.UsageError(f"--on-change: expected one choice, or one for each field. Write --on-change {plain[0]}")
-    try:
-        return checked_on_change(by_field or (plain[0] if plain else "new"))
-    except InvalidArgument as error:
-        raise click.UsageError(with_advice(f"--on-change: {error.found}", "Write --on-change new")) from None
 
 
 @click.command(
