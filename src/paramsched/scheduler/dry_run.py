@@ -71,7 +71,7 @@ class DryRun:
 
 @final
 class _GroupsOnly:
-    """Has param groups, as an optimizer does, and nothing else.
+    """Has the param groups of an optimizer, and no step.
 
     An optimizer of torch is not used, because its constructor imports torch's compiler, which takes half as long as the
     import of torch.

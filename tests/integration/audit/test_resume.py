@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -337,3 +339,12 @@ def test_targets_have_no_group_and_no_stored_value(tmp_path):
         "update": 5, "field": "dropout", "group": "", "stored": None, "value": 0.2,
     }  # fmt: skip
     assert report["exit"] == 0
+
+
+def test_the_command_does_not_import_the_compiler_of_torch(tmp_path):
+    code = "import sys; from paramsched.cli import main; main(standalone_mode=False); print('torch._dynamo' in sys.modules)"
+    file = saved(tmp_path, PLAN, 30)
+
+    done = subprocess.run([sys.executable, "-c", code, "resume", file], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "False"  # the import would take as long as half of that of torch
