@@ -341,8 +341,10 @@ def test_targets_have_no_group_and_no_stored_value(tmp_path):
     assert report["exit"] == 0
 
 
+@pytest.mark.long
 def test_the_command_does_not_import_the_compiler_of_torch(tmp_path):
-    code = "import sys; from paramsched.cli import main; main(standalone_mode=False); print('torch._dynamo' in sys.modules)"
+    run_main = "from paramsched.cli import main; main(standalone_mode=False)"
+    code = f"import sys; {run_main}; print('torch._dynamo' in sys.modules)"
     file = saved(tmp_path, PLAN, 30)
 
     done = subprocess.run([sys.executable, "-c", code, "resume", file], capture_output=True, text=True, check=True)
