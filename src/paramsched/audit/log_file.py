@@ -71,7 +71,7 @@ def read_log(
         OSError: the file cannot be read.
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
-    kind = kind_of_log(file)
+    kind = "checkpoint" if file.is_dir() else kind_of_log(file)
     if kind == "checkpoint":
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
@@ -96,9 +96,7 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log from its suffix and its first bytes; a folder is a checkpoint."""
-    if file.is_dir():
-        return "checkpoint"
+    """Return the format of a log from its suffix and its first bytes."""
     if file.exists() and not file.is_file():
         found = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), found, "Write the log to a file first")
