@@ -15,7 +15,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, amount_clock
 from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.resolve import amounts_of_run
-from paramsched.plan.run_amounts import Amount, UnknownAmounts
+from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.scheduler._clock import ResolvedPlan
 from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler._resume import Resume
@@ -117,7 +117,7 @@ def dry_run(
     places = {
         f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
         for name, groups in given.items()
-        for index, label in unique_labels(groups).items()
+        for index, label in enumerate(unique_labels(groups))
     }
     update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
     amount: Amount | None = None
@@ -147,9 +147,11 @@ def dry_run(
                 values += _coming_values(scheduler, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
             amounts = amounts_of_run(plan.resolve(scheduler.calendar, names), scheduler.calendar)
-            if isinstance(amounts, UnknownAmounts):
-                text = f"the values after update {update} depend on the {unit} that the updates consume"
-                messages.append(("info", text))
+            if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+                unknown = f"{unit} that the updates consume"
+                if isinstance(amounts, ReportedProgress):
+                    unknown = "progress that the loop reports"
+                messages.append(("info", f"the values after update {update} depend on the {unknown}"))
                 updates = 1
             if metrics := sorted({rule.metric for rule in scheduler.states}):
                 text = f"the values are those without a further report of {', '.join(metrics)}"

@@ -323,6 +323,20 @@ def test_values_that_depend_on_the_consumption_are_printed_as_far_as_they_are_kn
     assert messages(report) == [f"the values after update 1 depend on the {clock} that the updates consume"]
 
 
+def test_a_run_with_a_reported_progress_resumes_from_the_last_report(tmp_path):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="progress"))
+    scheduler.report(progress=0.25)
+    optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt")
+
+    assert (report["exit"], report["clock"], report["amount"]) == (0, "progress", 0.25)
+    assert values(report) == [0.1 * 0.75]
+    assert messages(report) == ["the values after update 1 depend on the progress that the loop reports"]
+
+
 def test_a_plan_with_a_metric_rule_names_the_metric(tmp_path):
     report = resume(saved(tmp_path, ps.Plan(lr=ps.plateau("loss")), 3))
 
