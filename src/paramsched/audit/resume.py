@@ -13,6 +13,7 @@ from paramsched.plan.optimizers import ALONE
 from paramsched.scheduler.dry_run import DryRun, Message, dry_run
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.time import Calendar
+from paramsched.time.progress import amount_text
 
 
 @final
@@ -34,7 +35,7 @@ class ResumeReport:
 
     def __str__(self) -> str:
         run, result = self.run, self.result
-        consumed = "" if result.amount is None else f", {result.amount} {result.clock}"
+        consumed = "" if result.amount is None else f", {amount_text(result.clock, result.amount)}"
         parts = [run.checkpoint.format]
         parts += [f'optimizer {"" if name == ALONE else f"{name} "}"{path}"' for name, path in run.paths.items()]
         parts += [] if run.scheduler is None else [f'scheduler "{run.scheduler}"']
