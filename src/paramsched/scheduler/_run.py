@@ -7,6 +7,7 @@ from typing import Any, final
 
 from paramsched.errors import StateError
 from paramsched.plan.optimizers import shown_names
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
@@ -228,3 +229,10 @@ class Run:
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, with all optimizers."""
+        for planned in self._parts:
+            planned.move(amount)
+        if self.behind:  # the next step of some optimizers belongs to the last update
+            self.clock.last_amount = amount
