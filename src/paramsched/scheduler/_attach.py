@@ -12,10 +12,12 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
+from paramsched.plan.binding import amount_clock
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
+    Entry,
     Group,
     History,
     amount_carried,
@@ -36,7 +38,7 @@ from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import ConsumptionSource, resume_position
+from paramsched.scheduler.consumption import ConsumptionSource, resume_position, start_run
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
@@ -201,28 +203,34 @@ def attach_plan(
     if request.drive == "optimizer":
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
-    resume, start = request.resume, request.start
-    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
-    _ = in_force.total  # raises now if an update is planned to consume nothing
+    resume, start, unit = request.resume, request.start, amount_clock(request.plan.clock)
     before = hooks_on(optimizer)
     check_entries(groups)
     unknown, changes, source = False, None, None
+    found = RunPosition(start or 0)
     if before is not None:
         before.planned.sync(groups)
         known, earlier = before.planned.clock, before.planned.in_force
         carried: int | None = known.t
         position = before.position
-        changes = resume.changes_between(earlier, in_force)
-        in_force = resume.choose_plan(changes, earlier, in_force, position, "that of the previous Scheduler")
-        found = position if earlier.unit == in_force.unit else RunPosition(known.t)
+        found = position if earlier.unit == unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
+        if carried is not None:
+            found, source = RunPosition(carried, *amount_carried(groups, unit)), "optimizer"
+    if calendar.deadline is None:
+        in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    else:
+        in_force = start_run(request.plan, calendar, found)
+    _ = in_force.total  # raises now if an update is planned to consume nothing
+    if before is not None:
+        earlier = earlier.with_deadline_of(in_force)
+        changes = resume.changes_between(earlier, in_force)
+        in_force = resume.choose_plan(changes, earlier, in_force, position, "that of the previous Scheduler")
+    else:
         unknown = resume.differs(in_force, groups)
         if unknown:
             resume.refuse_if_error(f"the optimizer carries a plan that differs from the code's: {request.plan!r}")
-        found = RunPosition(start or 0)
-        if carried is not None:
-            found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, start)
     clock.set_position(resume_position(in_force, found, "the optimizer"), source)
     planned = PlannedGroups(in_force, clock, request.late_groups)
@@ -230,8 +238,7 @@ def attach_plan(
         clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
         planned.history = before.history.with_plan(planned.entry())
     elif carried is not None:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
-        planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
+        planned.history = history_of_carried(in_force, planned.entry(), is_unknown=unknown)
     block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write; no check may fail after it
@@ -257,6 +264,20 @@ def attach_plan(
     if carried is None:
         warn_if_shorter_than_epoch(planned)
     return hooks
+
+
+def history_of_carried(in_force: ResolvedPlan, now: Entry, *, is_unknown: bool) -> History:
+    """Return the history of a run whose position is in the groups of an optimizer, which have no history.
+
+    Args:
+        in_force: the plan.
+        now: the history entry of the plan, in force from the position on.
+        is_unknown: True if the run had another plan.
+    """
+    if in_force.start is not None:
+        return History(()).with_start(now, 0)
+    starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+    return starting_with.with_plan_after_unknown(now) if is_unknown else starting_with
 
 
 # ---------------------------------------------------------------------- run facts that are passed later
@@ -298,6 +319,7 @@ def copied_state(planned: PlannedGroups, resume: Resume, optimizer: Any) -> dict
         "optimizer": optimizer,
         "plan": planned.in_force.plan,
         "calendar": planned.in_force.calendar,
+        "horizon": planned.in_force.seconds_until_end,
         "on_change": resume.on_change,
         "late_groups": planned.late_groups,
         "begin": clock.start,
@@ -319,7 +341,7 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered
-        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
+        in_force = resolved_copy(request, state)
         clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
         clock.set_position(RunPosition(state["t"], amount, reported))
         planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
@@ -331,11 +353,20 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     return request, hooks
 
 
+def resolved_copy(request: AttachRequest, state: Mapping[str, Any]) -> ResolvedPlan:
+    """Resolve the plan of the copy of a detached Scheduler."""
+    calendar: Calendar = state["calendar"]
+    facts = calendar if calendar.deadline is None else calendar.until(state["horizon"])
+    return ResolvedPlan(request.plan, request.plan.resolve(facts, request.optimizers), calendar)
+
+
 def restore_copied(planned: PlannedGroups, state: Mapping[str, Any]) -> None:
     """Restore the states of metric rules, the amounts and the history of a copy."""
     clock, (_, reported, last_amount) = planned.clock, state.get("amounts", (None, None, None))
     now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
     planned.history = state.get("history", planned.history)
+    if planned.in_force.start is not None:  # the copy has started with another horizon
+        planned.history = planned.history.with_plan(planned.entry())
     clock.reported, clock.last_amount = None, last_amount
     if reported is not None and isinstance(planned.source, ConsumptionSource):
         planned.source.report(reported)

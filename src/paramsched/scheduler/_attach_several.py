@@ -7,19 +7,22 @@ from typing import Any
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import NO_SCOPE, check_names, scopes_of
 from paramsched.scheduler._attach import (
     AttachRequest,
     PlanHooks,
     copied_state,
+    history_of_carried,
     hooks_on,
     require_hooks,
     resolve_for,
+    resolved_copy,
     restore_copied,
     unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
-from paramsched.scheduler._group_keys import PLAN, Group, History, amount_carried, check_entries, count_carried
+from paramsched.scheduler._group_keys import PLAN, Group, amount_carried, check_entries, count_carried
 from paramsched.scheduler._load_several import LoadsOfRun, MemberLoads, conflicting_numbers
 from paramsched.scheduler._planned_groups import PartOfRun, PlannedGroups
 from paramsched.scheduler._resume import (
@@ -33,7 +36,7 @@ from paramsched.scheduler._resume import (
 )
 from paramsched.scheduler._shared_run import Load, SharedRun
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler.consumption import resume_position
+from paramsched.scheduler.consumption import resume_position, start_run
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
 
@@ -81,8 +84,6 @@ def attach_plan_to_several(
             require_hooks(optimizer)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     resume = request.resume
-    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar, tuple(optimizers)), calendar)
-    _ = in_force.total  # raises now if an update is planned to consume nothing
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
         check_entries(mine)
@@ -91,12 +92,22 @@ def attach_plan_to_several(
             before[name].planned.write_position(mine)
     carried = {name: count for name, mine in groups.items() if (count := count_carried(mine)) is not None}
     numbers = _starting_numbers(request, carried, tuple(optimizers))
-    t = max(numbers.values())
+    t, unit = max(numbers.values()), amount_clock(request.plan.clock)
+
+    def carried_at(number: int) -> RunPosition:
+        found = next((name for name in carried if carried[name] == number), None)
+        return RunPosition(number, *((None, None) if found is None else amount_carried(groups[found], unit)))
+
+    if calendar.deadline is None:
+        in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar, tuple(optimizers)), calendar)
+    else:
+        in_force = start_run(request.plan, calendar, carried_at(t), tuple(optimizers))
+    _ = in_force.total  # raises now if an update is planned to consume nothing
     # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
     earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
     if previous is not None:
-        earlier_plan, whose = previous.planned.in_force, "that of the previous Scheduler"
+        earlier_plan, whose = previous.planned.in_force.with_deadline_of(in_force), "that of the previous Scheduler"
         changes = resume.changes_between(earlier_plan, in_force)
         in_force = resume.choose_plan(changes, earlier_plan, in_force, previous.position, whose)
     unknown = changes is None and any(resume.differs(in_force, groups[name]) for name in carried)
@@ -104,12 +115,9 @@ def attach_plan_to_several(
     if unknown:
         resume.refuse_if_error(f"the optimizers carry a plan that differs from the code's: {request.plan!r}")
 
-    def position_at(number: int) -> RunPosition:
-        found = next((name for name in carried if carried[name] == number), None)
-        amounts = (None, None) if found is None else amount_carried(groups[found], in_force.unit)
-        return resume_position(in_force, RunPosition(number, *amounts), "the optimizer")
-
-    positions = {number: position_at(number) for number in {t, *numbers.values()}}
+    positions = {
+        number: resume_position(in_force, carried_at(number), "the optimizer") for number in {t, *numbers.values()}
+    }
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
     for hooks in before.values():
         states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
@@ -119,8 +127,7 @@ def attach_plan_to_several(
     if previous is not None:
         lead.history = previous.history.with_plan(lead.entry())
     elif carried:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
-        lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
+        lead.history = history_of_carried(in_force, lead.entry(), is_unknown=unknown)
     loads = LoadsOfRun(run, resume)
     fresh = [name for name in members if name not in carried]
     initial = [name for name in fresh if log_initial_values(members[name].block.slots, groups[name])]
@@ -188,10 +195,9 @@ def run_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, SharedRun]:
     if state["alive"]:
         run = attach_plan_to_several(optimizers, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered
-        resolved = request.plan.resolve(state["calendar"], tuple(optimizers))
-        in_force = ResolvedPlan(request.plan, resolved, state["calendar"])
+        in_force = resolved_copy(request, state)
         groups = {name: one.param_groups for name, one in optimizers.items()}
-        states = {rule: rule.init() for rule in resolved.metric_rules}
+        states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
         run = _run_of(in_force, request, groups, state["positions"], states)
         run.release()
     restore_copied(run.lead, state)

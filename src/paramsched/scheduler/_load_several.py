@@ -15,6 +15,7 @@ from paramsched.scheduler._resume import (
     log_bases,
     log_conflicting_counts,
     log_initial_values,
+    log_later_deadline,
     warn_if_over,
     warn_of_missing_count,
 )
@@ -83,6 +84,7 @@ class LoadsOfRun:
         target = position if position.t == t else clock.position  # the largest number has the state of the run
         moves = target != clock.position
         if moves:
+            run.lead.in_force = run.lead.started_at(target)
             log_conflicting_counts(run.lead, t, "optimizer")
             clock.set_position(target, "optimizer")
         clock.last_amount = amounts.get(t - 1, target.amount)
@@ -129,6 +131,7 @@ class LoadsOfRun:
         chosen = resume.plan_after_load(state, code, tuple(state.optimizers))
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
+        chosen = lead.started_at(position, chosen)
         last_amount = position.amount if state.last_amount is None else state.last_amount
         scopes = scopes_of(chosen.plan, chosen.resolved, groups)
         bases, blocks = state.bases_by_optimizer(), {}
@@ -152,6 +155,14 @@ class LoadsOfRun:
                     "bases", saved, name, len(groups[name]),
                 )  # fmt: skip
         log_conflicting_counts(lead, position.t, "scheduler")
+        log_later_deadline(
+            state, chosen, position,
+            lambda plan: {
+                f"{one.name} of group {scopes[name].labels(groups[name])[one.group]!r}": one
+                for name in names
+                for one in slots_of(plan, groups[name], bases.get(name), scopes[name])
+            },
+        )  # fmt: skip
         lead.in_force, clock.states = chosen, states
         clock.set_position(position, "scheduler")
         clock.last_amount = last_amount
@@ -192,18 +203,23 @@ class MemberLoads:
         resume, lead, found = loads.resume, loads.run.lead, count_carried(groups)
         plans = frozenset(group[PLAN] for group in groups if PLAN in group)
         unknown = resume.differs(lead.in_force, groups)
-        slots, bases, moves = planned.slots(groups), bases_by_slot(planned.block.slots), False
+        bases, moves, reached = bases_by_slot(planned.block.slots), False, lead.clock.t
         if not found:
             loads.warn_of_missing_count(planned, optimizer, found)
         if found is not None:
             moves = loads.settle(self.name, resume.position_of(planned, groups))
-            log_bases(slots, bases, planned.labels(groups))
+            log_bases(planned.slots(groups), bases, planned.labels(groups))
         entry = lead.entry()
         if unknown:
             lead.history = lead.history.with_plan_after_unknown(entry)
+        elif moves and lead.in_force.start is not None:
+            lead.history = lead.history.with_start(entry, reached)
         elif moves:
             lead.history = lead.history.resumed_at(entry.update, entry.amount)
-        planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, planned.clock.states))
+        planned.in_force = lead.in_force
+        planned.bind(
+            groups, planned.new_block(planned.slots(groups), groups, planned.clock.times, planned.clock.states)
+        )
         if unknown:
             resume.log_unknown_plan(lead)
             resume.accepted |= plans

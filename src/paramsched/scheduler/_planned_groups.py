@@ -26,7 +26,7 @@ from paramsched.scheduler._group_keys import (
 )
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
-from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
+from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts, start_run
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -62,7 +62,7 @@ class PlannedGroups:
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.scope, self.part = scope, part
-        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
+        self.history = History.starting_with(in_force.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         self.source: ConsumptionSource | FollowedAmounts | None = None  # set by `bind` if the plan is not by updates
         self.bound: list[Group] = []
@@ -76,6 +76,7 @@ class PlannedGroups:
         self._is_plain = False  # True if a manual update may write before it checks the groups
         self._has_warned = False
         self.released = False
+        self.coming_start = in_force  # the plan for the checkpoint that is being loaded
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -110,7 +111,7 @@ class PlannedGroups:
         elif part is None:
             self.source = ConsumptionSource(self.in_force, self.clock, groups)
         else:
-            self.source = FollowedAmounts(amounts, part.run.clock, self.clock, part.check_run)
+            self.source = FollowedAmounts(amounts, part.run.clock, self.clock, part.plan_of_run, part.check_run)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -131,16 +132,33 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.text)
+
+    def started_at(self, position: RunPosition, plan: ResolvedPlan | None = None) -> ResolvedPlan:
+        """Return the plan for a start at a position: with another horizon, if the run has a deadline.
+
+        Args:
+            position: the position.
+            plan: the plan. Default: the plan in force.
+        """
+        if self.part is not None:
+            return self.part.run.in_force
+        one = plan or self.in_force
+        return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers)
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values."""
-        t = position.t
+        t, in_force = position.t, self.started_at(position)
+        if in_force is not self.in_force:
+            self._follow(in_force)
         self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
         self.clock.set_position(position)
-        self.history, self._before_seek = history.resumed_at(t, position.amount), (t, history)
+        self._before_seek = t, history
+        self.history = history.resumed_at(t, position.amount)
+        if in_force.start is not None:  # each start has another horizon
+            self.history = self.history.with_plan(self.entry())
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
@@ -319,9 +337,17 @@ class PlannedGroups:
         else:
             assert times.amounts is not None
             clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
+            if source.in_force is not self.in_force:
+                self._follow(source.in_force)
+                self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
             assert block.amounts is not None
             next(block.amounts)
+
+    def _follow(self, in_force: ResolvedPlan) -> None:
+        """Use the plan of another horizon for the values that are computed from now on."""
+        self.in_force = in_force
+        self.block.follow(in_force.counted, self.slots(self.bound))
 
     def _rebind_and_advance(self, groups: list[Group], error: Exception | None) -> None:
         """Bind the groups at this update, then advance: the slow path of `advance_by_hand`."""
@@ -461,6 +487,9 @@ class PartOfRun:
     def check_run(self) -> Callable[[], object] | None:
         """The check of the consumption of the run, if a step of the optimizer may start an update."""
         return self._check_run if self.starts_updates else None
+
+    def plan_of_run(self) -> ResolvedPlan:
+        return self.run.in_force
 
     def _check_run(self) -> None:
         if isinstance(self.run.source, ConsumptionSource):

@@ -1,7 +1,7 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -12,7 +12,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
-from paramsched.scheduler._clock import ResolvedPlan, RunPosition
+from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler._group_keys import (
     COUNT,
     PLAN,
@@ -24,7 +24,15 @@ from paramsched.scheduler._group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._slots import Slot, bases_by_slot, initial_value, slots_of, with_base
+from paramsched.scheduler._slots import (
+    Slot,
+    bases_by_slot,
+    initial_value,
+    slots_of,
+    slots_of_targets,
+    values_at,
+    with_base,
+)
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
@@ -176,6 +184,35 @@ def _optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
 
+def log_later_deadline(
+    state: State, now: ResolvedPlan, position: RunPosition, slots_in: Callable[[Plan], Mapping[str, Slot]]
+) -> None:
+    """Log the values that change because the deadline is later than in a checkpoint.
+
+    Args:
+        state: the state of the checkpoint.
+        now: the plan with the horizon of the present deadline.
+        position: the position of the run.
+        slots_in: returns the slots of a plan by their names for the message.
+    """
+    before, after = state.calendar.end, now.calendar.end
+    if before is None or after is None or after <= before or state.plan is None:
+        return
+    saved = state.resolved(state.plan, now.optimizers)
+    states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
+    old, new = (
+        dict(slots_in(one.counted)) | {slot.name: slot for slot in slots_of_targets(one.counted)}
+        for one in (saved, now)
+    )
+    both = [name for name in new if name in old]
+    used = [values_at([slots[name] for name in both], position.times, states) for slots in (old, new)]
+    log.warning(
+        "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
+        "values of update %d change:\n%s", before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
+        "\n".join(f"{name}: {was!r} -> {value!r}" for name, was, value in zip(both, *used, strict=True)),
+    )  # fmt: skip
+
+
 _COMPARED = 1_000_000  # updates that are compared one by one, to find the first at which two plans differ
 
 
@@ -197,7 +234,7 @@ class Resume:
         check_entries(groups)
         planned.require_lengths(groups)
         planned.slots(groups)
-        self.position_of(planned, groups)
+        planned.coming_start = planned.started_at(self.position_of(planned, groups))
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -205,8 +242,9 @@ class Resume:
     def after_load(self, planned: PlannedGroups, optimizer: Any) -> None:
         """Resume from the count and the bases in the loaded groups."""
         groups: list[Group] = optimizer.param_groups
-        clock, found = planned.clock, count_carried(groups)
+        clock, found, reached = planned.clock, count_carried(groups), planned.clock.t
         position = self.position_of(planned, groups)
+        planned.in_force = planned.coming_start
         block = planned.new_block(planned.slots(groups), groups, position.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
@@ -224,6 +262,8 @@ class Resume:
         now, history = planned.entry(), planned.history  # an optimizer's state has no history
         if found is None:
             planned.history = History((now,))
+        elif planned.in_force.start is not None:
+            planned.history = history.with_start(now, reached)
         else:
             planned.history = (
                 history.with_plan_after_unknown(now) if unknown else history.resumed_at(now.update, now.amount)
@@ -253,13 +293,14 @@ class Resume:
         """
         code = planned.in_force
         chosen = self.plan_after_load(state, code)
+        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", planned.clock)
+        chosen = planned.started_at(position, chosen)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         before, bases, block = planned.block.slots, state.bases_by_slot(), planned.block
         if chosen is code:
             slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
         else:
             slots = slots_of(chosen.counted, groups, bases)
-        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", planned.clock)
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
             block.seek(position.times, states)
         else:
@@ -272,6 +313,11 @@ class Resume:
         log_conflicting_counts(planned, position.t, "scheduler")
         if block is not planned.block:
             log_bases(slots, bases_by_slot(before))
+        labels = planned.labels(groups)
+        log_later_deadline(
+            state, chosen, position,
+            lambda plan: {f"{one.name} of group {labels[one.group]!r}": one for one in slots_of(plan, groups, bases)},
+        )  # fmt: skip
         planned.in_force = chosen
         planned.clock.set_position(position, "scheduler")
         planned.clock.states = states
@@ -287,8 +333,8 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error".
         """
         same_text = state.text == code.plan.text
-        if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar, optimizers), state.calendar)
+        if state.plan is not None and not (same_text and state.calendar.has_facts_of(code.calendar)):
+            saved = state.resolved(state.plan, tuple(optimizers)).with_deadline_of(code)
             return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
         if not same_text:
             why = state.unreadable or "one of them cannot be written as text"
@@ -325,7 +371,8 @@ class Resume:
     # ------------------------------------------------------------------ a plan that differs
 
     def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
-        return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
+        facts = replace(code.calendar, total=None) if code.start is None else code.calendar.until(None)
+        return diff_within(saved.resolved, code.resolved, facts, _COMPARED)
 
     def choose_plan(
         self,
@@ -364,6 +411,9 @@ class Resume:
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
+            if code.start is not None:  # the deadline determines the horizon
+                lines = mixed_plan(code.plan, saved.resolved if saved.start is None else saved.plan, self.on_change)
+                return replace(code, plan=with_horizon(lines, None)).until(code.start.horizon)
             mine, choices = code.resolved, self.on_change
             targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
             if targets:  # the other lines of the code's plan follow the checkpoint's targets

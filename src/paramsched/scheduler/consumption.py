@@ -3,20 +3,24 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, final
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
+from paramsched.plan import Plan
+from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._messages import RankMessages, several_processes
+from paramsched.scheduler._rank_agreement import RankAgreement
+from paramsched.scheduler._run_time import OwnTime, Rank0Clock, RunStart, RunTime, SharedTime, first_message
 from paramsched.scheduler._value_block import ValueBlock
+from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
 log = logging.getLogger("paramsched")
@@ -28,23 +32,54 @@ class ConsumptionSource:
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
     engine's count of its batches. If the step is skipped, the next update counts it.
+
+    `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
     """
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
-        self._run, self._clock = in_force.amounts, clock
+        self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
-        self._watch = Stopwatch() if self.unit == "seconds" else None
+        self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
 
+    def _measured_time(self) -> RunTime:
+        """Return the time that this process measures, or that rank 0 measures for all."""
+        start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
+        assert clock.amount is not None
+        messages = start.messages if start is not None else messages_about_time() if several_processes() else None
+        if messages is None:
+            return OwnTime(clock.t, start, seconds_now, self._fits)
+        if start is not None:
+            first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
+        else:
+            first = first_message(clock.t, clock.amount, 0, None)
+        until = None if start is not None or horizon is None else float(horizon.terms[0][1])
+        of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
+        return SharedTime(messages, first, of_rank_0)
+
+    def _fits(self, horizon: int) -> bool:
+        """Return whether the stages of the plan fit into a horizon; log if they do not."""
+        try:
+            self.in_force.until(horizon)
+        except InvalidArgument as error:
+            log.warning("the untimed updates took so long that the horizon of the start remains: %s", error.problem)
+            return False
+        return True
+
+    def stops_at(self, t: int) -> bool:
+        """Return whether update `t` must not begin, because of the deadline."""
+        return self._time is not None and self._time.stop is not None and t >= self._time.stop
+
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
+        unknown = self._is_unknown and not isinstance(self._time, SharedTime)
+        clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -78,11 +113,14 @@ class ConsumptionSource:
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
             clock.needs_check = False
-        elif self._watch is None:
-            raise self._missing_amount(f"the number of {self.unit} of this update is unknown", f"{self.unit}=n")
-        elif several_processes():
-            found = "each process would measure another number, but all processes must agree"
-            raise self._missing_amount(found, "seconds=s") from None
+        elif self._time is None:
+            raise self._missing_amount()
+        elif isinstance(self._time, OwnTime) and several_processes():
+            raise InvalidArgument(
+                f"update {clock.t}",
+                "the Scheduler was constructed before the process group, so this process measures its own time",
+                "Write dist.init_process_group(…) before ps.Scheduler(…)",
+            )
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """Count an update, and return the times of the updates to compute next.
@@ -99,10 +137,13 @@ class ConsumptionSource:
         assert before is not None
         reported, clock.reported = clock.reported, None
         self._loop_reported, self._of_engine = False, 0
-        if self._watch is not None:
-            measured = self._watch.lap()  # starts measuring the next update, even if this one was reported
-            reported = measured if reported is None and self._is_unknown else reported
-        clock.needs_check = self._is_unknown
+        self._set_needs_check()
+        if self._time is not None and reported is None:
+            amounts = self._time.amounts_from(t, amount, block.next_size())
+            self._set_horizon(self._time.horizon)
+            return UpdateTimes(np.arange(t, t + amounts.size), amounts)
+        if self._time is not None and reported is not None:
+            self._time.accept(t, amount + reported)
         if reported is None:
             last, count = UpdateTimes.at(t - 1, amount), block.next_size()
             if not isinstance(self._run, PlannedAmounts):
@@ -118,7 +159,7 @@ class ConsumptionSource:
             return None
         is_exhausted = expected is None
         # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        guesses = self._is_unknown and is_exhausted and reported == amount - before
+        guesses = self._is_unknown and self._time is None and is_exhausted and reported == amount - before
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size() if guesses else 1
@@ -128,12 +169,18 @@ class ConsumptionSource:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
 
-    def _missing_amount(self, found: str, reported: str) -> MissingFact:
+    def _set_horizon(self, horizon: int | None) -> None:
+        """Resolve the plan for the horizon of the coming update, if it differs."""
+        if horizon != self.in_force.seconds_until_end and horizon is not None:
+            self.in_force = self.in_force.until(horizon)
+            log.info("the clock of the run starts before update %d; the horizon is %d seconds", self._clock.t, horizon)
+
+    def _missing_amount(self) -> MissingFact:
         error = missing_amounts(self.unit, "")
         return MissingFact(
             f"update {self._clock.t}",
-            f"the plan's clock counts {self.unit}, and {found}",
-            f"Write scheduler.consumed({reported}) before optimizer.step(), or pass {error.fact} to Calendar(…)",
+            f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+            f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
             fact=error.fact,
             example=error.example,
         )
@@ -147,16 +194,28 @@ class FollowedAmounts:
         amounts: the planned amounts of the run.
         run: the clock of the run.
         clock: the clock of the optimizer.
+        plan_of_run: returns the plan of the run at present.
         check_run: checks the consumption of the next update of the run; None if no step of the optimizer starts one.
     """
 
     def __init__(
-        self, amounts: RunAmounts, run: Clock, clock: Clock, check_run: Callable[[], object] | None = None
+        self,
+        amounts: RunAmounts,
+        run: Clock,
+        clock: Clock,
+        plan_of_run: Callable[[], ResolvedPlan],
+        check_run: Callable[[], object] | None = None,
     ) -> None:
         self._amounts, self._run, self._clock, self._check_run = amounts, run, clock, check_run
+        self._plan_of_run = plan_of_run
         self.unit = amounts.clock
         clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
         clock.needs_check = check_run is not None
+
+    @property
+    def in_force(self) -> ResolvedPlan:
+        """The plan of the run at present."""
+        return self._plan_of_run()
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""
@@ -242,89 +301,57 @@ def seconds_now() -> float:
     return time.monotonic()
 
 
-@final
-class Stopwatch:
-    """Measures the seconds between updates; the first interval starts at construction."""
-
-    def __init__(self) -> None:
-        self._since = seconds_now()
-
-    def lap(self) -> float:
-        now = seconds_now()
-        since, self._since = self._since, now
-        return now - since
+def messages_about_time() -> RankMessages:
+    """Return the messages in which rank 0 sends the time of a run, from its start on."""
+    return RankMessages("the time of the run")
 
 
-_INTERVAL = 64  # updates between comparisons; a wrong amount remains in later ones, so the next comparison detects it
-_TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
-_INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
+def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple[str, ...] = ()) -> ResolvedPlan:
+    """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
+    In several processes, each of them uses the deadline and the time of rank 0, and raises the same error.
 
-@final
-class RankAgreement:
-    """Checks at some updates whether all processes have consumed the same amount.
-
-    The processes do not wait for each other: the first process writes its amount into torch's store, which all of them
-    share, and the other processes compare theirs. A collective operation would block if a process skips an update,
-    saves alone, or has no Scheduler.
-
-    Only Schedulers with the same plan, of optimizers with the same number of parameters, are compared. If a process has
-    several such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another
-    process, for example for a dry run on rank 0. Therefore, before it raises, a process checks whether the other
-    process has started another Scheduler that agrees with its own.
-
-    Args:
-        number: the number that identifies the plan.
-        start: the update from which on amounts are compared.
-        groups: the groups of the optimizer.
+    Raises:
+        InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
+            another clock or a horizon.
+        StateError: rank 0 starts at another position.
     """
-
-    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._number, self._start, self._groups = number, start, groups
-        self._kind: str | None = None  # identifies the Schedulers that are compared; set at the first comparison
-        self._order = 0  # the index among these Schedulers of this process, starting at 1
-        self._compared_at = -1
-
-    def is_due(self, t: int) -> bool:
-        """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % _INTERVAL == 0):
-            return False
-        return several_processes()
-
-    def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare the amount consumed before update `t` with that of the other processes."""
-        if not self.is_due(t):  # the update was skipped and got another report
-            return
-        store = default_store()
-        rank = dist.get_rank()
-        self._compared_at = t
-        if self._kind is None:
-            self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
-            self._start_next(store, rank)
-        while True:
-            first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
-            other, _, theirs = first.partition(" ")
-            if theirs == repr(amount):
-                return
-            try:  # the other process may be about to start another Scheduler
-                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
-            except RuntimeError:  # it did not start one before the timeout
-                raise InvalidArgument(
-                    f"scheduler.consumed({clock}=…) before update {t}",
-                    f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
-                    f"Pass the same number in each process: the sum of the {clock} of all processes. If one of the two "
-                    "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
-                ) from None
-            log.warning(
-                "before update %d rank %d has consumed %r %s, but rank %s %s in a Scheduler with the same plan. Rank "
-                "%s has started another one since, which is compared instead",
-                t, rank, amount, clock, other, theirs, other,
-            )  # fmt: skip
-            self._start_next(store, rank)
-
-    def _start_next(self, store: Any, rank: int) -> None:
-        self._order = store.add(f"{self._kind}/begun by {rank}", 1)
-        store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
+    deadline, clock = calendar.end, amount_clock(plan.clock)
+    assert deadline is not None
+    site = f'Scheduler(…, deadline="{deadline}")'
+    if clock != "seconds":
+        found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
+        raise InvalidArgument(site, found, 'Write ps.Plan(…, clock="seconds")')
+    if plan.horizon is not None:
+        found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
+        raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")
+    untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
+    messages, now = messages_about_time() if several_processes() else None, seconds_now()
+    left, position = deadline.timestamp() - time.time(), [at.t, float(at.amount or 0.0)]
+    if messages is not None and messages.is_sender:
+        messages.send([*position, left, untimed, str(deadline)])
+    elif messages is not None:
+        *of_rank_0, left, untimed, text = messages.receive()
+        if of_rank_0 != position:
+            raise StateError(
+                f"rank 0 starts at update {of_rank_0[0]} after {of_rank_0[1]} seconds, this rank at update "
+                f"{position[0]} after {position[1]} seconds. Load the same checkpoint on each rank"
+            )
+        calendar = replace(calendar, deadline=text, untimed_updates=untimed)
+    start = RunStart(at.t, position[1], left, untimed, now, messages)
+    if left <= 0 or start.horizon < 1:
+        raise InvalidArgument(site, f"the deadline is over: {left:.1f} seconds are left", "Write a later deadline")
+    try:
+        resolved = plan.resolve(calendar.until(start.horizon), optimizers)
+    except MissingFact:
+        raise
+    except InvalidArgument as error:
+        raise error.changed(found=f"{error.found}; the deadline leaves a horizon of {start.horizon} seconds") from None
+    log.info(
+        "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
+        calendar.deadline, start.amount, start.horizon,
+    )  # fmt: skip
+    return ResolvedPlan(plan, resolved, calendar, start, optimizers)
 
 
 def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:

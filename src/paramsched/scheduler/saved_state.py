@@ -20,13 +20,13 @@ from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import RunPosition
+from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import Slot
 from paramsched.schedules import SHAPES
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
@@ -76,6 +76,11 @@ class State:
             name, index = places[place]
             found[name][index, slot] = base
         return found
+
+    def resolved(self, plan: Plan, optimizers: tuple[str, ...] = ()) -> ResolvedPlan:
+        """Resolve the plan of the state; if the run has a deadline, for the last horizon in the history."""
+        facts = _facts_with_horizon(self.calendar, self.history)
+        return ResolvedPlan(plan, plan.resolve(facts, optimizers), self.calendar, None, optimizers)
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -194,7 +199,12 @@ def read_scheduler_state(
             "state of version 1 whose feedback was not loaded: it has the feedback of this run instead. Convert the "
             "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
         )
+    for name in ("amount", "said"):
+        if state.get(name) is not None and not is_amount(state[name]):
+            raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     groups, text = _require_count_below("groups", state["groups"], _MAX_GROUPS), state["plan"]
+    entries = state.get("history")
+    history = _single_plan_history(text, state.get("amount")) if entries is None else read_history(entries)
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
@@ -208,7 +218,7 @@ def read_scheduler_state(
         plan, unreadable = plan_of_text(text)
         try:
             if plan is not None:
-                plan.resolve(calendar, optimizers)
+                plan.resolve(_facts_with_horizon(calendar, history), optimizers)
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
@@ -226,16 +236,17 @@ def read_scheduler_state(
             raise StateError(
                 f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
             )
-    for name in ("amount", "said"):
-        if state.get(name) is not None and not is_amount(state[name]):
-            raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
     if plan is not None and position.amount is not None and amount_clock(plan.clock) is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
-    entries = state.get("history")
-    history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
+    last = history.entries[-1].text
+    expected = text
+    if calendar.deadline is not None and plan is not None:
+        expected = with_horizon(plan, _horizon_of(last)).text
+    if last != expected:
+        raise StateError("state: the last plan of history differs from the plan of the state")
     return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
 
 
@@ -302,6 +313,19 @@ def restored_states(
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
+def _horizon_of(text: str | None) -> Duration | None:
+    """Return the horizon in the text of a plan in the history; None if it has none, or cannot be read."""
+    plan = plan_of_text(text)[0]
+    return None if plan is None else plan.horizon
+
+
+def _facts_with_horizon(calendar: Calendar, history: History) -> Calendar:
+    """Return the run facts that resolve the last plan of a history, with its horizon in place of a deadline."""
+    if calendar.deadline is None:
+        return calendar
+    return replace(calendar.until(None), total=_horizon_of(history.entries[-1].text))
+
+
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
         raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
@@ -366,7 +390,9 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
     """
     read = read_scheduler_state(state)
     entries = read.history.entries
-    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
+    # With a deadline, each of the plans has a horizon of its own.
+    calendar = read.calendar if read.calendar.deadline is None else read.calendar.until(None)
+    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], calendar
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

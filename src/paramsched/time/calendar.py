@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from itertools import zip_longest
 from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, final
@@ -147,6 +148,10 @@ class Calendar:
                     sample=1,
                 )
 
+    def __setstate__(self, state: list[Any]) -> None:
+        for name, value in zip_longest(self.__dataclass_fields__, state):  # older pickles have fewer facts
+            object.__setattr__(self, name, value)
+
     def _read_deadline(self) -> None:
         """Store the deadline as a moment, and check the facts that belong to it."""
         untimed = self.untimed_updates
@@ -174,6 +179,12 @@ class Calendar:
         """Return the calendar with a total of `seconds` in place of its deadline; without a total if that is None."""
         total = None if seconds is None else f"{seconds} seconds"
         return replace(self, deadline=None, untimed_updates=None, total=total)
+
+    def has_facts_of(self, other: "Calendar") -> bool:
+        """Return whether both calendars have the same facts, apart from the moments of their deadlines."""
+        if self.deadline is None or other.deadline is None:
+            return self == other
+        return self.until(None) == other.until(None)
 
     @property
     def updates_per_epoch(self) -> int | None:

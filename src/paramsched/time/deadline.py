@@ -46,7 +46,8 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
         if (found := _TIME_OF_DAY.fullmatch(text)) is None:
             return deadline_of(datetime.fromisoformat(text), now, environment)
         local = datetime.fromtimestamp(now)
-        today = datetime.combine(local.date(), time(*map(int, found.groups("0"))))
+        hour, minute, second = (int(part) for part in found.groups("0"))
+        today = datetime.combine(local.date(), time(hour, minute, second))
         return (today if today > local else today + timedelta(days=1)).astimezone()
     except InvalidArgument:
         raise
