@@ -27,6 +27,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff, diff
 from paramsched.time.calendar import CLOCKS
+from paramsched.time.progress import amount_text
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
@@ -293,7 +294,7 @@ class PlanSince:
 
     def __str__(self) -> str:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
-        amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
+        amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
         shown = self.plan if self.changes is None else self.changes
         lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
         # The text is from a checkpoint, so control characters are escaped.

@@ -14,6 +14,7 @@ from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
+from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -38,7 +39,7 @@ from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import ConsumptionSource, resume_position, start_run
+from paramsched.scheduler.consumption import ConsumptionSource, resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar

@@ -22,6 +22,7 @@ from paramsched.scheduler._attach import (
     unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
+from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import PLAN, Group, amount_carried, check_entries, count_carried
 from paramsched.scheduler._load_several import LoadsOfRun, MemberLoads, conflicting_numbers
 from paramsched.scheduler._planned_groups import PartOfRun, PlannedGroups
@@ -36,7 +37,7 @@ from paramsched.scheduler._resume import (
 )
 from paramsched.scheduler._shared_run import Load, SharedRun
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler.consumption import resume_position, start_run
+from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
 

@@ -37,6 +37,7 @@ from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
+from paramsched.time.progress import amount_text
 
 log = logging.getLogger("paramsched")
 
@@ -395,7 +396,7 @@ class Resume:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
-            amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
+            amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
             whose = f"{whose}, which was in force up to update {until.t}{amount}"
             choices = self.on_change if isinstance(self.on_change, Mapping) else {}
             refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]

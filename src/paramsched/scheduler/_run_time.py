@@ -1,5 +1,6 @@
 """The measured time of a run on the clock of seconds: of one process, or of rank 0 for all processes."""
 
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -52,6 +53,16 @@ class RunStart:
     def horizon_at(self, now: float) -> int:
         """Return the horizon if the clock starts now; it is at most that of the start."""
         return min(self.horizon, floor(self.amount + self.left_at(now)))
+
+
+def seconds_now() -> float:
+    """Return the time of a monotonic clock, in seconds."""
+    return time.monotonic()
+
+
+def messages_about_time() -> RankMessages:
+    """Return the messages in which rank 0 sends the time of a run, from its start on."""
+    return RankMessages("the time of the run")
 
 
 def median(durations: Sequence[float]) -> float:

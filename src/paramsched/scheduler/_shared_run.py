@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.plan.optimizers import shown_names
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
@@ -199,6 +200,14 @@ class SharedRun:
     def source(self) -> ConsumptionSource | None:
         """The source of the consumption of the run."""
         return self.lead.source if isinstance(self.lead.source, ConsumptionSource) else None
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, with all optimizers."""
+        self.lead.move(amount)
+        for planned in self.members.values():
+            planned.move(amount)
+        if self.behind:  # the next step of some optimizers belongs to the last update
+            self.clock.last_amount = amount
 
     def items(self) -> Iterator[tuple[str, PlannedGroups]]:
         return iter(self.members.items())

@@ -1,27 +1,40 @@
 """The consumption of each update, and its sources."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from datetime import timedelta
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, final
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan import Plan
-from paramsched.plan.binding import amount_clock
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
+from paramsched.plan.run_amounts import (
+    MAX_CONSUMED,
+    Amount,
+    PlannedAmounts,
+    RunAmounts,
+    UnknownAmounts,
+    example_of_size,
+    missing_amounts,
+)
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._messages import RankMessages, several_processes
-from paramsched.scheduler._rank_agreement import RankAgreement
-from paramsched.scheduler._run_time import OwnTime, Rank0Clock, RunStart, RunTime, SharedTime, first_message
+from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._run_time import (
+    OwnTime,
+    Rank0Clock,
+    RunTime,
+    SharedTime,
+    first_message,
+    messages_about_time,
+    seconds_now,
+)
 from paramsched.scheduler._value_block import ValueBlock
-from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.time.progress import PROGRESS
 
 log = logging.getLogger("paramsched")
 
@@ -234,10 +247,6 @@ class FollowedAmounts:
         return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
 
 
-MAX_CONSUMED = 2**62
-"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
-
-
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
     """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
 
@@ -250,23 +259,22 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     64
     """
     plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED:
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
-    plain_values = {
-        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
-        for name, value in given.items()
-    }
-    site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
+    site = call_text(call, given)
     if unit is None:
         name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
-    instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
+    if unit == PROGRESS:
+        found = "the plan's clock is the progress of the run, which no update consumes"
+        raise InvalidArgument(site, found, "Write scheduler.report(progress=0.37)")
+    instead = f"Write {call}{unit}={example_of_size(unit)})"
     if len(given) != 1:
         raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
     ((name, value),) = given.items()
     if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    amount = _as_number(value)
+    amount = as_number(value)
     if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
             raise InvalidArgument(site, "an amount must not be negative", instead)
@@ -279,7 +287,16 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     return int(amount)
 
 
-def _as_number(value: Any) -> Amount | None:
+def call_text(call: str, given: Mapping[str, Any]) -> str:
+    """Return the text of a call with its keywords, for messages."""
+    values = {
+        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+        for name, value in given.items()
+    }
+    return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
+
+
+def as_number(value: Any) -> Amount | None:
     """Convert a number, or a tensor without dimensions, to a Python number; None for any other value."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
@@ -296,62 +313,84 @@ def _as_number(value: Any) -> Amount | None:
     return number if isfinite(number) else None
 
 
-def seconds_now() -> float:
-    """Return the time of a monotonic clock, in seconds."""
-    return time.monotonic()
+COMPARED_EVERY = 64  # updates; a wrong amount remains in later ones, so the next comparison detects it
+_TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
+_INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
 
 
-def messages_about_time() -> RankMessages:
-    """Return the messages in which rank 0 sends the time of a run, from its start on."""
-    return RankMessages("the time of the run")
+@final
+class RankAgreement:
+    """Checks at some updates whether all processes have consumed the same amount.
 
+    The processes do not wait for each other: the first process writes its amount into torch's store, which all of them
+    share, and the other processes compare theirs. A collective operation would block if a process skips an update,
+    saves alone, or has no Scheduler.
 
-def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple[str, ...] = ()) -> ResolvedPlan:
-    """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
+    Only Schedulers with the same plan, of optimizers with the same number of parameters, are compared. If a process has
+    several such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another
+    process, for example for a dry run on rank 0. Therefore, before it raises, a process checks whether the other
+    process has started another Scheduler that agrees with its own.
 
-    In several processes, each of them uses the deadline and the time of rank 0, and raises the same error.
-
-    Raises:
-        InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
-            another clock or a horizon.
-        StateError: rank 0 starts at another position.
+    Args:
+        number: the number that identifies the plan.
+        start: the update from which on amounts are compared.
+        groups: the groups of the optimizer.
     """
-    deadline, clock = calendar.end, amount_clock(plan.clock)
-    assert deadline is not None
-    site = f'Scheduler(…, deadline="{deadline}")'
-    if clock != "seconds":
-        found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
-        raise InvalidArgument(site, found, 'Write ps.Plan(…, clock="seconds")')
-    if plan.horizon is not None:
-        found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
-        raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")
-    untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
-    messages, now = messages_about_time() if several_processes() else None, seconds_now()
-    left, position = deadline.timestamp() - time.time(), [at.t, float(at.amount or 0.0)]
-    if messages is not None and messages.is_sender:
-        messages.send([*position, left, untimed, str(deadline)])
-    elif messages is not None:
-        *of_rank_0, left, untimed, text = messages.receive()
-        if of_rank_0 != position:
-            raise StateError(
-                f"rank 0 starts at update {of_rank_0[0]} after {of_rank_0[1]} seconds, this rank at update "
-                f"{position[0]} after {position[1]} seconds. Load the same checkpoint on each rank"
-            )
-        calendar = replace(calendar, deadline=text, untimed_updates=untimed)
-    start = RunStart(at.t, position[1], left, untimed, now, messages)
-    if left <= 0 or start.horizon < 1:
-        raise InvalidArgument(site, f"the deadline is over: {left:.1f} seconds are left", "Write a later deadline")
-    try:
-        resolved = plan.resolve(calendar.until(start.horizon), optimizers)
-    except MissingFact:
-        raise
-    except InvalidArgument as error:
-        raise error.changed(found=f"{error.found}; the deadline leaves a horizon of {start.horizon} seconds") from None
-    log.info(
-        "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
-        calendar.deadline, start.amount, start.horizon,
-    )  # fmt: skip
-    return ResolvedPlan(plan, resolved, calendar, start, optimizers)
+
+    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._number, self._start, self._groups = number, start, groups
+        self._kind: str | None = None  # identifies the Schedulers that are compared; set at the first comparison
+        self._order = 0  # the index among these Schedulers of this process, starting at 1
+        self._compared_at = -1
+
+    def is_due(self, t: int) -> bool:
+        """Return whether amounts are compared before update `t`."""
+        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % COMPARED_EVERY == 0):
+            return False
+        return several_processes()
+
+    def compare(self, t: int, amount: Amount, clock: str) -> None:
+        """Compare the amount consumed before update `t` with that of the other processes."""
+        if not self.is_due(t):  # the update was skipped and got another report
+            return
+        store = default_store()
+        rank = dist.get_rank()
+        self._compared_at = t
+        if self._kind is None:
+            self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
+            self._start_next(store, rank)
+        while True:
+            first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
+            other, _, theirs = first.partition(" ")
+            if theirs == repr(amount):
+                return
+            try:  # the other process may be about to start another Scheduler
+                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
+            except RuntimeError:  # it did not start one before the timeout
+                call, found = (
+                    "consumed",
+                    f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
+                )
+                same = f"Pass the same number in each process: the sum of the {clock} of all processes"
+                if clock == PROGRESS:
+                    call, found = "report", f"rank {rank} is at progress {amount}, but rank {other} at {theirs}"
+                    same = "Pass the same number in each process"
+                raise InvalidArgument(
+                    f"scheduler.{call}({clock}=…) before update {t}",
+                    found,
+                    f"{same}. If one of the two "
+                    "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
+                ) from None
+            log.warning(
+                "before update %d rank %d has consumed %r %s, but rank %s %s in a Scheduler with the same plan. Rank "
+                "%s has started another one since, which is compared instead",
+                t, rank, amount, clock, other, theirs, other,
+            )  # fmt: skip
+            self._start_next(store, rank)
+
+    def _start_next(self, store: Any, rank: int) -> None:
+        self._order = store.add(f"{self._kind}/begun by {rank}", 1)
+        store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
 
 def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
@@ -373,8 +412,10 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     try:
         return RunPosition(found.t, in_force.amount_at(found.t))
     except MissingFact:
+        lacks, value = f"amount of {unit}, which the plan's clock counts; the number of {unit} cannot be derived", "n"
+        if unit == PROGRESS:
+            lacks, value = "progress, which is the plan's clock", "…"
         raise StateError(
-            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; the "
-            f"number of {unit} cannot be derived. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
-            f"then scheduler.seek({found.t}, {unit}=n), then load the checkpoint"
+            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
         ) from None
