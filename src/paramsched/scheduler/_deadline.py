@@ -47,6 +47,7 @@ def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple
                 f"{position[0]} after {position[1]} seconds. Load the same checkpoint on each rank"
             )
         calendar = replace(calendar, deadline=text, untimed_updates=untimed)
+        site = f'Scheduler(…, deadline="{text}")'
     start = RunStart(at.t, position[1], left, untimed, now, messages)
     if left <= 0 or start.horizon < 1:
         raise InvalidArgument(site, f"the deadline is over: {left:.1f} seconds are left", "Write a later deadline")
