@@ -54,6 +54,7 @@ class ConsumptionSource:
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
+        self._horizon = in_force.seconds_until_end
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
@@ -153,7 +154,8 @@ class ConsumptionSource:
         self._set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size())
-            self._set_horizon(self._time.horizon)
+            if self._time.horizon is not None and self._time.horizon != self._horizon:
+                self._set_horizon(self._time.horizon)
             return UpdateTimes(np.arange(t, t + amounts.size), amounts)
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)
@@ -182,11 +184,10 @@ class ConsumptionSource:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
 
-    def _set_horizon(self, horizon: int | None) -> None:
-        """Resolve the plan for the horizon of the coming update, if it differs."""
-        if horizon != self.in_force.seconds_until_end and horizon is not None:
-            self.in_force = self.in_force.until(horizon)
-            log.info("the clock of the run starts before update %d; the horizon is %d seconds", self._clock.t, horizon)
+    def _set_horizon(self, horizon: int) -> None:
+        """Resolve the plan for the horizon that is fixed when the clock of a run with a deadline starts."""
+        self.in_force, self._horizon = self.in_force.until(horizon), horizon
+        log.info("the clock of the run starts before update %d; the horizon is %d seconds", self._clock.t, horizon)
 
     def _missing_amount(self) -> MissingFact:
         error = missing_amounts(self.unit, "")
