@@ -356,6 +356,9 @@ class Resume:
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
+        if planned.in_force.start is not None:
+            planned.in_force = planned.started_at(position)
+            mine = slots_of(planned.in_force.counted, groups, bases_by_slot(mine))
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
         log_bases(mine, bases_by_slot(slots))
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"

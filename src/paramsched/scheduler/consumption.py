@@ -64,6 +64,7 @@ class ConsumptionSource:
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""
         start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
+        terms = {} if start is not None or horizon is None else dict(horizon.terms)
         assert clock.amount is not None
         messages = start.messages if start is not None else messages_about_time() if several_processes() else None
         if messages is None:
@@ -72,7 +73,7 @@ class ConsumptionSource:
             first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
         else:
             first = first_message(clock.t, clock.amount, 0, None)
-        until = None if start is not None or horizon is None else float(horizon.terms[0][1])
+        until = float(terms["seconds"]) if "seconds" in terms else None
         of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
         return SharedTime(messages, first, of_rank_0)
 

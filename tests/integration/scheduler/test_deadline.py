@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched.cli import main
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import InvalidArgument, StateError
 from support.fake_time import FakeTime
 from support.updates import probe, used
@@ -344,3 +347,60 @@ def test_tensors_tuples_and_targets_follow_the_fixed_horizon(clock):
     assert [group["lr"].item() for group in optimizer.param_groups] == [0.375, 0.1875]
     assert optimizer.param_groups[0]["momentum"] == pytest.approx(0.9 * 0.75)
     assert written == pytest.approx([1, 1, 0.75])
+
+
+def test_the_deadline_of_a_user_replaces_the_length_of_the_engine(clock):
+    facts = EngineFacts(call="tinyfit.attach_plan", batches=100, batch_size=8, total=500, why={})
+    optimizer = probe()
+    scheduler = facts.attach(optimizer, PLAN, PlanOptions(calendar=ps.Calendar(deadline="in 100 s")))
+    step(optimizer, clock, 5)
+
+    assert ps.Plan.of_text(scheduler.history[-1][2]).horizon == ps.Plan(lr=1, horizon="95 s", clock="seconds").horizon
+
+
+def test_the_command_line_shows_the_horizons_of_a_checkpoint(clock, tmp_path):
+    first, optimizer, _ = run_of(clock, FALLING, seconds=[3, 30], deadline="in 500 s")
+    torch.save(first.state_dict(), tmp_path / "scheduler.pt")
+    shown = CliRunner().invoke(main, ["history", str(tmp_path / "scheduler.pt")])
+
+    assert shown.exit_code == 0, shown.output
+    assert "500" in shown.output
+    assert "497" in shown.output
+    del optimizer
+
+
+def test_a_state_of_torch_at_the_same_update_starts_again(clock):
+    scheduler, optimizer, _ = run_of(clock, FALLING, seconds=[3, 30], deadline="in 500 s")
+    clock.pass_(100)
+    scheduler.load_state_dict({"last_epoch": 2, "_step_count": 3, "_last_lr": [0.1, 0.1]})
+
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * (1 - 30 / 397))
+    assert scheduler.history[-1][:2] == [2, 30]
+
+
+def test_a_plan_in_which_only_one_field_counts_seconds_ends_at_the_deadline(clock):
+    plan = ps.Plan(lr="linear(1, 0)", weight_decay='linear(1, 0, over="10 steps")', clock={"lr": "seconds"})
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan, deadline="in 100 s", untimed_updates=0)
+    while not scheduler.should_stop:
+        step(optimizer, clock, 5)
+
+    assert used(optimizer)[-1] == pytest.approx(0.1 * 0.1)  # at 90 seconds
+    assert used(optimizer, "weight_decay")[1] == pytest.approx(0.01 * 0.9)
+
+
+@pytest.mark.parametrize("drive", ["manual", "generator"])
+def test_several_optimizers_with_a_driver_end_at_the_deadline(clock, drive):
+    optimizers = {"critic": probe(lr=0.2), "generator": probe()}
+    scheduler = ps.Scheduler(optimizers, FALLING, deadline="in 100 s", untimed_updates=2, drive=drive)
+    while not scheduler.should_stop:
+        clock.pass_(3)
+        for one in optimizers.values():
+            one.step()
+        if drive == "manual":
+            scheduler.step()
+
+    assert clock.wall - 1_800_000_000 == 96
+    assert [entry[0] for entry in scheduler.history] == [0, 2]
+    assert optimizers["critic"].param_groups[0]["lr"] == 2 * optimizers["generator"].param_groups[0]["lr"]
+    assert used(optimizers["generator"])[-1] == pytest.approx(0.1 * (1 - 87 / 94))
