@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched.errors import StateError
 from paramsched.scheduler._messages import RankMessages
 
 _SLOWEST = 1.5  # medians that an update may take without passing the deadline
@@ -293,6 +294,9 @@ class SharedTime(RunTime):
         clock = self._clock
         if clock is not None and t >= clock.due:
             clock.read(t)
-        if t >= self._message.end:
+        end = self._message.end
+        if t >= end:
             self._message = TimeMessage(**self._messages.receive()) if clock is None else clock.sent.popleft()
             self.horizon, self.stop = self._message.horizon, self._message.stop
+            if self._message.begin != end:
+                raise StateError(f"rank 0 announces the time from update {self._message.begin} on, expected {end}")

@@ -64,7 +64,6 @@ class ConsumptionSource:
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""
         start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
-        terms = {} if start is not None or horizon is None else dict(horizon.terms)
         assert clock.amount is not None
         messages = start.messages if start is not None else messages_about_time() if several_processes() else None
         if messages is None:
@@ -73,7 +72,8 @@ class ConsumptionSource:
             first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
         else:
             first = first_message(clock.t, clock.amount, 0, None)
-        until = float(terms["seconds"]) if "seconds" in terms else None
+        in_seconds = start is None and horizon is not None and not horizon.is_resolved
+        until = float(horizon.terms[0][1]) if in_seconds and horizon is not None else None
         of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
         return SharedTime(messages, first, of_rank_0)
 
@@ -129,7 +129,14 @@ class ConsumptionSource:
             self._run.require_some(clock.t, clock.amount)
             clock.needs_check = False
         elif self._time is None:
-            raise self._missing_amount()
+            error = missing_amounts(self.unit, "")
+            raise MissingFact(
+                f"update {clock.t}",
+                f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
+                fact=error.fact,
+                example=error.example,
+            )
         elif isinstance(self._time, OwnTime) and several_processes():
             raise InvalidArgument(
                 f"update {clock.t}",
@@ -155,8 +162,10 @@ class ConsumptionSource:
         self._set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size())
-            if self._time.horizon is not None and self._time.horizon != self._horizon:
-                self._set_horizon(self._time.horizon)
+            horizon = self._time.horizon
+            if horizon is not None and horizon != self._horizon:
+                self.in_force, self._horizon = self.in_force.until(horizon), horizon
+                log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
             return UpdateTimes(np.arange(t, t + amounts.size), amounts)
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)
@@ -175,7 +184,8 @@ class ConsumptionSource:
             return None
         is_exhausted = expected is None
         # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        guesses = self._is_unknown and self._time is None and is_exhausted and reported == amount - before
+        is_shared = isinstance(self._time, SharedTime)  # its next update may not be reported
+        guesses = self._is_unknown and not is_shared and is_exhausted and reported == amount - before
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size() if guesses else 1
@@ -184,21 +194,6 @@ class ConsumptionSource:
         if count == 1:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
-
-    def _set_horizon(self, horizon: int) -> None:
-        """Resolve the plan for the horizon that is fixed when the clock of a run with a deadline starts."""
-        self.in_force, self._horizon = self.in_force.until(horizon), horizon
-        log.info("the clock of the run starts before update %d; the horizon is %d seconds", self._clock.t, horizon)
-
-    def _missing_amount(self) -> MissingFact:
-        error = missing_amounts(self.unit, "")
-        return MissingFact(
-            f"update {self._clock.t}",
-            f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
-            f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
-            fact=error.fact,
-            example=error.example,
-        )
 
 
 @final
