@@ -205,6 +205,7 @@ def attach_plan(
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
     resume, start, unit = request.resume, request.start, amount_clock(request.plan.clock)
+    in_force = resolved_without_deadline(call, request, calendar)
     before = hooks_on(optimizer)
     check_entries(groups)
     unknown, changes, source = False, None, None
@@ -219,11 +220,8 @@ def attach_plan(
         carried = count_carried(groups)
         if carried is not None:
             found, source = RunPosition(carried, *amount_carried(groups, unit)), "optimizer"
-    if calendar.deadline is None:
-        in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
-    else:
+    if in_force is None:
         in_force = start_run(request.plan, calendar, found)
-    _ = in_force.total  # raises now if an update is planned to consume nothing
     if before is not None:
         earlier = earlier.with_deadline_of(in_force)
         changes = resume.changes_between(earlier, in_force)
@@ -265,6 +263,19 @@ def attach_plan(
     if carried is None:
         warn_if_shorter_than_epoch(planned)
     return hooks
+
+
+def resolved_without_deadline(call: str, request: AttachRequest, calendar: Calendar) -> ResolvedPlan | None:
+    """Resolve the plan of a run; None if the run has a deadline, because its horizon depends on its position.
+
+    Raises:
+        PlanError: an update is planned to consume nothing.
+    """
+    if calendar.deadline is not None:
+        return None
+    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar, request.optimizers), calendar)
+    _ = in_force.total  # raises now if an update is planned to consume nothing
+    return in_force
 
 
 def history_of_carried(in_force: ResolvedPlan, now: Entry, *, is_unknown: bool) -> History:

@@ -16,8 +16,8 @@ from paramsched.scheduler._attach import (
     history_of_carried,
     hooks_on,
     require_hooks,
-    resolve_for,
     resolved_copy,
+    resolved_without_deadline,
     restore_copied,
     unwrapped_optimizer,
 )
@@ -85,6 +85,7 @@ def attach_plan_to_several(
             require_hooks(optimizer)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     resume = request.resume
+    in_force = resolved_without_deadline(call, request, calendar)
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
         check_entries(mine)
@@ -99,11 +100,8 @@ def attach_plan_to_several(
         found = next((name for name in carried if carried[name] == number), None)
         return RunPosition(number, *((None, None) if found is None else amount_carried(groups[found], unit)))
 
-    if calendar.deadline is None:
-        in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar, tuple(optimizers)), calendar)
-    else:
+    if in_force is None:
         in_force = start_run(request.plan, calendar, carried_at(t), tuple(optimizers))
-    _ = in_force.total  # raises now if an update is planned to consume nothing
     # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
     earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
