@@ -85,12 +85,12 @@ def one_stalled(rank: int) -> dict[str, Any]:
 def restarted(rank: int) -> dict[str, Any]:
     """A checkpoint is loaded before the same deadline, and later only that of the optimizer."""
     del rank
-    ends = [str(datetime.now().astimezone() + timedelta(seconds=3))]
+    ends = [str(datetime.now().astimezone() + timedelta(seconds=5))]
     dist.broadcast_object_list(ends)
     training = Training(probe(), deadline=ends[0])
     amounts, lr, decay = [], [], []
     for place in range(2):
-        for _ in range(40):
+        for _ in range(25):
             training.update(0.003)
         saved = copy.deepcopy((training.optimizers.state_dict(), training.scheduler.state_dict()))
         amounts += training.amounts
