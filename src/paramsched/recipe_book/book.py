@@ -224,7 +224,8 @@ def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[s
     if horizon is None:
         return None
     ((unit, amount),) = horizon.terms
-    if bound.clock != PROGRESS and bound.by_amount == (unit == UPDATES):  # the field and the horizon have different clocks
+    # Without progress, the field and the horizon may have different clocks.
+    if bound.clock != PROGRESS and bound.by_amount == (unit == UPDATES):
         values = trace(plan, list(groups), calendar)[field, label(groups[0], 0)]
         curve = np.abs(values[np.array(_middles(len(values)))])
     else:

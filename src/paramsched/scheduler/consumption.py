@@ -34,7 +34,7 @@ from paramsched.scheduler._run_time import (
 )
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
-from paramsched.time.progress import PROGRESS
+from paramsched.time.progress import PROGRESS, rounded_progress
 
 log = logging.getLogger("paramsched")
 
@@ -229,7 +229,7 @@ class FollowedAmounts:
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""
-        if self._check_run is not None and self._clock.t == self._run.t and self._run.needs_check:
+        if self._check_run is not None and self._clock.t == self._run.t:
             self._check_run()
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
@@ -403,7 +403,7 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     if unit is None:
         return RunPosition(found.t)
     if found.amount is not None:
-        return found
+        return RunPosition(found.t, rounded_progress(found.amount)) if unit == PROGRESS else found
     if clock is not None and clock.t == found.t and clock.amount is not None:
         return RunPosition(found.t, clock.amount)
     try:

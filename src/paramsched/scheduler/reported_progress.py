@@ -16,7 +16,7 @@ from paramsched.time.progress import PROGRESS, rounded_progress
 class ProgressSource:
     """Determines the progress before each update: the last reported one; replaced when a run resumes.
 
-    A run that is neither new nor resumed has a position already. A new run has none until its first report.
+    A new run has no position until its first report. A resumed run has that of its checkpoint.
     """
 
     unit = PROGRESS
@@ -87,4 +87,4 @@ def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most
         got = f"progress={shown(value)}" if list(given) == [PROGRESS] else " and ".join(given) or "no keyword"
         found = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
         raise InvalidArgument(site, found, f"Write {call}progress=0.37)")
-    return rounded_progress(float(number))
+    return rounded_progress(float(min(number, 2)))  # an integer may be too large for a float
