@@ -50,7 +50,7 @@ def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple
         site = f'Scheduler(…, deadline="{text}")'
     start = RunStart(at.t, position[1], left, untimed, now, messages)
     if left <= 0 or start.horizon < 1:
-        raise InvalidArgument(site, f"the deadline is over: {left:.1f} seconds are left", "Write a later deadline")
+        raise InvalidArgument(site, "the deadline is over, or less than a second is left", "Write a later deadline")
     try:
         resolved = plan.resolve(calendar.until(start.horizon), optimizers)
     except MissingFact:
