@@ -14,7 +14,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
-from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, counted_plan, units_of_run
 from paramsched.plan.run_amounts import Amount
@@ -274,7 +274,7 @@ def trace(
 
     made_of = resolved, facts
     scopes = scopes_of(plan, resolved, optimizers)
-    labels = {name: labels_of(groups, scopes[name]) for name, groups in optimizers.items()}
+    labels = {name: unique_labels(groups, scopes[name]) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
     bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
     for name, groups in optimizers.items():

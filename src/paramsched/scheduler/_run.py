@@ -111,9 +111,7 @@ class Run:
         """Write the targets of several optimizers at the position of the run, and measure the next update from now."""
         if self.is_shared:
             lead, clock = self.lead, self.clock
-            last_amount = clock.last_amount
             lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-            clock.last_amount = last_amount
             self.is_plain = lead.source is None and not lead.block.targets
 
     def count_behind(self) -> None:

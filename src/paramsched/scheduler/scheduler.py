@@ -18,7 +18,7 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, labels_of, unique_labels
+from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
@@ -262,7 +262,7 @@ class Scheduler(LRScheduler):
                 return values[found]
         else:
             group = 0 if group is None else group
-            labels = unique_labels(self.optimizer.param_groups)
+            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
             for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
                 if key in values:
                     return values[key]
@@ -274,7 +274,7 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._parts():
-            labels = labels_of(groups, part.scope)
+            labels = unique_labels(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): value
                 for slot, value in part.values(planned.clock)
