@@ -12,6 +12,7 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
+from paramsched.plan.note import Note
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     AMOUNT,
@@ -22,6 +23,7 @@ from paramsched.scheduler._group_keys import (
     check_entries,
     count_carried,
 )
+from paramsched.scheduler._plan_change import ChangingRun
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import (
     Resume,
@@ -35,6 +37,7 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.scheduler._watch import PlanSource, PlanWatch
 from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.consumption import ConsumptionSource, resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
@@ -70,10 +73,11 @@ class PlanHooks:
     ) -> None:
         self.planned, self.resume, self.run, self.name = planned, resume, run, name
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
+        self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
         self._handles: list[Any] = [] if run is None else run.handles
 
-    def attach(self, optimizer: Any, *, step: bool, after: Callable[[Any], object] | None = None) -> None:
-        """Register the hooks; with `step`, the optimizer's step advances the clock, or calls `after`."""
+    def attach(self, optimizer: Any, *, after: Callable[[Any], object] | None) -> None:
+        """Register the hooks; `after` is called after each step that counts, None if no step does."""
         planned = self.planned
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
@@ -85,10 +89,8 @@ class PlanHooks:
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
-        if step:
-            hooks = UpdateHooks(
-                planned.before_update, after or planned.advance, planned.is_unchanged, planned.has_own_lr
-            )
+        if after is not None:
+            hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
             self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
@@ -159,15 +161,19 @@ class AttachRequest:
     """The arguments of a Scheduler, except the run facts.
 
     `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
-    `optimizers` are the names of the optimizers, if there are several.
+    `optimizers` are the names of the optimizers, if there are several. `source` is the plan before it is resolved.
     """
 
-    plan: Plan
+    source: PlanSource
     drive: str
     resume: Resume
     late_groups: LateGroups
     start: int | None
     optimizers: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        return self.source.plan
 
     def __post_init__(self) -> None:
         choices = (*get_args(Drive), *self.optimizers)
@@ -202,7 +208,11 @@ def attach_plan(
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
     resume, start = request.resume, request.start
-    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
+
+    def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
+        return ResolvedPlan(plan, resolve_for(call, plan, calendar), calendar, note)
+
+    in_force = resolve(request.plan, request.source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing
     before = hooks_on(optimizer)
     check_entries(groups)
@@ -230,7 +240,7 @@ def attach_plan(
         clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
         planned.history = before.history.with_plan(planned.entry())
     elif carried is not None:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        starting_with = History((planned.entry()._replace(update=0, amount=in_force.amount_at(0)),))
         planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
     block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
@@ -240,7 +250,11 @@ def attach_plan(
             log_takeover(clock.t)
         before.release()
     hooks = PlanHooks(planned, resume)
-    hooks.attach(optimizer, step=request.drive == "optimizer")
+    after: Callable[[Any], object] = planned.advance
+    if request.source.interval is not None:
+        watch = PlanWatch(request.source, ChangingRun(planned), resolve)
+        hooks.look, after = watch.look_if_due, watch.after_step(after)
+    hooks.attach(optimizer, after=after if request.drive == "optimizer" else None)
     if unknown:
         resume.log_unknown_plan(planned)
     if before is None and start is None and not carried:
@@ -315,7 +329,7 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, _ = state.get("amounts", (None, None, None))
-    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
+    request = AttachRequest(PlanSource(state["plan"]), state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered

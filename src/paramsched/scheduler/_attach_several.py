@@ -7,6 +7,7 @@ from typing import Any
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.note import Note
 from paramsched.plan.optimizers import NO_SCOPE, check_names, scopes_of
 from paramsched.scheduler._attach import (
     AttachRequest,
@@ -21,6 +22,7 @@ from paramsched.scheduler._attach import (
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler._group_keys import PLAN, Group, History, amount_carried, check_entries, count_carried
 from paramsched.scheduler._load_several import LoadsOfRun, MemberLoads, conflicting_numbers
+from paramsched.scheduler._plan_change import ChangingRun
 from paramsched.scheduler._planned_groups import PartOfRun, PlannedGroups
 from paramsched.scheduler._resume import (
     Resume,
@@ -33,6 +35,7 @@ from paramsched.scheduler._resume import (
 )
 from paramsched.scheduler._shared_run import Load, SharedRun
 from paramsched.scheduler._slots import slots_of
+from paramsched.scheduler._watch import PlanSource, PlanWatch
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
@@ -81,7 +84,11 @@ def attach_plan_to_several(
             require_hooks(optimizer)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     resume = request.resume
-    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar, tuple(optimizers)), calendar)
+
+    def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
+        return ResolvedPlan(plan, resolve_for(call, plan, calendar, tuple(optimizers)), calendar, note)
+
+    in_force = resolve(request.plan, request.source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
@@ -119,7 +126,7 @@ def attach_plan_to_several(
     if previous is not None:
         lead.history = previous.history.with_plan(lead.entry())
     elif carried:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        starting_with = History((lead.entry()._replace(update=0, amount=in_force.amount_at(0)),))
         lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
     loads = LoadsOfRun(run, resume)
     fresh = [name for name in members if name not in carried]
@@ -133,10 +140,14 @@ def attach_plan_to_several(
     if before and not changes and any(hooks.is_referenced for hooks in before.values()):
         log_takeover(run.clock.t)
     _release_earlier(before)
+    watch = None
+    if request.source.interval is not None:
+        watch = PlanWatch(request.source, ChangingRun(lead, run), resolve)
+        run.look = watch.look_if_due
     for name, planned in members.items():
         hooks = PlanHooks(planned, MemberLoads(loads, name), run, name)
         after = None if request.drive == "manual" else run.after_step_of(name)
-        hooks.attach(optimizers[name], step=after is not None, after=after)
+        hooks.attach(optimizers[name], after=watch.after_step(after) if watch and after else after)
     if unknown:
         resume.log_unknown_plan(lead)
         resume.accepted |= plans
@@ -183,7 +194,7 @@ def run_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, SharedRun]:
     """Return the arguments and the run of a copy."""
     optimizers, resume = state["optimizers"], Resume(state["on_change"])
     request = AttachRequest(
-        state["plan"], state["drive"], resume, state["late_groups"], state["begin"], tuple(optimizers)
+        PlanSource(state["plan"]), state["drive"], resume, state["late_groups"], state["begin"], tuple(optimizers)
     )
     if state["alive"]:
         run = attach_plan_to_several(optimizers, request, state["calendar"])

@@ -10,6 +10,7 @@ from paramsched.base.arrays import Array
 from paramsched.errors import MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
+from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
@@ -154,12 +155,13 @@ class ResolvedPlan:
 
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
-    `amounts` are the planned amounts of the run; None if the plan is by updates.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `note` is that of the plan's file.
     """
 
     plan: Plan
     resolved: Plan
     calendar: Calendar
+    note: Note | None = None
     number: int = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)

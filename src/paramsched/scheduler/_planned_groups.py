@@ -25,7 +25,7 @@ from paramsched.scheduler._group_keys import (
     write_position_entries,
 )
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
-from paramsched.scheduler._value_block import FloatColumn, ValueBlock
+from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
 from paramsched.scheduler.updates import run_uncompiled
 
@@ -62,8 +62,10 @@ class PlannedGroups:
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.scope, self.part = scope, part
-        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
+        self.history = History((self.entry(),))
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        # The last change of the plan: its update, and the slots, targets and states that the update before it used.
+        self._before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
         self.source: ConsumptionSource | FollowedAmounts | None = None  # set by `bind` if the plan is not by updates
         self.bound: list[Group] = []
         self._first: Group = {}
@@ -131,7 +133,7 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text, self.in_force.note)
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values."""
@@ -144,6 +146,13 @@ class PlannedGroups:
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
+
+    def change_plan(self, in_force: ResolvedPlan, scope: Scope | None, states: RuleStates, block: ValueBlock) -> None:
+        """Continue with another plan, whose values at the current update are those of `block`."""
+        clock, before = self.clock, self.block
+        self._before_change = clock.t, before.slots, before.targets, clock.used
+        self.in_force, self.scope, clock.states = in_force, scope, states
+        self.bind(self.bound, block)
 
     def rewrite(self) -> None:
         """Recompute the values of the next update, and write them."""
@@ -163,15 +172,26 @@ class PlannedGroups:
             clock: the clock of the run. Default: that of the optimizer.
             last: True for the last completed update.
         """
-        clock, slots = clock or self.clock, self.block.slots
-        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
-        return zip(slots, values_at(slots, *at), strict=True)
+        clock = clock or self.clock
+        slots, _, times, states = self._followed(clock, last=last)
+        return zip(slots, values_at(slots, times, states), strict=True)
 
     def target_values(self, *, last: bool = False) -> Iterator[tuple[str, float]]:
         """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
-        clock = self.clock
-        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
-        return ((column.target.name, column.computed(*at)[0]) for column in self.block.targets)
+        _, targets, times, states = self._followed(self.clock, last=last)
+        return ((column.target.name, column.computed(times, states)[0]) for column in targets)
+
+    def _followed(
+        self, clock: Clock, *, last: bool
+    ) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
+        """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
+        block = self.block
+        if not last:
+            return block.slots, block.targets, clock.times, clock.states
+        update, slots, targets, states = self._before_change
+        if update == clock.t:
+            return slots, targets, clock.last_times, states
+        return block.slots, block.targets, clock.last_times, clock.used
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""

@@ -61,6 +61,7 @@ class SharedRun:
         self.loads: dict[str, Load] = {}
         self.loaded_numbers: dict[str, int] = {}  # after the last load
         self.warned_of_missing_count = False
+        self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
         self._has_warned = False
 
     # ------------------------------------------------------------------ positions
@@ -81,7 +82,11 @@ class SharedRun:
         last_amount = clock.last_amount
         lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
         clock.last_amount = last_amount
-        self.is_plain = lead.source is None and not lead.block.targets
+        self.note_plain()
+
+    def note_plain(self) -> None:
+        """Note whether only the clock counts an update of the run, after a plan was bound."""
+        self.is_plain = self.lead.source is None and not self.lead.block.targets
 
     def count_behind(self) -> None:
         """Count the optimizers that have not taken part in the last update, after positions were set."""
@@ -102,7 +107,8 @@ class SharedRun:
         """Recompute and write the values, after the states of metric rules changed."""
         self.lead.rewrite()
         for planned in self.members.values():
-            planned.clock.change(self.clock.states)
+            # An optimizer that has not reached a change of the plan has other rules, which it keeps.
+            planned.clock.change({**planned.clock.states, **self.clock.states})
             planned.rewrite()
 
     def sync(self, optimizers: Mapping[str, Any]) -> None:

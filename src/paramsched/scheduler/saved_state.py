@@ -21,7 +21,7 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RunPosition
-from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
+from paramsched.scheduler._group_keys import Entry, History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import Slot
@@ -359,14 +359,13 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     return found
 
 
-def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
-    """Return the plans that were in force, as a list of (first update, amount, plan), and the last plan's run facts.
+def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calendar]:
+    """Return the plans that were in force, each with its entry in the history, and the last plan's run facts.
 
     A plan is None if it has no text, or if the text cannot be read here.
     """
     read = read_scheduler_state(state)
-    entries = read.history.entries
-    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
+    return [(entry, plan_of_text(entry.text)[0]) for entry in read.history.entries], read.calendar
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

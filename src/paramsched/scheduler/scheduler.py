@@ -1,7 +1,7 @@
 """Scheduler: applies a plan to an optimizer."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final, get_args
@@ -50,6 +50,7 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
+from paramsched.scheduler._watch import Interval, PlanSource, with_location
 from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
@@ -100,6 +101,9 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
+        watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
+            time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
+            counts when two looks in a row find the same content.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -124,6 +128,7 @@ class Scheduler(LRScheduler):
     _waiting: WaitingForFacts | None = None
     _optimizers: Mapping[str, Any] = MappingProxyType({})  # by name, if there are several
     _run: SharedRun | None = None  # the run of several optimizers
+    _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -135,6 +140,7 @@ class Scheduler(LRScheduler):
         on_change: OnChange = "new",
         late_groups: LateGroups = "base",
         t: int | None = None,
+        watch: bool | int | str = False,
         total: DurationLike | None = None,
         steps_per_epoch: int | None = None,
         batches_per_epoch: int | None = None,
@@ -154,12 +160,13 @@ class Scheduler(LRScheduler):
         self._optimizers = MappingProxyType(several)
         self.optimizer = next(iter(several.values())) if several else unwrapped_optimizer(optimizer)
         resume = Resume(checked_on_change(on_change))
-        request = AttachRequest(_read_plan(plan), drive, resume, late_groups, t, tuple(several))
+        source = _read_plan(plan, watch)
+        request = AttachRequest(source, drive, resume, late_groups, t, tuple(several))
         if calendar != "later":
             try:
                 self._attach(request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise _with_location(refusal, plan)  # noqa: B904  # the same error, with its location
+                raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
             return
         if given:
             raise InvalidArgument(
@@ -193,6 +200,7 @@ class Scheduler(LRScheduler):
             self._hooks, self._planned = attached, attached.planned
         self._resume, self._drive, self._step_count = request.resume, request.drive, 1
         self._manual = request.drive == "manual"
+        self._look = attached.look if self._manual else None
         self._waiting = None
         attached.scheduler = ref(self)
 
@@ -484,6 +492,8 @@ class Scheduler(LRScheduler):
             planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledged_at = planned.clock.t
+        if self._look is not None:
+            self._look()
         self._step_count += 1
 
     def detach(self) -> None:
@@ -624,26 +634,25 @@ class Scheduler(LRScheduler):
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.items()]
 
 
-def _with_location(refusal: PlanError, plan: PlanLike) -> PlanError:
-    """Return the error with its line in the file, if the plan was passed as a file."""
-    if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # `plan` may also be a text of any length
-        from paramsched.base.diagnostic import Diagnostic
-        from paramsched.config.plan_files import read_plan_text
-
-        source = read_plan_text(plan)
-        (fault,) = source.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
-        return refusal.changed(site=f"{fault.location(source.name)}: {refusal.path}")
-    return refusal
-
-
-def _read_plan(plan: PlanLike) -> Plan:
+def _read_plan(plan: PlanLike, watch: bool | int | str) -> PlanSource:
     """Return the plan; read it if it was passed as a file, a text or a mapping."""
-    if isinstance(plan, Plan):
-        return plan
+    interval = None if watch is False else Interval.of(watch)
     if isinstance(plan, (str, os.PathLike, Mapping)):
-        from paramsched.config import plan_from  # imports YAML, which a plan in code does not need
+        from paramsched.config.plan_files import (
+            loaded_from,
+            plan_file,
+        )  # imports YAML, which a plan in code does not need
 
-        return plan_from(plan)
+        text = plan_file(plan)
+        if interval is None or (text is not None and text.syntax is not None):
+            loaded = loaded_from(plan) if text is None else text.loaded()
+            return PlanSource(loaded.plan, loaded.note, text, interval)
+    if interval is not None:
+        found = "a file is watched, and the plan was not passed as the path of a plan file"
+        instead = f'Write ps.Scheduler(optimizer, "plan.yaml", watch={watch!r})'
+        raise InvalidArgument(f"Scheduler(…, {shown(plan)}, watch={watch!r})", found, instead)
+    if isinstance(plan, Plan):
+        return PlanSource(plan)
     raise InvalidArgument(f"Scheduler(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
