@@ -10,6 +10,7 @@ from paramsched.base.arrays import Array
 from paramsched.errors import MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
@@ -184,6 +185,15 @@ class ResolvedPlan:
     def amount_at(self, t: int) -> Amount | None:
         """Return the amount that a run consumes before update `t` if it follows the plan."""
         return None if self.amounts is None else self.amounts.amount_at(t)
+
+    def is_over_at(self, t: int, amount: Amount | None) -> bool:
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the horizon."""
+        horizon = self.resolved.horizon
+        if horizon is None:
+            return False
+        ((unit, count),) = horizon.terms
+        at = t if unit == UPDATES else amount
+        return at is not None and at >= count
 
     @property
     def total(self) -> int | None:

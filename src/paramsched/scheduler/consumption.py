@@ -15,6 +15,7 @@ import torch.distributed as dist
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
 from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
+from paramsched.scheduler._messages import default_store, several_processes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
@@ -259,11 +260,6 @@ _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
 _INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
 
 
-def several_processes() -> bool:
-    """Return whether several processes train together."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
 @final
 class RankAgreement:
     """Checks at some updates whether all processes have consumed the same amount.
@@ -299,7 +295,7 @@ class RankAgreement:
         """Compare the amount consumed before update `t` with that of the other processes."""
         if not self.is_due(t):  # the update was skipped and got another report
             return
-        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
+        store = default_store()
         rank = dist.get_rank()
         self._compared_at = t
         if self._kind is None:
