@@ -182,8 +182,8 @@ def loaded_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Loa
     if isinstance(given, Mapping):
         plan, note = _plan_of_native(given, ())
         return Loaded(plan, note=note)
-    if (text := plan_file(given)) is not None:
-        return text.loaded()
+    if (file := plan_file(given)) is not None:
+        return file.read().loaded()
     if isinstance(given, str):
         return loads_with_bases(given)
     found = f"expected a Plan, a mapping, a text or a path, got {type(given).__name__}"
@@ -351,6 +351,10 @@ class PlanText:
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
 
+    def read(self) -> "PlanText":
+        """Return the present text of the file that `name` is the path of."""
+        return replace(self, text=read_bounded_text(Path(self.name)))
+
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
             return dialect.call(dialect.execute, self.name)
@@ -441,11 +445,13 @@ def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, r
 
 
 def plan_file(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> PlanText | None:
-    """Return the text of the file that `plan_from` would read; None if the plan is not in a file."""
-    if isinstance(given, str):
-        is_file = "\n" not in given and syntax_of_suffix(Path(given)) is not None
-        return read_plan_text(given) if is_file else None
-    return read_plan_text(given) if isinstance(given, os.PathLike) else None
+    """Return the file that `plan_from` would read, without its text; None if the plan is not in a file."""
+    if not isinstance(given, (str, os.PathLike)):
+        return None
+    if isinstance(given, str) and ("\n" in given or syntax_of_suffix(Path(given)) is None):
+        return None
+    file = path_of_file(given)
+    return PlanText(str(file), "", format_of(file), syntax_of_suffix(file), file.parent)
 
 
 def syntax_of_suffix(file: Path) -> str | None:

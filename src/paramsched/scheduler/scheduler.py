@@ -1,6 +1,5 @@
 """Scheduler: applies a plan to an optimizer."""
 
-import os
 from collections.abc import Callable, Mapping
 from numbers import Real
 from types import MappingProxyType
@@ -50,7 +49,8 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._watch import Interval, PlanSource, with_location
+from paramsched.scheduler._watch import PlanLike as PlanLike
+from paramsched.scheduler._watch import PlanSource, with_location
 from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
@@ -61,9 +61,6 @@ from paramsched.scheduler.saved_state import (
     state_of_run,
 )
 from paramsched.time import Calendar, DurationLike
-
-PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
-"""A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -133,7 +130,7 @@ class Scheduler(LRScheduler):
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
         optimizer: Any,
-        plan: PlanLike,
+        plan: PlanLike | PlanSource,
         *,
         calendar: Calendar | Literal["later"] | None = None,
         drive: Drive | str = "optimizer",
@@ -160,7 +157,7 @@ class Scheduler(LRScheduler):
         self._optimizers = MappingProxyType(several)
         self.optimizer = next(iter(several.values())) if several else unwrapped_optimizer(optimizer)
         resume = Resume(checked_on_change(on_change))
-        source = _read_plan(plan, watch)
+        source = PlanSource.of(plan, watch)
         request = AttachRequest(source, drive, resume, late_groups, t, tuple(several))
         if calendar != "later":
             try:
@@ -651,28 +648,6 @@ class Scheduler(LRScheduler):
         if self._run is None:
             return [(self.optimizer.param_groups, self._planned)]
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.items()]
-
-
-def _read_plan(plan: PlanLike, watch: bool | int | str) -> PlanSource:
-    """Return the plan; read it if it was passed as a file, a text or a mapping."""
-    interval = None if watch is False else Interval.of(watch)
-    if isinstance(plan, (str, os.PathLike, Mapping)):
-        from paramsched.config.plan_files import (
-            loaded_from,
-            plan_file,
-        )  # imports YAML, which a plan in code does not need
-
-        text = plan_file(plan)
-        if interval is None or (text is not None and text.syntax is not None):
-            loaded = loaded_from(plan) if text is None else text.loaded()
-            return PlanSource(loaded.plan, loaded.note, text, interval)
-    if interval is not None:
-        found = "a file is watched, and the plan was not passed as the path of a plan file"
-        instead = f'Write ps.Scheduler(optimizer, "plan.yaml", watch={watch!r})'
-        raise InvalidArgument(f"Scheduler(…, {shown(plan)}, watch={watch!r})", found, instead)
-    if isinstance(plan, Plan):
-        return PlanSource(plan)
-    raise InvalidArgument(f"Scheduler(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 def _metric_as_float(name: str, value: Any) -> float:
