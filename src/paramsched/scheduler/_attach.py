@@ -210,7 +210,8 @@ def attach_plan(
     resume, start = request.resume, request.start
 
     def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
-        return ResolvedPlan(plan, resolve_for(call, plan, calendar), calendar, note)
+        known = request.source.facts_for(plan, calendar)
+        return ResolvedPlan(plan, resolve_for(call, plan, known), known, note)
 
     in_force = resolve(request.plan, request.source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing

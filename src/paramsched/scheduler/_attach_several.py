@@ -86,7 +86,8 @@ def attach_plan_to_several(
     resume = request.resume
 
     def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
-        return ResolvedPlan(plan, resolve_for(call, plan, calendar, tuple(optimizers)), calendar, note)
+        known = request.source.facts_for(plan, calendar)
+        return ResolvedPlan(plan, resolve_for(call, plan, known, tuple(optimizers)), known, note)
 
     in_force = resolve(request.plan, request.source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing

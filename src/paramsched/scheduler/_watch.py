@@ -19,7 +19,7 @@ from paramsched.scheduler._messages import RankMessages, several_processes
 from paramsched.scheduler._plan_change import ChangingRun, PlanChange
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
-from paramsched.time import Duration, DurationLike
+from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
@@ -96,7 +96,7 @@ class PlanSource:
     engine_total: DurationLike | None = None
 
     @staticmethod
-    def of(given: "PlanLike | PlanSource", watch: Any = False) -> "PlanSource":
+    def of(given: "PlanLike | PlanSource", watch: Any = False, call: str = "Scheduler") -> "PlanSource":
         """Return a plan with its source; read it if it is a file, a text or a mapping."""
         if isinstance(given, PlanSource):
             return given
@@ -105,7 +105,7 @@ class PlanSource:
             return PlanSource(given)
         if not isinstance(given, (Plan, str, os.PathLike, Mapping)):
             instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
-            raise InvalidArgument(f"Scheduler(…, {given!r})", "not a Plan", instead)
+            raise InvalidArgument(f"{call}(…, {given!r})", "not a Plan", instead)
         from paramsched.config.plan_files import loaded_from, plan_file  # they import YAML
 
         file = plan_file(given)
@@ -115,11 +115,17 @@ class PlanSource:
             return PlanSource(loaded.plan, loaded.note, text)
         if file is None or file.syntax is None:
             found = "a plan file is watched, and the plan was not passed as the path of one"
-            instead = f'Write ps.Scheduler(optimizer, "plan.yaml", watch={watch!r})'
-            raise InvalidArgument(f"Scheduler(…, {shown(given)}, watch={watch!r})", found, instead)
+            instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
+            raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
         text = _read_by_rank_0(file) if several_processes() else file.read()
         loaded = text.loaded()
         return PlanSource(loaded.plan, loaded.note, text, interval)
+
+    def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
+        """Return the run facts that resolve a plan, which may be a later one of the file."""
+        if self.engine_total is None:
+            return calendar
+        return replace(calendar, total=self.engine_total if plan.horizon is None else None)
 
 
 def _read_by_rank_0(file: "PlanText") -> "PlanText":
