@@ -22,7 +22,8 @@ class PlanHandler:
 
     Args:
         optimizer: the optimizer that the engine's function steps.
-        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is the length of `trainer.run(max_epochs=…)`.
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
+            the length of `trainer.run(max_epochs=…)`.
         accumulation: the number of batches per update: the value of Ignite's `gradient_accumulation_steps`, which the
             engine does not know.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.

@@ -31,7 +31,8 @@ class _LightningPlan:
     when its optimizers step, so units other than updates need `calendar`.
 
     Args:
-        plan: the plan, its text or its file. Without `optimizers`, every optimizer of the module follows it on its own clock.
+        plan: the plan, its text or its file. Without `optimizers`, every optimizer of the module follows it on its own
+            clock.
         optimizers: names for several optimizers, in the order of `configure_optimizers`. One Scheduler then drives
             them on one clock, and the plan may select them: `groups: critic`.
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.

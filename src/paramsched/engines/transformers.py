@@ -39,8 +39,8 @@ def planned(
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
-        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is the length of the run in the Trainer's arguments
-            (`num_train_epochs`, `max_steps`).
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
+            the length of the run in the Trainer's arguments (`num_train_epochs`, `max_steps`).
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
