@@ -234,7 +234,7 @@ class PlanWatch:
 
     def look_if_due(self) -> None:
         """Do what is due after an update that was counted by hand."""
-        if not self.after < self.clock.t < self.before:
+        if not self.after <= self.clock.t < self.before:
             self.follow_up()
 
     def _set_bounds(self) -> None:
@@ -256,7 +256,7 @@ class PlanWatch:
             )  # fmt: skip
         self._run.settle()
         t = self.clock.t
-        if not self._last < t < self._next and self._run.is_bound:  # also after a jump to another update
+        if not self._last <= t < self._next and self._run.is_bound:  # also after a jump to another update
             if self._reads and self._at_next is None:
                 self._look()
             if not self._reads and self._messages is not None:
@@ -324,5 +324,5 @@ class WatchedStep:
         """Count the step, then do what is due."""
         advance, watch = self._advance, self._watch
         advance(optimizer)
-        if not watch.after < self._clock.t < watch.before:
+        if not watch.after <= self._clock.t < watch.before:
             run_uncompiled(PlanWatch.follow_up)(watch)
