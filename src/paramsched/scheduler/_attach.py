@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral
 from typing import Any, Literal, Protocol, TypeAlias, final, get_args
 
@@ -330,7 +330,7 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, _ = state.get("amounts", (None, None, None))
-    request = AttachRequest(PlanSource(state["plan"]), state["drive"], resume, late_groups, start)
+    request = AttachRequest(source_of_copy(state), state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered
@@ -344,6 +344,12 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
         hooks = PlanHooks(planned, resume)
     restore_copied(hooks.planned, state)
     return request, hooks
+
+
+def source_of_copy(state: Mapping[str, Any]) -> PlanSource:
+    """Return the plan in force of a copied Scheduler, with the file that it watches."""
+    source: PlanSource = state.get("source", PlanSource(state["plan"]))  # absent in older pickles
+    return replace(source, plan=state["plan"])
 
 
 def restore_copied(planned: PlannedGroups, state: Mapping[str, Any]) -> None:

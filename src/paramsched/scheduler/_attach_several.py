@@ -17,6 +17,7 @@ from paramsched.scheduler._attach import (
     require_hooks,
     resolve_for,
     restore_copied,
+    source_of_copy,
     unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
@@ -35,7 +36,7 @@ from paramsched.scheduler._resume import (
 )
 from paramsched.scheduler._shared_run import Load, SharedRun
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._watch import PlanSource, PlanWatch
+from paramsched.scheduler._watch import PlanWatch
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
@@ -195,7 +196,7 @@ def run_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, SharedRun]:
     """Return the arguments and the run of a copy."""
     optimizers, resume = state["optimizers"], Resume(state["on_change"])
     request = AttachRequest(
-        PlanSource(state["plan"]), state["drive"], resume, state["late_groups"], state["begin"], tuple(optimizers)
+        source_of_copy(state), state["drive"], resume, state["late_groups"], state["begin"], tuple(optimizers)
     )
     if state["alive"]:
         run = attach_plan_to_several(optimizers, request, state["calendar"])

@@ -35,7 +35,8 @@ class PlanChange:
         """Compute the values of one optimizer at an update; bases are kept."""
         plan, groups = self.in_force.counted, planned.bound
         slots = slots_of(plan, groups, bases_by_slot(planned.block.slots), self.scopes.get(name))
-        return ValueBlock(plan, slots, groups, times, self.states, targets=planned.part is None)
+        before = planned.block.tensors
+        return ValueBlock(plan, slots, groups, times, self.states, targets=planned.part is None, before=before)
 
 
 @final

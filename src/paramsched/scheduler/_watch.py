@@ -77,6 +77,51 @@ class Interval:
 
 
 @final
+class WatchedFile:
+    """A plan file whose content may change.
+
+    Args:
+        text: the content from which the plan was read.
+    """
+
+    def __init__(self, text: "PlanText") -> None:
+        self.text, self._handled = text, text.text
+        self._seen: str | None = text.text  # by the last look; None if there was no file
+        self._reported: set[str] = set()  # contents whose problems were logged
+
+    def look(self) -> "PlanText | None":
+        """Return the content if it has changed and two looks in a row have found it.
+
+        A file that is being written is often a valid plan with lines missing, so one look is not enough.
+        """
+        problem, seen = None, self._seen
+        try:
+            text = self.text.read()
+            found = text.text
+        except OSError as error:
+            self._seen = None
+            if seen is not None:
+                log.warning("the watched plan file cannot be read, so the run keeps its plan: %s", error)
+            return None
+        except ConfigError as error:  # too large, or not UTF-8
+            found, problem = str(error), error
+        self._seen = found
+        if found != seen or found == self._handled:
+            return None
+        self._handled = found
+        if problem is not None:
+            self.report(problem)
+            return None
+        return text
+
+    def report(self, problem: Exception) -> None:
+        """Log why the content cannot be followed, once for each content."""
+        if self._handled not in self._reported:
+            self._reported.add(self._handled)
+            log.warning("the run cannot follow %s, so it keeps its plan:\n%s", self.text.name, problem)
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class PlanSource:
     """The plan of a Scheduler, and the file that it was read from.
@@ -84,14 +129,14 @@ class PlanSource:
     Args:
         plan: the plan.
         note: the note of its file.
-        text: the text of the file; None if the plan was not passed as a path.
+        file: the file; None if the plan was not passed as a path.
         interval: the time between two looks at the file; None if it is not watched.
         engine_total: the length of the run in an engine, which applies if a plan has no horizon.
     """
 
     plan: Plan
     note: Note | None = None
-    text: "PlanText | None" = None
+    file: WatchedFile | None = None
     interval: Interval | None = None
     engine_total: DurationLike | None = None
 
@@ -112,14 +157,14 @@ class PlanSource:
         if interval is None:
             text = None if file is None else file.read()
             loaded = loaded_from(given) if text is None else text.loaded()
-            return PlanSource(loaded.plan, loaded.note, text)
+            return PlanSource(loaded.plan, loaded.note, None if text is None else WatchedFile(text))
         if file is None or file.syntax is None:
             found = "a plan file is watched, and the plan was not passed as the path of one"
             instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
             raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
         text = _read_by_rank_0(file) if several_processes() else file.read()
         loaded = text.loaded()
-        return PlanSource(loaded.plan, loaded.note, text, interval)
+        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval)
 
     def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
@@ -156,51 +201,6 @@ def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
 
 
 @final
-class WatchedFile:
-    """A plan file whose content may change.
-
-    Args:
-        text: its content from which the plan in force was read.
-    """
-
-    def __init__(self, text: "PlanText") -> None:
-        self._text, self._handled = text, text.text
-        self._seen: str | None = text.text  # by the last look; None if there was no file
-        self._reported: set[str] = set()  # contents whose problems were logged
-
-    def look(self) -> "PlanText | None":
-        """Return the content if it has changed and two looks in a row have found it.
-
-        A file that is being written is often a valid plan with lines missing, so one look is not enough.
-        """
-        problem, seen = None, self._seen
-        try:
-            text = self._text.read()
-            found = text.text
-        except OSError as error:
-            self._seen = None
-            if seen is not None:
-                log.warning("the watched plan file cannot be read, so the run keeps its plan: %s", error)
-            return None
-        except ConfigError as error:  # too large, or not UTF-8
-            found, problem = str(error), error
-        self._seen = found
-        if found != seen or found == self._handled:
-            return None
-        self._handled = found
-        if problem is not None:
-            self.report(problem)
-            return None
-        return text
-
-    def report(self, problem: Exception) -> None:
-        """Log why the content cannot be followed, once for each content."""
-        if self._handled not in self._reported:
-            self._reported.add(self._handled)
-            log.warning("the watched plan file cannot be followed, so the run keeps its plan:\n%s", problem)
-
-
-@final
 class PlanWatch:
     """Looks at the plan file of a run, and changes the plan of the run.
 
@@ -215,9 +215,9 @@ class PlanWatch:
     def __init__(
         self, source: PlanSource, run: ChangingRun, resolve: Callable[[Plan, Note | None], ResolvedPlan]
     ) -> None:
-        assert source.text is not None
+        assert source.file is not None
         assert source.interval is not None
-        self._file, self._text, self._plan = WatchedFile(source.text), source.text, source.plan
+        self._file, self._plan = source.file, source.plan
         self._interval, self._run, self._resolve = source.interval, run, resolve
         self._messages = RankMessages("changes of the plan file") if several_processes() else None
         self._reads = self._messages is None or self._messages.is_sender
@@ -264,7 +264,7 @@ class PlanWatch:
             assert self._at_next is not None
             text, number = self._at_next
             if text is not None:
-                self._change(replace(self._text, text=text))
+                self._change(replace(self._file.text, text=text))
             self._last, self._next, self._at_next = t, t + number, None
         self._set_bounds()
 

@@ -163,7 +163,7 @@ class Scheduler(LRScheduler):
             try:
                 self._attach(request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
+                raise refusal if source.file is None else with_location(refusal, source.file.text)  # noqa: B904  # the same error, with its location
             return
         if given:
             raise InvalidArgument(
@@ -195,7 +195,7 @@ class Scheduler(LRScheduler):
             self._run, self._planned = attached, attached.lead
         else:
             self._hooks, self._planned = attached, attached.planned
-        self._resume, self._drive, self._step_count = request.resume, request.drive, 1
+        self._source, self._resume, self._drive, self._step_count = request.source, request.resume, request.drive, 1
         self._manual = request.drive == "manual"
         self._look = attached.look if self._manual else None
         self._waiting = None
@@ -619,7 +619,7 @@ class Scheduler(LRScheduler):
             copied = copied_state(self._planned, self._resume, self.optimizer)
         else:
             copied = copied_state_of_run(self._run, self._resume, self._optimizers)
-        return copied | {"drive": self._drive, "step_count": self._step_count}
+        return copied | {"drive": self._drive, "step_count": self._step_count, "source": self._source}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._optimizers = MappingProxyType(state.get("optimizers", {}))
