@@ -221,8 +221,25 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and the note if there is one, as a state contains them."""
+        """Return lists of update, amount, text and the note if there is one."""
         return [[*entry[:3], *([] if entry.note is None else [dict(entry.note)])] for entry in self.entries]
+
+    def as_state(self) -> list[list[Any]]:
+        """Return the lists as a state contains them: a note is a tuple of pairs, like every mapping in a state."""
+        return [[*entry[:3], *(tuple(note.items()) for note in entry[3:])] for entry in self.as_data()]
+
+
+def read_pairs(name: str, value: Any) -> dict[str, Any]:
+    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, (tuple, list)):
+        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
+            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
+        found[pair[0]] = pair[1]
+    return found
 
 
 def read_history(data: Any, text: str | None) -> History:
@@ -240,11 +257,12 @@ def read_history(data: Any, text: str | None) -> History:
             raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
-        if not all(map(is_note, note)):
+        texts = [read_pairs(f"the note of history[{index}]", one) for one in note]
+        if not all(map(is_note, texts)):
             raise StateError(
                 f"state: the note of history[{index}] is {shown(note[0])}, not texts for who, when and why"
             )
-        entries.append(Entry(update, amount, plan, *map(dict, note)))
+        entries.append(Entry(update, amount, plan, *texts))
     if entries[-1].text != text:
         raise StateError("state: the last plan of history differs from the plan of the state")
     return History(tuple(entries))

@@ -21,7 +21,15 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RunPosition
-from paramsched.scheduler._group_keys import Entry, History, is_amount, is_count, is_finite_number, read_history
+from paramsched.scheduler._group_keys import (
+    Entry,
+    History,
+    is_amount,
+    is_count,
+    is_finite_number,
+    read_history,
+    read_pairs,
+)
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import Slot
@@ -132,7 +140,7 @@ def _state(planned: PlannedGroups, slots: Iterable[tuple[int, Slot]], groups: in
         "amount": clock.amount,  # None on the clock of updates
         "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
-        "history": None if planned.history == _single_plan_history(text, clock.amount) else planned.history.as_data(),
+        "history": None if planned.history == _single_plan_history(text, clock.amount) else planned.history.as_state(),
         "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
@@ -195,7 +203,7 @@ def read_scheduler_state(
             "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
         )
     groups, text = _require_count_below("groups", state["groups"], _MAX_GROUPS), state["plan"]
-    facts = _read_mapping("calendar", state["calendar"])
+    facts = read_pairs("calendar", state["calendar"])
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
     if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
@@ -213,7 +221,7 @@ def read_scheduler_state(
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
     feedback = {
-        rule: _read_mapping("feedback", saved) for rule, saved in _read_mapping("feedback", state["feedback"]).items()
+        rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
     }
     if plan is not None:
         scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
@@ -330,23 +338,10 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
         raise StateError(f"state: plan is invalid: {error}") from None
 
 
-def _read_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
-    pairs = list(value.items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, (tuple, list)):
-        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
-            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
-        found[pair[0]] = pair[1]
-    return found
-
-
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     """Return a dict from field to a list of bases, one per group; a state may have one number for all groups."""
     found: dict[str, list[float | None]] = {}
-    for name, given in _read_mapping("bases", value).items():
+    for name, given in read_pairs("bases", value).items():
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
         if len(bases) != groups:
             raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")

@@ -252,8 +252,9 @@ class Scheduler(LRScheduler):
         """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
-        which may be None. A plan that comes into force at an update replaces all entries from that update on.
-        `state_dict()["history"]` is the same list, or None if the current plan has been in force since update 0.
+        which may be None. If the plan's file has a note, the note is a fourth element, a dict. A plan that comes into
+        force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
+        notes as pairs, or None if the current plan has no note and has been in force since update 0.
         """
         return self._planned.history.as_data()
 
