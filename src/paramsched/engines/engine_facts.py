@@ -10,7 +10,7 @@ from typing import Any, final
 
 from paramsched.errors import MissingFact, Unresolved
 from paramsched.plan.binding import amount_clock
-from paramsched.scheduler._watch import PlanSource
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import LateGroups, PlanLike, Scheduler
 from paramsched.time import Calendar

@@ -19,7 +19,7 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.scheduler import Scheduler
-from paramsched.scheduler._watch import PlanSource
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.time import Calendar
 
 

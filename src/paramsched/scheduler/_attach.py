@@ -37,9 +37,10 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.scheduler._watch import PlanSource, PlanWatch
+from paramsched.scheduler._watch import PlanWatch
 from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.consumption import ConsumptionSource, resume_position
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar

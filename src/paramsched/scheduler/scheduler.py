@@ -49,9 +49,9 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._watch import PlanLike as PlanLike
-from paramsched.scheduler._watch import PlanSource, with_location
 from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
+from paramsched.scheduler.plan_source import PlanLike as PlanLike
+from paramsched.scheduler.plan_source import PlanSource, with_location
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,

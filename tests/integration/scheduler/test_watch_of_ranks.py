@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
-from paramsched.scheduler import _messages, _watch
+from paramsched.scheduler import _messages, _watch, plan_source
 from support.ports import free_port
 from support.programs import Program
 from support.updates import probe, used
@@ -29,7 +29,8 @@ class Ranks:
         store.set_timeout(timedelta(milliseconds=50))
         self.patch = patch
         patch.setattr(_messages, "default_store", lambda: store)
-        patch.setattr(_watch, "several_processes", lambda: True)
+        for module in (_watch, plan_source):
+            patch.setattr(module, "several_processes", lambda: True)
 
     def scheduler(self, rank, optimizer, path, **arguments):
         self.patch.setattr(dist, "get_rank", lambda: rank)
