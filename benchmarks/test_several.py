@@ -45,7 +45,7 @@ def updates(made, rounds):
     [(2, "shared", 1.3), (30, "shared", 1.4), (300, "shared", 1.8), (2, "driven", 1.4), (300, "driven", 1.8)],
 )
 @pytest.mark.parametrize("floor", ["empty hooks", "one Scheduler each"])
-def test_an_update_of_several_optimizers(told, least, count, drive, target, floor):
+def test_an_update_of_several_optimizers(report, least, count, drive, target, floor):
     rounds = max(20, 4096 // count)
     beside, ours = optimizers(count), optimizers(count)
     for one in beside.values():
@@ -58,23 +58,23 @@ def test_an_update_of_several_optimizers(told, least, count, drive, target, floo
     best = least({"floor": updates(beside, rounds), "ours": updates(ours, rounds)}, calls=rounds)
 
     what = f"update of {count} optimizers, {drive}, vs {floor}"
-    told(what, best["ours"], best["floor"], target=target if floor == "empty hooks" else 1.1)
+    report(what, best["ours"], best["floor"], target=target if floor == "empty hooks" else 1.1)
 
 
-def test_600_optimizers_cost_twice_as_much_as_300(told, least):
+def test_600_optimizers_cost_twice_as_much_as_300(report, least):
     made = {count: optimizers(count) for count in (300, 600)}
     for found in made.values():
         ps.Scheduler(found, PLAN)
     best = least({str(count): updates(found, 30) for count, found in made.items()}, calls=30)
 
-    told("update of 600 optimizers, vs 300", best["600"], best["300"], target=2.2)
+    report("update of 600 optimizers, vs 300", best["600"], best["300"], target=2.2)
 
 
-def test_constructing_300(told, least):
+def test_constructing_300(report, least):
     def construct(count):
         made = optimizers(count)
         return lambda: ps.Scheduler(made if count > 1 else next(iter(made.values())), PLAN, t=0).detach()
 
     best = least({"300": construct(300), "1": construct(1)}, calls=1, rounds=9)
 
-    told("constructing for 300 optimizers, vs 1", best["300"], best["1"], target=150)
+    report("constructing for 300 optimizers, vs 1", best["300"], best["1"], target=150)

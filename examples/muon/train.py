@@ -69,7 +69,8 @@ def main() -> None:
     (folder / "values.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     model.eval()
     accuracy = (model(images).argmax(1) == labels).float().mean().item()
-    print(f"accuracy {accuracy:.1%} after {scheduler.t} updates; last values {scheduler.scalars()}")
+    print(f"accuracy {accuracy:.1%} after {scheduler.t} updates")
+    print(f"last values: {scheduler.scalars()}")
 
 
 def save(folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], lines: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Comparison of the columns of a log with the schedules of a plan, and fitting of bases."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
@@ -197,14 +198,11 @@ def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Bou
         return bind(plan, groups)
     except PlanError:
         optimizers = _groups_by_optimizer(plan, groups)
-        try:
+        with suppress(PlanError):
             scopes = scopes_of(plan, plan, optimizers)
             bounds = {name: iter(bind(plan, optimizers[name], scope)) for name, scope in scopes.items()}
-        except PlanError:
-            bounds = {}
-        if not bounds:
-            raise
-        return [next(bounds[str(group.get("name", "")).partition("/")[0]]) for group in groups]
+            return [next(bounds[str(group.get("name", "")).partition("/")[0]]) for group in groups]
+        raise
 
 
 def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

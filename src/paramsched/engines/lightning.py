@@ -138,27 +138,16 @@ class _LightningPlan:
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
-        if not self._log:
+        step = trainer.global_step if self._names is None else self.schedulers[0].t
+        if not self._log or step % trainer.log_every_n_steps or (self._names is not None and step == self._logged):
             return
-        if self._names is not None:
-            self._log_update(trainer, self.schedulers[0])
-            return
-        if trainer.global_step % trainer.log_every_n_steps:
-            return
+        self._logged = step  # several optimizers step in one update
         for index, scheduler in enumerate(self.schedulers):
-            if scheduler.optimizer is optimizer:
+            if self._names is not None or scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
                 values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
                 for logger in trainer.loggers:
-                    logger.log_metrics(values, step=trainer.global_step)
-
-    def _log_update(self, trainer: Any, scheduler: Scheduler) -> None:
-        """Log the values of the coming update of several optimizers once, before the first step in it."""
-        t = scheduler.t
-        if t % trainer.log_every_n_steps == 0 and t != self._logged:
-            self._logged = t
-            for logger in trainer.loggers:
-                logger.log_metrics(scheduler.scalars("coming"), step=t)
+                    logger.log_metrics(values, step=step)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and not trainer.sanity_checking:

@@ -1,9 +1,8 @@
 """Several optimizers under one plan: their names, and the lines of the plan that each of their groups follows."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
@@ -14,8 +13,11 @@ from paramsched.plan.binding import UPDATES, Selector, Target, binding_key, cloc
 from paramsched.plan.group_matching import matches_part, parts_of
 from paramsched.plan.plan import Plan
 
+ALONE = "optimizer"
+"""The name of an optimizer that was passed alone; a mapping cannot contain it."""
+
 _NOT_IN_NAMES = "/,=*?[]"
-_RESERVED = ("optimizer", "manual")  # the other choices of `drive=`
+_RESERVED = (ALONE, "manual")  # the other choices of `drive=`
 _EXAMPLE = 'Write {"muon": muon, "adamw": adamw}'
 _SHOWN = 5  # names that a message lists
 
@@ -47,22 +49,6 @@ def shown_names(names: Iterable[str]) -> str:
     return ", ".join(found[:_SHOWN]) + more
 
 
-def are_named_groups(given: Any, groups_of: Callable[[Any], Any]) -> bool:
-    """Return whether bases are those of several optimizers by name, and not the entries of one group.
-
-    Args:
-        given: the bases.
-        groups_of: returns the `param_groups` of an object, or None.
-    """
-
-    def is_one(value: Any) -> bool:
-        if isinstance(value, (list, tuple)):
-            return bool(value) and all(isinstance(group, Mapping) for group in value)
-        return isinstance(value, Mapping) or groups_of(value) is not None
-
-    return isinstance(given, Mapping) and bool(given) and all(map(is_one, given.values()))
-
-
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
     """Return the label of each group: its name if that is unique, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
@@ -71,11 +57,13 @@ def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
-    """Return the suffix of each group of each optimizer for the name of a logged value.
+    """Return the suffix of each group of each optimizer for the name of a logged value; one alone has no name.
 
     >>> flat_optimizers({"muon": [{}], "adamw": [{"name": "embed"}, {}]})
     {'muon': ('/muon',), 'adamw': ('/adamw/embed', '/adamw/1')}
     """
+    if ALONE in optimizers:
+        return {ALONE: flat_groups(optimizers[ALONE])}
     times = Counter(map(flat_name, optimizers))
     return {
         name: tuple(f"/{flat if times[flat] == 1 else f'{flat}.{index}'}{one}" for one in flat_groups(groups))
@@ -91,13 +79,11 @@ class Scope:
 
     Args:
         optimizer: the name of the optimizer.
-        optimizers: the names of all optimizers.
         fields: the fields whose lines for all groups apply to this optimizer, because its groups have them.
         derived: the lines for some groups that come from a line for all, which follows a field with such lines.
     """
 
     optimizer: str
-    optimizers: frozenset[str]
     fields: frozenset[str]
     derived: frozenset[Any]
 
@@ -107,7 +93,7 @@ class Scope:
 
     def applies(self, name: str, key: Any) -> bool:
         """Return whether a line of a field, with this key, concerns the optimizer: those for all need the field."""
-        return name in self.fields or (bool(self.optimizers) and not (key[-1] is None or key in self.derived))
+        return name in self.fields or (bool(self.optimizer) and not (key[-1] is None or key in self.derived))
 
     def selects(self, selector: Selector, group: Group, label: str) -> bool:
         """Return whether a selector selects a group of this optimizer, which has this label."""
@@ -128,12 +114,19 @@ class Scope:
         return fnmatchcase(label, part) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", part)
 
 
-NO_SCOPE = Scope("", frozenset(), frozenset(), frozenset())
+NO_SCOPE = Scope("", frozenset(), frozenset())
 """The scope of the run of several optimizers, which has targets and no groups."""
 
 
-def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope]:
+def labels_of(groups: Sequence[Group], scope: Scope | None) -> list[str | int]:
+    """Return the unique label of each group of one optimizer, for keys of values."""
+    return list(unique_labels(groups).values()) if scope is None else [*scope.labels(groups)]
+
+
+def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
+
+    An optimizer that is alone has none.
 
     Args:
         plan: the plan as written.
@@ -145,11 +138,12 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
-    names = frozenset(optimizers)
+    if ALONE in optimizers:
+        return {ALONE: None}
     written = {binding_key(one) for one in plan.bindings}
     derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
     fields: dict[str, set[str]] = {name: set() for name in optimizers}
-    scopes = {name: Scope(name, names, frozenset(), derived) for name in optimizers}
+    scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
     labeled = [
         (scopes[name], group, label)
         for name, groups in optimizers.items()
@@ -163,7 +157,7 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
                 fields[name].add(binding.field)
         if binding.groups is not None:
             _check_selector(binding.name, binding.groups, labeled, optimizers)
-    return {name: Scope(name, names, frozenset(fields[name]), derived) for name in optimizers}
+    return {name: replace(scope, fields=frozenset(fields[name])) for name, scope in scopes.items()}
 
 
 def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: bool) -> list[str]:
@@ -253,39 +247,22 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
 def one_plan_text(plans: Mapping[str, Plan]) -> str:
     """Return the call of the one plan that drives several optimizers, instead of a plan for each.
 
-    >>> print(one_plan_text({"a": Plan(lr="linear()", eps=1.0, horizon=9), "b": Plan(eps=1.0)}))
-    ps.Plan(ps.Binding("lr", "linear()", groups="a"), eps="constant()", horizon=9)
+    >>> print(one_plan_text({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
+    ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
     """
-    arguments: dict[str, None] = {}
-    shared: dict[str, str] = {}
+    lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():
         for one in plan.bindings:
-            line = json.dumps(str(one.schedule))
-            if isinstance(one.field, Target):
-                arguments[f'ps.Binding(ps.Target("{one.name}", {one.field.initial!r}), {line})'] = None
-            elif (
-                one.groups is None
-                and all(one in other.bindings for other in plans.values())
-                and one.name.isidentifier()
-            ):
-                shared[one.name] = line
-            else:
-                groups = name if one.groups is None else _selector_in(name, one.groups)
-                arguments[f'ps.Binding("{one.name}", {line}, groups={json.dumps(groups)})'] = None
-    horizons = dict.fromkeys(plan.horizon for plan in plans.values() if plan.horizon is not None)
-    longest = next(iter(horizons), None)
-    if all(one.is_resolved for one in horizons):
-        longest = max(horizons, key=lambda one: one.updates, default=None)
-    length = (
-        [] if longest is None else [f"horizon={longest.updates if longest.is_resolved else json.dumps(str(longest))}"]
-    )
-    clock = next((plan.clock for plan in plans.values() if plan.clock != UPDATES), UPDATES)
-    unit = [] if clock == UPDATES else [f"clock={clock_as_data(clock)!r}"]
-    return f"ps.Plan({', '.join([*arguments, *(f'{name}={line}' for name, line in shared.items()), *length, *unit])})"
-
-
-def _selector_in(optimizer: str, selector: Selector) -> str:
-    """Return the selector of the same groups of one of several optimizers."""
-    if not isinstance(selector, str):
-        return f"{optimizer}/{selector}" if isinstance(selector, int) else optimizer
-    return ", ".join(part if "=" in part else f"{optimizer}/{part}" for part in parts_of(selector))
+            target = f"ps.Target({one.name!r}, {one.field.initial!r})" if isinstance(one.field, Target) else None
+            parts = parts_of(str(one.groups)) if isinstance(one.groups, (int, str)) else []
+            groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
+            selected = "" if target else f", groups={groups!r}"
+            lines[f"ps.Binding({target or repr(one.name)}, {str(one.schedule)!r}{selected})"] = None
+    horizons = [plan.horizon for plan in plans.values() if plan.horizon is not None]
+    if horizons:
+        longest = max(horizons, key=lambda one: one.updates if one.is_resolved else 0)
+        lines[f"horizon={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
+    clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
+    if clocks:
+        lines[f"clock={clock_as_data(clocks[0])!r}"] = None
+    return f"ps.Plan({', '.join(lines)})"

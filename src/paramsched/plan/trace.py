@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, sh
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.optimizers import are_named_groups, check_names, find_group, scopes_of, unique_labels
+from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
@@ -231,10 +231,10 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     if calendar is not None:
         require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
-    named = are_named_groups(optimizer, _groups_in)
+    named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:
         check_names("trace", optimizer)
-    optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {"": groups_of(optimizer)}
+    optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
     resolved = plan.resolve(facts, names)
     if resolved.horizon is None:
@@ -256,7 +256,6 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
     bases: dict[Key, Base] = {}
-    labels = {} if named else unique_labels(optimizers[""])
     ends: dict[Key, int] = {}
     cache: dict[tuple[Schedule, float, bool], Floats] = {}
 
@@ -276,13 +275,13 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         bases[key] = Base(base, share)
 
     made_of = resolved, facts
-    scopes = scopes_of(plan, resolved, optimizers) if named else {}
+    scopes = scopes_of(plan, resolved, optimizers)
+    labels = {name: labels_of(groups, scopes[name]) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
     bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
     for name, groups in optimizers.items():
-        scope = scopes.get(name)
-        its_labels = list(labels.values()) if scope is None else scope.labels(groups)
-        for label, group, bounds in zip(its_labels, groups, bind(resolved, groups, scope), strict=True):
+        bounds_of_groups = bind(resolved, groups, scopes[name])
+        for label, group, bounds in zip(labels[name], groups, bounds_of_groups, strict=True):
             for bound in bounds:
                 bound_by_name[bound.name].append((label, group, bound))
     for name, its_bounds in bound_by_name.items():
@@ -293,8 +292,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             by_amount = is_by_amount(resolved.clock, binding.name)
             keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
     clock = UPDATES if run is None else run.clock
+    indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(
-        total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of, names
+        total, facts.updates_per_epoch, columns, schedules, indices, bases, clock, amounts, ends, made_of, names
     )
 
 
@@ -308,7 +308,7 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         raise InvalidArgument(
             f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
         )
-    groups = _groups_in(optimizer)
+    groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
         raise InvalidArgument(
             f"trace(…, {type(optimizer).__name__})",
@@ -318,5 +318,8 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     return groups
 
 
-def _groups_in(optimizer: Any) -> Sequence[Group] | None:
-    return getattr(optimizer, "param_groups", None)
+def _has_groups(value: Any) -> bool:
+    """Return whether a value in a mapping is one of several optimizers, and not an entry of a group."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(group, Mapping) for group in value)
+    return isinstance(value, Mapping) or getattr(value, "param_groups", None) is not None

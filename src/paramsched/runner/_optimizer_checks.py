@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from paramsched.config.diagnostic_collector import DiagnosticCollector, short_js
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.mmengine.config_run import run_of_config
 from paramsched.peers.mmengine.plans import SchedulerReader
-from paramsched.plan import Plan, bind
+from paramsched.plan import bind
 from paramsched.plan.optimizers import check_names, one_plan_text, scopes_of
 from paramsched.runner._building import WRAPPERS, names_several, optimizer_class
 from paramsched.runner._param_schedulers import plan_in, plans_by_name
@@ -201,7 +201,7 @@ def check_schedulers(
                     bind(plan, model.optimizer.param_groups)  # its lengths are resolved once the loader is known
             except InvalidArgument as refusal:
                 diagnostics.refuse(child_path(path, name) if name else path, refusal)
-    elif plans := _plans_by_name(config, names):
+    elif plans := plans_by_name(config, names):
         instead = f"Write param_scheduler={one_plan_text(plans)}"
         diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
     elif names and isinstance(config, Mapping) and "type" not in config:
@@ -226,14 +226,6 @@ def check_schedulers(
             for index, one in enumerate(many):
                 where = child_path(path, index) if isinstance(config, (list, tuple)) else path
                 _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
-
-
-def _plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
-    """Return the plans of a config with a plan for each optimizer; errors in them are reported one by one."""
-    try:
-        return plans_by_name(config, names)
-    except (ConfigError, InvalidArgument, OSError):
-        return {}
 
 
 def _check_scheduler(

@@ -12,7 +12,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
-from paramsched.errors import MissingFact, Unresolved
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
@@ -172,13 +172,15 @@ def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
 def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
     """Return the plans in a config with a plan for each optimizer, which one plan can replace.
 
-    Empty if the config contains other schedulers, or plans with several clocks: a run counts only one amount.
+    Empty if the config contains other schedulers or errors, or plans with several clocks: a run counts only one amount.
     """
     given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
-    plans = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
-    found = {name: plan for name, plan in plans.items() if plan is not None}
-    clocks = {amount_clock(plan.clock) for plan in found.values()}
-    return found if len(found) == len(plans) and len(clocks) == 1 else {}
+    found: dict[str, Plan | None] = {}
+    with suppress(ConfigError, InvalidArgument, OSError):
+        found = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
+    plans = {name: plan for name, plan in found.items() if plan is not None}
+    clocks = {amount_clock(plan.clock) for plan in plans.values()}
+    return plans if len(plans) == len(found) and len(clocks) == 1 else {}
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:

@@ -1,10 +1,11 @@
-"""Attaching a plan to an optimizer: the checks before any write, and the hooks."""
+"""Attaching a plan to one or several optimizers: the checks before any write, and the hooks."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from numbers import Integral
-from typing import Any, Literal, Protocol, TypeAlias, final, get_args
+from typing import Any, Literal, TypeAlias, final, get_args
 
 from torch.optim import Optimizer
 
@@ -13,7 +14,8 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.plan.note import Note
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
+from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, scopes_of
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -34,7 +36,7 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
-from paramsched.scheduler._shared_run import SharedRun
+from paramsched.scheduler._run import Load, Run, starting_numbers
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._watch import PlanWatch
@@ -51,52 +53,72 @@ from paramsched.time import Calendar
 # optimizer frees its memory at once. A Scheduler is only a handle. If it is deleted, the plan continues.
 
 
-class LoadHandler(Protocol):
-    """Handles the checkpoints of one optimizer."""
-
-    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None: ...
-    def after_load(self, planned: PlannedGroups, optimizer: Any) -> None: ...
-
-
 @final
 class PlanHooks:
-    """The hooks that a Scheduler leaves on its optimizer.
+    """The hooks that a Scheduler leaves on an optimizer.
 
     Args:
-        planned: the groups of the optimizer.
-        resume: handles the optimizer's own checkpoints.
-        run: the run of several optimizers, if this is one of them.
+        run: the run of the optimizer.
         name: its name in the run.
+        resume: handles the optimizer's own checkpoints.
     """
 
-    def __init__(
-        self, planned: PlannedGroups, resume: LoadHandler, run: SharedRun | None = None, name: str = ""
-    ) -> None:
-        self.planned, self.resume, self.run, self.name = planned, resume, run, name
-        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
-        self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
-        self._handles: list[Any] = [] if run is None else run.handles
+    def __init__(self, run: Run, name: str, resume: Resume) -> None:
+        self.run, self.name, self.resume = run, name, resume
+        self.planned = run.members[name]
 
-    def attach(self, optimizer: Any, *, after: Callable[[Any], object] | None) -> None:
-        """Register the hooks; `after` is called after each step that counts, None if no step does."""
-        planned = self.planned
+    def attach(self, optimizer: Any, watch: PlanWatch | None) -> None:
+        """Register the hooks on the optimizer; `watch` looks at the plan file after its updates."""
+        run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
             PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
-            PlannedGroups.before_update, PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
-            ValueBlock.views_replaced, TensorColumn.views_replaced, *AT_EACH_UPDATE,
+            PlannedGroups.before_update, PlannedGroups.check_amount, PlannedGroups.advance,
+            FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
+            TensorColumn.views_replaced, PlanHooks.after_shared_step, PlanHooks.after_driving_step,
+            PlanHooks.after_other_step, Run.start_update, Run.advance_lead, Run.advance_without_step, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
-        if after is not None:
+        if run.drive != "manual":
+            after: Callable[[Any], object] = self.after_other_step
+            if not run.is_shared:
+                after = planned.advance
+            elif run.drive in ("optimizer", self.name):
+                after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
+            after = after if watch is None else watch.after_step(after)
             hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
-            self._handles += hooks.register_on(optimizer)
+            handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
-            self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
-            self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
-            self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+            handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+            handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+            handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def after_shared_step(self, optimizer: Any) -> None:
+        """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
+        run, planned = self.run, self.planned
+        try:
+            if planned.clock.t == run.clock.t:
+                run.start_update()
+            else:
+                run.behind -= 1
+        finally:
+            run.last = self.name
+            planned.advance(optimizer)
+
+    def after_driving_step(self, optimizer: Any) -> None:
+        """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
+        run, planned = self.run, self.planned
+        run.advance_lead()
+        for other in run.members.values():
+            if other is not planned:
+                run.advance_without_step(other)
+        planned.advance(optimizer)
+
+    def after_other_step(self, optimizer: Any) -> None:
+        """Count nothing, after a step of an optimizer that does not drive the clock."""
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""
@@ -105,41 +127,15 @@ class PlanHooks:
             self.planned.write_position(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.resume.before_load(self.planned, state, len(optimizer.param_groups))
+        self.resume.before_load(self.run, self.name, state, len(optimizer.param_groups))
 
     def after_load(self, optimizer: Any) -> None:
-        self.resume.after_load(self.planned, optimizer)
-
-    @property
-    def is_referenced(self) -> bool:
-        """True if the Scheduler was not deleted."""
-        return (self.scheduler if self.run is None else self.run.scheduler)() is not None
+        self.resume.after_load(self.run, self.name, optimizer)
 
     @property
     def position(self) -> RunPosition:
         """The position of the optimizer in its run."""
-        planned = self.planned
-        return planned.clock.position if self.run is None else self.run.position_at(planned.clock.t)
-
-    @property
-    def history(self) -> History:
-        """The history of the run."""
-        return (self.planned if self.run is None else self.run.lead).history
-
-    def release(self) -> None:
-        """Remove the hooks, those on all optimizers of the run. Values and entries remain in the groups."""
-        if self.run is not None:
-            self.run.release(kept=[self.name])
-            return
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self.planned.release()
-
-    def remove_from(self, groups: list[Group]) -> None:
-        """Remove the hooks and all entries of paramsched from the groups. The written values remain."""
-        self.release()
-        self.planned.remove_entries(groups)
+        return self.run.position_at(self.planned.clock.t)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
@@ -197,82 +193,152 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def attach_plan(
-    optimizer: Any, request: AttachRequest, calendar: Calendar, call: str = "ps.Scheduler(optimizer, plan, "
-) -> PlanHooks:
-    """Bind a plan to the optimizer's groups, write its values, and register the hooks.
+def check_groups(plan: Plan, optimizers: Mapping[str, Any]) -> None:
+    """Raise if the optimizers lack a group or a field of a plan that is not resolved yet."""
+    groups = {name: one.param_groups for name, one in optimizers.items()}
+    for name, scope in scopes_of(plan, plan, groups).items():
+        slots_of(plan, groups[name], scope=scope)
+
+
+def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar: Calendar, call: str = "") -> Run:
+    """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Raises:
-        ParamschedError: the plan cannot be attached. The optimizer is unchanged.
+        ParamschedError: the plan cannot be attached. The optimizers are unchanged.
     """
-    if request.drive == "optimizer":
-        require_hooks(optimizer)
-    groups: list[Group] = optimizer.param_groups
-    resume, start = request.resume, request.start
+    resume, start, names = request.resume, request.start, request.optimizers
+    example = 'ps.Scheduler({"muon": muon, "adamw": adamw}, plan, ' if names else "ps.Scheduler(optimizer, plan, "
+    if request.drive != "manual":
+        for optimizer in optimizers.values():
+            require_hooks(optimizer)
+    groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
 
     def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
-        known = request.source.facts_for(plan, calendar)
-        return ResolvedPlan(plan, resolve_for(call, plan, known), known, note)
+        facts = request.source.facts_for(plan, calendar)
+        return ResolvedPlan(plan, resolve_for(call or example, plan, facts, names), facts, note)
 
     in_force = resolve(request.plan, request.source.note)
     _ = in_force.total  # raises now if an update is planned to consume nothing
-    before = hooks_on(optimizer)
-    check_entries(groups)
-    unknown, changes, source = False, None, None
-    if before is not None:
-        before.planned.sync(groups)
-        known, earlier = before.planned.clock, before.planned.in_force
-        carried: int | None = known.t
-        position = before.position
-        changes = resume.changes_between(earlier, in_force)
-        in_force = resume.choose_plan(changes, earlier, in_force, position, "that of the previous Scheduler")
-        found = position if earlier.unit == in_force.unit else RunPosition(known.t)
-    else:
-        carried = count_carried(groups)
-        unknown = resume.differs(in_force, groups)
-        if unknown:
-            resume.refuse_if_error(f"the optimizer carries a plan that differs from the code's: {request.plan!r}")
-        found = RunPosition(start or 0)
-        if carried is not None:
-            found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
-    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, start)
-    clock.set_position(resume_position(in_force, found, "the optimizer"), source)
-    planned = PlannedGroups(in_force, clock, request.late_groups)
-    if before is not None:
-        clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
-        planned.history = before.history.with_plan(planned.entry())
-    elif carried is not None:
-        starting_with = History((planned.entry()._replace(update=0, amount=in_force.amount_at(0)),))
-        planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
-    block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
-    has_initial = carried is None and log_initial_values(block.slots, groups)
-    planned.bind(groups, block)  # the first write; no check may fail after it
-    if before is not None:
-        if not changes and before.is_referenced:  # the logged changes already report the previous Scheduler
-            log_takeover(clock.t)
-        before.release()
-    hooks = PlanHooks(planned, resume)
-    after: Callable[[Any], object] = planned.advance
-    if request.source.interval is not None:
-        watch = PlanWatch(request.source, ChangingRun(planned), resolve)
-        hooks.look, after = watch.look_if_due, watch.after_step(after)
-    hooks.attach(optimizer, after=after if request.drive == "optimizer" else None)
+    before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
+    for name, mine in groups.items():
+        check_entries(mine)
+        if name in before:
+            before[name].planned.sync(mine)
+    # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
+    earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
+    changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
+    if previous is not None:
+        earlier_plan, whose = previous.planned.in_force, "that of the previous Scheduler"
+        changes = resume.changes_between(earlier_plan, in_force)
+        in_force = resume.choose_plan(changes, earlier_plan, in_force, previous.position, whose)
+    carried = {
+        name: position
+        for name, mine in groups.items()
+        if (position := _position_carried(before.get(name), mine, in_force.unit)) is not None
+    }
+    counts = {name: position.t for name, position in carried.items()}
+    joined = [group for name in carried for group in groups[name]]
+    unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
     if unknown:
-        resume.log_unknown_plan(planned)
-    if before is None and start is None and not carried:
-        taken = updates_in_state(optimizer)
-        if has_initial or taken:
-            report_position(block.slots, taken, carried, initial=has_initial)
-    if carried is None and start:
-        warn_of_present_bases(block.slots, groups, start)
-    if carried is not None and start is not None and start != carried:
-        log.warning(
-            "t=%d is ignored: this optimizer carries a count of %d updates, which takes precedence", start, carried
-        )
-    warn_if_over(planned)
-    if carried is None:
-        warn_if_shorter_than_epoch(planned)
-    return hooks
+        whose = "the optimizers carry" if names else "the optimizer carries"
+        resume.refuse_if_error(f"{whose} a plan that differs from the code's: {request.plan!r}")
+    numbers = starting_numbers(tuple(optimizers), counts, start, request.drive)
+    found = {position.t: position for position in carried.values()}
+    positions = {
+        name: resume_position(in_force, found.get(number, RunPosition(number)), "the optimizer")
+        for name, number in numbers.items()
+    }
+    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    for hooks in before.values():
+        states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
+    run = _new_run(in_force, request, groups, positions, states, "optimizer" if carried and not before else None)
+    lead = run.lead
+    if previous is not None:
+        lead.history = previous.run.lead.history.with_plan(lead.entry())
+    elif carried:
+        starting_with = History((lead.entry()._replace(update=0, amount=in_force.amount_at(0)),))
+        lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
+    slots = {name: planned.block.slots for name, planned in run.members.items()}
+    initial = [name for name in slots if name not in carried and log_initial_values(slots[name], groups[name])]
+    run.bind_lead()  # the first write; no check may fail after it
+    for name, planned in run.members.items():
+        planned.bind(groups[name], planned.block)
+    run.count_behind()
+    run.loads = {name: Load(count, is_compared=False) for name, count in counts.items() if name not in before}
+    run.loaded_numbers = run.numbers
+    # The logged changes already report the previous Scheduler.
+    if before and not changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
+        log_takeover(run.clock.t)
+    for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
+        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
+    watch = None if request.source.interval is None else PlanWatch(request.source, ChangingRun(run), resolve)
+    if watch is not None and request.drive == "manual":
+        run.look = watch.look_if_due
+    for name, optimizer in optimizers.items():
+        PlanHooks(run, name, resume).attach(optimizer, watch)
+    if unknown:
+        resume.log_unknown_plan(run, unknown)
+    if not before and start is None and not any(counts.values()):
+        taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
+        if initial or taken:
+            report_position(chain.from_iterable(slots.values()), taken, 0 if carried else None, initial=bool(initial))
+    if not carried and start:
+        warn_of_present_bases(((slot, groups[name][slot.group]) for name in slots for slot in slots[name]), start)
+    if carried and start is not None and start != run.clock.t:
+        whose = "these optimizers carry" if names else "this optimizer carries"
+        log.warning("t=%d is ignored: %s a count of %d updates, which takes precedence", start, whose, run.clock.t)
+    warn_if_over(lead)
+    if not carried:
+        warn_if_shorter_than_epoch(lead)
+    return run
+
+
+def _position_carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition | None:
+    """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
+    if before is not None:
+        position = before.position
+        return position if before.planned.in_force.unit == unit else RunPosition(position.t)
+    count = count_carried(groups)
+    return None if count is None else RunPosition(count, *amount_carried(groups, unit))
+
+
+def _new_run(
+    in_force: ResolvedPlan,
+    request: AttachRequest,
+    groups: Mapping[str, list[Group]],
+    positions: Mapping[str, RunPosition],
+    states: RuleStates,
+    source: str | None = None,
+) -> Run:
+    """Return a run that has computed its values and has not written them.
+
+    Args:
+        in_force: the plan.
+        request: the arguments of the Scheduler.
+        groups: the groups of each optimizer.
+        positions: the position of each optimizer.
+        states: the states of the metric rules.
+        source: the name of the checkpoint from which the positions were read.
+    """
+    clock = Clock(states, request.start)
+    clock.set_position(max(positions.values(), key=lambda position: position.t), source)
+    clock.last_amount = min(positions.values(), key=lambda position: position.t).amount
+    alone = ALONE in groups
+    lead = PlannedGroups(in_force, clock, request.late_groups, None if alone else NO_SCOPE)
+    members: dict[str, PlannedGroups] = {}
+    for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
+        planned = lead
+        if not alone:
+            own = Clock(states)
+            own.set_position(positions[name])
+            starts = request.drive in ("optimizer", name)
+            planned = PlannedGroups(in_force, own, request.late_groups, scope, lead, starts_updates=starts)
+        planned.block = planned.new_block(planned.slots(groups[name]), groups[name], planned.clock.times, states)
+        members[name] = planned
+    run = Run(lead, members, request.drive)
+    if run.is_shared:
+        lead.block = lead.new_block((), run.param_groups, clock.times, states)
+    return run
 
 
 # ---------------------------------------------------------------------- run facts that are passed later
@@ -307,66 +373,61 @@ class WaitingForFacts:
     handles: list[Any] = field(default_factory=list)  # remove the hooks that raise on each step
 
 
-def copied_state(planned: PlannedGroups, resume: Resume, optimizer: Any) -> dict[str, Any]:
-    """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
-    clock = planned.clock
+# ---------------------------------------------------------------------- copies
+
+
+def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
+    """Return the state from which `run_of_copy` restores a copy; `source` has the file that it watches."""
+    lead, clock = run.lead, run.clock
     return {
-        "optimizer": optimizer,
-        "plan": planned.in_force.plan,
-        "calendar": planned.in_force.calendar,
+        "optimizers": dict(optimizers),
+        "drive": run.drive,
+        "plan": lead.in_force.plan,
+        "calendar": lead.in_force.calendar,
         "on_change": resume.on_change,
-        "late_groups": planned.late_groups,
+        "late_groups": lead.late_groups,
         "begin": clock.start,
-        "alive": not planned.released,
+        "alive": not lead.released,
         "t": clock.t,
         "amounts": (clock.amount, clock.reported, clock.last_amount),
+        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
-        "history": planned.history,
+        "history": lead.history,
+        "source": source,
     }
 
 
-def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its hooks."""
-    optimizer, resume = state["optimizer"], Resume(state["on_change"])
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[AttachRequest, Run]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
+    resume = Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
-    amount, reported, _ = state.get("amounts", (None, None, None))
-    request = AttachRequest(source_of_copy(state), state["drive"], resume, late_groups, start)
-    if state["alive"]:
-        hooks = attach_plan(optimizer, request, state["calendar"])
-    else:  # the Scheduler was detached: its hooks are not registered
-        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
-        clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
-        clock.set_position(RunPosition(state["t"], amount, reported))
-        planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
-        slots = slots_of(in_force.counted, groups)
-        planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
-        planned.release()
-        hooks = PlanHooks(planned, resume)
-    restore_copied(hooks.planned, state)
-    return request, hooks
-
-
-def source_of_copy(state: Mapping[str, Any]) -> PlanSource:
-    """Return the plan in force of a copied Scheduler, with the file that it watches."""
+    amount, reported, last_amount = state.get("amounts", (None, None, None))
+    names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = state.get("source", PlanSource(state["plan"]))  # absent in older pickles
-    return replace(source, plan=state["plan"])
-
-
-def restore_copied(planned: PlannedGroups, state: Mapping[str, Any]) -> None:
-    """Restore the states of metric rules, the amounts and the history of a copy."""
-    clock, (_, reported, last_amount) = planned.clock, state.get("amounts", (None, None, None))
-    now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
-    planned.history = state.get("history", planned.history)
+    source = replace(source, plan=state["plan"])
+    request = AttachRequest(source, state["drive"], resume, late_groups, start, names)
+    if state["alive"]:
+        run = attach_plan(optimizers, request, state["calendar"])
+    else:  # the Scheduler was detached: its hooks are not registered
+        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"], names), state["calendar"])
+        groups = {name: one.param_groups for name, one in optimizers.items()}
+        positions = state.get("positions", {ALONE: RunPosition(state["t"], amount, reported)})
+        run = _new_run(in_force, request, groups, positions, {r: r.init() for r in in_force.resolved.metric_rules})
+        run.release()
+    lead, clock = run.lead, run.clock
+    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
+    lead.history = state.get("history", lead.history)
     clock.reported, clock.last_amount = None, last_amount
-    if reported is not None and isinstance(planned.source, ConsumptionSource):
-        planned.source.report(reported)
+    if reported is not None and isinstance(lead.source, ConsumptionSource):
+        lead.source.report(reported)
     clock.states = used
     clock.change(now)
     if state["alive"]:
-        planned.rewrite()
+        run.rewrite()
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
+    return request, run
 
 
 # ---------------------------------------------------------------------- arguments of a Scheduler
@@ -407,6 +468,24 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar, optimizers: Collectio
             later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
             found += f"; to pass it later, write {later}"
         raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
+
+
+def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the innermost optimizers of a mapping from names to optimizers or wrappers of them.
+
+    Raises:
+        InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
+    """
+    check_names("Scheduler", given)
+    found: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    for name, optimizer in given.items():
+        found[name] = inner = unwrapped_optimizer(optimizer)
+        if id(inner) in names:
+            site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
+            raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
+        names[id(inner)] = name
+    return found
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")

@@ -1,7 +1,6 @@
 """The param groups of one optimizer, and the plan that writes them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, final
 
@@ -47,7 +46,8 @@ class PlannedGroups:
         clock: the clock of the optimizer.
         late_groups: as in `ps.Scheduler`.
         scope: the lines of the plan that concern the optimizer; None if it is the only one.
-        part: the run of several optimizers, if this is one of them.
+        lead: the run that the optimizer is a part of: its clock, targets and consumption; None if it is the only one.
+        starts_updates: True if a step of one of several optimizers may start an update of the run.
     """
 
     block: ValueBlock  # set by `bind`
@@ -58,10 +58,12 @@ class PlannedGroups:
         clock: Clock,
         late_groups: LateGroups = "base",
         scope: Scope | None = None,
-        part: "PartOfRun | None" = None,
+        lead: "PlannedGroups | None" = None,
+        *,
+        starts_updates: bool = False,
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
-        self.scope, self.part = scope, part
+        self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
         self.history = History((self.entry(),))
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         # The last change of the plan: its update, and the slots, targets and states that the update before it used.
@@ -89,7 +91,7 @@ class PlannedGroups:
         self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
     ) -> ValueBlock:
         """Compute the values of one update, without writing them; the targets belong to the run of several."""
-        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.part is None)
+        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.lead is None)
 
     @property
     def param_groups(self) -> list[Group]:
@@ -106,13 +108,14 @@ class PlannedGroups:
     def _reset_source(self, groups: list[Group]) -> None:
         """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
         self.clock.needs_check = False
-        amounts, part = self.in_force.amounts, self.part
+        amounts, lead = self.in_force.amounts, self.lead
         if amounts is None:
             self.source = None
-        elif part is None:
+        elif lead is None:
             self.source = ConsumptionSource(self.in_force, self.clock, groups)
         else:
-            self.source = FollowedAmounts(amounts, part.run.clock, self.clock, part.check_run)
+            check = lead.check_amount if self.starts_updates else None
+            self.source = FollowedAmounts(amounts, lead.clock, self.clock, check)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -128,7 +131,8 @@ class PlannedGroups:
     def write_position(self, groups: list[Group]) -> None:
         """Write the position of the run into every group; an update writes its count into the first group only."""
         clock, unit = self.clock, None if self.source is None else self.source.unit
-        reported = clock.reported if self.part is None else self.part.reported(clock.t)
+        run = clock if self.lead is None else self.lead.clock
+        reported = run.reported if clock.t == run.t else None
         write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, reported)
 
     def entry(self) -> Entry:
@@ -166,7 +170,7 @@ class PlannedGroups:
         self._fills = self.block.fill_count()
 
     def values(self, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-        """Return each slot and its value at the next update; with `last`, at the last completed update.
+        """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
 
         Args:
             clock: the clock of the run. Default: that of the optimizer.
@@ -253,6 +257,10 @@ class PlannedGroups:
             MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
         """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
+        self.check_amount()
+
+    def check_amount(self) -> None:
+        """Check the consumption of the next update, if it must be checked before that update."""
         if self.clock.needs_check and self.source is not None:
             run_uncompiled(type(self.source).check_amount)(self.source)
 
@@ -462,33 +470,6 @@ class PlannedGroups:
         self._require_groups(groups, bound)
         self.slots(groups)
         raise error  # raised, for example, by the function of a target
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class PartOfRun:
-    """The part of one of several optimizers in a run.
-
-    Args:
-        run: the clock, the targets and the consumption of the run.
-        starts_updates: True if a step of the optimizer may start an update.
-    """
-
-    run: PlannedGroups
-    starts_updates: bool
-
-    @property
-    def check_run(self) -> Callable[[], object] | None:
-        """The check of the consumption of the run, if a step of the optimizer may start an update."""
-        return self._check_run if self.starts_updates else None
-
-    def _check_run(self) -> None:
-        if isinstance(self.run.source, ConsumptionSource):
-            self.run.source.check_amount()
-
-    def reported(self, t: int) -> Amount | None:
-        """Return the reported consumption that update `t` will count."""
-        return self.run.clock.reported if t == self.run.clock.t else None
 
 
 def equals_number(found: Any, number: int) -> bool:

@@ -160,7 +160,7 @@ class FollowedAmounts:
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""
-        if self._check_run is not None and self._clock.t == self._run.t and self._run.needs_check:
+        if self._check_run is not None and self._clock.t == self._run.t:
             self._check_run()
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:

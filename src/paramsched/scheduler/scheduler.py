@@ -13,42 +13,34 @@ from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.fields import Field, flat_groups
+from paramsched.fields import Field
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import find_group, flat_optimizers, unique_labels
+from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, labels_of, unique_labels
 from paramsched.plan.run_amounts import Amount
 from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
     NotAttached,
-    PlanHooks,
     WaitingForFacts,
     attach_plan,
     calendar_of_call,
+    check_groups,
     copied_state,
-    hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
     require_hooks,
+    run_of_copy,
     specified_facts,
     unwrapped_optimizer,
-)
-from paramsched.scheduler._attach_several import (
-    attach_plan_to_several,
-    check_groups,
-    copied_state_of_run,
-    run_of_copy,
     unwrapped_optimizers,
 )
 from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._load_several import LoadsOfRun
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._shared_run import SharedRun
+from paramsched.scheduler._run import Run
 from paramsched.scheduler._slots import LateGroups as LateGroups
-from paramsched.scheduler._slots import slots_of
 from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.plan_source import PlanLike as PlanLike
 from paramsched.scheduler.plan_source import PlanSource, with_location
@@ -58,7 +50,6 @@ from paramsched.scheduler.saved_state import (
     position_of_torch,
     read_scheduler_state,
     state_of,
-    state_of_run,
 )
 from paramsched.time import Calendar, DurationLike
 
@@ -119,13 +110,12 @@ class Scheduler(LRScheduler):
     """
 
     optimizer: Any
-    _hooks: PlanHooks
-    _planned: PlannedGroups
+    _optimizers: Mapping[str, Any]  # by name; one that was passed alone is `ALONE`
+    _run: Run
+    _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
-    _waiting: WaitingForFacts | None = None
-    _optimizers: Mapping[str, Any] = MappingProxyType({})  # by name, if there are several
-    _run: SharedRun | None = None  # the run of several optimizers
     _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
+    _waiting: WaitingForFacts | None = None
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -153,12 +143,14 @@ class Scheduler(LRScheduler):
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
-        several = unwrapped_optimizers(optimizer) if isinstance(optimizer, Mapping) else {}
-        self._optimizers = MappingProxyType(several)
-        self.optimizer = next(iter(several.values())) if several else unwrapped_optimizer(optimizer)
-        resume = Resume(checked_on_change(on_change))
+        several = isinstance(optimizer, Mapping)
+        self._optimizers = MappingProxyType(
+            unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
+        )
+        self.optimizer = next(iter(self._optimizers.values()))
+        resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
         source = PlanSource.of(plan, watch)
-        request = AttachRequest(source, drive, resume, late_groups, t, tuple(several))
+        request = AttachRequest(source, drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
                 self._attach(request, calendar_of_call("Scheduler", calendar, given))
@@ -170,36 +162,25 @@ class Scheduler(LRScheduler):
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
             )
         # Check the groups now. Until the run facts are passed, the only hook raises on each step.
-        if several:
-            check_groups(request.plan, several)
-        else:
-            slots_of(request.plan, self.optimizer.param_groups)
+        check_groups(request.plan, self._optimizers)
         waiting = self._waiting = WaitingForFacts(request)
         if drive != "manual":
-            for one in self.optimizers.values():
+            for one in self._optimizers.values():
                 require_hooks(one)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
-        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
+        self._run = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._manual, self._step_count = drive == "manual", 1
 
-    def _attach(self, request: AttachRequest, calendar: Calendar, **call: str) -> None:
-        """Attach a plan to the optimizer, or to all of several."""
-        if self._optimizers:
-            self._start(request, attach_plan_to_several(self._optimizers, request, calendar, **call))
-        else:
-            self._start(request, attach_plan(self.optimizer, request, calendar, **call))
+    def _attach(self, request: AttachRequest, calendar: Calendar, call: str = "") -> None:
+        """Attach a plan to all optimizers."""
+        self._start(request, attach_plan(self._optimizers, request, calendar, call))
 
-    def _start(self, request: AttachRequest, attached: PlanHooks | SharedRun) -> None:
-        """Store the hooks of an attached plan."""
-        if isinstance(attached, SharedRun):
-            self._run, self._planned = attached, attached.lead
-        else:
-            self._hooks, self._planned = attached, attached.planned
-        self._source, self._resume, self._drive, self._step_count = request.source, request.resume, request.drive, 1
-        self._manual = request.drive == "manual"
-        self._look = attached.look if self._manual else None
+    def _start(self, request: AttachRequest, run: Run) -> None:
+        """Store the run of an attached plan."""
+        self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, request.source
+        self._manual, self._look, self._step_count = run.drive == "manual", run.look, 1
         self._waiting = None
-        attached.scheduler = ref(self)
+        run.scheduler = ref(self)
 
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
@@ -230,7 +211,7 @@ class Scheduler(LRScheduler):
     @property
     def optimizers(self) -> dict[str, Any]:
         """The optimizers by name, without the wrappers of engines; one that was passed alone is `"optimizer"`."""
-        return dict(self._optimizers) or {"optimizer": self.optimizer}
+        return dict(self._optimizers)
 
     @property
     def plan(self) -> Plan:
@@ -271,7 +252,7 @@ class Scheduler(LRScheduler):
             InvalidArgument: the plan does not schedule this field in this group.
         """
         values = self.values()
-        if self._run is not None:
+        if self._run.is_shared:
             found = find_group(values, self._optimizers, field, group)
             if found is not None:
                 return values[found]
@@ -289,11 +270,11 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._parts():
-            labels = unique_labels(groups) if self._run is None else dict(enumerate(part.labels(groups)))
+            labels = labels_of(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): value
                 for slot, value in part.values(planned.clock)
-                if slot.group in labels  # the optimizer of a detached scheduler may have lost groups
+                if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
         return found | {(name, ""): value for name, value in planned.target_values()}
 
@@ -325,15 +306,11 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         clock = planned.clock
         last = update == "last" and clock.t > 0
-        names = (
-            [flat_groups(self.optimizer.param_groups)]
-            if self._run is None
-            else flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()}).values()
-        )
-        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
+        names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + its_names[slot.group]: value
-            for (_, part), its_names in zip(self._parts(), names, strict=True)
+            for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
             for slot, value in part.values(clock, last=last)
             if slot.group < len(its_names)  # as above
         }
@@ -364,8 +341,7 @@ class Scheduler(LRScheduler):
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
         self._planned.require_attached("seek")
-        planned, t = self._synced(), int(t)
-        in_force = planned.in_force
+        in_force, t = self._synced().in_force, int(t)
         try:
             reached = (
                 checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
@@ -374,7 +350,7 @@ class Scheduler(LRScheduler):
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"the number of {in_force.unit} that these updates consumed is unknown"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
-        (planned if self._run is None else self._run).seek(RunPosition(t, reached))
+        self._run.seek(RunPosition(t, reached))
 
     def consumed(self, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
@@ -461,8 +437,8 @@ class Scheduler(LRScheduler):
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
         clock.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
-            planned = self._synced()
-            (planned if self._run is None else self._run).rewrite()
+            self._synced()
+            self._run.rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
@@ -484,7 +460,7 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        if self._manual and self._run is not None:
+        if self._manual and self._run.is_shared:
             self._run.advance_by_hand(self._optimizers)
         elif self._manual:
             planned.advance_by_hand(self.optimizer)
@@ -495,13 +471,11 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
-        if self._is_attached and self._run is not None:
+        """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
+        if self._is_attached:
             self._run.release()
             for groups, part in self._parts():
                 part.remove_entries(groups)
-        elif self._is_attached:
-            self._hooks.remove_from(self.optimizer.param_groups)
 
     # ------------------------------------------------------------------ attributes that engines read
 
@@ -560,7 +534,7 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
-        return [group["lr"] for groups, _ in self._parts() for group in groups]
+        return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
 
     def get_last_lr(self) -> list[Any]:
         """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
@@ -584,11 +558,8 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
-        planned = self._synced()
-        if self._run is not None:
-            sizes = {name: len(one.param_groups) for name, one in self._optimizers.items()}
-            return state_of_run(self._run, sizes)
-        return state_of(planned, len(self.optimizer.param_groups))
+        self._synced()
+        return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from a state, and write the values of its position into the groups.
@@ -604,28 +575,22 @@ class Scheduler(LRScheduler):
             return
         self._planned.require_attached("load_state_dict")
         planned = self._synced()
-        if self._run is not None:
-            groups = {name: one.param_groups for name, one in self._optimizers.items()}
-            LoadsOfRun(self._run, self._resume).load_state(state_dict, groups)
-            return
-        at = position_of_torch(state_dict)
+        at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
             self._resume.load_position(planned, at, state_dict.get("base_lrs"), self.optimizer)
-        else:
-            known = planned.in_force.plan, planned.in_force.calendar
-            self._resume.load(planned, read_scheduler_state(state_dict, known), self.optimizer.param_groups)
+            return
+        state = read_scheduler_state(state_dict, (planned.in_force.plan, planned.in_force.calendar))
+        self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._run is None:
-            copied = copied_state(self._planned, self._resume, self.optimizer)
-        else:
-            copied = copied_state_of_run(self._run, self._resume, self._optimizers)
-        return copied | {"drive": self._drive, "step_count": self._step_count, "source": self._source}
+        copied = copied_state(self._run, self._resume, self._optimizers, self._source)
+        return copied | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._optimizers = MappingProxyType(state.get("optimizers", {}))
-        self.optimizer = next(iter(self._optimizers.values())) if self._optimizers else state["optimizer"]
-        self._start(*(run_of_copy(state) if self._optimizers else hooks_of_copy(state)))
+        given = state.get("optimizers")  # absent in older pickles
+        self._optimizers = MappingProxyType({ALONE: state["optimizer"]} if given is None else given)
+        self.optimizer = next(iter(self._optimizers.values()))
+        self._start(*run_of_copy(self._optimizers, state))
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
@@ -638,17 +603,13 @@ class Scheduler(LRScheduler):
         return not self._planned.released
 
     def _synced(self) -> PlannedGroups:
-        if self._is_attached and self._run is not None:
+        if self._is_attached:
             self._run.sync(self._optimizers)
-        elif self._is_attached:
-            self._planned.sync(self.optimizer.param_groups)
         return self._planned
 
     def _parts(self) -> list[tuple[list[Group], PlannedGroups]]:
         """Return the groups of each optimizer, and the plan that writes them."""
-        if self._run is None:
-            return [(self.optimizer.param_groups, self._planned)]
-        return [(self._optimizers[name].param_groups, part) for name, part in self._run.items()]
+        return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
 
 
 def _metric_as_float(name: str, value: Any) -> float:

@@ -1,18 +1,47 @@
-"""One plan for several optimizers: the shared clock, and what the step of each optimizer advances."""
+"""The run of one or several optimizers under one plan: the shared clock, and what the step of each one advances."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from paramsched.errors import StateError
 from paramsched.plan.optimizers import shown_names
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler.consumption import ConsumptionSource
-from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
+from paramsched.scheduler.updates import run_uncompiled
 
 log = logging.getLogger("paramsched")
+
+
+def conflicting_numbers(numbers: Mapping[str, int], instead: str) -> StateError:
+    """Return the error for checkpoints of different runs, or of different moments of one."""
+    first, last = min(numbers, key=numbers.__getitem__), max(numbers, key=numbers.__getitem__)
+    return StateError(
+        f"the checkpoint of {first} is of update {numbers[first]}, that of {last} of update {numbers[last]}: the "
+        f"optimizers of one run differ by at most 1. Load checkpoints of one moment, or write {instead}"
+    )
+
+
+def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
+    """Return the number of each optimizer; one without a count joins at the update of the run.
+
+    Args:
+        names: the optimizers.
+        carried: the counts that optimizers carry.
+        start: the argument `t` of the Scheduler, which decides if the counts differ by more than 1.
+        drive: as in `ps.Scheduler`.
+
+    Raises:
+        StateError: the counts differ by more than 1, and `start` is None.
+    """
+    t = max(carried.values(), default=start or 0)
+    if t - min(carried.values(), default=t) > 1:
+        if start is None:
+            raise conflicting_numbers(carried, "ps.Scheduler(optimizers, plan, t=n)")
+        return dict.fromkeys(names, start)
+    return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
 
 
 @final
@@ -32,13 +61,13 @@ class Load:
 
 
 @final
-class SharedRun:
-    """The run of several optimizers under one plan.
+class Run:
+    """The run of one or several optimizers under one plan.
 
     `lead` has what belongs to the run: the clock, the targets, the consumption and the history. Each of `members` has
-    the groups of one optimizer, and a clock of its own, whose `t` is the number of the update that its next step
-    belongs to. On the shared clock this is the update of the run or the one before; with a driver, or by hand, that
-    of the run.
+    the groups of one optimizer. An optimizer that is alone is its own lead. Each of several has a clock of its own,
+    whose `t` is the number of the update that its next step belongs to. On the shared clock this is the update of the
+    run or the one before; with a driver, or by hand, that of the run.
 
     The hooks of the optimizers reference the run. It references groups, and neither hooks nor optimizers, so that
     deleting the optimizers frees their memory at once.
@@ -51,8 +80,9 @@ class SharedRun:
 
     def __init__(self, lead: PlannedGroups, members: Mapping[str, PlannedGroups], drive: str) -> None:
         self.lead, self.members, self.drive = lead, dict(members), drive
+        self.is_shared = lead not in self.members.values()  # False for an optimizer that is alone
         self.clock: Clock = lead.clock
-        self.param_groups: list[Group] = [{}]  # those of `lead`, which writes targets only
+        self.param_groups: list[Group] = [{}]  # those of the lead of several, which writes targets only
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
@@ -62,6 +92,7 @@ class SharedRun:
         self.loaded_numbers: dict[str, int] = {}  # after the last load
         self.warned_of_missing_count = False
         self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
+        self._parts = [lead, *self.members.values()] if self.is_shared else [lead]
         self._has_warned = False
 
     # ------------------------------------------------------------------ positions
@@ -77,36 +108,55 @@ class SharedRun:
         return clock.position if number == clock.t else RunPosition(number, clock.last_amount)
 
     def bind_lead(self) -> None:
-        """Write the targets at the position of the run, and measure the next update from now on."""
-        lead, clock = self.lead, self.clock
-        last_amount = clock.last_amount
-        lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-        clock.last_amount = last_amount
-        self.note_plain()
+        """Write the targets of several optimizers at the position of the run, and measure the next update from now."""
+        if self.is_shared:
+            lead, clock = self.lead, self.clock
+            last_amount = clock.last_amount
+            lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
+            clock.last_amount = last_amount
+            self.note_plain()
 
     def note_plain(self) -> None:
-        """Note whether only the clock counts an update of the run, after a plan was bound."""
+        """Note whether only the clock counts an update of several optimizers, after a plan was bound."""
         self.is_plain = self.lead.source is None and not self.lead.block.targets
 
     def count_behind(self) -> None:
         """Count the optimizers that have not taken part in the last update, after positions were set."""
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
-    def loads_at(self, numbers: Mapping[str, int]) -> dict[str, Load]:
-        """Return the states that were loaded since the last update, which would have changed these numbers."""
-        return self.loads if self.loaded_numbers == numbers else {}
+    def recent_loads(self) -> dict[str, Load]:
+        """Return the states that were loaded since the last update, which would have changed the numbers."""
+        return self.loads if self.loaded_numbers == self.numbers else {}
+
+    def numbers_after(self, name: str, number: int) -> dict[str, int]:
+        """Return the number of each optimizer after one of them loads a count.
+
+        Raises:
+            StateError: an optimizer loaded a count before that differs by more than 1.
+        """
+        now = self.numbers
+        if number == now[name]:
+            return now
+        loads = {other: load for other, load in self.recent_loads().items() if other != name}
+        compared = {other: load.number for other, load in loads.items() if load.is_compared}
+        if any(abs(other - number) > 1 for other in compared.values()):
+            raise conflicting_numbers(compared | {name: number}, "scheduler.seek(n)")
+        near = {other: load.number for other, load in loads.items() if abs(load.number - number) <= 1}
+        t = max([number, *near.values()])
+        if self.drive != "optimizer":
+            return dict.fromkeys(now, t)
+        kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
+        return {other: kept.get(other, t) for other in now}
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
-        self.lead.seek(position)
-        for planned in self.members.values():
+        for planned in self._parts:
             planned.seek(position)
         self.behind, self.loads = 0, {}
 
     def rewrite(self) -> None:
         """Recompute and write the values, after the states of metric rules changed."""
-        self.lead.rewrite()
-        for planned in self.members.values():
+        for planned in self._parts:
             # An optimizer that has not reached a change of the plan has other rules, which it keeps.
             planned.clock.change({**planned.clock.states, **self.clock.states})
             planned.rewrite()
@@ -125,8 +175,7 @@ class SharedRun:
         for handle in self.handles:
             handle.remove()
         self.handles.clear()
-        self.lead.release()
-        for planned in self.members.values():
+        for planned in self._parts:
             planned.release()
         left = [name for name in self.members if name not in kept]
         if kept and left:
@@ -137,23 +186,10 @@ class SharedRun:
 
     # ------------------------------------------------------------------ at every update
 
-    def after_step_of(self, name: str) -> Callable[[Any], object]:
-        """Return the function that the post-hook of an optimizer calls after each step that counts."""
-        mark_uncompiled(
-            SharedStep.after_step,
-            DrivingStep.after_step,
-            _after_other_step,
-            SharedRun.start_update,
-            SharedRun.advance_lead,
-        )
-        if self.drive == "optimizer":
-            return SharedStep(self, name).after_step
-        return DrivingStep(self, name).after_step if name == self.drive else _after_other_step
-
     def start_update(self) -> None:
         """Count an update of the run, which one of the optimizers starts."""
         if self.behind:
-            run_uncompiled(SharedRun._move_missed)(self)
+            run_uncompiled(Run._move_missed)(self)
         self.behind = len(self.members) - 1
         self.advance_lead()
 
@@ -162,7 +198,7 @@ class SharedRun:
         if self.is_plain:
             self.clock.t += 1
         else:
-            run_uncompiled(SharedRun._advance_lead)(self)
+            run_uncompiled(Run._advance_lead)(self)
 
     def _advance_lead(self) -> None:
         if not self.lead.bound:  # after a target could not be written
@@ -184,14 +220,14 @@ class SharedRun:
             )  # fmt: skip
 
     def advance_without_step(self, planned: PlannedGroups) -> None:
-        """Move an optimizer to the next update, in which it did not step."""
+        """Move an optimizer to the next update, without a step of it."""
         if planned.bound:
             planned.advance(planned)
         else:  # its groups are invalid, and bound again before its next step
             planned.clock.set_position(self.position_at(planned.clock.t + 1))
 
     def advance_by_hand(self, optimizers: Mapping[str, Any]) -> None:
-        """Count one update of all optimizers."""
+        """Count one update of several optimizers."""
         self.lead.require_attached("step")
         if self.is_plain:
             self.clock.t += 1
@@ -200,61 +236,3 @@ class SharedRun:
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t
-
-    @property
-    def source(self) -> ConsumptionSource | None:
-        """The source of the consumption of the run."""
-        return self.lead.source if isinstance(self.lead.source, ConsumptionSource) else None
-
-    def items(self) -> Iterator[tuple[str, PlannedGroups]]:
-        return iter(self.members.items())
-
-
-@final
-class SharedStep:
-    """The end of a step of one optimizer on the shared clock."""
-
-    __slots__ = ("_clock", "_name", "_planned", "_run")
-
-    def __init__(self, run: SharedRun, name: str) -> None:
-        self._run, self._name, self._planned = run, name, run.members[name]
-        self._clock = self._planned.clock
-
-    def after_step(self, optimizer: Any) -> None:
-        """Count the step, which starts an update of the run or takes part in the last one."""
-        run = self._run
-        try:
-            if self._clock.t == run.clock.t:
-                run.start_update()
-            else:
-                run.behind -= 1
-        finally:
-            run.last = self._name
-            self._planned.advance(optimizer)
-
-
-@final
-class DrivingStep:
-    """The end of a step of the optimizer whose updates are counted."""
-
-    __slots__ = ("_others", "_planned", "_run")
-
-    def __init__(self, run: SharedRun, name: str) -> None:
-        self._run, self._planned = run, run.members[name]
-        self._others = [planned for other, planned in run.items() if other != name]
-
-    def after_step(self, optimizer: Any) -> None:
-        """Count the step, and write the next values into the groups of all optimizers."""
-        run = self._run
-        run.advance_lead()
-        for planned in self._others:
-            if planned.bound:
-                planned.advance(planned)
-            else:
-                run.advance_without_step(planned)
-        self._planned.advance(optimizer)
-
-
-def _after_other_step(optimizer: Any) -> None:
-    """Count nothing, after a step of an optimizer that does not drive the clock."""
-    del optimizer
