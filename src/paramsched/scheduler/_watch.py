@@ -143,14 +143,17 @@ class PlanWatch:
 class WatchedStep:
     """The end of a step of an optimizer of a watched run."""
 
-    __slots__ = ("_advance", "_clock", "_watch")
+    __slots__ = ("_advance", "_clock", "_follow_up", "_watch")
 
     def __init__(self, watch: PlanWatch, advance: Callable[[Any], object]) -> None:
         self._watch, self._advance, self._clock = watch, advance, watch.clock
+        # Wrapped now, because the first call of `run_uncompiled` in a compiled step would compile a graph.
+        self._follow_up = run_uncompiled(PlanWatch.follow_up)
 
     def after_step(self, optimizer: Any) -> None:
         """Count the step, then do what is due."""
         advance, watch = self._advance, self._watch
         advance(optimizer)
         if not watch.after <= self._clock.t < watch.before:
-            run_uncompiled(PlanWatch.follow_up)(watch)
+            follow_up = self._follow_up
+            follow_up(watch)
