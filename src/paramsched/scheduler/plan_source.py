@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
@@ -39,10 +40,11 @@ class Interval:
         (Interval(updates=None, seconds=10.0), Interval(updates=100, seconds=0.0))
         """
         try:
-            ((unit, amount),) = Duration.of("10 s" if watch is True else watch).terms
-            if unit == "seconds":
+            length = Duration.of("10 s" if watch is True else watch)
+            ((unit, amount),) = length.terms
+            if unit == "seconds" and not length.until:
                 return Interval(seconds=float(amount))
-            if unit == "updates" and amount.denominator == 1:
+            if unit == "updates" and not length.until and amount.denominator == 1:
                 return Interval(updates=int(amount))
         except (InvalidArgument, ValueError):  # not a length, or not in one unit
             pass
@@ -75,9 +77,11 @@ class WatchedFile:
     """
 
     def __init__(self, text: "PlanText") -> None:
-        self.text, self._handled = text, text.text
+        path = Path(text.name).absolute()  # the program may change its working directory
+        self._file, self.text = replace(text, name=str(path)), replace(text, folder=path.parent)
+        self._handled = text.text
         self._seen: str | None = text.text  # by the last look; None if there was no file
-        self._reported: set[str] = set()  # contents whose problems were logged
+        self._reported: set[int] = set()  # the hashes of contents whose problems were logged
 
     def look(self) -> "PlanText | None":
         """Return the content if it has changed and two looks in a row have found it.
@@ -86,8 +90,7 @@ class WatchedFile:
         """
         problem, seen = None, self._seen
         try:
-            text = self.text.read()
-            found = text.text
+            found = self._file.read().text
         except OSError as error:
             self._seen = None
             if seen is not None:
@@ -102,12 +105,12 @@ class WatchedFile:
         if problem is not None:
             self.report(problem)
             return None
-        return text
+        return replace(self.text, text=found)
 
     def report(self, problem: Exception) -> None:
         """Log why the content cannot be followed, once for each content."""
-        if self._handled not in self._reported:
-            self._reported.add(self._handled)
+        if hash(self._handled) not in self._reported:
+            self._reported.add(hash(self._handled))
             log.warning("the run cannot follow %s, so it keeps its plan:\n%s", self.text.name, problem)
 
 

@@ -119,6 +119,17 @@ def test_a_file_that_is_gone_is_logged_once_and_its_return_is_followed(file, cap
     assert optimizer.param_groups[0]["lr"] == 1 - 6 / 50
 
 
+def test_a_relative_path_is_that_of_the_folder_at_the_start(file, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(file.parent)
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, "plan.yaml", watch=1)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    change_to(file, SECOND, optimizer, scheduler)
+
+    assert scheduler.plan == ps.loads(SECOND)
+
+
 def test_a_file_that_is_gone_between_two_equal_looks_has_not_been_found_by_two_in_a_row(file):
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(optimizer, file, watch=1)
@@ -340,7 +351,9 @@ def test_an_interval_in_seconds_follows_the_measured_rate(file, monkeypatch):
     assert between[-1] == 1024
 
 
-@pytest.mark.parametrize("watch", [0, -1, 1.5, "soon", "5 epochs", "10%", "0 s", "1 min + 3 steps", None, [3]])
+@pytest.mark.parametrize(
+    "watch", [0, -1, 1.5, "soon", "5 epochs", "10%", "0 s", "until 9 s", "1 min + 3 steps", None, [3]]
+)
 def test_an_interval_must_be_updates_or_seconds(file, watch):
     with pytest.raises(InvalidArgument, match=r'expected True, a number .*Write watch="30 s"'):
         ps.Scheduler(probe(), file, watch=watch)
