@@ -16,6 +16,7 @@ from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_hor
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, times_on
 
 
 @final
@@ -35,6 +36,11 @@ class UpdateTimes:
     def at(t: int, amount: Amount | None) -> "UpdateTimes":
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
+    @staticmethod
+    def held(t: int, amount: Amount, count: int) -> "UpdateTimes":
+        """Return the times of `count` updates that all have this amount."""
+        return UpdateTimes(np.arange(t, t + count), np.full(count, amount))
+
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
         """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
         t = int(self.updates[-1]) + 1
@@ -47,8 +53,9 @@ class UpdateTimes:
     def size(self) -> int:
         return int(self.updates.size)
 
-    def on_clock(self, *, by_amount: bool) -> Any:
-        return self.amounts if by_amount else self.updates
+    def on_clock(self, clock: str) -> Any:
+        """Return the times as the schedules on a clock count them."""
+        return self.updates if clock == UPDATES else times_on(clock, self.amounts)
 
 
 @final
@@ -187,8 +194,10 @@ class ResolvedPlan:
         return None if self.amounts is None else self.amounts.amount_at(t)
 
     def is_over_at(self, t: int, amount: Amount | None) -> bool:
-        """Return whether update `t`, before which the run has consumed `amount`, is at or after the horizon."""
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
         horizon = self.resolved.horizon
+        if self.unit == PROGRESS and amount == 1:
+            return True
         if horizon is None:
             return False
         ((unit, count),) = horizon.terms

@@ -55,6 +55,7 @@ from paramsched.plan.note import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
+from paramsched.time.progress import PROGRESS
 
 NOTE = entry_path("note")
 _A_PLAN = "Write lr: cosine(to=0.1)"
@@ -182,7 +183,7 @@ class _PlanReader:
         place = CLOCK
         try:
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-            place = ROOT
+            place = HORIZON if plan_clock == PROGRESS and horizon is not None else ROOT
             return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
         except InvalidArgument as refusal:
             self.diagnostics.refuse(place, refusal)
