@@ -13,7 +13,9 @@ import paramsched as ps
 from paramsched.errors import ParamschedError
 from support.updates import probe
 
-LENGTHS = {"updates": ["{n} steps", "10%"], "tokens": ["{n} tokens", "25%"], "seconds": ["{n} s"]}
+LENGTHS = {
+    "updates": ["{n} steps", "10%"], "tokens": ["{n} tokens", "25%"], "seconds": ["{n} s"], "progress": ["{n}%"],
+}  # fmt: skip
 UNITS = {"updates": "", "tokens": " tokens", "seconds": " s"}
 SHAPES = (
     "linear()", "warmup({length}) >> cosine(to=0.1)", "constant({v})", "cosine()", "linear({v}, 2)",
@@ -29,7 +31,9 @@ def plans(draw, clock, longest=60):
         length = draw(st.sampled_from(LENGTHS[clock])).format(n=draw(st.integers(1, longest)))
         return draw(st.sampled_from(SHAPES)).format(length=f'"{length}"', v=draw(st.sampled_from([0.5, 0.25])))
 
-    lines = [f"horizon: {draw(st.integers(5, 90))}{UNITS[clock]}", f"clock: {clock}", f"lr: '{line()}'"]
+    lines = [f"clock: {clock}", f"lr: '{line()}'"]
+    if clock != "progress":
+        lines.append(f"horizon: {draw(st.integers(5, 90))}{UNITS[clock]}")
     lines += [f"{field}: '{line()}'" for field in draw(st.sets(st.sampled_from(["weight_decay", "betas[0]"])))]
     if draw(st.booleans()):
         lines += ["groups:", f"  head: {{lr: '{line()}'}}"]
@@ -57,7 +61,7 @@ def contents(clock):
 @st.composite
 def runs(draw):
     """Return a run: its clock and facts, the first plan, the edits of the file by update, and what the loop reports."""
-    clock = draw(st.sampled_from(["updates", "updates", "tokens", "seconds"]))
+    clock = draw(st.sampled_from(["updates", "updates", "tokens", "seconds", "progress"]))
     updates = draw(st.integers(4, 40))
     first = draw(plans(clock, longest=4))
     edits = dict(draw(st.lists(st.tuples(st.integers(0, updates), contents(clock)), max_size=6)))
@@ -134,7 +138,9 @@ def trained(kind, run):
                 path.unlink(missing_ok=True)
                 if (text := run["edits"][t]) is not None:
                     path.write_text(text)
-            if run["amounts"]:
+            if run["clock"] == "progress":
+                made.scheduler.report(progress=t / len(run["losses"]))
+            elif run["amounts"]:
                 made.scheduler.consumed(**{run["clock"]: run["amounts"][t]})
             for one in made.scheduler.optimizers.values():
                 one.step()
