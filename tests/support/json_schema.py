@@ -78,6 +78,7 @@ _CHECKS = {
     "required": lambda expected, value, *_: not isinstance(value, dict) or all(key in value for key in expected),
     "prefixItems": _prefix,
     "items": _items,
+    "maxLength": lambda expected, value, *_: not isinstance(value, str) or len(value) <= expected,
     "minItems": lambda expected, value, *_: not isinstance(value, list) or len(value) >= expected,
     "minProperties": lambda expected, value, *_: not isinstance(value, dict) or len(value) >= expected,
     "maxProperties": lambda expected, value, *_: not isinstance(value, dict) or len(value) <= expected,

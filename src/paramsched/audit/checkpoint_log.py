@@ -16,6 +16,7 @@ from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, r
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff, diff
+from paramsched.plan.note import Note
 from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
 from paramsched.time.progress import amount_text
@@ -126,18 +127,22 @@ class PlanSince:
         amount: the consumed amount before that update; None on the clock of updates.
         plan: the plan; None if its text is missing or cannot be read.
         changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
+        note: the note of the plan's file.
     """
 
     update: int
     amount: float | None
     plan: Plan | None
     changes: Diff | None
+    note: Note | None = None
 
     def __str__(self) -> str:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
         amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
         shown = self.plan if self.changes is None else self.changes
         lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
+        if self.note is not None:
+            lines = [f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", *lines]
         # The text is from a checkpoint, so control characters are escaped.
         return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
 
@@ -161,10 +166,10 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
 
     plans, facts = plans_in_state(state)
     found: list[PlanSince] = []
-    for update, amount, plan in plans:
+    for entry, plan in plans:
         previous = found[-1].plan if found else None
         changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
-        found.append(PlanSince(update, amount, plan, changes))
+        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note))
     return tuple(found)
 
 

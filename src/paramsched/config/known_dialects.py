@@ -14,6 +14,7 @@ from paramsched.config.schedule_text import entry_point_in_words, entry_points_o
 from paramsched.errors import ConfigError, ParamschedError
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.plan.note import Note
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Loaded:
         facts: the run facts in the file; None if there are none.
         entry: the path of the entry with the schedules, in the file of a dialect.
         notes: diagnostics about how the file was read, such as the defaults that were used.
+        note: the note of a native file: who changed the plan, when and why.
     """
 
     plan: Plan
@@ -40,6 +42,7 @@ class Loaded:
     facts: Calendar | None = None
     entry: str = ""
     notes: tuple[Diagnostic, ...] = ()
+    note: Note | None = None
 
 
 _PEERS: Final = "paramsched.peers"  # its modules are imported by name, because this package is a layer below

@@ -56,6 +56,7 @@ from paramsched.config.text_limits import read_bounded_text, refuse_long_text
 from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
+from paramsched.plan.note import Note
 from paramsched.schedules.table import folder_of_tables
 from paramsched.time import Calendar
 
@@ -171,15 +172,20 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
     >>> plan_from({"lr": 0.5}) == plan_from(Plan(lr=0.5))
     True
     """
+    return loaded_from(given).plan
+
+
+def loaded_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Loaded:
+    """Return the plan as `plan_from` does, and its note."""
     if isinstance(given, Plan):
-        return given
+        return Loaded(given)
     if isinstance(given, Mapping):
-        return loads(given)
+        plan, note = _plan_of_native(given, ())
+        return Loaded(plan, note=note)
+    if (file := plan_file(given)) is not None:
+        return file.read().loaded()
     if isinstance(given, str):
-        is_file = "\n" not in given and syntax_of_suffix(Path(given)) is not None
-        return load(given) if is_file else loads(given)
-    if isinstance(given, os.PathLike):
-        return load(given)
+        return loads_with_bases(given)
     found = f"expected a Plan, a mapping, a text or a path, got {type(given).__name__}"
     raise InvalidArgument(f"plan_from({shown(given)})", found, "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
@@ -334,7 +340,8 @@ class PlanText:
             if dialect is None:
                 data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
                 refuse_large_plan(data, self.name)
-                return Loaded(_plan_of_native(data, folder=self.folder, shapes=shapes, calendar=calendar, base=base))
+                plan, note = _plan_of_native(data, shapes, self.folder)
+                return Loaded(plan, note=note)
             data = self._data_of(dialect)
             plan = dialect.plan_of(data, calendar=calendar, base=base)
             bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
@@ -343,6 +350,10 @@ class PlanText:
             return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
+
+    def read(self) -> "PlanText":
+        """Return the present text of the file that `name` is the path of."""
+        return replace(self, text=read_bounded_text(Path(self.name)))
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
@@ -433,6 +444,16 @@ def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, r
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
 
+def plan_file(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> PlanText | None:
+    """Return the file that `plan_from` would read, without its text; None if the plan is not in a file."""
+    if not isinstance(given, (str, os.PathLike)):
+        return None
+    if isinstance(given, str) and ("\n" in given or syntax_of_suffix(Path(given)) is None):
+        return None
+    file = path_of_file(given)
+    return PlanText(str(file), "", format_of(file), syntax_of_suffix(file), file.parent)
+
+
 def syntax_of_suffix(file: Path) -> str | None:
     """Return the syntax that a suffix implies, or None."""
     found = SUFFIXES.get(file.suffix.lower())
@@ -449,17 +470,17 @@ def plan_of_data(
 ) -> Plan:
     """Return the plan that a mapping describes in the format `format`."""
     if _is_native(known_format(format)):
-        return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
+        return _plan_of_native(data, shapes)[0]
     diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
     plain = peer_data(data, diagnostics, []) if dialect.is_peer else plain_data(data, diagnostics)
     diagnostics.raise_any("config")
     return dialect.plan_of(plain, calendar=calendar, base=base)
 
 
-def _plan_of_native(data: Any, **facts: Any) -> Plan:
-    """Return the plan of native data. If data is invalid and looks like a dialect, the error suggests it."""
+def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None = None) -> tuple[Plan, Note | None]:
+    """Return the plan and the note of native data. If data looks like a dialect, the error suggests it."""
     try:
-        return native.to_plan(data, **facts)
+        return native.to_plan_and_note(data, shapes=shapes, folder=folder)
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, DiagnosticCollector())):

@@ -13,16 +13,15 @@ import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
 def scheduler(
     accelerator: Any,
     optimizer: Any,
-    plan: Plan,
+    plan: PlanLike,
     loader: Any,
     *,
     epochs: int | None = None,
@@ -30,6 +29,7 @@ def scheduler(
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
     drive: str = "optimizer",
+    watch: bool | int | str = False,
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
@@ -37,19 +37,20 @@ def scheduler(
         accelerator: the Accelerator that prepared `loader`.
         optimizer: the raw or the prepared optimizer, or a mapping from names to several, such as
             `{"muon": muon, "adamw": adamw}`.
-        plan: the plan to apply.
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
         loader: the prepared training loader, whose length counts only the batches of one process.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
-    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, watch=watch)
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made

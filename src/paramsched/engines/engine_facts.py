@@ -8,11 +8,11 @@ from functools import partial
 from math import ceil
 from typing import Any, final
 
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved
-from paramsched.plan import Plan
+from paramsched.errors import MissingFact, Unresolved
 from paramsched.plan.binding import amount_clock
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import LateGroups, Scheduler
+from paramsched.scheduler.scheduler import LateGroups, PlanLike, Scheduler
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
@@ -34,13 +34,14 @@ class PlanOptions:
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these.
-        on_change: as in `ps.Scheduler`.
+        on_change, watch: as in `ps.Scheduler`.
     """
 
     calendar: Calendar | None = None
     tokens_per_sample: float | None = None
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
+    watch: bool | int | str = False
 
 
 @final
@@ -71,7 +72,7 @@ class EngineFacts:
     def attach(
         self,
         optimizer: Any,
-        plan: Plan,
+        plan: PlanLike,
         options: PlanOptions,
         *,
         late_groups: LateGroups = "base",
@@ -85,42 +86,42 @@ class EngineFacts:
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
-        if not isinstance(plan, Plan):
-            raise InvalidArgument(f"{self.call}(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
-        user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
-        by_amount = amount_clock(plan.clock) is not None
+        source = PlanSource.of(plan, options.watch, self.call)
+        horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
+        by_amount = amount_clock(source.plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
             calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
         else:
             calendar = self.calendar(user_facts, tokens_per_sample=length)
-        attach_with = partial(
-            Scheduler, optimizer, plan, drive=drive, on_change=options.on_change, late_groups=late_groups
-        )
+        if user_facts.total is None:
+            source = replace(source, engine_total=calendar.total)
+        attach_with = partial(Scheduler, optimizer, drive=drive, on_change=options.on_change, late_groups=late_groups)
         try:
-            if plan.horizon is not None and user_facts.total is None:
+            if horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)
                 # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
-                own = None if by_amount else ceil(calendar.exact(plan.horizon, site=f'horizon "{plan.horizon}"'))
+                own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
                 if own is not None and engine is not None and engine != own:
                     log.warning(
                         'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
-                        plan.horizon, own, self.call, engine,
+                        horizon, own, self.call, engine,
                     )  # fmt: skip
             try:
-                return attach_with(calendar=calendar)
+                return attach_with(source, calendar=calendar)
             except MissingFact:
                 # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
                 # are unknown, and does not need it if the plan specifies all of its lengths.
                 if by_amount and calendar.total is not None:
                     with suppress(Unresolved):  # a stage depends on the length of the run: report the missing fact
-                        return attach_with(calendar=replace(calendar, total=None))
+                        own_length = replace(source, engine_total=None)
+                        return attach_with(own_length, calendar=replace(calendar, total=None))
                 raise
         except MissingFact as error:
             raise self._missing_fact(
                 error.site, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
-            if calendar.horizon is not None or plan.horizon is not None:
+            if calendar.horizon is not None or horizon is not None:
                 raise
             raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
 

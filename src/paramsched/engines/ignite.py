@@ -12,9 +12,8 @@ import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
@@ -23,7 +22,8 @@ class PlanHandler:
 
     Args:
         optimizer: the optimizer that the engine's function steps.
-        plan: the plan to apply. If it has no horizon, its horizon is the length of `trainer.run(max_epochs=…)`.
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
+            the length of `trainer.run(max_epochs=…)`.
         accumulation: the number of batches per update: the value of Ignite's `gradient_accumulation_steps`, which the
             engine does not know.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
@@ -31,23 +31,26 @@ class PlanHandler:
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
     """
 
     def __init__(
         self,
         optimizer: Any,
-        plan: Plan,
+        plan: PlanLike,
         *,
         accumulation: int = 1,
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
+        watch: bool | int | str = False,
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
-            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
-        )
+            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
+            watch=watch,
+        )  # fmt: skip
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None

@@ -17,7 +17,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import one_plan_text
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
@@ -31,7 +31,8 @@ class _LightningPlan:
     when its optimizers step, so units other than updates need `calendar`.
 
     Args:
-        plan: the plan. Without `optimizers`, every optimizer of the module follows it on its own clock.
+        plan: the plan, its text or its file. Without `optimizers`, every optimizer of the module follows it on its own
+            clock.
         optimizers: names for several optimizers, in the order of `configure_optimizers`. One Scheduler then drives
             them on one clock, and the plan may select them: `groups: critic`.
         drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
@@ -43,6 +44,7 @@ class _LightningPlan:
             of each training epoch (`"epoch"`).
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
         MissingDependency: Lightning is not installed.
@@ -51,7 +53,7 @@ class _LightningPlan:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: PlanLike,
         *,
         optimizers: Sequence[str] | None = None,
         drive: str = "optimizer",
@@ -61,6 +63,7 @@ class _LightningPlan:
         observe: Literal["validation", "epoch"] = "validation",
         log: bool = True,
         on_change: OnChange = "new",
+        watch: bool | int | str = False,
     ) -> None:
         super().__init__()
         if observe not in ("validation", "epoch"):
@@ -77,8 +80,9 @@ class _LightningPlan:
             )  # fmt: skip
         self._plan, self._names, self._drive = plan, None if optimizers is None else tuple(optimizers), drive
         self._options = PlanOptions(
-            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
-        )
+            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
+            watch=watch,
+        )  # fmt: skip
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")
         self._loaded: list[dict[str, Any]] = []

@@ -21,7 +21,6 @@ import torch
 
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
-from paramsched.config import plan_from
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
     BatchAmounts,
@@ -33,9 +32,8 @@ from paramsched.engines.reporting import (
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import Field, flat_groups
 from paramsched.peers.mmengine.table import INF, class_names
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
@@ -114,6 +112,7 @@ class _PlanScheduler:
         epoch_length: the number of batches in an epoch, passed by a Runner if the config has
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -126,11 +125,12 @@ class _PlanScheduler:
     def __init__(
         self,
         optimizer: Any,
-        plan: Plan | Mapping[str, Any] | str,
+        plan: PlanLike,
         *,
         end: int | None = None,
         epoch_length: int | None = None,
         on_change: OnChange = "new",
+        watch: bool | int | str = False,
         **facts: Any,
     ) -> None:
         allow_checkpoints()
@@ -150,8 +150,8 @@ class _PlanScheduler:
             why={"steps_per_epoch": reason, "total": reason},
         )
         inner = optimizers.inner_optimizer(optimizer)
-        options = PlanOptions(calendar=user_facts, on_change=on_change)
-        self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
+        options = PlanOptions(calendar=user_facts, on_change=on_change, watch=watch)
+        self.scheduler: Scheduler = known.attach(inner, plan, options)
         self._metrics = MetricRelay("PlanScheduler")
 
     @classmethod

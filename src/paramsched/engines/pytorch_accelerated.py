@@ -12,18 +12,18 @@ from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callback_on_demand
 from paramsched.errors import MissingDependency
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
 def scheduler(
-    plan: Plan,
+    plan: PlanLike,
     *,
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
+    watch: bool | int | str = False,
 ) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
@@ -32,11 +32,12 @@ def scheduler(
     the Trainer has no placeholder for it.
 
     Args:
-        plan: the plan to apply.
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
         calendar: run facts that take precedence over the Trainer's, or that the Trainer does not provide, such as
             `batch_size`.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -49,7 +50,7 @@ def scheduler(
     return partial(
         _attach_to,
         plan=plan,
-        options=PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change),
+        options=PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, watch=watch),
         epochs=Placeholder.NUM_EPOCHS,
         steps_per_epoch=Placeholder.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
         batches=Placeholder.TRAIN_DATALOADER_LEN,
@@ -88,7 +89,7 @@ class _AmountCallback:
 
 
 def _attach_to(
-    optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
+    optimizer: Any, *, plan: PlanLike, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
     """Attach the plan. The Trainer calls this function, with numbers in place of its placeholders."""
     smallest = -(-batches // steps_per_epoch)  # the smallest accumulation with this number of updates

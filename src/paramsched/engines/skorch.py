@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 
@@ -32,6 +31,7 @@ class _SkorchPlan:
             number of samples, times `tokens_per_sample` if the clock counts tokens.
         record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
         MissingDependency: skorch is not installed.
@@ -40,7 +40,7 @@ class _SkorchPlan:
     # skorch clones by get_params, so attributes are named like the arguments, or end in an underscore.
     def __init__(
         self,
-        plan: Plan,
+        plan: PlanLike,
         *,
         accumulation: int = 1,
         calendar: Calendar | None = None,
@@ -48,6 +48,7 @@ class _SkorchPlan:
         amount_of: AmountOf | None = None,
         record: bool = True,
         on_change: OnChange = "new",
+        watch: bool | int | str = False,
     ) -> None:
         self.plan = plan
         self.accumulation = accumulation
@@ -56,6 +57,7 @@ class _SkorchPlan:
         self.amount_of = amount_of
         self.record = record
         self.on_change = on_change
+        self.watch = watch
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
         self.scheduler_: Scheduler | None = None

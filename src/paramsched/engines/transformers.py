@@ -15,9 +15,8 @@ import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
-from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 _Trainer = TypeVar("_Trainer")
@@ -25,12 +24,13 @@ _Trainer = TypeVar("_Trainer")
 
 def planned(
     trainer: type[_Trainer],
-    plan: Plan,
+    plan: PlanLike,
     *,
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
     amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
+    watch: bool | int | str = False,
 ) -> type[_Trainer]:
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
@@ -39,16 +39,17 @@ def planned(
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
-        plan: the plan to apply. If it has no horizon, its horizon is the length of the run in the Trainer's arguments
-            (`num_train_epochs`, `max_steps`).
+        plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping. If it has no horizon, its horizon is
+            the length of the run in the Trainer's arguments (`num_train_epochs`, `max_steps`).
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
+        watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
     """
     options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
+        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change, watch=watch
     )
 
     from transformers import TrainerCallback

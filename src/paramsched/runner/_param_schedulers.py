@@ -19,6 +19,7 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.scheduler import Scheduler
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.time import Calendar
 
 
@@ -95,25 +96,32 @@ Schedulers: TypeAlias = dict[str, list[Any]]
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
     """Return the plan in a config; None if the config contains schedulers."""
+    return plan_from(config) if is_plan(config, names=names) else None
+
+
+def is_plan(config: Any, *, names: Sequence[str]) -> bool:
+    """Return whether a config is a plan, as opposed to schedulers."""
     if isinstance(config, (Plan, str, os.PathLike)):
-        return plan_from(config)
+        return True
     if not isinstance(config, Mapping) or not config or "type" in config or set(config) & set(names):
-        return None
+        return False
     # The fields of a plan are schedules; a config for several optimizers contains lists of dicts.
-    fields = [value for key, value in config.items() if key not in ("groups", "targets")]
-    return plan_from(config) if all(isinstance(value, (str, int, float)) for value in fields) else None
+    fields = [value for key, value in config.items() if key not in ("groups", "targets", "note")]
+    return all(isinstance(value, (str, int, float)) for value in fields)
 
 
-def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str) -> Schedulers:
+def build_schedulers(
+    config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str, watch: bool | int | str = False
+) -> Schedulers:
     """Build the schedulers of every optimizer."""
     names = list(wrappers)
     if names == [""]:
-        return {"": _build_for_one(config, wrappers[""], "", facts, on_change)}
-    plan = plan_in(config, names=names)
-    if plan is not None:
+        return {"": _build_for_one(config, wrappers[""], "", facts, on_change, watch)}
+    if is_plan(config, names=names):
+        source = PlanSource.of(config, watch)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
-        shared = _scheduler_of_plan(plan, optimizers, facts.calendar_for(fastest, plan), on_change)
+        shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), on_change)
         return {name: [shared] for name in names}
     if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
         return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
@@ -121,11 +129,13 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
     return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
 
 
-def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any) -> list[Any]:
+def _build_for_one(
+    config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any, watch: bool | int | str = False
+) -> list[Any]:
     """Build the schedulers of one optimizer."""
-    plan = plan_in(config, names=())
-    if plan is not None:
-        return [_scheduler_of_plan(plan, wrapper.optimizer, facts.calendar_for(name, plan), on_change)]
+    if is_plan(config, names=()):
+        source = PlanSource.of(config, watch)
+        return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), on_change)]
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
@@ -137,7 +147,7 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
 
 
 def _scheduler_of_plan(
-    plan: Plan, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, on_change: Any
+    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, on_change: Any
 ) -> Scheduler:
     """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     refused: MissingFact

@@ -37,6 +37,7 @@ from paramsched.runner._optimizer_checks import check_optimizers, check_schedule
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import TrainSettings
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
+from paramsched.scheduler.plan_source import Interval
 from paramsched.scheduler.saved_state import checked_on_change
 
 _T = TypeVar("_T")
@@ -222,6 +223,14 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
         checked_on_change(given["on_change"])
     except InvalidArgument as refusal:
         diagnostics.refuse(entry_path("on_change"), refusal)
+    if given["watch"] is not False:
+        try:
+            Interval.of(given["watch"])
+        except InvalidArgument as refusal:
+            diagnostics.refuse(entry_path("watch"), refusal)
+        if not isinstance(given["param_scheduler"], (str, os.PathLike)):
+            found = "a plan file is watched, and param_scheduler is not the path of one"
+            diagnostics.add(entry_path("watch"), found, 'Write param_scheduler="plan.yaml"', code=REFUSED_VALUE)
     return settings
 
 

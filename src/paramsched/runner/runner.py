@@ -79,6 +79,7 @@ class Runner:
             default it is the number of samples, multiplied by `tokens_per_sample` for tokens.
         on_change: the schedule to use if the new one differs from the checkpoint's: "new", "checkpoint", or "error" to
             raise an error. For a Plan also a dict from field to one of these.
+        watch: as in `ps.Scheduler`, if `param_scheduler` is the path of a plan file.
         accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is ignored. Write
             `accumulative_counts` in `optim_wrapper` instead.
 
@@ -114,6 +115,7 @@ class Runner:
         tokens_per_sample: int | None = None,
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
+        watch: bool | int | str = False,
         accelerator: Any = None,
     ) -> None:
         optim_wrapper = own_wrappers(optim_wrapper)
@@ -367,7 +369,9 @@ class Runner:
         if not self._is_scaled:  # only once, even if train() is called again after an error
             scale_lr(self.settings.scaling, self.steppers, self.facts)
             self._is_scaled = True
-        self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
+        self.schedulers = build_schedulers(
+            given["param_scheduler"], self._wrappers, self.facts, given["on_change"], given["watch"]
+        )
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):

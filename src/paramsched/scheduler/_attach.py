@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, final, get_args
@@ -14,9 +14,10 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.note import Note
 from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, scopes_of
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
-from paramsched.scheduler._deadline import start_run
+from paramsched.scheduler._deadline import start_run, with_other_plan
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -26,6 +27,7 @@ from paramsched.scheduler._group_keys import (
     check_entries,
     count_carried,
 )
+from paramsched.scheduler._plan_change import ChangingRun
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import (
     Resume,
@@ -39,8 +41,10 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._run import Load, Run, starting_numbers
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.scheduler._watch import PlanWatch
 from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.consumption import ConsumptionSource, resume_position
+from paramsched.scheduler.plan_source import PlanSource
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
@@ -65,8 +69,8 @@ class PlanHooks:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
 
-    def attach(self, optimizer: Any) -> None:
-        """Register the hooks on the optimizer."""
+    def attach(self, optimizer: Any, watch: PlanWatch | None) -> None:
+        """Register the hooks on the optimizer; `watch` looks at the plan file after its updates."""
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
@@ -88,6 +92,7 @@ class PlanHooks:
                 after = planned.advance
             elif run.drive in ("optimizer", self.name):
                 after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
+            after = after if watch is None else watch.after_step(after)
             hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
             handles += hooks.register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
@@ -156,15 +161,19 @@ class AttachRequest:
     """The arguments of a Scheduler, except the run facts.
 
     `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
-    `optimizers` are the names of the optimizers, if there are several.
+    `optimizers` are the names of the optimizers, if there are several. `source` is the plan before it is resolved.
     """
 
-    plan: Plan
+    source: PlanSource
     drive: str
     resume: Resume
     late_groups: LateGroups
     start: int | None
     optimizers: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        return self.source.plan
 
     def __post_init__(self) -> None:
         choices = (*get_args(Drive), *self.optimizers)
@@ -206,9 +215,14 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         for optimizer in optimizers.values():
             require_hooks(optimizer)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
+
+    def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
+        facts = request.source.facts_for(plan, calendar)
+        return ResolvedPlan(plan, resolve_for(call or example, plan, facts, names), facts, note=note)
+
     in_force = None
     if calendar.deadline is None:  # with one, the horizon depends on the position of the run
-        in_force = ResolvedPlan(request.plan, resolve_for(call or example, request.plan, calendar, names), calendar)
+        in_force = resolve(request.plan, request.source.note)
         _ = in_force.total  # raises now if an update is planned to consume nothing
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
@@ -225,7 +239,7 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     if in_force is None:
         t, carried = max(numbers.values()), carried_on(amount_clock(request.plan.clock))
         at = next((position for position in carried.values() if position.t == t), RunPosition(t))
-        in_force = start_run(request.plan, calendar, at, names)
+        in_force = start_run(request.plan, calendar, at, names, request.source.note)
     # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
     earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
@@ -252,7 +266,7 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     if previous is not None:
         lead.history = previous.run.lead.history.with_plan(lead.entry())
     elif carried:
-        starting_with = History.starting_with(in_force.text, 0, in_force.amount_at(0))
+        starting_with = History((lead.entry()._replace(update=0, amount=in_force.amount_at(0)),))
         lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
         if in_force.start is not None:  # with a deadline, the plan had another horizon before
             lead.history = starting_with.with_start(lead.entry(), 0)
@@ -269,8 +283,15 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         log_takeover(run.clock.t)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
+
+    def resolve_change(plan: Plan, note: Note | None) -> ResolvedPlan:
+        return resolve(plan, note) if lead.in_force.start is None else with_other_plan(lead.in_force, plan, note)
+
+    watch = None if request.source.interval is None else PlanWatch(request.source, ChangingRun(run), resolve_change)
+    if watch is not None and request.drive == "manual":
+        run.look = watch.look_if_due
     for name, optimizer in optimizers.items():
-        PlanHooks(run, name, resume).attach(optimizer)
+        PlanHooks(run, name, resume).attach(optimizer, watch)
     if unknown:
         resume.log_unknown_plan(run, unknown)
     if not before and start is None and not any(counts.values()):
@@ -371,8 +392,8 @@ class WaitingForFacts:
 # ---------------------------------------------------------------------- copies
 
 
-def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state from which `run_of_copy` restores a copy."""
+def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
+    """Return the state from which `run_of_copy` restores a copy; `source` has the file that it watches."""
     lead, clock = run.lead, run.clock
     return {
         "optimizers": dict(optimizers),
@@ -390,6 +411,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any]) -> dic
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
         "history": lead.history,
+        "source": source,
     }
 
 
@@ -399,7 +421,9 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, last_amount = state.get("amounts", (None, None, None))
     names = () if ALONE in optimizers else tuple(optimizers)
-    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start, names)
+    source: PlanSource = state.get("source", PlanSource(state["plan"]))  # absent in older pickles
+    source = replace(source, plan=state["plan"])
+    request = AttachRequest(source, state["drive"], resume, late_groups, start, names)
     if state["alive"]:
         run = attach_plan(optimizers, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered

@@ -11,6 +11,7 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
+from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
@@ -163,8 +164,8 @@ class ResolvedPlan:
 
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
-    `amounts` are the planned amounts of the run; None if the plan is by updates.
-    `start` is the last start of a run with a deadline, and `optimizers` are the names of several optimizers.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `start` is the last start of a run
+    with a deadline, `optimizers` are the names of several optimizers, and `note` is that of the plan's file.
     """
 
     plan: Plan
@@ -172,6 +173,7 @@ class ResolvedPlan:
     calendar: Calendar
     start: RunStart | None = None
     optimizers: tuple[str, ...] = ()
+    note: Note | None = None
     number: int = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)

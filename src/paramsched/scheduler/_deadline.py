@@ -7,6 +7,7 @@ from dataclasses import replace
 from paramsched.errors import InvalidArgument, MissingFact, StateError
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.note import Note
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition
 from paramsched.scheduler._messages import several_processes
 from paramsched.scheduler._run_time import RunStart, messages_about_time, seconds_now
@@ -15,7 +16,9 @@ from paramsched.time import Calendar
 log = logging.getLogger("paramsched")
 
 
-def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple[str, ...] = ()) -> ResolvedPlan:
+def start_run(
+    plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple[str, ...] = (), note: Note | None = None
+) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
     In several processes, each of them uses the deadline and the time of rank 0, and raises the same error.
@@ -25,15 +28,10 @@ def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple
             another clock or a horizon.
         StateError: rank 0 starts at another position.
     """
-    deadline, clock = calendar.end, amount_clock(plan.clock)
+    deadline = calendar.end
     assert deadline is not None
     site = f'Scheduler(…, deadline="{deadline}")'
-    if clock != "seconds":
-        found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
-        raise InvalidArgument(site, found, 'Write ps.Plan(…, clock="seconds")')
-    if plan.horizon is not None:
-        found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
-        raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")
+    _require_seconds_without_horizon(plan, site)
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
     messages, now = messages_about_time() if several_processes() else None, seconds_now()
     left, position = deadline.timestamp() - time.time(), [at.t, float(at.amount or 0.0)]
@@ -61,4 +59,26 @@ def start_run(plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple
         "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
         calendar.deadline, start.amount, start.horizon,
     )  # fmt: skip
-    return ResolvedPlan(plan, resolved, calendar, start, optimizers)
+    return ResolvedPlan(plan, resolved, calendar, start, optimizers, note)
+
+
+def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
+    """Return another plan for a run with a deadline, resolved for the horizon in force.
+
+    Raises:
+        InvalidArgument: the stages of the plan do not fit, or it has another clock or a horizon.
+    """
+    _require_seconds_without_horizon(plan, f'Scheduler(…, deadline="{in_force.calendar.deadline}")')
+    horizon = in_force.seconds_until_end
+    assert horizon is not None
+    return replace(in_force, plan=plan, note=note).until(horizon)
+
+
+def _require_seconds_without_horizon(plan: Plan, site: str) -> None:
+    clock = amount_clock(plan.clock)
+    if clock != "seconds":
+        found = f"a deadline needs the clock of seconds, and the plan's clock counts {clock or 'updates'}"
+        raise InvalidArgument(site, found, 'Write ps.Plan(…, clock="seconds")')
+    if plan.horizon is not None:
+        found = f'the plan has the horizon "{plan.horizon}", and the deadline determines another one'
+        raise InvalidArgument(site, found, "Omit the horizon of the plan, or the deadline")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.fields import BASE, BASES, OURS, json_or_none, recorded_bases
 from paramsched.plan import Plan
+from paramsched.plan.note import Note, is_note
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
@@ -176,11 +177,13 @@ class Entry(NamedTuple):
         update: the first update of the plan.
         amount: the amount consumed before that update; None on the clock of updates.
         text: the plan's canonical text; None if the plan has no text or is unknown.
+        note: the note of the plan's file.
     """
 
     update: int
     amount: float | None
     text: str | None
+    note: Note | None = None
 
 
 @final
@@ -210,14 +213,14 @@ class History:
         """Return the history with a new plan that replaces a different plan, of which only the number is known."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
-            kept = (*kept[:-1], kept[-1]._replace(text=None))
+            kept = (*kept[:-1], kept[-1]._replace(text=None, note=None))
         before = History(kept) if kept else History.starting_with(None, 0, None if new.amount is None else 0)
         return before if new.update == 0 else before.with_plan(new)
 
     def resumed_at(self, update: int, amount: float | None) -> "History":
         """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
         last = self.entries[-1]
-        return self if last.update <= update else self.with_plan(Entry(update, amount, last.text))
+        return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def with_start(self, new: Entry, reached: int) -> "History":
         """Return the history of a run with a deadline, in which each start has another horizon.
@@ -231,8 +234,25 @@ class History:
         return known.with_plan(new) if new.update else History((new,))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount and text, as a state contains them."""
-        return [list(entry) for entry in self.entries]
+        """Return lists of update, amount, text and the note if there is one."""
+        return [[*entry[:3], *([] if entry.note is None else [dict(entry.note)])] for entry in self.entries]
+
+    def as_state(self) -> list[list[Any]]:
+        """Return the lists as a state contains them: a note is a tuple of pairs, like every mapping in a state."""
+        return [[*entry[:3], *(tuple(note.items()) for note in entry[3:])] for entry in self.as_data()]
+
+
+def read_pairs(name: str, value: Any) -> dict[str, Any]:
+    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, (tuple, list)):
+        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
+            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
+        found[pair[0]] = pair[1]
+    return found
 
 
 def read_history(data: Any) -> History:
@@ -241,14 +261,19 @@ def read_history(data: Any) -> History:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []
     for index, found in enumerate(data):
-        if not isinstance(found, (list, tuple)) or len(found) != 3:
+        if not isinstance(found, (list, tuple)) or len(found) not in (3, 4):
             raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
-        update, amount, plan = found
+        update, amount, plan, *note = found
         if not is_count(update) or (entries and update <= entries[-1].update):
             raise StateError(f"state: history[{index}] has update {shown(update)}, which is not after the previous one")
         if amount is not None and not is_amount(amount):
             raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
-        entries.append(Entry(update, amount, plan))
+        texts = [read_pairs(f"the note of history[{index}]", one) for one in note]
+        if not all(map(is_note, texts)):
+            raise StateError(
+                f"state: the note of history[{index}] is {shown(note[0])}, not texts for who, when and why"
+            )
+        entries.append(Entry(update, amount, plan, *texts))
     return History(tuple(entries))

@@ -25,7 +25,7 @@ from paramsched.scheduler._group_keys import (
     write_position_entries,
 )
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
-from paramsched.scheduler._value_block import FloatColumn, ValueBlock
+from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
 from paramsched.scheduler.reported_progress import ProgressSource
 from paramsched.scheduler.updates import run_uncompiled
@@ -66,8 +66,10 @@ class PlannedGroups:
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
-        self.history = History.starting_with(in_force.text, clock.t, clock.amount)
+        self.history = History((self.entry(),))
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        # The last change of the plan: its update, and the slots, targets and states that the update before it used.
+        self._before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
         # Set by `bind` if the plan is not by updates.
         self.source: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
         self.bound: list[Group] = []
@@ -141,7 +143,7 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.text, self.in_force.note)
 
     def started_at(self, position: RunPosition, plan: ResolvedPlan | None = None) -> ResolvedPlan:
         """Return the plan for a start at a position: with another horizon, if the run has a deadline.
@@ -153,7 +155,7 @@ class PlannedGroups:
         if self.lead is not None:
             return self.lead.in_force
         one = plan or self.in_force
-        return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers)
+        return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers, one.note)
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values."""
@@ -171,6 +173,19 @@ class PlannedGroups:
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
+
+    def change_plan(self, in_force: ResolvedPlan, scope: Scope | None, states: RuleStates, block: ValueBlock) -> None:
+        """Continue with another plan, whose values at the current update are those of `block`."""
+        clock, before = self.clock, self.block
+        self._before_change = clock.t, before.slots, before.targets, clock.used
+        self.in_force, self.scope, clock.states = in_force, scope, states
+        write_base_entries(bases_by_slot(block.slots), self.bound)
+        block.write_initial()
+        if isinstance(self.source, ConsumptionSource) and self.source.is_measured:
+            self.source.in_force = in_force  # the measurement of time continues
+        else:
+            self._reset_source(self.bound)
+        self._take(block, self.bound)
 
     def move(self, amount: Amount) -> None:
         """Move to a reported amount before the next update, and write its values."""
@@ -199,15 +214,26 @@ class PlannedGroups:
             clock: the clock of the run. Default: that of the optimizer.
             last: True for the last completed update.
         """
-        clock, slots = clock or self.clock, self.block.slots
-        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
-        return zip(slots, values_at(slots, *at), strict=True)
+        clock = clock or self.clock
+        slots, _, times, states = self._followed(clock, last=last)
+        return zip(slots, values_at(slots, times, states), strict=True)
 
     def target_values(self, *, last: bool = False) -> Iterator[tuple[str, float]]:
         """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
-        clock = self.clock
-        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
-        return ((column.target.name, column.computed(*at)[0]) for column in self.block.targets)
+        _, targets, times, states = self._followed(self.clock, last=last)
+        return ((column.target.name, column.computed(times, states)[0]) for column in targets)
+
+    def _followed(
+        self, clock: Clock, *, last: bool
+    ) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
+        """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
+        block = self.block
+        if not last:
+            return block.slots, block.targets, clock.times, clock.states
+        update, slots, targets, states = self._before_change
+        if update == clock.t:
+            return slots, targets, clock.last_times, states
+        return block.slots, block.targets, clock.last_times, clock.used
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
@@ -359,7 +385,7 @@ class PlannedGroups:
         else:
             assert times.amounts is not None
             clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
-            if source.in_force is not self.in_force:
+            if source.in_force is not self.in_force and source.in_force.plan is self.in_force.plan:
                 self._follow(source.in_force)
                 self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)

@@ -92,6 +92,7 @@ class Run:
         self.loads: dict[str, Load] = {}
         self.loaded_numbers: dict[str, int] = {}  # after the last load
         self.warned_of_missing_count = False
+        self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
         self._parts = [lead, *self.members.values()] if self.is_shared else [lead]
         self._has_warned = False
 
@@ -112,7 +113,11 @@ class Run:
         if self.is_shared:
             lead, clock = self.lead, self.clock
             lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-            self.is_plain = lead.source is None and not lead.block.targets
+            self.note_plain()
+
+    def note_plain(self) -> None:
+        """Note whether only the clock counts an update of several optimizers, after a plan was bound."""
+        self.is_plain = self.lead.source is None and not self.lead.block.targets
 
     def count_behind(self) -> None:
         """Count the optimizers that have not taken part in the last update, after positions were set."""
@@ -157,7 +162,8 @@ class Run:
     def rewrite(self) -> None:
         """Recompute and write the values, after the states of metric rules changed."""
         for planned in self._parts:
-            planned.clock.change(self.clock.states)
+            # An optimizer that has not reached a change of the plan has other rules, which it keeps.
+            planned.clock.change({**planned.clock.states, **self.clock.states})
             planned.rewrite()
 
     def sync(self, optimizers: Mapping[str, Any]) -> None:

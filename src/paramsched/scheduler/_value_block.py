@@ -126,23 +126,29 @@ class FloatColumn(Column):
 class TensorColumn(Column):
     """The values of a field, for the groups that store it as a tensor: views of one vector, written by one copy.
 
-    A single tensor is its own vector and is filled in place, so other references to it see the new value.
+    A single tensor is its own vector and is filled in place, so other references to it see the new value. If the groups
+    contain the views of a column in `before`, its vector is used again, because a CUDA graph reads its address.
     """
 
-    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
+    def __init__(
+        self, field: Field, slots: Sequence[Slot], groups: Sequence[Group], before: Sequence["TensorColumn"] = ()
+    ) -> None:
         self.field, self.slots, self.parts = field, list(slots), SlotsOfSchedule.all_in(slots)
         mine = [groups[slot.group] for slot in slots]
         held: list[Any] = [field.read(group) for group in mine]
         self.shared = len(held) > 1  # True if the groups contain views of this vector
-        self.vector: torch.Tensor = held[0]
-        if self.shared:
+        same = [one.vector for one in before if [id(view) for _, view in one.views] == list(map(id, held))]
+        self.vector: torch.Tensor = same[0] if same else held[0]
+        if self.shared and not same:
             with torch.inference_mode(False), torch.no_grad():
                 self.vector = torch.stack([entry.detach().clone() for entry in held])
                 held = list(self.vector.unbind())
-        self.views = list(zip(mine, held, strict=True))
+        self.views: list[tuple[Group, Any]] = list(zip(mine, held, strict=True))
 
     @staticmethod
-    def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorColumn]":
+    def all_in(
+        field: Field, slots: Sequence[Slot], groups: Sequence[Group], before: Sequence["TensorColumn"] = ()
+    ) -> "list[TensorColumn]":
         """Return a column for each device and dtype of the tensors in these slots."""
         held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
         for slot in slots:
@@ -154,7 +160,7 @@ class TensorColumn(Column):
                         "Write torch.tensor(0.1): a floating-point tensor without dimensions",
                     )  # fmt: skip
                 held.setdefault((entry.device, entry.dtype), []).append(slot)
-        return [TensorColumn(field, mine, groups) for mine in held.values()]
+        return [TensorColumn(field, mine, groups, before) for mine in held.values()]
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> tuple[torch.Tensor, ...]:
         """Return one tensor for each update, on the device of the vector."""
@@ -239,6 +245,7 @@ class ValueBlock:
         states: RuleStates,
         *,
         targets: bool = True,
+        before: Sequence[TensorColumn] = (),
     ) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
@@ -248,7 +255,7 @@ class ValueBlock:
         for slot in slots:
             fields.setdefault(slot.field, []).append(slot)
         for field, mine in fields.items():
-            tensors = TensorColumn.all_in(field, mine, groups)
+            tensors = TensorColumn.all_in(field, mine, groups, before)
             held = {slot.group for one in tensors for slot in one.slots}
             self.tensors += tensors
             if plain := [slot for slot in mine if slot.group not in held]:

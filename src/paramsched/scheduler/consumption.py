@@ -86,6 +86,11 @@ class ConsumptionSource:
             return False
         return True
 
+    @property
+    def is_measured(self) -> bool:
+        """True if the clock counts measured time."""
+        return self._time is not None
+
     def stops_at(self, t: int) -> bool:
         """Return whether update `t` must not begin, because of the deadline."""
         return self._time is not None and self._time.stop is not None and t >= self._time.stop

@@ -22,7 +22,15 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import ALONE
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
-from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
+from paramsched.scheduler._group_keys import (
+    Entry,
+    History,
+    is_amount,
+    is_count,
+    is_finite_number,
+    read_history,
+    read_pairs,
+)
 from paramsched.scheduler._run import Run
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar, Duration
@@ -103,7 +111,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "amount": clock.amount,  # None on the clock of updates
         "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
-        "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_data(),
+        "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
         "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
@@ -170,7 +178,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         )
     optimizers, text = _read_optimizers(state), state["plan"]
     groups = sum(optimizers.values())
-    facts = _read_mapping("calendar", state["calendar"])
+    facts = read_pairs("calendar", state["calendar"])
     entries = state.get("history")
     history = _single_plan_history(text, state.get("amount")) if entries is None else read_history(entries)
     plan: Plan | None
@@ -190,7 +198,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
     feedback = {
-        rule: _read_mapping("feedback", saved) for rule, saved in _read_mapping("feedback", state["feedback"]).items()
+        rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
     }
     if plan is not None:
         scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
@@ -318,23 +326,10 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
         raise StateError(f"state: plan is invalid: {error}") from None
 
 
-def _read_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
-    pairs = list(value.items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, (tuple, list)):
-        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
-            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
-        found[pair[0]] = pair[1]
-    return found
-
-
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     """Return a dict from field to a list of bases, one per group; a state may have one number for all groups."""
     found: dict[str, list[float | None]] = {}
-    for name, given in _read_mapping("bases", value).items():
+    for name, given in read_pairs("bases", value).items():
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
         if len(bases) != groups:
             raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")
@@ -347,16 +342,15 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     return found
 
 
-def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
-    """Return the plans that were in force, as a list of (first update, amount, plan), and the last plan's run facts.
+def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calendar]:
+    """Return the plans that were in force, each with its entry in the history, and the last plan's run facts.
 
     A plan is None if it has no text, or if the text cannot be read here.
     """
     read = read_scheduler_state(state)
-    entries = read.history.entries
     # With a deadline, each of the plans has a horizon of its own.
     calendar = read.calendar if read.calendar.deadline is None else read.calendar.until(None)
-    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], calendar
+    return [(entry, plan_of_text(entry.text)[0]) for entry in read.history.entries], calendar
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

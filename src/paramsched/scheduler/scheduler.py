@@ -1,7 +1,6 @@
 """Scheduler: applies a plan to an optimizer."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from numbers import Real
 from types import MappingProxyType
@@ -45,6 +44,8 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run import Run
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler.consumption import ConsumptionSource, checked_amount
+from paramsched.scheduler.plan_source import PlanLike as PlanLike
+from paramsched.scheduler.plan_source import PlanSource, with_location
 from paramsched.scheduler.reported_progress import ProgressSource, checked_progress
 from paramsched.scheduler.saved_state import (
     OnChange,
@@ -56,9 +57,6 @@ from paramsched.scheduler.saved_state import (
 from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 from paramsched.time.progress import PROGRESS
-
-PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
-"""A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -96,6 +94,9 @@ class Scheduler(LRScheduler):
             v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
+        watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
+            time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
+            counts when two looks in a row find the same content.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -118,19 +119,21 @@ class Scheduler(LRScheduler):
     _run: Run
     _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
+    _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
     _waiting: WaitingForFacts | None = None
     _warned: frozenset[str] = frozenset()  # kinds of reports
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
         optimizer: Any,
-        plan: PlanLike,
+        plan: PlanLike | PlanSource,
         *,
         calendar: Calendar | Literal["later"] | None = None,
         drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
         late_groups: LateGroups = "base",
         t: int | None = None,
+        watch: bool | int | str = False,
         total: DurationLike | None = None,
         steps_per_epoch: int | None = None,
         batches_per_epoch: int | None = None,
@@ -155,12 +158,13 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
-        request = AttachRequest(_read_plan(plan), drive, resume, late_groups, t, names)
+        source = PlanSource.of(plan, watch)
+        request = AttachRequest(source, drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
                 self._attach(request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise _with_location(refusal, plan)  # noqa: B904  # the same error, with its location
+                raise refusal if source.file is None else with_location(refusal, source.file.text)  # noqa: B904  # the same error, with its location
             return
         if given:
             raise InvalidArgument(
@@ -182,8 +186,8 @@ class Scheduler(LRScheduler):
 
     def _start(self, request: AttachRequest, run: Run) -> None:
         """Store the run of an attached plan."""
-        self._run, self._planned, self._resume = run, run.lead, request.resume
-        self._manual, self._step_count = run.drive == "manual", 1
+        self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, request.source
+        self._manual, self._look, self._step_count = run.drive == "manual", run.look, 1
         self._waiting = None
         run.scheduler = ref(self)
 
@@ -238,8 +242,9 @@ class Scheduler(LRScheduler):
         """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
-        which may be None. A plan that comes into force at an update replaces all entries from that update on.
-        `state_dict()["history"]` is the same list, or None if the current plan has been in force since update 0.
+        which may be None. If the plan's file has a note, the note is a fourth element, a dict. A plan that comes into
+        force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
+        notes as pairs, or None if the current plan has no note and has been in force since update 0.
         """
         return self._planned.history.as_data()
 
@@ -529,6 +534,8 @@ class Scheduler(LRScheduler):
             planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledged_at = planned.clock.t
+        if self._look is not None:
+            self._look()
         self._step_count += 1
 
     def detach(self) -> None:
@@ -650,7 +657,8 @@ class Scheduler(LRScheduler):
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        return copied_state(self._run, self._resume, self._optimizers) | {"step_count": self._step_count}
+        copied = copied_state(self._run, self._resume, self._optimizers, self._source)
+        return copied | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         given = state.get("optimizers")  # absent in older pickles
@@ -676,29 +684,6 @@ class Scheduler(LRScheduler):
     def _parts(self) -> list[tuple[list[Group], PlannedGroups]]:
         """Return the groups of each optimizer, and the plan that writes them."""
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
-
-
-def _with_location(refusal: PlanError, plan: PlanLike) -> PlanError:
-    """Return the error with its line in the file, if the plan was passed as a file."""
-    if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # `plan` may also be a text of any length
-        from paramsched.base.diagnostic import Diagnostic
-        from paramsched.config.plan_files import read_plan_text
-
-        source = read_plan_text(plan)
-        (fault,) = source.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
-        return refusal.changed(site=f"{fault.location(source.name)}: {refusal.path}")
-    return refusal
-
-
-def _read_plan(plan: PlanLike) -> Plan:
-    """Return the plan; read it if it was passed as a file, a text or a mapping."""
-    if isinstance(plan, Plan):
-        return plan
-    if isinstance(plan, (str, os.PathLike, Mapping)):
-        from paramsched.config import plan_from  # imports YAML, which a plan in code does not need
-
-        return plan_from(plan)
-    raise InvalidArgument(f"Scheduler(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 def _metric_as_float(name: str, value: Any) -> float:

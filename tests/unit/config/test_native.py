@@ -349,3 +349,37 @@ def test_reading_a_plan_imports_pydantic_only_for_user_types():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("note", "path", "found"),
+    [
+        (["flat"], "$.note", "not a mapping. Write {who: ann, why: loss is flat}"),
+        ({}, "$.note", "it is empty"),
+        ({"whose": "ann"}, "$.note.whose", 'unknown key "whose" of a note; did you mean "who"?'),
+        ({"who": 7}, "$.note.who", 'expected a text, got 7. Write "7"'),
+        ({"when": None}, "$.note.when", "expected a text, got null"),
+        ({"why": "x" * 201}, "$.note.why", "the text has 201 characters, more than 200"),
+    ],
+)
+def test_anything_else_in_a_note_is_an_error(note, path, found):
+    with pytest.raises(ConfigError) as refusal:
+        native.to_plan({"lr": 0.5, "note": note})
+
+    (problem,) = refusal.value.problems
+    assert problem.startswith(f"{path}: ")
+    assert found in problem
+
+
+@pytest.mark.parametrize("name", ["noise", "nodes", "notes_weight"])
+def test_a_field_with_a_name_similar_to_note_is_a_field(name):
+    assert [one.name for one in native.to_plan({name: "cosine()"}).bindings] == [name]
+
+
+def test_a_note_keeps_the_order_of_its_keys_and_texts_of_every_syntax():
+    text = "2026-11-21 14:00"
+    yaml = config.loads_with_bases(f"lr: 0.5\nnote: {{why: flat, when: {text}, who: ann}}")
+    toml = config.loads_with_bases(f'lr = 0.5\n[note]\nwhy = "flat"\nwhen = "{text}"\nwho = "ann"\n', "toml")
+
+    assert list(yaml.note.items()) == list(toml.note.items()) == [("who", "ann"), ("when", text), ("why", "flat")]
+    assert yaml.plan == toml.plan == config.loads("lr: 0.5")

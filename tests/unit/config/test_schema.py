@@ -20,6 +20,7 @@ from support.strategies import World, schedules
 SCHEMA = config.schema()
 GOOD = {
     "horizon": "20 epochs",
+    "note": {"who": "ann", "when": "2026-11-21 14:00", "why": "x" * 200},
     "lr": "warmup('5%') >> cosine(to=0.01)",
     "weight_decay": [
         {"warmup": {"over": "5%", "start": 0, "curve": "log"}},
@@ -100,6 +101,12 @@ def test_the_schema_accepts_a_valid_plan():
         {"targets": {"a": {"initial": 1}}},
         {"targets": {"a b": {"initial": 1, "schedule": 1}}},
         {"targets": {"a": {"initial": 1, "schedule": 1, "more": 1}}},
+        {"lr": 0.1, "note": "loss is flat"},
+        {"lr": 0.1, "note": {}},
+        {"lr": 0.1, "note": {"who": 3}},
+        {"lr": 0.1, "note": {"what": "lr"}},
+        {"lr": 0.1, "note": {"why": "x" * 201}},
+        {"lr": 0.1, "groups": {"head": {"note": {"who": "ann"}}}},
     ],
 )
 def test_the_schema_rejects_structural_errors_like_the_reader(wrong):

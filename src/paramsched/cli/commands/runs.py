@@ -332,6 +332,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
                 "plan": None if one.plan is None else str(one.plan),
                 "changes": None if one.changes is None else [change_as_data(change) for change in one.changes],
             }
+            | ({} if one.note is None else {"note": one.note})
             for one in plans
         ]
         click.echo(json_text(entries))

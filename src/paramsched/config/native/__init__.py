@@ -7,4 +7,5 @@
 """
 
 from paramsched.config.native.read_plan import to_plan as to_plan
+from paramsched.config.native.read_plan import to_plan_and_note as to_plan_and_note
 from paramsched.config.native.write_plan import from_plan as from_plan

@@ -286,7 +286,7 @@ def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: Dia
     return MISSING
 
 
-RESERVED: Final = ("clock", "horizon", "groups", "targets")
+RESERVED: Final = ("clock", "horizon", "note", "groups", "targets")
 """The entries of a plan besides its fields."""
 
 SCHEMA: Final = "$schema"

@@ -24,6 +24,7 @@ from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
+from paramsched.plan.note import MOST_NOTE, NOTE_KEYS
 from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
@@ -57,6 +58,11 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "anyOf": [clock, {"type": "object", "additionalProperties": clock}],
             },
             "horizon": _schema_reference("length"),
+            "note": _mapping(
+                {key: {"type": "string", "maxLength": MOST_NOTE} for key in NOTE_KEYS},
+                description="who changed the plan, when and why",
+                minProperties=1,
+            ),
             "groups": {
                 "type": "object",
                 "description": "fields by the name of a group; [0] is an index",

@@ -51,11 +51,13 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
+from paramsched.plan.note import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
 from paramsched.time.progress import PROGRESS
 
+NOTE = entry_path("note")
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
@@ -75,7 +77,7 @@ def to_plan(
     shapes: Iterable[ShapeLike] = (),
     folder: Path | None = None,
 ) -> Plan:
-    """Return the plan of a file's data.
+    """Return the plan of a file's data, without its note.
 
     Args:
         data: mappings, lists, text and numbers.
@@ -91,6 +93,17 @@ def to_plan(
     lr: warmup("5%") >> cosine(to=0.01)
     """
     del calendar, base
+    return to_plan_and_note(data, shapes=shapes, folder=folder)[0]
+
+
+def to_plan_and_note(
+    data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = (), folder: Path | None = None
+) -> tuple[Plan, Note | None]:
+    """Return the plan of a file's data, as `to_plan` does, and its note.
+
+    >>> to_plan_and_note({"lr": 0.1, "note": {"why": "loss is flat"}})[1]
+    {'why': 'loss is flat'}
+    """
     diagnostics = DiagnosticCollector()
     names = ShapeNames(shapes, folder)
     plain = plain_or_bad(data, diagnostics)
@@ -100,10 +113,11 @@ def to_plan(
         diagnostics.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
     if not isinstance(plain, dict):
         diagnostics.raise_any("config")
-    plan = _PlanReader(diagnostics, names).read_plan(plain)
+    reader = _PlanReader(diagnostics, names)
+    plan = reader.read_plan(plain)
     diagnostics.raise_any("config")
     assert plan is not None
-    return plan
+    return plan, reader.note
 
 
 def _no_mapping(data: Any) -> tuple[str, str]:
@@ -134,6 +148,7 @@ class _PlanReader:
         self.values = ScheduleReader(names, diagnostics)
         self.bindings: list[Binding] = []
         self.data: dict[Any, Any] = {}
+        self.note: Note | None = None
         self.count = 0  # the number of fields read so far
         self.places: dict[tuple[str, str | int | None], str] = {}
 
@@ -152,6 +167,8 @@ class _PlanReader:
                 self.read_groups(value)
             elif key == "targets":
                 self.read_targets(value)
+            elif key == "note":
+                self.read_note(value)
             elif key == SCHEMA:  # editors use it to find the schema; it only has to be text
                 if not isinstance(value, str):
                     instead = 'Write "$schema": "plan.schema.json", or leave it out'
@@ -203,6 +220,25 @@ class _PlanReader:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
         return None
+
+    def read_note(self, value: Any) -> None:
+        """Read who changed the plan, when and why. It is not a part of the plan."""
+        texts: dict[str, str] = {}
+        for key, text in self.entries_of(value, NOTE, "a mapping", "{who: ann, why: loss is flat}").items():
+            place = child_path(NOTE, key)
+            if key not in NOTE_KEYS:
+                found = f'unknown key "{key}" of a note; {did_you_mean(str(key), NOTE_KEYS)}'
+                self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT)
+            elif isinstance(text, BadValue):
+                self.values.note_bad_value(text, place)
+            elif not isinstance(text, str):
+                self.values.note_wrong_type(text, place, "a text", f'Write "{short_json(text)}"')
+            elif len(text) > MOST_NOTE:
+                found = f"the text has {len(text)} characters, more than {MOST_NOTE}"
+                self.diagnostics.add(place, found, "Shorten it", code=REFUSED_VALUE)
+            else:
+                texts[key] = text
+        self.note = {key: texts[key] for key in NOTE_KEYS if key in texts}
 
     def read_groups(self, value: Any) -> None:
         """Read the fields of each group."""
@@ -265,7 +301,8 @@ class _PlanReader:
         near: str | None = None
         if self.count <= _MOST_NAMES and key not in KNOWN:
             lower = "groups" if key in ("param_groups", "parameter_groups") else str(key).lower()
-            near = lower if lower in RESERVED else closest(str(key), RESERVED)
+            # "noise" and "nodes" may be fields, so they are not corrected to "note".
+            near = lower if lower in RESERVED else closest(str(key), [name for name in RESERVED if name != "note"])
         if near is not None:
             found = f'unknown field "{key}"; did you mean "{near}"?'
             # The value is not a schedule in this case.

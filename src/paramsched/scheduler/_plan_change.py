@@ -1,0 +1,106 @@
+"""Changing the plan in force between two updates of one or several optimizers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan.optimizers import Scope, scopes_of
+from paramsched.scheduler._clock import ResolvedPlan, RuleStates
+from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._resume import warn_if_over
+from paramsched.scheduler._run import Run
+from paramsched.scheduler._slots import bases_by_slot, slots_of
+from paramsched.scheduler._value_block import ValueBlock
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """Another plan for a run.
+
+    Args:
+        in_force: the plan.
+        update: its first update.
+        states: the states of its metric rules.
+        scopes: the lines of the plan that concern each optimizer.
+    """
+
+    in_force: ResolvedPlan
+    update: int
+    states: RuleStates
+    scopes: Mapping[str, Scope | None]
+
+    def block_of(self, planned: PlannedGroups, scope: Scope | None) -> ValueBlock:
+        """Compute the values of some groups at their coming update, without writing them; bases are kept."""
+        block, plan, groups = planned.block, self.in_force.counted, planned.bound
+        slots = slots_of(plan, groups, bases_by_slot(block.slots), scope)
+        times, targets = planned.clock.times, planned.lead is None
+        return ValueBlock(plan, slots, groups, times, self.states, targets=targets, before=block.tensors)
+
+
+@final
+class ChangingRun:
+    """A run whose plan may change between two updates.
+
+    The first update of a plan is the same for all optimizers, but those on a shared clock reach it one after the other.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.lead = run, run.lead
+        self._change: PlanChange | None = None  # the last one, while an optimizer has not reached it
+
+    @property
+    def is_changing(self) -> bool:
+        """True if an optimizer has not reached the first update of the plan in force."""
+        return self._change is not None
+
+    @property
+    def is_bound(self) -> bool:
+        """False after an update that could not be written, until the groups are bound again."""
+        return bool(self.lead.bound) and all(planned.bound for planned in self.run.members.values())
+
+    def prepare(self, in_force: ResolvedPlan) -> PlanChange:
+        """Compute the values of another plan at the coming update, without writing them.
+
+        Raises:
+            ParamschedError: the plan does not fit this run.
+        """
+        lead, clock, members = self.lead, self.lead.clock, self.run.members
+        if in_force.unit != lead.in_force.unit:
+            raise InvalidArgument(
+                "clock", f"the clock of the run counts {lead.in_force.unit or 'updates'}, and the plan's "
+                f"{in_force.unit or 'updates'}", "Stop the run and resume it with the new plan",
+            )  # fmt: skip
+        _ = in_force.total  # raises if an update is planned to consume nothing
+        states = {rule: clock.states.get(rule, rule.init()) for rule in in_force.resolved.metric_rules}
+        groups = {name: planned.bound for name, planned in members.items()}
+        change = PlanChange(in_force, clock.t, states, scopes_of(in_force.plan, in_force.resolved, groups))
+        for name, planned in members.items():
+            change.block_of(planned, change.scopes[name])
+        change.block_of(lead, lead.scope)
+        return change
+
+    def apply(self, change: PlanChange) -> None:
+        """Write the values of a plan into the groups, and continue with it."""
+        lead = self.lead
+        lead.change_plan(change.in_force, lead.scope, change.states, change.block_of(lead, lead.scope))
+        lead.history = lead.history.with_plan(lead.entry())
+        self.run.note_plain()
+        self._change = change
+        self.settle()
+        warn_if_over(lead)
+
+    def settle(self) -> None:
+        """Continue with the plan in force in the groups of each optimizer that has reached its first update."""
+        change, lead = self._change, self.lead
+        if change is None:
+            return
+        now = PlanChange(lead.in_force, change.update, lead.clock.states, change.scopes)
+        left = {name: planned for name, planned in self.run.members.items() if planned.in_force is not lead.in_force}
+        for name, planned in left.items():
+            if planned.bound and not planned.clock.t < change.update <= lead.clock.t:
+                block = now.block_of(planned, change.scopes[name])
+                planned.change_plan(now.in_force, change.scopes[name], now.states, block)
+        if all(planned.in_force is lead.in_force for planned in left.values()):
+            self._change = None

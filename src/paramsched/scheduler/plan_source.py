@@ -1,0 +1,193 @@
+"""The plan of a Scheduler before it is resolved, and the file that it comes from."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
+from paramsched.plan import Plan
+from paramsched.plan.note import Note
+from paramsched.scheduler._messages import RankMessages, several_processes
+from paramsched.time import Calendar, Duration, DurationLike
+
+if TYPE_CHECKING:
+    from paramsched.config.plan_files import PlanText
+
+log = logging.getLogger("paramsched")
+
+PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
+"""A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
+
+_MOST_UPDATES: Final = 1024  # between two looks, if the interval is in seconds
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The time between two looks: a number of updates, or seconds, which the measured rate turns into updates."""
+
+    updates: int | None = None
+    seconds: float = 0.0
+
+    @staticmethod
+    def of(watch: Any) -> "Interval":
+        """Return the interval that the argument `watch` of a Scheduler means.
+
+        >>> Interval.of(True), Interval.of(100)
+        (Interval(updates=None, seconds=10.0), Interval(updates=100, seconds=0.0))
+        """
+        try:
+            length = Duration.of("10 s" if watch is True else watch)
+            ((unit, amount),) = length.terms
+            if unit == "seconds" and not length.until:
+                return Interval(seconds=float(amount))
+            if unit == "updates" and not length.until and amount.denominator == 1:
+                return Interval(updates=int(amount))
+        except (InvalidArgument, ValueError):  # not a length, or not in one unit
+            pass
+        found = 'expected True, a number of updates of at least 1, or a time such as "30 s"'
+        raise InvalidArgument(f"Scheduler(…, watch={shown(watch)})", found, 'Write watch="30 s"')
+
+    @property
+    def first(self) -> int:
+        """The number of updates before the first look."""
+        return self.updates or 1
+
+    def following(self, last: int, rate: float) -> int:
+        """Return the number of updates until the look after the next one.
+
+        Args:
+            last: the number of updates until the next look.
+            rate: the measured number of updates per second.
+        """
+        if self.updates is not None:
+            return self.updates
+        return max(1, min(round(self.seconds * rate), 2 * last, _MOST_UPDATES))
+
+
+@final
+class WatchedFile:
+    """A plan file whose content may change.
+
+    Args:
+        text: the content from which the plan was read.
+    """
+
+    def __init__(self, text: "PlanText") -> None:
+        path = Path(text.name).absolute()  # the program may change its working directory
+        self._file, self.text = replace(text, name=str(path)), replace(text, folder=path.parent)
+        self._handled = text.text
+        self._seen: str | None = text.text  # by the last look; None if there was no file
+        self._reported: set[int] = set()  # the hashes of contents whose problems were logged
+
+    def look(self) -> "PlanText | None":
+        """Return the content if it has changed and two looks in a row have found it.
+
+        A file that is being written is often a valid plan with lines missing, so one look is not enough.
+        """
+        problem, seen = None, self._seen
+        try:
+            found = self._file.read().text
+        except OSError as error:
+            self._seen = None
+            if seen is not None:
+                log.warning("the watched plan file cannot be read, so the run keeps its plan: %s", error)
+            return None
+        except ConfigError as error:  # too large, or not UTF-8
+            found, problem = str(error), error
+        self._seen = found
+        if found != seen or found == self._handled:
+            return None
+        self._handled = found
+        if problem is not None:
+            self.report(problem)
+            return None
+        return replace(self.text, text=found)
+
+    def report(self, problem: Exception) -> None:
+        """Log why the content cannot be followed, once for each content."""
+        if hash(self._handled) not in self._reported:
+            self._reported.add(hash(self._handled))
+            log.warning("the run cannot follow %s, so it keeps its plan:\n%s", self.text.name, problem)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanSource:
+    """The plan of a Scheduler, and the file that it was read from.
+
+    Args:
+        plan: the plan.
+        note: the note of its file.
+        file: the file; None if the plan was not passed as a path.
+        interval: the time between two looks at the file; None if it is not watched.
+        engine_total: the length of the run in an engine, which applies if a plan has no horizon.
+    """
+
+    plan: Plan
+    note: Note | None = None
+    file: WatchedFile | None = None
+    interval: Interval | None = None
+    engine_total: DurationLike | None = None
+
+    @staticmethod
+    def of(given: "PlanLike | PlanSource", watch: Any = False, call: str = "Scheduler") -> "PlanSource":
+        """Return a plan with its source; read it if it is a file, a text or a mapping."""
+        if isinstance(given, PlanSource):
+            return given
+        interval = None if watch is False else Interval.of(watch)
+        if isinstance(given, Plan) and interval is None:
+            return PlanSource(given)
+        if not isinstance(given, (Plan, str, os.PathLike, Mapping)):
+            instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+            raise InvalidArgument(f"{call}(…, {given!r})", "not a Plan", instead)
+        from paramsched.config.plan_files import loaded_from, plan_file  # they import YAML
+
+        file = plan_file(given)
+        if interval is None:
+            text = None if file is None else file.read()
+            loaded = loaded_from(given) if text is None else text.loaded()
+            return PlanSource(loaded.plan, loaded.note, None if text is None else WatchedFile(text))
+        if file is None or file.syntax is None:
+            found = "a plan file is watched, and the plan was not passed as the path of one"
+            instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
+            raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
+        text = _read_by_rank_0(file) if several_processes() else file.read()
+        loaded = text.loaded()
+        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval)
+
+    def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
+        """Return the run facts that resolve a plan, which may be a later one of the file."""
+        if self.engine_total is None:
+            return calendar
+        return replace(calendar, total=self.engine_total if plan.horizon is None else None)
+
+
+def _read_by_rank_0(file: "PlanText") -> "PlanText":
+    """Return the text of a file that rank 0 reads for all ranks."""
+    messages = RankMessages("the plan file")
+    if not messages.is_sender:
+        text, problem = messages.receive()
+        if text is None:
+            raise ConfigError(file.name, [f"rank 0 cannot read it: {problem}"])
+        return replace(file, text=text)
+    try:
+        read = file.read()
+    except (ConfigError, OSError) as error:
+        messages.send([None, str(error)])
+        raise
+    messages.send([read.text, None])
+    return read
+
+
+def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
+    """Return the error with its line in the file."""
+    from paramsched.base.diagnostic import Diagnostic
+
+    if not refusal.path:
+        return refusal
+    (fault,) = text.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
+    return refusal.changed(site=f"{fault.location(text.name)}: {refusal.path}")

@@ -1,0 +1,115 @@
+"""A watched plan in a run that ends at a deadline, with one or several optimizers, and its resume."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.cli import main
+from support.fake_time import FakeTime
+from support.updates import probe, used
+
+LINES = [
+    "lr: constant() >> linear(previous, 0, over='30 s')",
+    "lr: linear(1, 0)\nweight_decay: like('lr')",
+    "lr: warmup('10 s') >> cosine(to=0.1)",
+]
+
+
+BASES = {"optimizer": 0.1, "muon": 0.5, "adamw": 0.1}
+
+
+def plan_text(line):
+    return f"clock: seconds\n{line}\n"
+
+
+def optimizers_of(kind):
+    if kind == "one":
+        return {"optimizer": probe(weight_decay=0.1)}
+    return {"muon": probe(lr=0.5, weight_decay=0.1), "adamw": probe(weight_decay=0.1)}
+
+
+def attached(kind, optimizers, plan, **keywords):
+    return ps.Scheduler(optimizers["optimizer"] if kind == "one" else optimizers, plan, **keywords)
+
+
+def replay(scheduler, recorded, base):
+    """Return the lr of each update from the plans in the history and the recorded amounts."""
+    bounds = [entry[0] for entry in scheduler.history] + [scheduler.t]
+    return [
+        value
+        for (begin, end), (_, _, text, *_) in zip(itertools.pairwise(bounds), scheduler.history, strict=True)
+        if end > begin
+        for value in ps.trace(ps.Plan.of_text(text), base, amounts=recorded[begin:end])["lr", 0].tolist()
+    ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    kind=st.sampled_from(["one", "several"]),
+    durations=st.lists(st.integers(1, 12).map(lambda n: n / 4), min_size=4, max_size=30),
+    edits=st.dictionaries(st.integers(0, 25), st.sampled_from(LINES), max_size=4),
+    untimed=st.integers(0, 3),
+)
+def test_a_watched_plan_keeps_the_measured_time_and_the_deadline(tmp_path, kind, durations, edits, untimed):
+    file = tmp_path / "plan.yaml"
+    file.write_text(plan_text(LINES[0]))
+    optimizers = optimizers_of(kind)
+    with pytest.MonkeyPatch.context() as patch:
+        clock = FakeTime(patch)
+        scheduler = attached(kind, optimizers, file, deadline="in 60 s", untimed_updates=untimed, watch=1)
+        amounts = []
+        for t, duration in enumerate(durations):
+            if scheduler.should_stop:
+                break
+            if t in edits:
+                file.write_text(plan_text(edits[t]))
+            amounts.append(scheduler.amount)
+            clock.pass_(duration)
+            for optimizer in optimizers.values():
+                optimizer.step()
+
+    assert amounts == pytest.approx([sum(durations[untimed:t]) for t in range(len(amounts))])
+    horizons = [ps.Plan.of_text(text).horizon for _, _, text, *_ in scheduler.history]
+    assert len(set(map(str, horizons))) <= 2  # of the start, and of the start of the clock
+    for name, optimizer in optimizers.items():
+        assert used(optimizer) == replay(scheduler, amounts, {"lr": BASES[name], "weight_decay": 0.1})
+
+
+def test_a_changed_file_with_a_horizon_is_not_followed_under_a_deadline(tmp_path, monkeypatch, caplog):
+    file, clock, optimizer = tmp_path / "plan.yaml", FakeTime(monkeypatch), probe()
+    file.write_text(plan_text(LINES[0]))
+    scheduler = ps.Scheduler(optimizer, file, deadline="in 60 s", watch=1)
+
+    file.write_text(plan_text(LINES[1]) + "horizon: 100 s\n")
+    for _ in range(4):
+        clock.pass_(1.0)
+        optimizer.step()
+
+    assert scheduler.plan == ps.loads(plan_text(LINES[0]))
+    assert 'the plan has the horizon "100 s", and the deadline determines another one' in caplog.text
+
+
+def test_the_resume_of_several_watched_optimizers_is_predicted(tmp_path, monkeypatch):
+    file, clock, optimizers = tmp_path / "plan.yaml", FakeTime(monkeypatch), optimizers_of("several")
+    file.write_text(plan_text(LINES[0]))
+    scheduler = attached("several", optimizers, file, deadline="in 60 s", watch=1)
+    file.write_text(plan_text(LINES[1]))
+    for _ in range(20):
+        clock.pass_(2.0)
+        for optimizer in optimizers.values():
+            optimizer.step()
+    states = {name: one.state_dict() for name, one in optimizers.items()}
+    torch.save({"optimizers": states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    result = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt"), "--json"], catch_exceptions=False)
+
+    report = json.loads(result.stdout)
+    assert (report["update"], report["amount"], report["clock"]) == (20, 38.0, "seconds"), result.output
+    expected = {(name, group): value for (name, group), value in scheduler.values().items()}
+    assert {(row["field"], row["group"]): row["value"] for row in report["rows"] if row["update"] == 20} == expected

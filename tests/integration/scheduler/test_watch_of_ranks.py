@@ -1,0 +1,158 @@
+"""A watched plan file in several processes: rank 0 reads, and every rank changes at the same update."""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
+from paramsched.scheduler import _messages, _watch, plan_source
+from support.ports import free_port
+from support.programs import Program
+from support.updates import probe, used
+from support.watch_jobs import FIRST, SECOND, UPDATES
+
+TESTS = Path(__file__).parents[2]
+
+
+class Ranks:
+    """The Schedulers of several ranks, one after another in this process, with a store that they share."""
+
+    def __init__(self, patch):
+        store = dist.HashStore()
+        store.set_timeout(timedelta(milliseconds=50))
+        self.patch = patch
+        patch.setattr(_messages, "default_store", lambda: store)
+        for module in (_watch, plan_source):
+            patch.setattr(module, "several_processes", lambda: True)
+
+    def scheduler(self, rank, optimizer, path, **arguments):
+        self.patch.setattr(dist, "get_rank", lambda: rank)
+        return ps.Scheduler(optimizer, path, **arguments)
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    return Ranks(monkeypatch)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(FIRST)
+    return path
+
+
+@given(
+    st.dictionaries(st.integers(0, 30), st.sampled_from([FIRST, SECOND, "lr: [", "lr: 0.5\nclock: tokens\n", None])),
+    st.sampled_from([1, 2, 3, 7, "1 s", True]),
+    st.lists(st.permutations([0, 1, 2]), min_size=30, max_size=30),
+    st.none() | st.tuples(st.integers(0, 29), st.integers(0, 40)),
+)
+def test_every_rank_changes_at_the_same_update(tmp_path_factory, edits, watch, orders, jump):
+    folder = tmp_path_factory.mktemp("ranks")
+    path = folder / "plan.yaml"
+    path.write_text(FIRST)
+    with pytest.MonkeyPatch.context() as patch:
+        ranks = Ranks(patch)
+        optimizers = [probe(lr=1.0) for _ in range(3)]
+        schedulers = [
+            ranks.scheduler(rank, one, path if rank == 0 else folder / str(rank) / "plan.yaml", watch=watch)
+            for rank, one in enumerate(optimizers)
+        ]
+        for t, order in enumerate(orders):
+            if t in edits:
+                path.unlink(missing_ok=True)
+                if edits[t] is not None:
+                    path.write_text(edits[t])
+            # After a jump the other ranks may have to wait for rank 0.
+            for rank in order if jump is None or t != jump[0] + 1 else sorted(order):
+                optimizers[rank].step()
+            if jump is not None and t == jump[0]:
+                for one in schedulers:
+                    one.seek(jump[1])
+
+    assert used(optimizers[0]) == used(optimizers[1]) == used(optimizers[2])
+    assert schedulers[0].history == schedulers[1].history == schedulers[2].history
+
+
+def test_a_change_takes_effect_at_most_two_updates_after_the_second_look(ranks, file):
+    optimizers = [probe(lr=1.0), probe(lr=1.0)]
+    schedulers = [ranks.scheduler(rank, one, file, watch=10) for rank, one in enumerate(optimizers)]
+    file.write_text(SECOND)
+    for _ in range(20):
+        for one in optimizers:
+            one.step()
+
+    assert [one.history[1][0] for one in schedulers] == [20, 20]
+
+
+@pytest.mark.parametrize("text", [None, "lr: linera()\n", b"\xff"])
+def test_a_first_plan_that_rank_0_cannot_read_is_an_error_on_every_rank(ranks, file, text):
+    file.unlink()
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises((ConfigError, FileNotFoundError)):
+        ranks.scheduler(0, probe(), file, watch=True)
+    file.write_text(FIRST)
+
+    with pytest.raises(ConfigError, match="linera" if text == "lr: linera()\n" else "rank 0 cannot read it: "):
+        ranks.scheduler(1, probe(), file, watch=True)
+
+
+def test_a_plan_that_only_rank_0_can_attach_is_an_error_on_the_other_rank(ranks, file):
+    optimizers = [probe({"name": "head"}), probe({"name": "body"})]
+    for rank, one in enumerate(optimizers):
+        ranks.scheduler(rank, one, file, watch=2)
+    file.write_text("lr: 0.5\ngroups: {head: {lr: 0.1}}\n")
+    for _ in range(5):
+        for one in optimizers:
+            one.step()
+    optimizers[0].step()
+
+    with pytest.raises(PlanError, match="head"):
+        optimizers[1].step()
+    assert optimizers[0].param_groups[0]["lr"] == 0.1 * 0.1
+
+
+def test_a_rank_without_the_messages_of_rank_0_raises(ranks, file):
+    ranks.scheduler(0, probe(), file, watch=1)
+    optimizer = probe()
+    ranks.scheduler(1, optimizer, file, watch=1)
+    optimizer.step()
+
+    with pytest.raises(StateError, match="waits for message 1 of rank 0 about changes of the plan file"):
+        optimizer.step()
+
+
+def test_a_process_group_that_appears_later_is_an_error(file, monkeypatch):
+    optimizer = probe()
+    ps.Scheduler(optimizer, file, watch=1)
+    monkeypatch.setattr(_watch, "several_processes", lambda: True)
+
+    with pytest.raises(InvalidArgument, match=r"Call torch\.distributed\.init_process_group"):
+        optimizer.step()
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_two_processes_change_at_the_same_update(tmp_path):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    started = [
+        Program(["-m", "support.watch_jobs", address, str(rank), str(tmp_path)], env=environment) for rank in (0, 1)
+    ]
+    said = [one.communicate(timeout=300)[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0], said
+
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+
+    assert first == second
+    assert len(first["history"]) == 2
+    assert len(first["used"]) == UPDATES
