@@ -182,7 +182,7 @@ def _optimizer_count(taken: int | None) -> str:
 def log_later_deadline(
     state: State, now: ResolvedPlan, position: RunPosition, slots_in: Callable[[Plan], Mapping[str, Slot]]
 ) -> None:
-    """Log the values that change because the deadline is later than in a checkpoint.
+    """Log the values of the coming update, if a later deadline than that of a checkpoint gives a longer horizon.
 
     Args:
         state: the state of the checkpoint.
@@ -194,6 +194,8 @@ def log_later_deadline(
     if before is None or after is None or after <= before or state.plan is None:
         return
     saved = state.resolved(state.plan)
+    if (now.seconds_until_end or 0) <= (saved.seconds_until_end or 0):
+        return
     states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
     old, new = (
         dict(slots_in(one.counted)) | {slot.name: slot for slot in slots_of_targets(one.counted)}
@@ -203,7 +205,8 @@ def log_later_deadline(
     used = [values_at([slots[name] for name in both], position.times, states) for slots in (old, new)]
     log.warning(
         "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
-        "values of update %d change:\n%s", before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
+        "values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
+        before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
         "\n".join(f"{name}: {was!r} -> {value!r}" for name, was, value in zip(both, *used, strict=True)),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any, Literal, TypeAlias, final
 
@@ -14,9 +14,7 @@ from paramsched.fields import Field, Group
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, amount_clock
 from paramsched.plan.optimizers import ALONE, unique_labels
-from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
-from paramsched.scheduler._clock import ResolvedPlan
 from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
@@ -125,17 +123,23 @@ def dry_run(
     differs = False
     with _recorded_messages() as messages:
         try:
-            code = ResolvedPlan(plan, plan.resolve(calendar, names), calendar)
-            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
-            if saved is not None:
-                own = () if ALONE in saved.optimizers else tuple(saved.optimizers)
-                earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, own)
-                differs = differs or earlier != code.resolved
+            earlier = None if saved is None or saved.plan is None else saved.resolved(saved.plan)
+            horizon = None if earlier is None else earlier.seconds_until_end
+            is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
+            if saved is not None and horizon is not None and is_open:
+                # Half a second more, because the horizon is rounded down when the Scheduler reads the time.
+                left = max(0.0, horizon - float(saved.position.amount or 0)) + 0.5
+                calendar = replace(calendar, deadline=f"in {left} s")
+                text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon} "
+                messages.append(("info", text + 'seconds, as before. Write --deadline "in 55 min" for another one'))
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
                 made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
+            code = scheduler._planned.in_force
+            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
+                differs = differs or earlier is None or earlier.with_deadline_of(code).resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
             unit = amount_clock(plan.clock)
@@ -146,7 +150,7 @@ def dry_run(
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 values += _coming_values(scheduler, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
-            amounts = amounts_of_run(plan.resolve(scheduler.calendar, names), scheduler.calendar)
+            amounts = scheduler._planned.in_force.amounts
             if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
                 unknown = f"{unit} that the updates consume"
                 if isinstance(amounts, ReportedProgress):

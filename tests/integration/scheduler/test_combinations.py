@@ -107,9 +107,18 @@ def test_the_resume_of_several_watched_optimizers_is_predicted(tmp_path, monkeyp
     states = {name: one.state_dict() for name, one in optimizers.items()}
     torch.save({"optimizers": states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
 
-    result = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt"), "--json"], catch_exceptions=False)
+    def resume(*arguments):
+        result = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt"), "--json", *arguments])
+        report = json.loads(result.stdout)
+        assert (report["update"], report["amount"], report["clock"]) == (20, 38.0, "seconds"), result.output
+        messages = [one["message"] for one in report["diagnostics"]]
+        return {(row["field"], row["group"]): row["value"] for row in report["rows"]}, report["differs"], messages
 
-    report = json.loads(result.stdout)
-    assert (report["update"], report["amount"], report["clock"]) == (20, 38.0, "seconds"), result.output
-    expected = {(name, group): value for (name, group), value in scheduler.values().items()}
-    assert {(row["field"], row["group"]): row["value"] for row in report["rows"] if row["update"] == 20} == expected
+    values, differs, messages = resume()
+    assert (values, differs) == (scheduler.values(), False)
+    assert messages[0].startswith("the deadline of the resumed run is unknown; the values are those of a horizon of 58")
+
+    later, differs, _ = resume("--deadline", "in 60 s")
+    loaded = attached("several", optimizers, ps.loads(plan_text(LINES[1])), deadline="in 60 s")
+    assert differs
+    assert later == loaded.values() != values

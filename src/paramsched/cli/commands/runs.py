@@ -13,6 +13,7 @@ from paramsched.cli._options import (
     CalendarOptions,
     Command,
     ExistingFile,
+    FactOption,
     base_option,
     calendar_options,
     change_as_data,
@@ -385,6 +386,13 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     "with a field: lr=checkpoint.",
 )
 @click.option(
+    "--deadline",
+    cls=FactOption,
+    metavar="TIME",
+    help="End of the resumed run, such as 'in 55 min', '18:00' or 'slurm - 5 min'. By default, the horizon of the "
+    "checkpoint is kept.",
+)
+@click.option(
     "--updates", type=click.IntRange(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print."
 )
 @json_option
@@ -398,6 +406,7 @@ def paramsched_resume(
     scheduler: str | None,
     at: int | None,
     choices: tuple[str, ...],
+    deadline: str | None,
     updates: int,
     as_json: bool,
 ) -> None:
@@ -439,6 +448,8 @@ def paramsched_resume(
         calendar = calendar_from_options(with_facts_beside(read, facts))
         if known is not None and facts.horizon is None:
             calendar = replace(calendar, total=known.total)
+        if deadline is not None:
+            calendar = replace(calendar, deadline=deadline)
         report = predict_resume(
             run,
             read.plan,
