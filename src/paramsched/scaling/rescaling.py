@@ -1,0 +1,219 @@
+"""Scaling rules for the learning rate, Adam's betas and eps, the weight decay and the batch size."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import log2, sqrt
+from typing import Any, final
+
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.number_checks import finite_number, positive_number, whole_number
+from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.feedback.base import not_negative
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Ratios:
+    """The new value divided by the old one: of the batch size, the tokens, and the learning rate so far."""
+
+    batch: Fraction
+    tokens: float
+    lr: float = 1.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Formula:
+    """How a rule changes one value: the formula as text, its source, and the function that computes it."""
+
+    text: str
+    source: str
+    new_value: Callable[[float, _Ratios], float]
+
+
+def _scaled_beta(beta: float, ratios: _Ratios) -> float:
+    new = 1 - ratios.batch * (1 - Fraction(repr(beta)))
+    if new <= 0:
+        found = f"1 - (B/B₀)(1 - β) must be above 0, got {float(new):g}"
+        instead = "The batch size grows too much for this rule; rescale lr alone"
+        raise InvalidArgument(CallSite("scaling.rescale", "betas", repr(beta)), found, instead)
+    return float(new)
+
+
+_BY_ROOT = _Formula("√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value * sqrt(ratios.batch))
+_BY_TIMESCALE = _Formula(
+    "(B/B₀)/(lr/lr₀)/(D/D₀)",
+    "arXiv 2405.13698, 2505.13738",
+    lambda value, ratios: value * (float(ratios.batch) / ratios.lr / ratios.tokens),
+)
+_RULES: Mapping[str, Mapping[str, _Formula]] = {
+    "linear": {"lr": _Formula("B/B₀", "arXiv 1706.02677", lambda value, ratios: value * float(ratios.batch))},
+    "adam-sqrt": {
+        "lr": _BY_ROOT,
+        "betas": _Formula("1 - (B/B₀)(1 - β)", "arXiv 2205.10287", _scaled_beta),
+        "eps": _Formula("1/√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value / sqrt(ratios.batch)),
+    },
+    "adamw-timescale": {"weight_decay": _BY_TIMESCALE},
+    "nanochat": {"lr": _BY_ROOT, "weight_decay": _BY_TIMESCALE},
+}
+"""The formula of each value that a rule covers."""
+
+_NANOCHAT_BATCH = 2**19
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rescaled:
+    """Rescaled hyperparameters; `print` shows each value with its formula and source.
+
+    Args:
+        values: the new values, by the names of the old ones.
+        lines: for each value, its change, the formula and the source.
+        notes: limits of the rules that concern this change.
+    """
+
+    values: Mapping[str, Any]
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines, *(f"note: {note}" for note in self.notes)])
+
+
+def rescale(
+    values: Mapping[str, Any],
+    *,
+    rule: str | Sequence[str],
+    batch: tuple[int, int] | None = None,
+    tokens: tuple[float, float] | None = None,
+) -> Rescaled:
+    """Move hyperparameters to another batch size B, or another number of tokens D, by published rules.
+
+    | rule | new value |
+    |---|---|
+    | `"linear"` | lr · B/B₀, for SGD with momentum |
+    | `"adam-sqrt"` | lr · √(B/B₀), 1 - (B/B₀)(1 - β), eps / √(B/B₀), for Adam and RMSprop |
+    | `"adamw-timescale"` | weight_decay · (B/B₀) / (lr/lr₀) / (D/D₀), which keeps B / (lr · weight_decay · D) |
+    | `"nanochat"` | lr · √(B/B₀), weight_decay · √(B/B₀) / (D/D₀) |
+
+    Args:
+        values: the old values of `lr`, `betas`, `eps` and `weight_decay`; each must be covered by the rule.
+        rule: the name of a rule, or several names. `adamw-timescale` uses the lr of the rules in front of it.
+        batch: the old and the new batch size, in any unit. Default: it does not change.
+        tokens: the old and the new number of training tokens. Default: it does not change.
+
+    Raises:
+        InvalidArgument: a rule does not cover a value or the change, or a number is out of range.
+
+    >>> print(rescale({"lr": 3e-4}, batch=(256, 512), rule="adam-sqrt"))
+    lr: 0.0003 -> 0.000424264   × 1.41421 = √(B/B₀)   arXiv 2205.10287
+    """
+    names = [rule] if isinstance(rule, str) else list(rule)
+    for name in names:
+        if name not in _RULES:
+            found = f"unknown rule {shown(name)}; {did_you_mean(str(name), _RULES)}"
+            raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, 'Write rule="adam-sqrt"')
+    covered = [key for name in names for key in _RULES[name]]
+    if twice := next((key for key in covered if covered.count(key) > 1), None):
+        found = f"{twice} is covered by two rules"
+        raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, f'Write rule="{names[0]}"')
+    if not isinstance(values, Mapping) or not values:
+        found = f"expected a dict of hyperparameters, got {shown(values)}"
+        raise InvalidArgument("scaling.rescale(…)", found, 'Write {"lr": 3e-4}')
+    for key in values:
+        if key not in covered:
+            found = (
+                f"{' and '.join(names)} cover{'s' if len(names) == 1 else ''} {', '.join(covered)}, not {shown(key)}"
+            )
+            instead = f"Leave {key} out"
+            if key in ("lr", "weight_decay") and set(names) & {"adam-sqrt", "adamw-timescale"}:
+                instead = 'Write rule=["adam-sqrt", "adamw-timescale"]'
+            raise InvalidArgument("scaling.rescale(…)", found, instead)
+    by_tokens = "weight_decay" in covered
+    if tokens is not None and not by_tokens:
+        found = f"{' and '.join(names)} cannot change the number of tokens"
+        raise InvalidArgument(CallSite("scaling.rescale", "tokens", shown(tokens)), found, "Omit tokens")
+    if batch is None and (tokens is None or not by_tokens):
+        raise InvalidArgument("scaling.rescale(…)", "no change is specified", "Write batch=(256, 512)")
+    old, new = (1, 1) if batch is None else _pair("rescale", "batch", batch, whole_number, (256, 512))
+    before, after = (1.0, 1.0) if tokens is None else _pair("rescale", "tokens", tokens, positive_number, (1e9, 8e9))
+    ratios = _Ratios(Fraction(new, old), after / before)
+    found_values: dict[str, Any] = {}
+    lines: dict[str, str] = {}
+    for name in names:
+        for key, formula in _RULES[name].items():
+            if key in values:
+                found_values[key], lines[key] = _changed(key, values[key], formula, ratios)
+            if key == "lr":  # the first key of a rule
+                ratios = _Ratios(ratios.batch, ratios.tokens, formula.new_value(1.0, ratios))
+    notes = tuple(_notes(names, ratios, None if batch is None else old))
+    return Rescaled({key: found_values[key] for key in values}, tuple(lines[key] for key in values), notes)
+
+
+def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[Any, str]:
+    """Return the new value, and the line that explains it."""
+    site = CallSite("scaling.rescale", key)
+    if key == "betas":
+        if not isinstance(value, (tuple, list)) or not value:
+            raise InvalidArgument(site, f"expected a tuple, got {shown(value)}", "Write (0.9, 0.999)")
+        betas = [not_negative(site, one) for one in value]
+        if max(betas) >= 1:
+            raise InvalidArgument(site, f"every beta must be below 1, got {max(betas)}", "Write (0.9, 0.999)")
+        new: Any = tuple(formula.new_value(beta, ratios) for beta in betas)
+        return (
+            new,
+            f"betas: {tuple(betas)} -> ({', '.join(f'{one:.6g}' for one in new)})   {formula.text}   {formula.source}",
+        )
+    old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
+    new = formula.new_value(old, ratios)
+    by = formula.new_value(1.0, ratios)
+    return new, f"{key}: {old:.6g} -> {new:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
+
+
+def _notes(names: Sequence[str], ratios: _Ratios, old_batch: int | None) -> list[str]:
+    """Return the limits of the rules that concern this change."""
+    notes = []
+    if "linear" in names and not Fraction(1, 32) <= ratios.batch <= 32:
+        notes.append("linear was shown for batch sizes that change by a factor of at most 32, with a warmup")
+    if ratios.tokens != 1:
+        notes.append("the timescale is kept, but the best one falls with tokens per parameter (arXiv 2505.13738)")
+    if "nanochat" in names:
+        notes.append('nanochat: scripts/base_train.py, 92d63d4; for Muon its author writes "not studied carefully"')
+        if old_batch not in (None, _NANOCHAT_BATCH):
+            notes.append(f"nanochat was tuned at a batch of {_NANOCHAT_BATCH} tokens, not {old_batch}")
+    return notes
+
+
+def _pair(call: str, argument: str, given: Any, check: Callable[..., Any], example: tuple[Any, Any]) -> tuple[Any, Any]:
+    site = CallSite(f"scaling.{call}", argument)
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        found = f"expected the old and the new number, got {shown(given)}"
+        raise InvalidArgument(site, found, f"Write {argument}={example}")
+    return check(site, given[0]), check(site, given[1])
+
+
+def batch_for_tokens(
+    batch: int, *, tokens: tuple[float, float], exponent: float = 0.383, power_of_two: bool = True
+) -> int:
+    """Return the batch size for another number of training tokens: B₀ · (D/D₀) ** exponent.
+
+    Args:
+        batch: B₀, the batch size for D₀ tokens, in any unit.
+        tokens: D₀ and D, the old and the new number of training tokens.
+        exponent: the exponent of the power law.
+        power_of_two: True rounds to the nearest power of two, by the logarithm; False to the nearest integer.
+
+    Raises:
+        InvalidArgument: a number is out of range.
+
+    Source: 2505.13738, as used by nanochat.
+
+    >>> batch_for_tokens(2**19, tokens=(1e9, 8e9)) == 2**20
+    True
+    """
+    old = whole_number(CallSite("scaling.batch_for_tokens", "batch"), batch)
+    before, after = _pair("batch_for_tokens", "tokens", tokens, positive_number, (1e9, 8e9))
+    power = finite_number(CallSite("scaling.batch_for_tokens", "exponent"), exponent)
+    size = log2(old) + power * log2(after / before)
+    return max(1, 2 ** round(size) if power_of_two else round(2**size))
