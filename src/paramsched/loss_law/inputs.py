@@ -64,10 +64,6 @@ def rates_of(
 
 def _traced(site: str, plan: Plan, base: Any, calendar: Calendar | None, scaled: bool) -> Trace:
     """Return the trace of a plan. Of the fields, only lr needs a base; without any base, 1 is assumed."""
-    if plan.metric_rules:
-        rule = plan.metric_rules[0]
-        found = f"{rule} reacts to a metric, so its rates are unknown before the run"
-        raise InvalidArgument(site, found, 'Remove the rule, or pass ps.plan_from_log("log.csv") of an earlier run')
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     if "lr" not in {one.name for one in bindings}:
         raise PlanError(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
@@ -86,6 +82,9 @@ def _traced(site: str, plan: Plan, base: Any, calendar: Calendar | None, scaled:
 
 
 def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: bool) -> Floats:
+    if values.metric_rules:
+        found = f"{values.metric_rules[0]} reacts to a metric, so the rates are unknown before the run"
+        raise InvalidArgument(site, found, 'Remove the rule, or pass ps.plan_from_log("log.csv") of an earlier run')
     keys = [key for key in values.keys() if key[0] == "lr"]
     if group is not None:
         keys = [key for key in keys if key[1] == group] or [("lr", group)]

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.base.arrays import Floats, Integers
-from paramsched.base.drawing import renderer
 from paramsched.base.files import open_to_read, path_of_file, write_whole_file
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, first_fitted, rates_of
 from paramsched.loss_law.multi_power import CONSTANTS, terms_at
+from paramsched.show import LoggedRun, curves_from_values, figure, mime_bundle
 from paramsched.time import Calendar
 
 ABOUT_EQUAL = 0.0035
@@ -59,11 +59,19 @@ class Prediction:
         """The band of the last predicted update: the lower and the upper end."""
         return float(self.low[-1]), float(self.high[-1])
 
+    def as_run(self, name: str = "predicted") -> LoggedRun:
+        """Return the prediction as a run with the metric `loss` and its band, to draw it over a plan or other runs."""
+        return LoggedRun(name, measured={"loss": (self.t, self.loss)}, bands={"loss": (self.low, self.high)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prediction as data for JSON; a loss that is infinite becomes None."""
+        data: dict[str, Any] = {"t": self.t.tolist(), "final": self.final, "final_band": list(self.final_band)}
+        for name, values in (("loss", self.loss), ("low", self.low), ("high", self.high)):
+            data[name] = [value if isfinite(value) else None for value in values.tolist()]
+        return data
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        show = renderer()
-        curves = show.curves_from_values({("lr", ""): self.rates})
-        bundle: dict[str, str] = show.mime_bundle(show.figure(curves, title="Prediction", log=show.predicted(self)))
-        return bundle
+        return mime_bundle(figure(curves_from_values({("lr", ""): self.rates}), title="Prediction", log=self.as_run()))
 
     def __str__(self) -> str:
         low, high = self.final_band
@@ -173,8 +181,8 @@ class LossLaw:
         if not other_peak and not 0.9 * min(self.peaks) * (1 - 1e-9) <= peak <= 1.1 * max(self.peaks) * (1 + 1e-9):
             fitted = ", ".join(f"{one:g}" for one in self.peaks)
             found = f"the peak rate is {peak:g}, but the law was fitted at {fitted} and holds for 0.9 to 1.1 times that"
-            instead = "Fit a law on runs with this peak; other_peak=True predicts nevertheless"
-            raise InvalidArgument("law.predict(…)", found, instead)
+            fit, instead = "Fit a law on runs with this peak", "or write other_peak=True"
+            raise InvalidArgument("law.predict(…)", found, f"{fit}, {instead}", command=fit)
 
     def losses(self, rates: Floats, points: Integers) -> tuple[Floats, Floats, Floats]:
         """Return the loss at some updates of a run, and its band, without the checks of `predict`."""
@@ -228,20 +236,11 @@ def load(path: str | os.PathLike[str]) -> LossLaw:
 
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise refusal("expected JSON") from None
-    if not isinstance(data, dict) or data.get("law") != _NAME or data.get("version") != _VERSION:
-        found = (data.get("law"), data.get("version")) if isinstance(data, dict) else type(data).__name__
-        raise refusal(f"expected a {_NAME} law of version {_VERSION}, got {shown(found)}")
-    keys = ("constants", "covariance", "sigma", "peaks", "longest", "curves")
-    if missing := [key for key in keys if key not in data]:
-        raise refusal(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    try:
-        if set(data["constants"]) != set(CONSTANTS):
-            raise refusal(f"expected the constants {', '.join(CONSTANTS)}")
-        constants = {name: float(data["constants"][name]) for name in CONSTANTS}
+        if (data["law"], data["version"]) != (_NAME, _VERSION):
+            found = f"{shown(data['law'])}, version {shown(data['version'])}"
+            raise refusal(f"expected a {_NAME} law, version {_VERSION}, got {found}")
         law = LossLaw(
-            constants,
+            {name: float(data["constants"][name]) for name in CONSTANTS},
             tuple(tuple(float(one) for one in row) for row in data["covariance"]),
             float(data["sigma"]),
             tuple(float(one) for one in data["peaks"]),
@@ -249,18 +248,18 @@ def load(path: str | os.PathLike[str]) -> LossLaw:
             tuple(FittedCurve(int(one["updates"]), int(one["points"]), float(one["mae"])) for one in data["curves"]),
             float(data.get("lowest", 0.0)),
         )
-    except (TypeError, ValueError, KeyError, OverflowError, AttributeError) as error:
-        if isinstance(error, InvalidArgument):
-            raise
-        raise refusal("a value has the wrong type") from None
-    positive = (*constants.values(), *law.peaks, law.longest)
-    if not all(isfinite(one) and one > 0 for one in positive):
+    except KeyError as missing:
+        raise refusal(f"{missing.args[0]} is missing") from None
+    except InvalidArgument:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError, RecursionError):
+        raise refusal("expected the JSON of a law") from None
+    positive = (*law.constants.values(), *law.peaks, law.longest)
+    if not law.peaks or not all(isfinite(one) and one > 0 for one in positive):
         raise refusal("every constant, every peak and longest must be finite and above 0")
-    covariance = np.array([(*row, *[np.nan] * 7)[:7] for row in law.covariance])
-    if covariance.shape != (7, 7) or not np.isfinite(covariance).all() or {len(row) for row in law.covariance} != {7}:
-        raise refusal("the covariance must be 7 × 7 finite numbers")
-    if not law.peaks or not (isfinite(law.sigma) and law.sigma >= 0 and isfinite(law.lowest)):
-        raise refusal("sigma must be at least 0, and there must be a peak")
+    entries = [one for row in law.covariance for one in row]
+    if [len(row) for row in law.covariance] != [7] * 7 or not all(map(isfinite, (*entries, law.sigma, law.lowest))):
+        raise refusal("the covariance must be 7 × 7 numbers, and every number must be finite")
     return law
 
 

@@ -13,6 +13,7 @@ from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
 from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
+from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
@@ -101,6 +102,11 @@ class Trace:
             return ()
         end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
         return tuple(units_of_run(*self._run, self.total, end))
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules of the plan, which have no effect on the traced values."""
+        return () if self._run is None else self._run[0].metric_rules
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""

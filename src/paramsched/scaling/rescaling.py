@@ -1,7 +1,7 @@
 """Scaling rules for the learning rate, Adam's betas and eps, the weight decay and the batch size."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import log2, sqrt
 from typing import Any, final
@@ -121,58 +121,25 @@ def rescale(
     if not isinstance(values, Mapping) or not values:
         found = f"expected a dict of hyperparameters, got {shown(values)}"
         raise InvalidArgument("scaling.rescale(…)", found, 'Write {"lr": 3e-4}')
-    for key in values:
-        if key not in covered:
-            found = (
-                f"{' and '.join(names)} cover{'s' if len(names) == 1 else ''} {', '.join(covered)}, not {shown(key)}"
-            )
-            instead = f"Leave {key} out"
-            if key in ("lr", "weight_decay") and set(names) & {"adam-sqrt", "adamw-timescale"}:
-                instead = 'Write rule=["adam-sqrt", "adamw-timescale"]'
-            raise InvalidArgument("scaling.rescale(…)", found, instead)
-    by_tokens = "weight_decay" in covered
-    if tokens is not None and not by_tokens:
-        found = f"{' and '.join(names)} cannot change the number of tokens"
+    if strange := next((key for key in values if key not in covered), None):
+        found = f"the rule covers {', '.join(covered)}, not {strange}"
+        both = strange in ("lr", "weight_decay") and {"adam-sqrt", "adamw-timescale"} & set(names)
+        instead = 'Write rule=["adam-sqrt", "adamw-timescale"]' if both else f"Leave {strange} out"
+        raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, instead)
+    if tokens is not None and "weight_decay" not in covered:
+        found = "the rule cannot change the number of tokens"
         raise InvalidArgument(CallSite("scaling.rescale", "tokens", shown(tokens)), found, "Omit tokens")
-    if batch is None and (tokens is None or not by_tokens):
+    if batch is None and tokens is None:
         raise InvalidArgument("scaling.rescale(…)", "no change is specified", "Write batch=(256, 512)")
     old, new = (1, 1) if batch is None else _pair("rescale", "batch", batch, whole_number, (256, 512))
     before, after = (1.0, 1.0) if tokens is None else _pair("rescale", "tokens", tokens, positive_number, (1e9, 8e9))
     ratios = _Ratios(Fraction(new, old), after / before)
-    found_values: dict[str, Any] = {}
-    lines: dict[str, str] = {}
-    for name in names:
-        for key, formula in _RULES[name].items():
-            if key in values:
-                found_values[key], lines[key] = _changed(key, values[key], formula, ratios)
-            if key == "lr":  # the first key of a rule
-                ratios = _Ratios(ratios.batch, ratios.tokens, formula.new_value(1.0, ratios))
-    notes = tuple(_notes(names, ratios, None if batch is None else old))
-    return Rescaled({key: found_values[key] for key in values}, tuple(lines[key] for key in values), notes)
-
-
-def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[Any, str]:
-    """Return the new value, and the line that explains it."""
-    site = CallSite("scaling.rescale", key)
-    if key == "betas":
-        if not isinstance(value, (tuple, list)) or not value:
-            raise InvalidArgument(site, f"expected a tuple, got {shown(value)}", "Write (0.9, 0.999)")
-        betas = [not_negative(site, one) for one in value]
-        if max(betas) >= 1:
-            raise InvalidArgument(site, f"every beta must be below 1, got {max(betas)}", "Write (0.9, 0.999)")
-        new: Any = tuple(formula.new_value(beta, ratios) for beta in betas)
-        return (
-            new,
-            f"betas: {tuple(betas)} -> ({', '.join(f'{one:.6g}' for one in new)})   {formula.text}   {formula.source}",
-        )
-    old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
-    new = formula.new_value(old, ratios)
-    by = formula.new_value(1.0, ratios)
-    return new, f"{key}: {old:.6g} -> {new:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
-
-
-def _notes(names: Sequence[str], ratios: _Ratios, old_batch: int | None) -> list[str]:
-    """Return the limits of the rules that concern this change."""
+    changed: dict[str, tuple[Any, str]] = {}
+    for key, formula in (item for name in names for item in _RULES[name].items()):
+        if key in values:
+            changed[key] = _changed(key, values[key], formula, ratios)
+        if key == "lr":  # the first key of a rule
+            ratios = replace(ratios, lr=formula.new_value(1.0, ratios))
     notes = []
     if "linear" in names and not Fraction(1, 32) <= ratios.batch <= 32:
         notes.append("linear was shown for batch sizes that change by a factor of at most 32, with a warmup")
@@ -180,16 +147,30 @@ def _notes(names: Sequence[str], ratios: _Ratios, old_batch: int | None) -> list
         notes.append("the timescale is kept, but the best one falls with tokens per parameter (arXiv 2505.13738)")
     if "nanochat" in names:
         notes.append('nanochat: scripts/base_train.py, 92d63d4; for Muon its author writes "not studied carefully"')
-        if old_batch not in (None, _NANOCHAT_BATCH):
-            notes.append(f"nanochat was tuned at a batch of {_NANOCHAT_BATCH} tokens, not {old_batch}")
-    return notes
+        if batch is not None and old != _NANOCHAT_BATCH:
+            notes.append(f"nanochat was tuned at a batch of {_NANOCHAT_BATCH} tokens, not {old}")
+    return Rescaled({key: changed[key][0] for key in values}, tuple(changed[key][1] for key in values), tuple(notes))
+
+
+def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[Any, str]:
+    """Return the new value, and the line that explains it."""
+    site = CallSite("scaling.rescale", key, shown(value))
+    if key != "betas":
+        old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
+        new, by = (formula.new_value(one, ratios) for one in (old, 1.0))
+        return new, f"{key}: {old:.6g} -> {new:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
+    if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
+        raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "Write betas=(0.9, 0.999)")
+    betas = tuple(formula.new_value(float(one), ratios) for one in value)
+    after = ", ".join(f"{one:.6g}" for one in betas)
+    return betas, f"betas: {tuple(value)} -> ({after})   {formula.text}   {formula.source}"
 
 
 def _pair(call: str, argument: str, given: Any, check: Callable[..., Any], example: tuple[Any, Any]) -> tuple[Any, Any]:
-    site = CallSite(f"scaling.{call}", argument)
+    """Check a pair of an old and a new number."""
+    site = CallSite(f"scaling.{call}", argument, shown(given))
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        found = f"expected the old and the new number, got {shown(given)}"
-        raise InvalidArgument(site, found, f"Write {argument}={example}")
+        raise InvalidArgument(site, "expected the old and the new number", f"Write {argument}={example}")
     return check(site, given[0]), check(site, given[1])
 
 

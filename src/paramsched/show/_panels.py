@@ -54,6 +54,7 @@ class _Run(NamedTuple):
     measured: dict[str, _Points]
     together: Mapping[str, Sequence[str]]
     tolerance: float
+    bands: dict[str, tuple[_Points, ...]]
 
 
 class _Comparison(NamedTuple):
@@ -121,9 +122,10 @@ def picture(
         verdicts = [Note(text, differs=many > 0)]
     if len(fields) > _MAX_PANELS:
         verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
-    # Each of several runs has one color in all panels, different from the colors of plans.
+    # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
     first = max(len(one.curves) for one in panels)
-    colors = {run.name: first + index for index, run in enumerate(runs)} if len(runs) > 1 else {}
+    of_plans = {curve.owner: curve.color for curve in panels[0].curves if curve.owner}
+    colors = {run.name: of_plans.get(run.name, first + at) for at, run in enumerate(runs)} if len(runs) > 1 else {}
     panels = [
         replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
         for panel in panels
@@ -144,7 +146,11 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
-    return _Run(run.name, used, measured, run.together, run.tolerance)
+    bands = {
+        name: tuple(_checked_points(f"bands[{name!r}]", run.measured[name][0], edge) for edge in edges)
+        for name, edges in run.bands.items()
+    }
+    return _Run(run.name, used, measured, run.together, run.tolerance, bands)
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
@@ -442,12 +448,12 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
     names = list(dict.fromkeys(name for run in runs for name in run.measured))
     if len(runs) > 1:
         for name in names:
-            curves = [
-                _drawn_metric("", *run.measured[name], colors[run.name], run.name)
-                for run in runs
-                if name in run.measured
-            ]
-            yield _panel_of_curves(name, curves, axis, view)
+            own = [run for run in runs if name in run.measured]
+            curves = [_drawn_metric("", *run.measured[name], colors[run.name], run.name) for run in own]
+            edges = [edge for run in own for edge in _edges_of_band(run, name, colors[run.name], run.name)]
+            panel = _panel_of_curves(name, curves, axis, view, edges)
+            notes = [note for run in own for note in _final_values(run, name)]
+            yield replace(panel, other_notes=(*notes, *panel.other_notes))
         return
     for run in runs:
         headings = {name: heading for heading, members in run.together.items() for name in members}
@@ -456,11 +462,29 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
             panels.setdefault(headings.get(name, name), []).append(name)
         for heading, members in panels.items():
             curves = [_drawn_metric(one, *run.measured[one], index) for index, one in enumerate(members)]
-            yield _panel_of_curves(heading if len(members) > 1 else members[0], curves, axis, view)
+            edges = [edge for index, one in enumerate(members) for edge in _edges_of_band(run, one, index, "")]
+            panel = _panel_of_curves(heading if len(members) > 1 else members[0], curves, axis, view, edges)
+            notes = [note for one in members for note in _final_values(run, one)]
+            yield replace(panel, other_notes=(*notes, *panel.other_notes))
 
 
 def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
     return DrawnCurve("metric", (name,), (), times, values, _NO_TIMES, color, owner)
+
+
+def _edges_of_band(run: _Run, name: str, color: int, owner: str) -> list[DrawnCurve]:
+    """Return the lower and the upper edge of the band of a metric, if it has one."""
+    edges = zip(("low", "high"), run.bands.get(name, ()), strict=False)
+    return [DrawnCurve("band", (label,), (), *points, _NO_TIMES, color, owner) for label, points in edges]
+
+
+def _final_values(run: _Run, name: str) -> list[Note]:
+    """Return a note with the last value of a metric and its band, if it has one."""
+    if name not in run.bands:
+        return []
+    times, values = run.measured[name]
+    low, high = (edge[-1] for _, edge in run.bands[name])
+    return [Note(f"{run.name}: {values[-1]:.4f} ({low:.4f} to {high:.4f}) at update {times[-1]:,}")]
 
 
 def _panel_of_curves(
