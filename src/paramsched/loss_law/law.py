@@ -150,7 +150,7 @@ class LossLaw:
         >>> law = LossLaw(constants, ((0.0,) * 7,) * 7, 0.001, (3e-4,), 24000)
         >>> rates = np.full(24000, 3e-4)
         >>> print(law.predict(rates))
-        2.8922 (2.8748 to 2.9095) at update 23,999
+        2.8920 (2.8747 to 2.9094) at update 23,999
         """
         rates = rates_of("law.predict(…)", plan, base, calendar, group)
         self._require_known_peak(float(rates.max()), other_peak)
@@ -190,8 +190,8 @@ class LossLaw:
         parts = np.array_split(points, -(-points.size // _MOST_AT_ONCE))
         found = [terms_at(rates, part).losses(constants) for part in parts]
         loss = np.concatenate([one for one, _ in found])
-        relative = np.concatenate([slopes for _, slopes in found], axis=1) / loss
-        relative[:, ~np.isfinite(loss)] = 0.0
+        slopes = np.concatenate([slopes for _, slopes in found], axis=1)
+        relative = np.where(np.isfinite(loss), slopes, 0.0) / loss
         variance = np.einsum("in,ij,jn->n", relative, covariance, relative)
         width = _BAND * np.sqrt(self.sigma**2 + np.maximum(variance, 0))
         return loss, loss * np.exp(-width), loss * np.exp(width)
