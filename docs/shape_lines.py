@@ -55,6 +55,7 @@ SHAPES = {
     "shift": "shift(linear(1, 0, over=40), 30)",
     "skip": "skip(cosine(over=140), 40)",
     "slanted_triangular": "slanted_triangular()",
+    "spike": "",
     "stairs": "stairs(0.2, 1.0, 4)",
     "step": "step(25, 0.5)",
     "t5": "t5(20)",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.base.arrays import Floats, Integers
+from paramsched.base.arrays import Floats
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
 from paramsched.loss_law.law import FittedCurve, LossLaw, law_for_rates
@@ -72,7 +72,8 @@ def fit(
         rates.append(rates_of(f"loss_law.fit(plans[{index}])", plan, bases[index], calendars[index], group))
         logged.append(losses_of(f"loss_law.fit(curves[{index}])", curve, rates[-1]))
     used = [one[: at[-1] + 1] for one, (at, _) in zip(rates, logged, strict=True)]
-    if all(np.array_equal(one[: used[0].size], used[0][: one.size]) for one in used):
+    longest = max(used, key=len)
+    if all(np.array_equal(one, longest[: one.size]) for one in used):
         found = "expected at least two runs with different rates over the updates with losses"
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with another schedule")
     if not any((np.diff(one) < 0).any() for one in used):
@@ -80,7 +81,11 @@ def fit(
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with a decay")
     unit = max(float(one.max()) for one in rates)
 
-    averaged = [_averages(at, losses) for at, losses in logged]
+    averaged = []  # the mean of the logarithms of successive losses, at the middle update
+    for at, losses in logged:
+        parts = np.array_split(np.arange(at.size), min(at.size, _MOST_POINTS))
+        means = np.exp([np.log(losses[part]).mean() for part in parts])
+        averaged.append((at[[part[part.size // 2] for part in parts]], means))
     terms = [terms_at(one / unit, at) for one, (at, _) in zip(rates, averaged, strict=True)]
     observed = np.log(np.concatenate([losses for _, losses in averaged]))
     weights = np.concatenate([np.full(at.size, _INDEPENDENT / at.size) for at, _ in averaged])
@@ -142,10 +147,3 @@ def fit(
         min(float(one[first_fitted(one) :].min()) for one in rates) / unit,
     )
     return law_for_rates(law, unit)
-
-
-def _averages(at: Integers, losses: Floats) -> tuple[Integers, Floats]:
-    """Return at most `_MOST_POINTS` points: the mean of the logarithms of successive losses, at the middle update."""
-    parts = np.array_split(np.arange(at.size), min(at.size, _MOST_POINTS))
-    means = [np.exp(np.mean(np.log(losses[part]))) for part in parts]
-    return at[[part[part.size // 2] for part in parts]], np.array(means)

@@ -153,8 +153,13 @@ class LossLaw:
         2.8920 (2.8747 to 2.9094) at update 23,999
         """
         rates = rates_of("law.predict(…)", plan, base, calendar, group)
-        self._require_known_peak(float(rates.max()), other_peak)
-        first = first_fitted(rates)
+        peak, first = float(rates.max()), first_fitted(rates)
+        near = 0.9 * min(self.peaks) * (1 - 1e-9) <= peak <= 1.1 * max(self.peaks) * (1 + 1e-9)
+        if not near and not other_peak:
+            fitted = ", ".join(f"{one:g}" for one in self.peaks)
+            found = f"the peak rate is {peak:g}, but the law was fitted at {fitted} and holds for 0.9 to 1.1 times that"
+            fit, instead = "Fit a law on runs with this peak", "or write other_peak=True"
+            raise InvalidArgument("law.predict(…)", found, f"{fit}, {instead}", command=fit)
         if at is None:
             points = np.unique(np.linspace(first, rates.size - 1, _POINTS).astype(np.int64))
         else:
@@ -176,13 +181,6 @@ class LossLaw:
         if (lowest := float(rates[first:].min())) < 0.99 * self.lowest:
             warn_user(f"the run has rates down to {lowest:.3g}; the smallest fitted rate is {self.lowest:.3g}")
         return Prediction(points, *self.losses(rates, points), rates)
-
-    def _require_known_peak(self, peak: float, other_peak: bool) -> None:
-        if not other_peak and not 0.9 * min(self.peaks) * (1 - 1e-9) <= peak <= 1.1 * max(self.peaks) * (1 + 1e-9):
-            fitted = ", ".join(f"{one:g}" for one in self.peaks)
-            found = f"the peak rate is {peak:g}, but the law was fitted at {fitted} and holds for 0.9 to 1.1 times that"
-            fit, instead = "Fit a law on runs with this peak", "or write other_peak=True"
-            raise InvalidArgument("law.predict(…)", found, f"{fit}, {instead}", command=fit)
 
     def losses(self, rates: Floats, points: Integers) -> tuple[Floats, Floats, Floats]:
         """Return the loss at some updates of a run, and its band, without the checks of `predict`."""

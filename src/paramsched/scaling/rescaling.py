@@ -32,15 +32,6 @@ class _Formula:
     new_value: Callable[[float, _Ratios], float]
 
 
-def _scaled_beta(beta: float, ratios: _Ratios) -> float:
-    new = 1 - ratios.batch * (1 - Fraction(repr(beta)))
-    if new <= 0:
-        found = f"1 - (B/B₀)(1 - β) must be above 0, got {float(new):g}"
-        instead = "The batch size grows too much for this rule; rescale lr alone"
-        raise InvalidArgument(CallSite("scaling.rescale", "betas", repr(beta)), found, instead)
-    return float(new)
-
-
 _BY_ROOT = _Formula("√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value * sqrt(ratios.batch))
 _BY_TIMESCALE = _Formula(
     "(B/B₀)/(lr/lr₀)/(D/D₀)",
@@ -51,7 +42,11 @@ _RULES: Mapping[str, Mapping[str, _Formula]] = {
     "linear": {"lr": _Formula("B/B₀", "arXiv 1706.02677", lambda value, ratios: value * float(ratios.batch))},
     "adam-sqrt": {
         "lr": _BY_ROOT,
-        "betas": _Formula("1 - (B/B₀)(1 - β)", "arXiv 2205.10287", _scaled_beta),
+        "betas": _Formula(
+            "1 - (B/B₀)(1 - β)",
+            "arXiv 2205.10287",
+            lambda value, ratios: float(1 - ratios.batch * (1 - Fraction(repr(value)))),
+        ),
         "eps": _Formula("1/√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value / sqrt(ratios.batch)),
     },
     "adamw-timescale": {"weight_decay": _BY_TIMESCALE},
@@ -162,6 +157,9 @@ def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[
     if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
         raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "Write betas=(0.9, 0.999)")
     betas = tuple(formula.new_value(float(one), ratios) for one in value)
+    if min(betas, default=1.0) <= 0:
+        found = f"{formula.text} must be above 0, got {min(betas):g}"
+        raise InvalidArgument(site, found, "The batch size grows too much for this rule; rescale lr alone")
     after = ", ".join(f"{one:.6g}" for one in betas)
     return betas, f"betas: {tuple(value)} -> ({after})   {formula.text}   {formula.source}"
 

@@ -215,6 +215,12 @@ def test_runs_that_determine_no_law_are_refused(curves, plans, options, message,
     assert fix in error.value.instead
 
 
+def test_a_short_run_may_be_the_beginning_of_two_different_runs():
+    short = made(RATES["constant_24000"][:6000])
+
+    assert len(fit([short, *CURVES], [RATES["constant_24000"][:6000], *BOTH]).curves) == 3
+
+
 def test_losses_of_the_warmup_and_after_the_last_update_are_dropped():
     at, losses = np.concatenate([[0, 2158], AT, [16000]]), np.concatenate([[99.0, 98.0], LOSSES, [99.0]])
 
