@@ -55,7 +55,7 @@ SHAPES = {
     "shift": "shift(linear(1, 0, over=40), 30)",
     "skip": "skip(cosine(over=140), 40)",
     "slanted_triangular": "slanted_triangular()",
-    "spike": "constant() * spike(window=16, recover=15, cooldown=5)",
+    "spike": "constant() * spike(window=8, recover=15, cooldown=5)",
     "stairs": "stairs(0.2, 1.0, 4)",
     "step": "step(25, 0.5)",
     "t5": "t5(20)",
