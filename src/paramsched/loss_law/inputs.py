@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -67,6 +68,8 @@ def _traced(site: str, plan: Plan, base: Any, calendar: Calendar | None, scaled:
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     if "lr" not in {one.name for one in bindings}:
         raise PlanError(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
+    if isinstance(base, Mapping) and base and not any(isinstance(one, Real) for one in base.values()):
+        return trace(plan, base, calendar)  # several optimizers
     if base is None or isinstance(base, Mapping):
         groups = [{**group, **(base or {})} for group in groups_of_selectors(bindings)]
     else:

@@ -144,6 +144,13 @@ def test_groups_with_proportional_rates_count_as_one():
     assert law_of().predict(plan, base=groups).final == law_of().predict(plan, base=BASE).final
 
 
+def test_the_rates_of_several_optimizers_may_be_proportional():
+    optimizers = {"muon": [{"lr": 3e-4}], "adamw": [{"lr": 3e-5}]}
+    plan = ps.Plan(lr="cosine()", horizon=24000)
+
+    assert law_of().predict(plan, base=optimizers).final == law_of().predict(plan, base=BASE).final
+
+
 def test_groups_with_other_shapes_need_a_name():
     with pytest.raises(InvalidArgument, match="not proportional") as error:
         law_of().predict(GROUPS, base=BASE)
