@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from math import log
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from paramsched.base.arrays import Floats
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
-from paramsched.loss_law.law import FittedCurve, LossLaw, law_for_rates
+from paramsched.loss_law.law import FittedCurve, LossLaw
 from paramsched.loss_law.multi_power import CONSTANTS, terms_at
 from paramsched.time import Calendar
 
@@ -56,9 +57,9 @@ def fit(
         from scipy.optimize import least_squares, nnls
     except ImportError:
         raise MissingDependency("loss_law.fit", "scipy", "laws") from None
-    if isinstance(curves, str) or isinstance(plans, str) or len(curves) != len(plans):
-        count = [1 if isinstance(one, str) else len(one) for one in (curves, plans)]
-        found = f"expected one plan for each curve, got {count[0]} curves and {count[1]} plans"
+    many, plans_of = (len(one) if isinstance(one, (list, tuple)) else 1 for one in (curves, plans))
+    if many != plans_of or not isinstance(curves, (list, tuple)) or not isinstance(plans, (list, tuple)):
+        found = f"expected lists with one plan for each curve, got {many} curves and {plans_of} plans"
         raise InvalidArgument(
             "loss_law.fit(…)", found, 'Write fit(["a.csv", "b.csv"], plans=[a, b], base={"lr": 3e-4})'
         )
@@ -133,17 +134,21 @@ def fit(
     differences, slopes = residuals(best.x)
     sigma = max(1.4826 * float(np.median(np.abs(differences))), _DELTA)
     information = (slopes.T * weights) @ slopes / sigma**2 + np.diag([1e-4] * 5 + [_PRIOR_WIDTH**-2] * 2)
-    errors = [
-        float(np.mean(np.abs(one.losses(np.exp(best.x))[0] - losses)))
-        for one, (_, losses) in zip(terms, averaged, strict=True)
-    ]
-    law = LossLaw(
-        dict(zip(CONSTANTS, np.exp(best.x).tolist(), strict=True)),
-        tuple(tuple(row) for row in np.linalg.inv(information).tolist()),
+    # Rates in another unit: η -> u·η with A·u**alpha, B/u and C·u**(gamma - 1) predicts the same losses.
+    alpha, gamma = np.exp(best.x[[2, 6]])
+    logs, turn = best.x + log(unit) * np.array([0, alpha, 0, -1, gamma - 1, 0, 0]), np.eye(7)
+    turn[1, 2], turn[4, 6] = alpha * log(unit), gamma * log(unit)
+    covariance = turn @ np.linalg.inv(information) @ turn.T
+    fitted = []
+    for one, run, (at, _), (_, losses) in zip(terms, rates, logged, averaged, strict=True):
+        error = float(np.mean(np.abs(one.losses(np.exp(best.x))[0] - losses)))
+        fitted.append(FittedCurve(run.size, at.size, error))
+    return LossLaw(
+        dict(zip(CONSTANTS, np.exp(logs).tolist(), strict=True)),
+        tuple(tuple(row) for row in covariance.tolist()),
         sigma,
-        tuple(sorted({float(one.max()) / unit for one in rates})),
+        tuple(sorted({float(one.max()) for one in rates})),
         max(one.size for one in rates),
-        tuple(FittedCurve(one.size, at.size, mae) for one, (at, _), mae in zip(rates, logged, errors, strict=True)),
-        min(float(one[first_fitted(one) :].min()) for one in rates) / unit,
+        tuple(fitted),
+        min(float(one[first_fitted(one) :].min()) for one in rates),
     )
-    return law_for_rates(law, unit)

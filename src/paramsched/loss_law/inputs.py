@@ -11,7 +11,7 @@ import numpy as np
 from paramsched.audit.log_to_plan import read_metrics
 from paramsched.base.arrays import Floats, Integers
 from paramsched.base.diagnostic import names_listed
-from paramsched.errors import InvalidArgument, PlanError, shown
+from paramsched.errors import InvalidArgument, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
@@ -43,7 +43,7 @@ def rates_of(
         InvalidArgument: the rates are unknown, ambiguous, or not finite numbers of at least 0.
     """
     if isinstance(plan, Plan):
-        plan = _traced(site, plan, base, calendar, scaled)
+        plan = _traced(plan, base, calendar, scaled)
     elif base is not None or calendar is not None:
         found = f"base and calendar belong to a Plan, got {type(plan).__name__}"
         raise InvalidArgument(site, found, "Omit base and calendar")
@@ -63,18 +63,16 @@ def rates_of(
     return rates
 
 
-def _traced(site: str, plan: Plan, base: Any, calendar: Calendar | None, scaled: bool) -> Trace:
+def _traced(plan: Plan, base: Any, calendar: Calendar | None, scaled: bool) -> Trace:
     """Return the trace of a plan. Of the fields, only lr needs a base; without any base, 1 is assumed."""
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
-    if "lr" not in {one.name for one in bindings}:
-        raise PlanError(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
     if isinstance(base, Mapping) and base and not any(isinstance(one, Real) for one in base.values()):
         return trace(plan, base, calendar)  # several optimizers
     if base is None or isinstance(base, Mapping):
         groups = [{**group, **(base or {})} for group in groups_of_selectors(bindings)]
     else:
         groups = [dict(group) for group in groups_of(base)]
-    assumed = [index for index, group in enumerate(groups) if "lr" not in group]
+    assumed = any("lr" not in group for group in groups)
     for group in groups:
         for field in (Field.of(one.name) for one in bindings):
             if field.key not in group:
@@ -88,12 +86,13 @@ def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: b
     if values.metric_rules:
         found = f"{values.metric_rules[0]} reacts to a metric, so the rates are unknown before the run"
         raise InvalidArgument(site, found, 'Remove the rule, or pass ps.plan_from_log("log.csv") of an earlier run')
-    keys = [key for key in values.keys() if key[0] == "lr"]
-    if group is not None:
-        keys = [key for key in keys if key[1] == group] or [("lr", group)]
-    if not keys or keys[0] not in values:
-        known = ", ".join(repr(one) for field, one in values.keys() if field == "lr") or "no lr"
-        raise InvalidArgument(site, f"unknown group {group!r}; the plan has {known}", "Name a group of the plan")
+    known = [key for key in values.keys() if key[0] == "lr"]
+    keys = known if group is None else [("lr", group)]
+    if not known:
+        raise InvalidArgument(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
+    if keys[0] not in values:
+        found = f"unknown group {group!r}; the plan has {', '.join(repr(one) for _, one in known)}"
+        raise InvalidArgument(site, found, f"Write group={known[0][1]!r}")
     for key in keys:
         if scaled and values.base(*key).value is None and values.base(*key).share != "none":
             found = "the plan has no base, and the loss depends on the rates that the optimizer uses"
@@ -146,13 +145,11 @@ def losses_of(site: str, curve: Curve, rates: Floats) -> tuple[Integers, Floats]
     """
     if isinstance(curve, (str, os.PathLike)):
         curve = read(curve)
-    if not isinstance(curve, (tuple, list)) or len(curve) != 2:
-        found = f"expected the path of a log, or a pair of updates and losses, got {shown(curve)}"
-        raise InvalidArgument(site, found, 'Write "run.csv", or ([0, 128], [3.7, 3.5])')
     try:
         at, losses = (np.asarray(one, dtype=np.float64) for one in curve)
     except (TypeError, ValueError):
-        raise InvalidArgument(site, "expected numbers", "Write ([0, 128], [3.7, 3.5])") from None
+        found = f"expected the path of a log, or a pair of updates and losses, got {shown(curve)}"
+        raise InvalidArgument(site, found, 'Write "run.csv", or ([0, 128], [3.7, 3.5])') from None
     if at.ndim != 1 or at.shape != losses.shape:
         found = f"expected as many losses as updates, got shapes {losses.shape} and {at.shape}"
         raise InvalidArgument(site, found, "Pass one loss for each update")

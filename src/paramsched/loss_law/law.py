@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import exp, isfinite, log
+from math import isfinite
 from typing import Any, final
 
 import numpy as np
@@ -259,19 +259,3 @@ def load(path: str | os.PathLike[str]) -> LossLaw:
     if [len(row) for row in law.covariance] != [7] * 7 or not all(map(isfinite, (*entries, law.sigma, law.lowest))):
         raise refusal("the covariance must be 7 × 7 numbers, and every number must be finite")
     return law
-
-
-def law_for_rates(law: LossLaw, unit: float) -> LossLaw:
-    """Return the law for rates in another unit: for `unit * rates` it predicts what `law` predicts for `rates`.
-
-    A becomes A * unit**alpha, B becomes B / unit, and C becomes C * unit**(gamma - 1).
-    """
-    alpha, gamma = law.constants["alpha"], law.constants["gamma"]
-    powers = {"A": alpha, "B": -1.0, "C": gamma - 1.0}
-    constants = {name: value * exp(powers.get(name, 0.0) * log(unit)) for name, value in law.constants.items()}
-    turn = np.eye(7)  # the derivatives of the new logarithms by the old ones
-    turn[1, 2], turn[4, 6] = alpha * log(unit), gamma * log(unit)
-    covariance = turn @ np.array(law.covariance) @ turn.T
-    peaks = tuple(unit * one for one in law.peaks)
-    rows = tuple(tuple(row) for row in covariance.tolist())
-    return LossLaw(constants, rows, law.sigma, peaks, law.longest, law.curves, unit * law.lowest)

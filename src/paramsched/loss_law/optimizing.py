@@ -1,7 +1,6 @@
 """The best length of a linear cooldown, according to a loss law."""
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, final
 
 import numpy as np
@@ -10,7 +9,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.loss_law.inputs import rates_of
 from paramsched.loss_law.law import ABOUT_EQUAL, LossLaw
 from paramsched.plan import Plan
-from paramsched.schedules import constant, cooldown
+from paramsched.schedules import Schedule, constant, cooldown
 from paramsched.schedules import warmup as warmup_of
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -61,24 +60,20 @@ def optimize(
         InvalidArgument: the run has no time for a cooldown, or its peak differs from the fitted ones.
     """
 
-    def plan_with(length: int) -> Plan:
-        stages = constant() >> cooldown(length)
+    def plan_with(stages: Schedule) -> Plan:
         return Plan(lr=warmup_of(warmup) >> stages if Duration.of(warmup).terms else stages, horizon=horizon)
 
-    facts = Calendar() if calendar is None else calendar
-    resolved = Plan(lr=warmup_of(warmup) if Duration.of(warmup).terms else constant(), horizon=horizon).resolve(facts)
-    rising = resolved.bindings[0].schedule.length
-    assert resolved.horizon is not None
-    last = resolved.horizon.updates - 1
-    most = last + 1 - (0 if rising is None else ceil(rising.number))
-    if most < 1:
-        found = f"the warmup leaves no update for a cooldown in a run of {last + 1:,} updates"
+    rates = rates_of("loss_law.optimize(…)", plan_with(constant()), base, calendar, None)
+    if rates.size > 1 and rates[-1] > rates[-2]:
+        found = f"the warmup leaves no update for a cooldown in a run of {rates.size:,} updates"
         raise InvalidArgument("loss_law.optimize(…)", found, "Write a shorter warmup")
+    last, most = rates.size - 1, rates.size - int(np.argmax(rates))
     losses = {}
     for length in np.unique(np.linspace(1, most, _LENGTHS).astype(np.int64)).tolist():
-        rates = rates_of("loss_law.optimize(…)", plan_with(length), base, calendar, None)
+        rates = rates_of("loss_law.optimize(…)", plan_with(constant() >> cooldown(length)), base, calendar, None)
         losses[length] = float(law.losses(rates, np.array([last]))[0][0])
     best = min(losses, key=losses.__getitem__)
     near = [length for length, loss in losses.items() if loss <= losses[best] * (1 + ABOUT_EQUAL)]
-    predicted = law.predict(plan_with(best), base=base, calendar=calendar, at=[last], other_peak=other_peak)
-    return Optimum(plan_with(best), best, predicted.final, (near[0], near[-1]))
+    plan = plan_with(constant() >> cooldown(best))
+    loss = law.predict(plan, base=base, calendar=calendar, at=[last], other_peak=other_peak).final
+    return Optimum(plan, best, loss, (near[0], near[-1]))

@@ -1,5 +1,6 @@
 """Seesaw: in place of a decaying learning rate, a growing batch."""
 
+from bisect import bisect_left
 from math import sqrt
 
 import numpy as np
@@ -83,18 +84,10 @@ def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = 
         raise PlanError("scaling.seesaw(…)", found, "Pass a plan that only decays after its warmup")
     cuts: list[int] = []
     while first * growth ** (len(cuts) + 1) <= most:
-        below = np.flatnonzero(rates[top:] <= peak / growth ** (len(cuts) + 1))
-        if not below.size or places[top + below[0]] >= end:
+        cut = bisect_left(range(int(end)), -peak / growth ** (len(cuts) + 1), begin, key=lambda at: -counted(at))
+        if cut == end:
             break
-        high = int(places[top + below[0]])
-        low = int(places[top + below[0] - 1]) if below[0] else high
-        while high - low > 1:  # the first amount at which the rate is low enough
-            middle = (low + high) // 2
-            if counted(middle) <= peak / growth ** (len(cuts) + 1):
-                high = middle
-            else:
-                low = middle
-        cuts.append(high)
+        cuts.append(cut)
     if not cuts:
         found = f"the rate never falls to 1/{growth} of its peak"
         raise PlanError("scaling.seesaw(…)", found, "Pass a plan with a longer decay")

@@ -104,9 +104,9 @@ def rescale(
     >>> print(rescale({"lr": 3e-4}, batch=(256, 512), rule="adam-sqrt"))
     lr: 0.0003 -> 0.000424264   × 1.41421 = √(B/B₀)   arXiv 2205.10287
     """
-    names = [rule] if isinstance(rule, str) else list(rule)
-    for name in names:
-        if name not in _RULES:
+    names: list[Any] = list(rule) if isinstance(rule, (list, tuple)) else [rule]
+    for name in names or [rule]:
+        if str(name) not in _RULES:
             found = f"unknown rule {shown(name)}; {did_you_mean(str(name), _RULES)}"
             raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, 'Write rule="adam-sqrt"')
     covered = [key for name in names for key in _RULES[name]]

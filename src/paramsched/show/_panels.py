@@ -54,7 +54,7 @@ class _Run(NamedTuple):
     measured: dict[str, _Points]
     together: Mapping[str, Sequence[str]]
     tolerance: float
-    bands: dict[str, tuple[_Points, ...]]
+    bands: dict[str, tuple[_Points, _Points]]
 
 
 class _Comparison(NamedTuple):
@@ -146,10 +146,10 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
-    bands = {
-        name: tuple(_checked_points(f"bands[{name!r}]", run.measured[name][0], edge) for edge in edges)
-        for name, edges in run.bands.items()
-    }
+    bands = {}
+    for name, (low, high) in run.bands.items():
+        site, times = f"bands[{name!r}]", run.measured[name][0]
+        bands[name] = _checked_points(site, times, low), _checked_points(site, times, high)
     return _Run(run.name, used, measured, run.together, run.tolerance, bands)
 
 
@@ -445,46 +445,27 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
     """Yield one panel per metric. In a picture of one run, metrics with the same heading share a panel."""
-    names = list(dict.fromkeys(name for run in runs for name in run.measured))
-    if len(runs) > 1:
-        for name in names:
-            own = [run for run in runs if name in run.measured]
-            curves = [_drawn_metric("", *run.measured[name], colors[run.name], run.name) for run in own]
-            edges = [edge for run in own for edge in _edges_of_band(run, name, colors[run.name], run.name)]
-            panel = _panel_of_curves(name, curves, axis, view, edges)
-            notes = [note for run in own for note in _final_values(run, name)]
-            yield replace(panel, other_notes=(*notes, *panel.other_notes))
-        return
+    several = len(runs) > 1
+    panels: dict[str, list[tuple[_Run, str]]] = {}
     for run in runs:
-        headings = {name: heading for heading, members in run.together.items() for name in members}
-        panels: dict[str, list[str]] = {}
-        for name in names:
-            panels.setdefault(headings.get(name, name), []).append(name)
-        for heading, members in panels.items():
-            curves = [_drawn_metric(one, *run.measured[one], index) for index, one in enumerate(members)]
-            edges = [edge for index, one in enumerate(members) for edge in _edges_of_band(run, one, index, "")]
-            panel = _panel_of_curves(heading if len(members) > 1 else members[0], curves, axis, view, edges)
-            notes = [note for one in members for note in _final_values(run, one)]
-            yield replace(panel, other_notes=(*notes, *panel.other_notes))
-
-
-def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
-    return DrawnCurve("metric", (name,), (), times, values, _NO_TIMES, color, owner)
-
-
-def _edges_of_band(run: _Run, name: str, color: int, owner: str) -> list[DrawnCurve]:
-    """Return the lower and the upper edge of the band of a metric, if it has one."""
-    edges = zip(("low", "high"), run.bands.get(name, ()), strict=False)
-    return [DrawnCurve("band", (label,), (), *points, _NO_TIMES, color, owner) for label, points in edges]
-
-
-def _final_values(run: _Run, name: str) -> list[Note]:
-    """Return a note with the last value of a metric and its band, if it has one."""
-    if name not in run.bands:
-        return []
-    times, values = run.measured[name]
-    low, high = (edge[-1] for _, edge in run.bands[name])
-    return [Note(f"{run.name}: {values[-1]:.4f} ({low:.4f} to {high:.4f}) at update {times[-1]:,}")]
+        headings = {} if several else {name: heading for heading, members in run.together.items() for name in members}
+        for name in run.measured:
+            panels.setdefault(headings.get(name, name), []).append((run, name))
+    for heading, members in panels.items():
+        curves, edges, notes = [], [], []
+        for index, (run, name) in enumerate(members):
+            color, owner = (colors[run.name], run.name) if several else (index, "")
+            curves.append(
+                DrawnCurve("metric", ("" if several else name,), (), *run.measured[name], _NO_TIMES, color, owner)
+            )
+            if name in run.bands:
+                bounds = zip(("low", "high"), run.bands[name], strict=True)
+                edges += [DrawnCurve("band", (edge,), (), *points, _NO_TIMES, color, owner) for edge, points in bounds]
+                (times, values), ((_, low), (_, high)) = run.measured[name], run.bands[name]
+                final = f"{values[-1]:.4f} ({low[-1]:.4f} to {high[-1]:.4f}) at update {times[-1]:,}"
+                notes.append(Note(f"{run.name}: {final}"))
+        panel = _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view, edges)
+        yield replace(panel, other_notes=(*notes, *panel.other_notes))
 
 
 def _panel_of_curves(

@@ -104,6 +104,8 @@ def test_a_change_within_the_limits_has_no_note():
         ({"eps": 1e-8}, {"rule": "nanochat", "batch": (1, 2)}, "not eps", "Leave eps out"),
         ({"momentum": 0.9}, {"rule": "linear", "batch": (1, 2)}, "not momentum", "Leave momentum out"),
         ({"lr": 0.1}, {"rule": "sqrt", "batch": (1, 2)}, "unknown rule 'sqrt'", 'rule="adam-sqrt"'),
+        ({"lr": 0.1}, {"rule": [], "batch": (1, 2)}, "unknown rule", 'rule="adam-sqrt"'),
+        ({"lr": 0.1}, {"rule": None, "batch": (1, 2)}, "unknown rule None", 'rule="adam-sqrt"'),
         ({"lr": 0.1}, {"rule": ["linear", "adam-sqrt"], "batch": (1, 2)}, "by two rules", 'rule="linear"'),
         ({}, {"rule": "linear", "batch": (1, 2)}, "dict of hyperparameters", '{"lr": 3e-4}'),
         ({"lr": 0.1}, {"rule": "linear"}, "no change is specified", "batch=(256, 512)"),
