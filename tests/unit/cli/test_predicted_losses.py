@@ -83,6 +83,16 @@ def test_show_prints_the_prediction_as_json():
     assert "loss" not in json.loads(run("show", "cosine.yaml", "--json").output)
 
 
+def test_show_prints_the_predictions_of_several_plans_as_json():
+    data = json.loads(run("show", "cosine.yaml", "wsd.yaml", *LAW, "--json").output)["plans"]
+
+    assert [one["plan"] for one in data] == ["cosine.yaml", "wsd.yaml"]
+    assert [one["loss"]["final"] for one in data] == [final("cosine.yaml"), final("wsd.yaml")]
+    assert [len(one["values"]["lr"]) for one in data] == [2000, 2000]
+    assert "one plan" in run("show", "cosine.yaml", "wsd.yaml", "--json").output
+    assert "one plan" in run("show", "cosine.yaml", "wsd.yaml", *LAW, "--json", "--at", "5").output
+
+
 def test_compare_prints_a_row_per_plan_with_the_best_first():
     result = run("compare", *PLANS, *LAW)
 

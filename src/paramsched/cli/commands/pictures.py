@@ -172,7 +172,7 @@ def paramsched_show(
     page in the browser reloads itself.
     """
     prints = bool(times) or as_json
-    if len(plans) > 1 and prints:
+    if len(plans) > 1 and prints and (times or loss is None):
         raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if output is not None and prints:
         raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
@@ -210,26 +210,28 @@ def paramsched_show(
 
 
 def _all_values(drawing: _Drawing) -> str:
-    """Return the values of a plan at every update, as JSON."""
-    from paramsched.cli._traces import predictions, too_many_values, trace_plan_inputs
-    from paramsched.plan.trace import Trace, column_name
+    """Return the values of a plan at every update as JSON, with `--loss` those of several plans and their losses."""
+    from paramsched.cli._traces import named_traces, predictions, too_many_values, trace_plan_inputs
+    from paramsched.plan.trace import column_name
 
     drawn, _ = trace_plan_inputs(
         drawing.plans, None, drawing.bases, format=drawing.format, field=drawing.field, facts=drawing.facts
     )
-    assert isinstance(drawn, Trace)
-    keys = drawn.keys()
-    if (count := drawn.total * len(keys)) > _MOST_PRINTED:
+    traces = named_traces(drawn, drawing.plans[0])
+    if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
         raise too_many_values(count, "print")
-    groups = {group for _, group in keys} - {""}
-    names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
-    values = {
-        name: [_finite_or_none(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)
-    }
-    data: dict[str, Any] = {"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}
-    if drawing.loss is not None:
-        data["loss"] = predictions(drawing.loss, {drawing.plans[0]: drawn})[drawing.plans[0]].to_dict()
-    return json_text(data)
+    predicted = {} if drawing.loss is None else predictions(drawing.loss, traces)
+    found: list[dict[str, Any]] = []
+    for name, one in traces.items():
+        groups = {group for _, group in one.keys()} - {""}
+        columns = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
+        values = {column: list(map(_finite_or_none, numbers)) for column, numbers in columns.items()}
+        found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
+        if name in predicted:
+            found[-1]["loss"] = predicted[name].to_dict()
+    if len(found) == 1:
+        return json_text(found[0])
+    return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, found, strict=True)]})
 
 
 def _values_at(
