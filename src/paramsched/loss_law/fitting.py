@@ -18,6 +18,7 @@ _DELTA = 0.001  # of the Huber loss, and the smallest standard deviation: two eq
 _INDEPENDENT = 10  # points of a curve, however often it was logged
 _MOST_POINTS = 400  # of a curve; more losses are averaged
 _PRIOR, _PRIOR_WIDTH = 0.5, 0.2  # of beta and gamma, without which beta falls to 0.1 and other runs are predicted worse
+_STEPS = 50  # of an optimization, which takes about ten; noise without a law could take hundreds
 _STARTS = tuple(product((0.3, 0.5, 0.8), (0.002, 0.01, 0.05), (0.4, 0.7), (0.5,)))  # alpha, C, beta, gamma
 _BOUNDS = {"alpha": (0.01, 5), "C": (1e-7, 1e3), "beta": (0.02, 5), "gamma": (0.02, 5)}
 
@@ -126,7 +127,9 @@ def fit(
     starts.sort(key=lambda logs: float(huber(with_prior(logs) ** 2)[0].sum()))
     best = min(
         (
-            least_squares(with_prior, logs, slopes_with_prior, bounds=(lower, upper), loss=huber, x_scale=0.1)
+            least_squares(
+                with_prior, logs, slopes_with_prior, bounds=(lower, upper), loss=huber, x_scale=0.1, max_nfev=_STEPS
+            )
             for logs in starts[:4]
         ),
         key=lambda found: float(found.cost),

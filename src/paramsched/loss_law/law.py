@@ -191,8 +191,8 @@ class LossLaw:
         slopes = np.concatenate([slopes for _, slopes in found], axis=1)
         relative = np.where(np.isfinite(loss), slopes, 0.0) / loss
         variance = np.einsum("in,ij,jn->n", relative, covariance, relative)
-        width = _BAND * np.sqrt(self.sigma**2 + np.maximum(variance, 0))
-        return loss, loss * np.exp(-width), loss * np.exp(width)
+        width = np.exp(np.minimum(_BAND * np.sqrt(self.sigma**2 + np.maximum(variance, 0)), 100))
+        return loss, loss / width, loss * width
 
     def to_json(self) -> str:
         """Return the law as JSON. `load` reads it back exactly."""

@@ -55,7 +55,7 @@ def test_the_fast_sum_equals_the_direct_one_for_every_shape(schedule, size):
 
     found, _ = terms_at(rates, at).losses(AUTHORS[size])
 
-    assert found == pytest.approx(exact_losses(rates, at, AUTHORS[size]), rel=1e-4)
+    assert found == pytest.approx(exact_losses(rates, at, AUTHORS[size]), rel=3e-5)
 
 
 def test_stairs_over_three_decades_in_a_long_run():

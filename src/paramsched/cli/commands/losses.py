@@ -49,7 +49,7 @@ def paramsched_compare(
     ranks schedules of one length without an earlier run, but is not a loss.
     """
     from paramsched.cli._traces import named_traces, predictions, trace_plan_inputs
-    from paramsched.loss_law.bound import bound
+    from paramsched.loss_law.convex_bound import bound
     from paramsched.loss_law.law import ABOUT_EQUAL
 
     drawn, _ = trace_plan_inputs(plans, None, bases, format=format, field=field, facts=facts)
