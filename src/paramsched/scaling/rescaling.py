@@ -85,12 +85,10 @@ def rescale(
 ) -> Rescaled:
     """Move hyperparameters to another batch size B, or another number of tokens D, by published rules.
 
-    | rule | new value |
-    |---|---|
-    | `"linear"` | lr · B/B₀, for SGD with momentum |
-    | `"adam-sqrt"` | lr · √(B/B₀), 1 - (B/B₀)(1 - β), eps / √(B/B₀), for Adam and RMSprop |
-    | `"adamw-timescale"` | weight_decay · (B/B₀) / (lr/lr₀) / (D/D₀), which keeps B / (lr · weight_decay · D) |
-    | `"nanochat"` | lr · √(B/B₀), weight_decay · √(B/B₀) / (D/D₀) |
+    - `"linear"`: lr · B/B₀, for SGD with momentum.
+    - `"adam-sqrt"`: lr · √(B/B₀), 1 - (B/B₀)(1 - β), eps / √(B/B₀), for Adam and RMSprop.
+    - `"adamw-timescale"`: weight_decay · (B/B₀) / (lr/lr₀) / (D/D₀), which keeps B / (lr · weight_decay · D).
+    - `"nanochat"`: lr · √(B/B₀), weight_decay · √(B/B₀) / (D/D₀).
 
     Args:
         values: the old values of `lr`, `betas`, `eps` and `weight_decay`; each must be covered by the rule.

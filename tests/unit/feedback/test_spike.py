@@ -123,7 +123,7 @@ def test_values_that_are_not_finite_are_spikes_or_ignored_or_errors(bad):
         observed(ps.spike(window=4, nonfinite="raise"), losses)
 
 
-def test_a_new_level_is_no_spike_after_half_a_window():
+def test_a_new_level_stops_being_a_spike_after_half_a_window():
     noise = 0.1 * np.random.default_rng(0).standard_normal(240)
     losses = np.concatenate([np.full(40, 3.0), np.full(200, 9.0)]) + noise
 
