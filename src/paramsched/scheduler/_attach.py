@@ -65,6 +65,8 @@ class PlanHooks:
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
+        if not isinstance(optimizer, Optimizer):
+            return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
@@ -86,10 +88,9 @@ class PlanHooks:
                 after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
             hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
             handles += hooks.register_on(optimizer)
-        if isinstance(optimizer, Optimizer):
-            handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
-            handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
-            handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+        handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+        handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def after_shared_step(self, optimizer: Any) -> None:
         """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""

@@ -10,10 +10,12 @@ from paramsched.base.arrays import Array
 from paramsched.errors import MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, times_on
 
 
 @final
@@ -33,6 +35,11 @@ class UpdateTimes:
     def at(t: int, amount: Amount | None) -> "UpdateTimes":
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
+    @staticmethod
+    def held(t: int, amount: Amount, count: int) -> "UpdateTimes":
+        """Return the times of `count` updates that all have this amount."""
+        return UpdateTimes(np.arange(t, t + count), np.full(count, amount))
+
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
         """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
         t = int(self.updates[-1]) + 1
@@ -45,8 +52,9 @@ class UpdateTimes:
     def size(self) -> int:
         return int(self.updates.size)
 
-    def on_clock(self, *, by_amount: bool) -> Any:
-        return self.amounts if by_amount else self.updates
+    def on_clock(self, clock: str) -> Any:
+        """Return the times as the schedules on a clock count them."""
+        return self.updates if clock == UPDATES else times_on(clock, self.amounts)
 
 
 @final
@@ -182,6 +190,17 @@ class ResolvedPlan:
     def amount_at(self, t: int) -> Amount | None:
         """Return the amount that a run consumes before update `t` if it follows the plan."""
         return None if self.amounts is None else self.amounts.amount_at(t)
+
+    def is_over_at(self, t: int, amount: Amount | None) -> bool:
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
+        horizon = self.resolved.horizon
+        if self.unit == PROGRESS and amount == 1:
+            return True
+        if horizon is None:
+            return False
+        ((unit, count),) = horizon.terms
+        at = t if unit == UPDATES else amount
+        return at is not None and at >= count
 
     @property
     def total(self) -> int | None:

@@ -17,6 +17,7 @@ from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
+from paramsched.time.progress import PROGRESS
 
 Group: TypeAlias = dict[str, Any]
 
@@ -123,8 +124,9 @@ def check_entries(groups: list[Group]) -> None:
         if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
             _require_count(pair[0], index, REPORTED)
             reported = pair[1]
+        clock = PROGRESS if group.get(CLOCK) == CLOCKS.index(PROGRESS) else None
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
-            if amount is not None and not is_amount(amount):
+            if amount is not None and not is_amount(amount, clock):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
             raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
@@ -144,9 +146,9 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
-def is_amount(value: Any) -> bool:
-    """Return whether a saved value is an amount: a finite number of at least 0."""
-    return is_finite_number(value) and bool(0 <= value < 2**62)
+def is_amount(value: Any, clock: str | None = None) -> bool:
+    """Return whether a saved value is an amount: a finite number of at least 0; at most 1 on the clock of progress."""
+    return is_finite_number(value) and bool(0 <= value < 2**62) and (clock != PROGRESS or bool(value <= 1))
 
 
 def is_finite_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
-from paramsched.plan.run_amounts import Amount
+from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition, UpdateTimes
 from paramsched.scheduler._group_keys import (
     AMOUNT,
@@ -26,6 +26,7 @@ from paramsched.scheduler._group_keys import (
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
+from paramsched.scheduler.reported_progress import ProgressSource
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -66,7 +67,8 @@ class PlannedGroups:
         self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
         self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
-        self.source: ConsumptionSource | FollowedAmounts | None = None  # set by `bind` if the plan is not by updates
+        # Set by `bind` if the plan is not by updates.
+        self.source: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
@@ -109,11 +111,13 @@ class PlannedGroups:
         amounts, lead = self.in_force.amounts, self.lead
         if amounts is None:
             self.source = None
-        elif lead is None:
-            self.source = ConsumptionSource(self.in_force, self.clock, groups)
-        else:
+        elif lead is not None:
             check = lead.check_amount if self.starts_updates else None
             self.source = FollowedAmounts(amounts, lead.clock, self.clock, check)
+        elif isinstance(amounts, ReportedProgress):
+            self.source = ProgressSource(self.in_force, self.clock, groups)
+        else:
+            self.source = ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -148,6 +152,15 @@ class PlannedGroups:
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, and write its values."""
+        clock = self.clock
+        times = UpdateTimes.held(clock.t, amount, 2)  # the end of the coming update writes the second
+        self.block.seek(times, clock.states)
+        clock.amount = amount
+        self._write_values()
+        self._first[AMOUNT] = amount
 
     def rewrite(self) -> None:
         """Recompute the values of the next update, and write them."""

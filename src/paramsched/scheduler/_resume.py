@@ -31,6 +31,7 @@ from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
+from paramsched.time.progress import amount_text
 
 log = logging.getLogger("paramsched")
 
@@ -143,14 +144,6 @@ def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> N
         )  # fmt: skip
 
 
-def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) -> None:
-    """Warn that a checkpoint carries no count, or 0; the optimizer's own state counts `taken` updates."""
-    warn_user(
-        f"the optimizer's checkpoint carries {_carried_text(carried)}: the plan starts at 0, with {bases} as bases. "
-        f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
-    )
-
-
 def warn_if_over(planned: PlannedGroups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
@@ -239,7 +232,10 @@ class Resume:
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        warn_of_missing_count(taken, count, bases)
+        warn_user(
+            f"the optimizer's checkpoint carries {_carried_text(count)}: the plan starts at 0, with {bases} as bases. "
+            f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
+        )
 
     def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None) -> bool:
         """Move the run to the position that one optimizer loaded; return whether the run itself moved.
@@ -294,10 +290,10 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         lead, clock, code = run.lead, run.clock, run.lead.in_force
-        if (ALONE in state.optimizers) == run.is_shared:
-            of = f"the optimizers {shown(','.join(state.optimizers))}" if ALONE in groups else "one optimizer"
+        if bool(state.names) != run.is_shared:
+            theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
             raise StateError(
-                f"this is the state of a Scheduler for {of}, and this Scheduler has "
+                f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         chosen = self.plan_after_load(state, code)
@@ -425,7 +421,7 @@ class Resume:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
-            amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
+            amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
             whose = f"{whose}, which was in force up to update {until.t}{amount}"
             choices = self.on_change if isinstance(self.on_change, Mapping) else {}
             refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from paramsched.errors import StateError
 from paramsched.plan.optimizers import shown_names
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
@@ -110,9 +111,7 @@ class Run:
         """Write the targets of several optimizers at the position of the run, and measure the next update from now."""
         if self.is_shared:
             lead, clock = self.lead, self.clock
-            last_amount = clock.last_amount
             lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-            clock.last_amount = last_amount
             self.is_plain = lead.source is None and not lead.block.targets
 
     def count_behind(self) -> None:
@@ -230,3 +229,10 @@ class Run:
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, with all optimizers."""
+        for planned in self._parts:
+            planned.move(amount)
+        if self.behind:  # the next step of some optimizers belongs to the last update
+            self.clock.last_amount = amount

@@ -13,10 +13,19 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
+from paramsched.plan.run_amounts import (
+    MAX_CONSUMED,
+    Amount,
+    PlannedAmounts,
+    RunAmounts,
+    UnknownAmounts,
+    example_of_size,
+    missing_amounts,
+)
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.time.progress import PROGRESS, rounded_progress
 
 log = logging.getLogger("paramsched")
 
@@ -174,10 +183,6 @@ class FollowedAmounts:
         return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
 
 
-MAX_CONSUMED = 2**62
-"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
-
-
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
     """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
 
@@ -190,23 +195,22 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     64
     """
     plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED:
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
-    plain_values = {
-        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
-        for name, value in given.items()
-    }
-    site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
+    site = call_text(call, given)
     if unit is None:
         name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
-    instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
+    if unit == PROGRESS:
+        found = "the plan's clock is the progress of the run, which no update consumes"
+        raise InvalidArgument(site, found, "Write scheduler.report(progress=0.37)")
+    instead = f"Write {call}{unit}={example_of_size(unit)})"
     if len(given) != 1:
         raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
     ((name, value),) = given.items()
     if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    amount = _as_number(value)
+    amount = as_number(value)
     if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
             raise InvalidArgument(site, "an amount must not be negative", instead)
@@ -219,7 +223,16 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     return int(amount)
 
 
-def _as_number(value: Any) -> Amount | None:
+def call_text(call: str, given: Mapping[str, Any]) -> str:
+    """Return the text of a call with its keywords, for messages."""
+    values = {
+        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+        for name, value in given.items()
+    }
+    return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
+
+
+def as_number(value: Any) -> Amount | None:
     """Convert a number, or a tensor without dimensions, to a Python number; None for any other value."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
@@ -254,7 +267,7 @@ class Stopwatch:
         return now - since
 
 
-_INTERVAL = 64  # updates between comparisons; a wrong amount remains in later ones, so the next comparison detects it
+COMPARED_EVERY = 64  # updates; a wrong amount remains in later ones, so the next comparison detects it
 _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
 _INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
 
@@ -291,7 +304,7 @@ class RankAgreement:
 
     def is_due(self, t: int) -> bool:
         """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % _INTERVAL == 0):
+        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % COMPARED_EVERY == 0):
             return False
         return several_processes()
 
@@ -313,10 +326,18 @@ class RankAgreement:
             try:  # the other process may be about to start another Scheduler
                 store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
             except RuntimeError:  # it did not start one before the timeout
-                raise InvalidArgument(
-                    f"scheduler.consumed({clock}=…) before update {t}",
+                call, found = (
+                    "consumed",
                     f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
-                    f"Pass the same number in each process: the sum of the {clock} of all processes. If one of the two "
+                )
+                same = f"Pass the same number in each process: the sum of the {clock} of all processes"
+                if clock == PROGRESS:
+                    call, found = "report", f"rank {rank} is at progress {amount}, but rank {other} at {theirs}"
+                    same = "Pass the same number in each process"
+                raise InvalidArgument(
+                    f"scheduler.{call}({clock}=…) before update {t}",
+                    found,
+                    f"{same}. If one of the two "
                     "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
                 ) from None
             log.warning(
@@ -344,14 +365,16 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     if unit is None:
         return RunPosition(found.t)
     if found.amount is not None:
-        return found
+        return RunPosition(found.t, rounded_progress(found.amount)) if unit == PROGRESS else found
     if clock is not None and clock.t == found.t and clock.amount is not None:
         return RunPosition(found.t, clock.amount)
     try:
         return RunPosition(found.t, in_force.amount_at(found.t))
     except MissingFact:
+        lacks, value = f"amount of {unit}, which the plan's clock counts; the number of {unit} cannot be derived", "n"
+        if unit == PROGRESS:
+            lacks, value = "progress, which is the plan's clock", "…"
         raise StateError(
-            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; the "
-            f"number of {unit} cannot be derived. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
-            f"then scheduler.seek({found.t}, {unit}=n), then load the checkpoint"
+            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
         ) from None

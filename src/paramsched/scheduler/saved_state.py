@@ -196,11 +196,12 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             raise StateError(
                 f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
             )
+    clock = None if plan is None else amount_clock(plan.clock)
     for name in ("amount", "said", "last_amount"):
-        if state.get(name) is not None and not is_amount(state[name]):
+        if state.get(name) is not None and not is_amount(state[name], clock):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
-    if plan is not None and position.amount is not None and amount_clock(plan.clock) is None:
+    if plan is not None and position.amount is not None and clock is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")

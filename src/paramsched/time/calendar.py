@@ -12,6 +12,7 @@ from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
+from paramsched.time.progress import PROGRESS
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -19,6 +20,7 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "seconds": (("seconds_per_step",),),
     "frames": (("frames_per_step",),),
     "batches": (("accumulation",),),
+    PROGRESS: (),
 }
 """For each unit, the lists of run facts whose product is the consumption of one update.
 
@@ -259,8 +261,11 @@ _NEEDED = {
 UPDATES = "updates"
 """The default clock of a plan."""
 
-CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
-"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit."""
+CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS)
+"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit.
+
+Checkpoints contain the index of a clock, so new clocks are appended.
+"""
 
 CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
 

@@ -87,3 +87,19 @@ def test_seconds_of_several_processes_must_be_reported(seen):
 
 def test_a_process_does_not_wait_for_one_without_a_scheduler(seen):
     assert seen[0]["alone"] == {"t": UPDATES, "error": None, "unchanged": True}
+
+
+def test_processes_that_report_the_same_progress_agree(seen):
+    for one in seen:
+        job = one["same_progress"]
+        assert (job["error"], job["t"]) == (None, UPDATES)
+        assert job["used"] == pytest.approx([0.1 * (1 - t // 10 / 20) for t in range(UPDATES)], rel=1e-12)
+
+
+@pytest.mark.parametrize(("job", "update"), [("other_progress", 0), ("other_progress_in_between", 64)])
+def test_a_different_progress_raises_before_the_next_comparison(seen, job, update):
+    (found,) = [one[job] for one in seen if one[job]["error"]]
+
+    assert (found["t"], found["updates"]) == (update, update)
+    for words in ("rank 0", "rank 1", "0.1", "0.2", "scheduler.report(progress=…)"):
+        assert words in found["error"]
