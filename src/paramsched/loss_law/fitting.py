@@ -1,9 +1,10 @@
 """Fit a loss law on the losses of earlier runs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import log
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from paramsched.base.arrays import Floats
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
 from paramsched.loss_law.law import FittedCurve, LossLaw
-from paramsched.loss_law.multi_power import CONSTANTS, terms_at
+from paramsched.loss_law.multi_power import CONSTANTS, Terms, terms_at
 from paramsched.time import Calendar
 
 _DELTA = 0.001  # of the Huber loss, and the smallest standard deviation: two equal runs differ by about as much
@@ -21,6 +22,50 @@ _PRIOR, _PRIOR_WIDTH = 0.5, 0.2  # of beta and gamma, without which beta falls t
 _STEPS = 50  # of an optimization, which takes about ten; noise without a law could take hundreds
 _STARTS = tuple(product((0.3, 0.5, 0.8), (0.002, 0.01, 0.05), (0.4, 0.7), (0.5,)))  # alpha, C, beta, gamma
 _BOUNDS = {"alpha": (0.01, 5), "C": (1e-7, 1e3), "beta": (0.02, 5), "gamma": (0.02, 5)}
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Objective:
+    """The sum that a fit minimizes, as a function of the logarithms of the constants.
+
+    It is the weighted Huber loss of the logarithms of the losses, and the prior of beta and gamma.
+
+    Args:
+        terms: the terms of the law for each curve.
+        observed: the logarithms of the losses of all curves.
+        weights: the weight of each loss.
+    """
+
+    terms: Sequence[Terms]
+    observed: Floats
+    weights: Floats
+
+    def differences(self, logs: Floats) -> tuple[Floats, Floats]:
+        """Return ln predicted - ln observed for each loss, and the derivatives."""
+        found = [one.losses(np.exp(logs)) for one in self.terms]
+        loss = np.maximum(np.concatenate([loss for loss, _ in found]), 1e-9)
+        return np.log(loss) - self.observed, (np.concatenate([slopes for _, slopes in found], axis=1) / loss).T
+
+    def residuals(self, logs: Floats) -> Floats:
+        return np.concatenate([self.differences(logs)[0] / _DELTA, (logs[-2:] - np.log(_PRIOR)) / _PRIOR_WIDTH])
+
+    def slopes(self, logs: Floats) -> Floats:
+        return np.concatenate([self.differences(logs)[1] / _DELTA, np.eye(7)[-2:] / _PRIOR_WIDTH])
+
+    def huber(self, squares: Floats) -> Floats:
+        """Return the loss of each squared residual and its two derivatives; that of the prior is quadratic."""
+        size = np.sqrt(np.maximum(squares, 1.0))
+        rho = np.array([2 * size - 1, 1 / size, -0.5 / size**3])
+        rho = np.where(squares > 1, rho, [squares, np.ones_like(squares), np.zeros_like(squares)])
+        rho[:, -2:] = squares[-2:], np.ones(2), np.zeros(2)
+        rho[:, :-2] *= self.weights
+        return rho
+
+    def linear_columns(self, alpha: float, speed: float, beta: float, gamma: float) -> Floats:
+        """Return the factors of L0, A and B in each loss: the derivatives by their logarithms where they are 1."""
+        constants = (1, 1, alpha, 1, speed, beta, gamma)
+        return np.concatenate([one.losses(constants)[1][[0, 1, 3]].T for one in self.terms])
 
 
 def fit(
@@ -88,63 +133,37 @@ def fit(
         parts = np.array_split(np.arange(at.size), min(at.size, _MOST_POINTS))
         means = np.exp([np.log(losses[part]).mean() for part in parts])
         averaged.append((at[[part[part.size // 2] for part in parts]], means))
-    terms = [terms_at(one / unit, at) for one, (at, _) in zip(rates, averaged, strict=True)]
-    observed = np.log(np.concatenate([losses for _, losses in averaged]))
-    weights = np.concatenate([np.full(at.size, _INDEPENDENT / at.size) for at, _ in averaged])
-
-    def residuals(logs: Floats) -> tuple[Floats, Floats]:
-        """Return the differences of the logarithms of the losses, and their derivatives."""
-        found = [one.losses(np.exp(logs)) for one in terms]
-        loss = np.maximum(np.concatenate([loss for loss, _ in found]), 1e-9)
-        return np.log(loss) - observed, (np.concatenate([slopes for _, slopes in found], axis=1) / loss).T
-
-    def with_prior(logs: Floats) -> Floats:
-        return np.concatenate([residuals(logs)[0] / _DELTA, (logs[-2:] - np.log(_PRIOR)) / _PRIOR_WIDTH])
-
-    def slopes_with_prior(logs: Floats) -> Floats:
-        return np.concatenate([residuals(logs)[1] / _DELTA, np.eye(7)[-2:] / _PRIOR_WIDTH])
-
-    def huber(squares: Floats) -> Floats:
-        """Return the weighted Huber loss of squared residuals and its two derivatives; the prior is quadratic."""
-        size = np.sqrt(np.maximum(squares, 1.0))
-        rho = np.array([2 * size - 1, 1 / size, -0.5 / size**3])
-        rho = np.where(squares > 1, rho, [squares, np.ones_like(squares), np.zeros_like(squares)])
-        rho[:, -2:] = squares[-2:], np.ones(2), np.zeros(2)
-        rho[:, :-2] *= weights
-        return rho
-
-    lowest = float(np.exp(observed.min()))
+    objective = _Objective(
+        [terms_at(one / unit, at) for one, (at, _) in zip(rates, averaged, strict=True)],
+        np.log(np.concatenate([losses for _, losses in averaged])),
+        np.concatenate([np.full(at.size, _INDEPENDENT / at.size) for at, _ in averaged]),
+    )
+    lowest = float(np.exp(objective.observed.min()))
     bounds = {"L0": (1e-3 * lowest, lowest), "A": (1e-6, 1e6), "B": (1e-6, 1e6), **_BOUNDS}
     lower, upper = np.log([bounds[name] for name in CONSTANTS]).T
     starts = []
     for alpha, speed, beta, gamma in _STARTS:
-        # L0, A and B are linear: their columns are the derivatives by their logarithms where they are 1.
-        columns = np.concatenate([one.losses((1, 1, alpha, 1, speed, beta, gamma))[1][[0, 1, 3]].T for one in terms])
-        level, height, drop = nnls(columns * np.sqrt(weights)[:, None], np.exp(observed) * np.sqrt(weights))[0]
+        roots = np.sqrt(objective.weights)
+        columns = objective.linear_columns(alpha, speed, beta, gamma)
+        level, height, drop = nnls(columns * roots[:, None], np.exp(objective.observed) * roots)[0]
         with np.errstate(divide="ignore"):
             logs = np.log([level, height, alpha, drop, speed, beta, gamma])
         starts.append(np.clip(logs, lower + 1e-6, upper - 1e-6))
-    starts.sort(key=lambda logs: float(huber(with_prior(logs) ** 2)[0].sum()))
-    best = min(
-        (
-            least_squares(
-                with_prior, logs, slopes_with_prior, bounds=(lower, upper), loss=huber, x_scale=0.1, max_nfev=_STEPS
-            )
-            for logs in starts[:4]
-        ),
-        key=lambda found: float(found.cost),
-    )
-    differences, slopes = residuals(best.x)
+    starts.sort(key=lambda logs: float(objective.huber(objective.residuals(logs) ** 2)[0].sum()))
+    options = {"bounds": (lower, upper), "loss": objective.huber, "x_scale": 0.1, "max_nfev": _STEPS}
+    polished = [least_squares(objective.residuals, logs, objective.slopes, **options) for logs in starts[:4]]
+    best = min(polished, key=lambda found: float(found.cost)).x
+    differences, slopes = objective.differences(best)
     sigma = max(1.4826 * float(np.median(np.abs(differences))), _DELTA)
-    information = (slopes.T * weights) @ slopes / sigma**2 + np.diag([1e-4] * 5 + [_PRIOR_WIDTH**-2] * 2)
+    information = (slopes.T * objective.weights) @ slopes / sigma**2 + np.diag([1e-4] * 5 + [_PRIOR_WIDTH**-2] * 2)
     # Rates in another unit: η -> u·η with A·u**alpha, B/u and C·u**(gamma - 1) predicts the same losses.
-    alpha, gamma = np.exp(best.x[[2, 6]])
-    logs, turn = best.x + log(unit) * np.array([0, alpha, 0, -1, gamma - 1, 0, 0]), np.eye(7)
+    alpha, gamma = np.exp(best[[2, 6]])
+    logs, turn = best + log(unit) * np.array([0, alpha, 0, -1, gamma - 1, 0, 0]), np.eye(7)
     turn[1, 2], turn[4, 6] = alpha * log(unit), gamma * log(unit)
     covariance = turn @ np.linalg.inv(information) @ turn.T
     fitted = []
-    for one, run, (at, _), (_, losses) in zip(terms, rates, logged, averaged, strict=True):
-        error = float(np.mean(np.abs(one.losses(np.exp(best.x))[0] - losses)))
+    for one, run, (at, _), (_, losses) in zip(objective.terms, rates, logged, averaged, strict=True):
+        error = float(np.mean(np.abs(one.losses(np.exp(best))[0] - losses)))
         fitted.append(FittedCurve(run.size, at.size, error))
     return LossLaw(
         dict(zip(CONSTANTS, np.exp(logs).tolist(), strict=True)),

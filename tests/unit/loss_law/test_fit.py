@@ -12,6 +12,7 @@ from paramsched.loss_law import fit, read
 from paramsched.loss_law.multi_power import terms_at
 from support.loss_curves import BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:the run has rates down to")
 RATES = {name: ps.trace(plan, BASE)["lr", 0] for name, plan in PLANS.items()}
 TRUE = (2.6, 0.6, 0.45, 440.0, 1.5, 0.5, 0.5)
 
