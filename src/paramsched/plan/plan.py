@@ -64,10 +64,13 @@ def require_plan(call: str, plan: object) -> None:
 
 
 def require_calendar(site: str, calendar: object) -> None:
-    """Raise for a value that is not a Calendar; for an integer, suggest it as the length of the run."""
+    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total."""
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
         raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
+    if calendar.deadline is not None:
+        found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
+        raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
 
 
 @final

@@ -219,13 +219,24 @@ class History:
         last = self.entries[-1]
         return self if last.update <= update else self.with_plan(Entry(update, amount, last.text))
 
+    def with_start(self, new: Entry, reached: int) -> "History":
+        """Return the history of a run with a deadline, in which each start has another horizon.
+
+        Args:
+            new: the plan with the horizon of the start.
+            reached: the update that the run had reached before.
+        """
+        kept = tuple(entry for entry in self.entries if entry.update < min(reached, new.update))
+        known = History(kept) if kept else History.starting_with(None, 0, 0.0)
+        return known.with_plan(new) if new.update else History((new,))
+
     def as_data(self) -> list[list[Any]]:
         """Return lists of update, amount and text, as a state contains them."""
         return [list(entry) for entry in self.entries]
 
 
-def read_history(data: Any, text: str | None) -> History:
-    """Validate the history in a scheduler's state; `text` is the text of the plan in that state."""
+def read_history(data: Any) -> History:
+    """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []
@@ -240,6 +251,4 @@ def read_history(data: Any, text: str | None) -> History:
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
         entries.append(Entry(update, amount, plan))
-    if entries[-1].text != text:
-        raise StateError("state: the last plan of history differs from the plan of the state")
     return History(tuple(entries))

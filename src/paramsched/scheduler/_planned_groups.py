@@ -12,6 +12,7 @@ from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition, UpdateTimes
+from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -65,7 +66,7 @@ class PlannedGroups:
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
-        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
+        self.history = History.starting_with(in_force.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
         # Set by `bind` if the plan is not by updates.
         self.source: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
@@ -80,6 +81,7 @@ class PlannedGroups:
         self._is_plain = False  # True if a manual update may write before it checks the groups
         self._has_warned = False
         self.released = False
+        self.coming_start = in_force  # the plan for the checkpoint that is being loaded
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -113,7 +115,7 @@ class PlannedGroups:
             self.source = None
         elif lead is not None:
             check = lead.check_amount if self.starts_updates else None
-            self.source = FollowedAmounts(amounts, lead.clock, self.clock, check)
+            self.source = FollowedAmounts(amounts, lead.clock, self.clock, lambda: lead.in_force, check)
         elif isinstance(amounts, ReportedProgress):
             self.source = ProgressSource(self.in_force, self.clock, groups)
         else:
@@ -139,16 +141,33 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.text)
+
+    def started_at(self, position: RunPosition, plan: ResolvedPlan | None = None) -> ResolvedPlan:
+        """Return the plan for a start at a position: with another horizon, if the run has a deadline.
+
+        Args:
+            position: the position.
+            plan: the plan. Default: the plan in force.
+        """
+        if self.lead is not None:
+            return self.lead.in_force
+        one = plan or self.in_force
+        return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers)
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values."""
-        t = position.t
+        t, in_force = position.t, self.started_at(position)
+        if in_force is not self.in_force:
+            self._follow(in_force)
         self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
         self.clock.set_position(position)
-        self.history, self._before_seek = history.resumed_at(t, position.amount), (t, history)
+        self._before_seek = t, history
+        self.history = history.resumed_at(t, position.amount)
+        if in_force.start is not None:  # each start has another horizon
+            self.history = self.history.with_plan(self.entry())
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
@@ -340,9 +359,17 @@ class PlannedGroups:
         else:
             assert times.amounts is not None
             clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
+            if source.in_force is not self.in_force:
+                self._follow(source.in_force)
+                self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
             assert block.amounts is not None
             next(block.amounts)
+
+    def _follow(self, in_force: ResolvedPlan) -> None:
+        """Use the plan of another horizon for the values that are computed from now on."""
+        self.in_force = in_force
+        self.block.follow(in_force.counted, self.slots(self.bound))
 
     def _rebind_and_advance(self, groups: list[Group], error: Exception | None) -> None:
         """Bind the groups at this update, then advance: the slow path of `advance_by_hand`."""

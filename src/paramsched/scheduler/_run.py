@@ -142,6 +142,12 @@ class Run:
         kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
         return {other: kept.get(other, t) for other in now}
 
+    def position_after(self, name: str, position: RunPosition) -> RunPosition | None:
+        """Return the position to which the run moves if one optimizer loads a position; None if it does not move."""
+        t = max(self.numbers_after(name, position.t).values())
+        target = position if position.t == t else self.clock.position  # the largest number has the state of the run
+        return None if self.is_shared and target == self.clock.position else target
+
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
         for planned in self._parts:

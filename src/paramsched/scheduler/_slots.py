@@ -11,8 +11,8 @@ import torch
 
 from paramsched.base.arrays import Floats
 from paramsched.fields import Field, base_of, label, recorded_base
-from paramsched.plan import Plan, bind
-from paramsched.plan.binding import UPDATES
+from paramsched.plan import Plan, Target, bind
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import COUNT, Group
@@ -52,6 +52,15 @@ def slots_of(
         )
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
         for bound in bounds
+    )
+
+
+def slots_of_targets(plan: Plan) -> tuple[Slot, ...]:
+    """Return a slot for each target of a plan, to compute its value like that of a field; the group has no meaning."""
+    return tuple(
+        Slot(0, one.name, Field.of(one.name), one.schedule, one.field.initial, clock_of_field(plan.clock, one.name))
+        for one in plan.bindings
+        if isinstance(one.field, Target)
     )
 
 

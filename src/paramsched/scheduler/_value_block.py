@@ -130,7 +130,7 @@ class TensorColumn(Column):
     """
 
     def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
-        self.field, self.slots, self.parts = field, slots, SlotsOfSchedule.all_in(slots)
+        self.field, self.slots, self.parts = field, list(slots), SlotsOfSchedule.all_in(slots)
         mine = [groups[slot.group] for slot in slots]
         held: list[Any] = [field.read(group) for group in mine]
         self.shared = len(held) > 1  # True if the groups contain views of this vector
@@ -298,6 +298,24 @@ class ValueBlock:
     def _new_writer(self) -> Writer:
         """Return the loop that writes the entries of all columns after the first."""
         return combine_writers([column.writer(self.overwritten) for column in self._columns])
+
+    def follow(self, plan: Plan, slots: tuple[Slot, ...]) -> None:
+        """Use the schedules of another horizon from the next `extend` or `seek` on.
+
+        Args:
+            plan: the plan, with the same fields and targets.
+            slots: the same slots, with the schedules of this plan.
+        """
+        self.slots = slots
+        found = {(slot.group, slot.field): slot for slot in slots}
+        for column in self.floats:
+            column.parts = SlotsOfSchedule.all_in([found[index, column.field] for index in column.indices])
+        for one in self.tensors:
+            one.slots = [found[slot.group, slot.field] for slot in one.slots]
+            one.parts = SlotsOfSchedule.all_in(one.slots)
+        schedules = {one.name: one.schedule for one in plan.bindings if isinstance(one.field, Target)}
+        for target in self.targets:
+            target.schedule = schedules[target.target.name]
 
     def drop_coming(self, *, next_consumed: bool) -> None:
         """Drop the entries that are not written yet, because the consumed amount is not the one they were computed for.

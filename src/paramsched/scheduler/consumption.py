@@ -1,7 +1,6 @@
 """The consumption of each update, and its sources."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from math import isfinite
@@ -23,6 +22,16 @@ from paramsched.plan.run_amounts import (
     missing_amounts,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
+from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._run_time import (
+    OwnTime,
+    Rank0Clock,
+    RunTime,
+    SharedTime,
+    first_message,
+    messages_about_time,
+    seconds_now,
+)
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS, rounded_progress
@@ -36,23 +45,56 @@ class ConsumptionSource:
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
     engine's count of its batches. If the step is skipped, the next update counts it.
+
+    `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
     """
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
-        self._run, self._clock = in_force.amounts, clock
+        self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
-        self._watch = Stopwatch() if self.unit == "seconds" else None
+        self._horizon = in_force.seconds_until_end
+        self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
 
+    def _measured_time(self) -> RunTime:
+        """Return the time that this process measures, or that rank 0 measures for all."""
+        start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
+        assert clock.amount is not None
+        messages = start.messages if start is not None else messages_about_time() if several_processes() else None
+        if messages is None:
+            return OwnTime(clock.t, start, seconds_now, self._fits)
+        if start is not None:
+            first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
+        else:
+            first = first_message(clock.t, clock.amount, 0, None)
+        in_seconds = start is None and horizon is not None and not horizon.is_resolved
+        until = float(horizon.terms[0][1]) if in_seconds and horizon is not None else None
+        of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
+        return SharedTime(messages, first, of_rank_0)
+
+    def _fits(self, horizon: int) -> bool:
+        """Return whether the stages of the plan fit into a horizon; log if they do not."""
+        try:
+            self.in_force.until(horizon)
+        except InvalidArgument as error:
+            log.warning("the untimed updates took so long that the horizon of the start remains: %s", error.problem)
+            return False
+        return True
+
+    def stops_at(self, t: int) -> bool:
+        """Return whether update `t` must not begin, because of the deadline."""
+        return self._time is not None and self._time.stop is not None and t >= self._time.stop
+
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
+        unknown = self._is_unknown and not isinstance(self._time, SharedTime)
+        clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -86,11 +128,21 @@ class ConsumptionSource:
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
             clock.needs_check = False
-        elif self._watch is None:
-            raise self._missing_amount(f"the number of {self.unit} of this update is unknown", f"{self.unit}=n")
-        elif several_processes():
-            found = "each process would measure another number, but all processes must agree"
-            raise self._missing_amount(found, "seconds=s") from None
+        elif self._time is None:
+            error = missing_amounts(self.unit, "")
+            raise MissingFact(
+                f"update {clock.t}",
+                f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
+                fact=error.fact,
+                example=error.example,
+            )
+        elif isinstance(self._time, OwnTime) and several_processes():
+            raise InvalidArgument(
+                f"update {clock.t}",
+                "the Scheduler was constructed before the process group, so this process measures its own time",
+                "Write dist.init_process_group(…) before ps.Scheduler(…)",
+            )
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """Count an update, and return the times of the updates to compute next.
@@ -107,10 +159,16 @@ class ConsumptionSource:
         assert before is not None
         reported, clock.reported = clock.reported, None
         self._loop_reported, self._of_engine = False, 0
-        if self._watch is not None:
-            measured = self._watch.lap()  # starts measuring the next update, even if this one was reported
-            reported = measured if reported is None and self._is_unknown else reported
-        clock.needs_check = self._is_unknown
+        self._set_needs_check()
+        if self._time is not None and reported is None:
+            amounts = self._time.amounts_from(t, amount, block.next_size())
+            horizon = self._time.horizon
+            if horizon is not None and horizon != self._horizon:
+                self.in_force, self._horizon = self.in_force.until(horizon), horizon
+                log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
+            return UpdateTimes(np.arange(t, t + amounts.size), amounts)
+        if self._time is not None and reported is not None:
+            self._time.accept(t, amount + reported)
         if reported is None:
             last, count = UpdateTimes.at(t - 1, amount), block.next_size()
             if not isinstance(self._run, PlannedAmounts):
@@ -126,7 +184,8 @@ class ConsumptionSource:
             return None
         is_exhausted = expected is None
         # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        guesses = self._is_unknown and is_exhausted and reported == amount - before
+        is_shared = isinstance(self._time, SharedTime)  # its next update may not be reported
+        guesses = self._is_unknown and not is_shared and is_exhausted and reported == amount - before
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size() if guesses else 1
@@ -135,16 +194,6 @@ class ConsumptionSource:
         if count == 1:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
-
-    def _missing_amount(self, found: str, reported: str) -> MissingFact:
-        error = missing_amounts(self.unit, "")
-        return MissingFact(
-            f"update {self._clock.t}",
-            f"the plan's clock counts {self.unit}, and {found}",
-            f"Write scheduler.consumed({reported}) before optimizer.step(), or pass {error.fact} to Calendar(…)",
-            fact=error.fact,
-            example=error.example,
-        )
 
 
 @final
@@ -155,16 +204,28 @@ class FollowedAmounts:
         amounts: the planned amounts of the run.
         run: the clock of the run.
         clock: the clock of the optimizer.
+        plan_of_run: returns the plan of the run at present.
         check_run: checks the consumption of the next update of the run; None if no step of the optimizer starts one.
     """
 
     def __init__(
-        self, amounts: RunAmounts, run: Clock, clock: Clock, check_run: Callable[[], object] | None = None
+        self,
+        amounts: RunAmounts,
+        run: Clock,
+        clock: Clock,
+        plan_of_run: Callable[[], ResolvedPlan],
+        check_run: Callable[[], object] | None = None,
     ) -> None:
         self._amounts, self._run, self._clock, self._check_run = amounts, run, clock, check_run
+        self._plan_of_run = plan_of_run
         self.unit = amounts.clock
         clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
         clock.needs_check = check_run is not None
+
+    @property
+    def in_force(self) -> ResolvedPlan:
+        """The plan of the run at present."""
+        return self._plan_of_run()
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""
@@ -249,32 +310,9 @@ def as_number(value: Any) -> Amount | None:
     return number if isfinite(number) else None
 
 
-def seconds_now() -> float:
-    """Return the time of a monotonic clock, in seconds."""
-    return time.monotonic()
-
-
-@final
-class Stopwatch:
-    """Measures the seconds between updates; the first interval starts at construction."""
-
-    def __init__(self) -> None:
-        self._since = seconds_now()
-
-    def lap(self) -> float:
-        now = seconds_now()
-        since, self._since = self._since, now
-        return now - since
-
-
 COMPARED_EVERY = 64  # updates; a wrong amount remains in later ones, so the next comparison detects it
 _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
 _INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
-
-
-def several_processes() -> bool:
-    """Return whether several processes train together."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 @final
@@ -312,7 +350,7 @@ class RankAgreement:
         """Compare the amount consumed before update `t` with that of the other processes."""
         if not self.is_due(t):  # the update was skipped and got another report
             return
-        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
+        store = default_store()
         rank = dist.get_rank()
         self._compared_at = t
         if self._kind is None:

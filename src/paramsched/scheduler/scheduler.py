@@ -54,6 +54,7 @@ from paramsched.scheduler.saved_state import (
     state_of,
 )
 from paramsched.time import Calendar, DurationLike
+from paramsched.time.deadline import DeadlineLike
 from paramsched.time.progress import PROGRESS
 
 PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
@@ -82,7 +83,7 @@ class Scheduler(LRScheduler):
         plan: a plan, the path of a plan file, the text of a plan, or a mapping as in a plan file.
         calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
-            `frames_per_step`. With `"later"`, pass them before the first update:
+            `frames_per_step`, `deadline`, `untimed_updates`. With `"later"`, pass them before the first update:
             `scheduler.resolve(steps_per_epoch=len(loader))`.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
@@ -139,11 +140,14 @@ class Scheduler(LRScheduler):
         seconds_per_step: float | None = None,
         sequence_length: int | None = None,
         frames_per_step: float | None = None,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
     ) -> None:
         given = specified_facts(
             total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
+            deadline=deadline, untimed_updates=untimed_updates,
         )  # fmt: skip
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
@@ -464,6 +468,10 @@ class Scheduler(LRScheduler):
         self._planned.require_attached(what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
+        if self._planned.in_force.start is not None:
+            raise InvalidArgument(
+                f"scheduler.{what}(seconds=…)", "with a deadline, time is measured", "Omit this call, or the deadline"
+            )
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
@@ -550,9 +558,10 @@ class Scheduler(LRScheduler):
     def should_stop(self) -> bool:
         """True if the plan ends before the next update: `while not scheduler.should_stop`. False without a horizon.
 
-        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock. A further step
-        is allowed, and uses the values that the plan has after its end. With several optimizers, read it once per
-        iteration, like `t`.
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock. With a deadline
+        it becomes True when the time left is less than 1.5 times the median duration of the last 9 timed updates. A
+        further step is allowed, and uses the values that the plan has after its end. With several optimizers, read it
+        once per iteration, like `t`.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -562,7 +571,9 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock = self._planned.clock
+        clock, source = self._planned.clock, self._planned.source
+        if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
+            return True
         return self._planned.in_force.is_over_at(clock.t, clock.amount)
 
     @property
