@@ -42,6 +42,12 @@ MODULES = {
     "paramsched.show": "Draw plans, logs and schedulers for files, web pages, terminals and notebooks.",
     "paramsched.audit": "Compare the values that a run used, from its log or checkpoint, with its plan.",
     "paramsched.feedback": "Metric rules: schedule components that react to an observed metric.",
+    "paramsched.loss_law": (
+        "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
+    ),
+    "paramsched.scaling": (
+        "Move hyperparameters to another batch size. Start with [its guide](../how-to/another-batch-size.md)."
+    ),
     "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
     "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../runner.md).",
     "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",

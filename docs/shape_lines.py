@@ -55,6 +55,7 @@ SHAPES = {
     "shift": "shift(linear(1, 0, over=40), 30)",
     "skip": "skip(cosine(over=140), 40)",
     "slanted_triangular": "slanted_triangular()",
+    "spike": "constant() * spike(window=8, recover=15, cooldown=5)",
     "stairs": "stairs(0.2, 1.0, 4)",
     "step": "step(25, 0.5)",
     "t5": "t5(20)",
@@ -100,7 +101,9 @@ CURVES = {
 def made_up_loss() -> list[float]:
     """Return the loss that a metric rule observes in its picture, after each of 100 updates.
 
-    It falls from 1 to 0.4 in 30 updates, stays constant for 30, falls to 0.2 in 15, and then stays constant.
+    It falls from 1 to 0.4 in 30 updates, stays constant for 30, falls to 0.2 in 15, and then stays constant, except for
+    a spike at update 80.
     """
     falls_until, value = [0, 30, 60, 75, 99], [1.0, 0.4, 0.4, 0.2, 0.2]
-    return np.interp(range(100), falls_until, value).tolist()
+    losses: list[float] = np.interp(range(100), falls_until, value).tolist()
+    return [*losses[:80], 0.6, *losses[81:]]

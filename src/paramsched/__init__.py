@@ -32,8 +32,8 @@ _HOMES = {
     "paramsched.time": ("Calendar", "Duration"),
 }
 _MODULES = (
-    *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "plan"),
-    *("recipe_book", "runner", "schedules", "show", "time"),
+    *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "loss_law"),
+    *("plan", "recipe_book", "runner", "scaling", "schedules", "show", "time"),
 )
 
 register_renderer(lambda: import_module("paramsched.show"))  # values draw themselves, but must not import `show`

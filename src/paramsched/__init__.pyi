@@ -13,9 +13,11 @@ from paramsched import errors as errors
 from paramsched import feedback as feedback
 from paramsched import fields as fields
 from paramsched import functions as functions
+from paramsched import loss_law as loss_law
 from paramsched import plan as plan
 from paramsched import recipe_book as recipe_book
 from paramsched import runner as runner
+from paramsched import scaling as scaling
 from paramsched import schedules as schedules
 from paramsched import show as show
 from paramsched import time as time
@@ -28,6 +30,7 @@ from paramsched.errors import ParamschedError as ParamschedError
 from paramsched.feedback import new_bob as new_bob
 from paramsched.feedback.greedy import greedy as greedy
 from paramsched.feedback.plateau import plateau as plateau
+from paramsched.feedback.spike import spike as spike
 from paramsched.functions import to_lambda as to_lambda
 from paramsched.functions import to_optax as to_optax
 from paramsched.plan import Binding as Binding

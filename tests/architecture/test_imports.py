@@ -9,7 +9,7 @@ import paramsched
 ROOT = Path(__file__).parents[2]
 ALLOWED = {"paramsched", "numpy"}
 """Libraries that planning may load, beside the standard library."""
-LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas")
+LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas", "scipy")
 """Each of them loads with the function that needs it."""
 
 
@@ -57,6 +57,23 @@ PLANNING = [
     "import paramsched as ps; ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=1.0), ps.Calendar(total=5))",
     "import paramsched as ps; ps.parse('cosine() * plateau()'); ps.Plan(lr=0.5).fingerprint",
 ]
+
+
+PREDICTING = """
+import paramsched as ps
+from support.loss_curves import law_of
+law_of().save(path)
+law = ps.loss_law.load(path)
+print(law.predict(ps.Plan(lr="cosine(to=0.1)", horizon=100), base={"lr": 3e-4}))
+ps.loss_law.bound(ps.Plan(lr="cosine()", horizon=100))
+ps.loss_law.optimize(law, 100, base={"lr": 3e-4})
+"""
+
+
+def test_only_the_fit_of_a_loss_law_loads_scipy(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); path = {str(tmp_path / 'law.json')!r}{PREDICTING}"
+
+    assert "scipy" not in loaded(code)
 
 
 def test_planning_loads_no_further_library():

@@ -30,6 +30,16 @@ def a_plan_is_loaded_and_traced() -> None:
     assert_type(plan.fingerprint, str)
 
 
+def a_loss_is_predicted() -> None:
+    law = ps.loss_law.fit(["a.csv", ([0, 1], [3.0, 2.9])], plans=[ps.load("a.yaml"), [0.1, 0.1]], base={"lr": 0.1})
+    assert_type(law, ps.loss_law.LossLaw)
+    assert_type(law.predict(ps.load("b.yaml"), base={"lr": 0.1}).final, float)
+    assert_type(ps.loss_law.bound([0.1, 0.1]).value, float)
+    assert_type(ps.loss_law.optimize(law, "10 epochs", base={"lr": 0.1}).near, tuple[int, int])
+    assert_type(ps.scaling.batch_for_tokens(512, tokens=(1e9, 2e9)), int)
+    assert_type(ps.scaling.seesaw(ps.load("a.yaml"), batch=256, largest=512), ps.Plan)
+
+
 def refuses_text_for_a_number() -> None:
     ps.exponential("0.9")  # type: ignore[arg-type]
     ps.warmup(over=None)  # type: ignore[arg-type]

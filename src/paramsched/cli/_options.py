@@ -271,6 +271,12 @@ tolerance_option = click.option(
     "logs that paramsched wrote.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+loss_option = click.option(
+    "--loss",
+    type=ExistingFile(),
+    metavar="LAW",
+    help="File of a loss law: predict the loss of PLAN. Experimental.",
+)
 other_option = click.option(
     "--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over PLAN."
 )
@@ -544,7 +550,7 @@ _COMMAND_ALIASES = {
     **dict.fromkeys(("lint", "validate", "verify", "test"), "check"),
     **dict.fromkeys(("view", "print", "display", "trace", "list"), "show"),
     **dict.fromkeys(("draw", "graph", "figure", "picture", "render"), "plot"),
-    **dict.fromkeys(("compare", "cmp"), "diff"),
+    "cmp": "diff",
     **dict.fromkeys(("export", "import", "translate"), "convert"),
     **dict.fromkeys(("train", "start"), "run"),
     "search": "find",
@@ -557,6 +563,7 @@ _MODULES = {
     **dict.fromkeys(("find", "recipes"), "recipes"),
     **dict.fromkeys(("audit", "check", "history", "resume", "run"), "runs"),
     **dict.fromkeys(("plot", "show"), "pictures"),
+    "compare": "losses",
 }
 
 

@@ -21,6 +21,7 @@ from paramsched.cli._plan_input import (
     with_facts_beside,
 )
 from paramsched.config import Loaded
+from paramsched.errors import InvalidArgument
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -30,6 +31,7 @@ from paramsched.show.plan_curves import groups_of_selectors
 
 if TYPE_CHECKING:
     from paramsched import show
+    from paramsched.loss_law import Prediction
 
 
 _MOST_UPDATES = 5_000_000  # in a picture, which is about a thousand pixels wide
@@ -240,6 +242,25 @@ def runs_to_draw(
     if not isinstance(drawn, Trace):
         raise click.UsageError(f"--used needs a single plan, but {len(drawn.plans)} were passed")
     return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
+
+
+def named_traces(drawn: "Trace | show.PlansTogether", alone: str) -> dict[str, Trace]:
+    """Return the traces of a picture by the names of their plans; `alone` is the name of a single plan."""
+    pairs = (("alone", drawn),) if isinstance(drawn, Trace) else drawn.plans
+    return {alone if isinstance(drawn, Trace) else name: one for name, one in pairs if isinstance(one, Trace)}
+
+
+def predictions(law: str, traces: Mapping[str, Trace]) -> "dict[str, Prediction]":
+    """Return the loss that a law predicts for each of some plans, by their names."""
+    from paramsched import loss_law
+
+    fitted, found = loss_law.load(law), {}
+    for name, one in traces.items():
+        try:
+            found[name] = fitted.predict(one)
+        except InvalidArgument as error:
+            raise error.changed(site=name) from None
+    return found
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:

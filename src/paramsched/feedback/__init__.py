@@ -11,3 +11,6 @@ from paramsched.feedback.plateau import Plateau as Plateau
 from paramsched.feedback.plateau import PlateauState as PlateauState
 from paramsched.feedback.plateau import new_bob as new_bob
 from paramsched.feedback.plateau import plateau as plateau
+from paramsched.feedback.spike import Spike as Spike
+from paramsched.feedback.spike import SpikeState as SpikeState
+from paramsched.feedback.spike import spike as spike

@@ -11,6 +11,7 @@ from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
 from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, shown
+from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
@@ -103,6 +104,11 @@ class Trace:
         end = next(((self.clock, amount) for amount in self._ends.values()), None)
         units = tuple(units_of_run(*self._run, self.total, end))
         return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules of the plan, which have no effect on the traced values."""
+        return () if self._run is None else self._run[0].metric_rules
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""

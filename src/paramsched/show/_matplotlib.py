@@ -138,7 +138,9 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = entry.label
-    if curve.kind == "log":  # of the curves of a run only the first has a label
+    if curve.kind == "band":
+        name = ""
+    elif curve.kind == "log":  # of the curves of a run only the first has a label
         name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
     elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
@@ -146,10 +148,10 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         chart.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
-        linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric") else 1.8,
+        linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric", "band") else 1.8,
         alpha=0.4 if below_log else 1.0,
-        linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind != "metric" else "default",
+        linestyle="--" if curve.kind in ("other", "band") else "-",
+        drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind not in ("metric", "band") else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(name) if name else "_",
     )

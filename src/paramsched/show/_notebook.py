@@ -83,7 +83,7 @@ def figure(
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
-def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
+def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str]:
     """Return the pictures of a value by MIME type; empty if it cannot be drawn, so that its text is shown.
 
     >>> sorted(mime_bundle(Plan(lr="cosine()", horizon=10)))
@@ -94,7 +94,10 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
     if isinstance(value, Diff):
         return {"text/html": _table_of_changes(value)}
     try:
-        if isinstance(value, Trace):
+        drawn: Curves
+        if isinstance(value, Figure):
+            drawn, title = value.trace, value.title
+        elif isinstance(value, Trace):
             drawn, title = value, "Trace"
         else:
             drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
@@ -104,7 +107,7 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
         return {}
     if drawn.total > _MAX_UPDATES:
         return {}
-    figure = Figure(drawn, title, None, None)
+    figure = value if isinstance(value, Figure) else Figure(drawn, title, None, None)
     return {"text/html": figure._repr_html_(), "image/svg+xml": figure._repr_svg_()}
 
 

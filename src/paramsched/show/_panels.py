@@ -55,6 +55,7 @@ class _Run(NamedTuple):
     measured: dict[str, _Points]
     together: Mapping[str, Sequence[str]]
     tolerance: float
+    bands: dict[str, tuple[_Points, _Points]]
 
 
 class _Comparison(NamedTuple):
@@ -122,9 +123,10 @@ def picture(
         verdicts = [Note(text, differs=many > 0)]
     if len(fields) > _MAX_PANELS:
         verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
-    # Each of several runs has one color in all panels, different from the colors of plans.
+    # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
     first = max(len(one.curves) for one in panels)
-    colors = {run.name: first + index for index, run in enumerate(runs)} if len(runs) > 1 else {}
+    of_plans = {curve.owner: curve.color for curve in panels[0].curves if curve.owner}
+    colors = {run.name: of_plans.get(run.name, first + at) for at, run in enumerate(runs)} if len(runs) > 1 else {}
     panels = [
         replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
         for panel in panels
@@ -145,7 +147,11 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
-    return _Run(run.name, used, measured, run.together, run.tolerance)
+    bands = {}
+    for name, (low, high) in run.bands.items():
+        site, times = f"bands[{name!r}]", run.measured[name][0]
+        bands[name] = _checked_points(site, times, low), _checked_points(site, times, high)
+    return _Run(run.name, used, measured, run.together, run.tolerance, bands)
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
@@ -440,28 +446,27 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
     """Yield one panel per metric. In a picture of one run, metrics with the same heading share a panel."""
-    names = list(dict.fromkeys(name for run in runs for name in run.measured))
-    if len(runs) > 1:
-        for name in names:
-            curves = [
-                _drawn_metric("", *run.measured[name], colors[run.name], run.name)
-                for run in runs
-                if name in run.measured
-            ]
-            yield _panel_of_curves(name, curves, axis, view)
-        return
+    several = len(runs) > 1
+    panels: dict[str, list[tuple[_Run, str]]] = {}
     for run in runs:
-        headings = {name: heading for heading, members in run.together.items() for name in members}
-        panels: dict[str, list[str]] = {}
-        for name in names:
-            panels.setdefault(headings.get(name, name), []).append(name)
-        for heading, members in panels.items():
-            curves = [_drawn_metric(one, *run.measured[one], index) for index, one in enumerate(members)]
-            yield _panel_of_curves(heading if len(members) > 1 else members[0], curves, axis, view)
-
-
-def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
-    return DrawnCurve("metric", (name,), (), times, values, _NO_TIMES, color, owner)
+        headings = {} if several else {name: heading for heading, members in run.together.items() for name in members}
+        for name in run.measured:
+            panels.setdefault(headings.get(name, name), []).append((run, name))
+    for heading, members in panels.items():
+        curves, edges, notes = [], [], []
+        for index, (run, name) in enumerate(members):
+            color, owner = (colors[run.name], run.name) if several else (index, "")
+            curves.append(
+                DrawnCurve("metric", ("" if several else name,), (), *run.measured[name], _NO_TIMES, color, owner)
+            )
+            if name in run.bands:
+                bounds = zip(("low", "high"), run.bands[name], strict=True)
+                edges += [DrawnCurve("band", (edge,), (), *points, _NO_TIMES, color, owner) for edge, points in bounds]
+                (times, values), ((_, low), (_, high)) = run.measured[name], run.bands[name]
+                final = f"{values[-1]:.4f} ({low[-1]:.4f} to {high[-1]:.4f}) at update {times[-1]:,}"
+                notes.append(Note(f"{run.name}: {final}"))
+        panel = _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view, edges)
+        yield replace(panel, other_notes=(*notes, *panel.other_notes))
 
 
 def _panel_of_curves(

@@ -15,6 +15,7 @@ from paramsched import config
 from paramsched.cli import main
 from paramsched.plan import Plan
 from paramsched.schedules import cosine, linear, warmup
+from support.loss_curves import law_of
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
 RUN = ("--horizon", "90 epochs", "--steps-per-epoch", "500")
@@ -105,6 +106,9 @@ def test_every_example_of_the_help_runs(folder, name, line):
     plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
     for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
         (folder / file).write_text(plan)
+    for file in ("cosine.yaml", "wsd.yaml"):
+        (folder / file).write_text("horizon: 2000\nlr: cosine(to=0.1)\n")
+    law_of().save(folder / "law.json")
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
     values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
     rows = list(zip(values["lr"], values["momentum"], strict=True))

@@ -111,7 +111,13 @@ def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
 
 @pytest.mark.parametrize(
     "rule",
-    [ps.plateau("loss", patience=1), ps.plateau("loss", mode="max", min=0.1), ps.greedy("loss"), ps.new_bob("loss")],
+    [
+        ps.plateau("loss", patience=1),
+        ps.plateau("loss", mode="max", min=0.1),
+        ps.greedy("loss"),
+        ps.new_bob("loss"),
+        ps.spike("loss", window=4, recover=3, cooldown=1),
+    ],
 )
 def test_the_rules_of_the_library_obey_the_laws(rule):
     check_rule(rule)

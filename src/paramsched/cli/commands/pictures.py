@@ -22,6 +22,7 @@ from paramsched.cli._options import (
     is_terminal,
     json_option,
     json_text,
+    loss_option,
     offer_files,
     other_option,
     plans_argument,
@@ -57,15 +58,19 @@ class _Drawing:
     metrics: tuple[str, ...]
     tolerance: float | None
     view: "show.View"
+    loss: str | None = None
 
     def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
         """Return the values to draw, and the keyword arguments of the function that draws them."""
-        from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
+        from paramsched.cli._traces import named_traces, predictions, runs_to_draw, trace_plan_inputs
 
         drawn, other = trace_plan_inputs(
             self.plans, self.other, self.bases, format=self.format, field=self.field, facts=self.facts
         )
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
+        if self.loss is not None:
+            predicted = predictions(self.loss, named_traces(drawn, "predicted"))
+            runs += tuple(one.as_run(name) for name, one in predicted.items())
         return drawn, {"log": runs or None, "other": other, "view": self.view}
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
@@ -103,6 +108,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
         "paramsched show plan.yaml --watch",
         "paramsched show recipe:llama3-405b",
+        "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
     ),
 )
 @plans_argument()
@@ -123,6 +129,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors. By default, only in a terminal.")
 @other_option
+@loss_option
 @run_options
 @tolerance_option
 @view_options
@@ -147,6 +154,7 @@ def paramsched_show(
     only_ascii: bool,
     color: bool | None,
     other: str | None,
+    loss: str | None,
     used: tuple[str, ...],
     metrics: tuple[str, ...],
     tolerance: float | None,
@@ -158,16 +166,18 @@ def paramsched_show(
     """Draw PLAN in the terminal: a panel for each field, with breakpoints marked on the axis.
 
     Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
+    With --loss, a panel below shows the predicted loss of each plan with its band.
 
     With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
     page in the browser reloads itself.
     """
     prints = bool(times) or as_json
-    if len(plans) > 1 and prints:
+    if len(plans) > 1 and prints and (times or loss is None):
         raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if output is not None and prints:
         raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
-    drawing = _Drawing(plans, facts, bases, field, format, None if as_json else other, used, metrics, tolerance, view)
+    other = None if as_json else other
+    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
     if output is not None:
         _format_of_picture(output, None)
         _write_or_watch(drawing, output, None, None, watch)
@@ -200,23 +210,28 @@ def paramsched_show(
 
 
 def _all_values(drawing: _Drawing) -> str:
-    """Return the values of a plan at every update, as JSON."""
-    from paramsched.cli._traces import too_many_values, trace_plan_inputs
-    from paramsched.plan.trace import Trace, column_name
+    """Return the values of a plan at every update as JSON, with `--loss` those of several plans and their losses."""
+    from paramsched.cli._traces import named_traces, predictions, too_many_values, trace_plan_inputs
+    from paramsched.plan.trace import column_name
 
     drawn, _ = trace_plan_inputs(
         drawing.plans, None, drawing.bases, format=drawing.format, field=drawing.field, facts=drawing.facts
     )
-    assert isinstance(drawn, Trace)
-    keys = drawn.keys()
-    if (count := drawn.total * len(keys)) > _MOST_PRINTED:
+    traces = named_traces(drawn, drawing.plans[0])
+    if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
         raise too_many_values(count, "print")
-    groups = {group for _, group in keys} - {""}
-    names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
-    values = {
-        name: [_finite_or_none(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)
-    }
-    return json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values})
+    predicted = {} if drawing.loss is None else predictions(drawing.loss, traces)
+    found: list[dict[str, Any]] = []
+    for name, one in traces.items():
+        groups = {group for _, group in one.keys()} - {""}
+        columns = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
+        values = {column: list(map(_finite_or_none, numbers)) for column, numbers in columns.items()}
+        found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
+        if name in predicted:
+            found[-1]["loss"] = predicted[name].to_dict()
+    if len(found) == 1:
+        return json_text(found[0])
+    return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, found, strict=True)]})
 
 
 def _values_at(
@@ -311,6 +326,7 @@ def _finite_or_none(value: float) -> float | None:
 @field_option
 @format_option
 @other_option
+@loss_option
 @view_options
 @run_options
 @tolerance_option
@@ -325,6 +341,7 @@ def paramsched_plot(
     field: str,
     format: str | None,
     other: str | None,
+    loss: str | None,
     view: "show.View",
     used: tuple[str, ...],
     metrics: tuple[str, ...],
@@ -339,7 +356,7 @@ def paramsched_plot(
     With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
     """
     _format_of_picture(output, to)
-    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view)
+    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
     _write_or_watch(drawing, output, to, title, watch)
 
 

@@ -1,0 +1,282 @@
+"""Fit on the public curves, and the runs that cannot be fitted."""
+
+import builtins
+import json
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.loss_law import fit, read
+from paramsched.loss_law.multi_power import terms_at
+from support.loss_curves import BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:the run has rates down to")
+RATES = {name: ps.trace(plan, BASE)["lr", 0] for name, plan in PLANS.items()}
+TRUE = (2.6, 0.6, 0.45, 440.0, 1.5, 0.5, 0.5)
+
+
+def made(rates, every=100, noise=0.0):
+    """Return a curve that follows a known law."""
+    at = np.arange(2200, rates.size, every)
+    losses = terms_at(rates, at).losses(TRUE)[0] * np.exp(noise * np.random.default_rng(0).standard_normal(at.size))
+    return at, losses
+
+
+CURVES = [made(RATES["constant_24000"]), made(RATES["wsdcon_9"])]
+BOTH = [RATES["constant_24000"], RATES["wsdcon_9"]]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_plans_give_the_logged_rates(name):
+    logged = ps.audit.read_log(curve(name), ["lr"]).columns[0]
+    inside = logged.t < RATES[name].size
+
+    assert RATES[name][logged.t[inside]] == pytest.approx(logged.values[inside], rel=2e-15)
+
+
+def test_the_law_of_three_curves_predicts_the_fourth_one():
+    at, losses = read(curve("wsd_20000_24000"))
+    inside = (at >= 2159) & (at < 24000)
+    at, losses = at[inside], losses[inside]
+
+    found = fitted_law().predict(PLANS["wsd_20000_24000"], base=BASE, at=at)
+
+    assert np.mean(np.abs(found.loss - losses)) == pytest.approx(0.0021, abs=5e-5)
+    r_squared = 1 - np.sum((found.loss - losses) ** 2) / np.sum((losses - losses.mean()) ** 2)
+    assert r_squared == pytest.approx(0.9994, abs=5e-5)
+    assert np.mean((found.low <= losses) & (losses <= found.high)) > 0.9
+    assert (found.high[-1] - found.low[-1]) / 2 == pytest.approx(0.02, abs=0.005)
+
+
+def test_the_errors_on_the_fitted_curves():
+    law = fitted_law()
+
+    assert np.mean([one.mae for one in law.curves]) <= 0.0017
+    assert [one.updates for one in law.curves] == [24000, 24000, 16000]
+    assert law.longest == 24000
+    assert law.peaks == pytest.approx([3e-4])
+    assert law.lowest == pytest.approx(3e-5, rel=1e-6)
+
+
+def test_a_known_law_is_recovered_up_to_its_prior():
+    law = fit([*CURVES, made(RATES["cosine_24000"])], [*BOTH, RATES["cosine_24000"]])
+
+    found = law.predict(RATES["wsd_20000_24000"])
+    assert found.loss == pytest.approx(exact_losses(RATES["wsd_20000_24000"], found.t, TRUE), rel=3e-4)
+
+
+def test_the_result_is_deterministic():
+    assert fit(CURVES, BOTH).to_json() == fit(CURVES, BOTH).to_json()
+
+
+def test_the_unit_of_the_rates_changes_no_prediction():
+    ours, scaled = fit(CURVES, BOTH), fit(CURVES, [1e4 * one for one in BOTH])
+    plan = RATES["wsd_20000_24000"]
+
+    first, second = ours.predict(plan), scaled.predict(1e4 * plan)
+    assert second.loss == pytest.approx(first.loss, rel=1e-7)
+    assert second.low == pytest.approx(first.low, rel=1e-5)
+
+
+def test_a_curve_counts_equally_however_often_it_was_logged():
+    often = fit([made(RATES["constant_24000"], every=2), CURVES[1]], BOTH)
+    seldom = fit(CURVES, BOTH)
+
+    plan = RATES["wsd_20000_24000"]
+    assert often.curves[0].points == 10_900
+    assert often.predict(plan).final == pytest.approx(seldom.predict(plan).final, rel=2e-4)
+
+
+def test_losses_of_every_update_with_noise_are_averaged():
+    noisy = [made(one, every=1, noise=0.03) for one in BOTH]
+
+    law = fit(noisy, BOTH)
+
+    assert law.sigma < 0.01
+    assert law.predict(RATES["wsd_20000_24000"]).final == pytest.approx(
+        exact_losses(RATES["wsd_20000_24000"], [23999], TRUE)[0], rel=0.005
+    )
+
+
+def test_plans_traces_and_arrays_are_the_same_runs():
+    arrays = fit(CURVES, BOTH)
+    plans = [PLANS["constant_24000"], PLANS["wsdcon_9"]]
+
+    assert fit(CURVES, plans, base=BASE) == arrays
+    assert fit(CURVES, plans, base=[BASE, BASE], calendar=[ps.Calendar(), ps.Calendar()]) == arrays
+    assert fit(CURVES, [ps.trace(one, BASE) for one in plans]) == arrays
+
+
+def test_only_lr_needs_a_base_and_absolute_levels_need_none():
+    plans = [
+        ps.Plan(lr=PLANS["constant_24000"].bindings[0].schedule, weight_decay="cosine()", horizon=24000),
+        PLANS["wsdcon_9"],
+    ]
+    absolute = ps.Plan(lr="constant(absolute(0.0003))", horizon=24000)
+
+    assert fit(CURVES, plans, base=BASE) == fit(CURVES, BOTH)
+    assert law_of().predict(absolute).final == law_of().predict(np.full(24000, 3e-4)).final
+
+
+def test_a_run_without_a_plan_is_fitted_by_its_log(tmp_path):
+    log = tmp_path / "run.csv"
+    at, losses = CURVES[1]
+    rows = [f"{t},{rate!r}," for t, rate in enumerate(RATES["wsdcon_9"].tolist())]
+    for t, loss in zip(at, losses.tolist(), strict=True):
+        rows[t] += repr(loss)
+    log.write_text("\n".join(["step,lr,loss", *rows]))
+
+    found = fit([CURVES[0], log], [BOTH[0], ps.plan_from_log(log)])
+
+    assert found == fit(CURVES, BOTH)
+
+
+GROUPS = ps.Plan(
+    ps.Binding("lr", "cosine()", groups="head"), ps.Binding("lr", "constant()", groups="body"), horizon=24000
+)
+
+
+def test_groups_with_proportional_rates_count_as_one():
+    groups = [{"lr": 3e-4, "name": "body"}, {"lr": 3e-5, "name": "head"}]
+    plan = ps.Plan(lr="cosine()", horizon=24000)
+
+    assert law_of().predict(plan, base=groups).final == law_of().predict(plan, base=BASE).final
+
+
+def test_the_rates_of_several_optimizers_may_be_proportional():
+    optimizers = {"muon": [{"lr": 3e-4}], "adamw": [{"lr": 3e-5}]}
+    plan = ps.Plan(lr="cosine()", horizon=24000)
+
+    assert law_of().predict(plan, base=optimizers).final == law_of().predict(plan, base=BASE).final
+
+
+def test_groups_with_other_shapes_need_a_name():
+    with pytest.raises(InvalidArgument, match="not proportional") as error:
+        law_of().predict(GROUPS, base=BASE)
+    assert "group=" in str(error.value)
+    assert (
+        law_of().predict(GROUPS, base=BASE, group="head").final
+        < law_of().predict(GROUPS, base=BASE, group="body").final
+    )
+    with pytest.raises(InvalidArgument, match="unknown group 'neck'"):
+        law_of().predict(GROUPS, base=BASE, group="neck")
+
+
+AT, LOSSES = CURVES[1]
+METRIC = ps.Plan(lr=ps.cosine() * ps.spike(), horizon=24000)
+NO_LR = ps.Plan(weight_decay="cosine()", horizon=24000)
+PLAN = ps.Plan(lr="cosine()", horizon=24000)
+TWICE = ["the rates", "the losses"]
+
+
+@pytest.mark.parametrize(
+    ("curves", "plans", "options", "message", "fix"),
+    [
+        (CURVES, BOTH[:1], {}, "one plan for each curve, got 2 curves and 1 plans", "plans=[a, b]"),
+        ("run.csv", BOTH, {}, "got 1 curves and 2 plans", "plans=[a, b]"),
+        ("run.csv", PLAN, {}, "expected lists", "plans=[a, b]"),
+        (CURVES, [PLAN, PLAN], {"base": [BASE]}, "expected 2 bases", 'base={"lr": 3e-4}'),
+        (CURVES[:1] * 2, BOTH[:1] * 2, {}, "at least two runs with different rates", "another schedule"),
+        (CURVES[1:], BOTH[1:], {}, "at least two runs with different rates", "another schedule"),
+        (
+            [CURVES[0], made(BOTH[0] / 2)],
+            [BOTH[0], BOTH[0] / 2],
+            {},
+            "no rate falls",
+            "a run with a decay",
+        ),
+        (
+            [(AT[:9], LOSSES[:9]), CURVES[1]],
+            BOTH,
+            {},
+            "at least 10 losses after the warmup, from update 2,159",
+            "Log",
+        ),
+        ([CURVES[0], (AT, np.where(AT > 5000, np.nan, LOSSES))], BOTH, {}, "got nan at update 5100", "Remove"),
+        ([CURVES[0], (AT, np.where(AT > 5000, np.inf, LOSSES))], BOTH, {}, "got inf at update 5100", "Remove"),
+        ([CURVES[0], (AT, LOSSES - LOSSES)], BOTH, {}, "above 0, got 0.0", "Remove"),
+        ([CURVES[0], (AT, -LOSSES)], BOTH, {}, "above 0, got -", "Remove"),
+        ([CURVES[0], (AT, LOSSES[1:])], BOTH, {}, "as many losses as updates", "one loss for each"),
+        ([CURVES[0], (AT[::-1], LOSSES)], BOTH, {}, "in order", "Sort"),
+        ([CURVES[0], (AT + 0.5, LOSSES)], BOTH, {}, "different integers", "count updates from 0"),
+        ([CURVES[0], (AT - 5000, LOSSES)], BOTH, {}, "at least 0", "count updates from 0"),
+        ([CURVES[0], (AT + 10_000, LOSSES)], BOTH, {}, "after the end of the plan, which has 16,000", "of this run"),
+        ([CURVES[0], LOSSES], BOTH, {}, "a pair of updates and losses", '"run.csv"'),
+        ([CURVES[0], TWICE], BOTH, {}, "a pair of updates and losses", "[3.7, 3.5]"),
+        (CURVES, [BOTH[0], PLAN], {}, "the plan has no base", 'base={"lr": 3e-4}'),
+        (CURVES, [BOTH[0], ps.trace(PLAN, BASE).with_assumed_bases([("lr", 0)])], {}, "no base", "base="),
+        (CURVES, [METRIC, METRIC], {"base": BASE}, "reacts to a metric", "Remove the rule"),
+        (CURVES, [BOTH[0], ps.trace(METRIC, BASE)], {}, "reacts to a metric", "Remove the rule"),
+        (CURVES, [NO_LR, NO_LR], {"base": BASE}, "no schedule for lr", "ps.Plan(lr="),
+        (CURVES, BOTH, {"base": BASE}, "base and calendar belong to a Plan", "Omit"),
+        (CURVES, [BOTH[0], "plan.yaml"], {}, "expected a Plan, a Trace or an array", 'ps.load("plan.yaml")'),
+        (CURVES, [BOTH[0], -BOTH[1]], {}, "every rate must be finite and at least 0", "the optimizer uses"),
+        (CURVES, [BOTH[0], 0 * BOTH[1]], {}, "one must be above 0", "the optimizer uses"),
+        (CURVES, [BOTH[0], BOTH[1] * np.nan], {}, "every rate must be finite", "the optimizer uses"),
+    ],
+)
+def test_runs_that_determine_no_law_are_refused(curves, plans, options, message, fix):
+    with pytest.raises(InvalidArgument, match=message) as error:
+        fit(curves, plans, **options)
+
+    assert fix in error.value.instead
+
+
+def test_a_short_run_may_be_the_beginning_of_two_different_runs():
+    short = made(RATES["constant_24000"][:6000])
+
+    assert len(fit([short, *CURVES], [RATES["constant_24000"][:6000], *BOTH]).curves) == 3
+
+
+def test_losses_of_the_warmup_and_after_the_last_update_are_dropped():
+    at, losses = np.concatenate([[0, 2158], AT, [16000]]), np.concatenate([[99.0, 98.0], LOSSES, [99.0]])
+
+    assert fit([CURVES[0], (at, losses)], BOTH) == fit(CURVES, BOTH)
+
+
+def test_a_log_with_several_losses_needs_the_name_of_one(tmp_path):
+    log = tmp_path / "run.jsonl"
+    rows = [{"step": t, "train/loss": 3.0, "val/loss": 3.5, "lr": 0.1} for t in range(3)]
+    log.write_text("\n".join(map(json.dumps, rows)))
+
+    with pytest.raises(InvalidArgument, match="expected one column of losses, got train/loss, val/loss") as error:
+        read(log)
+    assert error.value.instead == f"Write ps.loss_law.read({str(log)!r}, 'train/loss')"
+    assert [one.tolist() for one in read(log, "val/loss")] == [[0, 1, 2], [3.5] * 3]
+
+
+def test_a_log_without_a_loss_names_its_metrics(tmp_path):
+    log = tmp_path / "run.csv"
+    log.write_text("step,accuracy\n0,0.5\n")
+
+    with pytest.raises(InvalidArgument, match="expected one column of losses, got accuracy"):
+        read(log)
+
+
+def test_the_column_of_the_updates_can_be_named(tmp_path):
+    log = tmp_path / "run.csv"
+    log.write_text("batch,loss\n10,3.5\n20,3.4\n")
+
+    assert read(log, time="batch")[0].tolist() == [10, 20]
+
+
+def test_without_scipy_fit_names_the_extra(monkeypatch):
+    real = builtins.__import__
+
+    def without_scipy(name, *rest, **more):
+        if name.startswith("scipy"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without_scipy)
+
+    with pytest.raises(MissingDependency, match=r"paramsched\[laws\]"):
+        fit(CURVES, BOTH)
+
+
+def test_the_curves_have_their_license_beside_them():
+    assert "MIT License" in (FOLDER / "LICENSE").read_text()
+    assert {f"{name}.csv" for name in PLANS} == {one.name for one in FOLDER.glob("*.csv")}
+    assert set(TRAINED) < set(PLANS)
