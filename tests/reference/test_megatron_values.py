@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.examples import examples
-from support.megatron_peer import AUTOMODEL, MEGATRON, clone_of, import_peer
 
 from paramsched.compat import megatron as ours
+from support.examples import examples
+from support.megatron_peer import AUTOMODEL, MEGATRON, clone_of, import_peer
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -101,7 +101,9 @@ entries = st.fixed_dictionaries(
 
 def both(groups: list[dict[str, Any]], arguments: dict[str, Any]) -> tuple[Any, Any]:
     theirs = import_peer(*MEGATRON).OptimizerParamScheduler
-    return tuple(built(kind, [dict(one) for one in groups], **arguments) for kind in (ours.OptimizerParamScheduler, theirs))
+    return tuple(
+        built(kind, [dict(one) for one in groups], **arguments) for kind in (ours.OptimizerParamScheduler, theirs)
+    )
 
 
 def groups_of(scheduler: Any) -> Any:
@@ -159,12 +161,22 @@ UPSTREAM = {
 @pytest.mark.long
 @pytest.mark.parametrize("file", UPSTREAM)
 def test_the_peers_own_tests_pass(file: str, tmp_path: Path) -> None:
-    (variable, name), passing = UPSTREAM[file]
+    (variable, _), passing = UPSTREAM[file]
     path = clone_of(variable) / file
     clone_of(MEGATRON[0])
     support = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(support), os.environ.get("PYTHONPATH", "")])}
-    command = ["-m", "pytest", "-q", "-p", "support.megatron_peer", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    command = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "support.megatron_peer",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+    ]
     command += ["-c", os.devnull, "--confcutdir", str(path.parent), "--noconftest", "-W", "ignore", str(path)]
 
     run = subprocess.run(
