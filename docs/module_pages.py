@@ -60,6 +60,7 @@ MODULES = {
     "paramsched.compat.mmengine": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",
+    "paramsched.compat.megatron": "A drop-in for Megatron's `OptimizerParamScheduler`, also for plans.",
 }
 """Public modules other than `paramsched` itself in order of use, with a sentence for each."""
 

@@ -1,6 +1,6 @@
 """Replace Megatron's scheduler with the drop-in, for code that imports the class from Megatron."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -22,8 +22,10 @@ def install() -> ExitStack:
     Raises:
         MissingDependency: neither library is installed.
     """
-    undo = ExitStack()
-    found = [name for name in _MODULES if _is_importable(name)]
+    undo, found = ExitStack(), list[str]()
+    for name in _MODULES:
+        with suppress(ModuleNotFoundError):  # raised if a parent package is missing
+            found += [name] * (find_spec(name) is not None)
     if not found:
         raise MissingDependency("paramsched.compat.megatron.install()", "megatron-core")
     for name in found:
@@ -31,10 +33,3 @@ def install() -> ExitStack:
         undo.callback(setattr, module, "OptimizerParamScheduler", module.OptimizerParamScheduler)
         module.OptimizerParamScheduler = OptimizerParamScheduler  # type: ignore[attr-defined]  # defined by the library
     return undo
-
-
-def _is_importable(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # raised if a parent package is missing
-        return False

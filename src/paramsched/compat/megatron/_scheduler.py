@@ -71,8 +71,6 @@ _SAVED: Final[Mapping[str, tuple[str, ...]]] = {
 """For each argument in a state: its name in Megatron's messages, then its keys in states of older versions."""
 
 _REQUIRED: Final = ("max_lr", "min_lr", "lr_warmup_steps", "lr_decay_steps", "lr_decay_style")
-_OURS: Final = ("init_lr", "wsd_decay_steps", "lr_wsd_decay_style")
-"""Keys that Megatron's states lack."""
 
 
 class OptimizerParamScheduler:
@@ -317,8 +315,13 @@ class OptimizerParamScheduler:
                 else:
                     group.pop(key, None)
         _write_rows(groups, rows)
-        if not self.override_opt_param_scheduler:
-            self._warn_of_missing([name for name in _OURS if name not in saved])
+        acting = ["init_lr"] if 0 <= steps < self.lr_warmup_steps else []
+        if self.lr_decay_style == "WSD" and steps <= self.lr_decay_steps:
+            acting += ["wsd_decay_steps", "lr_wsd_decay_style"]
+        lacking = [name for name in acting if name not in saved]
+        if lacking and not self.override_opt_param_scheduler:
+            values = ", ".join(f"{name}={getattr(self, name)!r}" for name in lacking)
+            warn_user(f"the state lacks {', '.join(lacking)}: the values of the constructor are used, {values}")
 
     def _chosen(self, name: str, own: Any, saved: Any) -> Any:
         """Return the value of an argument after loading: the present one, or that of the state."""
@@ -420,15 +423,6 @@ class OptimizerParamScheduler:
                 f"weight_decay was 0 in {_groups_at(exempt)} and is now scheduled, as in Megatron. "
                 'To exempt a group, write "wd_mult": 0.0 into it'
             )
-
-    def _warn_of_missing(self, missing: Sequence[str]) -> None:
-        """Warn of arguments that act from now on and are not in the state, so that a change cannot be detected."""
-        warming = 0 <= self.num_steps < self.lr_warmup_steps
-        wsd = self.lr_decay_style == "WSD" and self.num_steps <= self.lr_decay_steps
-        acting = [name for name in missing if (warming if name == "init_lr" else wsd)]
-        if acting:
-            values = ", ".join(f"{name}={getattr(self, name)!r}" for name in acting)
-            warn_user(f"the state lacks {', '.join(acting)}: the values of the constructor are used, {values}")
 
 
 @final
