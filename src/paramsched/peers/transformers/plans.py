@@ -204,10 +204,11 @@ def _plan_of_deepspeed(
 ) -> Plan | None:
     """Return the plan of the scheduler in the DeepSpeed config of the arguments; None if it has none."""
     config, name = data["deepspeed"], str(data.get("lr_scheduler_type", "linear"))
-    if not isinstance(config, Mapping):
+    if isinstance(config, str):
         found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
         instead = f"Write paramsched check args.yaml {config}"
         warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS))
+    if not isinstance(config, Mapping):
         return None
     scheduler = config.get("scheduler")
     params = scheduler.get("params") if isinstance(scheduler, Mapping) else None
