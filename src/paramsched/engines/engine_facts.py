@@ -8,6 +8,7 @@ from functools import partial
 from math import ceil
 from typing import Any, final
 
+from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
