@@ -365,6 +365,7 @@ def _optimizers_of(
         warn_user(f"{total:,} updates are too many for a table, so that values are computed in JAX's default float")
     times = np.arange(total) if tabled else None
     consumed = None if amounts is None else amounts.amounts_from(0, 0, total)
+    numbers = {label: _flat(one) for label, one in bases.items()}
     named = {label: one for label, one in bases.items() if one}
     groups = [{"name": label, **one} if label != _ALL else dict(one) for label, one in named.items()]
     bounds = dict(zip(named, bind(counted_plan(resolved), groups), strict=True))
@@ -372,7 +373,7 @@ def _optimizers_of(
     found_optimizers: dict[str, _LabeledOptimizer] = {}
     for label, factory in factories.items():
         given = arguments if several else arguments.get(label, {})
-        fixed = {_argument_of(name, factory, label): value for name, value in _flat(bases[label]).items()}
+        fixed = {_argument_of(name, factory, label): value for name, value in numbers[label].items()}
         curves: dict[str, _Curve] = {}
         for bound in bounds.get(label, ()):
             name = _argument_of(str(bound.field), factory, label)
