@@ -259,6 +259,11 @@ def known_field(name: str) -> str | None:
 _REFUSED = re.compile(r"[^\w.-]")
 
 
+def flat_name(name: str) -> str:
+    """Return a name with each character replaced that some logger refuses in the name of a value."""
+    return _REFUSED.sub("_", name)
+
+
 def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
     """Return the suffix of each group in the names of its logged values: `/` and the group's name or index.
 
@@ -271,7 +276,7 @@ def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
     """
     if len(groups) == 1:
         return ("",)
-    names = [_REFUSED.sub("_", str(label(group, index))) for index, group in enumerate(groups)]
+    names = [flat_name(str(label(group, index))) for index, group in enumerate(groups)]
     return tuple(
         f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
         for index, name in enumerate(names)

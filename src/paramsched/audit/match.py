@@ -1,6 +1,7 @@
 """Comparison of the columns of a log with the schedules of a plan, and fitting of bases."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
@@ -8,10 +9,12 @@ import numpy as np
 
 from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
 from paramsched.base.arrays import ROUNDING, Floats
-from paramsched.errors import MissingFact
+from paramsched.errors import MissingFact, PlanError
 from paramsched.fields import Field
-from paramsched.plan import Plan, bind
+from paramsched.plan import Bound, Plan, bind
 from paramsched.plan.binding import is_by_amount
+from paramsched.plan.group_matching import parts_of
+from paramsched.plan.optimizers import scopes_of
 from paramsched.plan.run_amounts import RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -149,7 +152,7 @@ def pair_columns(
         MissingFact: a schedule counts an amount that is unknown.
     """
     groups = _groups_as_planned(logged, plan, names)
-    bounds = bind(plan, groups)
+    bounds = _bind_logged(plan, groups)
     pairs: dict[tuple[Any, ...], PlannedColumn] = {}
     times: AmountTimes | None = None
     for column in logged.columns:
@@ -187,6 +190,31 @@ def pair_columns(
             option="--column",
         )
     return list(pairs.values())
+
+
+def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Bound, ...]]:
+    """Bind a plan to the groups of a log, which may be those of several optimizers: `adamw/embed`, or `muon` alone."""
+    try:
+        return bind(plan, groups)
+    except PlanError:
+        optimizers = _groups_by_optimizer(plan, groups)
+        with suppress(PlanError):
+            scopes = scopes_of(plan, plan, optimizers)
+            bounds = {name: iter(bind(plan, optimizers[name], scope)) for name, scope in scopes.items()}
+            return [next(bounds[str(group.get("name", "")).partition("/")[0]]) for group in groups]
+        raise
+
+
+def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the groups of each optimizer; the only group of an optimizer has the name that a selector uses for it."""
+    selectors = [one.groups for one in plan.bindings if isinstance(one.groups, str)]
+    parts = [part.partition("/") for selector in selectors for part in parts_of(selector)]
+    alone = {head: tail for head, slash, tail in reversed(parts) if slash and not set(tail) & set("*?[=")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for group in groups:
+        optimizer, _, name = str(group.get("name", "")).partition("/")
+        found.setdefault(optimizer, []).append(group | {"name": name or alone.get(optimizer, "0")})
+    return found
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -28,25 +28,28 @@ def scheduler(
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
+    drive: str = "optimizer",
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
     Args:
         accelerator: the Accelerator that prepared `loader`.
-        optimizer: the raw or the prepared optimizer.
+        optimizer: the raw or the prepared optimizer, or a mapping from names to several, such as
+            `{"muon": muon, "adamw": adamw}`.
         plan: the plan to apply.
         loader: the prepared training loader, whose length counts only the batches of one process.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
+        drive: as in `ps.Scheduler`, for several optimizers.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
     options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
-    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options)
+    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made
 

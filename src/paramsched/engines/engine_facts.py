@@ -70,9 +70,15 @@ class EngineFacts:
     why: Mapping[str, str]
 
     def attach(
-        self, optimizer: Any, plan: Plan, options: PlanOptions, *, late_groups: LateGroups = "base"
+        self,
+        optimizer: Any,
+        plan: Plan,
+        options: PlanOptions,
+        *,
+        late_groups: LateGroups = "base",
+        drive: str = "optimizer",
     ) -> Scheduler:
-        """Attach a plan.
+        """Attach a plan to an optimizer, or to several in a mapping from their names.
 
         The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
         logged.
@@ -88,7 +94,9 @@ class EngineFacts:
             calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
         else:
             calendar = self.calendar(user_facts, tokens_per_sample=length)
-        attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
+        attach_with = partial(
+            Scheduler, optimizer, plan, drive=drive, on_change=options.on_change, late_groups=late_groups
+        )
         try:
             if plan.horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)

@@ -5,7 +5,7 @@ horizon and the epoch length in updates, passes metrics, logs every scheduled fi
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.optimizers import one_plan_text
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
@@ -29,7 +30,10 @@ class _LightningPlan:
     when its optimizers step, so units other than updates need `calendar`.
 
     Args:
-        plan: one plan for every optimizer, or a list with a plan for each.
+        plan: the plan. Without `optimizers`, every optimizer of the module follows it on its own clock.
+        optimizers: names for several optimizers, in the order of `configure_optimizers`. One Scheduler then drives
+            them on one clock, and the plan may select them: `groups: critic`.
+        drive: as in `ps.Scheduler`: `"optimizer"`, or the name of the optimizer whose updates are counted.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process. Default: the
@@ -41,12 +45,15 @@ class _LightningPlan:
 
     Raises:
         MissingDependency: Lightning is not installed.
+        InvalidArgument: `plan` is a list or a mapping of plans; the error has the one plan to write.
     """
 
     def __init__(
         self,
-        plan: Plan | Sequence[Plan],
+        plan: Plan,
         *,
+        optimizers: Sequence[str] | None = None,
+        drive: str = "optimizer",
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
         amount_of: AmountOf | None = None,
@@ -57,41 +64,57 @@ class _LightningPlan:
         super().__init__()
         if observe not in ("validation", "epoch"):
             raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'expected "validation" or "epoch"')
-        self._plans = [plan] if isinstance(plan, Plan) else list(plan)
+        if isinstance(plan, (Mapping, list, tuple)):
+            raise _refused_plans(plan)
+        if optimizers is None and drive != "optimizer":
+            site = f"PlanCallback(drive={drive!r})"
+            raise InvalidArgument(site, "the optimizers have no names", 'Write optimizers=("critic", "generator")')
+        if isinstance(optimizers, str):
+            raise InvalidArgument(
+                f"PlanCallback(optimizers={optimizers!r})", "expected several names, got str",
+                f"Write optimizers=({optimizers!r},)",
+            )  # fmt: skip
+        self._plan, self._names, self._drive = plan, None if optimizers is None else tuple(optimizers), drive
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
         )
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
+        self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Attach the plans: the optimizers exist now, and their checkpoints are loaded later."""
-        optimizers = trainer.optimizers
-        plans = self._plans * len(optimizers) if len(self._plans) == 1 else self._plans
-        if len(plans) != len(optimizers):
-            raise InvalidArgument(
-                f"PlanCallback([{len(plans)} plans])",
-                f"the module has {len(optimizers)} optimizer{'s' if len(optimizers) != 1 else ''}",
-                "Pass one plan for all of them, or one for each",
-            )
+        optimizers: list[Any] = trainer.optimizers
+        if self._names is not None:
+            if len(self._names) != len(optimizers):
+                names = tuple(f"optimizer_{index}" for index, _ in enumerate(optimizers))
+                raise InvalidArgument(
+                    f"PlanCallback(optimizers={self._names!r})",
+                    f"the module has {len(optimizers)} optimizers",
+                    f"Write optimizers={names!r}",
+                )
+            optimizers = [dict(zip(self._names, optimizers, strict=True))]
         known = _facts_of_trainer(trainer, pl_module)
         # The lr of a group that `BaseFinetuning` adds during the run is its current value, not its base.
         homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
         finetuning = tuple(home.BaseFinetuning for home in homes if home is not None)
         finetunes = any(isinstance(callback, finetuning) for callback in trainer.callbacks)
         self.schedulers = [
-            known.attach(optimizer, plan, self._options, late_groups="present" if finetunes else "base")
-            for optimizer, plan in zip(optimizers, plans, strict=True)
+            known.attach(
+                one, self._plan, self._options, late_groups="present" if finetunes else "base", drive=self._drive
+            )
+            for one in optimizers
         ]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
             scheduler.load_state_dict(state)
         done = trainer.global_step
-        if not self._loaded and len(self.schedulers) == 1 and done and self.schedulers[0].t == 0:
+        alone = len(trainer.optimizers) == 1  # with several, Lightning counts the steps of all together
+        if not self._loaded and alone and done and self.schedulers[0].t == 0:
             log.warning("the checkpoint is of a run without a plan: the plan starts at Lightning's update %d", done)
             self.schedulers[0].seek(done)
         self._loaded = []
@@ -110,14 +133,16 @@ class _LightningPlan:
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
-        if not self._log or trainer.global_step % trainer.log_every_n_steps:
+        step = trainer.global_step if self._names is None else self.schedulers[0].t
+        if not self._log or step % trainer.log_every_n_steps or (self._names is not None and step == self._logged):
             return
+        self._logged = step  # several optimizers step in one update
         for index, scheduler in enumerate(self.schedulers):
-            if scheduler.optimizer is optimizer:
+            if self._names is not None or scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
                 values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
                 for logger in trainer.loggers:
-                    logger.log_metrics(values, step=trainer.global_step)
+                    logger.log_metrics(values, step=step)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and not trainer.sanity_checking:
@@ -140,6 +165,18 @@ class _LightningPlan:
     def _observe_metrics(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
             self._metrics.report(scheduler, trainer.callback_metrics)
+
+
+def _refused_plans(plans: Mapping[str, Any] | Sequence[Any]) -> InvalidArgument:
+    """Return the error for a plan for each optimizer, with the one plan to write."""
+    named = plans if isinstance(plans, Mapping) else {f"optimizer_{index}": one for index, one in enumerate(plans)}
+    instead = 'Write PlanCallback(plan, optimizers=("critic", "generator"))'
+    if named and all(isinstance(one, Plan) for one in named.values()):
+        instead = f"Write PlanCallback({one_plan_text(named)}, optimizers={tuple(named)!r})"
+    kind = "mapping" if isinstance(plans, Mapping) else "list"
+    return InvalidArgument(
+        f"PlanCallback(<{kind} of {len(named)}>)", "one plan drives all optimizers, on one clock", instead
+    )
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:

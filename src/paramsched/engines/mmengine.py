@@ -38,15 +38,19 @@ from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
 
-@cache
 def allow_checkpoints() -> None:
     """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject.
 
-    See row 23 of docs/compat/divergences.md. The allowed objects cannot execute code: of the methods, a file can name
-    only those that read a history.
+    See row 23 of docs/compat/divergences.md. Call this before each load, because other libraries shrink torch's list:
+    the Trainer of transformers removes NumPy's entries after it has loaded a random state.
     """
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
-        return
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
+        torch.serialization.add_safe_globals(_checkpoint_globals())
+
+
+@cache
+def _checkpoint_globals() -> list[Any]:
+    """Return the objects in a history of logged values; of the methods, a file can name only those that read it."""
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
@@ -58,7 +62,7 @@ def allow_checkpoints() -> None:
     kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
     rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
     allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
-    torch.serialization.add_safe_globals([*allowed, (method, "builtins.getattr")])
+    return [*allowed, (method, "builtins.getattr")]
 
 
 Count = Literal["batches", "updates"]

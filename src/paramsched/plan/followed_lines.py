@@ -1,7 +1,7 @@
 """Lines that follow another line: `like("lr")` is the multiple of base of a field, or the value of a target."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
 from paramsched.base.near_names import did_you_mean
@@ -26,7 +26,9 @@ from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
 
-def with_followed_lines(bindings: Sequence[Binding], clock: PlanClock) -> Sequence[Binding]:
+def with_followed_lines(
+    bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()
+) -> Sequence[Binding]:
     """Replace each `like(…)` in the bindings by the schedule of the followed field, or by the target.
 
     If the default line of a field follows another field that has lines for some groups, the result has a line of the
@@ -34,7 +36,7 @@ def with_followed_lines(bindings: Sequence[Binding], clock: PlanClock) -> Sequen
     """
     if not any(any(likes_in(binding.schedule)) for binding in bindings):
         return bindings
-    plan = _FollowedPlan(bindings, clock)
+    plan = _FollowedPlan(bindings, clock, optimizers)
     return [line for binding in bindings for line in plan.lines_for(binding)]
 
 
@@ -102,8 +104,8 @@ class _Line(NamedTuple):
 class _FollowedPlan:
     """The lines of a plan: those of fields by field and selector, and those of targets."""
 
-    def __init__(self, bindings: Sequence[Binding], clock: PlanClock) -> None:
-        self.clock = clock
+    def __init__(self, bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()) -> None:
+        self.clock, self.optimizers = clock, optimizers
         self.lines: dict[str, dict[Selector, Schedule]] = {}
         self.targets: dict[str, Schedule] = {}
         self.initial: dict[str, float] = {}
@@ -125,7 +127,8 @@ class _FollowedPlan:
             return
         own = self.lines[binding.name]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
-            if not any(overlap_of(groups, mine) is Overlap.INSIDE for mine in own if mine is not None):
+            overlaps = (overlap_of(groups, mine, self.optimizers) for mine in own if mine is not None)
+            if Overlap.INSIDE not in overlaps:
                 yield Binding(binding.field, self.substitute(binding.schedule, line, groups, (), line), groups)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
@@ -207,7 +210,7 @@ class _FollowedPlan:
             if line.groups is None:
                 raise _refusal(like, line, "it follows itself", "Write its schedule here")
         elif groups is not None:
-            overlaps = {one: overlap_of(groups, one) for one in lines if one is not None}
+            overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
             if around is not None:
                 return _Line(name, around)

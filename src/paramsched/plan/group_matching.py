@@ -1,9 +1,10 @@
 """Matching selectors with groups."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import partial
 
 from paramsched.base.near_names import closest
 from paramsched.errors import UnknownGroup
@@ -25,7 +26,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if isinstance(selector, str):
         if group.get("name") == selector:
             return True
-        return bool(_PATTERN.search(selector)) and any(_matches(one, group) for one in _parts_of(selector))
+        return bool(_PATTERN.search(selector)) and any(matches_part(one, group) for one in parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))
@@ -42,9 +43,9 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     if isinstance(selector, int) and not 0 <= selector < len(groups):
         raise _unmatched(selector, site, f"no group of that name or index; {there}", _HOW_TO_NAME)
     if isinstance(selector, str):
-        parts = _parts_of(selector)
+        parts = parts_of(selector)
         for part in parts:
-            if any(_matches(part, group) for group in groups):
+            if any(matches_part(part, group) for group in groups):
                 continue
             if "=" in part:
                 entries = [
@@ -71,11 +72,12 @@ def _unmatched(selector: Selector, site: str, found: str, instead: str) -> Unkno
     return UnknownGroup(site, found, instead, path=path)
 
 
-def _parts_of(selector: str) -> list[str]:
+def parts_of(selector: str) -> list[str]:
+    """Return the parts of a selector, each of which selects groups."""
     return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
 
 
-def _matches(part: str, group: Group) -> bool:
+def matches_part(part: str, group: Group) -> bool:
     """Return whether a group matches a name, a pattern, or an entry with its value: `is_last_layer=true`."""
     if "=" not in part:
         name = group.get("name")
@@ -104,8 +106,13 @@ class Overlap(Enum):
     UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
-def overlap_of(selector: Selector, other: Selector) -> Overlap:
+def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] = ()) -> Overlap:
     """Return how the groups of a selector overlap with the groups of another.
+
+    Args:
+        selector: the selector.
+        other: the other selector.
+        optimizers: the names of the optimizers, if the plan drives several.
 
     >>> overlap_of("layer_3", "layer_*").name, overlap_of("head", "layer_*").name, overlap_of("layer_*", "layer_3").name
     ('INSIDE', 'APART', 'UNKNOWN')
@@ -116,8 +123,9 @@ def overlap_of(selector: Selector, other: Selector) -> Overlap:
         return Overlap.APART
     if not isinstance(selector, str) or not isinstance(other, str) or "=" in selector or "=" in other:
         return Overlap.UNKNOWN
-    theirs = _parts_of(other)
-    pairs = [[_overlap_of_names(part, one) for one in theirs] for part in _parts_of(selector)]
+    overlap = _overlap_of_names if not optimizers else partial(_overlap_in_optimizers, optimizers)
+    theirs = parts_of(other)
+    pairs = [[overlap(part, one) for one in theirs] for part in parts_of(selector)]
     if all(Overlap.INSIDE in row for row in pairs):
         return Overlap.INSIDE
     return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
@@ -132,3 +140,22 @@ def _overlap_of_names(part: str, other: str) -> Overlap:
     if not set(other) & set("*?["):
         return Overlap.UNKNOWN if fnmatchcase(other, part) else Overlap.APART
     return Overlap.UNKNOWN
+
+
+def _overlap_in_optimizers(optimizers: Collection[str], part: str, other: str) -> Overlap:
+    """Return the overlap of two names or patterns of groups of several optimizers."""
+    mine, theirs = (_place(one, optimizers) for one in (part, other))
+    (head, _, name), (other_head, _, other_name) = mine.partition("/"), theirs.partition("/")
+    if head == other_head:
+        return _overlap_of_names(name, other_name)
+    if {head, other_head} <= set(optimizers):
+        return Overlap.APART
+    return _overlap_of_names(mine, theirs)
+
+
+def _place(part: str, optimizers: Collection[str]) -> str:
+    """Return the pattern `optimizer/group` of a name or pattern."""
+    if part in optimizers:
+        return f"{part}/*"
+    head, slash, _ = part.partition("/")
+    return part if slash and any(fnmatchcase(one, head) for one in optimizers) else f"*/{part}"

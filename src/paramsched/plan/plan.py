@@ -1,6 +1,6 @@
 """Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -262,11 +262,13 @@ class Plan:
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     @_method
-    def resolve(self, calendar: Calendar) -> "Plan":
+    def resolve(self, calendar: Calendar, optimizers: Collection[str] = ()) -> "Plan":
         """Return the plan with every length in updates, or in the unit of its clock.
 
         Args:
             calendar: the run facts that convert units.
+            optimizers: the names of the optimizers, if the plan drives several: a line for `muon/*` that follows a
+                field then follows its line for `muon`.
 
         Raises:
             MissingFact: the calendar lacks a run fact that a unit needs.
@@ -274,7 +276,7 @@ class Plan:
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
         require_calendar(f"plan.resolve({shown(calendar)})", calendar)
-        written = with_followed_lines(self.as_written(), self.clock)
+        written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)

@@ -16,12 +16,14 @@ from paramsched.plan.binding import (
     Binding,
     Target,
     amount_clock,
+    binding_key,
     clock_of_field,
     is_by_amount,
     replace_schedule,
     selector_text,
 )
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
+from paramsched.plan.optimizers import Scope
 from paramsched.plan.plan import Plan, require_calendar, require_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UnknownAmounts
@@ -132,14 +134,25 @@ class Bound:
     by_amount: bool = False
 
 
-def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
+def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tuple[tuple[Bound, ...], ...]:
     """Return, for each group, the fields that a plan schedules in it. The groups are validated, but not changed.
+
+    Args:
+        plan: the resolved plan.
+        groups: the groups of one optimizer.
+        scope: the lines of the plan that concern the optimizer, from `scopes_of`; None if it is the only one.
 
     Raises:
         UnknownGroup: a name, a pattern, an entry or an index matches no group.
         UnknownField: a selected group lacks the field.
         PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
     """
+    if scope is not None:
+        mine = [line for line in plan.bindings if scope.applies(line.name, binding_key(line))]
+        return tuple(
+            _bound_fields(plan, group, name, [line for line in mine if scope.selects(line.groups, group, name)])
+            for group, name in zip(groups, scope.labels(groups), strict=True)
+        )
     for binding in plan.bindings:
         refuse_unmatched(binding.name, binding.groups, groups)
     return tuple(bind_group(plan, group, index) for index, group in enumerate(groups))
@@ -147,10 +160,16 @@ def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
 
 def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
     """Return the fields that a plan schedules in one group."""
-    where = f"group {label(group, index)!r}"
+    lines = [line for line in plan.bindings if is_selected(line.groups, group, index)]
+    return _bound_fields(plan, group, label(group, index), lines)
+
+
+def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Iterable[Binding]) -> tuple[Bound, ...]:
+    """Return the fields that the lines which select a group schedule in it."""
+    where = f"group {name_of_group!r}"
     chosen: dict[str, Binding] = {}
-    for binding in plan.bindings:
-        if isinstance(binding.field, Target) or not is_selected(binding.groups, group, index):
+    for binding in lines:
+        if isinstance(binding.field, Target):
             continue
         rival = chosen.get(binding.name)
         if rival is not None and rival.groups is not None and binding.groups is not None:

@@ -1,6 +1,5 @@
 """Trace: the values of a plan as arrays."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -13,9 +12,10 @@ from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
 from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
-from paramsched.fields import Group, label
+from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
+from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
@@ -72,6 +72,7 @@ class Trace:
     _amounts: Array | None = None
     _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of fields whose clock counts an amount
     _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
+    _optimizers: tuple[str, ...] = ()  # the names of several optimizers
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
@@ -170,7 +171,18 @@ class Trace:
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
     def _find_curve(self, key: Key | str) -> Key:
-        """Return the full key of traced values; `key` may be a field alone, or contain the index of a named group."""
+        """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
+        if self._optimizers:
+            name, group = (key, None) if isinstance(key, str) else key
+            found: Key | None = find_group(self._columns, self._optimizers, name, group)
+        else:
+            found = self._find_in_groups(key)
+        if found is not None:
+            return found
+        known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
+        raise KeyError(f"trace[{key!r}]: unknown curve; known: {known}")
+
+    def _find_in_groups(self, key: Key | str) -> Key | None:
         if isinstance(key, str):
             mine = [known for known in self._columns if known[0] == key]
             if len(mine) == 1:
@@ -182,8 +194,7 @@ class Trace:
             return pair
         if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
             return pair[0], self._indices[pair[1]]
-        known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
-        raise KeyError(f"trace[{key!r}]: unknown curve; known: {known}")
+        return None
 
 
 def column_name(key: Key) -> str:
@@ -199,7 +210,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     Args:
         plan: the plan; its metric rules have no effect.
         optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
-            group. If the optimizer carries a plan, its recorded bases are used. The optimizer is not changed.
+            group. For several optimizers a mapping from names to any of these; the curves are then those of
+            `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
+            group of an optimizer. If an optimizer carries a plan, its recorded bases are used. Nothing is changed.
         calendar: the run facts that convert units. A plan in updates with a horizon needs none.
 
     Returns:
@@ -218,7 +231,12 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     if calendar is not None:
         require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
-    resolved = plan.resolve(facts)
+    named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
+    if named:
+        check_names("trace", optimizer)
+    optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
+    names = tuple(optimizers) if named else ()
+    resolved = plan.resolve(facts, names)
     if resolved.horizon is None:
         raise Unresolved(
             "trace(…)", "the length of the run is unknown", "Write Plan(…, horizon=…), or pass Calendar(total=…)"
@@ -235,11 +253,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     amounts = None if run is None else run.amounts_from(0, 0, total)
     ((unit, count),) = resolved.horizon.terms
     amount_of_horizon = ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
-    groups = groups_of(optimizer)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
     bases: dict[Key, Base] = {}
-    labels = unique_labels(groups)
     ends: dict[Key, int] = {}
     cache: dict[tuple[Schedule, float, bool], Floats] = {}
 
@@ -259,21 +275,27 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         bases[key] = Base(base, share)
 
     made_of = resolved, facts
+    scopes = scopes_of(plan, resolved, optimizers)
+    labels = {name: labels_of(groups, scopes[name]) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
-    bound_by_name: dict[str, list[tuple[int, Bound]]] = {binding.name: [] for binding in resolved.bindings}
-    for index, bounds in enumerate(bind(resolved, groups)):
-        for bound in bounds:
-            bound_by_name[bound.name].append((index, bound))
+    bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
+    for name, groups in optimizers.items():
+        bounds_of_groups = bind(resolved, groups, scopes[name])
+        for label, group, bounds in zip(labels[name], groups, bounds_of_groups, strict=True):
+            for bound in bounds:
+                bound_by_name[bound.name].append((label, group, bound))
     for name, its_bounds in bound_by_name.items():
-        for index, bound in its_bounds:
-            base = bound.field.base(groups[index])
-            keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
+        for label, group, bound in its_bounds:
+            keep((name, label), bound.schedule, bound.field.base(group), by_amount=bound.by_amount)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             by_amount = is_by_amount(resolved.clock, binding.name)
             keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
     clock = UPDATES if run is None else run.clock
-    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of)
+    indices = {} if named else dict(enumerate(labels[ALONE]))
+    return Trace(
+        total, facts.updates_per_epoch, columns, schedules, indices, bases, clock, amounts, ends, made_of, names
+    )
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:
@@ -296,8 +318,8 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     return groups
 
 
-def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
-    """Return a dict from group index to label: the name of the group if it is unique, else the index."""
-    labels = [label(group, index) for index, group in enumerate(groups)]
-    times = Counter(labels)
-    return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}
+def _has_groups(value: Any) -> bool:
+    """Return whether a value in a mapping is one of several optimizers, and not an entry of a group."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(group, Mapping) for group in value)
+    return isinstance(value, Mapping) or getattr(value, "param_groups", None) is not None

@@ -12,11 +12,12 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
-from paramsched.errors import MissingFact, Unresolved
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
+from paramsched.plan.binding import amount_clock
+from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
-from paramsched.plan.trace import unique_labels
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
 
@@ -110,7 +111,10 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
         return {"": _build_for_one(config, wrappers[""], "", facts, on_change)}
     plan = plan_in(config, names=names)
     if plan is not None:
-        config = dict.fromkeys(names, plan)
+        optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
+        fastest = min(names, key=lambda name: facts.accumulation[name])
+        shared = _scheduler_of_plan(plan, optimizers, facts.calendar_for(fastest, plan), on_change)
+        return {name: [shared] for name in names}
     if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
         return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
     # This raises an error for wrong names, or builds the same schedulers for each optimizer.
@@ -132,8 +136,10 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     return list(built)
 
 
-def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_change: Any) -> Scheduler:
-    """Build the scheduler of a plan; the error for a missing run fact suggests the argument of the Runner."""
+def _scheduler_of_plan(
+    plan: Plan, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, on_change: Any
+) -> Scheduler:
+    """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     refused: MissingFact
     try:
         return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
@@ -148,19 +154,36 @@ def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_
     raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
 
 
+def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
+    """Return every scheduler once; a plan for several optimizers has one, which each of them lists."""
+    return list({id(one): one for many in schedulers.values() for one in many}.values())
+
+
+def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
+    """Return the plans in a config with a plan for each optimizer, which one plan can replace.
+
+    Empty if the config contains other schedulers or errors, or plans with several clocks: a run counts only one amount.
+    """
+    given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
+    found: dict[str, Plan | None] = {}
+    with suppress(ConfigError, InvalidArgument, OSError):
+        found = {name: plan_in(one, names=()) for name, one in given.items() if one is not None}
+    plans = {name: plan for name, plan in found.items() if plan is not None}
+    clocks = {amount_clock(plan.clock) for plan in plans.values()}
+    return plans if len(plans) == len(found) and len(clocks) == 1 else {}
+
+
 def warn_without_validation(schedulers: Schedulers) -> None:
-    """Warn about plateau schedulers in a run without validation, because they never act."""
-    for many in schedulers.values():
-        for one in many:
-            rules = one.states if isinstance(one, Scheduler) else ()
-            watches = [f'plateau("{rule.metric}")' for rule in rules]
-            if getattr(one, "need_val_args", False):
-                watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
-            for what in watches:
-                warn_user(
-                    f"{what} never acts, because the run has no validation. "
-                    "Write Runner(val_dataloader=…, val_cfg=dict())"
-                )
+    """Warn about plateau schedulers in a run without validation, because they never act (row 13)."""
+    for one in distinct_schedulers(schedulers):
+        rules = one.states if isinstance(one, Scheduler) else ()
+        watches = [f'plateau("{rule.metric}")' for rule in rules]
+        if getattr(one, "need_val_args", False):
+            watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
+        for what in watches:
+            warn_user(
+                f"{what} never acts, because the run has no validation. Write Runner(val_dataloader=…, val_cfg=dict())"
+            )
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
@@ -170,12 +193,12 @@ def warn_if_unmeasured(schedulers: Schedulers) -> None:
             warn_user(f"param_scheduler{line}")
 
 
-def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, int]]:
-    """Return a pair (field, index of the group) for each scheduled field of each group, always including lr."""
+def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str = "") -> list[tuple[str, int]]:
+    """Return the scheduled fields of each group, always including lr; `name` is that of one of several optimizers."""
     names = ["lr"]
     for one in schedulers:
         names += (
-            [name for name, group in one.values() if group != ""]
+            [field for field, group in one.values() if _is_group_of(one, name, group)]
             if isinstance(one, Scheduler)
             else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
         )
@@ -187,13 +210,20 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tu
     ]
 
 
-def present_values(schedulers: Sequence[Any], optimizer: Optimizer) -> dict[tuple[str, int | str], float]:
-    """Return a dict from the pairs (field, label of the group) of all scheduled fields to the present values."""
+def _is_group_of(scheduler: Scheduler, name: str, group: str | int) -> bool:
+    """Return whether the key of a value is that of a group of an optimizer, not of a target or another optimizer."""
+    return group != "" and (name not in scheduler.optimizers or str(group).startswith(f"{name}/"))
+
+
+def present_values(
+    schedulers: Sequence[Any], optimizer: Optimizer, name: str = ""
+) -> dict[tuple[str, int | str], float]:
+    """Return the present value of every scheduled field in every group."""
     groups = optimizer.param_groups
     labels = unique_labels(groups)
     return {
-        (name, labels[index]): float(field_of_group(groups[index], name).read(groups[index]))
-        for name, index in scheduled_fields(schedulers, optimizer)
+        (field, labels[index]): float(field_of_group(groups[index], field).read(groups[index]))
+        for field, index in scheduled_fields(schedulers, optimizer, name)
     }
 
 

@@ -167,9 +167,12 @@ def resume_run(runner: "Runner", source: Path) -> None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"])
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; using the checkpoint's", line)
+    loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
     for name, many in runner.schedulers.items():
         if _is_plan(many):
-            many[0].load_state_dict(saved[name]["plan"])
+            if id(many[0]) not in loaded:
+                loaded.add(id(many[0]))
+                many[0].load_state_dict(saved[name]["plan"])
         elif many:
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"

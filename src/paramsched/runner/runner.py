@@ -63,7 +63,7 @@ class Runner:
         optim_wrapper: an `OptimWrapper`, an optimizer, or a dict to build one; for several optimizers, a dict of these
             by name.
         param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
-            optimizers also a dict of these by name.
+            optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
         val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
             of output and target, or dicts. None computes the mean loss.
         default_hooks: a dict from the names `logger`, `param_scheduler`, `checkpoint` and `progress` to the hooks that
@@ -235,15 +235,15 @@ class Runner:
     # ------------------------------------------------------------------ values
 
     def fields(self, name: str = "") -> list[tuple[str, int]]:
-        """Return pairs (field, index of the group) of an optimizer's scheduled fields."""
-        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer)
+        """Return the scheduled fields of an optimizer's groups."""
+        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer, name)
 
     def values(self) -> dict[tuple[str, int | str], float]:
         """Return a dict from the pairs (field, group) of all scheduled fields to the values for the next update."""
         return {
             (f"{name}.{field}" if name else field, group): value
             for name, stepper in self.steppers.items()
-            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer).items()
+            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer, name).items()
         }
 
     # ------------------------------------------------------------------ running
@@ -370,7 +370,7 @@ class Runner:
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
-                if isinstance(scheduler, Scheduler):
+                if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     stepper.amounts = batch_amounts_for(self, scheduler)
         self._prepare_evaluation("val")
         if self.val_loop is None:
@@ -380,6 +380,11 @@ class Runner:
             for name, many in self.schedulers.items()
             if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
         }
+
+    def _counts_batches(self, name: str, scheduler: Scheduler) -> bool:
+        """Return whether the batches of an optimizer are those that the plan counts: once for all optimizers."""
+        assert self.facts is not None
+        return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         loader = self.settings.loaders[mode]

@@ -1,8 +1,9 @@
-"""Attaching a plan to an optimizer: the checks before any write, and the hooks."""
+"""Attaching a plan to one or several optimizers: the checks before any write, and the hooks."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from itertools import chain
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, final, get_args
 
@@ -12,7 +13,8 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
+from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, scopes_of
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -21,7 +23,6 @@ from paramsched.scheduler._group_keys import (
     amount_carried,
     check_entries,
     count_carried,
-    remove_entries,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import (
@@ -33,10 +34,11 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
+from paramsched.scheduler._run import Load, Run, starting_numbers
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import resume_position
+from paramsched.scheduler.consumption import ConsumptionSource, resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
@@ -49,33 +51,69 @@ from paramsched.time import Calendar
 
 @final
 class PlanHooks:
-    """The hooks that a Scheduler leaves on its optimizer."""
+    """The hooks that a Scheduler leaves on an optimizer.
 
-    def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
-        self.planned, self.resume = planned, resume
-        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
-        self._handles: list[Any] = []
+    Args:
+        run: the run of the optimizer.
+        name: its name in the run.
+        resume: handles the optimizer's own checkpoints.
+    """
 
-    def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks. If `step` is True, each step of the optimizer advances the clock."""
-        planned = self.planned
+    def __init__(self, run: Run, name: str, resume: Resume) -> None:
+        self.run, self.name, self.resume = run, name, resume
+        self.planned = run.members[name]
+
+    def attach(self, optimizer: Any) -> None:
+        """Register the hooks on the optimizer."""
+        run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
-            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update,
-            PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
-            TensorColumn.views_replaced, *AT_EACH_UPDATE,
+            PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
+            PlannedGroups.before_update, PlannedGroups.check_amount, PlannedGroups.advance,
+            FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
+            TensorColumn.views_replaced, PlanHooks.after_shared_step, PlanHooks.after_driving_step,
+            PlanHooks.after_other_step, Run.start_update, Run.advance_lead, Run.advance_without_step, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
-        if step:
-            hooks = UpdateHooks(planned.before_update, planned.advance, planned.is_unchanged)
-            self._handles += hooks.register_on(optimizer)
+        if run.drive != "manual":
+            after: Callable[[Any], object] = self.after_other_step
+            if not run.is_shared:
+                after = planned.advance
+            elif run.drive in ("optimizer", self.name):
+                after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
+            hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
+            handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
-            self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
-            self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
-            self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+            handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+            handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+            handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def after_shared_step(self, optimizer: Any) -> None:
+        """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
+        run, planned = self.run, self.planned
+        try:
+            if planned.clock.t == run.clock.t:
+                run.start_update()
+            else:
+                run.behind -= 1
+        finally:
+            run.last = self.name
+            planned.advance(optimizer)
+
+    def after_driving_step(self, optimizer: Any) -> None:
+        """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
+        run, planned = self.run, self.planned
+        run.advance_lead()
+        for other in run.members.values():
+            if other is not planned:
+                run.advance_without_step(other)
+        planned.advance(optimizer)
+
+    def after_other_step(self, optimizer: Any) -> None:
+        """Count nothing, after a step of an optimizer that does not drive the clock."""
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""
@@ -84,23 +122,15 @@ class PlanHooks:
             self.planned.write_position(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.resume.before_load(self.planned, state, len(optimizer.param_groups))
+        self.resume.before_load(self.run, self.name, state, len(optimizer.param_groups))
 
     def after_load(self, optimizer: Any) -> None:
-        self.resume.after_load(self.planned, optimizer)
+        self.resume.after_load(self.run, self.name, optimizer)
 
-    def release(self) -> None:
-        """Remove the hooks. The groups keep the written values and the entries of paramsched."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self.planned.release()
-
-    def remove_from(self, groups: list[Group]) -> None:
-        """Remove the hooks and all entries of paramsched from the groups. The written values remain."""
-        self.release()
-        self.planned.block.remove_views(groups)
-        remove_entries(groups)
+    @property
+    def position(self) -> RunPosition:
+        """The position of the optimizer in its run."""
+        return self.run.position_at(self.planned.clock.t)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
@@ -123,18 +153,21 @@ class AttachRequest:
     """The arguments of a Scheduler, except the run facts.
 
     `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
+    `optimizers` are the names of the optimizers, if there are several.
     """
 
     plan: Plan
-    drive: Drive
+    drive: str
     resume: Resume
     late_groups: LateGroups
     start: int | None
+    optimizers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.drive not in get_args(Drive):
-            found = did_you_mean(str(self.drive), get_args(Drive))
-            meant = closest(str(self.drive), get_args(Drive)) or "optimizer"
+        choices = (*get_args(Drive), *self.optimizers)
+        if self.drive not in choices:
+            found = did_you_mean(str(self.drive), choices)
+            meant = closest(str(self.drive), choices) or "optimizer"
             raise InvalidArgument(f"Scheduler(drive={self.drive!r})", found, f'Write drive="{meant}"')
         if self.late_groups not in get_args(LateGroups):
             found = did_you_mean(str(self.late_groups), get_args(LateGroups))
@@ -151,72 +184,144 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def attach_plan(
-    optimizer: Any, request: AttachRequest, calendar: Calendar, call: str = "ps.Scheduler(optimizer, plan, "
-) -> PlanHooks:
-    """Bind a plan to the optimizer's groups, write its values, and register the hooks.
+def check_groups(plan: Plan, optimizers: Mapping[str, Any]) -> None:
+    """Raise if the optimizers lack a group or a field of a plan that is not resolved yet."""
+    groups = {name: one.param_groups for name, one in optimizers.items()}
+    for name, scope in scopes_of(plan, plan, groups).items():
+        slots_of(plan, groups[name], scope=scope)
+
+
+def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar: Calendar, call: str = "") -> Run:
+    """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Raises:
-        ParamschedError: the plan cannot be attached. The optimizer is unchanged.
+        ParamschedError: the plan cannot be attached. The optimizers are unchanged.
     """
-    if request.drive == "optimizer":
-        require_hooks(optimizer)
-    groups: list[Group] = optimizer.param_groups
-    resume, start = request.resume, request.start
-    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    resume, start, names = request.resume, request.start, request.optimizers
+    example = 'ps.Scheduler({"muon": muon, "adamw": adamw}, plan, ' if names else "ps.Scheduler(optimizer, plan, "
+    if request.drive != "manual":
+        for optimizer in optimizers.values():
+            require_hooks(optimizer)
+    groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
+    in_force = ResolvedPlan(request.plan, resolve_for(call or example, request.plan, calendar, names), calendar)
     _ = in_force.total  # raises now if an update is planned to consume nothing
-    before = hooks_on(optimizer)
-    check_entries(groups)
-    unknown, changes, source = False, None, None
-    if before is not None:
-        before.planned.sync(groups)
-        known, earlier = before.planned.clock, before.planned.in_force
-        carried: int | None = known.t
-        changes = resume.changes_between(earlier, in_force)
-        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the previous Scheduler")
-        found = known.position if earlier.unit == in_force.unit else RunPosition(known.t)
-    else:
-        carried = count_carried(groups)
-        unknown = resume.differs(in_force, groups)
-        if unknown:
-            resume.refuse_if_error(f"the optimizer carries a plan that differs from the code's: {request.plan!r}")
-        found = RunPosition(start or 0)
-        if carried is not None:
-            found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
-    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, start)
-    clock.set_position(resume_position(in_force, found, "the optimizer"), source)
-    planned = PlannedGroups(in_force, clock, request.late_groups)
-    if before is not None:
-        clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
-        planned.history = before.planned.history.with_plan(planned.entry())
-    elif carried is not None:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
-        planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
-    block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
-    has_initial = carried is None and log_initial_values(block.slots, groups)
-    planned.bind(groups, block)  # the first write; no check may fail after it
-    if before is not None:
-        if not changes and before.scheduler() is not None:  # the logged changes already report the previous Scheduler
-            log_takeover(clock.t)
-        before.release()
-    hooks = PlanHooks(planned, resume)
-    hooks.attach(optimizer, step=request.drive == "optimizer")
+    before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
+    for name, mine in groups.items():
+        check_entries(mine)
+        if name in before:
+            before[name].planned.sync(mine)
+    # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
+    earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
+    changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
+    if previous is not None:
+        earlier_plan, whose = previous.planned.in_force, "that of the previous Scheduler"
+        changes = resume.changes_between(earlier_plan, in_force)
+        in_force = resume.choose_plan(changes, earlier_plan, in_force, previous.position, whose)
+    carried = {
+        name: position
+        for name, mine in groups.items()
+        if (position := _position_carried(before.get(name), mine, in_force.unit)) is not None
+    }
+    counts = {name: position.t for name, position in carried.items()}
+    joined = [group for name in carried for group in groups[name]]
+    unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
     if unknown:
-        resume.log_unknown_plan(planned)
-    if before is None and start is None and not carried:
-        taken = updates_in_state(optimizer)
-        if has_initial or taken:
-            report_position(block.slots, taken, carried, initial=has_initial)
-    if carried is None and start:
-        warn_of_present_bases(block.slots, groups, start)
-    if carried is not None and start is not None and start != carried:
-        log.warning(
-            "t=%d is ignored: this optimizer carries a count of %d updates, which takes precedence", start, carried
-        )
-    warn_if_over(planned)
-    if carried is None:
-        warn_if_shorter_than_epoch(planned)
-    return hooks
+        whose = "the optimizers carry" if names else "the optimizer carries"
+        resume.refuse_if_error(f"{whose} a plan that differs from the code's: {request.plan!r}")
+    numbers = starting_numbers(tuple(optimizers), counts, start, request.drive)
+    found = {position.t: position for position in carried.values()}
+    positions = {
+        name: resume_position(in_force, found.get(number, RunPosition(number)), "the optimizer")
+        for name, number in numbers.items()
+    }
+    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    for hooks in before.values():
+        states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
+    run = _new_run(in_force, request, groups, positions, states, "optimizer" if carried and not before else None)
+    lead = run.lead
+    if previous is not None:
+        lead.history = previous.run.lead.history.with_plan(lead.entry())
+    elif carried:
+        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
+    slots = {name: planned.block.slots for name, planned in run.members.items()}
+    initial = [name for name in slots if name not in carried and log_initial_values(slots[name], groups[name])]
+    run.bind_lead()  # the first write; no check may fail after it
+    for name, planned in run.members.items():
+        planned.bind(groups[name], planned.block)
+    run.count_behind()
+    run.loads = {name: Load(count, is_compared=False) for name, count in counts.items() if name not in before}
+    run.loaded_numbers = run.numbers
+    # The logged changes already report the previous Scheduler.
+    if before and not changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
+        log_takeover(run.clock.t)
+    for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
+        one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
+    for name, optimizer in optimizers.items():
+        PlanHooks(run, name, resume).attach(optimizer)
+    if unknown:
+        resume.log_unknown_plan(run, unknown)
+    if not before and start is None and not any(counts.values()):
+        taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
+        if initial or taken:
+            report_position(chain.from_iterable(slots.values()), taken, 0 if carried else None, initial=bool(initial))
+    if not carried and start:
+        warn_of_present_bases(((slot, groups[name][slot.group]) for name in slots for slot in slots[name]), start)
+    if carried and start is not None and start != run.clock.t:
+        whose = "these optimizers carry" if names else "this optimizer carries"
+        log.warning("t=%d is ignored: %s a count of %d updates, which takes precedence", start, whose, run.clock.t)
+    warn_if_over(lead)
+    if not carried:
+        warn_if_shorter_than_epoch(lead)
+    return run
+
+
+def _position_carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition | None:
+    """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
+    if before is not None:
+        position = before.position
+        return position if before.planned.in_force.unit == unit else RunPosition(position.t)
+    count = count_carried(groups)
+    return None if count is None else RunPosition(count, *amount_carried(groups, unit))
+
+
+def _new_run(
+    in_force: ResolvedPlan,
+    request: AttachRequest,
+    groups: Mapping[str, list[Group]],
+    positions: Mapping[str, RunPosition],
+    states: RuleStates,
+    source: str | None = None,
+) -> Run:
+    """Return a run that has computed its values and has not written them.
+
+    Args:
+        in_force: the plan.
+        request: the arguments of the Scheduler.
+        groups: the groups of each optimizer.
+        positions: the position of each optimizer.
+        states: the states of the metric rules.
+        source: the name of the checkpoint from which the positions were read.
+    """
+    clock = Clock(states, request.start)
+    clock.set_position(max(positions.values(), key=lambda position: position.t), source)
+    clock.last_amount = min(positions.values(), key=lambda position: position.t).amount
+    alone = ALONE in groups
+    lead = PlannedGroups(in_force, clock, request.late_groups, None if alone else NO_SCOPE)
+    members: dict[str, PlannedGroups] = {}
+    for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
+        planned = lead
+        if not alone:
+            own = Clock(states)
+            own.set_position(positions[name])
+            starts = request.drive in ("optimizer", name)
+            planned = PlannedGroups(in_force, own, request.late_groups, scope, lead, starts_updates=starts)
+        planned.block = planned.new_block(planned.slots(groups[name]), groups[name], planned.clock.times, states)
+        members[name] = planned
+    run = Run(lead, members, request.drive)
+    if run.is_shared:
+        lead.block = lead.new_block((), run.param_groups, clock.times, states)
+    return run
 
 
 # ---------------------------------------------------------------------- run facts that are passed later
@@ -248,58 +353,61 @@ class WaitingForFacts:
 
     request: AttachRequest
     state: Any = None  # a state that was loaded while waiting
-    handle: Any = None  # removes the hook that raises on each step
+    handles: list[Any] = field(default_factory=list)  # remove the hooks that raise on each step
 
 
-def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
-    """Return a dict from which `hooks_of_copy` restores a copied or unpickled Scheduler, which adds its `drive`."""
-    planned, clock = hooks.planned, hooks.planned.clock
+# ---------------------------------------------------------------------- copies
+
+
+def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state from which `run_of_copy` restores a copy."""
+    lead, clock = run.lead, run.clock
     return {
-        "optimizer": optimizer,
-        "plan": planned.in_force.plan,
-        "calendar": planned.in_force.calendar,
-        "on_change": hooks.resume.on_change,
-        "late_groups": planned.late_groups,
+        "optimizers": dict(optimizers),
+        "drive": run.drive,
+        "plan": lead.in_force.plan,
+        "calendar": lead.in_force.calendar,
+        "on_change": resume.on_change,
+        "late_groups": lead.late_groups,
         "begin": clock.start,
-        "alive": not planned.released,
+        "alive": not lead.released,
         "t": clock.t,
         "amounts": (clock.amount, clock.reported, clock.last_amount),
+        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
-        "history": planned.history,
+        "history": lead.history,
     }
 
 
-def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its hooks."""
-    optimizer, resume = state["optimizer"], Resume(state["on_change"])
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[AttachRequest, Run]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
+    resume = Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, last_amount = state.get("amounts", (None, None, None))
-    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
+    names = () if ALONE in optimizers else tuple(optimizers)
+    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start, names)
     if state["alive"]:
-        hooks = attach_plan(optimizer, request, state["calendar"])
+        run = attach_plan(optimizers, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered
-        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
-        clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
-        clock.set_position(RunPosition(state["t"], amount, reported))
-        planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
-        slots = slots_of(in_force.counted, groups)
-        planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
-        planned.release()
-        hooks = PlanHooks(planned, resume)
-    planned, clock = hooks.planned, hooks.planned.clock
-    now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
-    planned.history = state.get("history", planned.history)
+        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"], names), state["calendar"])
+        groups = {name: one.param_groups for name, one in optimizers.items()}
+        positions = state.get("positions", {ALONE: RunPosition(state["t"], amount, reported)})
+        run = _new_run(in_force, request, groups, positions, {r: r.init() for r in in_force.resolved.metric_rules})
+        run.release()
+    lead, clock = run.lead, run.clock
+    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
+    lead.history = state.get("history", lead.history)
     clock.reported, clock.last_amount = None, last_amount
-    if reported is not None and planned.source is not None:
-        planned.source.report(reported)
+    if reported is not None and isinstance(lead.source, ConsumptionSource):
+        lead.source.report(reported)
     clock.states = used
     clock.change(now)
     if state["alive"]:
-        planned.rewrite()
+        run.rewrite()
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
-    return request, hooks
+    return request, run
 
 
 # ---------------------------------------------------------------------- arguments of a Scheduler
@@ -329,10 +437,10 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
     return calendar if calendar is not None else Calendar(**given)
 
 
-def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """Resolve a plan. If a run fact is missing, the error suggests how to pass the fact in the user's `call`."""
+def resolve_for(call: str, plan: Plan, calendar: Calendar, optimizers: Collection[str] = ()) -> Plan:
+    """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
     try:
-        return plan.resolve(calendar)
+        return plan.resolve(calendar, optimizers)
     except MissingFact as error:
         fact = f"{error.fact}={error.example}"
         found = error.found
@@ -340,6 +448,24 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
             later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
             found += f"; to pass it later, write {later}"
         raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
+
+
+def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the innermost optimizers of a mapping from names to optimizers or wrappers of them.
+
+    Raises:
+        InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
+    """
+    check_names("Scheduler", given)
+    found: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    for name, optimizer in given.items():
+        found[name] = inner = unwrapped_optimizer(optimizer)
+        if id(inner) in names:
+            site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
+            raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
+        names[id(inner)] = name
+    return found
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
@@ -357,21 +483,30 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             break
         optimizer = inner
     groups = _param_groups_of(optimizer)
-    if not (isinstance(groups, list) and any(map(numeric, groups))):
-        own = getattr(optimizer, "__dict__", {})
+    own = getattr(optimizer, "__dict__", {})
+    if not (isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(own, groups)):
         members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
         members = "optimizers" if _are_optimizers(optimizer) else members
         if members is not None:
             raise InvalidArgument(
                 f"Scheduler({type(optimizer).__name__}, …)",
-                "it is a container of optimizers; construct one Scheduler for each of them",
-                f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
+                "it is a container of optimizers; one plan drives several optimizers by their names",
+                f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
             )
     if not isinstance(groups, list) or not groups:
         raise InvalidArgument(
             f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
         )
     return optimizer
+
+
+def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
+    """Return whether no step reads the groups of a container, because its optimizers have others (torchtitan's)."""
+    inner = own.get("optimizers")
+    if not _are_optimizers(inner):
+        return False
+    read = {id(group) for one in inner or () for group in one.param_groups}
+    return not any(id(group) in read for group in groups)
 
 
 def _are_optimizers(value: Any) -> bool:

@@ -1,6 +1,6 @@
 """The param groups of one optimizer, and the plan that writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, final
 
@@ -9,8 +9,9 @@ import torch
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
+from paramsched.plan.optimizers import Scope
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition, UpdateTimes
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -18,12 +19,13 @@ from paramsched.scheduler._group_keys import (
     Entry,
     Group,
     History,
+    remove_entries,
     write_base_entries,
     write_position_entries,
 )
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
-from paramsched.scheduler.consumption import ConsumptionSource
+from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -38,15 +40,33 @@ class PlannedGroups:
     - Each group contains the values of update `clock.t`. The first group contains the count and the plan's number.
 
     `is_unchanged` does not check scheduled fields, because the writers detect external writes.
+
+    Args:
+        in_force: the plan.
+        clock: the clock of the optimizer.
+        late_groups: as in `ps.Scheduler`.
+        scope: the lines of the plan that concern the optimizer; None if it is the only one.
+        lead: the run that the optimizer is a part of: its clock, targets and consumption; None if it is the only one.
+        starts_updates: True if a step of one of several optimizers may start an update of the run.
     """
 
     block: ValueBlock  # set by `bind`
 
-    def __init__(self, in_force: ResolvedPlan, clock: Clock, late_groups: LateGroups = "base") -> None:
+    def __init__(
+        self,
+        in_force: ResolvedPlan,
+        clock: Clock,
+        late_groups: LateGroups = "base",
+        scope: Scope | None = None,
+        lead: "PlannedGroups | None" = None,
+        *,
+        starts_updates: bool = False,
+    ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
+        self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
         self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
-        self.source: ConsumptionSource | None = None  # set by `bind` if the plan is not by updates
+        self.source: ConsumptionSource | FollowedAmounts | None = None  # set by `bind` if the plan is not by updates
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
@@ -61,6 +81,21 @@ class PlannedGroups:
 
     # ------------------------------------------------------------------ binding and writing
 
+    def slots(self, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
+        """Return the slots of the plan in force in some groups of the optimizer."""
+        return slots_of(self.in_force.counted, groups, bases, self.scope)
+
+    def new_block(
+        self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
+    ) -> ValueBlock:
+        """Compute the values of one update, without writing them; the targets belong to the run of several."""
+        return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.lead is None)
+
+    @property
+    def param_groups(self) -> list[Group]:
+        """The bound groups, for updates in which the optimizer does not step."""
+        return self.bound
+
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Write the values of the current update, the first ones of `block`, and use `block` for later updates."""
         write_base_entries(bases_by_slot(block.slots), groups)
@@ -71,7 +106,14 @@ class PlannedGroups:
     def _reset_source(self, groups: list[Group]) -> None:
         """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
         self.clock.needs_check = False
-        self.source = None if self.in_force.amounts is None else ConsumptionSource(self.in_force, self.clock, groups)
+        amounts, lead = self.in_force.amounts, self.lead
+        if amounts is None:
+            self.source = None
+        elif lead is None:
+            self.source = ConsumptionSource(self.in_force, self.clock, groups)
+        else:
+            check = lead.check_amount if self.starts_updates else None
+            self.source = FollowedAmounts(amounts, lead.clock, self.clock, check)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -87,7 +129,9 @@ class PlannedGroups:
     def write_position(self, groups: list[Group]) -> None:
         """Write the position of the run into every group; an update writes its count into the first group only."""
         clock, unit = self.clock, None if self.source is None else self.source.unit
-        write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, clock.reported)
+        run = clock if self.lead is None else self.lead.clock
+        reported = run.reported if clock.t == run.t else None
+        write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, reported)
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
@@ -116,9 +160,14 @@ class PlannedGroups:
         self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
 
-    def values(self, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-        """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True."""
-        clock, slots = self.clock, self.block.slots
+    def values(self, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
+        """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
+
+        Args:
+            clock: the clock of the run. Default: that of the optimizer.
+            last: True for the last completed update.
+        """
+        clock, slots = clock or self.clock, self.block.slots
         at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
         return zip(slots, values_at(slots, *at), strict=True)
 
@@ -131,6 +180,11 @@ class PlannedGroups:
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
         self.bound, self.released, self._is_plain = [], True, False
+
+    def remove_entries(self, groups: list[Group]) -> None:
+        """Remove all entries of paramsched from the groups; values remain."""
+        self.block.remove_views(groups)
+        remove_entries(groups)
 
     def require_attached(self, what: str) -> None:
         """Raise if this Scheduler is detached."""
@@ -161,6 +215,11 @@ class PlannedGroups:
         except (LookupError, RuntimeError, ValueError):
             return False  # an entry is missing, or tensors of other shapes replaced it
 
+    def has_own_lr(self, optimizer: Any) -> bool:
+        """Return whether the lr of the first group is the object that the plan wrote."""
+        groups = optimizer.param_groups
+        return not groups or groups[0].get(self._lr_key) is self._first_lr
+
     def any_tuple_spoiled(self) -> bool:
         """Return whether other code replaced a tuple such as `betas` by a value into which the plan cannot write."""
         try:
@@ -178,8 +237,12 @@ class PlannedGroups:
             MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
         """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
+        self.check_amount()
+
+    def check_amount(self) -> None:
+        """Check the consumption of the next update, if it must be checked before that update."""
         if self.clock.needs_check and self.source is not None:
-            run_uncompiled(ConsumptionSource.check_amount)(self.source)
+            run_uncompiled(type(self.source).check_amount)(self.source)
 
     def advance(self, optimizer: Any) -> None:
         """Count one update, before which `is_unchanged` was called, and write the values of the next one."""
@@ -296,9 +359,9 @@ class PlannedGroups:
     def _rebind(self, groups: list[Group]) -> None:
         """Bind the current groups, and write only into new or changed ones."""
         plan, clock = self.in_force.counted, self.clock
-        slots = slots_of(plan, groups)
+        slots = self.slots(groups)
         if self.bound:
-            slots = with_late_bases(slots, groups, clock, self.late_groups)
+            slots = with_late_bases(slots, groups, clock, self.late_groups, self.labels(groups))
         anew = not self.bound or self._entries_replaced(groups)
         before = {} if anew else _by_group(self.block.slots, self.bound)
         now = _by_group(slots, groups)
@@ -313,7 +376,7 @@ class PlannedGroups:
         late = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
         write_base_entries(bases_by_slot(slots), groups)
         late.write_initial()
-        block = ValueBlock(plan, slots, groups, clock.times, clock.states)
+        block = self.new_block(slots, groups, clock.times, clock.states)
         block.install_views()
         self._take(block, groups)
 
@@ -362,12 +425,19 @@ class PlannedGroups:
         for field, group, found, planned in self.block.overwritten:
             if not self._has_warned and id(group) in places and not _is_planned(found, planned):
                 self._has_warned = True
+                name = self.labels(groups)[places[id(group)]]
                 warn_user(
-                    f"{field} of group {label(group, places[id(group)])!r} was {found!r} at update {self.clock.t - 1} "
+                    f"{field} of group {name!r} was {found!r} at update {self.clock.t - 1} "
                     f"instead of the planned {planned!r}: other code wrote it. It was used for one update; the next "
                     "one uses the plan again. To change a value permanently, change the plan."
                 )
         self.block.overwritten.clear()
+
+    def labels(self, groups: list[Group]) -> Sequence[str | int]:
+        """Return the label of each group for messages."""
+        if self.scope is not None:
+            return self.scope.labels(groups)
+        return [label(group, index) for index, group in enumerate(groups)]
 
     def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
         """Raise the error that explains why values could not be written: an entry is missing or invalid.
@@ -378,7 +448,7 @@ class PlannedGroups:
         """
         bound, self.bound = self.bound, []  # bound again before the next update
         self._require_groups(groups, bound)
-        slots_of(self.in_force.counted, groups)
+        self.slots(groups)
         raise error  # raised, for example, by the function of a target
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any, final
 
 from paramsched.base.user_warnings import warn_user
-from paramsched.errors import PlanChanged
+from paramsched.errors import PlanChanged, StateError, shown
 from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
+from paramsched.plan.optimizers import ALONE, scopes_of, shown_names
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -24,6 +25,7 @@ from paramsched.scheduler._group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._run import Load, Run
 from paramsched.scheduler._slots import Slot, bases_by_slot, initial_value, slots_of, with_base
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import resume_position
@@ -66,9 +68,9 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         log.warning(text)
 
 
-def warn_of_present_bases(slots: Iterable[Slot], groups: Sequence[Group], t: int) -> None:
+def warn_of_present_bases(slots: Iterable[tuple[Slot, Group]], t: int) -> None:
     """Warn that an earlier scheduler may have changed the bases of groups without an initial value."""
-    present = [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
+    present = [slot for slot, group in slots if not any(str(key).startswith("initial_") for key in group)]
     if present:
         warn_user(
             f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
@@ -117,14 +119,16 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
         )  # fmt: skip
 
 
-def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Log the bases of a checkpoint that differ from the code's, `before`, by group index and flat field name."""
+def log_bases(
+    slots: Iterable[Slot], before: Mapping[tuple[int, str], float], labels: Sequence[str | int] | None = None
+) -> None:
+    """Log the bases that differ from those in the code, `before`; `labels` name the groups of several optimizers."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:
             log.warning(
-                "base of %s in group %d: %r in the code, %r in the checkpoint, which takes precedence",
-                slot.field, slot.group, code, slot.base,
+                "base of %s in group %s: %r in the code, %r in the checkpoint, which takes precedence",
+                slot.field, slot.group if labels is None else labels[slot.group], code, slot.base,
             )  # fmt: skip
 
 
@@ -187,52 +191,85 @@ class Resume:
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None:
-        """Raise for an optimizer state from which a run cannot resume, before anything is written."""
-        groups = state.get("param_groups") if isinstance(state, dict) else None
+    def before_load(self, run: Run, name: str, state: dict[str, Any], count: int) -> None:
+        """Raise for the state of one optimizer from which a run cannot resume, before anything is written."""
+        planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch raises for it
         check_entries(groups)
         planned.require_lengths(groups)
-        slots_of(planned.in_force.counted, groups)
-        self._position_of(planned, groups)
-        if count_carried(groups) is not None and self.differs(planned.in_force, groups):
+        planned.slots(groups)
+        found = count_carried(groups)
+        self.position_of(planned, groups)
+        if found is not None:
+            run.numbers_after(name, found)
+        if found is not None and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
 
-    def after_load(self, planned: PlannedGroups, optimizer: Any) -> None:
-        """Resume from the count and the bases in the loaded groups."""
-        groups: list[Group] = optimizer.param_groups
-        clock, found = planned.clock, count_carried(groups)
-        position = self._position_of(planned, groups)
-        slots = slots_of(planned.in_force.counted, groups)
-        block = ValueBlock(planned.in_force.counted, slots, groups, position.times, clock.states)
-        if found is None:
-            initial = log_initial_values(block.slots, groups)
-            if clock.start is None:
-                bases = "initial values" if initial else "the loaded values"
-                warn_of_missing_count(updates_in_state(optimizer), None, bases)
-        else:
-            taken = updates_in_state(optimizer) if found == 0 and clock.start is None else None
-            if taken is not None and taken > _HIDDEN:
-                warn_of_missing_count(taken, 0, "the recorded values")
-            log_conflicting_counts(planned, position.t, "optimizer")
-            log_bases(block.slots, bases_by_slot(planned.block.slots))
-        unknown = self.differs(planned.in_force, groups)
-        clock.set_position(position, None if found is None else "optimizer")
-        now, history = planned.entry(), planned.history  # an optimizer's state has no history
-        if found is None:
-            planned.history = History((now,))
-        else:
-            planned.history = (
-                history.with_plan_after_unknown(now) if unknown else history.resumed_at(now.update, now.amount)
-            )
-        planned.bind(groups, block)
+    def after_load(self, run: Run, name: str, optimizer: Any) -> None:
+        """Resume from the count and the bases in the loaded groups of one optimizer."""
+        lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
+        found, slots = count_carried(groups), planned.slots(groups)
+        if not found:
+            self._warn_of_missing_count(run, slots, optimizer, found)
+        moves = found is not None or not run.is_shared  # several optimizers join the run without a count
+        if moves:
+            moves = self._move_run(run, name, self.position_of(planned, groups), None if found is None else "optimizer")
+        if found is not None:
+            log_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
+        unknown, now = self.unknown_plans(lead.in_force, groups), lead.entry()  # an optimizer's state has no history
         if unknown:
-            self.log_unknown_plan(planned)
-        warn_if_over(planned)
+            lead.history = lead.history.with_plan_after_unknown(now)
+        elif moves:
+            lead.history = History((now,)) if found is None else lead.history.resumed_at(now.update, now.amount)
+        planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states))
+        if unknown:
+            self.log_unknown_plan(run, unknown)
+        if moves:
+            warn_if_over(lead)
 
-    def _position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
+    def _warn_of_missing_count(self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None) -> None:
+        """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
+        taken, groups = updates_in_state(optimizer), optimizer.param_groups
+        initial = count is None and log_initial_values(slots, groups)
+        if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
+            return
+        if run.is_shared and (run.clock.t or run.warned_of_missing_count):
+            return
+        run.warned_of_missing_count = True
+        bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
+        warn_of_missing_count(taken, count, bases)
+
+    def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None) -> bool:
+        """Move the run to the position that one optimizer loaded; return whether the run itself moved.
+
+        The groups of this optimizer are bound afterwards.
+        """
+        clock, now, numbers = run.clock, run.numbers, run.numbers_after(name, position.t)
+        t, loads = max(numbers.values()), dict(run.recent_loads())
+        loads[name] = Load(position.t, is_compared=position.t != now[name])
+        amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
+        target = position if position.t == t else clock.position  # the largest number has the state of the run
+        moves = target != clock.position or not run.is_shared
+        if moves:
+            log_conflicting_counts(run.lead, t, "optimizer")
+            clock.set_position(target, source)
+        if not run.is_shared:
+            return True
+        clock.last_amount = amounts.get(t - 1, target.amount)
+        if moves:
+            run.bind_lead()
+        for other, planned in run.members.items():
+            if other == name:
+                planned.clock.set_position(run.position_at(numbers[name]))
+            elif moves or planned.clock.t != numbers[other]:
+                planned.seek(run.position_at(numbers[other]))
+        run.count_behind()
+        run.loads, run.loaded_numbers = loads, run.numbers
+        return moves
+
+    def position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
@@ -244,47 +281,97 @@ class Resume:
 
     # ------------------------------------------------------------------ the scheduler's state
 
-    def load(self, planned: PlannedGroups, state: State, groups: list[Group]) -> None:
+    def load(self, run: Run, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Resume from a scheduler's state.
 
+        Args:
+            run: the run.
+            state: the state.
+            groups: the groups of each optimizer.
+
         Raises:
+            StateError: the state is of one optimizer and the run has several, or the reverse. Nothing was written.
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
-        code = planned.in_force
-        chosen, same_text = code, state.text == code.plan.text
+        lead, clock, code = run.lead, run.clock, run.lead.in_force
+        if (ALONE in state.optimizers) == run.is_shared:
+            of = f"the optimizers {shown(','.join(state.optimizers))}" if ALONE in groups else "one optimizer"
+            raise StateError(
+                f"this is the state of a Scheduler for {of}, and this Scheduler has "
+                f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
+            )
+        chosen = self.plan_after_load(state, code)
+        states = restored_states(state.feedback, chosen.resolved.metric_rules)
+        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
+        last_amount = position.amount if state.last_amount is None else state.last_amount
+        scopes = {name: planned.scope for name, planned in run.members.items()}
+        if chosen is not code:
+            scopes = scopes_of(chosen.plan, chosen.resolved, groups)
+        positions, blocks = {}, {}
+        for name, planned in run.members.items():
+            is_behind = name in state.behind and run.drive == "optimizer"
+            positions[name] = RunPosition(position.t - 1, last_amount) if is_behind else position
+            before, bases, times = planned.block.slots, state.bases.get(name, {}), positions[name].times
+            if chosen is code:
+                slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
+            else:
+                slots = slots_of(chosen.counted, groups[name], bases, scopes[name])
+            blocks[name] = planned.block
+            if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
+                planned.block.seek(times, states)
+            else:
+                blocks[name] = ValueBlock(
+                    chosen.counted, slots, groups[name], times, states, targets=not run.is_shared
+                )  # fmt: skip
+        self._log_other_optimizers(state, groups)
+        log_conflicting_counts(lead, position.t, "scheduler")
+        lead.in_force, clock.states = chosen, states
+        clock.set_position(position, "scheduler")
+        clock.last_amount = last_amount
+        lead.history = state.history.resumed_at(position.t, state.position.amount)
+        lead.history = lead.history.with_plan(lead.entry())
+        run.bind_lead()
+        for name, planned in run.members.items():
+            if blocks[name] is not planned.block:
+                log_bases(blocks[name].slots, bases_by_slot(planned.block.slots), planned.labels(groups[name]))
+            planned.in_force, planned.scope, planned.clock.states = chosen, scopes[name], states
+            if run.is_shared:
+                planned.clock.set_position(positions[name])
+            planned.bind(groups[name], blocks[name])
+        run.count_behind()
+        run.loads = {}
+        warn_if_over(lead)
+
+    def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
+        """Log that a state is of other optimizers than the run, or of another number of groups."""
+        if state.optimizers.keys() != groups.keys():
+            log.warning(
+                "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
+                shown_names(state.optimizers), shown_names(groups),
+            )  # fmt: skip
+        for name, mine in groups.items():
+            saved = state.optimizers.get(name, len(mine))
+            if saved != len(mine):
+                log.warning(
+                    "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
+                    "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
+                )  # fmt: skip
+
+    def plan_after_load(self, state: State, code: ResolvedPlan) -> ResolvedPlan:
+        """Return the plan to continue with after a state is loaded, and log the changes.
+
+        Raises:
+            PlanChanged: the plan differs and the policy is "error".
+        """
+        same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            chosen = self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
-        elif not same_text:
+            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar, state.names), state.calendar)
+            return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
+        if not same_text:
             why = state.unreadable or "one of them cannot be written as text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
             log.warning("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
-        states = restored_states(state.feedback, chosen.resolved.metric_rules)
-        before, bases, block = planned.block.slots, state.bases_by_slot(), planned.block
-        if chosen is code:
-            slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
-        else:
-            slots = slots_of(chosen.counted, groups, bases)
-        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", planned.clock)
-        if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-            block.seek(position.times, states)
-        else:
-            block = ValueBlock(chosen.counted, slots, groups, position.times, states)
-        if state.groups != len(groups):
-            log.warning(
-                "the scheduler's state has %d groups, the optimizer has %d: the groups in both use the saved bases",
-                state.groups, len(groups),
-            )  # fmt: skip
-        log_conflicting_counts(planned, position.t, "scheduler")
-        if block is not planned.block:
-            log_bases(slots, bases_by_slot(before))
-        planned.in_force = chosen
-        planned.clock.set_position(position, "scheduler")
-        planned.clock.states = states
-        planned.history = state.history.resumed_at(position.t, state.position.amount)
-        planned.history = planned.history.with_plan(planned.entry())
-        planned.bind(groups, block)
-        warn_if_over(planned)
+        return code
 
     def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
@@ -371,8 +458,11 @@ class Resume:
         if "error" in self._choices():
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
 
-    def log_unknown_plan(self, planned: PlannedGroups) -> None:
-        """Log a changed plan that is known only by the fingerprint in the optimizer's checkpoint."""
+    def log_unknown_plan(self, run: Run, numbers: frozenset[int]) -> None:
+        """Log a changed plan that is known only by the fingerprint in the optimizer's checkpoint; of several, once."""
+        planned = run.lead
+        if run.is_shared:
+            self.accepted |= numbers
         later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
         log.warning(
             "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
@@ -386,10 +476,10 @@ class Resume:
                 "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT
             )
 
-    def differs(self, in_force: ResolvedPlan, groups: list[Group]) -> bool:
-        """Return whether the groups contain the number of a plan that differs and is not in `self.accepted`."""
-        known = {in_force.number, *self.accepted}
-        return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
+    def unknown_plans(self, in_force: ResolvedPlan, groups: list[Group]) -> frozenset[int]:
+        """Return the numbers of plans in the groups that differ and are not in `self.accepted`."""
+        found = frozenset(group[PLAN] for group in groups if PLAN in group and COUNT in group)
+        return found - self.accepted - {in_force.number}
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:

@@ -12,6 +12,7 @@ import torch
 from paramsched.base.arrays import Floats
 from paramsched.fields import Field, base_of, label, recorded_base
 from paramsched.plan import Plan, bind
+from paramsched.plan.optimizers import Scope
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import COUNT, Group
 from paramsched.schedules import Schedule
@@ -32,7 +33,12 @@ class Slot:
     by_amount: bool = False  # True if the schedule's clock counts an amount, not updates
 
 
-def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
+def slots_of(
+    plan: Plan,
+    groups: list[Group],
+    bases: Mapping[tuple[int, str], float] | None = None,
+    scope: Scope | None = None,
+) -> tuple[Slot, ...]:
     """Return one slot for each scheduled field of each group; `bases` maps (group index, `Field.slot`) to a base."""
     return tuple(
         Slot(
@@ -43,7 +49,7 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
             _starting_base(bound.field, group, index, bases or {}),
             bound.by_amount,
         )
-        for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups), strict=True))
+        for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
         for bound in bounds
     )
 
@@ -189,7 +195,11 @@ log = logging.getLogger("paramsched")
 
 
 def with_late_bases(
-    slots: tuple[Slot, ...], groups: Sequence[Group], clock: Clock, late_groups: LateGroups
+    slots: tuple[Slot, ...],
+    groups: Sequence[Group],
+    clock: Clock,
+    late_groups: LateGroups,
+    labels: Sequence[str | int],
 ) -> tuple[Slot, ...]:
     """Return the slots, with the bases of groups that were added since the last update; log the added groups."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
@@ -198,7 +208,7 @@ def with_late_bases(
     for place, slot in joined.items():
         if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
             continue
-        name = label(groups[slot.group], slot.group)
+        name = labels[slot.group]
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from math import isfinite
 from numbers import Integral, Real
@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, UnknownAmounts, missing_amounts
+from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
@@ -136,6 +136,42 @@ class ConsumptionSource:
             fact=error.fact,
             example=error.example,
         )
+
+
+@final
+class FollowedAmounts:
+    """The consumption of one of several optimizers: that of the run, whose clock counts it once per update.
+
+    Args:
+        amounts: the planned amounts of the run.
+        run: the clock of the run.
+        clock: the clock of the optimizer.
+        check_run: checks the consumption of the next update of the run; None if no step of the optimizer starts one.
+    """
+
+    def __init__(
+        self, amounts: RunAmounts, run: Clock, clock: Clock, check_run: Callable[[], object] | None = None
+    ) -> None:
+        self._amounts, self._run, self._clock, self._check_run = amounts, run, clock, check_run
+        self.unit = amounts.clock
+        clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
+        clock.needs_check = check_run is not None
+
+    def check_amount(self) -> None:
+        """Check the consumption of the run, if the next step of the optimizer starts an update."""
+        if self._check_run is not None and self._clock.t == self._run.t:
+            self._check_run()
+
+    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
+        """Return the times of the updates to compute next; None if the block contains these already."""
+        t, run = self._clock.t, self._run
+        amount = run.amount if t == run.t else run.last_amount
+        if expected is not None and expected == amount:
+            return None
+        block.drop_coming(next_consumed=expected is not None)
+        assert amount is not None
+        count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size()
+        return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
 
 
 MAX_CONSUMED = 2**62

@@ -19,10 +19,11 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.optimizers import ALONE
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
-from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._run import Run
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
@@ -30,6 +31,7 @@ VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
+_KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount"}
 
 
 @final
@@ -42,56 +44,75 @@ class State:
         plan: the plan; None if it has no text, or if the text cannot be read here.
         unreadable: the reason why the text cannot be read here, or None.
         calendar: the run facts.
-        groups: the number of groups.
-        bases: by flat field name, one base for each group (None if the group was not scheduled).
+        optimizers: the number of groups of each optimizer, by name.
+        bases: the bases of each optimizer, by group index and flat field name.
         feedback: the states of metric rules, by the rules' text.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
+        behind: the optimizers that had not stepped in the last update.
+        last_amount: the amount consumed before the last update.
     """
 
     text: str | None
     plan: Plan | None
     unreadable: str | None
     calendar: Calendar
-    groups: int
-    bases: dict[str, list[float | None]]
+    optimizers: dict[str, int]
+    bases: dict[str, dict[tuple[int, str], float]]
     feedback: dict[str, dict[str, Any]]
     position: RunPosition
     history: History
+    behind: frozenset[str] = frozenset()
+    last_amount: Amount | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of several optimizers; empty for one."""
+        return () if ALONE in self.optimizers else tuple(self.optimizers)
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
         return RunPosition(self.position.t) if other else self.position
 
-    def bases_by_slot(self) -> dict[tuple[int, str], float]:
-        """Return a dict from group index and flat field name to base."""
-        return {
-            (index, slot): base
-            for slot, bases in self.bases.items()
-            for index, base in enumerate(bases)
-            if base is not None
-        }
 
+def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the state as plain data; bases that are equal in all groups are stored once.
 
-def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
-    """Return the state as plain data; bases that are equal in all groups are stored once."""
+    Args:
+        run: the run.
+        sizes: the number of groups of each optimizer, by name.
+    """
+    lead, clock, groups = run.lead, run.clock, sum(sizes.values())
     bases: dict[str, list[float | None]] = {}
-    for slot in planned.block.slots:
-        if slot.group < groups:  # the optimizer of a detached scheduler may have lost groups
-            bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
-    clock, states, text = planned.clock, saved_states(planned.clock.states), planned.in_force.plan.text
-    return {
+    first = 0  # the place of the optimizer's first group among those of all optimizers
+    for name, planned in run.members.items():
+        for slot in planned.block.slots:
+            if slot.group < sizes[name]:  # the optimizer of a detached scheduler may have lost groups
+                bases.setdefault(slot.field.slot, [None] * groups)[first + slot.group] = slot.base
+        first += sizes[name]
+    states, text = saved_states(clock.states), lead.in_force.plan.text
+    state = {
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
         "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
-        "history": None if planned.history == _single_plan_history(text, clock.amount) else planned.history.as_data(),
-        "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
+        "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_data(),
+        "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
         "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
+    }
+    if not run.is_shared:
+        return state
+    counts = tuple(sizes.values())
+    behind = "".join(str(int(number < clock.t)) for number in run.numbers.values())
+    return state | {
+        "optimizers": ",".join(sizes),
+        "groups": counts[0] if len(set(counts)) == 1 else counts,
+        "behind": behind if run.behind else "",  # a 1 for each optimizer that has not stepped in the last update
+        "last_amount": clock.last_amount,
     }
 
 
@@ -132,16 +153,18 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state: version is {version!r}, not an integer of at least 1")
     if version > VERSION:
         raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
-    if missing := (_KEYS_OF_VERSION_1 if version == 1 else _KEYS) - state.keys():
+    of_several = _KEYS_OF_SEVERAL if "optimizers" in state else set()
+    if missing := (of_several | (_KEYS_OF_VERSION_1 if version == 1 else _KEYS)) - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
-    if foreign := state.keys() - _KEYS:
+    if foreign := state.keys() - _KEYS - of_several:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
     if version == 1 and state["feedback"] and not isinstance(state["feedback"], Mapping):
         raise StateError(
             "state of version 1 whose feedback was not loaded: it has the feedback of this run instead. Convert the "
             "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
         )
-    groups, text = _require_count_below("groups", state["groups"], _MAX_GROUPS), state["plan"]
+    optimizers, text = _read_optimizers(state), state["plan"]
+    groups = sum(optimizers.values())
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
@@ -155,7 +178,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         plan, unreadable = plan_of_text(text)
         try:
             if plan is not None:
-                plan.resolve(calendar)
+                plan.resolve(calendar, tuple(optimizers) if of_several else ())
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
@@ -173,7 +196,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             raise StateError(
                 f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
             )
-    for name in ("amount", "said"):
+    for name in ("amount", "said", "last_amount"):
         if state.get(name) is not None and not is_amount(state[name]):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
@@ -183,7 +206,44 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError("state: said has a value, but amount is None")
     entries = state.get("history")
     history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
-    return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
+    behind = state.get("behind", "")
+    if not isinstance(behind, str) or set(behind) - {"0", "1"} or len(behind) not in (0, len(optimizers)):
+        raise StateError(f"state: behind is {shown(behind)}, not a 0 or 1 for each optimizer")
+    if "1" in behind and (position.t == 0 or "0" not in behind):
+        raise StateError(f"state: behind is {shown(behind)} at update {position.t}")
+    late = frozenset(name for name, one in zip(optimizers, behind, strict=False) if one == "1")
+    by_optimizer = _bases_by_optimizer(bases, optimizers)
+    last_amount = state.get("last_amount")
+    return State(
+        text, plan, unreadable, calendar, optimizers, by_optimizer, feedback, position, history, late, last_amount
+    )
+
+
+def _read_optimizers(state: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of groups of each optimizer; one that is alone has no name in a state."""
+    names, sizes = state.get("optimizers", ALONE), state["groups"]
+    if not isinstance(names, str) or not all(names.split(",")):
+        raise StateError(f"state: optimizers is {shown(names)}, not names separated by commas")
+    listed = names.split(",")
+    counts = list(sizes) if isinstance(sizes, (list, tuple)) and "optimizers" in state else [sizes] * len(listed)
+    if len(counts) != len(listed) or len(set(listed)) != len(listed):
+        raise StateError(f"state: {len(counts)} numbers of groups for the optimizers {shown(names)}")
+    return {
+        name: _require_count_below("groups", count, _MAX_GROUPS) for name, count in zip(listed, counts, strict=True)
+    }
+
+
+def _bases_by_optimizer(
+    bases: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
+) -> dict[str, dict[tuple[int, str], float]]:
+    """Return the bases of each optimizer, by group index and flat field name."""
+    found: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
+    for slot, values in bases.items():
+        places = ((found[name], index) for name, size in optimizers.items() for index in range(size))
+        for (mine, index), base in zip(places, values, strict=True):
+            if base is not None:
+                mine[index, slot] = base
+    return found
 
 
 def position_of_torch(state: Any) -> int | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from numbers import Real
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final, get_args
 from weakref import ref
 
@@ -13,31 +14,34 @@ from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.fields import Field, flat_groups
+from paramsched.fields import Field
 from paramsched.plan import Plan
+from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, labels_of, unique_labels
 from paramsched.plan.run_amounts import Amount
-from paramsched.plan.trace import Key, unique_labels
+from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
     NotAttached,
-    PlanHooks,
     WaitingForFacts,
     attach_plan,
     calendar_of_call,
+    check_groups,
     copied_state,
-    hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
     require_hooks,
+    run_of_copy,
     specified_facts,
     unwrapped_optimizer,
+    unwrapped_optimizers,
 )
 from paramsched.scheduler._clock import RunPosition
+from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
+from paramsched.scheduler._run import Run
 from paramsched.scheduler._slots import LateGroups as LateGroups
-from paramsched.scheduler._slots import slots_of
 from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
@@ -68,13 +72,17 @@ class Scheduler(LRScheduler):
     advance the clock unless `drive="manual"`, so the values are correct however often an engine calls it.
 
     Args:
-        optimizer: a torch optimizer, or an engine's wrapper of one.
+        optimizer: a torch optimizer, or an engine's wrapper of one; or a mapping from names to several of these, which
+            one plan then drives on one clock. In the plan, `groups: muon` are all groups of an optimizer, `muon/head`
+            and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
         plan: a plan, the path of a plan file, the text of a plan, or a mapping as in a plan file.
         calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
             `frames_per_step`. With `"later"`, pass them before the first update:
             `scheduler.resolve(steps_per_epoch=len(loader))`.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
+            With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
+            once, and the name of an optimizer counts its updates.
         on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
             current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
             difference is logged.
@@ -101,8 +109,10 @@ class Scheduler(LRScheduler):
     """
 
     optimizer: Any
-    _hooks: PlanHooks
-    _planned: PlannedGroups
+    _optimizers: Mapping[str, Any]  # by name; one that was passed alone is `ALONE`
+    _run: Run
+    _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
+    _resume: Resume
     _waiting: WaitingForFacts | None = None
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
@@ -111,7 +121,7 @@ class Scheduler(LRScheduler):
         plan: PlanLike,
         *,
         calendar: Calendar | Literal["later"] | None = None,
-        drive: Drive = "optimizer",
+        drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
         late_groups: LateGroups = "base",
         t: int | None = None,
@@ -130,34 +140,43 @@ class Scheduler(LRScheduler):
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
-        inner = unwrapped_optimizer(optimizer)
-        request = AttachRequest(_read_plan(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
+        several = isinstance(optimizer, Mapping)
+        self._optimizers = MappingProxyType(
+            unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
+        )
+        self.optimizer = next(iter(self._optimizers.values()))
+        resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
+        request = AttachRequest(_read_plan(plan), drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
-                hooks = attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given))
+                self._attach(request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
                 raise _with_location(refusal, plan)  # noqa: B904  # the same error, with its location
-            self._start(inner, request, hooks)
             return
         if given:
             raise InvalidArgument(
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
             )
         # Check the groups now. Until the run facts are passed, the only hook raises on each step.
-        slots_of(request.plan, inner.param_groups)
+        check_groups(request.plan, self._optimizers)
         waiting = self._waiting = WaitingForFacts(request)
-        if drive == "optimizer":
-            require_hooks(inner)
-            waiting.handle = inner.register_step_pre_hook(refuse_to_step)
-        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
-        self.optimizer, self._manual, self._step_count = inner, drive == "manual", 1
+        if drive != "manual":
+            for one in self._optimizers.values():
+                require_hooks(one)
+                waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
+        self._run = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
+        self._manual, self._step_count = drive == "manual", 1
 
-    def _start(self, optimizer: Any, request: AttachRequest, hooks: PlanHooks) -> None:
-        """Store the hooks of an attached plan."""
-        self.optimizer, self._hooks, self._planned = optimizer, hooks, hooks.planned
-        self._manual, self._step_count = request.drive == "manual", 1
+    def _attach(self, request: AttachRequest, calendar: Calendar, call: str = "") -> None:
+        """Attach a plan to all optimizers."""
+        self._start(request, attach_plan(self._optimizers, request, calendar, call))
+
+    def _start(self, request: AttachRequest, run: Run) -> None:
+        """Store the run of an attached plan."""
+        self._run, self._planned, self._resume = run, run.lead, request.resume
+        self._manual, self._step_count = run.drive == "manual", 1
         self._waiting = None
-        hooks.scheduler = ref(self)
+        run.scheduler = ref(self)
 
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
@@ -177,14 +196,18 @@ class Scheduler(LRScheduler):
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
         known = calendar_of_call("resolve", calendar, specified_facts(**facts))
-        hooks = attach_plan(self.optimizer, waiting.request, known, call="scheduler.resolve(")
-        self._start(self.optimizer, waiting.request, hooks)
-        if waiting.handle is not None:
-            waiting.handle.remove()
+        self._attach(waiting.request, known, call="scheduler.resolve(")
+        for handle in waiting.handles:
+            handle.remove()
         if waiting.state is not None:
             self.load_state_dict(waiting.state)
 
     # ------------------------------------------------------------------ values
+
+    @property
+    def optimizers(self) -> dict[str, Any]:
+        """The optimizers by name, without the wrappers of engines; one that was passed alone is `"optimizer"`."""
+        return dict(self._optimizers)
 
     @property
     def plan(self) -> Plan:
@@ -211,41 +234,53 @@ class Scheduler(LRScheduler):
         """
         return self._planned.history.as_data()
 
-    def value(self, field: str, group: int | str = 0) -> float:
+    def value(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field in one group at the next update.
 
         Args:
             field: the field's name in the plan (`"lr"`, `"betas[0]"`, `"momentum"`), or a target's name.
-            group: the index or the name of the group; ignored for a target.
+            group: the index or the name of the group; ignored for a target. Default: the first group. With several
+                optimizers `"adamw/embed"`, `"adamw"` for the first group of an optimizer with this field, or the name
+                of a group that only one optimizer has.
 
         Raises:
             InvalidArgument: the plan does not schedule this field in this group.
         """
         values = self.values()
-        labels = unique_labels(self.optimizer.param_groups)
-        for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
-            if key in values:
-                return values[key]
+        if self._run.is_shared:
+            found = find_group(values, self._optimizers, field, group)
+            if found is not None:
+                return values[found]
+        else:
+            group = 0 if group is None else group
+            labels = unique_labels(self.optimizer.param_groups)
+            for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
+                if key in values:
+                    return values[key]
         known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in values)
         raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; the plan schedules {known}")
 
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
-        planned, labels = self._synced(), unique_labels(self.optimizer.param_groups)
-        found = {
-            (slot.name, labels[slot.group]): value
-            for slot, value in planned.values()
-            if slot.group in labels  # the optimizer of a detached scheduler may have lost groups
-        }
+        planned = self._synced()
+        found: dict[Key, float] = {}
+        for groups, part in self._parts():
+            labels = labels_of(groups, part.scope)
+            found |= {
+                (slot.name, labels[slot.group]): value
+                for slot, value in part.values(planned.clock)
+                if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
+            }
         return found | {(name, ""): value for name, value in planned.target_values()}
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
 
         A field has its name in the plan, except that `betas[0]` becomes `betas_0`. If the optimizer has several groups,
-        the group's name is appended, or its index if the name is missing or not unique. A target has its own name. On a
-        clock that counts an amount, for example of tokens, `consumed_tokens` is the amount consumed before the update.
-        All names are valid in TensorBoard, W&B, MLflow and trackio.
+        the group's name is appended, or its index if the name is missing or not unique; with several optimizers, the
+        optimizer's name comes before it: `lr/muon`, `lr/adamw/embed`. A target has its own name. On a clock that counts
+        an amount, for example of tokens, `consumed_tokens` is the amount consumed before the update. All names are
+        valid in TensorBoard, W&B, MLflow and trackio.
 
         Args:
             update: the update whose values are returned. `"last"`: update `t - 1`, whose values the last
@@ -263,14 +298,16 @@ class Scheduler(LRScheduler):
         if update not in get_args(WhichUpdate):
             near = did_you_mean(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
-        planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
+        planned = self._synced()
         clock = planned.clock
         last = update == "last" and clock.t > 0
+        names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
-            Field.of(slot.name).slot + names[slot.group]: value
-            for slot, value in planned.values(last=last)
-            if slot.group < len(names)  # as above
+            Field.of(slot.name).slot + its_names[slot.group]: value
+            for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
+            for slot, value in part.values(clock, last=last)
+            if slot.group < len(its_names)  # as above
         }
         for name, value in planned.target_values(last=last):
             found[name if name not in found else f"targets/{name}"] = value
@@ -299,8 +336,7 @@ class Scheduler(LRScheduler):
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
         self._planned.require_attached("seek")
-        planned, t = self._synced(), int(t)
-        in_force = planned.in_force
+        in_force, t = self._synced().in_force, int(t)
         try:
             reached = (
                 checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
@@ -309,7 +345,7 @@ class Scheduler(LRScheduler):
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"the number of {in_force.unit} that these updates consumed is unknown"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
-        planned.seek(RunPosition(t, reached))
+        self._run.seek(RunPosition(t, reached))
 
     def consumed(self, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
@@ -368,7 +404,7 @@ class Scheduler(LRScheduler):
         self._planned.require_attached(what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
-        assert source is not None
+        assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
             site = f"scheduler.{what}({source.unit}={reported})"
@@ -396,7 +432,8 @@ class Scheduler(LRScheduler):
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
         clock.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
-            self._synced().rewrite()
+            self._synced()
+            self._run.rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
@@ -418,16 +455,20 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        if self._manual:
+        if self._manual and self._run.is_shared:
+            self._run.advance_by_hand(self._optimizers)
+        elif self._manual:
             planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledged_at = planned.clock.t
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer. Its values remain."""
+        """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
         if self._is_attached:
-            self._hooks.remove_from(self.optimizer.param_groups)
+            self._run.release()
+            for groups, part in self._parts():
+                part.remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
 
@@ -454,8 +495,12 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:
         """The base of each group's lr; its current value if the plan does not schedule it."""
-        bases = {slot.group: slot.base for slot in self._synced().block.slots if slot.field.key == "lr"}
-        return [bases.get(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
+        self._synced()
+        found: list[Any] = []
+        for groups, part in self._parts():
+            bases = {slot.group: slot.base for slot in part.block.slots if slot.field.key == "lr"}
+            found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
+        return found
 
     @base_lrs.setter
     def base_lrs(self, value: Any) -> None:
@@ -463,17 +508,20 @@ class Scheduler(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
 
     def get_last_lr(self) -> list[Any]:
         """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
-        planned, clock = self._synced(), self._planned.clock
+        clock = self._synced().clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
             return now
-        for slot, value in planned.values(last=True):
-            if slot.field.key == "lr" and slot.group < len(now):
-                now[slot.group] = value
+        first = 0
+        for groups, part in self._parts():
+            for slot, value in part.values(clock, last=True):
+                if slot.field.key == "lr" and slot.group < len(groups):
+                    now[first + slot.group] = value
+            first += len(groups)
         return now
 
     @property
@@ -484,7 +532,8 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
-        return state_of(self._synced(), len(self.optimizer.param_groups))
+        self._synced()
+        return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from a state, and write the values of its position into the groups.
@@ -500,20 +549,21 @@ class Scheduler(LRScheduler):
             return
         self._planned.require_attached("load_state_dict")
         planned = self._synced()
-        at = position_of_torch(state_dict)
+        at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
-            self._hooks.resume.load_position(planned, at, state_dict.get("base_lrs"), self.optimizer)
-        else:
-            known = planned.in_force.plan, planned.in_force.calendar
-            self._hooks.resume.load(planned, read_scheduler_state(state_dict, known), self.optimizer.param_groups)
+            self._resume.load_position(planned, at, state_dict.get("base_lrs"), self.optimizer)
+            return
+        state = read_scheduler_state(state_dict, (planned.in_force.plan, planned.in_force.calendar))
+        self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        copied = copied_state(self._hooks, self.optimizer)
-        return copied | {"drive": "manual" if self._manual else "optimizer", "step_count": self._step_count}
+        return copied_state(self._run, self._resume, self._optimizers) | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        request, hooks = hooks_of_copy(state)
-        self._start(state["optimizer"], request, hooks)
+        given = state.get("optimizers")  # absent in older pickles
+        self._optimizers = MappingProxyType({ALONE: state["optimizer"]} if given is None else given)
+        self.optimizer = next(iter(self._optimizers.values()))
+        self._start(*run_of_copy(self._optimizers, state))
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
@@ -527,8 +577,12 @@ class Scheduler(LRScheduler):
 
     def _synced(self) -> PlannedGroups:
         if self._is_attached:
-            self._planned.sync(self.optimizer.param_groups)
+            self._run.sync(self._optimizers)
         return self._planned
+
+    def _parts(self) -> list[tuple[list[Group], PlannedGroups]]:
+        """Return the groups of each optimizer, and the plan that writes them."""
+        return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
 
 
 def _with_location(refusal: PlanError, plan: PlanLike) -> PlanError:

@@ -74,6 +74,19 @@ def is_hidden(optimizer: Any) -> bool:
     return False
 
 
+def may_fill_state(optimizer: Any) -> bool:
+    """Return whether the current step may only fill an empty state: every lr is 0, and so are all gradients.
+
+    A run may have the same values itself, so they show nothing alone: the plan must have written another lr, and the
+    step must leave a state. The gradients are read only for an lr of 0, because that synchronizes the device.
+    """
+    groups = optimizer.param_groups
+    if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
+        return False
+    gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
+    return bool(gradients) and not any(bool(one.any()) for one in gradients)
+
+
 NESTED = UncountedStep(
     "super().step() inside a subclass's step",
     "two calls of torch's step wrapper for this optimizer on the stack",
@@ -97,7 +110,7 @@ SCALER_SKIPPED_FUSED = UncountedStep(
 HIDDEN = UncountedStep(
     "the step of torch's distributed checkpoint or TorchTitan that initializes an empty state",
     "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
-    "stack",
+    "stack; or an lr of 0 that other code wrote into all groups, gradients that are all 0, and a state after the step",
     "none, also before the step: the lr of 0 that is set for this step is not a base; torch restores the lr later",
 )
 
@@ -114,6 +127,7 @@ class UpdateHooks:
         after: called with the optimizer after each step that was an update.
         is_unchanged: returns True if the optimizer's groups are unchanged since the last update, so that `before` is
             not needed. It is not called before the first step, which may be hidden although the groups are unchanged.
+        has_own_lr: returns True if the lr of the first group is the one that the plan wrote. Default: always.
     """
 
     def __init__(
@@ -121,12 +135,14 @@ class UpdateHooks:
         before: Callable[[Any], object],
         after: Callable[[Any], object],
         is_unchanged: Callable[[Any], bool] | None = None,
+        has_own_lr: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._before, self._after = before, after
+        self._before, self._after, self._has_own_lr = before, after, has_own_lr
         self._is_unchanged: Callable[[Any], bool] = _unknown
         self._is_unchanged_later = is_unchanged or _unknown
         self._open = 0  # calls of `step` that started and did not end
         self._is_hidden = False  # True if the open call is hidden
+        self._is_hidden_if_filled = False  # True if the open call is hidden, unless it leaves no state
 
     def register_on(self, optimizer: Optimizer) -> list[Any]:
         """Register both hooks, and return the handles that remove them."""
@@ -147,6 +163,9 @@ class UpdateHooks:
         if is_unchanged(optimizer):
             return
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
+        self._is_hidden_if_filled = False
+        if not self._is_hidden and self._has_own_lr is not None and not self._has_own_lr(optimizer):
+            self._is_hidden = self._is_hidden_if_filled = run_uncompiled(may_fill_state)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
             self._is_unchanged = self._is_unchanged_later
@@ -158,8 +177,10 @@ class UpdateHooks:
             return
         self._open = 0
         if self._is_hidden:
-            return
-        # Checked first, because a function wrapped by `run_uncompiled` costs a microsecond per call.
+            if not self._is_hidden_if_filled or optimizer.state:
+                return
+            self._before(optimizer)  # an update with an lr of 0 that other code wrote
+        # Checked before the call, because the wrapper costs a microsecond.
         if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
             return
         after = self._after

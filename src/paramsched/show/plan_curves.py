@@ -11,7 +11,8 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field, Group, numeric
 from paramsched.plan import Binding, Plan, Target, resolve
 from paramsched.plan.contents import durations_in, units_of_plan
-from paramsched.plan.trace import Trace, groups_of, trace, unique_labels
+from paramsched.plan.optimizers import unique_labels
+from paramsched.plan.trace import Trace, groups_of, trace
 from paramsched.schedules.base import Schedule
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 from paramsched.time import Calendar, Duration

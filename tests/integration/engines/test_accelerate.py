@@ -232,3 +232,49 @@ def test_processes_with_the_same_batches_are_counted_once(sizes: dict[str, int],
     optimizer.step()
 
     assert scheduler.amount == 3 * expected
+
+
+@pytest.mark.parametrize("how", ["helper", "prepared", "before prepare"])
+def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> None:
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), lr="linear()", horizon=24)
+
+    def loop(updates: int, folder: Path | None = None) -> tuple[list[list[float]], Any]:
+        accelerator = accelerate.Accelerator(cpu=True)
+        nets = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+        raw = [torch.optim.SGD(net.parameters(), lr=base) for net, base in zip(nets, (0.1, 0.2), strict=True)]
+        names = ("muon", "adamw")
+        scheduler = None
+        if how == "before prepare":
+            scheduler = ps.Scheduler(dict(zip(names, raw, strict=True)), plan)
+        loader = DataLoader(torch.randn(64, 2), batch_size=8)
+        *_, loader = prepared = accelerator.prepare(*nets, *raw, loader)
+        optimizers = dict(zip(names, prepared[2:4], strict=True))
+        if how == "helper":
+            scheduler = engine.scheduler(accelerator, optimizers, plan, loader)
+        elif how == "prepared":
+            scheduler = ps.Scheduler(optimizers, plan)
+        assert scheduler is not None
+        if how != "helper":
+            accelerator.register_for_checkpointing(scheduler)
+        if folder is not None:
+            accelerator.load_state(str(folder))
+        used: list[list[float]] = []
+        while scheduler.t < updates:
+            for batch in loader:
+                if scheduler.t == updates:
+                    break
+                accelerator.backward(prepared[1](prepared[0](batch)).sum())
+                used.append([one.param_groups[0]["lr"] for one in optimizers.values()])
+                for one in optimizers.values():
+                    one.step()
+                    one.zero_grad()
+        if folder is None:
+            accelerator.save_state(str(tmp_path))
+        return used, scheduler
+
+    planned_values = ps.trace(plan, {"muon": {"lr": 0.1}, "adamw": {"lr": 0.2}})
+    expected = [[planned_values["lr", name][t] for name in ("muon", "adamw")] for t in range(24)]
+    first, _ = loop(10)
+    rest, scheduler = loop(24, tmp_path)
+    assert first + rest == expected
+    assert scheduler.t == 24

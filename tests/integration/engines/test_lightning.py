@@ -185,32 +185,105 @@ def test_max_steps_is_the_horizon_if_it_is_reached_first() -> None:
     assert module.used == planned(10)
 
 
-def test_a_plan_for_each_of_two_optimizers() -> None:
-    class Pair(Small):
-        def __init__(self) -> None:
-            super().__init__()
-            self.other = Tiny()
-            self.automatic_optimization = False
+class Pair(Small):
+    """Two optimizers, of which the second steps after every second batch."""
 
-        def configure_optimizers(self) -> Any:
-            return [optimizer_of(self.net), optimizer_of(self.other)]
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = Tiny()
+        self.automatic_optimization = False
+        self.stop_after = 10**9
 
-        def on_fit_start(self) -> None:
-            self.used, self.used_too = map(recorded, self.trainer.optimizers)
+    def configure_optimizers(self) -> Any:
+        return [optimizer_of(self.net), optimizer_of(self.other)]
 
-        def training_step(self, batch: Any, index: int) -> None:
-            for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
-                if index % turn == 0:
-                    self.manual_backward(torch.nn.functional.mse_loss(net(batch[0]), batch[1]))
-                    optimizer.step()
-                    optimizer.zero_grad()
+    def on_fit_start(self) -> None:
+        self.used, self.used_too = map(recorded, self.trainer.optimizers)
 
+    def training_step(self, batch: Any, index: int) -> None:
+        for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
+            if index % turn == 0:
+                self.manual_backward(torch.nn.functional.mse_loss(net(batch[0]), batch[1]))
+                optimizer.step()
+                optimizer.zero_grad()
+
+
+BOTH = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), lr="linear()", horizon=54)
+
+
+@pytest.mark.parametrize("drive", ["critic", "generator"])
+def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
     module = Pair()
-    plans = [ps.Plan(lr=ps.linear(1, 0), horizon=54), ps.Plan(lr=ps.cosine(), horizon=27)]
-    runs.trainer(Case("lightning"), callbacks=[PlanCallback(plans)]).fit(module, DataLoader(Numbers(), BATCH))
+    callback = PlanCallback(BOTH, optimizers=("critic", "generator"), drive=drive)
+    logger = pl.loggers.CSVLogger(tmp_path)
+    trainer = runs.trainer(Case("lightning"), callbacks=[callback], logger=logger, log_every_n_steps=1)
+    trainer.fit(module, DataLoader(Numbers(), BATCH))
 
-    traces = [ps.trace(plan, {"lr": 0.1})["lr"].tolist() for plan in plans]
-    assert [[row[0] for row in used] for used in (module.used, module.used_too)] == traces
+    shown = ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})
+    first, second = ([row[0] for row in used] for used in (module.used, module.used_too))
+    # The critic steps first in an iteration: with drive="critic" the generator's step uses the next values already.
+    at = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
+    assert first == [shown["lr", "critic"][at[0](i)] for i in range(len(first))]
+    assert second == [shown["lr", "generator"][at[1](i)] for i in range(len(second))]
+    (scheduler,) = callback.schedulers
+    assert scheduler.t == len(first if drive == "critic" else second)
+    logger.save()
+    assert "lr/critic/bias,lr/critic/weight,lr/generator/bias" in Path(logger.experiment.metrics_file_path).read_text()
+
+
+def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
+    def fit(epochs: int, path: str | None = None) -> tuple[Any, Any]:
+        module, callback = Pair(), PlanCallback(BOTH, optimizers=("critic", "generator"))
+        case = Case("lightning")
+        trainer = runs.trainer(case, callbacks=[callback], max_epochs=epochs)
+        trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=path)
+        trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
+        return module, callback.schedulers[0]
+
+    whole, _ = fit(3)
+    fit(1)
+    rest, scheduler = fit(3, str(tmp_path / "1.ckpt"))
+
+    assert whole.used[-len(rest.used) :] == rest.used
+    assert whole.used_too[-len(rest.used_too) :] == rest.used_too
+    assert scheduler.t == len(whole.used)
+
+
+@pytest.mark.parametrize("plans", [list, dict])
+def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
+    given = {"critic": ps.Plan(lr="cosine()", horizon=54), "generator": ps.Plan(lr="linear()", horizon=54)}
+
+    with pytest.raises(ps.InvalidArgument, match="one plan drives all optimizers") as refusal:
+        PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
+
+    line = refusal.value.instead.removeprefix("Write ")
+    written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
+    names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
+    lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
+    assert (written._plan, written._names) == (ps.Plan(*lines, horizon=54), names)
+
+
+def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
+    trainer = runs.trainer(Case("lightning"), callbacks=[PlanCallback(BOTH, optimizers=("critic",))])
+
+    with pytest.raises(ps.InvalidArgument, match="the module has 2 optimizers"):
+        trainer.fit(Pair(), DataLoader(Numbers(), BATCH))
+
+
+def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> None:
+    class Returning(Pair):
+        def configure_optimizers(self) -> Any:
+            both = super().configure_optimizers()
+            self.plan = ps.Scheduler(dict(zip(("critic", "generator"), both, strict=True)), BOTH)
+            return both, [self.plan]
+
+    module = Returning()
+    runs.trainer(Case("lightning")).fit(module, DataLoader(Numbers(), BATCH))
+
+    assert module.plan.t == len(module.used)
+    assert [row[0] for row in module.used] == ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})[
+        "lr", "critic"
+    ][: len(module.used)].tolist()
 
 
 def test_a_callback_can_be_pickled() -> None:

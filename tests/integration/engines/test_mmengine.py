@@ -106,6 +106,18 @@ def test_the_drop_in_plateau_gives_mmengines_values(run):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_checkpoints_are_allowed_again_after_another_library_removed_numpys_entries():
+    rebuild = np.empty(0).__reduce__()[0]
+    engine.register()
+    with torch.serialization.safe_globals([rebuild]):  # as in the Trainer of transformers
+        pass
+    assert rebuild not in torch.serialization.get_safe_globals()
+
+    engine.register()
+
+    assert rebuild in torch.serialization.get_safe_globals()
+
+
 @pytest.mark.parametrize("how", ["classes", "plan"])
 def test_a_run_resumes_from_mmengines_own_checkpoint(run, how):
     engine.register()

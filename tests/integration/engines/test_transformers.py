@@ -250,3 +250,40 @@ def test_processes_with_the_same_batches_are_counted_once(
 
     assert scheduler.calendar.batch_size == expected * trainer.args.per_device_train_batch_size
     assert trainer._paramsched_amounts.processes == expected
+
+
+class Both(torch.optim.Optimizer):
+    """An optimizer of the user's own that steps two: its groups are theirs, and so is its state."""
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+        super().__init__([one for part in parts for group in part.param_groups for one in group["params"]], {})
+        self.param_groups = [group for part in parts for group in part.param_groups]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # as the Trainer calls it
+        for part in self.parts:
+            part.step()
+
+
+def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path: Path) -> None:
+    case = Case("transformers", 4)
+    trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
+    model = trainer.model
+    parameters = list(model.parameters())
+    parts = [torch.optim.SGD([one], lr=base) for one, base in zip(parameters[:2], (0.1, 0.2), strict=True)]
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="b"), lr="linear()", horizon=15)
+    scheduler = ps.Scheduler({"a": parts[0], "b": parts[1]}, plan)
+    used: list[list[float]] = []
+    for part in parts:
+        own: list[float] = []
+        used.append(own)
+        part.register_step_pre_hook(lambda one, *_, own=own: own.append(one.param_groups[0]["lr"]))
+    constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+    again = type(trainer)(
+        model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(Both(*parts), constant)
+    )
+    again.train()
+
+    shown = ps.trace(plan, {"a": {"lr": 0.1}, "b": {"lr": 0.2}})
+    assert used == [shown["lr", "a"][: scheduler.t].tolist(), shown["lr", "b"][: scheduler.t].tolist()]
+    assert scheduler.t == again.state.global_step

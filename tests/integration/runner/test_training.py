@@ -194,7 +194,54 @@ def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_pat
     assert set(runner.values()) == {("body.lr", 0), ("head.lr", 0)}
 
 
-def test_two_optimizers_with_one_loss_need_no_train_step():
+def test_one_plan_drives_two_optimizers_by_the_names_of_their_wrappers(tmp_path):
+    cosine = ps.Binding("lr", "cosine(over=20)", groups="head")
+    plan = ps.Plan(cosine, lr="linear(over=20)", momentum="linear(1, 0.5, over=20)")
+
+    def train(epochs, **more):
+        return run(
+            TwoParts(),
+            work_dir=tmp_path,
+            default_hooks=dict(progress=None),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            optim_wrapper=dict(
+                body=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)),
+                head=dict(optimizer=dict(type="Adam", lr=0.01)),
+            ),
+            param_scheduler=plan,
+            **more,
+        )  # fmt: skip
+
+    train(1)
+    runner = train(2, resume=True)
+
+    shown = ps.trace(ps.Plan(*plan.bindings, horizon=20), {"body": {"lr": 0.1, "momentum": 0.9}, "head": {"lr": 0.01}})
+    lines = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    for name in ("body", "head"):
+        used = [line["groups"][0] for line in lines if line["optimizer"] == name]
+        assert [one["lr"] for one in used] == shown["lr", name].tolist()
+        assert ["momentum" in one for one in used] == [name == "body"] * 20
+    assert runner.schedulers["body"] == runner.schedulers["head"]
+    assert runner.schedulers["body"][0].t == 20
+
+
+def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write():
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        run(
+            TwoParts(),
+            optim_wrapper=dict(
+                body=dict(optimizer=dict(type="SGD", lr=0.1)), head=dict(optimizer=dict(type="Adam", lr=0.01))
+            ),
+            param_scheduler=dict(body=ps.Plan(lr="linear()"), head=ps.Plan(lr="cosine()")),
+        )
+
+    (fault,) = refusal.value.diagnostics
+    line = fault.instead.removeprefix("Write param_scheduler=")
+    lines = [ps.Binding("lr", "linear()", groups="body"), ps.Binding("lr", "cosine()", groups="head")]
+    assert eval(line, {"ps": ps}) == ps.Plan(*lines)
+
+
+def test_one_loss_for_two_optimizers_needs_no_train_step():
     model, same = TwoParts(), TwoParts()
     del TwoParts.train_step
     try:

@@ -46,6 +46,28 @@ def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name
     assert len(graphs) == (1 if tensor and name != "two fields" else 2)
 
 
+@pytest.mark.parametrize("drive", ["optimizer", "b"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
+    torch._dynamo.reset()
+    optimizers = {}
+    for name in "ab":
+        parameter = torch.nn.Parameter(torch.ones(3))
+        parameter.grad = torch.ones(3)
+        optimizers[name] = torch.optim.SGD([parameter], lr=0.1)
+    scheduler = ps.Scheduler(optimizers, PLANS["lr"], drive=drive)
+    steps = [torch.compile(one.step, backend="eager") for one in optimizers.values()]
+    found = []
+    for t in range(40):
+        with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
+            for one, step in zip(optimizers.values(), steps, strict=True):
+                found.append(one.param_groups[0]["lr"])
+                step()
+
+    expected = planned(PLANS["lr"], {"lr": 0.1})[:40]
+    assert (found[::2], found[1::2], scheduler.t) == (expected, expected, 40)
+
+
 @pytest.mark.parametrize("told", [False, True], ids=["constant", "told"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_token_clock_causes_no_extra_compilations(told):

@@ -211,17 +211,31 @@ class Container(torch.optim.Optimizer):
         super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {})
 
 
-@pytest.mark.parametrize("kind", [lambda *parts: list(parts), tuple, Container], ids=["list", "tuple", "optimizer"])
-def test_a_container_of_optimizers_is_rejected_with_a_line_that_works(kind):
+class Titan(torch.optim.Optimizer):
+    """As torchtitan's `OptimizersContainer`: it has groups with an lr, which no step reads."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = list(optimizers)
+        super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {"lr": 0.1})
+
+    def step(self, closure=None):
+        for one in self.optimizers:
+            one.step()
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda *parts: list(parts), tuple, Container, Titan], ids=["list", "tuple", "optimizer", "torchtitan"]
+)
+def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
     parts = probe(), probe()
     optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
 
-    with pytest.raises(ps.InvalidArgument, match="one Scheduler for each of them") as refusal:
+    with pytest.raises(ps.InvalidArgument, match="drives several optimizers by their names") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
-    line = str(refusal.value).partition("Write schedulers = ")[2].rstrip(".")
+    line = str(refusal.value).partition("Write ")[2].rstrip(".")
     made = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer, "optimizers": optimizers})
-    assert [one.optimizer for one in made] == list(parts)
+    assert list(made.optimizers.values()) == list(parts)
 
 
 def test_a_wrapper_of_an_optimizer_with_hooks_is_rejected_with_a_line_that_works():

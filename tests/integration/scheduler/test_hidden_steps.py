@@ -138,6 +138,38 @@ def test_a_step_with_zeros_written_by_the_user_is_an_update():
     assert scheduler.last_epoch == 1
 
 
+def filled(optimizer):
+    """Fill an empty state as torchtitan does, by a step of its own that no function of torch calls."""
+    kept = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(0.0) if isinstance(group["lr"], torch.Tensor) else 0.0
+        for one in group["params"]:
+            one.grad = torch.zeros_like(one)
+    optimizer.step()
+    optimizer.zero_grad()
+    for group, lr in zip(optimizer.param_groups, kept, strict=True):
+        group["lr"] = lr
+
+
+@pytest.mark.parametrize("plan", [WARMUP, PLAN])
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("kind", ["adamw", "sgd with momentum"])
+def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, several, kind):
+    model = torch.nn.Linear(2, 2)
+    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    other = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+    scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, plan)
+    before = scheduler.values()
+
+    filled(optimizer)
+
+    assert (scheduler.t, scheduler.values()) == (0, before)
+    assert optimizer.param_groups[0]["lr"] == scheduler.value("lr")
+    zero_gradients(model)
+    optimizer.step()
+    assert scheduler.t == 1
+
+
 def counters(optimizer, plan):
     """Return the objects that count the updates of an optimizer, and functions that read them."""
     scheduler, count = ps.Scheduler(optimizer, plan), []

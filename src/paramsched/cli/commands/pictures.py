@@ -255,7 +255,8 @@ def _values_by_column(
     """Return a dict from column name to the values at the updates `at`, with a column per field, group and target."""
     from paramsched.plan import Target, bind
     from paramsched.plan.binding import is_by_amount
-    from paramsched.plan.trace import column_name, unique_labels
+    from paramsched.plan.optimizers import unique_labels
+    from paramsched.plan.trace import column_name
 
     labels = unique_labels(groups)
     amounts = at if run is None else [run.amount_at(time) for time in at]

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from paramsched.base.files import naming_errors
 from paramsched.base.number_checks import whole_number
 from paramsched.errors import CallSite, StateError
+from paramsched.fields import OURS
 from paramsched.plan.binding import amount_clock
 from paramsched.runner._param_schedulers import field_of_group
 from paramsched.runner.hooks.hook import Hook
@@ -271,7 +272,8 @@ class LoggerHook(Hook):
             for one in runner.schedulers.get(name, []):
                 unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
                 if unit is not None:
-                    consumed[unit] = one.amount
+                    # Of several optimizers, each has its own position.
+                    consumed[unit] = stepped.param_groups[0].get(f"{OURS}amount", one.amount)
             found.clear()
             for group in stepped.param_groups:
                 named = {field: field_of_group(group, field) for field in fields}

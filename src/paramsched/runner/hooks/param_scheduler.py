@@ -1,7 +1,6 @@
 """Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ from torch.optim import Optimizer
 from paramsched.base.near_names import did_you_mean
 from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_values
 from paramsched.errors import CallSite, InvalidArgument
+from paramsched.runner._param_schedulers import distinct_schedulers
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 from paramsched.scheduler import Scheduler
@@ -68,7 +68,7 @@ class ParamSchedulerHook(Hook):
     def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
             return
-        for scheduler in chain.from_iterable(runner.schedulers.values()):
+        for scheduler in distinct_schedulers(runner.schedulers):
             if not isinstance(scheduler, Scheduler):
                 if scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
                     scheduler.step(metrics)

@@ -1,0 +1,232 @@
+"""The run of one or several optimizers under one plan: the shared clock, and what the step of each one advances."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched.errors import StateError
+from paramsched.plan.optimizers import shown_names
+from paramsched.scheduler._clock import Clock, RunPosition
+from paramsched.scheduler._group_keys import Group
+from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler.updates import run_uncompiled
+
+log = logging.getLogger("paramsched")
+
+
+def conflicting_numbers(numbers: Mapping[str, int], instead: str) -> StateError:
+    """Return the error for checkpoints of different runs, or of different moments of one."""
+    first, last = min(numbers, key=numbers.__getitem__), max(numbers, key=numbers.__getitem__)
+    return StateError(
+        f"the checkpoint of {first} is of update {numbers[first]}, that of {last} of update {numbers[last]}: the "
+        f"optimizers of one run differ by at most 1. Load checkpoints of one moment, or write {instead}"
+    )
+
+
+def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
+    """Return the number of each optimizer; one without a count joins at the update of the run.
+
+    Args:
+        names: the optimizers.
+        carried: the counts that optimizers carry.
+        start: the argument `t` of the Scheduler, which decides if the counts differ by more than 1.
+        drive: as in `ps.Scheduler`.
+
+    Raises:
+        StateError: the counts differ by more than 1, and `start` is None.
+    """
+    t = max(carried.values(), default=start or 0)
+    if t - min(carried.values(), default=t) > 1:
+        if start is None:
+            raise conflicting_numbers(carried, "ps.Scheduler(optimizers, plan, t=n)")
+        return dict.fromkeys(names, start)
+    return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A state that an optimizer loaded since the last update.
+
+    Args:
+        number: the count that it carried.
+        is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
+            which must not be compared with the checkpoint that they load next. Nor are counts that the optimizers
+            carried when the Scheduler was constructed.
+    """
+
+    number: int
+    is_compared: bool
+
+
+@final
+class Run:
+    """The run of one or several optimizers under one plan.
+
+    `lead` has what belongs to the run: the clock, the targets, the consumption and the history. Each of `members` has
+    the groups of one optimizer. An optimizer that is alone is its own lead. Each of several has a clock of its own,
+    whose `t` is the number of the update that its next step belongs to. On the shared clock this is the update of the
+    run or the one before; with a driver, or by hand, that of the run.
+
+    The hooks of the optimizers reference the run. It references groups, and neither hooks nor optimizers, so that
+    deleting the optimizers frees their memory at once.
+
+    Args:
+        lead: the run itself.
+        members: the optimizers, by name.
+        drive: `"optimizer"` for the shared clock, the name of an optimizer, or `"manual"`.
+    """
+
+    def __init__(self, lead: PlannedGroups, members: Mapping[str, PlannedGroups], drive: str) -> None:
+        self.lead, self.members, self.drive = lead, dict(members), drive
+        self.is_shared = lead not in self.members.values()  # False for an optimizer that is alone
+        self.clock: Clock = lead.clock
+        self.param_groups: list[Group] = [{}]  # those of the lead of several, which writes targets only
+        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
+        self.handles: list[Any] = []  # of all hooks on the optimizers
+        self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
+        self.last = ""  # the optimizer that stepped last
+        self.is_plain = True  # True if only the clock counts an update of the run
+        self.loads: dict[str, Load] = {}
+        self.loaded_numbers: dict[str, int] = {}  # after the last load
+        self.warned_of_missing_count = False
+        self._parts = [lead, *self.members.values()] if self.is_shared else [lead]
+        self._has_warned = False
+
+    # ------------------------------------------------------------------ positions
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The update that the next step of each optimizer belongs to."""
+        return {name: planned.clock.t for name, planned in self.members.items()}
+
+    def position_at(self, number: int) -> RunPosition:
+        """Return the position of an optimizer at the update of the run, or at the one before."""
+        clock = self.clock
+        return clock.position if number == clock.t else RunPosition(number, clock.last_amount)
+
+    def bind_lead(self) -> None:
+        """Write the targets of several optimizers at the position of the run, and measure the next update from now."""
+        if self.is_shared:
+            lead, clock = self.lead, self.clock
+            last_amount = clock.last_amount
+            lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
+            clock.last_amount = last_amount
+            self.is_plain = lead.source is None and not lead.block.targets
+
+    def count_behind(self) -> None:
+        """Count the optimizers that have not taken part in the last update, after positions were set."""
+        self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
+
+    def recent_loads(self) -> dict[str, Load]:
+        """Return the states that were loaded since the last update, which would have changed the numbers."""
+        return self.loads if self.loaded_numbers == self.numbers else {}
+
+    def numbers_after(self, name: str, number: int) -> dict[str, int]:
+        """Return the number of each optimizer after one of them loads a count.
+
+        Raises:
+            StateError: an optimizer loaded a count before that differs by more than 1.
+        """
+        now = self.numbers
+        if number == now[name]:
+            return now
+        loads = {other: load for other, load in self.recent_loads().items() if other != name}
+        compared = {other: load.number for other, load in loads.items() if load.is_compared}
+        if any(abs(other - number) > 1 for other in compared.values()):
+            raise conflicting_numbers(compared | {name: number}, "scheduler.seek(n)")
+        near = {other: load.number for other, load in loads.items() if abs(load.number - number) <= 1}
+        t = max([number, *near.values()])
+        if self.drive != "optimizer":
+            return dict.fromkeys(now, t)
+        kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
+        return {other: kept.get(other, t) for other in now}
+
+    def seek(self, position: RunPosition) -> None:
+        """Jump to a position, with all optimizers."""
+        for planned in self._parts:
+            planned.seek(position)
+        self.behind, self.loads = 0, {}
+
+    def rewrite(self) -> None:
+        """Recompute and write the values, after the states of metric rules changed."""
+        for planned in self._parts:
+            planned.clock.change(self.clock.states)
+            planned.rewrite()
+
+    def sync(self, optimizers: Mapping[str, Any]) -> None:
+        """Bind groups that were added or replaced."""
+        for name, planned in self.members.items():
+            planned.sync(optimizers[name].param_groups)
+
+    def release(self, kept: Collection[str] = ()) -> None:
+        """Remove the hooks from all optimizers; warn of those that no other Scheduler takes over.
+
+        Args:
+            kept: the names of the optimizers that another Scheduler takes over.
+        """
+        for handle in self.handles:
+            handle.remove()
+        self.handles.clear()
+        for planned in self._parts:
+            planned.release()
+        left = [name for name in self.members if name not in kept]
+        if kept and left:
+            log.warning(
+                "a new Scheduler takes %s over from one that also had %s. The earlier one is detached from all, "
+                "so no plan drives %s now", shown_names(kept), shown_names(left), shown_names(left),
+            )  # fmt: skip
+
+    # ------------------------------------------------------------------ at every update
+
+    def start_update(self) -> None:
+        """Count an update of the run, which one of the optimizers starts."""
+        if self.behind:
+            run_uncompiled(Run._move_missed)(self)
+        self.behind = len(self.members) - 1
+        self.advance_lead()
+
+    def advance_lead(self) -> None:
+        """Count an update of the run."""
+        if self.is_plain:
+            self.clock.t += 1
+        else:
+            run_uncompiled(Run._advance_lead)(self)
+
+    def _advance_lead(self) -> None:
+        if not self.lead.bound:  # after a target could not be written
+            self.lead.sync(self.param_groups)
+        self.lead.advance(self)
+
+    def _move_missed(self) -> None:
+        """Move the optimizers that missed the last update to the next one."""
+        t = self.clock.t
+        missed = [name for name, planned in self.members.items() if planned.clock.t < t]
+        for name in missed:
+            self.advance_without_step(self.members[name])
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "update %d ended without a step of %s. On the shared clock, an optimizer that steps first again uses "
+                'values that are one update old. To count the updates of one optimizer, write drive="%s"',
+                t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
+            )  # fmt: skip
+
+    def advance_without_step(self, planned: PlannedGroups) -> None:
+        """Move an optimizer to the next update, without a step of it."""
+        if planned.bound:
+            planned.advance(planned)
+        else:  # its groups are invalid, and bound again before its next step
+            planned.clock.set_position(self.position_at(planned.clock.t + 1))
+
+    def advance_by_hand(self, optimizers: Mapping[str, Any]) -> None:
+        """Count one update of several optimizers."""
+        self.lead.require_attached("step")
+        if self.is_plain:
+            self.clock.t += 1
+        else:
+            self.lead.advance_by_hand(self)
+        for name, planned in self.members.items():
+            planned.advance_by_hand(optimizers[name])
+        self.clock.acknowledged_at = self.clock.t

@@ -1,0 +1,166 @@
+"""Several optimizers under one plan: the updates that steps belong to, against the model of four lines."""
+
+import logging
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from support.several import PLAN, SharedClock, lines, probes
+from support.updates import Probe, used
+
+NAMES = ("muon", "adamw", "sgd")
+KINDS = ("step", "step", "step", "closure", "raised", "hidden", "other order")
+
+
+class Optimizer(Probe):
+    """A probe whose step may raise before it takes part in anything."""
+
+    fails = False
+
+    def step(self, closure=None):
+        if self.fails:
+            raise FloatingPointError
+        super().step(closure)
+
+
+def take(optimizer, kind):
+    """Take one step; return whether it counts."""
+    if kind == "raised":
+        optimizer.fails = True
+        with pytest.raises(FloatingPointError):
+            optimizer.step()
+        optimizer.fails = False
+        return False
+    if kind == "hidden":  # of a fused optimizer, which a GradScaler skips
+        optimizer.found_inf = torch.tensor(1.0)
+        optimizer.step()
+        del optimizer.found_inf
+        optimizer.used.pop()
+        return False
+    optimizer.step((lambda: torch.tensor(0.0)) if kind == "closure" else None)
+    return True
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS)), max_size=60), st.randoms())
+def test_each_step_uses_the_values_of_its_update_whatever_the_order(steps, random):
+    names = random.sample(NAMES, len(NAMES))
+    optimizers = {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
+    scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
+    planned, expected = lines(PLAN, optimizers), {name: [] for name in names}
+
+    for name, kind in steps:
+        if take(optimizers[name], kind):
+            expected[name].append(planned[name][min(model.step(name), 63)])
+        assert scheduler.t == model.t
+        assert scheduler._run.numbers == model.number
+        for other, number in model.number.items():
+            group = optimizers[other].param_groups[0]
+            assert group["paramsched_t"] == number
+            assert number >= 64 or group["lr"] == planned[other][number]
+    assert {name: used(one) for name, one in optimizers.items()} == expected
+
+
+@given(
+    st.lists(st.sets(st.sampled_from(NAMES)), max_size=20),
+    st.randoms(),
+    st.sampled_from([(), ("adamw",)]),
+)
+def test_t_is_the_number_of_iterations_if_one_optimizer_steps_in_each(iterations, random, frozen):
+    optimizers = probes(NAMES)
+    scheduler = ps.Scheduler(optimizers, PLAN)
+
+    for count, stepped in enumerate(iterations, 1):
+        for name in random.sample(sorted({"muon", *stepped} - set(frozen)), len({"muon", *stepped} - set(frozen))):
+            optimizers[name].step()
+        assert scheduler.t == count
+
+
+@given(st.lists(st.sets(st.sampled_from(NAMES), min_size=1), max_size=20), st.randoms())
+def test_t_is_never_above_the_iterations_nor_below_the_steps_of_any_optimizer(iterations, random):
+    optimizers, steps = probes(NAMES), dict.fromkeys(NAMES, 0)
+    scheduler = ps.Scheduler(optimizers, PLAN)
+
+    for count, stepped in enumerate(iterations, 1):
+        for name in random.sample(sorted(stepped), len(stepped)):
+            optimizers[name].step()
+            steps[name] += 1
+        assert max(steps.values()) <= scheduler.t <= count
+
+
+@given(st.lists(st.sampled_from(NAMES), max_size=40))
+def test_a_driver_counts_its_own_updates_and_moves_all(steps):
+    optimizers = probes(NAMES)
+    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="adamw"), lines(PLAN, optimizers)
+
+    for index, name in enumerate(steps):
+        count = steps[:index].count("adamw")
+        optimizers[name].step()
+        assert used(optimizers[name])[-1] == planned[name][count]
+        now = count + (name == "adamw")
+        assert scheduler.t == now
+        assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+
+
+@given(st.lists(st.sampled_from([*NAMES, "step()"]), max_size=40))
+def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
+    optimizers = probes(NAMES)
+    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="manual"), lines(PLAN, optimizers)
+
+    for index, name in enumerate(steps):
+        (scheduler if name == "step()" else optimizers[name]).step()
+        now = steps[: index + 1].count("step()")
+        assert scheduler.t == now
+        assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+
+
+def test_steps_inside_backward_are_one_update_per_iteration():
+    parameters = {f"layers.{index}.weight": torch.nn.Parameter(torch.ones(2)) for index in range(4)}
+    optimizers = {name: torch.optim.SGD([one], lr=0.1) for name, one in parameters.items()}
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    for name, parameter in parameters.items():
+        parameter.register_post_accumulate_grad_hook(lambda _, name=name: optimizers[name].step())
+
+    for count in range(1, 6):
+        sum(one.sum() for one in parameters.values()).backward()
+        assert (scheduler.t, set(scheduler._run.numbers.values())) == (count, {count})
+
+
+def test_a_step_of_a_closure_optimizer_that_steps_another_in_its_closure_is_one_update():
+    optimizers = {"lbfgs": torch.optim.LBFGS([torch.nn.Parameter(torch.ones(2))], max_iter=1), **probes(["inner"])}
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=9))
+
+    def closure():
+        optimizers["inner"].step()
+        return torch.tensor(0.0)
+
+    for count in range(1, 4):
+        optimizers["lbfgs"].step(closure)
+        assert (scheduler.t, scheduler._run.numbers) == (count, {"lbfgs": count, "inner": count})
+
+
+def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
+    optimizers = probes(list("abcdefgh"))
+    ps.Scheduler(optimizers, PLAN)
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        for one in optimizers.values():
+            one.step()
+        for _ in range(3):
+            optimizers["a"].step()
+            optimizers["h"].step()
+
+    (logged,) = caplog.messages
+    assert logged.startswith("update 1 ended without a step of b, c, d, e, f and 1 more. ")
+    assert 'drive="h"' in logged
+
+
+@pytest.mark.parametrize("drive", ["a", "manual"])
+def test_with_a_driver_no_optimizer_is_missed(drive, caplog):
+    optimizers = probes("ab")
+    ps.Scheduler(optimizers, PLAN, drive=drive)
+    for _ in range(3):
+        optimizers["a"].step()
+
+    assert not caplog.messages

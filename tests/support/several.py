@@ -1,0 +1,36 @@
+"""Several optimizers for tests, and the shared clock as a model of four lines."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import paramsched as ps
+from support.updates import Probe, probe
+
+PLAN = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", horizon=64)
+
+
+def probes(names: Iterable[str], *groups: Mapping[str, Any]) -> dict[str, Probe]:
+    """Optimizers with different bases, so that a value shows to which of them it belongs."""
+    return {name: probe(*groups, lr=0.1 * (index + 1)) for index, name in enumerate(names)}
+
+
+def lines(plan: ps.Plan, optimizers: Mapping[str, Any], **facts: Any) -> dict[str, list[float]]:
+    """The planned lr of the first group of each optimizer."""
+    shown = ps.trace(plan, optimizers, ps.Calendar(**facts))
+    return {name: shown["lr", name].tolist() for name in optimizers}
+
+
+class SharedClock:
+    """The rule of the design: each optimizer takes part in an update at most once."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.number = dict.fromkeys(names, 0)
+        self.t = 0
+
+    def step(self, stepped: str) -> int:
+        """Count a step, and return the update that it belonged to."""
+        used = self.number[stepped]
+        self.number[stepped] += 1
+        self.t = max(self.number.values())
+        self.number = {name: max(n, self.t - 1) for name, n in self.number.items()}
+        return used

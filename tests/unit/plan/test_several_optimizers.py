@@ -1,0 +1,150 @@
+"""Which lines of a plan mean which groups of several optimizers."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
+from paramsched.plan.group_matching import Overlap, overlap_of
+
+BASES = {
+    "muon": [{"lr": 0.02, "momentum": 0.95, "weight_decay": 0.1}],
+    "adamw": [
+        {"name": "embed", "lr": 3e-4, "betas": (0.9, 0.95), "weight_decay": 0.1},
+        {"name": "rest", "lr": 3e-4, "betas": (0.9, 0.95), "weight_decay": 0.0},
+        {"lr": 1e-4, "betas": (0.9, 0.95), "weight_decay": 0.0},
+    ],
+}
+GROUPS = ["muon/0", "adamw/embed", "adamw/rest", "adamw/2"]
+
+
+def scheduled(*bindings, bases=BASES, **fields):
+    """The groups in which a plan schedules each field."""
+    shown = ps.trace(ps.Plan(*bindings, horizon=4, **fields), bases)
+    found = {}
+    for field, group in shown.keys():  # a Trace is not a mapping
+        found.setdefault(field, []).append(group)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("selector", "groups"),
+    [
+        ("muon", ["muon/0"]),
+        ("adamw", GROUPS[1:]),
+        ("muon/*", ["muon/0"]),
+        ("*/*", GROUPS),
+        ("a*/*", GROUPS[1:]),
+        ("adamw/embed", ["adamw/embed"]),
+        ("muon/0, adamw/2", ["muon/0", "adamw/2"]),
+        ("embed", ["adamw/embed"]),
+        ("r*", ["adamw/rest"]),
+        ("muon, e*", ["muon/0", "adamw/embed"]),
+        ("weight_decay=0.1", ["muon/0", "adamw/embed"]),
+        (lambda group: "betas" in group, GROUPS[1:]),
+    ],
+)
+def test_a_selector_means_groups_of_any_optimizer(selector, groups):
+    assert scheduled(ps.Binding("lr", 0.5, groups=selector)) == {"lr": groups}
+
+
+def test_a_line_for_all_means_the_optimizers_that_have_the_field():
+    assert scheduled(lr="linear()", weight_decay=1.0) == {"lr": GROUPS, "weight_decay": GROUPS}
+    assert scheduled(ps.Binding("betas[1]", 1.0)) == {"betas[1]": GROUPS[1:]}
+
+
+def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_first_beta():
+    assert scheduled(momentum=1.0) == {"momentum": ["muon/0"]}
+    assert scheduled(momentum=1.0, bases={"adam": BASES["adamw"], "other": BASES["adamw"][2:]}) == {
+        "momentum": ["adam/embed", "adam/rest", "adam/2", "other/0"]
+    }
+    assert scheduled(ps.Binding("momentum", 1.0, groups="adamw/2")) == {"momentum": ["adamw/2"]}
+
+
+def test_a_followed_field_with_lines_for_some_optimizers_is_followed_where_the_follower_exists():
+    found = ps.trace(
+        ps.Plan(
+            ps.Binding("lr", "linear(0, 1)", groups="muon"),
+            ps.Binding("lr", 'like("lr") * 0.5', groups="adamw/embed"),
+            lr="linear()",
+            weight_decay='like("lr")',
+            momentum='like("lr")',
+            horizon=4,
+        ),
+        BASES,
+    )
+
+    assert [found["weight_decay", group][1] for group in ("muon", "embed")] == [0.1 * 0.25, 0.1 * 0.375]
+    assert [group for field, group in found.keys() if field == "momentum"] == ["muon/0"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "other", "overlap"),
+    [
+        ("muon/*", "muon", "INSIDE"),
+        ("muon/0", "muon", "INSIDE"),
+        ("adamw/embed", "embed", "INSIDE"),
+        ("muon", "adamw", "APART"),
+        ("muon/*", "adamw/embed", "APART"),
+        ("embed", "adamw", "UNKNOWN"),
+        ("adamw", "embed", "UNKNOWN"),
+        ("embed", "rest", "APART"),
+        ("layer_3", "layer_*", "INSIDE"),
+    ],
+)
+def test_selectors_overlap_by_optimizer(selector, other, overlap):
+    assert overlap_of(selector, other, ("muon", "adamw")) is Overlap[overlap]
+
+
+@pytest.mark.parametrize(
+    ("binding", "error", "found", "instead"),
+    [
+        (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name", "Write groups='muon/0'"),
+        (ps.Binding("lr", 1.0, groups="mun"), UnknownGroup, "muon: 0; adamw: embed, rest, 2", 'Write "muon"'),
+        (ps.Binding("lr", 1.0, groups="muon/embed"), UnknownGroup, 'called "muon/embed"', 'Write "'),
+        (ps.Binding("lr", 1.0, groups="adamw/1"), UnknownGroup, 'called "adamw/1"', 'Write "adamw/2"'),
+        (ps.Binding("betas[0]", 1.0, groups="muon"), UnknownField, "in group 'muon/0'", ""),
+        (ps.Binding("momentun", 1.0), UnknownField, "no optimizer has this field", 'Write "momentum"'),
+    ],
+)
+def test_a_line_that_means_nothing_is_refused(binding, error, found, instead):
+    with pytest.raises(error) as caught:
+        ps.trace(ps.Plan(binding, horizon=4), BASES)
+
+    assert found in str(caught.value)
+    assert instead in str(caught.value)
+
+
+def test_a_name_of_an_optimizer_and_of_a_group_of_another_is_refused():
+    bases = {"head": [{"lr": 1.0}], "body": [{"lr": 1.0, "name": "head"}, {"lr": 1.0}]}
+
+    with pytest.raises(PlanError, match='"head" is an optimizer, and also a group of body') as caught:
+        scheduled(ps.Binding("lr", 1.0, groups="head"), bases=bases)
+    assert caught.value.instead == 'Write "head/*" for the optimizer, or "body/head" for the group'
+    assert scheduled(ps.Binding("lr", 1.0, groups="body/head"), bases=bases) == {"lr": ["body/head"]}
+
+
+def test_two_selectors_for_one_group_are_refused():
+    with pytest.raises(PlanError, match="group 'adamw/embed': two selectors match it: adamw and embed"):
+        scheduled(ps.Binding("lr", 1.0, groups="adamw"), ps.Binding("lr", 1.0, groups="embed"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a,b", "a=b", "a*", "a?", "[a]", " a", "a ", "optimizer", "manual", 3])
+def test_a_name_that_selectors_or_drive_cannot_use_is_refused(name):
+    with pytest.raises(InvalidArgument, match=r'Write \{"muon": muon, "adamw": adamw\}'):
+        ps.trace(ps.Plan(lr=1.0, horizon=4), {name: {"lr": 0.1}})
+
+
+def test_names_of_parameters_are_names_of_optimizers():
+    bases = {f"layers.{index}.weight": {"lr": 0.1} for index in range(3)}
+
+    assert scheduled(ps.Binding("lr", 1.0, groups="layers.1.weight"), bases=bases) == {"lr": ["layers.1.weight/0"]}
+    assert len(scheduled(ps.Binding("lr", 1.0, groups="layers.*/*"), bases=bases)["lr"]) == 3
+
+
+def test_a_trace_is_looked_up_by_optimizer_group_or_unique_name():
+    shown = ps.trace(ps.Plan(lr="linear()", weight_decay=1.0, horizon=4), BASES)
+
+    assert [shown["lr", group][0] for group in ("muon", "adamw", "adamw/2", "rest")] == [0.02, 3e-4, 1e-4, 3e-4]
+    assert shown["lr"][0] == 0.02
+    with pytest.raises(KeyError, match="unknown curve"):
+        shown["lr", 0]
