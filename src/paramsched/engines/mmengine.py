@@ -17,10 +17,12 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+from paramsched.engines._torch import torch  # first, because it reports that torch is missing
+
+# isort: split
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.config import plan_from
-from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
     BatchAmounts,
