@@ -176,7 +176,7 @@ def planned(
         found = "the clock of the plan counts seconds, which a compiled update cannot measure"
         raise InvalidArgument("planned(…)", found, 'Write Plan(…, clock="updates")')
     bases, factories = _by_label(factory, base, labels)
-    optimizers = _optimizers_of(plan, calendar or Calendar(), bases, factories, arguments, several=callable(factory))
+    optimizers = _optimizers_of(plan, calendar or Calendar(), bases, factories, arguments, shared=callable(factory))
     number = np.zeros(2, np.uint32)
     if plan.serializable:
         first = int(plan.fingerprint[:15], 16)
@@ -199,11 +199,10 @@ def planned(
         )
 
     def update(updates: Any, state: PlannedState, params: Any = None, **extra: Any) -> tuple[Any, PlannedState]:
-        used = {
-            label: {name: value.astype(state.hyperparams[label][name].dtype) for name, value in one.values(t).items()}
-            for t in [state.count]
-            for label, one in optimizers.items()
-        }
+        used: dict[str, dict[str, Any]] = {}
+        for label, one in optimizers.items():
+            before = state.hyperparams[label]
+            used[label] = {name: value.astype(before[name].dtype) for name, value in one.values(state.count).items()}
         updates, inner = optimizer_of(used).update(updates, state.inner, params, **extra)
         return updates, PlannedState(optax.safe_increment(state.count), jnp.asarray(number), used, inner)
 
@@ -345,10 +344,10 @@ def _optimizers_of(
     factories: Mapping[str, Factory],
     arguments: Mapping[str, Any],
     *,
-    several: bool,
+    shared: bool,
 ) -> dict[str, _LabeledOptimizer]:
-    """Return the optimizer of each label. With `several`, all labels have the same `arguments`."""
-    if not several and (unknown := sorted(arguments.keys() - factories.keys())):
+    """Return the optimizer of each label. With `shared`, `arguments` apply to all labels."""
+    if not shared and (unknown := sorted(arguments.keys() - factories.keys())):
         found = f"no factory of this label; the labels are {', '.join(factories)}"
         raise UnknownGroup(CallSite("planned", unknown[0]), found, f"Write {next(iter(factories))}={{…}}")
     resolved = plan.resolve(calendar)
@@ -372,7 +371,7 @@ def _optimizers_of(
     tables: dict[tuple[Schedule, float, bool], Any] = {}
     found_optimizers: dict[str, _LabeledOptimizer] = {}
     for label, factory in factories.items():
-        given = arguments if several else arguments.get(label, {})
+        given = arguments if shared else arguments.get(label, {})
         fixed = {_argument_of(name, factory, label): value for name, value in numbers[label].items()}
         curves: dict[str, _Curve] = {}
         for bound in bounds.get(label, ()):
