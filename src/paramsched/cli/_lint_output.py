@@ -254,7 +254,7 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
     changed = 0
     for _ in range(_MOST_ROUNDS):
         checked = find(given)
-        edits = edits_of(one for one in checked.findings if one.file == given)
+        edits = edits_of(one for one in checked.findings if one.file in ("", given))
         if checked.text is None or not edits:
             break
         old, new = checked.text.encode(), with_edits(checked.text, edits).encode()

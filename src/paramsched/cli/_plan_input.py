@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -96,7 +96,8 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
 
 def _with_deepspeed(source: PlanText) -> PlanText:
     """Insert the DeepSpeed config that a Trainer's arguments name, relative to their file or the working folder."""
-    named = mapping_of_options(_data_or_none(source) or {}).get("deepspeed")
+    data = mapping_of_options(_data_or_none(source))
+    named = data.get("deepspeed") if isinstance(data, Mapping) else None
     for folder in (source.folder or Path(), Path()) if isinstance(named, str) else ():
         if (folder / named).is_file():
             return replace(source, inserted=("deepspeed", read_plan_text(folder / named, "deepspeed")))
