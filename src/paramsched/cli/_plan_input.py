@@ -98,21 +98,24 @@ def _with_deepspeed(source: PlanText) -> PlanText:
     """Insert the DeepSpeed config that a Trainer's arguments name, relative to their file or the working folder."""
     data = mapping_of_options(_data_or_none(source))
     named = data.get("deepspeed") if isinstance(data, Mapping) else None
-    for folder in (source.folder or Path(), Path()) if isinstance(named, str) else ():
-        if (folder / named).is_file():
-            return replace(source, inserted=("deepspeed", read_plan_text(folder / named, "deepspeed")))
+    if isinstance(named, str):
+        for path in ((source.folder or Path()) / named, Path(named)):
+            if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises an error for a long text
+                return replace(source, inserted=("deepspeed", read_plan_text(path, "deepspeed")))
     return source
 
 
 def paired_with_deepspeed(given: Sequence[str], format: str | None) -> PlanText | None:
     """Return the arguments of a Trainer with a DeepSpeed config inserted, if `given` are these two files."""
-    if len(given) != 2 or format not in (None, "transformers") or not all(map(names_a_file, given)):
+    # A pipe is not a regular file, and cannot be read twice.
+    if len(given) != 2 or format not in (None, "transformers") or not all(map(os.path.isfile, given)):
         return None
     for trainer, deepspeed in (given, given[::-1]):
-        arguments, inserted = read_plan_text(trainer, "transformers"), read_plan_text(deepspeed, "deepspeed")
-        kinds = zip((arguments, inserted), ("transformers", "deepspeed"), strict=True)
-        if all((known := dialect_named(kind).recognizes) and known(_data_or_none(text)) for text, kind in kinds):
-            return replace(arguments, inserted=("deepspeed", inserted))
+        with suppress(OSError, ConfigError, InvalidArgument):  # reported when the file is read as a plan
+            arguments, inserted = read_plan_text(trainer, "transformers"), read_plan_text(deepspeed, "deepspeed")
+            kinds = zip((arguments, inserted), ("transformers", "deepspeed"), strict=True)
+            if all((known := dialect_named(kind).recognizes) and known(_data_or_none(text)) for text, kind in kinds):
+                return replace(arguments, inserted=("deepspeed", inserted))
     return None
 
 

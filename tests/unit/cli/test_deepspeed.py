@@ -118,3 +118,15 @@ def test_two_plans_that_are_no_pair_are_checked_each(run, tmp_path):
     result = run("check", "plan.yaml", "plan.yaml")
 
     assert result.output.count("plan.yaml: no problems found") == 2
+
+
+@pytest.mark.parametrize("other", [b"\xff\xfe", b"{", b"[]", b"- 1"])
+def test_a_file_that_is_not_a_config_is_reported_as_a_plan(run, tmp_path, other):
+    (tmp_path / "plan.yaml").write_text("horizon: 9\nlr: cosine()\n")
+    (tmp_path / "other.json").write_bytes(other)
+
+    result = run("check", "plan.yaml", "other.json")
+
+    assert "plan.yaml: no problems found" in result.output
+    assert "other.json" in result.output.replace("plan.yaml: no problems found", "")
+    assert result.exit_code in (1, 2)
