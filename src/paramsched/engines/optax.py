@@ -257,7 +257,7 @@ def seek(state: Any, t: Any) -> Any:
 def resumed(state: Any, tx: Any, params: Any, on_change: Literal["new", "error"] = "new") -> Any:
     """Compare a restored state with the optimizer that continues the run. Call it once, outside of `jit`.
 
-    Without this call a changed plan takes effect at the next update, and nothing reports it.
+    Without this call a changed plan takes effect at the next update, without a message.
 
     Args:
         state: the restored state, or a tree that contains it.

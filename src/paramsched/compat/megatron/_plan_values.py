@@ -121,7 +121,7 @@ class PlanValues:
         update = self.samples.updates_until(n)
         if (reached := self.samples.amount_at(update)) != n:
             found = f"the plan is by updates, but {n} samples are inside an update that ends at {reached}"
-            raise InvalidArgument(CallSite(_CALL, "num_steps", str(n)), found, 'Write Plan(…, clock="samples")')
+            raise InvalidArgument(CallSite(_CALL, "num_steps", str(n)), found, "Write clock: samples in the plan")
         return Times(update, amount)
 
     def bind(self, groups: Sequence[Mapping[str, Any]]) -> tuple[PlannedGroup, ...]:

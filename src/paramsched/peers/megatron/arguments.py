@@ -53,8 +53,8 @@ _SUFFIXES: Final = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 def _tokens_and_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     """Return the pairs of a threshold in tokens and a batch size in `0:16 1M:32`, in the order of the thresholds."""
-    words = value if isinstance(value, (list, tuple)) else [value]
-    entries = [entry for word in words for entry in str(word).replace(",", " ").split()]
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    entries = [entry for part in parts for entry in str(part).replace(",", " ").split()]
     found = []
     for entry in entries or [""]:
         numbers = [_suffixed_number(text) for text in entry.split(":", 1)]
