@@ -80,3 +80,37 @@ def test_reported_amounts(report, least, amounts):
 
     added = best["reported"] - best["bare"]
     report("reported amounts, µs added to step(), 1 group", added, 1.0, target=20.0)
+
+
+PROGRESS = ps.Plan(lr=ps.warmup("1%") >> ps.cosine(to=0.1), clock="progress")
+VARYING = [4096 + t % 97 for t in range(UPDATES)]
+
+
+def steps_with_progress(count, *, moves):
+    optimizer = Bare(count)
+    scheduler = ps.Scheduler(optimizer, PROGRESS)
+    places = itertools.count(1) if moves else itertools.repeat(1)
+    scheduler.report(progress=1e-7)
+
+    def loop():
+        for _, place in zip(range(UPDATES), places, strict=False):
+            scheduler.report(progress=place * 1e-7)
+            optimizer.step()
+
+    return loop
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_a_report_that_moves(report, least, count):
+    best = least(
+        {"consumed": reported_steps(count, VARYING), "report": steps_with_progress(count, moves=True)}, calls=UPDATES
+    )
+
+    report(f"report of a new progress with step(), {count} groups", best["report"], best["consumed"], target=2.0)
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_a_report_that_repeats(report, least, count):
+    best = least({"plain": steps(count, BY_UPDATES), "report": steps_with_progress(count, moves=False)}, calls=UPDATES)
+
+    report(f"report of the same progress with step(), {count} groups", best["report"], best["plain"], target=1.5)

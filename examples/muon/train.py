@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from paramsched.run_files.disk import replace_bytes
 
 sys.path.append(str(Path(__file__).parents[1] / "digits"))  # the data of the other example
 import digits
@@ -82,7 +81,7 @@ def save(folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optim
         "lines": lines,
     }
     torch.save(state, folder / "checkpoint.tmp")
-    replace_bytes(folder / "checkpoint.pt", (folder / "checkpoint.tmp").read_bytes())
+    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
 
 
 def load(folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer]) -> list[str]:

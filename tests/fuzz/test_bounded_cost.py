@@ -473,6 +473,7 @@ def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
         ["history", "last.pt"],
         ["audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],
         ["check", "cosine()", "--checkpoint", "last.pt"],
+        ["resume", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],
     )
 
     is_cheap(data.draw(st.sampled_from(commands)))

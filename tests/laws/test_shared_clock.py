@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from support.several import PLAN, SharedClock, lines, probes
+from paramsched.plan.resolve import counted_plan
+from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 
 NAMES = ("muon", "adamw", "sgd")
-KINDS = ("step", "step", "step", "closure", "raised", "hidden", "other order")
+KINDS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
 
 
 class Optimizer(Probe):
@@ -45,22 +46,28 @@ def take(optimizer, kind):
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS)), max_size=60), st.randoms())
-def test_each_step_uses_the_values_of_its_update_whatever_the_order(steps, random):
+def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(steps, random):
     names = random.sample(NAMES, len(NAMES))
-    optimizers = {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
+
+    def new():
+        return {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
+
+    optimizers = new()
     scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
-    planned, expected = lines(PLAN, optimizers), {name: [] for name in names}
+    planned = lines(PLAN, optimizers)
 
     for name, kind in steps:
-        if take(optimizers[name], kind):
-            expected[name].append(planned[name][min(model.step(name), 63)])
+        if kind == "kill":
+            before, optimizers = optimizers, new()
+            scheduler = killed(before, scheduler, optimizers, random)
+        elif take(optimizers[name], kind):
+            assert used(optimizers[name])[-1] == planned[name][min(model.step(name), 63)]
         assert scheduler.t == model.t
         assert scheduler._run.numbers == model.number
         for other, number in model.number.items():
             group = optimizers[other].param_groups[0]
             assert group["paramsched_t"] == number
             assert number >= 64 or group["lr"] == planned[other][number]
-    assert {name: used(one) for name, one in optimizers.items()} == expected
 
 
 @given(
@@ -114,6 +121,34 @@ def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
         now = steps[: index + 1].count("step()")
         assert scheduler.t == now
         assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+
+
+BY_AMOUNT = {
+    unit: ps.Plan(lr=f'linear(1, 0.25, over="200 {unit}")', clock=unit, horizon=f"200 {unit}")
+    for unit in ("tokens", "seconds")
+}
+
+
+@pytest.mark.parametrize("unit", BY_AMOUNT)
+@given(st.lists(st.tuples(st.sampled_from([*NAMES, "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
+def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(unit, events, random):
+    plan, model, amounts = BY_AMOUNT[unit], SharedClock(NAMES), [0]
+    (line,) = counted_plan(plan.resolve(ps.Calendar())).bindings
+    optimizers = probes(NAMES)
+    scheduler = ps.Scheduler(optimizers, plan)
+
+    for name, amount in events:
+        if name == "kill":
+            before, optimizers = optimizers, probes(NAMES)
+            scheduler = killed(before, scheduler, optimizers, random)
+        else:
+            if model.number[name] == model.t:  # this step starts an update
+                scheduler.consumed(**{unit: amount})
+                amounts.append(amounts[-1] + amount)
+            optimizers[name].step()
+            base = 0.1 * (NAMES.index(name) + 1)
+            assert used(optimizers[name])[-1] == line.schedule(amounts[model.step(name)], base)
+        assert (scheduler.t, scheduler.amount) == (model.t, amounts[model.t])
 
 
 def test_steps_inside_backward_are_one_update_per_iteration():

@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,17 +76,49 @@ def one_different_amount(rank: int) -> dict[str, Any]:
     return first_error(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + (rank if t == 70 else 0), UPDATES)
 
 
-def seconds(rank: int) -> dict[str, Any]:
-    del rank
+PROGRESS = ps.Plan(lr=ps.linear(1.0, 0.0), clock="progress")
+
+
+def first_error_of_progress(rank: int, places: Callable[[int, int], float | None]) -> dict[str, Any]:
+    """Return the update that raises an error, and its message; `places` gives the report of a rank at an update."""
     optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PROGRESS)
+    for t in range(UPDATES):
+        place = places(rank, t)
+        if place is not None:
+            scheduler.report(progress=place)
+        try:
+            optimizer.step()
+        except ps.InvalidArgument as error:
+            return {"t": scheduler.t, "error": str(error), "updates": len(optimizer.used)}
+    return {"t": scheduler.t, "error": None, "used": used(optimizer)}
+
+
+def same_progress(rank: int) -> dict[str, Any]:
+    return first_error_of_progress(rank, lambda rank, t: t // 10 / 20 if t % 10 == 0 else None)
+
+
+def other_progress(rank: int) -> dict[str, Any]:
+    return first_error_of_progress(rank, lambda rank, t: (1 + rank) / 10)
+
+
+def other_progress_in_between(rank: int) -> dict[str, Any]:
+    """Rank 1 reports a different progress once, long before the next comparison, and nothing after it."""
+    return first_error_of_progress(rank, lambda rank, t: 0.1 if t == 0 else 0.2 if t == 5 and rank else None)
+
+
+def seconds(rank: int) -> dict[str, Any]:
+    """Measure some updates with the clock of rank 0, and report others."""
+    optimizer, amounts = probe(), []
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds"))
-    try:
+    for t in range(30):
+        if rank == 0:
+            time.sleep(0.001 * (1 + t % 3))
+        if 10 <= t < 15:
+            scheduler.consumed(seconds=2.5)
+        amounts.append(scheduler.amount)
         optimizer.step()
-    except ps.InvalidArgument as error:
-        scheduler.consumed(seconds=2.5)
-        optimizer.step()
-        return {"error": str(error), "amount": scheduler.amount}
-    return {"error": None, "amount": scheduler.amount}
+    return {"amounts": amounts, "used": used(optimizer)}
 
 
 def alone(rank: int) -> dict[str, Any]:
@@ -145,6 +178,9 @@ JOBS = (
     dry_run_before_local_amounts,
     dry_run_of_another_model,
     dry_run_during_the_run,
+    same_progress,
+    other_progress,
+    other_progress_in_between,
     seconds,
     alone,
 )

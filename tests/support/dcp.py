@@ -1,7 +1,7 @@
 """Checkpoints with torch's distributed checkpoint, in one process or several, and with `torch.save`."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,30 @@ def made(groups: int = 1) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     return model, torch.optim.AdamW(bases, weight_decay=0.01)
 
 
+def in_two(optimizer: torch.optim.Optimizer) -> dict[str, torch.optim.Optimizer]:
+    """Return an optimizer for each of the two groups of an optimizer."""
+    groups = [{key: group[key] for key in ("params", "lr", "weight_decay")} for group in optimizer.param_groups]
+    return {name: torch.optim.AdamW([group]) for name, group in zip(("first", "second"), groups, strict=True)}
+
+
+def parts_of(optimizer: Any) -> tuple[torch.optim.Optimizer, ...]:
+    """Return one optimizer, or those of a mapping."""
+    return tuple(optimizer.values()) if isinstance(optimizer, Mapping) else (optimizer,)
+
+
 def train(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, updates: int, before: Callable[[], object] = lambda: None
+    model: torch.nn.Module, optimizer: Any, updates: int, before: Callable[[], object] = lambda: None
 ) -> list[list[Any]]:
-    """Run updates. Return the values of every group that each update used."""
-    used = []
+    """Run updates of one optimizer, or of several in a mapping. Return the values of every group in each update."""
+    used, parts = [], parts_of(optimizer)
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
         before()
-        used.append([(group["lr"], group["weight_decay"], *group["betas"]) for group in optimizer.param_groups])
-        optimizer.step()
-        optimizer.zero_grad()
+        groups = [group for one in parts for group in one.param_groups]
+        used.append([(group["lr"], group["weight_decay"], *group["betas"]) for group in groups])
+        for one in parts:
+            one.step()
+        model.zero_grad()
     return used
 
 

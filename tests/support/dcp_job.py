@@ -20,7 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 import paramsched as ps
-from support.dcp import train
+from support.dcp import in_two, parts_of, train
 
 LR = ps.Plan(lr=ps.cosine(), horizon=20)
 BOTH = ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20)
@@ -33,6 +33,8 @@ CASES: dict[str, tuple[list[ps.Plan], ps.Plan, list[str]]] = {
     "back to updates": ([TOKENS], BOTH, ["full"]),
     "a history": ([LR, BOTH], BOTH, ["scheduler"]),
     "a history of tokens": ([LR, TOKENS], TOKENS, ["scheduler", "flat"]),
+    "two optimizers": ([LR, BOTH], BOTH, ["two", "scheduler"]),
+    "two optimizers, tokens": ([TOKENS], TOKENS, ["two", "flat"]),
 }
 """The active plans before the checkpoint, the plan of the resumed run, and the options of the checkpoint."""
 
@@ -65,26 +67,28 @@ def resume(model: Any, optimizer: Any, scheduler: ps.Scheduler) -> Any:
     return json.loads(json.dumps([used, scheduler.t, scheduler.amount, scheduler.history]))
 
 
-def sharded(world: int) -> tuple[Any, Any]:
+def sharded(world: int, how: list[str]) -> tuple[Any, Any]:
     model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 8))
     fully_shard(model, mesh=init_device_mesh("cpu", (world,)))
     groups = [{"params": list(part.parameters()), "lr": 0.1 / (1 + index)} for index, part in enumerate(model)]
-    return model, torch.optim.AdamW(groups, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+    return model, in_two(optimizer) if "two" in how else optimizer
 
 
 def state_of(model: Any, optimizer: Any, scheduler: ps.Scheduler, how: list[str]) -> tuple[dict[str, Any], Any]:
     options = StateDictOptions(
         flatten_optimizer_state_dict="flat" in how, full_state_dict="full" in how, broadcast_from_rank0="full" in how
     )
-    state: dict[str, Any] = {"optimizer": get_optimizer_state_dict(model, optimizer, options=options)}
+    state: dict[str, Any] = {"optimizer": get_optimizer_state_dict(model, parts_of(optimizer), options=options)}
     if "scheduler" in how:
         state["scheduler"] = scheduler.state_dict()
     return state, options
 
 
 def save(name: str, world: int, folder: Path) -> None:
-    model, optimizer = sharded(world)
-    scheduler, how = begin(name, model, optimizer), CASES[name][2]
+    how = CASES[name][2]
+    model, optimizer = sharded(world, how)
+    scheduler = begin(name, model, optimizer)
     state, _ = state_of(model, optimizer, scheduler, how)
     if "full" in how:  # because rank 0 has the full state
         if dist.get_rank() == 0:
@@ -96,15 +100,15 @@ def save(name: str, world: int, folder: Path) -> None:
 
 
 def load(name: str, world: int, folder: Path) -> Any:
-    model, optimizer = sharded(world)
     _, plan, how = CASES[name]
+    model, optimizer = sharded(world, how)
     scheduler = attached(optimizer, plan)
     state, options = state_of(model, optimizer, scheduler, how)
     if "full" in how:
         state = torch.load(folder / f"{name}.pt") if dist.get_rank() == 0 else {"optimizer": {}}
     else:
         dcp.load(state, checkpoint_id=folder / name)
-    set_optimizer_state_dict(model, optimizer, state["optimizer"], options=options)
+    set_optimizer_state_dict(model, parts_of(optimizer), state["optimizer"], options=options)
     if "scheduler" in how:
         scheduler.load_state_dict(state["scheduler"])
     return resume(model, optimizer, scheduler)

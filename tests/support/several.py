@@ -1,6 +1,8 @@
 """Several optimizers for tests, and the shared clock as a model of four lines."""
 
+import copy
 from collections.abc import Iterable, Mapping
+from random import Random
 from typing import Any
 
 import paramsched as ps
@@ -18,6 +20,21 @@ def lines(plan: ps.Plan, optimizers: Mapping[str, Any], **facts: Any) -> dict[st
     """The planned lr of the first group of each optimizer."""
     shown = ps.trace(plan, optimizers, ps.Calendar(**facts))
     return {name: shown["lr", name].tolist() for name in optimizers}
+
+
+def killed(
+    optimizers: Mapping[str, Any], scheduler: ps.Scheduler, new: Mapping[str, Any], random: Random
+) -> ps.Scheduler:
+    """Resume new optimizers from the states of others, some before and some after they have a Scheduler; return it."""
+    saved, state = copy.deepcopy({name: one.state_dict() for name, one in optimizers.items()}), scheduler.state_dict()
+    is_early = random.choice([True, False])
+    again = None if is_early else ps.Scheduler(new, scheduler.plan)
+    for name in random.sample(sorted(new), len(new)):
+        new[name].load_state_dict(saved[name])
+    again = again or ps.Scheduler(new, scheduler.plan)
+    if random.choice([True, False]):
+        again.load_state_dict(state)
+    return again
 
 
 class SharedClock:

@@ -23,6 +23,7 @@ from paramsched.schedules.pointwise import Clamp, Maximum, Product, Sum
 from paramsched.schedules.sequence import Sequence as Stages
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
+from paramsched.time.progress import PROGRESS
 
 _FACTORS = tuple(range(2, 65))
 _LENGTH_FACTORS = (2, 3, 4, 8, 16, 32, 64)
@@ -305,6 +306,8 @@ def epoch_causes(
 
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
     """Yield possible explanations for a plan that counts samples, tokens or seconds, the simplest first."""
+    if clock == PROGRESS:  # updates cannot be mistaken for a fraction of the run
+        return
     text = f"the schedule counted updates, but the plan counts {clock}"
     yield Cause("another clock", text, counted=AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]

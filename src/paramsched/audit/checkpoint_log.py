@@ -1,32 +1,24 @@
 """Readers of checkpoints: the state of an optimizer, as plain data, and the history of a run's plans."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, final
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
+from typing import Any, final
 
 import numpy as np
 
-from paramsched.audit.log_values import (
-    MOST_GROUPS,
-    MOST_UPDATES,
-    LogColumn,
-    LoggedValues,
-    UnreadableLog,
-    logged_amounts,
-    nearest_in_file,
-    path_text,
-)
-from paramsched.base.diagnostic import names_listed, printable
-from paramsched.base.files import open_to_read
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.audit.checkpoint_files import load_checkpoint, own_updates, update_count
+from paramsched.audit.log_values import LogColumn, LoggedValues, UnreadableLog, logged_amounts, path_text
+from paramsched.audit.torch_files import first_line
+from paramsched.base.diagnostic import printable
+from paramsched.errors import InvalidArgument
 from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff, diff
+from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
+from paramsched.time.progress import amount_text
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
@@ -38,7 +30,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
         at: the number of completed updates; None to read it from the checkpoint.
         clock: the unit of consumed amounts; None if the plan counts updates.
     """
-    name, state = _chosen_optimizer(file, optimizer)
+    name, state = load_checkpoint(file).optimizer(optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     update, notes = _update_of(file, state, groups, at)
     columns = []
@@ -50,7 +42,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
                 continue  # an entry that no plan can schedule
             except (TypeError, ValueError, OverflowError, RuntimeError) as error:
                 where = f"{printable(field)} of group {index} of {name} in {path_text(file)}"
-                reason = f"expected a number ({_first_line(error)[:100]})"
+                reason = f"expected a number ({first_line(error)[:100]})"
                 raise UnreadableLog(where, reason, "The checkpoint may be damaged") from None
             base = _recorded_base(group, field)
             columns.append(LogColumn(field, index, np.array([update]), np.array([value]), base=base))
@@ -78,7 +70,7 @@ class CheckpointGroups:
 
 def read_groups(file: Path) -> CheckpointGroups:
     """Read the param groups of the only optimizer in a checkpoint."""
-    _, state = _chosen_optimizer(file, None)
+    _, state = load_checkpoint(file).optimizer(None)
     try:
         updates, _ = _update_of(file, state, state["param_groups"], None)
     except UnreadableLog:
@@ -104,12 +96,9 @@ def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
     """Return a pair: the number of updates that were completed when a checkpoint was saved, and notes for the user."""
-    entries = state.get("state")
-    steps = entries.values() if isinstance(entries, dict) else ()
-    counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
-    ours = [one for group in groups if (one := _update_count(group.get(f"{OURS}t"))) is not None]
-    most = max((one for one in counted if one is not None), default=max(ours, default=None))
-    update = at if at is not None else most
+    ours = [one for group in groups if (one := update_count(group.get(f"{OURS}t"))) is not None]
+    own = own_updates(state)
+    update = at if at is not None else own if own is not None else max(ours, default=None)
     if update is None:
         found = "the checkpoint does not contain the number of completed updates"
         raise UnreadableLog(path_text(file), found, "Write --at 1000", option="--at")
@@ -123,155 +112,8 @@ def _updates(number: int) -> str:
     return f"{number} update{'' if number == 1 else 's'}"
 
 
-def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the name and the state of the specified optimizer, or of the only optimizer in a checkpoint."""
-    states = find_states(
-        load_checkpoint(file),
-        lambda one: (
-            isinstance(groups := one.get("param_groups"), list)
-            and len(groups) > 0
-            and all(isinstance(group, dict) for group in groups)
-        ),
-        "optimizer",
-    )
-    missing = "it contains no state of an optimizer (a dict with param_groups)", "Save optimizer.state_dict()"
-    name = choose_state(file, states, "--optimizer", optimizer, missing)
-    if len(states[name]["param_groups"]) > MOST_GROUPS:
-        raise UnreadableLog(
-            f"{printable(name)} in {path_text(file)}",
-            f"it has more than {MOST_GROUPS} groups",
-            "The checkpoint may be damaged",
-        )
-    return name, states[name]
-
-
-def _update_count(value: Any) -> int | None:
-    number = finite_or_none(value)
-    return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
-
-
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
     return finite_or_none(recorded_base(group, Field.of(field).slot))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-_TORCH_SAVE = "Pass a checkpoint that torch.save has written"
-
-
-def load_checkpoint(file: Path) -> Any:
-    """Load a file of `torch.save` without executing code from it.
-
-    Raises:
-        MissingDependency: torch is not installed.
-        UnreadableLog: torch cannot read the file.
-    """
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise MissingDependency("a checkpoint", "torch", "torch") from None
-    with open_to_read(file) as stream:
-        _require_checkpoint(stream, file)
-        try:
-            # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.
-            return torch.load(stream, map_location="cpu", weights_only=True)
-        except Exception as error:  # noqa: BLE001  # torch raises many kinds of errors for damaged files
-            # The first line of torch's message is advice to execute code of the file, so it is not shown.
-            reason = re.search(
-                r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL
-            )
-            shown = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
-            found = f"torch cannot read it ({printable(shown)[:120]})"
-            raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
-
-
-def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
-    """Raise UnreadableLog for a file that torch.save cannot have written.
-
-    A zip archive with compressed or overlapping records could expand to much more data than the file contains.
-    """
-    head = stream.read(512)
-    stream.seek(0)
-    if is_zipfile(stream):
-        try:
-            records = ZipFile(stream).infolist()
-        except (BadZipFile, ValueError, NotImplementedError) as error:
-            found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
-            raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
-        packed = any(one.compress_type != ZIP_STORED for one in records)
-        if packed or sum(one.file_size for one in records) > file.stat().st_size:
-            found = "the records of the zip archive are compressed or overlap"
-            raise UnreadableLog(path_text(file), found, _TORCH_SAVE)
-    # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
-    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
-        raise UnreadableLog(path_text(file), "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
-    stream.seek(0)
-    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # records of a zip archive are not compressed
-        found = "its pickle creates a bytearray from a size, which torch.save never writes"
-        raise UnreadableLog(path_text(file), found)
-    stream.seek(0)
-
-
-# A call of bytearray with an integer, which allocates that many bytes. torch.load allows no other call that allocates
-# memory by size.
-_SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
-_MAX_SEARCHED_BYTES = 2**26  # bytes; a pickle of a large state has one or two million
-
-
-def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
-    """Return a dict from the path of each state of one kind in a checkpoint to the state.
-
-    Args:
-        data: the checkpoint.
-        is_state: returns whether a dict is a state of this kind.
-        alone: the path to return if the entire checkpoint is the state.
-
-    >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
-    {'parts[0]': {'lr': 0.1}}
-    """
-    found: dict[str, dict[str, Any]] = {}
-    seen: set[int] = set()
-    pending = [("", data)]
-    while pending:
-        name, one = pending.pop()
-        if not isinstance(one, (dict, list)) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, dict):
-            if is_state(one):
-                found[name or alone] = one
-                continue
-            inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
-        else:
-            inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
-        # Reversed, so that the first value is next. Names are shortened, because their total length would grow
-        # quadratically in deeply nested data.
-        pending += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
-    return found
-
-
-def choose_state(
-    file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
-) -> str:
-    """Return the name of the specified state, or of the only state in a checkpoint.
-
-    Args:
-        file: the checkpoint.
-        states: the states by name.
-        option: the command line option that specifies the state.
-        wanted: the specified name; None for the only state.
-        missing: the message and the advice if there is no state.
-    """
-    if not states:
-        raise UnreadableLog(path_text(file), *missing)
-    if wanted is None and len(states) > 1:
-        found = f"it has several states: {names_listed(states)}"
-        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
-    if wanted is not None and wanted not in states:
-        raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
-    return next(iter(states)) if wanted is None else wanted
 
 
 @final
@@ -293,7 +135,7 @@ class PlanSince:
 
     def __str__(self) -> str:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
-        amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
+        amount = "" if self.amount is None else f" ({amount_text(unit or 'consumed', self.amount)})"
         shown = self.plan if self.changes is None else self.changes
         lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
         # The text is from a checkpoint, so control characters are escaped.
@@ -304,7 +146,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     """Return the plans of a run in order, each with its changes from the previous plan.
 
     Args:
-        file: a checkpoint that contains a state of `ps.Scheduler` under any name.
+        file: a checkpoint of any format that contains a state of `ps.Scheduler` under any name.
         scheduler: the name of the state, required if there are several.
 
     Raises:
@@ -313,11 +155,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         StateError: the state is invalid.
         MissingDependency: torch is not installed.
     """
-    path = Path(file)
-    entries = {"version", "t", "plan", "calendar", "bases"}
-    states = find_states(load_checkpoint(path), entries.issubset, "scheduler")
-    missing = "it contains no state of a ps.Scheduler", "Save scheduler.state_dict() in your checkpoints"
-    state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
+    _, state = load_checkpoint(Path(file)).scheduler(scheduler)
     # Imported here because the module imports torch; torch was required to load the file anyway.
     from paramsched.scheduler.saved_state import plans_in_state
 
@@ -325,11 +163,14 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     found: list[PlanSince] = []
     for update, amount, plan in plans:
         previous = found[-1].plan if found else None
-        changes = None
-        if plan is not None and previous is not None:
-            try:
-                changes = diff(previous, plan, facts)
-            except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
-                changes = diff(previous, plan)
+        changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
         found.append(PlanSince(update, amount, plan, changes))
     return tuple(found)
+
+
+def changes_between(before: Plan, after: Plan, facts: Calendar | None) -> Diff:
+    """Return the changes from one plan to another, without times if the run facts do not fit the earlier plan."""
+    try:
+        return diff(before, after, facts)
+    except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
+        return diff(before, after)

@@ -23,6 +23,7 @@ from paramsched.base.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, amount_text
 
 _FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
 _SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
@@ -473,6 +474,8 @@ class Report:
             if one.amount is not None:
                 amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
                 consumed = f" ({amount} {one.clock})"
+                if one.clock == PROGRESS:
+                    consumed = f" ({amount_text(PROGRESS, one.amount)})"
             lines.append(
                 f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{consumed}: "
                 f"{one.logged!r} logged, {one.planned!r} planned"

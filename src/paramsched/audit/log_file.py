@@ -54,7 +54,7 @@ def read_log(
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
-            checkpoint with the state of an optimizer.
+            checkpoint with the state of an optimizer, which may be a folder.
         fields: the fields that the plan schedules, to find columns with their names.
         columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. Default: columns
             are found by name.
@@ -71,7 +71,7 @@ def read_log(
         OSError: the file cannot be read.
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
-    kind = kind_of_log(file)
+    kind = "checkpoint" if file.is_dir() else kind_of_log(file)
     if kind == "checkpoint":
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.

@@ -15,9 +15,10 @@ from paramsched.plan import Bound, Plan, bind
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.group_matching import parts_of
 from paramsched.plan.optimizers import scopes_of
-from paramsched.plan.run_amounts import RunAmounts, UnknownAmounts
+from paramsched.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
+from paramsched.time.progress import PROGRESS, WHOLE, times_on
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
 _MAX_AMOUNT = 2.0**62
@@ -46,6 +47,9 @@ class AmountTimes:
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
         """Return the planned amounts for the updates of a log."""
+        if isinstance(run, ReportedProgress):
+            found = "the log has no column progress, and --amount NAME was not specified"
+            raise UnreadableLog("the progress of the run", found, "Log scheduler.scalars()")
         if isinstance(run, UnknownAmounts):
             try:
                 run.amount_at(1)
@@ -72,13 +76,15 @@ class AmountTimes:
         return AmountTimes(self.clock, self.updates, amounts if self.clock == "seconds" else np.floor(amounts))
 
     def __call__(self, t: Times) -> Any:
-        """Return the consumed amount before each update in `t`; amounts are integers, except seconds."""
+        """Return the time of each update in `t` on the clock: an integer, except seconds."""
         last = int(self.updates[-1])
         found = np.interp(t, self.updates, self.amounts)
         if self.updates.size > 1:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
             found = np.where(t > last, self.amounts[-1] + (t - last) * size, found)
         found = np.clip(found, 0, _MAX_AMOUNT)
+        if self.clock == PROGRESS:
+            return times_on(PROGRESS, found)
         return found if self.clock == "seconds" else np.rint(found).astype(np.int64)
 
 
@@ -361,6 +367,7 @@ class LogMatch:
         amount, clock = None, None
         if pair.amounts is not None:
             amount, clock = pair.amounts(np.array([t]))[0].item(), pair.amounts.clock
+            amount = amount / WHOLE if clock == PROGRESS else amount
         logged = float(pair.column.values[row])
         return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)
 

@@ -173,7 +173,7 @@ _EXAMPLES = {
 """Example values of missing required arguments."""
 
 _FACTS = ("total", "steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step",
-          "seconds_per_step", "sequence_length", "frames_per_step")  # fmt: skip
+          "seconds_per_step", "sequence_length", "frames_per_step", "deadline", "untimed_updates")  # fmt: skip
 _FACT_OF_UNIT = {
     "epochs": ("steps_per_epoch", "100"),
     "tokens": ("tokens_per_step", "4096"),

@@ -13,9 +13,11 @@ from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import amount_clock, clock_text, is_by_amount
 from paramsched.plan.resolve import counted_plan
 from paramsched.schedules import Schedule
+from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.retimed import Every
 from paramsched.schedules.sequence import Sequence, WithLengths
 from paramsched.time import Duration
+from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
 _NUMBERS = 5  # leading columns that are aligned to the right
@@ -55,7 +57,8 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
     else:
         lines = ["The length of the run is unknown."]
     if clock is not None:
-        lines.append(f"Its clock counts {clock_text(plan.clock)}.")
+        reported = "is the progress that its loop reports"
+        lines.append(f"Its clock {reported if plan.clock == PROGRESS else f'counts {clock_text(plan.clock)}'}.")
     as_written = {(isinstance(one.field, Target), one.name, one.groups): one for one in plan.bindings}
     for one in (plan if resolved is None else counted_plan(resolved)).bindings:
         # Resolving a field that follows another field may add bindings for its groups.
@@ -63,7 +66,9 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
         lines += ["", *_heading(written, bases)]
         by_amount = resolved is not None and is_by_amount(plan.clock, one.name)
         end = plan.horizon if total is None else Duration.of(total)
-        if by_amount and resolved is not None:
+        if by_amount and clock == PROGRESS:
+            end = Duration.of_updates(WHOLE)
+        elif by_amount and resolved is not None:
             end = None if resolved.horizon is None else Duration.of(ceil(resolved.horizon.terms[0][1]))
         unit = clock if by_amount and clock is not None else "updates"
         lines += [f"  {row}" for row in aligned_rows([_HEAD, *_rows(one.schedule, end, unit)], right=_NUMBERS)]
@@ -116,10 +121,10 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
                 times[place] = str(time)
             else:
                 update = ceil(time.number) - place
-                times[place] = f"{update:,}"
+                times[place] = f"{time.number / COUNTS_OF_A_PERCENT:g}%" if unit == PROGRESS else f"{update:,}"
                 if schedule.is_resolved and update >= 0:
                     values[place] = _value(schedule, update)
-        formula = str(stage)
+        formula = str(with_unit(stage, unit) if unit == PROGRESS else stage)
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
         yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
         start = stop

@@ -203,10 +203,14 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
 
 @final
 class ExistingFile(click.Path):
-    """The path of an existing file. A name that no file can have is reported as a usage error, like a missing file."""
+    """The path of an existing file. A name that no file can have is reported as a usage error, like a missing file.
 
-    def __init__(self) -> None:
-        click.Path.__init__(self, exists=True, dir_okay=False)
+    Args:
+        or_folder: also accept a folder.
+    """
+
+    def __init__(self, *, or_folder: bool = False) -> None:
+        click.Path.__init__(self, exists=True, dir_okay=or_folder)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -230,6 +234,12 @@ def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[Com
 def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
     return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
+
+
+checkpoint_argument = click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
+scheduler_option = click.option(
+    "--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several."
+)
 
 
 def plans_argument() -> Callable[[_Function], _Function]:
@@ -545,7 +555,7 @@ _COMMAND_ALIASES = {
 _MODULES = {
     **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "plans"),
     **dict.fromkeys(("find", "recipes"), "recipes"),
-    **dict.fromkeys(("audit", "check", "history", "run"), "runs"),
+    **dict.fromkeys(("audit", "check", "history", "resume", "run"), "runs"),
     **dict.fromkeys(("plot", "show"), "pictures"),
 }
 

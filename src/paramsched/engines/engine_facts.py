@@ -132,7 +132,9 @@ class EngineFacts:
         given = {name: fact for name, fact in facts.items() if fact is not None}
         # The batch size of a Calendar is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
-        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
+        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples}
+        if "deadline" not in given:  # it determines the length of the run
+            known["total"] = self.total
         # If accumulation continues into the next epoch, an epoch rarely has an integer number of updates.
         whole = self.batches is not None and (self.whole or self.batches % self.accumulation == 0)
         if whole and not given.keys() & {"steps_per_epoch", "batches_per_epoch"}:

@@ -18,6 +18,7 @@ from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler.consumption import checked_amount
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time.calendar import SIZES
+from paramsched.time.progress import PROGRESS
 
 
 @final
@@ -211,6 +212,8 @@ class BatchAmounts:
 
 def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) -> Callable[[Any], Any] | None:
     """Return a function that returns the amount of a batch in a unit; None if that amount is unknown."""
+    if unit == PROGRESS:  # the loop reports it
+        return None
     if options.amount_of is not None:
         return options.amount_of
     if unit == "batches":

@@ -19,7 +19,8 @@ from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed
 from paramsched.lint._value_checks import check_followed, check_rates, check_values
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import Bases
-from paramsched.plan.contents import values_inside
+from paramsched.plan.binding import clock_of_field
+from paramsched.plan.contents import durations_in, values_inside
 from paramsched.plan.followed_lines import schedule_followed
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.schedules import Constant, Schedule
@@ -27,6 +28,7 @@ from paramsched.schedules.leaves import Like
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.sequence import Sequence as Stages
 from paramsched.time import Calendar, Duration
+from paramsched.time.progress import PROGRESS
 
 
 def check(
@@ -69,6 +71,8 @@ def check(
             found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
+        if clock_of_field(plan.clock, binding.name) == PROGRESS:
+            errors += [*_lengths_off_progress(followed)]
         found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         found += traps_in_binding(binding, path) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
@@ -137,6 +141,15 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
         yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
     except InvalidArgument as refusal:
         yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
+
+
+def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
+    """Yield the error of the first length that is not in percent, in a schedule on the clock of progress."""
+    for length in durations_in(schedule):
+        if any(unit != "percent" for unit, _ in length.terms):
+            found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
+            yield codes.REFUSED_VALUE, found, 'Write "5%"'
+            return
 
 
 def _fields_followed(schedule: Schedule) -> list[str]:

@@ -14,6 +14,7 @@ from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
 from paramsched.time import Duration
+from paramsched.time.progress import PROGRESS
 
 _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 
@@ -45,17 +46,18 @@ class PlanLines:
                 "expected a field to change or a new horizon",
                 f"Write plan.change({at.written()}, lr=linear(previous, 0))",
             )
+        when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
         if lines or fields:
-            _refuse_after_the_end("change", at, horizon)
+            _refuse_after_the_end("change", when, horizon)
         self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
         made = []
         for index, binding in enumerate(self.bindings):
             if index in own:
-                made.append(self._followed(binding, lines[own.index(index)].schedule, at, horizon))
+                made.append(self._followed(binding, lines[own.index(index)].schedule, at, when, horizon))
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
-                made.append(self._followed(binding, fields[name].schedule, at, horizon))
+                made.append(self._followed(binding, fields[name].schedule, at, when, horizon))
             else:  # this line continues as planned
                 old, rules = _without_rules(binding.schedule)
                 if (planned := self._planned_for(binding, old, horizon)) is not None:
@@ -64,7 +66,7 @@ class PlanLines:
         for given, place in zip(lines, own, strict=True):
             if place is None:  # a group that followed the default before
                 before = Binding(given.field, self._default_line(given).schedule, given.groups)
-                made.append(self._followed(before, given.schedule, at, horizon))
+                made.append(self._followed(before, given.schedule, at, when, horizon))
         return made
 
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
@@ -102,6 +104,8 @@ class PlanLines:
             return
         for line in self.bindings:
             clock = clock_of_field(self.clock, line.name)
+            if clock == PROGRESS:
+                continue
             counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.horizon.terms]
             if not all(counted_alike) and depends_on_horizon(_without_rules(line.schedule)[0]):
                 raise PlanError(
@@ -157,7 +161,16 @@ class PlanLines:
         known = dict.fromkeys(line.name for line in self.bindings)
         return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
 
-    def _followed(self, line: Binding, new: Schedule, at: Duration, horizon: Duration | None) -> Binding:
+    def _followed(
+        self, line: Binding, new: Schedule, at: Duration, when: Duration, horizon: Duration | None
+    ) -> Binding:
+        """Return a line with a new schedule from a time on.
+
+        Args:
+            at: the time as passed.
+            when: the time without percent if the horizon changes. On the clock of progress percent keep their meaning.
+        """
+        at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
         old, rules = _without_rules(line.schedule)
         bare, more = _without_rules(new)
         if at.terms:
@@ -168,7 +181,8 @@ class PlanLines:
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
         """Return the old horizon if a line must keep it when the horizon changes; None if the line does not need it."""
-        if horizon == self.horizon or not depends_on_horizon(schedule):
+        by_progress = clock_of_field(self.clock, line.name) == PROGRESS
+        if horizon == self.horizon or by_progress or not depends_on_horizon(schedule):
             return None
         if self.horizon is None:
             raise PlanError(

@@ -17,10 +17,12 @@ from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_a
 from paramsched.plan.followed_lines import targets_followed, with_followed_lines
 from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.followed_target import FollowedTarget
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, WHOLE, amount_text
 
 
 @final
@@ -32,16 +34,17 @@ class Change:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
         before, after: the text of this field, target, horizon or clock in each plan; None if the plan lacks it. The
             texts are equal for a line that has not changed itself, but follows a changed target.
-        when: the first time at which the values differ; None without a calendar, or if one plan lacks the field.
+        when: the first time at which the values differ; None without a calendar, or if one plan lacks the field. A
+            float on the clock of progress.
         by: the largest difference, as a multiple of base; None if `when` is None.
         name: `what` without its selector.
-        unit: the unit of `when`: updates, or for example tokens if the consumption of an update is unknown.
+        unit: the unit of `when`: updates, or the clock of the field if the consumption of an update is unknown.
     """
 
     what: str
     before: str | None
     after: str | None
-    when: int | None = None
+    when: Amount | None = None
     by: float | None = None
     name: str = field(default="", repr=False, compare=False)
     unit: str = UPDATES
@@ -53,7 +56,7 @@ class Change:
         text = printable(f"{self.what}: {change}")
         if self.when is None:
             return text
-        start = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
+        start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
         return f"{text}  [from {start}, by up to {self.by:.6g} x base]"
 
 
@@ -178,7 +181,7 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
 
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples, with linear and with geometric spacing
-_Difference: TypeAlias = tuple[int, float, str]
+_Difference: TypeAlias = tuple[Amount, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 
 
@@ -190,12 +193,12 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
         runs = [amounts_of_run(plan, calendar) for plan in resolved]
         horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
         count = max((horizon for horizon in horizons if horizon is not None), default=1)
-        if count <= most:
+        if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
             return partial(_difference_of_updates, plans, np.arange(count), amounts)
     except MissingFact:
         pass
-    ends: dict[str, int] = {}
+    ends: dict[str, int] = {PROGRESS: WHOLE + 1}  # the last update may be at progress 1
     for plan in resolved:
         for unit, length in () if plan.horizon is None else plan.horizon.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
@@ -249,7 +252,7 @@ def _difference_of_some_times(
             when = middle
         else:
             before = middle
-    return when, float(np.nanmax(apart)), unit
+    return when / WHOLE if unit == PROGRESS else when, float(np.nanmax(apart)), unit
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

@@ -39,7 +39,7 @@ def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
 
 
 def shown_names(names: Iterable[str]) -> str:
-    """Return at most five names, then the number of the others.
+    """Return at most five names, then how many more there are.
 
     >>> shown_names("abcdefg")
     'a, b, c, d, e and 2 more'
@@ -49,11 +49,13 @@ def shown_names(names: Iterable[str]) -> str:
     return ", ".join(found[:_SHOWN]) + more
 
 
-def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
-    """Return the label of each group: its name if that is unique, else its index."""
+def unique_labels(groups: Sequence[Group], scope: "Scope | None" = None) -> Sequence[str | int]:
+    """Return the label of each group of an optimizer: its name if that is unique, else its index."""
+    if scope is not None:
+        return scope.labels(groups)
     labels = [label(group, index) for index, group in enumerate(groups)]
     times = Counter(labels)
-    return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}
+    return [one if times[one] == 1 else index for index, one in enumerate(labels)]
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
@@ -89,7 +91,7 @@ class Scope:
 
     def labels(self, groups: Sequence[Group]) -> list[str]:
         """Return `optimizer/name` of each group, or `optimizer/index` if it has no name of its own."""
-        return [f"{self.optimizer}/{one}" for one in unique_labels(groups).values()]
+        return [f"{self.optimizer}/{one}" for one in unique_labels(groups)]
 
     def applies(self, name: str, key: Any) -> bool:
         """Return whether a line of a field, with this key, concerns the optimizer: those for all need the field."""
@@ -116,11 +118,6 @@ class Scope:
 
 NO_SCOPE = Scope("", frozenset(), frozenset())
 """The scope of the run of several optimizers, which has targets and no groups."""
-
-
-def labels_of(groups: Sequence[Group], scope: Scope | None) -> list[str | int]:
-    """Return the unique label of each group of one optimizer, for keys of values."""
-    return list(unique_labels(groups).values()) if scope is None else [*scope.labels(groups)]
 
 
 def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
@@ -208,15 +205,14 @@ def _check_selector(
             )
         if part in optimizers or any(scope.selects_part(part, group, label) for scope, group, label in labeled):
             continue
-        there = "; ".join(f"{name}: {_shown_labels(groups)}" for name, groups in list(optimizers.items())[:_SHOWN])
+        there = "; ".join(
+            f"{name}: {shown_names(map(str, unique_labels(groups)))}"
+            for name, groups in list(optimizers.items())[:_SHOWN]
+        )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         near = closest(part, [*optimizers, *(label for _, _, label in labeled), *(one for one in named if one)])
         meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
         raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
-
-
-def _shown_labels(groups: Sequence[Group]) -> str:
-    return shown_names(map(str, unique_labels(groups).values()))
 
 
 def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field: str, group: Any) -> Any:

@@ -41,6 +41,7 @@ from paramsched.schedules.cuts import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
+from paramsched.time.progress import PROGRESS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,10 +64,13 @@ def require_plan(call: str, plan: object) -> None:
 
 
 def require_calendar(site: str, calendar: object) -> None:
-    """Raise for a value that is not a Calendar; for an integer, suggest it as the length of the run."""
+    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total."""
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
         raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
+    if calendar.deadline is not None:
+        found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
+        raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
 
 
 @final
@@ -80,9 +84,9 @@ class Plan:
         bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
         horizon: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
             the `total` of the calendar.
-        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"` or
-            `"batches"`; or a mapping from fields and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that
-            are not in the mapping count updates.
+        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"`,
+            `"batches"`, or `"progress"`, the reported fraction of the run, without a horizon; or a mapping from fields
+            and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that are not in the mapping count updates.
         fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.
 
     Raises:
@@ -171,6 +175,8 @@ class Plan:
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
+            if length is not None:
+                _require_horizon_on(self.clock, f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_key", text)
@@ -331,10 +337,9 @@ class Plan:
         given = normal_bindings(map(checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.horizon if horizon is None else Duration.of(horizon)
-        when = Duration.of(at)
-        if length != self.horizon:
-            when = lines.without_percent(f'change("{when}")', when)
-        return Plan(*lines.changed(when, length, given, named), horizon=length, clock=self.clock)
+        if horizon is not None:
+            _require_horizon_on(self.clock, f'change("{at}", horizon="{length}")', "Omit horizon")
+        return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
 
     @_method
     def cooldown(
@@ -363,8 +368,10 @@ class Plan:
         horizon: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
+        site, instead = f'cooldown("{at}", "{over}")', f'Write plan.change("{at}", lr=linear(previous, 0))'
+        _require_horizon_on(self.clock, site, instead)
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
-        start, length = (lines.without_percent(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
+        start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         decay = anneal(previous, to, length, curve)
         names = (fields,) if isinstance(fields, str) else fields
         return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
@@ -444,6 +451,12 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
+
+
+def _require_horizon_on(clock: PlanClock, site: str, instead: str) -> None:
+    """Raise if a plan with this clock cannot have a horizon."""
+    if clock == PROGRESS:
+        raise PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
 
 
 def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None, clock: PlanClock = UPDATES) -> Plan:

@@ -18,7 +18,6 @@ from paramsched.plan.binding import (
     amount_clock,
     binding_key,
     clock_of_field,
-    is_by_amount,
     replace_schedule,
     selector_text,
 )
@@ -26,7 +25,7 @@ from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.plan import Plan, require_calendar, require_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
-from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UnknownAmounts
+from paramsched.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules import Schedule
 from paramsched.schedules.cuts import without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -82,6 +81,19 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     return None if clock is None else sizes_of_run(plan.bindings, plan.clock, calendar).amounts_of(clock)
 
 
+def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
+    """Return the amounts of a run as in `amounts_of_run`, with an even progress if the length of the run is known.
+
+    >>> planned_amounts(Plan(lr=0.1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
+    [0.0, 0.25, 0.5, 0.75]
+    """
+    run = amounts_of_run(plan, calendar)
+    if isinstance(run, ReportedProgress):
+        total = calendar.horizon if plan.horizon is None else updates_of_horizon(plan, None)
+        return run if total is None else EvenProgress(total)
+    return run
+
+
 def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     """Return the horizon of a resolved plan in updates, rounded up; None if it has no horizon."""
     horizon = plan.horizon
@@ -125,13 +137,18 @@ class Bound:
         name: the field's name in the plan.
         field: the entry of the parameter group.
         schedule: the schedule that the field follows.
-        by_amount: True if the clock of the field counts an amount, False if it counts updates.
+        clock: the clock of the field.
     """
 
     name: str
     field: Field
     schedule: Schedule
-    by_amount: bool = False
+    clock: str = UPDATES
+
+    @property
+    def by_amount(self) -> bool:
+        """True if the clock of the field counts an amount, False if it counts updates."""
+        return self.clock != UPDATES
 
 
 def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tuple[tuple[Bound, ...], ...]:
@@ -181,7 +198,7 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
         if rival is None or binding.groups is not None:
             chosen[binding.name] = binding
     bounds = [
-        Bound(name, Field.of(name).within(group, where), one.schedule, is_by_amount(plan.clock, name))
+        Bound(name, Field.of(name).within(group, where), one.schedule, clock_of_field(plan.clock, name))
         for name, one in chosen.items()
     ]
     taken: dict[Field, str] = {}
@@ -299,6 +316,15 @@ def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
     return TimeUnit(name, np.array([0, total]), np.array([0.0, total * per_update]))
 
 
+def uneven_unit(name: str, passed: Floats) -> TimeUnit:
+    """Return a unit of time from the amount that has elapsed before each update, and at the end of the run."""
+    sizes, total = np.diff(passed), passed.size - 1
+    corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
+    if corners.size > _MAX_POINTS:
+        corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
+    return TimeUnit(name, corners, passed[corners])
+
+
 def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
     """Yield the units, in addition to updates, into which the run facts can convert time.
 
@@ -335,10 +361,5 @@ def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 
     """Yield the unit of time `name`, in which the run consumes `amounts`; nothing if they are unknown."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
-    elif not isinstance(amounts, UnknownAmounts):
-        passed = np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale
-        sizes = np.diff(passed)
-        corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
-        if corners.size > _MAX_POINTS:
-            corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
-        yield TimeUnit(name, corners, passed[corners])
+    elif not isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+        yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale)

@@ -22,6 +22,7 @@ from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
+from paramsched.time.progress import PROGRESS, WHOLE
 
 
 @final
@@ -73,6 +74,9 @@ class ClockLengths:
         """Return `count` of a unit, starting at `begin`, in the clock's unit."""
         if unit == self.clock:
             return count
+        if self.clock == PROGRESS and unit != "percent":
+            found = "the plan's clock is the progress of the run, so a length must be in percent"
+            raise PlanError(site, found, 'Write "5%"')
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
         if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
@@ -162,8 +166,8 @@ def resolve_on_clocks(
     sizes: list[Binding] = []
     for one in planned:  # its own lengths cannot depend on the consumption of updates
         its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
-        size_total: Total = None
-        if length is not None:
+        size_total: Total = Fraction(WHOLE) if its_clock == PROGRESS else None
+        if length is not None and its_clock != PROGRESS:
             try:
                 size_total = _rounded_horizon(
                     ClockLengths(unknown, its_clock).exact(length, site=_horizon_site(horizon)), its_clock
@@ -180,6 +184,9 @@ def resolve_on_clocks(
         else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
         for one in bindings
     ]
+    if unit == PROGRESS:
+        end = totals.get(UPDATES)
+        return resolved, Duration(((UPDATES, end),)) if isinstance(end, Fraction) else None
     length = _horizon_of(horizon, calendar)
     if length is None:
         return resolved, None
@@ -207,6 +214,9 @@ def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Ma
 def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
     """Return the length of the run on each clock of the plan."""
     unit = amount_clock(clock)
+    if unit == PROGRESS:  # a horizon is that of the fields that count updates
+        of_updates = {} if isinstance(clock, str) else _totals(horizon, calendar, sizes, UPDATES)
+        return {PROGRESS: Fraction(WHOLE), **of_updates}
     clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
     length = _horizon_of(horizon, calendar)
     if length is None:

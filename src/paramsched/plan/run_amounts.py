@@ -17,11 +17,13 @@ from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 from paramsched.time.calendar import ASSUMED_SIZES, SIZES
+from paramsched.time.progress import PROGRESS, rounded_array, rounded_progress
 
 Amount: TypeAlias = int | float
-"""An integer, except for seconds, which are floats."""
+"""An integer, except for seconds and progress, which are floats."""
 
-_MAX_EXACT = 2**62  # above it NumPy's integers overflow
+MAX_CONSUMED = 2**62
+"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
 
 
 class RunAmounts(ABC):
@@ -93,7 +95,7 @@ class ConstantAmounts(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         more = amount - self.amount_at(t)
         above, below = self.rate.numerator, self.rate.denominator
-        if (t + count) * above >= _MAX_EXACT:
+        if (t + count) * above >= MAX_CONSUMED:
             return np.array([self.amount_at(one) + more for one in range(t, t + count)])
         products = np.arange(t, t + count) * above
         if self.clock == "seconds":
@@ -148,6 +150,55 @@ class UnknownAmounts(RunAmounts):
         planned, fact = self.missing_factor
         found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
         return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReportedProgress(RunAmounts):
+    """The progress of a run, which its loop reports: it is 0 before the run, and holds until the next report."""
+
+    clock: str = PROGRESS
+
+    def amount_at(self, t: int) -> Amount:
+        if t == 0:
+            return 0.0
+        raise self._missing()
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return np.full(count, float(amount))
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        if amount <= 0:
+            return 0
+        raise self._missing()
+
+    def _missing(self) -> MissingFact:
+        return missing_progress("the progress of the run")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EvenProgress(RunAmounts):
+    """The progress of a run of known length with an even progress: t / total before update t."""
+
+    total: int
+    clock: str = PROGRESS
+
+    def amount_at(self, t: int) -> Amount:
+        return rounded_progress(min(t / self.total, 1))
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return rounded_array(np.minimum(np.arange(t, t + count) / self.total, 1))
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        return ceil(Fraction(amount) * self.total)
+
+
+def missing_progress(site: str, progress: str = "0.0") -> MissingFact:
+    """Return the error for a run whose progress was not reported."""
+    found = "the plan's clock is the progress of the run, which was not reported"
+    instead = f"Write scheduler.report(progress={progress}) before optimizer.step()"
+    return MissingFact(site, found, instead, fact=PROGRESS, example=progress)
 
 
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
@@ -298,6 +349,8 @@ class RunSizes:
         return self._found[clock]
 
     def _amounts_of(self, clock: str) -> RunAmounts:
+        if clock == PROGRESS:
+            return ReportedProgress()
         factors = factors_of_update(clock, self.calendar, self.targets.keys())
         if factors is None:
             return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
@@ -322,7 +375,7 @@ class RunSizes:
         if sizes.by_amount and clock != self.clock:
             assert self.clock is not None
             times = self.amounts_of(self.clock)
-            if isinstance(times, UnknownAmounts):
+            if isinstance(times, (UnknownAmounts, ReportedProgress)):
                 return UnknownAmounts(clock)
         return PlannedAmounts(clock, sizes, times)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -11,17 +10,20 @@ from paramsched.base.arrays import Array, Floats
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
 from paramsched.base.number_checks import meant_number
-from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
-from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.optimizers import ALONE, check_names, find_group, labels_of, scopes_of
+from paramsched.plan.binding import UPDATES, clock_of_field
+from paramsched.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
 from paramsched.plan.plan import require_calendar, require_plan
-from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
+from paramsched.plan.resolve import Bound, TimeUnit, counted_plan, units_of_run
+from paramsched.plan.run_amounts import Amount
+from paramsched.plan.traced_times import TracedTimes
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, WHOLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +48,6 @@ class Base:
     share: Literal["all", "some", "none"]
 
 
-_MAX_UPDATES = 500_000_000  # 4 GB for each field and group
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
@@ -57,9 +56,9 @@ class Trace:
     The values are equal to those that the optimizer uses, bit for bit.
 
     Args:
-        total: the number of updates.
+        total: the number of updates, or of recorded amounts.
         steps_per_epoch: the number of updates in an epoch; None if unknown.
-        clock: the unit of `amounts`: `"updates"`, or the clock of the plan that counts an amount.
+        clock: the unit of `amounts`: `"updates"`, or the other clock of the plan.
     """
 
     total: int
@@ -73,6 +72,7 @@ class Trace:
     _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of fields whose clock counts an amount
     _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
     _optimizers: tuple[str, ...] = ()  # the names of several optimizers
+    _unit: TimeUnit | None = None  # of the amounts, unless the run facts determine it
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
@@ -100,22 +100,25 @@ class Trace:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
         if self._run is None:
             return ()
-        end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
-        return tuple(units_of_run(*self._run, self.total, end))
+        end = next(((self.clock, amount) for amount in self._ends.values()), None)
+        units = tuple(units_of_run(*self._run, self.total, end))
+        return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
     @property
-    def horizon_amount(self) -> int | None:
-        """The horizon on the plan's clock; None if the clock counts updates."""
-        return next(iter(self._ends.values()), None)
+    def horizon_amount(self) -> Amount | None:
+        """The horizon on the plan's clock, or the last recorded amount; None if the clock counts updates."""
+        end = next(iter(self._ends.values()), None)
+        return 1.0 if end is not None and self.clock == PROGRESS else end
 
-    def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
+    def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
         """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
         key = self._find_curve((field, group))
-        return self._schedules[key].breakpoints(self._ends.get(key, self.total))
+        found = self._schedules[key].breakpoints(self._ends.get(key, self.total))
+        return tuple(one / WHOLE for one in found) if key in self._ends and self.clock == PROGRESS else found
 
     def line(self, field: str, group: str | int = "") -> str:
         """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
@@ -204,8 +207,10 @@ def column_name(key: Key) -> str:
 
 
 @explain_wrong_keywords
-def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace:
-    """Compute the values of a plan for an optimizer, one for each update of the horizon.
+def trace(
+    plan: Plan, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
+) -> Trace:
+    """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
 
     Args:
         plan: the plan; its metric rules have no effect.
@@ -214,6 +219,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
             group of an optimizer. If an optimizer carries a plan, its recorded bases are used. Nothing is changed.
         calendar: the run facts that convert units. A plan in updates with a horizon needs none.
+        amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
+            `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run
+            used. Fields whose clock counts updates are at update 0 for the first amount.
 
     Returns:
         The values by field and group.
@@ -221,11 +229,15 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     Raises:
         Unresolved: the horizon is unknown.
         MissingFact: the consumption of an update on the plan's clock is unknown.
+        InvalidArgument: the amounts are not those of a run, or the plan's clock counts updates.
         PlanError: the optimizer lacks a group or a field of the plan.
 
     >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
+    >>> by_tokens = Plan(lr=linear(1.0, 0.0, over="400 tokens"), clock="tokens")
+    >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
+    [0.1, 0.07500000000000001, 0.025]
     """
     require_plan("trace", plan)
     if calendar is not None:
@@ -237,46 +249,32 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
     names = tuple(optimizers) if named else ()
     resolved = plan.resolve(facts, names)
-    if resolved.horizon is None:
-        raise Unresolved(
-            "trace(…)", "the length of the run is unknown", "Write Plan(…, horizon=…), or pass Calendar(total=…)"
-        )
-    run = amounts_of_run(resolved, facts)
-    total = updates_of_horizon(resolved, run)
-    assert total is not None
-    if total > _MAX_UPDATES:
-        found = f"{total} updates are too many to store a value for each"
-        raise InvalidArgument(
-            "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
-        )
-    updates = np.arange(total)
-    amounts = None if run is None else run.amounts_from(0, 0, total)
-    ((unit, count),) = resolved.horizon.terms
-    amount_of_horizon = ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
+    times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
+    updates = np.arange(times.total)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
     bases: dict[Key, Base] = {}
     ends: dict[Key, int] = {}
-    cache: dict[tuple[Schedule, float, bool], Floats] = {}
+    cache: dict[tuple[Schedule, float, str], Floats] = {}
 
-    def keep(key: Key, schedule: Schedule, base: float, *, by_amount: bool) -> None:
-        found = cache.get((schedule, base, by_amount))
+    def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
+        found = cache.get((schedule, base, clock))
         if found is None:
-            times = amounts if by_amount else updates
-            found = cache[schedule, base, by_amount] = evaluate(schedule, times, base)
+            at = times.of_schedules if clock != UPDATES else updates
+            found = cache[schedule, base, clock] = evaluate(schedule, at, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule
-        if by_amount:
-            ends[key] = amount_of_horizon
+        if clock != UPDATES:
+            ends[key] = times.end
         share: Literal["all", "some", "none"] = "all"
         if schedule.has_absolute:
-            few = np.unique(np.linspace(0, ends.get(key, total) - 1, 100).astype(np.int64))
+            few = np.unique(np.linspace(0, max(ends.get(key, times.total) - 1, 0), 100).astype(np.int64))
             share = "none" if np.array_equal(evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)) else "some"
         bases[key] = Base(base, share)
 
     made_of = resolved, facts
     scopes = scopes_of(plan, resolved, optimizers)
-    labels = {name: labels_of(groups, scopes[name]) for name, groups in optimizers.items()}
+    labels = {name: unique_labels(groups, scopes[name]) for name, groups in optimizers.items()}
     resolved = counted_plan(resolved)
     bound_by_name: dict[str, list[tuple[str | int, Group, Bound]]] = {one.name: [] for one in resolved.bindings}
     for name, groups in optimizers.items():
@@ -286,16 +284,16 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
                 bound_by_name[bound.name].append((label, group, bound))
     for name, its_bounds in bound_by_name.items():
         for label, group, bound in its_bounds:
-            keep((name, label), bound.schedule, bound.field.base(group), by_amount=bound.by_amount)
+            keep((name, label), bound.schedule, bound.field.base(group), bound.clock)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
-            by_amount = is_by_amount(resolved.clock, binding.name)
-            keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
-    clock = UPDATES if run is None else run.clock
+            clock = clock_of_field(resolved.clock, binding.name)
+            keep((binding.name, ""), binding.schedule, binding.field.initial, clock)
     indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(
-        total, facts.updates_per_epoch, columns, schedules, indices, bases, clock, amounts, ends, made_of, names
-    )
+        times.total, facts.updates_per_epoch, columns, schedules, indices, bases, times.clock or UPDATES, times.amounts,
+        ends, made_of, names, times.unit(),
+    )  # fmt: skip
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:

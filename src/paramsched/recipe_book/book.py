@@ -20,7 +20,8 @@ from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import counted_plan
 from paramsched.plan.trace import Trace, trace
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
+from paramsched.time.progress import PROGRESS, WHOLE
 
 
 @final
@@ -215,14 +216,16 @@ def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[s
     Returns None if the field is not scheduled or the length of the run is unknown.
     """
     resolved = plan.resolve(calendar)
-    if resolved.horizon is None:
-        return None
     counted = counted_plan(resolved)
     bound = next((one for one in bind(counted, list(groups))[0] if one.name == field), None)
     if bound is None:
         return None
-    ((unit, amount),) = resolved.horizon.terms
-    if bound.by_amount == (unit == UPDATES):  # the field and the horizon have different clocks
+    horizon = Duration.of_updates(WHOLE) if bound.clock == PROGRESS else resolved.horizon
+    if horizon is None:
+        return None
+    ((unit, amount),) = horizon.terms
+    # Without progress, the field and the horizon may have different clocks.
+    if bound.clock != PROGRESS and bound.by_amount == (unit == UPDATES):
         values = trace(plan, list(groups), calendar)[field, label(groups[0], 0)]
         curve = np.abs(values[np.array(_middles(len(values)))])
     else:

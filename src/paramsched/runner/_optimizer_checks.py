@@ -21,7 +21,7 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.mmengine.config_run import run_of_config
 from paramsched.peers.mmengine.plans import SchedulerReader
 from paramsched.plan import bind
-from paramsched.plan.optimizers import check_names, one_plan_text, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, one_plan_text, scopes_of
 from paramsched.runner._building import WRAPPERS, names_several, optimizer_class
 from paramsched.runner._param_schedulers import plan_in, plans_by_name
 from paramsched.runner.optim_wrapper import AmpOptimWrapper
@@ -185,22 +185,16 @@ def check_schedulers(
     except (InvalidArgument, OSError) as error:
         diagnostics.add(path, str(error), code=REFUSED_VALUE)
         return
-    if plan is not None and names:
-        groups = {name: model.optimizer.param_groups for name, model in models.items() if model is not None}
-        if len(groups) == len(models):
+    if plan is not None:
+        groups = {name or ALONE: model.optimizer.param_groups for name, model in models.items() if model is not None}
+        if groups and len(groups) == len(models):
             try:
-                check_names("Runner(optim_wrapper=…)", groups)
+                if names:
+                    check_names("Runner(optim_wrapper=…)", groups)
                 for name, scope in scopes_of(plan, plan, groups).items():
-                    bind(plan, groups[name], scope)
+                    bind(plan, groups[name], scope)  # its lengths are resolved once the loader is known
             except InvalidArgument as refusal:
                 diagnostics.refuse(path, refusal)
-    elif plan is not None:
-        for name, model in models.items():
-            try:
-                if model is not None:
-                    bind(plan, model.optimizer.param_groups)  # its lengths are resolved once the loader is known
-            except InvalidArgument as refusal:
-                diagnostics.refuse(child_path(path, name) if name else path, refusal)
     elif plans := plans_by_name(config, names):
         instead = f"Write param_scheduler={one_plan_text(plans)}"
         diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)

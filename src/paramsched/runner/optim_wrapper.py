@@ -12,6 +12,7 @@ from paramsched.compat.mmengine import OptimWrapper
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.scheduler.updates import watch_updates
+from paramsched.time.progress import PROGRESS
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
 """Accelerate's names of precisions, by MMEngine's names."""
@@ -153,7 +154,7 @@ class AcceleratedWrapper:
         try:
             self.prepared.step(**kwargs)
         except MissingFact as error:  # without the count of samples or tokens the update was not made
-            if error.fact == "seconds_per_step":
+            if error.fact in ("seconds_per_step", PROGRESS):
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
             instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"

@@ -13,8 +13,10 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
+from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, scopes_of
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
+from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -65,6 +67,8 @@ class PlanHooks:
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
+        if not isinstance(optimizer, Optimizer):
+            return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
         run, planned, handles = self.run, self.planned, self.run.handles
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
@@ -86,10 +90,9 @@ class PlanHooks:
                 after = self.after_shared_step if run.drive == "optimizer" else self.after_driving_step
             hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
             handles += hooks.register_on(optimizer)
-        if isinstance(optimizer, Optimizer):
-            handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
-            handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
-            handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+        handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+        handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def after_shared_step(self, optimizer: Any) -> None:
         """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
@@ -203,35 +206,42 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         for optimizer in optimizers.values():
             require_hooks(optimizer)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
-    in_force = ResolvedPlan(request.plan, resolve_for(call or example, request.plan, calendar, names), calendar)
-    _ = in_force.total  # raises now if an update is planned to consume nothing
+    in_force = None
+    if calendar.deadline is None:  # with one, the horizon depends on the position of the run
+        in_force = ResolvedPlan(request.plan, resolve_for(call or example, request.plan, calendar, names), calendar)
+        _ = in_force.total  # raises now if an update is planned to consume nothing
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
         check_entries(mine)
         if name in before:
             before[name].planned.sync(mine)
+
+    def carried_on(unit: str | None) -> dict[str, RunPosition]:
+        pairs = ((name, _position_carried(before.get(name), mine, unit)) for name, mine in groups.items())
+        return {name: position for name, position in pairs if position is not None}
+
+    counts = {name: position.t for name, position in carried_on(None).items()}
+    numbers = starting_numbers(tuple(optimizers), counts, start, request.drive)
+    if in_force is None:
+        t, carried = max(numbers.values()), carried_on(amount_clock(request.plan.clock))
+        at = next((position for position in carried.values() if position.t == t), RunPosition(t))
+        in_force = start_run(request.plan, calendar, at, names)
     # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
     earlier = {hooks.planned.in_force.number: hooks for hooks in before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
     if previous is not None:
-        earlier_plan, whose = previous.planned.in_force, "that of the previous Scheduler"
+        earlier_plan, whose = previous.planned.in_force.with_deadline_of(in_force), "that of the previous Scheduler"
         changes = resume.changes_between(earlier_plan, in_force)
         in_force = resume.choose_plan(changes, earlier_plan, in_force, previous.position, whose)
-    carried = {
-        name: position
-        for name, mine in groups.items()
-        if (position := _position_carried(before.get(name), mine, in_force.unit)) is not None
-    }
-    counts = {name: position.t for name, position in carried.items()}
+    carried = carried_on(in_force.unit)
+    by_number = {position.t: position for position in carried.values()}
     joined = [group for name in carried for group in groups[name]]
     unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
     if unknown:
         whose = "the optimizers carry" if names else "the optimizer carries"
         resume.refuse_if_error(f"{whose} a plan that differs from the code's: {request.plan!r}")
-    numbers = starting_numbers(tuple(optimizers), counts, start, request.drive)
-    found = {position.t: position for position in carried.values()}
     positions = {
-        name: resume_position(in_force, found.get(number, RunPosition(number)), "the optimizer")
+        name: resume_position(in_force, by_number.get(number, RunPosition(number)), "the optimizer")
         for name, number in numbers.items()
     }
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
@@ -242,8 +252,10 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     if previous is not None:
         lead.history = previous.run.lead.history.with_plan(lead.entry())
     elif carried:
-        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        starting_with = History.starting_with(in_force.text, 0, in_force.amount_at(0))
         lead.history = starting_with.with_plan_after_unknown(lead.entry()) if unknown else starting_with
+        if in_force.start is not None:  # with a deadline, the plan had another horizon before
+            lead.history = starting_with.with_start(lead.entry(), 0)
     slots = {name: planned.block.slots for name, planned in run.members.items()}
     initial = [name for name in slots if name not in carried and log_initial_values(slots[name], groups[name])]
     run.bind_lead()  # the first write; no check may fail after it
@@ -367,6 +379,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any]) -> dic
         "drive": run.drive,
         "plan": lead.in_force.plan,
         "calendar": lead.in_force.calendar,
+        "horizon": lead.in_force.seconds_until_end,
         "on_change": resume.on_change,
         "late_groups": lead.late_groups,
         "begin": clock.start,
@@ -390,7 +403,9 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     if state["alive"]:
         run = attach_plan(optimizers, request, state["calendar"])
     else:  # the Scheduler was detached: its hooks are not registered
-        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"], names), state["calendar"])
+        calendar: Calendar = state["calendar"]
+        facts = calendar if calendar.deadline is None else calendar.until(state["horizon"])
+        in_force = ResolvedPlan(request.plan, request.plan.resolve(facts, names), calendar)
         groups = {name: one.param_groups for name, one in optimizers.items()}
         positions = state.get("positions", {ALONE: RunPosition(state["t"], amount, reported)})
         run = _new_run(in_force, request, groups, positions, {r: r.init() for r in in_force.resolved.metric_rules})
@@ -398,6 +413,8 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
     lead.history = state.get("history", lead.history)
+    if lead.in_force.start is not None:  # the copy has started with another horizon
+        lead.history = lead.history.with_plan(lead.entry())
     clock.reported, clock.last_amount = None, last_amount
     if reported is not None and isinstance(lead.source, ConsumptionSource):
         lead.source.report(reported)

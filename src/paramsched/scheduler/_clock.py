@@ -1,19 +1,22 @@
 """The clock of a run: the completed updates, the consumed amount, and the resolved plan in force."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, final
 
 import numpy as np
 
 from paramsched.base.arrays import Array
-from paramsched.errors import MissingFact
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
-from paramsched.time import Calendar
+from paramsched.scheduler._run_time import RunStart
+from paramsched.time import Calendar, Duration
+from paramsched.time.progress import PROGRESS, times_on
 
 
 @final
@@ -33,6 +36,11 @@ class UpdateTimes:
     def at(t: int, amount: Amount | None) -> "UpdateTimes":
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
+    @staticmethod
+    def held(t: int, amount: Amount, count: int) -> "UpdateTimes":
+        """Return the times of `count` updates that all have this amount."""
+        return UpdateTimes(np.arange(t, t + count), np.full(count, amount))
+
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
         """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
         t = int(self.updates[-1]) + 1
@@ -45,8 +53,9 @@ class UpdateTimes:
     def size(self) -> int:
         return int(self.updates.size)
 
-    def on_clock(self, *, by_amount: bool) -> Any:
-        return self.amounts if by_amount else self.updates
+    def on_clock(self, clock: str) -> Any:
+        """Return the times as the schedules on a clock count them."""
+        return self.updates if clock == UPDATES else times_on(clock, self.amounts)
 
 
 @final
@@ -155,11 +164,14 @@ class ResolvedPlan:
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
     `amounts` are the planned amounts of the run; None if the plan is by updates.
+    `start` is the last start of a run with a deadline, and `optimizers` are the names of several optimizers.
     """
 
     plan: Plan
     resolved: Plan
     calendar: Calendar
+    start: RunStart | None = None
+    optimizers: tuple[str, ...] = ()
     number: int = field(init=False)
     counted: Plan = field(init=False)
     amounts: RunAmounts | None = field(init=False)
@@ -167,7 +179,43 @@ class ResolvedPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
-        object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
+        # With a deadline, each start of the run has another horizon, but the plan is the same.
+        compared = self.resolved if self.calendar.deadline is None else self.plan
+        object.__setattr__(self, "number", plan_number(self.plan, compared))
+
+    def until(self, horizon: int) -> "ResolvedPlan":
+        """Return the plan of a run with a deadline, resolved for another horizon in seconds.
+
+        Raises:
+            InvalidArgument: the stages of the plan do not fit.
+        """
+        return replace(self, resolved=self.plan.resolve(self.calendar.until(horizon), self.optimizers))
+
+    def with_deadline_of(self, code: "ResolvedPlan") -> "ResolvedPlan":
+        """Return this plan with the deadline and the horizon of another start, if both runs have a deadline.
+
+        A plan that does not fit into that horizon is returned unchanged.
+        """
+        if self.calendar.deadline is None or code.start is None:
+            return self
+        moved = replace(self, calendar=code.calendar, start=code.start)
+        try:
+            return moved.until(code.start.horizon)
+        except InvalidArgument:
+            return self
+
+    @property
+    def seconds_until_end(self) -> int | None:
+        """The horizon in seconds of a run with a deadline; None without a deadline."""
+        horizon = self.resolved.horizon
+        return None if self.calendar.deadline is None or horizon is None else int(horizon.terms[0][1])
+
+    @property
+    def text(self) -> str | None:
+        """The text of the plan; if the run has a deadline, with the present horizon."""
+        if self.calendar.deadline is None:
+            return self.plan.text
+        return with_horizon(self.plan, self.resolved.horizon).text
 
     @property
     def needs_facts(self) -> bool:
@@ -183,6 +231,17 @@ class ResolvedPlan:
         """Return the amount that a run consumes before update `t` if it follows the plan."""
         return None if self.amounts is None else self.amounts.amount_at(t)
 
+    def is_over_at(self, t: int, amount: Amount | None) -> bool:
+        """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
+        horizon = self.resolved.horizon
+        if self.unit == PROGRESS and amount == 1:
+            return True
+        if horizon is None:
+            return False
+        ((unit, count),) = horizon.terms
+        at = t if unit == UPDATES else amount
+        return at is not None and at >= count
+
     @property
     def total(self) -> int | None:
         """The horizon in updates; None if it is unknown.
@@ -194,3 +253,8 @@ class ResolvedPlan:
             return updates_of_horizon(self.resolved, self.amounts)
         except MissingFact:
             return None
+
+
+def with_horizon(plan: Plan, horizon: Duration | None) -> Plan:
+    """Return a plan with another horizon."""
+    return Plan(*plan.as_written(), horizon=horizon, clock=plan.clock)

@@ -17,6 +17,7 @@ from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
+from paramsched.time.progress import PROGRESS
 
 Group: TypeAlias = dict[str, Any]
 
@@ -123,8 +124,9 @@ def check_entries(groups: list[Group]) -> None:
         if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
             _require_count(pair[0], index, REPORTED)
             reported = pair[1]
+        clock = PROGRESS if group.get(CLOCK) == CLOCKS.index(PROGRESS) else None
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
-            if amount is not None and not is_amount(amount):
+            if amount is not None and not is_amount(amount, clock):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
             raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
@@ -144,9 +146,9 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
-def is_amount(value: Any) -> bool:
-    """Return whether a saved value is an amount: a finite number of at least 0."""
-    return is_finite_number(value) and bool(0 <= value < 2**62)
+def is_amount(value: Any, clock: str | None = None) -> bool:
+    """Return whether a saved value is an amount: a finite number of at least 0; at most 1 on the clock of progress."""
+    return is_finite_number(value) and bool(0 <= value < 2**62) and (clock != PROGRESS or bool(value <= 1))
 
 
 def is_finite_number(value: Any) -> bool:
@@ -217,13 +219,24 @@ class History:
         last = self.entries[-1]
         return self if last.update <= update else self.with_plan(Entry(update, amount, last.text))
 
+    def with_start(self, new: Entry, reached: int) -> "History":
+        """Return the history of a run with a deadline, in which each start has another horizon.
+
+        Args:
+            new: the plan with the horizon of the start.
+            reached: the update that the run had reached before.
+        """
+        kept = tuple(entry for entry in self.entries if entry.update < min(reached, new.update))
+        known = History(kept) if kept else History.starting_with(None, 0, 0.0)
+        return known.with_plan(new) if new.update else History((new,))
+
     def as_data(self) -> list[list[Any]]:
         """Return lists of update, amount and text, as a state contains them."""
         return [list(entry) for entry in self.entries]
 
 
-def read_history(data: Any, text: str | None) -> History:
-    """Validate the history in a scheduler's state; `text` is the text of the plan in that state."""
+def read_history(data: Any) -> History:
+    """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []
@@ -238,6 +251,4 @@ def read_history(data: Any, text: str | None) -> History:
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
         entries.append(Entry(update, amount, plan))
-    if entries[-1].text != text:
-        raise StateError("state: the last plan of history differs from the plan of the state")
     return History(tuple(entries))

@@ -10,8 +10,9 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
-from paramsched.plan.run_amounts import Amount
+from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition, UpdateTimes
+from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -26,6 +27,7 @@ from paramsched.scheduler._group_keys import (
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
+from paramsched.scheduler.reported_progress import ProgressSource
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -64,9 +66,10 @@ class PlannedGroups:
     ) -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.scope, self.lead, self.starts_updates = scope, lead, starts_updates
-        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
+        self.history = History.starting_with(in_force.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
-        self.source: ConsumptionSource | FollowedAmounts | None = None  # set by `bind` if the plan is not by updates
+        # Set by `bind` if the plan is not by updates.
+        self.source: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
@@ -78,6 +81,7 @@ class PlannedGroups:
         self._is_plain = False  # True if a manual update may write before it checks the groups
         self._has_warned = False
         self.released = False
+        self.coming_start = in_force  # the plan for the checkpoint that is being loaded
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -109,11 +113,13 @@ class PlannedGroups:
         amounts, lead = self.in_force.amounts, self.lead
         if amounts is None:
             self.source = None
-        elif lead is None:
-            self.source = ConsumptionSource(self.in_force, self.clock, groups)
-        else:
+        elif lead is not None:
             check = lead.check_amount if self.starts_updates else None
-            self.source = FollowedAmounts(amounts, lead.clock, self.clock, check)
+            self.source = FollowedAmounts(amounts, lead.clock, self.clock, lambda: lead.in_force, check)
+        elif isinstance(amounts, ReportedProgress):
+            self.source = ProgressSource(self.in_force, self.clock, groups)
+        else:
+            self.source = ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -135,19 +141,45 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
-        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.text)
+
+    def started_at(self, position: RunPosition, plan: ResolvedPlan | None = None) -> ResolvedPlan:
+        """Return the plan for a start at a position: with another horizon, if the run has a deadline.
+
+        Args:
+            position: the position.
+            plan: the plan. Default: the plan in force.
+        """
+        if self.lead is not None:
+            return self.lead.in_force
+        one = plan or self.in_force
+        return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers)
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, and write its values."""
-        t = position.t
+        t, in_force = position.t, self.started_at(position)
+        if in_force is not self.in_force:
+            self._follow(in_force)
         self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
         self.clock.set_position(position)
-        self.history, self._before_seek = history.resumed_at(t, position.amount), (t, history)
+        self._before_seek = t, history
+        self.history = history.resumed_at(t, position.amount)
+        if in_force.start is not None:  # each start has another horizon
+            self.history = self.history.with_plan(self.entry())
         self._write_values()
         self._reset_source(self.bound)
         self.write_position(self.bound)
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, and write its values."""
+        clock = self.clock
+        times = UpdateTimes.held(clock.t, amount, 2)  # the end of the coming update writes the second
+        self.block.seek(times, clock.states)
+        clock.amount = amount
+        self._write_values()
+        self._first[AMOUNT] = amount
 
     def rewrite(self) -> None:
         """Recompute the values of the next update, and write them."""
@@ -327,9 +359,17 @@ class PlannedGroups:
         else:
             assert times.amounts is not None
             clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
+            if source.in_force is not self.in_force:
+                self._follow(source.in_force)
+                self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
             assert block.amounts is not None
             next(block.amounts)
+
+    def _follow(self, in_force: ResolvedPlan) -> None:
+        """Use the plan of another horizon for the values that are computed from now on."""
+        self.in_force = in_force
+        self.block.follow(in_force.counted, self.slots(self.bound))
 
     def _rebind_and_advance(self, groups: list[Group], error: Exception | None) -> None:
         """Bind the groups at this update, then advance: the slow path of `advance_by_hand`."""

@@ -1,7 +1,7 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -13,7 +13,7 @@ from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
 from paramsched.plan.optimizers import ALONE, scopes_of, shown_names
-from paramsched.scheduler._clock import ResolvedPlan, RunPosition
+from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler._group_keys import (
     COUNT,
     PLAN,
@@ -26,11 +26,20 @@ from paramsched.scheduler._group_keys import (
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._run import Load, Run
-from paramsched.scheduler._slots import Slot, bases_by_slot, initial_value, slots_of, with_base
+from paramsched.scheduler._slots import (
+    Slot,
+    bases_by_slot,
+    initial_value,
+    slots_of,
+    slots_of_targets,
+    values_at,
+    with_base,
+)
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
+from paramsched.time.progress import amount_text
 
 log = logging.getLogger("paramsched")
 
@@ -143,14 +152,6 @@ def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> N
         )  # fmt: skip
 
 
-def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) -> None:
-    """Warn that a checkpoint carries no count, or 0; the optimizer's own state counts `taken` updates."""
-    warn_user(
-        f"the optimizer's checkpoint carries {_carried_text(carried)}: the plan starts at 0, with {bases} as bases. "
-        f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
-    )
-
-
 def warn_if_over(planned: PlannedGroups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
@@ -178,6 +179,35 @@ def _optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
 
+def log_later_deadline(
+    state: State, now: ResolvedPlan, position: RunPosition, slots_in: Callable[[Plan], Mapping[str, Slot]]
+) -> None:
+    """Log the values that change because the deadline is later than in a checkpoint.
+
+    Args:
+        state: the state of the checkpoint.
+        now: the plan with the horizon of the present deadline.
+        position: the position of the run.
+        slots_in: returns the slots of a plan by their names for the message.
+    """
+    before, after = state.calendar.end, now.calendar.end
+    if before is None or after is None or after <= before or state.plan is None:
+        return
+    saved = state.resolved(state.plan)
+    states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
+    old, new = (
+        dict(slots_in(one.counted)) | {slot.name: slot for slot in slots_of_targets(one.counted)}
+        for one in (saved, now)
+    )
+    both = [name for name in new if name in old]
+    used = [values_at([slots[name] for name in both], position.times, states) for slots in (old, new)]
+    log.warning(
+        "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
+        "values of update %d change:\n%s", before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
+        "\n".join(f"{name}: {was!r} -> {value!r}" for name, was, value in zip(both, *used, strict=True)),
+    )  # fmt: skip
+
+
 _COMPARED = 1_000_000  # updates that are compared one by one, to find the first at which two plans differ
 
 
@@ -199,18 +229,20 @@ class Resume:
         check_entries(groups)
         planned.require_lengths(groups)
         planned.slots(groups)
-        found = count_carried(groups)
-        self.position_of(planned, groups)
-        if found is not None:
-            run.numbers_after(name, found)
+        found, position = count_carried(groups), self.position_of(planned, groups)
+        moved = None
+        if found is not None or not run.is_shared:
+            moved = run.position_after(name, position)
         if found is not None and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
+        if moved is not None:
+            run.lead.coming_start = run.lead.started_at(moved)
 
     def after_load(self, run: Run, name: str, optimizer: Any) -> None:
         """Resume from the count and the bases in the loaded groups of one optimizer."""
         lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
-        found, slots = count_carried(groups), planned.slots(groups)
+        found, slots, reached = count_carried(groups), planned.slots(groups), lead.clock.t
         if not found:
             self._warn_of_missing_count(run, slots, optimizer, found)
         moves = found is not None or not run.is_shared  # several optimizers join the run without a count
@@ -223,6 +255,10 @@ class Resume:
             lead.history = lead.history.with_plan_after_unknown(now)
         elif moves:
             lead.history = History((now,)) if found is None else lead.history.resumed_at(now.update, now.amount)
+        if moves and found is not None and lead.in_force.start is not None:
+            lead.history = lead.history.with_start(now, reached)
+        if planned.in_force is not lead.in_force or lead.in_force.start is not None:  # with another horizon
+            planned.in_force, slots = lead.in_force, slots_of(lead.in_force.counted, groups, None, planned.scope)
         planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states))
         if unknown:
             self.log_unknown_plan(run, unknown)
@@ -239,7 +275,10 @@ class Resume:
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        warn_of_missing_count(taken, count, bases)
+        warn_user(
+            f"the optimizer's checkpoint carries {_carried_text(count)}: the plan starts at 0, with {bases} as bases. "
+            f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
+        )
 
     def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None) -> bool:
         """Move the run to the position that one optimizer loaded; return whether the run itself moved.
@@ -247,27 +286,26 @@ class Resume:
         The groups of this optimizer are bound afterwards.
         """
         clock, now, numbers = run.clock, run.numbers, run.numbers_after(name, position.t)
-        t, loads = max(numbers.values()), dict(run.recent_loads())
+        t, loads, moved = max(numbers.values()), dict(run.recent_loads()), run.position_after(name, position)
         loads[name] = Load(position.t, is_compared=position.t != now[name])
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
-        target = position if position.t == t else clock.position  # the largest number has the state of the run
-        moves = target != clock.position or not run.is_shared
-        if moves:
+        if moved is not None:
+            run.lead.in_force = run.lead.coming_start
             log_conflicting_counts(run.lead, t, "optimizer")
-            clock.set_position(target, source)
+            clock.set_position(moved, source)
         if not run.is_shared:
             return True
-        clock.last_amount = amounts.get(t - 1, target.amount)
-        if moves:
+        clock.last_amount = amounts.get(t - 1, clock.amount)
+        if moved is not None:
             run.bind_lead()
         for other, planned in run.members.items():
             if other == name:
                 planned.clock.set_position(run.position_at(numbers[name]))
-            elif moves or planned.clock.t != numbers[other]:
+            elif moved is not None or planned.clock.t != numbers[other]:
                 planned.seek(run.position_at(numbers[other]))
         run.count_behind()
         run.loads, run.loaded_numbers = loads, run.numbers
-        return moves
+        return moved is not None
 
     def position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
@@ -294,15 +332,16 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         lead, clock, code = run.lead, run.clock, run.lead.in_force
-        if (ALONE in state.optimizers) == run.is_shared:
-            of = f"the optimizers {shown(','.join(state.optimizers))}" if ALONE in groups else "one optimizer"
+        if bool(state.names) != run.is_shared:
+            theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
             raise StateError(
-                f"this is the state of a Scheduler for {of}, and this Scheduler has "
+                f"this is the state of a Scheduler for {theirs}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         chosen = self.plan_after_load(state, code)
-        states = restored_states(state.feedback, chosen.resolved.metric_rules)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
+        chosen = lead.started_at(position, chosen)
+        states = restored_states(state.feedback, chosen.resolved.metric_rules)
         last_amount = position.amount if state.last_amount is None else state.last_amount
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
@@ -325,6 +364,14 @@ class Resume:
                 )  # fmt: skip
         self._log_other_optimizers(state, groups)
         log_conflicting_counts(lead, position.t, "scheduler")
+        log_later_deadline(
+            state, chosen, position,
+            lambda plan: {
+                f"{one.name} of group {planned.labels(groups[name])[one.group]!r}": one
+                for name, planned in run.members.items()
+                for one in slots_of(plan, groups[name], state.bases.get(name), scopes[name])
+            },
+        )  # fmt: skip
         lead.in_force, clock.states = chosen, states
         clock.set_position(position, "scheduler")
         clock.last_amount = last_amount
@@ -364,8 +411,8 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error".
         """
         same_text = state.text == code.plan.text
-        if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar, state.names), state.calendar)
+        if state.plan is not None and not (same_text and state.calendar.has_facts_of(code.calendar)):
+            saved = state.resolved(state.plan).with_deadline_of(code)
             return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
         if not same_text:
             why = state.unreadable or "one of them cannot be written as text"
@@ -386,6 +433,9 @@ class Resume:
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
+        if planned.in_force.start is not None:
+            planned.in_force = planned.started_at(position)
+            mine = slots_of(planned.in_force.counted, groups, bases_by_slot(mine))
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
         log_bases(mine, bases_by_slot(slots))
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
@@ -402,7 +452,8 @@ class Resume:
     # ------------------------------------------------------------------ a plan that differs
 
     def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
-        return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
+        facts = replace(code.calendar, total=None) if code.start is None else code.calendar.until(None)
+        return diff_within(saved.resolved, code.resolved, facts, _COMPARED)
 
     def choose_plan(
         self,
@@ -425,7 +476,7 @@ class Resume:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
-            amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
+            amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
             whose = f"{whose}, which was in force up to update {until.t}{amount}"
             choices = self.on_change if isinstance(self.on_change, Mapping) else {}
             refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
@@ -441,6 +492,9 @@ class Resume:
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
+            if code.start is not None:  # the deadline determines the horizon
+                lines = mixed_plan(code.plan, saved.resolved if saved.start is None else saved.plan, self.on_change)
+                return replace(code, plan=with_horizon(lines, None)).until(code.start.horizon)
             mine, choices = code.resolved, self.on_change
             targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
             if targets:  # the other lines of the code's plan follow the checkpoint's targets

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from paramsched.errors import StateError
 from paramsched.plan.optimizers import shown_names
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
@@ -110,9 +111,7 @@ class Run:
         """Write the targets of several optimizers at the position of the run, and measure the next update from now."""
         if self.is_shared:
             lead, clock = self.lead, self.clock
-            last_amount = clock.last_amount
             lead.bind(self.param_groups, lead.new_block((), self.param_groups, clock.times, clock.states))
-            clock.last_amount = last_amount
             self.is_plain = lead.source is None and not lead.block.targets
 
     def count_behind(self) -> None:
@@ -142,6 +141,12 @@ class Run:
             return dict.fromkeys(now, t)
         kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
         return {other: kept.get(other, t) for other in now}
+
+    def position_after(self, name: str, position: RunPosition) -> RunPosition | None:
+        """Return the position to which the run moves if one optimizer loads a position; None if it does not move."""
+        t = max(self.numbers_after(name, position.t).values())
+        target = position if position.t == t else self.clock.position  # the largest number has the state of the run
+        return None if self.is_shared and target == self.clock.position else target
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
@@ -230,3 +235,10 @@ class Run:
         for name, planned in self.members.items():
             planned.advance_by_hand(optimizers[name])
         self.clock.acknowledged_at = self.clock.t
+
+    def move(self, amount: Amount) -> None:
+        """Move to a reported amount before the next update, with all optimizers."""
+        for planned in self._parts:
+            planned.move(amount)
+        if self.behind:  # the next step of some optimizers belongs to the last update
+            self.clock.last_amount = amount

@@ -11,7 +11,8 @@ import torch
 
 from paramsched.base.arrays import Floats
 from paramsched.fields import Field, base_of, label, recorded_base
-from paramsched.plan import Plan, bind
+from paramsched.plan import Plan, Target, bind
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import COUNT, Group
@@ -30,7 +31,7 @@ class Slot:
     field: Field
     schedule: Schedule
     base: float
-    by_amount: bool = False  # True if the schedule's clock counts an amount, not updates
+    clock: str = UPDATES  # the clock of the schedule
 
 
 def slots_of(
@@ -47,10 +48,19 @@ def slots_of(
             bound.field,
             bound.schedule,
             _starting_base(bound.field, group, index, bases or {}),
-            bound.by_amount,
+            bound.clock,
         )
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
         for bound in bounds
+    )
+
+
+def slots_of_targets(plan: Plan) -> tuple[Slot, ...]:
+    """Return a slot for each target of a plan, to compute its value like that of a field; the group has no meaning."""
+    return tuple(
+        Slot(0, one.name, Field.of(one.name), one.schedule, one.field.initial, clock_of_field(plan.clock, one.name))
+        for one in plan.bindings
+        if isinstance(one.field, Target)
     )
 
 
@@ -119,20 +129,21 @@ class SlotsOfSchedule:
     bases: Any
     has_zero: bool  # True if one of the bases is 0
     affine: bool  # of the schedule; cached, because it depends on all parts of the schedule
-    by_amount: bool  # True if its clock counts an amount, not updates
+    clock: str
 
     @staticmethod
     def all_in(slots: Sequence[Slot]) -> "list[SlotsOfSchedule]":
         """Group the slots by their schedules."""
-        places: dict[tuple[int, bool], list[int]] = {}
+        places: dict[tuple[int, str], list[int]] = {}
         for place, slot in enumerate(slots):
-            places.setdefault((id(slot.schedule), slot.by_amount), []).append(place)
+            places.setdefault((id(slot.schedule), slot.clock), []).append(place)
         found = []
         for mine in places.values():
             schedule, bases = slots[mine[0]].schedule, np.array([slots[place].base for place in mine])
             affine = schedule.affine and not schedule.metric_rules
-            by_amount = slots[mine[0]].by_amount
-            found.append(SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, by_amount))
+            found.append(
+                SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, slots[mine[0]].clock)
+            )
         return found
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
@@ -145,7 +156,7 @@ class SlotsOfSchedule:
         return _repeated(value.factor, times.size)
 
     def _own(self, times: UpdateTimes) -> Any:
-        return times.on_clock(by_amount=self.by_amount)
+        return times.on_clock(self.clock)
 
     @quiet
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:

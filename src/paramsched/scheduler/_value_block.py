@@ -15,7 +15,7 @@ import torch
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.fields import Field, label
 from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.binding import UPDATES, is_by_amount
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import Group
@@ -130,7 +130,7 @@ class TensorColumn(Column):
     """
 
     def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
-        self.field, self.slots, self.parts = field, slots, SlotsOfSchedule.all_in(slots)
+        self.field, self.slots, self.parts = field, list(slots), SlotsOfSchedule.all_in(slots)
         mine = [groups[slot.group] for slot in slots]
         held: list[Any] = [field.read(group) for group in mine]
         self.shared = len(held) > 1  # True if the groups contain views of this vector
@@ -204,11 +204,11 @@ class TensorColumn(Column):
 class TargetColumn(Column):
     """A target: a value outside of the optimizer."""
 
-    def __init__(self, target: Target, schedule: Schedule, *, by_amount: bool) -> None:
-        self.target, self.schedule, self.by_amount = target, schedule, by_amount
+    def __init__(self, target: Target, schedule: Schedule, clock: str) -> None:
+        self.target, self.schedule, self.clock = target, schedule, clock
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[float]:
-        at = times.on_clock(by_amount=self.by_amount)
+        at = times.on_clock(self.clock)
         values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
         return values
 
@@ -255,7 +255,7 @@ class ValueBlock:
                 self.floats.append(FloatColumn(field, plain, groups))
         bindings: Iterable[Binding] = plan.bindings if targets else ()
         self.targets = [
-            TargetColumn(one.field, one.schedule, by_amount=is_by_amount(plan.clock, one.name))
+            TargetColumn(one.field, one.schedule, clock_of_field(plan.clock, one.name))
             for one in bindings
             if isinstance(one.field, Target)
         ]
@@ -267,13 +267,15 @@ class ValueBlock:
         self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the values of one update, without writing them."""
+        """Compute the values of one update, without writing them, and those of later updates at given amounts."""
         self._take([column.computed(times, states) for column in self._columns])
-        self.writer: Writer = iter(())
+        self.writer: Writer = iter(()) if times.size == 1 else self._new_writer()
         self._size = 0
         self.overwritten.clear()
         # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
+        if times.size > 1 and times.amounts is not None:
+            self.amounts = iter(times.amounts[1:].tolist())
 
     def _take(self, computed: list[Sequence[Any]]) -> None:
         """Set the entries of all columns, after all were computed: an error leaves the block unchanged."""
@@ -291,7 +293,29 @@ class ValueBlock:
         self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
-        self.writer = combine_writers([column.writer(self.overwritten) for column in self._columns])
+        self.writer = self._new_writer()
+
+    def _new_writer(self) -> Writer:
+        """Return the loop that writes the entries of all columns after the first."""
+        return combine_writers([column.writer(self.overwritten) for column in self._columns])
+
+    def follow(self, plan: Plan, slots: tuple[Slot, ...]) -> None:
+        """Use the schedules of another horizon from the next `extend` or `seek` on.
+
+        Args:
+            plan: the plan, with the same fields and targets.
+            slots: the same slots, with the schedules of this plan.
+        """
+        self.slots = slots
+        found = {(slot.group, slot.field): slot for slot in slots}
+        for column in self.floats:
+            column.parts = SlotsOfSchedule.all_in([found[index, column.field] for index in column.indices])
+        for one in self.tensors:
+            one.slots = [found[slot.group, slot.field] for slot in one.slots]
+            one.parts = SlotsOfSchedule.all_in(one.slots)
+        schedules = {one.name: one.schedule for one in plan.bindings if isinstance(one.field, Target)}
+        for target in self.targets:
+            target.schedule = schedules[target.target.name]
 
     def drop_coming(self, *, next_consumed: bool) -> None:
         """Drop the entries that are not written yet, because the consumed amount is not the one they were computed for.

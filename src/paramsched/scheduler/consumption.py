@@ -1,7 +1,6 @@
 """The consumption of each update, and its sources."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from math import isfinite
@@ -13,10 +12,29 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, RunAmounts, UnknownAmounts, missing_amounts
+from paramsched.plan.run_amounts import (
+    MAX_CONSUMED,
+    Amount,
+    PlannedAmounts,
+    RunAmounts,
+    UnknownAmounts,
+    example_of_size,
+    missing_amounts,
+)
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
+from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._run_time import (
+    OwnTime,
+    Rank0Clock,
+    RunTime,
+    SharedTime,
+    first_message,
+    messages_about_time,
+    seconds_now,
+)
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.time.progress import PROGRESS, rounded_progress
 
 log = logging.getLogger("paramsched")
 
@@ -27,23 +45,56 @@ class ConsumptionSource:
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
     engine's count of its batches. If the step is skipped, the next update counts it.
+
+    `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
     """
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
-        self._run, self._clock = in_force.amounts, clock
+        self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
-        self._watch = Stopwatch() if self.unit == "seconds" else None
+        self._horizon = in_force.seconds_until_end
+        self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
 
+    def _measured_time(self) -> RunTime:
+        """Return the time that this process measures, or that rank 0 measures for all."""
+        start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
+        assert clock.amount is not None
+        messages = start.messages if start is not None else messages_about_time() if several_processes() else None
+        if messages is None:
+            return OwnTime(clock.t, start, seconds_now, self._fits)
+        if start is not None:
+            first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
+        else:
+            first = first_message(clock.t, clock.amount, 0, None)
+        in_seconds = start is None and horizon is not None and not horizon.is_resolved
+        until = float(horizon.terms[0][1]) if in_seconds and horizon is not None else None
+        of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
+        return SharedTime(messages, first, of_rank_0)
+
+    def _fits(self, horizon: int) -> bool:
+        """Return whether the stages of the plan fit into a horizon; log if they do not."""
+        try:
+            self.in_force.until(horizon)
+        except InvalidArgument as error:
+            log.warning("the untimed updates took so long that the horizon of the start remains: %s", error.problem)
+            return False
+        return True
+
+    def stops_at(self, t: int) -> bool:
+        """Return whether update `t` must not begin, because of the deadline."""
+        return self._time is not None and self._time.stop is not None and t >= self._time.stop
+
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
+        unknown = self._is_unknown and not isinstance(self._time, SharedTime)
+        clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -77,11 +128,21 @@ class ConsumptionSource:
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
             clock.needs_check = False
-        elif self._watch is None:
-            raise self._missing_amount(f"the number of {self.unit} of this update is unknown", f"{self.unit}=n")
-        elif several_processes():
-            found = "each process would measure another number, but all processes must agree"
-            raise self._missing_amount(found, "seconds=s") from None
+        elif self._time is None:
+            error = missing_amounts(self.unit, "")
+            raise MissingFact(
+                f"update {clock.t}",
+                f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
+                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
+                fact=error.fact,
+                example=error.example,
+            )
+        elif isinstance(self._time, OwnTime) and several_processes():
+            raise InvalidArgument(
+                f"update {clock.t}",
+                "the Scheduler was constructed before the process group, so this process measures its own time",
+                "Write dist.init_process_group(…) before ps.Scheduler(…)",
+            )
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """Count an update, and return the times of the updates to compute next.
@@ -98,10 +159,16 @@ class ConsumptionSource:
         assert before is not None
         reported, clock.reported = clock.reported, None
         self._loop_reported, self._of_engine = False, 0
-        if self._watch is not None:
-            measured = self._watch.lap()  # starts measuring the next update, even if this one was reported
-            reported = measured if reported is None and self._is_unknown else reported
-        clock.needs_check = self._is_unknown
+        self._set_needs_check()
+        if self._time is not None and reported is None:
+            amounts = self._time.amounts_from(t, amount, block.next_size())
+            horizon = self._time.horizon
+            if horizon is not None and horizon != self._horizon:
+                self.in_force, self._horizon = self.in_force.until(horizon), horizon
+                log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
+            return UpdateTimes(np.arange(t, t + amounts.size), amounts)
+        if self._time is not None and reported is not None:
+            self._time.accept(t, amount + reported)
         if reported is None:
             last, count = UpdateTimes.at(t - 1, amount), block.next_size()
             if not isinstance(self._run, PlannedAmounts):
@@ -117,7 +184,8 @@ class ConsumptionSource:
             return None
         is_exhausted = expected is None
         # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        guesses = self._is_unknown and is_exhausted and reported == amount - before
+        is_shared = isinstance(self._time, SharedTime)  # its next update may not be reported
+        guesses = self._is_unknown and not is_shared and is_exhausted and reported == amount - before
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size() if guesses else 1
@@ -126,16 +194,6 @@ class ConsumptionSource:
         if count == 1:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
-
-    def _missing_amount(self, found: str, reported: str) -> MissingFact:
-        error = missing_amounts(self.unit, "")
-        return MissingFact(
-            f"update {self._clock.t}",
-            f"the plan's clock counts {self.unit}, and {found}",
-            f"Write scheduler.consumed({reported}) before optimizer.step(), or pass {error.fact} to Calendar(…)",
-            fact=error.fact,
-            example=error.example,
-        )
 
 
 @final
@@ -146,16 +204,28 @@ class FollowedAmounts:
         amounts: the planned amounts of the run.
         run: the clock of the run.
         clock: the clock of the optimizer.
+        plan_of_run: returns the plan of the run at present.
         check_run: checks the consumption of the next update of the run; None if no step of the optimizer starts one.
     """
 
     def __init__(
-        self, amounts: RunAmounts, run: Clock, clock: Clock, check_run: Callable[[], object] | None = None
+        self,
+        amounts: RunAmounts,
+        run: Clock,
+        clock: Clock,
+        plan_of_run: Callable[[], ResolvedPlan],
+        check_run: Callable[[], object] | None = None,
     ) -> None:
         self._amounts, self._run, self._clock, self._check_run = amounts, run, clock, check_run
+        self._plan_of_run = plan_of_run
         self.unit = amounts.clock
         clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
         clock.needs_check = check_run is not None
+
+    @property
+    def in_force(self) -> ResolvedPlan:
+        """The plan of the run at present."""
+        return self._plan_of_run()
 
     def check_amount(self) -> None:
         """Check the consumption of the run, if the next step of the optimizer starts an update."""
@@ -174,10 +244,6 @@ class FollowedAmounts:
         return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
 
 
-MAX_CONSUMED = 2**62
-"""All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
-
-
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
     """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
 
@@ -190,23 +256,22 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     64
     """
     plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED:
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
-    plain_values = {
-        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
-        for name, value in given.items()
-    }
-    site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
+    site = call_text(call, given)
     if unit is None:
         name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
-    instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
+    if unit == PROGRESS:
+        found = "the plan's clock is the progress of the run, which no update consumes"
+        raise InvalidArgument(site, found, "Write scheduler.report(progress=0.37)")
+    instead = f"Write {call}{unit}={example_of_size(unit)})"
     if len(given) != 1:
         raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
     ((name, value),) = given.items()
     if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    amount = _as_number(value)
+    amount = as_number(value)
     if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
             raise InvalidArgument(site, "an amount must not be negative", instead)
@@ -219,7 +284,16 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     return int(amount)
 
 
-def _as_number(value: Any) -> Amount | None:
+def call_text(call: str, given: Mapping[str, Any]) -> str:
+    """Return the text of a call with its keywords, for messages."""
+    values = {
+        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+        for name, value in given.items()
+    }
+    return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
+
+
+def as_number(value: Any) -> Amount | None:
     """Convert a number, or a tensor without dimensions, to a Python number; None for any other value."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
@@ -236,32 +310,9 @@ def _as_number(value: Any) -> Amount | None:
     return number if isfinite(number) else None
 
 
-def seconds_now() -> float:
-    """Return the time of a monotonic clock, in seconds."""
-    return time.monotonic()
-
-
-@final
-class Stopwatch:
-    """Measures the seconds between updates; the first interval starts at construction."""
-
-    def __init__(self) -> None:
-        self._since = seconds_now()
-
-    def lap(self) -> float:
-        now = seconds_now()
-        since, self._since = self._since, now
-        return now - since
-
-
-_INTERVAL = 64  # updates between comparisons; a wrong amount remains in later ones, so the next comparison detects it
+COMPARED_EVERY = 64  # updates; a wrong amount remains in later ones, so the next comparison detects it
 _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
 _INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
-
-
-def several_processes() -> bool:
-    """Return whether several processes train together."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 @final
@@ -291,7 +342,7 @@ class RankAgreement:
 
     def is_due(self, t: int) -> bool:
         """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % _INTERVAL == 0):
+        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % COMPARED_EVERY == 0):
             return False
         return several_processes()
 
@@ -299,7 +350,7 @@ class RankAgreement:
         """Compare the amount consumed before update `t` with that of the other processes."""
         if not self.is_due(t):  # the update was skipped and got another report
             return
-        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
+        store = default_store()
         rank = dist.get_rank()
         self._compared_at = t
         if self._kind is None:
@@ -313,10 +364,18 @@ class RankAgreement:
             try:  # the other process may be about to start another Scheduler
                 store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
             except RuntimeError:  # it did not start one before the timeout
-                raise InvalidArgument(
-                    f"scheduler.consumed({clock}=…) before update {t}",
+                call, found = (
+                    "consumed",
                     f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
-                    f"Pass the same number in each process: the sum of the {clock} of all processes. If one of the two "
+                )
+                same = f"Pass the same number in each process: the sum of the {clock} of all processes"
+                if clock == PROGRESS:
+                    call, found = "report", f"rank {rank} is at progress {amount}, but rank {other} at {theirs}"
+                    same = "Pass the same number in each process"
+                raise InvalidArgument(
+                    f"scheduler.{call}({clock}=…) before update {t}",
+                    found,
+                    f"{same}. If one of the two "
                     "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
                 ) from None
             log.warning(
@@ -344,14 +403,16 @@ def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, cloc
     if unit is None:
         return RunPosition(found.t)
     if found.amount is not None:
-        return found
+        return RunPosition(found.t, rounded_progress(found.amount)) if unit == PROGRESS else found
     if clock is not None and clock.t == found.t and clock.amount is not None:
         return RunPosition(found.t, clock.amount)
     try:
         return RunPosition(found.t, in_force.amount_at(found.t))
     except MissingFact:
+        lacks, value = f"amount of {unit}, which the plan's clock counts; the number of {unit} cannot be derived", "n"
+        if unit == PROGRESS:
+            lacks, value = "progress, which is the plan's clock", "…"
         raise StateError(
-            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; the "
-            f"number of {unit} cannot be derived. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
-            f"then scheduler.seek({found.t}, {unit}=n), then load the checkpoint"
+            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
         ) from None

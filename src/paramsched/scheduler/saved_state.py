@@ -10,7 +10,7 @@ import ast
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, final, get_args
 
 from paramsched.base.near_names import closest, did_you_mean
@@ -21,11 +21,11 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import ALONE
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import RunPosition
+from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._run import Run
 from paramsched.schedules import SHAPES
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
@@ -69,6 +69,11 @@ class State:
     def names(self) -> tuple[str, ...]:
         """The names of several optimizers; empty for one."""
         return () if ALONE in self.optimizers else tuple(self.optimizers)
+
+    def resolved(self, plan: Plan) -> ResolvedPlan:
+        """Resolve the plan of the state; if the run has a deadline, for the last horizon in the history."""
+        facts = _facts_with_horizon(self.calendar, self.history)
+        return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, None, self.names)
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -166,6 +171,8 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     optimizers, text = _read_optimizers(state), state["plan"]
     groups = sum(optimizers.values())
     facts = _read_mapping("calendar", state["calendar"])
+    entries = state.get("history")
+    history = _single_plan_history(text, state.get("amount")) if entries is None else read_history(entries)
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
     if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
@@ -178,7 +185,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         plan, unreadable = plan_of_text(text)
         try:
             if plan is not None:
-                plan.resolve(calendar, tuple(optimizers) if of_several else ())
+                plan.resolve(_facts_with_horizon(calendar, history), tuple(optimizers) if of_several else ())
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
@@ -196,16 +203,18 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             raise StateError(
                 f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
             )
+    clock = None if plan is None else amount_clock(plan.clock)
     for name in ("amount", "said", "last_amount"):
-        if state.get(name) is not None and not is_amount(state[name]):
+        if state.get(name) is not None and not is_amount(state[name], clock):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
-    if plan is not None and position.amount is not None and amount_clock(plan.clock) is None:
+    if plan is not None and position.amount is not None and clock is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
-    entries = state.get("history")
-    history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
+    last = history.entries[-1].text
+    if last != (text if calendar.deadline is None or plan is None else with_horizon(plan, _horizon_of(last)).text):
+        raise StateError("state: the last plan of history differs from the plan of the state")
     behind = state.get("behind", "")
     if not isinstance(behind, str) or set(behind) - {"0", "1"} or len(behind) not in (0, len(optimizers)):
         raise StateError(f"state: behind is {shown(behind)}, not a 0 or 1 for each optimizer")
@@ -266,6 +275,19 @@ def restored_states(
 ) -> dict[MetricRule[Any], Any]:
     """Return a dict from each rule to its state: the saved state if there is one, else the initial one."""
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
+
+
+def _horizon_of(text: str | None) -> Duration | None:
+    """Return the horizon in the text of a plan in the history; None if it has none, or cannot be read."""
+    plan = plan_of_text(text)[0]
+    return None if plan is None else plan.horizon
+
+
+def _facts_with_horizon(calendar: Calendar, history: History) -> Calendar:
+    """Return the run facts that resolve the last plan of a history, with its horizon in place of a deadline."""
+    if calendar.deadline is None:
+        return calendar
+    return replace(calendar.until(None), total=_horizon_of(history.entries[-1].text))
 
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
@@ -332,7 +354,9 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
     """
     read = read_scheduler_state(state)
     entries = read.history.entries
-    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
+    # With a deadline, each of the plans has a horizon of its own.
+    calendar = read.calendar if read.calendar.deadline is None else read.calendar.until(None)
+    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], calendar
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from math import inf
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final, get_args
@@ -12,12 +13,13 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, labels_of, unique_labels
-from paramsched.plan.run_amounts import Amount
+from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
+from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
 from paramsched.scheduler._attach import (
     AttachRequest,
@@ -42,7 +44,8 @@ from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run import Run
 from paramsched.scheduler._slots import LateGroups as LateGroups
-from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
+from paramsched.scheduler.consumption import ConsumptionSource, checked_amount
+from paramsched.scheduler.reported_progress import ProgressSource, checked_progress
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,
@@ -51,6 +54,8 @@ from paramsched.scheduler.saved_state import (
     state_of,
 )
 from paramsched.time import Calendar, DurationLike
+from paramsched.time.deadline import DeadlineLike
+from paramsched.time.progress import PROGRESS
 
 PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
 """A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
@@ -78,7 +83,7 @@ class Scheduler(LRScheduler):
         plan: a plan, the path of a plan file, the text of a plan, or a mapping as in a plan file.
         calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
-            `frames_per_step`. With `"later"`, pass them before the first update:
+            `frames_per_step`, `deadline`, `untimed_updates`. With `"later"`, pass them before the first update:
             `scheduler.resolve(steps_per_epoch=len(loader))`.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
@@ -114,6 +119,7 @@ class Scheduler(LRScheduler):
     _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
     _waiting: WaitingForFacts | None = None
+    _warned: frozenset[str] = frozenset()  # kinds of reports
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -134,11 +140,14 @@ class Scheduler(LRScheduler):
         seconds_per_step: float | None = None,
         sequence_length: int | None = None,
         frames_per_step: float | None = None,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
     ) -> None:
         given = specified_facts(
             total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
+            deadline=deadline, untimed_updates=untimed_updates,
         )  # fmt: skip
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(
@@ -253,7 +262,7 @@ class Scheduler(LRScheduler):
                 return values[found]
         else:
             group = 0 if group is None else group
-            labels = unique_labels(self.optimizer.param_groups)
+            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
             for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
                 if key in values:
                     return values[key]
@@ -265,7 +274,7 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         found: dict[Key, float] = {}
         for groups, part in self._parts():
-            labels = labels_of(groups, part.scope)
+            labels = unique_labels(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): value
                 for slot, value in part.values(planned.clock)
@@ -324,7 +333,8 @@ class Scheduler(LRScheduler):
         Args:
             t: the number of completed updates, at least 0.
             amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
-                `tokens=4_194_304`. Needed only if it is neither planned nor a constant of the calendar.
+                `tokens=4_194_304`; on the clock of progress `progress=0.3`, from where reports count. Needed only if it
+                is neither planned nor a constant of the calendar.
 
         Raises:
             InvalidTime: `t` is not an integer of at least 0.
@@ -337,13 +347,14 @@ class Scheduler(LRScheduler):
             )
         self._planned.require_attached("seek")
         in_force, t = self._synced().in_force, int(t)
+        check = checked_progress if in_force.unit == PROGRESS else checked_amount
         try:
-            reached = (
-                checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
-            )
+            reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
         except MissingFact as error:
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"the number of {in_force.unit} that these updates consumed is unknown"
+            if in_force.unit == PROGRESS:
+                found = "the progress of the run before this update is unknown"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         self._run.seek(RunPosition(t, reached))
 
@@ -375,6 +386,59 @@ class Scheduler(LRScheduler):
         source, reported = self._checked_amount("consumed", amount)
         source.report(reported)
 
+    def report(self, **progress: Any) -> None:
+        """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
+
+        It is for a plan with `clock="progress"`, and replaces the progress before. When the call returns, the groups
+        contain the values at this progress; all updates until the next report use it. With several processes, each one
+        reports the same number; the Scheduler regularly checks that they agree.
+
+        Args:
+            progress: one keyword, `progress`, a number from 0 to 1. It is rounded to billionths. More than 1 counts as
+                1; if it is less than the last one, the position stays. Both cause a warning, once.
+
+        Raises:
+            InvalidArgument: the plan has another clock, or the progress is not a number of at least 0. The state is
+                unchanged.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), clock="progress"))
+        >>> scheduler.report(progress=0.25)
+        >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
+        (0, 0.25, 0.07500000000000001)
+        """
+        planned = self._planned
+        planned.require_attached("report")
+        reached = checked_progress("scheduler.report(", planned.in_force.unit, progress, most=inf)
+        source, before = planned.source, planned.clock.amount
+        assert isinstance(source, ProgressSource)
+        assert before is not None
+        if reached > 1:
+            self._warn_once(
+                "above",
+                f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
+                "fraction: 0.37, not 37",
+            )
+            reached = 1.0
+        if reached < before:
+            self._warn_once(
+                "below",
+                f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
+                "there until a report exceeds it, so that no schedule goes back. To go back, call "
+                f"scheduler.seek({planned.clock.t}, progress={reached})",
+            )
+        elif reached > before:
+            self._synced()
+            self._run.move(reached)
+        source.note_report()
+
+    def _warn_once(self, kind: Literal["above", "below"], text: str) -> None:
+        """Warn of reports of one kind, once in the life of the Scheduler."""
+        if kind not in self._warned:
+            self._warned |= {kind}
+            warn_user(text)
+
     def measured(self, **amount: Any) -> None:
         """Report the consumption of the next update that an engine measured from its batches.
 
@@ -404,6 +468,10 @@ class Scheduler(LRScheduler):
         self._planned.require_attached(what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
+        if self._planned.in_force.start is not None:
+            raise InvalidArgument(
+                f"scheduler.{what}(seconds=…)", "with a deadline, time is measured", "Omit this call, or the deadline"
+            )
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
@@ -479,9 +547,34 @@ class Scheduler(LRScheduler):
 
     @property
     def amount(self) -> Amount:
-        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`."""
+        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`.
+
+        On the clock of progress it is the progress of the next update, a float from 0 to 1.
+        """
         amount = self._planned.clock.amount
         return self._planned.clock.t if amount is None else amount
+
+    @property
+    def should_stop(self) -> bool:
+        """True if the plan ends before the next update: `while not scheduler.should_stop`. False without a horizon.
+
+        It becomes True when an update ends at or after the horizon, in updates or on the plan's clock. With a deadline
+        it becomes True when the time left is less than 1.5 times the median duration of the last 9 timed updates. A
+        further step is allowed, and uses the values that the plan has after its end. With several optimizers, read it
+        once per iteration, like `t`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> while not scheduler.should_stop:
+        ...     _ = optimizer.step()
+        >>> scheduler.t
+        4
+        """
+        clock, source = self._planned.clock, self._planned.source
+        if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
+            return True
+        return self._planned.in_force.is_over_at(clock.t, clock.amount)
 
     @property
     def last_epoch(self) -> int:

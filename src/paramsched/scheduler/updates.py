@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ParamSpec, TypeVar, final
+from typing import Any, TypeVar, final
 
 import torch
 from torch.optim import Optimizer
@@ -220,17 +220,20 @@ def _unknown(optimizer: Any) -> bool:
     return False
 
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-@cache
-def run_uncompiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def run_uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
     """Wrap a function so that torch compiles neither it nor the functions that it calls.
 
-    The wrapper costs a microsecond per call, so it is for rare calls. It is created at first use, because creating it
-    imports torch's tracer, which the optimizer has imported by then.
+    The wrapper costs a microsecond per call, so it is for rare calls. Before torch's compiler is imported, which every
+    optimizer of torch does, nothing is compiled, and the function itself is returned.
     """
+    return _uncompiled(function) if "torch._dynamo" in sys.modules else function
+
+
+@cache
+def _uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 
 
@@ -242,7 +245,7 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
     """
     from torch._dynamo.decorators import skip as mark_code
 
-    for function in functions:
+    for function in (run_uncompiled, *functions):
         mark_code(function)
 
 

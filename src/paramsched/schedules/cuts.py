@@ -18,6 +18,7 @@ from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
+from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS
 
 
 @final
@@ -243,11 +244,14 @@ def _needs_horizon(schedule: Schedule) -> bool:
 def with_unit(schedule: Schedule, unit: str) -> Schedule:
     """Return a resolved schedule with `unit` in its lengths, which were plain counts of that unit.
 
+    Lengths on the clock of progress are in percent.
+
     >>> from paramsched.schedules import warmup
     >>> print(with_unit(warmup(375_000_000), "tokens"))
     warmup("375000000 tokens")
     """
-    named: Schedule = _renamed(schedule, "updates", unit)
+    name, count = ("percent", Fraction(1, COUNTS_OF_A_PERCENT)) if unit == PROGRESS else (unit, Fraction(1))
+    named: Schedule = _renamed(schedule, "updates", name, count)
     return named
 
 
@@ -260,7 +264,8 @@ def without_unit(schedule: Schedule, unit: str) -> Schedule:
     >>> without_unit(warmup("4 tokens"), "tokens")(3)
     0.75
     """
-    counted: Schedule = _renamed(schedule, unit, "updates")
+    name, count = ("percent", Fraction(COUNTS_OF_A_PERCENT)) if unit == PROGRESS else (unit, Fraction(1))
+    counted: Schedule = _renamed(schedule, name, "updates", count)
     return counted
 
 
@@ -271,14 +276,18 @@ def is_resolved_in(schedule: Schedule, unit: str) -> bool:
     return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "epochs") is schedule
 
 
-def _renamed(value: Any, before: str, after: str) -> Any:
-    """Replace the unit `before` by `after` in a value. Return `value` itself if `before` does not occur in it."""
+def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1)) -> Any:
+    """Replace the unit `before` by `count` units `after` in a value.
+
+    Return `value` itself if `before` does not occur in it.
+    """
     if isinstance(value, Duration):
         if not any(unit == before for unit, _ in value.terms):
             return value
-        return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
+        terms = tuple((after, amount * count) if unit == before else (unit, amount) for unit, amount in value.terms)
+        return Duration(terms, value.until)
     if isinstance(value, (Schedule, tuple)):
-        return with_changed_fields(value, lambda one: _renamed(one, before, after))
+        return with_changed_fields(value, lambda one: _renamed(one, before, after, count))
     if not isinstance(value, Rule) or value.by == "epoch":  # epochs are not converted to the unit of the clock yet
         return value
     tick = Duration.of(1 if value.by == "update" else value.by)

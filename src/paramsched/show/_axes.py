@@ -16,6 +16,7 @@ from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._labels import short_amount, short_number, tick_label
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
+from paramsched.time.progress import PROGRESS
 
 _DECADES = 3.0  # a larger spread selects a logarithmic axis
 _STRIP = 0.12  # height of the strip for 0 below a logarithmic axis, as a fraction of the axis; enough for a label
@@ -358,6 +359,8 @@ def format_amount(unit: str, amount: float) -> str:
     if unit == "updates":
         whole = amount >= 100 or abs(amount - round(amount)) < 0.05
         return f"{round(amount):,}" if whole else short_number(amount, 3)
+    if unit == PROGRESS:
+        return f"{short_number(100 * amount, 3)}%"
     return short_number(amount, 3 if amount < 10 else 4) if unit in ("epochs", "seconds") else short_amount(amount)
 
 

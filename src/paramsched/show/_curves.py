@@ -43,7 +43,7 @@ class Curves(Protocol):
     def __getitem__(self, key: Key, /) -> Floats:
         """Return the values of a curve, one per update."""
 
-    def breakpoints(self, field: str, group: Group, /) -> tuple[int, ...]:
+    def breakpoints(self, field: str, group: Group, /) -> tuple[float, ...]:
         """Return the updates at which the formula of a curve changes."""
 
     def line(self, field: str, group: Group, /) -> str:
@@ -136,7 +136,7 @@ class PlansTogether:
         values = np.asarray(trace[own], dtype=np.float64)
         return np.concatenate([values, np.full(self.total - values.size, np.nan)])
 
-    def breakpoints(self, field: str, group: Group) -> tuple[int, ...]:
+    def breakpoints(self, field: str, group: Group) -> tuple[float, ...]:
         trace, own = self._owners()[field, group]
         return trace.breakpoints(*own)
 

@@ -19,6 +19,7 @@ from paramsched.show._matplotlib import saved_figure
 from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
+from paramsched.time.progress import PROGRESS
 
 
 @final
@@ -116,6 +117,8 @@ def _table_of_changes(diff: Diff) -> str:
         since = "" if change.when is None else f"{change.when:,} {change.unit}"
         if change.when is not None and change.unit == UPDATES:
             since = f"update {change.when:,}"
+        elif change.when is not None and change.unit == PROGRESS:
+            since = f"progress {change.when}"
         by = "" if change.by is None else f"{change.by:.6g} × base"
         before, after = (f"<code>{escaped(side)}</code>" if side else "–" for side in (change.before, change.after))
         cells = f"<td><b>{escaped(change.what)}</b></td><td>{before}</td><td>{after}</td><td>{since}</td><td>{by}</td>"

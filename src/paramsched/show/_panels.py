@@ -33,6 +33,7 @@ from paramsched.show._curves import (
 )
 from paramsched.show._labels import format_times, short_number
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, format_groups
+from paramsched.time.progress import PROGRESS
 
 _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
@@ -174,7 +175,7 @@ def _horizon_summary(traces: Sequence[Curves]) -> str:
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
         parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {trace.steps_per_epoch:,}")
-    if isinstance(trace, Trace) and trace.horizon_amount is not None:
+    if isinstance(trace, Trace) and trace.horizon_amount is not None and trace.clock != PROGRESS:
         parts.append(f"{trace.horizon_amount:,} {trace.clock}")
     if len(traces) > 1:
         parts.insert(0, f"{len(traces)} plans")
@@ -419,12 +420,12 @@ def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Time
     # Each schedule is processed once, because it may have millions of breakpoints.
     for group in {source.line(field, group) or group: group for group in groups}.values():
         try:
-            points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+            points = np.asarray(source.breakpoints(field, group))
         except InvalidArgument:  # too many breakpoints to draw
             continue
         if isinstance(source, Trace) and source.clock_of(field, group) != "updates":
             points = np.searchsorted(source.amounts, points)  # the first updates at or after the amounts
-        parts.append(points)
+        parts.append(points.astype(np.int64))
     return union_of_times(parts)
 
 

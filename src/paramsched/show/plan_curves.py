@@ -17,6 +17,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
+from paramsched.time.progress import PROGRESS
 
 
 def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = None) -> tuple[Trace, str]:
@@ -46,7 +47,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
             facts = replace(facts, **more)
             notes.append(f"{fact} assumed to be {value:g}")
     if plan.horizon is None and facts.total is None:
-        total = length_of_plan(plan, facts)
+        total = None if plan.clock == PROGRESS else length_of_plan(plan, facts)
         if total is None:
             longest = max((facts.exact(Duration((term,))) for term in _terms_of(plan)), default=0)
             total = max(ASSUMED_TOTAL, 4 * ceil(longest))

@@ -1,9 +1,13 @@
 """Calendar: the run facts that convert units into updates; and the names of clocks."""
 
+import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
+from itertools import zip_longest
 from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, final
@@ -11,7 +15,9 @@ from typing import Any, final
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
+from paramsched.time.deadline import DeadlineLike, deadline_of
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
+from paramsched.time.progress import PROGRESS
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -19,6 +25,7 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "seconds": (("seconds_per_step",),),
     "frames": (("frames_per_step",),),
     "batches": (("accumulation",),),
+    PROGRESS: (),
 }
 """For each unit, the lists of run facts whose product is the consumption of one update.
 
@@ -51,6 +58,11 @@ class Calendar:
         sequence_length: integer, tokens per sample. One update consumes
             `batch_size * accumulation * sequence_length` tokens.
         frames_per_step: environment frames per update, greater than 0.
+        deadline: the moment at which a run on the clock of seconds ends: `"in 55 min"` (from now), `"18:00"`,
+            `"2026-11-22 08:00"`, a `datetime`, or `"slurm"` for the end of the job; `"slurm - 5 min"` leaves 5 minutes.
+            It is stored as a `datetime` with a time zone. Only a Scheduler accepts it.
+        untimed_updates: integer, the number of updates after each start of a run with a deadline that are not timed,
+            because they compile or load; at least 0. None means 1.
 
     Raises:
         InvalidArgument: a fact is not a positive number, or two facts contradict each other.
@@ -69,8 +81,11 @@ class Calendar:
     seconds_per_step: float | None = None
     sequence_length: int | None = None
     frames_per_step: float | None = None
+    deadline: DeadlineLike | None = None
+    untimed_updates: int | None = None
 
     def __post_init__(self) -> None:
+        self._read_deadline()
         for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "sequence_length"):
             value = getattr(self, name)
             if value is not None:
@@ -134,6 +149,44 @@ class Calendar:
                     "Write total=1",
                     sample=1,
                 )
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for name, value in zip_longest(self.__dataclass_fields__, state):  # older pickles have fewer facts
+            object.__setattr__(self, name, value)
+
+    def _read_deadline(self) -> None:
+        """Store the deadline as a moment, and check the facts that belong to it."""
+        untimed = self.untimed_updates
+        if untimed is not None:
+            site = CallSite("Calendar", "untimed_updates", shown(untimed))
+            if self.deadline is None:
+                raise InvalidArgument(site, "it needs a deadline", "Omit untimed_updates, or add deadline=…")
+            if isinstance(untimed, bool) or not isinstance(untimed, Integral) or not 0 <= int(untimed) <= _MOST:
+                raise InvalidArgument(site, "expected an integer of at least 0", "Write untimed_updates=10", sample=10)
+            object.__setattr__(self, "untimed_updates", int(untimed))
+        if self.deadline is None:
+            return
+        for name in ("total", "seconds_per_step"):
+            if (value := getattr(self, name)) is not None:
+                why = "a deadline determines the length" if name == "total" else "with a deadline, time is measured"
+                raise InvalidArgument(CallSite("Calendar", name, shown(value)), why, f"Omit {name}, or the deadline")
+        object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
+
+    @property
+    def end(self) -> datetime | None:
+        """The deadline; None if the run has none."""
+        return self.deadline if isinstance(self.deadline, datetime) else None
+
+    def until(self, seconds: int | None) -> "Calendar":
+        """Return the calendar with a total of `seconds` in place of its deadline; without a total if that is None."""
+        total = None if seconds is None else f"{seconds} seconds"
+        return replace(self, deadline=None, untimed_updates=None, total=total)
+
+    def has_facts_of(self, other: "Calendar") -> bool:
+        """Return whether both calendars have the same facts, apart from the moments of their deadlines."""
+        if self.deadline is None or other.deadline is None:
+            return self == other
+        return self.until(None) == other.until(None)
 
     @property
     def updates_per_epoch(self) -> int | None:
@@ -259,8 +312,11 @@ _NEEDED = {
 UPDATES = "updates"
 """The default clock of a plan."""
 
-CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
-"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit."""
+CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS)
+"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit.
+
+Checkpoints contain the index of a clock, so new clocks are appended.
+"""
 
 CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
 

@@ -11,19 +11,23 @@ from support.engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, s
 WIRINGS = [
     ("plain", "", "plain torch"),
     ("plain", "fused", "plain torch, fused"),
+    ("plain", "two", "plain torch, two optimizers"),
     ("plain", "swa", "torch.optim.swa_utils"),
     ("plain", "zero", "ZeroRedundancyOptimizer"),
     ("plain", "fsdp", "FSDP2 (fully_shard)"),
     ("accelerate", "", "Accelerate"),
     ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
     ("accelerate", "split_batches", "Accelerate, split_batches"),
+    ("accelerate", "two", "Accelerate, two optimizers"),
     ("lightning", "", "Lightning, PlanCallback"),
     ("lightning", "step", "Lightning, interval step"),
     ("lightning", "epoch", "Lightning, interval epoch"),
     ("lightning", "unsaid", "Lightning, scheduler not returned"),
     ("lightning", "manual", "Lightning, manual optimization"),
+    ("lightning", "two", "Lightning, two optimizers"),
     ("transformers", "", "Hugging Face Trainer, planned"),
     ("transformers", "pair", "Hugging Face Trainer, optimizers="),
+    ("transformers", "two", "Hugging Face Trainer, two optimizers"),
     ("ignite", "", "Ignite, PlanHandler"),
     ("ignite", "nothing", "Ignite, without a handler"),
     ("ignite", "wrapped", "Ignite, LRScheduler handler"),
@@ -35,6 +39,7 @@ WIRINGS = [
 ]
 # Wirings whose batches are counted, by the engine or by the loop; other wirings differ only in that.
 COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
+COUNTED += [("plain", "two"), ("accelerate", "two")]
 WITHOUT_RAMP = {("skorch", "accelerate")}
 WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
 IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
@@ -44,6 +49,7 @@ LONG = {
     ("accelerate", "prepared"),
     ("accelerate", "split_batches"),
     ("transformers", "pair"),
+    ("transformers", "two"),
     ("pytorch_accelerated", "function"),
 }
 OTHER_STEPS = {(engine, True) for engine, _ in LONG}

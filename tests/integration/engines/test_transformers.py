@@ -252,19 +252,6 @@ def test_processes_with_the_same_batches_are_counted_once(
     assert trainer._paramsched_amounts.processes == expected
 
 
-class Both(torch.optim.Optimizer):
-    """An optimizer of the user's own that steps two: its groups are theirs, and so is its state."""
-
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
-        super().__init__([one for part in parts for group in part.param_groups for one in group["params"]], {})
-        self.param_groups = [group for part in parts for group in part.param_groups]
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # as the Trainer calls it
-        for part in self.parts:
-            part.step()
-
-
 def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path: Path) -> None:
     case = Case("transformers", 4)
     trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
@@ -280,7 +267,7 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
         part.register_step_pre_hook(lambda one, *_, own=own: own.append(one.param_groups[0]["lr"]))
     constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
     again = type(trainer)(
-        model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(Both(*parts), constant)
+        model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(runs.Both(*parts), constant)
     )
     again.train()
 

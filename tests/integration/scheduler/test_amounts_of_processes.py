@@ -1,5 +1,6 @@
 """Two processes that report amounts: values use the sum, and a different report raises."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -79,11 +80,32 @@ def test_an_extra_scheduler_does_not_hide_processes_that_report_their_own_tokens
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
 
 
-def test_seconds_of_several_processes_must_be_reported(seen):
-    for one in seen:
-        assert "Write scheduler.consumed(seconds=s) before optimizer.step()" in one["seconds"]["error"]
-        assert one["seconds"]["amount"] == 2.5
+def test_processes_measure_seconds_with_the_clock_of_rank_0_and_may_report_some(seen):
+    mine, other = (one["seconds"] for one in seen)
+    steps = [after - before for before, after in itertools.pairwise(mine["amounts"])]
+
+    assert mine == other
+    assert steps[10:15] == pytest.approx([2.5] * 5)
+    assert min(steps) >= 0
+    assert sum(steps[:10] + steps[15:]) > 0.02
+    assert mine["used"] == pytest.approx([0.1 * (1 - amount / 100) for amount in mine["amounts"]], rel=1e-14)
 
 
 def test_a_process_does_not_wait_for_one_without_a_scheduler(seen):
     assert seen[0]["alone"] == {"t": UPDATES, "error": None, "unchanged": True}
+
+
+def test_processes_that_report_the_same_progress_agree(seen):
+    for one in seen:
+        job = one["same_progress"]
+        assert (job["error"], job["t"]) == (None, UPDATES)
+        assert job["used"] == pytest.approx([0.1 * (1 - t // 10 / 20) for t in range(UPDATES)], rel=1e-12)
+
+
+@pytest.mark.parametrize(("job", "update"), [("other_progress", 0), ("other_progress_in_between", 64)])
+def test_a_different_progress_raises_before_the_next_comparison(seen, job, update):
+    (found,) = [one[job] for one in seen if one[job]["error"]]
+
+    assert (found["t"], found["updates"]) == (update, update)
+    for words in ("rank 0", "rank 1", "0.1", "0.2", "scheduler.report(progress=…)"):
+        assert words in found["error"]

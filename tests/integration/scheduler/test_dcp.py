@@ -13,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
 
 import paramsched as ps
 from paramsched.errors import PlanChanged
@@ -139,6 +144,57 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
             assert flatten_state_dict(ours)[0].keys() == _flatten_state_dict(ours)[0].keys() == ours.keys()
 
     assert len(forms) == 2
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
+@pytest.mark.parametrize("loads", ["optimizers", "both"])
+@given(count=st.integers(2, 9), clock=st.sampled_from(["updates", "tokens"]))
+@settings(deadline=None, max_examples=10)
+def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(flat, loads, count, clock):
+    lengths = {"horizon": 20} if clock == "updates" else {"horizon": "900 tokens", "clock": "tokens"}
+    plan = ps.Plan(ps.Binding("lr", "cosine()", groups="second"), lr="linear()", **lengths)
+    parts = ("first", "second")
+    options = StateDictOptions(flatten_optimizer_state_dict=flat)
+
+    def begin():
+        model = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in parts})
+        both = {
+            name: torch.optim.AdamW(model[name].parameters(), lr=base)
+            for name, base in zip(parts, (0.1, 0.2), strict=True)
+        }
+        return model, both, ps.Scheduler(both, plan)
+
+    def steps(model, both, scheduler, several):
+        found = []
+        for step in several:
+            if step % 2 == 0:
+                sum(model[name](torch.ones(1, 2)).sum() for name in parts).backward()
+                if clock == "tokens":
+                    scheduler.consumed(tokens=30 + step)
+            one = both[parts[step % 2]]
+            found.append((one.param_groups[0]["lr"], scheduler.t, scheduler.amount))
+            one.step()
+            one.zero_grad()
+        return found
+
+    def state_of(model, both, scheduler):
+        state = {"optimizer": get_optimizer_state_dict(model, tuple(both.values()), options=options)}
+        return state | ({"scheduler": scheduler.state_dict()} if loads == "both" else {})
+
+    run = begin()
+    steps(*run, range(count))
+    again = begin()
+    with tempfile.TemporaryDirectory() as folder:
+        dcp.save(state_of(*run), checkpoint_id=folder)
+        state = state_of(*again)
+        dcp.load(state, checkpoint_id=folder)
+    set_optimizer_state_dict(again[0], tuple(again[1].values()), state["optimizer"], options=options)
+    if loads == "both":
+        again[2].load_state_dict(state["scheduler"])
+
+    assert again[2].values() == run[2].values()
+    rest = range(count, count + 8)
+    assert steps(*again, rest) == steps(*run, rest)
 
 
 def test_dcp_treats_a_scheduler_as_stateful(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dcp import made, through_a_file
+from support.dcp import in_two, made, parts_of, through_a_file
 from support.dcp_job import CASES, attached, begin, resume
 from support.ports import free_port
 from support.programs import Program
@@ -41,12 +41,18 @@ def found(request, tmp_path_factory):
 @pytest.mark.parametrize("name", CASES)
 def test_a_sharded_run_resumes_as_from_torch_save(name, found):
     _, plan, how = CASES[name]
-    model, optimizer = made(2)
+
+    def new():
+        model, optimizer = made(2)
+        return model, in_two(optimizer) if "two" in how else optimizer
+
+    model, optimizer = new()
     scheduler = begin(name, model, optimizer)
-    saved = through_a_file([optimizer.state_dict(), scheduler.state_dict()])
-    model, optimizer = made(2)
+    saved = through_a_file([[one.state_dict() for one in parts_of(optimizer)], scheduler.state_dict()])
+    model, optimizer = new()
     scheduler = attached(optimizer, plan)
-    optimizer.load_state_dict(saved[0])
+    for one, state in zip(parts_of(optimizer), saved[0], strict=True):
+        one.load_state_dict(state)
     if "scheduler" in how:
         scheduler.load_state_dict(saved[1])
 

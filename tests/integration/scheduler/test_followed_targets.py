@@ -5,6 +5,7 @@ import copy
 import pytest
 
 import paramsched as ps
+from support.several import lines, probes
 from support.updates import planned, probe, run, used
 
 BASE = {"lr": 0.1, "weight_decay": 0.01}
@@ -109,3 +110,35 @@ def test_a_line_that_cannot_follow_is_refused_before_any_write():
         ps.Scheduler(optimizer, plan(lr='warmup(5) >> cosine() * like("batch_size")'))
 
     assert [dict(group) for group in optimizer.param_groups] == before
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+@pytest.mark.parametrize("drive", ["optimizer", "adamw"])
+def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_their_steps(clock, drive):
+    names, facts = ("muon", "adamw"), {} if clock == "updates" else {"sequence_length": 16}
+    growing = ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 32), 4)")
+    following = ps.Binding("lr", '(like("batch_size") / 4) ** 0.5', groups="adamw")
+    horizon = 20 if clock == "updates" else f"{20 * 18 * 16} tokens"
+    plan = ps.Plan(growing, following, lr="linear(1, 0)", horizon=horizon, clock=clock)
+    shown, planned_values = ps.trace(plan, probes(names), ps.Calendar(**facts)), lines(plan, probes(names), **facts)
+    optimizers = probes(names)
+    scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
+    found = {name: [] for name in names}
+
+    for step in range(30):
+        optimizers[names[step % 2]].step()
+        assert scheduler.value("batch_size") == shown["batch_size"][scheduler.t]
+        assert scheduler.amount == shown.amounts[scheduler.t]
+        if step == 14:  # after the step of the first one
+            saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+            found = {name: used(one) for name, one in optimizers.items()}
+            optimizers = probes(names)
+            for name, one in optimizers.items():
+                one.load_state_dict(saved[name])
+            scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
+    sizes = shown["batch_size"][:15]
+
+    assert {name: found[name] + used(one) for name, one in optimizers.items()} == {
+        name: planned_values[name][:15] for name in names
+    }
+    assert planned_values["adamw"][:15] == pytest.approx(list(0.2 * (sizes / 4) ** 0.5), rel=1e-15)

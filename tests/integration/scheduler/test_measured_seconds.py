@@ -7,7 +7,8 @@ import torch
 
 import paramsched as ps
 from paramsched.scheduler import consumption
-from support.updates import probe
+from support.several import probes
+from support.updates import probe, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds")
 
@@ -60,6 +61,25 @@ def test_the_time_of_a_skipped_step_belongs_to_the_next_update(watch):
     step_for(optimizer, watch, 0.5)
 
     assert (scheduler.t, scheduler.amount) == (2, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("drive", "amounts", "second"),
+    [
+        ("optimizer", [0.5, 0.5, 3.5, 3.5], [0.0, 0.5]),  # the first step of an update ends it
+        ("second", [0.0, 2.5, 2.5, 4.5], [0.0, 2.5]),
+    ],
+)
+def test_several_optimizers_share_the_time_of_an_update(watch, drive, amounts, second):
+    optimizers = probes(["first", "second"])
+    scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
+    found = []
+    for name, seconds in (("first", 0.5), ("second", 2.0), ("first", 1.0), ("second", 1.0)):
+        step_for(optimizers[name], watch, seconds)
+        found.append(scheduler.amount)
+
+    assert found == amounts
+    assert used(optimizers["second"]) == [0.2 * (1 - amount / 100) for amount in second]
 
 
 @pytest.mark.parametrize("what", ["optimizer", "scheduler"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
-from support.several import PLAN, SharedClock, lines, probes
+from support.several import PLAN, lines, probes
 from support.updates import probe, run, used
 
 NAMES = ("muon", "adamw", "sgd")
@@ -374,25 +374,3 @@ def test_the_history_of_a_run_goes_on_in_a_new_scheduler():
     again = ps.Scheduler(probes("ab"), CHANGED)
     again.load_state_dict(scheduler.state_dict())
     assert again.history == scheduler.history
-
-
-@given(st.lists(st.sampled_from([*NAMES, "kill"]), max_size=60), st.randoms())
-def test_kills_between_any_two_steps_leave_the_clock_as_the_model_has_it(events, random):
-    planned, model = lines(PLAN, probes(NAMES)), SharedClock(NAMES)
-    optimizers = probes(NAMES)
-    scheduler = ps.Scheduler(optimizers, PLAN)
-    for event in events:
-        if event == "kill":
-            saved, state = states(optimizers), scheduler.state_dict()
-            optimizers = probes(NAMES)
-            early = random.choice([True, False])
-            scheduler = None if early else ps.Scheduler(optimizers, PLAN)
-            for name in random.sample(NAMES, 3):
-                optimizers[name].load_state_dict(saved[name])
-            scheduler = scheduler or ps.Scheduler(optimizers, PLAN)
-            if random.choice([True, False]):
-                scheduler.load_state_dict(state)
-        else:
-            optimizers[event].step()
-            assert used(optimizers[event])[-1] == planned[event][model.step(event)]
-        assert (scheduler.t, scheduler._run.numbers) == (model.t, model.number)

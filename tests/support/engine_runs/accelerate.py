@@ -18,7 +18,7 @@ from support.engine_runs.harness import (
     batches_of_a_process,
     epochs_of,
     loader_of,
-    optimizer_of,
+    optimizers_of,
     plan_of,
     recorded,
     result,
@@ -37,19 +37,21 @@ def train(case: Case) -> Run:
     if case.overflow:
         accelerator.scaler = scaler()  # because mixed_precision="fp16" creates one only on a GPU
     model = Tiny()
-    optimizer = optimizer_of(model)
+    optimizers = optimizers_of(model, two=case.variant == "two")
     size = BATCH * accelerator.num_processes if case.variant == "split_batches" else BATCH
     loader = loader_of(case, Numbers(case.overflow)) if size == BATCH else DataLoader(Numbers(case.overflow), size)
     total = updates(batches_of_a_process(), case)
     scheduler = count = None
     if case.variant == "prepared":
-        scheduler = ps.Scheduler(optimizer, PLAN, total=total)
-        model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
+        scheduler = ps.Scheduler(optimizers[""], PLAN, total=total)
+        model, optimizers[""], loader, scheduler = accelerator.prepare(model, optimizers[""], loader, scheduler)
     else:
-        model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-        made = engine.scheduler(accelerator, optimizer, plan_of(case), loader, epochs=EPOCHS)
+        model, loader, *prepared = accelerator.prepare(model, loader, *optimizers.values())
+        optimizers = dict(zip(optimizers, prepared, strict=True))
+        driven = optimizers.get("", optimizers)
+        made = engine.scheduler(accelerator, driven, plan_of(case), loader, epochs=EPOCHS)
         count = engine.batch_counter(accelerator, made, amount_of=tokens_of_batch if case.clock == "tokens" else None)
-    used = recorded(optimizer.optimizer)
+    used = recorded(*(one.optimizer for one in optimizers.values()))
 
     for _ in range(epochs_of(case)):
         for x, y in loader:
@@ -57,9 +59,11 @@ def train(case: Case) -> Run:
                 if count is not None:
                     count((x, y))
                 accelerator.backward(torch.nn.functional.mse_loss(model(x), y))
-                optimizer.step()
+                for one in optimizers.values():
+                    one.step()
                 if scheduler is not None:
                     scheduler.step()
-                optimizer.zero_grad()
+                for one in optimizers.values():
+                    one.zero_grad()
     accelerator.free_memory()
     return result(used, case, total)

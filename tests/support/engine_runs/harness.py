@@ -183,6 +183,16 @@ def optimizer_of(model: torch.nn.Module, **keywords: Any) -> torch.optim.Optimiz
     return torch.optim.AdamW(groups, lr=0.1, weight_decay=0.01, **keywords)
 
 
+def optimizers_of(model: torch.nn.Module, *, two: bool = True) -> dict[str, torch.optim.Optimizer]:
+    """Return two optimizers, each with one of the groups of `optimizer_of`; or only its optimizer."""
+    whole = optimizer_of(model)
+    if not two:
+        return {"": whole}
+    kept = ("params", "name", "lr", "weight_decay")
+    groups = [{key: group[key] for key in kept} for group in whole.param_groups]
+    return {f"{group['name']}s": torch.optim.AdamW([group]) for group in groups}
+
+
 BASES = [
     {"name": "weight", "lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.999)},
     {"name": "bias", "lr": 0.02, "weight_decay": 0.01, "betas": (0.9, 0.999)},
@@ -208,8 +218,11 @@ class Used(list[list[float]]):
         self.amounts: list[tuple[int, int]] = []
 
 
-def recorded(optimizer: torch.optim.Optimizer) -> Used:
-    """Return a list that records the values of each update when the optimizer uses them, without skipped steps."""
+def recorded(first: torch.optim.Optimizer, *others: torch.optim.Optimizer) -> Used:
+    """Return a list that records the values of each update when the optimizer uses them, without skipped steps.
+
+    Of several optimizers, the first one steps first in each update.
+    """
     used = Used()
     Seen.tokens = Seen.samples = 0
 
@@ -218,15 +231,18 @@ def recorded(optimizer: torch.optim.Optimizer) -> Used:
 
     def before_step(inner: Any, args: Any, keywords: Any) -> None:
         if not skips(inner):
-            used.append([v for g in inner.param_groups for v in (float(g["lr"]), g["weight_decay"], g["betas"][0])])
+            if inner is first:
+                used.append([])
+            used[-1] += [v for g in inner.param_groups for v in (float(g["lr"]), g["weight_decay"], g["betas"][0])]
 
     def after_step(inner: Any, args: Any, keywords: Any) -> None:  # because Lightning runs the model inside the step
         if not skips(inner):
             used.amounts.append((Seen.tokens, Seen.samples))
             Seen.tokens = Seen.samples = 0
 
-    optimizer.register_step_pre_hook(before_step)
-    optimizer.register_step_post_hook(after_step)
+    for one in (first, *others):
+        one.register_step_pre_hook(before_step)
+    first.register_step_post_hook(after_step)
     return used
 
 

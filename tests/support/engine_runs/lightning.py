@@ -20,6 +20,7 @@ from support.engine_runs.harness import (
     epochs_of,
     loader_of,
     optimizer_of,
+    optimizers_of,
     plan_of,
     recorded,
     result,
@@ -33,15 +34,21 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 class Module(pl.LightningModule):
-    """Variants: "" uses the callback; "step" and "epoch" return the scheduler; "unsaid" creates but hides it."""
+    """A module for each variant.
+
+    "" and "two" use the callback; "step" and "epoch" return the scheduler; "unsaid" creates but hides it. "manual" and
+    "two" step by themselves.
+    """
 
     def __init__(self, case: Case, total: int) -> None:
         super().__init__()
         self.net = Tiny()
         self.case, self.total = case, total
-        self.automatic_optimization = case.variant != "manual"
+        self.automatic_optimization = case.variant not in ("manual", "two")
 
     def configure_optimizers(self) -> Any:
+        if self.case.variant == "two":
+            return list(optimizers_of(self.net).values())
         optimizer = optimizer_of(self.net)
         if self.case.variant in ("", "manual"):
             return optimizer
@@ -51,23 +58,23 @@ class Module(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.case.variant}}
 
     def on_fit_start(self) -> None:
-        self.used = recorded(self.trainer.optimizers[0])
+        self.used = recorded(*self.trainer.optimizers)
 
     def training_step(self, batch: Any, index: int) -> Any:
         x, y = batch
         loss = torch.nn.functional.mse_loss(self.net(x), y)
         if not self.automatic_optimization:
-            optimizer = self.optimizers()
             self.manual_backward(loss)
             if (index + 1) % self.case.accumulation == 0 or index + 1 == self.trainer.num_training_batches:
-                optimizer.step()
-                optimizer.zero_grad()
+                for optimizer in self.optimizers() if self.case.variant == "two" else [self.optimizers()]:
+                    optimizer.step()
+                    optimizer.zero_grad()
         return loss
 
 
 def trainer(case: Case, **keywords: Any) -> pl.Trainer:
     """Return a Trainer without output."""
-    automatic = case.variant != "manual"
+    automatic = case.variant not in ("manual", "two")
     # precision="16-mixed" would create this plugin, but only on a GPU.
     plugins = [MixedPrecision("16-mixed", "cpu", scaler())] if case.overflow else []
     return pl.Trainer(
@@ -89,6 +96,7 @@ def train(case: Case) -> Run:
     callbacks = {
         "": [PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)],
         "manual": [PlanCallback(PLAN, calendar=ps.Calendar(total=total))],
+        "two": [PlanCallback(PLAN, optimizers=("weights", "biases"), calendar=ps.Calendar(total=total))],
     }.get(case.variant, [])
 
     trainer(case, callbacks=callbacks).fit(module, loader_of(case, Numbers(case.overflow)))

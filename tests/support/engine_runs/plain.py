@@ -18,6 +18,7 @@ from support.engine_runs.harness import (
     epochs_of,
     loader_of,
     optimizer_of,
+    optimizers_of,
     plan_of,
     recorded,
     result,
@@ -63,10 +64,12 @@ def train(case: Case) -> Run:
         if case.variant == "zero":
             optimizer = sharded(model)
     loader = loader_of(case, data, sampler=sampler)
+    optimizers = optimizers_of(model) if case.variant == "two" else {"": optimizer}
     total = updates(len(loader), case)
     assert case.clock == "ramp" or len(loader) == batches_of_a_process()
-    scheduler = ps.Scheduler(optimizer, plan_of(case), total=total if case.clock == "updates" else None)
-    used = recorded(optimizer.optim if case.variant == "zero" else optimizer)
+    driven = optimizers if case.variant == "two" else optimizer
+    scheduler = ps.Scheduler(driven, plan_of(case), total=total if case.clock == "updates" else None)
+    used = recorded(*(one.optim if case.variant == "zero" else one for one in optimizers.values()))
     scale = scaler() if case.overflow else torch.amp.GradScaler("cpu", enabled=False)
     averaged = torch.optim.swa_utils.AveragedModel(model) if case.variant == "swa" else None
 
@@ -76,9 +79,10 @@ def train(case: Case) -> Run:
                 scheduler.consumed(tokens=summed(tokens_in(x)))
             scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
             if (index + 1) % case.accumulation == 0 or index + 1 == len(loader):
-                scale.step(optimizer)
+                for one in optimizers.values():
+                    scale.step(one)
                 scale.update()
-                optimizer.zero_grad()
+                model.zero_grad()
                 if averaged is not None:
                     averaged.update_parameters(model)
         if averaged is not None:

@@ -16,10 +16,12 @@ from support.engine_runs.harness import (
     Numbers,
     Run,
     Tiny,
+    Used,
     batches_of_a_process,
     epochs_of,
     loader_of,
     optimizer_of,
+    optimizers_of,
     plan_of,
     recorded,
     result,
@@ -49,6 +51,19 @@ class Rows(Numbers):
     def __getitem__(self, index: int) -> Any:
         x, y = super().__getitem__(index)
         return {"x": x, "labels": y}
+
+
+class Both(torch.optim.Optimizer):
+    """An optimizer of a user that steps several: its groups are theirs, and so is its state."""
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+        super().__init__([one for part in parts for group in part.param_groups for one in group["params"]], {})
+        self.param_groups = [group for part in parts for group in part.param_groups]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # as the Trainer calls it
+        for part in self.parts:
+            part.step()
 
 
 class Ordered(Trainer):
@@ -97,10 +112,22 @@ def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any)
     return trainer, recorded(optimizer)
 
 
+def two_optimizers(case: Case, args: TrainingArguments, total: int) -> tuple[Trainer, Used]:
+    """Return a Trainer with an optimizer that steps two, which one plan drives."""
+    model = Model()
+    optimizers = optimizers_of(model)
+    ps.Scheduler(optimizers, PLAN, total=total)
+    both = Both(*optimizers.values())
+    constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+    trainer = Trainer(model=model, args=args, train_dataset=Rows(case.overflow), optimizers=(both, constant))
+    return trainer, recorded(*optimizers.values())
+
+
 def train(case: Case) -> Run:
     total = updates(batches_of_a_process(), case)
     with tempfile.TemporaryDirectory() as folder:
-        trainer, used = trainer_of(case, arguments(folder, case), total)
+        args = arguments(folder, case)
+        trainer, used = (two_optimizers if case.variant == "two" else trainer_of)(case, args, total)
         if case.overflow:
             trainer.accelerator.scaler = scaler()  # because fp16=True creates one only on a GPU
         trainer.train()

@@ -228,11 +228,11 @@ def _values_at(
 
     from paramsched.cli._plan_input import calendar_for_picture, length_from_option
     from paramsched.cli._traces import echo_base_notes, groups_with_bases
-    from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+    from paramsched.plan.resolve import counted_plan, planned_amounts, updates_of_horizon
 
     calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
     resolved = loaded.plan.resolve(calendar)
-    run = amounts_of_run(resolved, calendar)
+    run = planned_amounts(resolved, calendar)
     total = updates_of_horizon(resolved, run)
     if total is not None:  # percentages refer to it
         calendar = replace(calendar, total=total)
@@ -253,23 +253,28 @@ def _values_by_column(
     counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
 ) -> dict[str, list[float]]:
     """Return a dict from column name to the values at the updates `at`, with a column per field, group and target."""
+    import numpy as np
+
     from paramsched.plan import Target, bind
-    from paramsched.plan.binding import is_by_amount
+    from paramsched.plan.binding import UPDATES, clock_of_field
     from paramsched.plan.optimizers import unique_labels
     from paramsched.plan.trace import column_name
+    from paramsched.time.progress import times_on
 
     labels = unique_labels(groups)
-    amounts = at if run is None else [run.amount_at(time) for time in at]
+    times = {UPDATES: at}
+    if run is not None:
+        times[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in at])).tolist()
     columns: dict[str, list[float]] = {}
     for index, bounds in enumerate(bind(counted, groups)):
         for bound in bounds:
             name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
             base = bound.field.base(groups[index])
-            columns[name] = [bound.schedule(time, base=base) for time in (amounts if bound.by_amount else at)]
+            columns[name] = [bound.schedule(time, base=base) for time in times[bound.clock]]
     for binding in counted.bindings:
         if isinstance(binding.field, Target):
-            times = amounts if is_by_amount(counted.clock, binding.name) else at
-            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in times]
+            own = times[clock_of_field(counted.clock, binding.name)]
+            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
 
 

@@ -1,4 +1,4 @@
-"""The commands for runs: `paramsched audit`, `check`, `history` and `run`."""
+"""The commands for runs: `paramsched audit`, `check`, `history`, `resume` and `run`."""
 
 import sys
 from pathlib import Path
@@ -16,13 +16,16 @@ from paramsched.cli._options import (
     base_option,
     calendar_options,
     change_as_data,
+    checkpoint_argument,
     field_option,
     file_problem,
     format_option,
     json_option,
     json_text,
+    offer_files,
     plans_argument,
     problem_text,
+    scheduler_option,
     tolerance_option,
 )
 
@@ -37,7 +40,7 @@ from paramsched.cli._options import (
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
     ),
 )
-@click.argument("log", metavar="LOG", type=ExistingFile())
+@click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
 @click.option("--plan", "-p", required=True, metavar="PLAN", help="The plan: a file, recipe:NAME, or one line of text.")
 @calendar_options
 @field_option
@@ -90,9 +93,9 @@ def paramsched_audit(
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
-    transformers, or a checkpoint with an optimizer's state. Values logged by another program may differ from the plan
-    by rounding. The cause named is the one that explains all logged values. A base that is neither in the log nor
-    passed with --base is computed from the log.
+    transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
+    program may differ from the plan by rounding. The cause named is the one that explains all logged values. A base
+    that is neither in the log nor passed with --base is computed from the log.
 
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
@@ -184,7 +187,9 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @calendar_options
 @field_option
 @format_option
-@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint with the groups and fields of the run.")
+@click.option(
+    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
+)
 @click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
 @click.option(
     "--select",
@@ -307,13 +312,13 @@ def _codes(option: str, given: str) -> frozenset[str]:
         "paramsched history checkpoint.pt --scheduler schedulers[0] --json",
     ),
 )
-@click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile())
-@click.option("--scheduler", metavar="NAME", help="Name of the scheduler's state, if the checkpoint has several.")
+@checkpoint_argument
+@scheduler_option
 @json_option
 def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) -> None:
     """Print the plans that the run of CHECKPOINT has followed: the first plan, then each change with its time.
 
-    CHECKPOINT is a file written by torch.save that contains scheduler.state_dict(), under any name.
+    CHECKPOINT contains scheduler.state_dict(), under any name. Its formats are those of `paramsched resume`.
     """
     from paramsched.audit import UnreadableLog, read_plan_history
 
@@ -334,6 +339,146 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
         click.echo(json_text(entries))
     else:
         click.echo("\n".join(map(str, plans)))
+
+
+@click.command(
+    "resume",
+    cls=Command,
+    short_help="Print what a resume from a checkpoint will do.",
+    examples=(
+        "paramsched resume checkpoint.pt",
+        "paramsched resume checkpoint.pt --plan plan.yaml",
+        "paramsched resume checkpoint.pt --plan plan.yaml --on-change checkpoint --json",
+    ),
+)
+@checkpoint_argument
+@click.option(
+    "--plan",
+    "-p",
+    metavar="PLAN",
+    shell_complete=offer_files,
+    help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
+)
+@calendar_options
+@field_option
+@format_option
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Path of the optimizer's state, if CHECKPOINT has several. For several optimizers under one plan, one option "
+    "for each: muon=optimizers[0].",
+)
+@scheduler_option
+@click.option(
+    "--at",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of completed updates, for a checkpoint that does not contain it.",
+)
+@click.option(
+    "--on-change",
+    "choices",
+    multiple=True,
+    metavar="[FIELD=]CHOICE",
+    help="Plan to use if it differs from the checkpoint's: new, checkpoint or error. By default new. May be repeated "
+    "with a field: lr=checkpoint.",
+)
+@click.option(
+    "--updates", type=click.IntRange(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print."
+)
+@json_option
+def paramsched_resume(
+    checkpoint: str,
+    plan: str | None,
+    facts: CalendarOptions,
+    field: str,
+    format: str | None,
+    optimizers: tuple[str, ...],
+    scheduler: str | None,
+    at: int | None,
+    choices: tuple[str, ...],
+    updates: int,
+    as_json: bool,
+) -> None:
+    """Print what a resume from CHECKPOINT will do: the values of the next updates, and all changes and warnings.
+
+    The values are computed by the code that resumes, so the resumed run uses them bit for bit. CHECKPOINT is a file
+    written by torch.save with the states under any names, a checkpoint of Lightning, or a folder that the Hugging Face
+    Trainer, Accelerate or torch.distributed.checkpoint has written. No code in it is executed.
+
+    Exit code 1 if the plan or a value of the next update is not that of the checkpoint, or if the resume is refused;
+    2 if CHECKPOINT cannot be read.
+    """
+    from dataclasses import asdict, replace
+    from math import isfinite
+
+    from paramsched.audit import UnreadableLog
+    from paramsched.audit.checkpoint_files import load_checkpoint
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.config import Loaded
+    from paramsched.errors import StateError
+
+    by_field = {field: choice for one in choices for field, equals, choice in [one.partition("=")] if equals}
+    on_change: Any = by_field or (choices[0] if choices else "new")
+    kinds = ("new", "checkpoint", "error")
+    if len(by_field or choices[:1]) != len(choices) or not {*(by_field.values() or [on_change])} <= {*kinds}:
+        found = f"expected one of {', '.join(kinds)}, or one of them for each field"
+        raise click.UsageError(f"--on-change {' '.join(choices)}: {found}. Write --on-change new")
+    try:
+        loaded = load_checkpoint(Path(checkpoint))
+        from paramsched.audit.resume import predict_resume  # imports torch, which the checkpoint needs anyway
+        from paramsched.audit.saved_run import read_saved_run
+
+        run = read_saved_run(loaded, optimizers=optimizers, scheduler=scheduler, at=at)
+        if plan is None:
+            own, known = run.own_plan()
+            read = Loaded(own, facts=known)
+        else:
+            read, known = read_plan_input(plan, format=format, field=field, facts=facts).loaded, None
+        calendar = calendar_from_options(with_facts_beside(read, facts))
+        if known is not None and facts.horizon is None:
+            calendar = replace(calendar, total=known.total)
+        report = predict_resume(
+            run,
+            read.plan,
+            calendar,
+            on_change=on_change,
+            updates=updates,
+            compared_with=calendar if facts.given else None,
+        )
+    except UnreadableLog as error:
+        raise click.UsageError(problem_text(error)) from None
+    except StateError as error:
+        raise click.UsageError(f"{checkpoint}: {error}") from None
+    result = report.result
+    if as_json:
+        data = {
+            "checkpoint": checkpoint,
+            "format": run.checkpoint.format,
+            "update": result.update,
+            "clock": result.clock,
+            "amount": result.amount,
+            "optimizer": run.optimizer,
+            "scheduler": run.scheduler,
+            "rows": [
+                {
+                    key: one if not isinstance(one, float) or isfinite(one) else repr(one)
+                    for key, one in asdict(row).items()
+                }
+                for row in result.values
+            ],
+            "changes": [change_as_data(change) for change in report.changes],
+            "ignored": [asdict(one) for one in run.ignored],
+            "differs": result.differs,
+            "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
+        }
+        click.echo(json_text(data))
+    else:
+        click.echo(str(report))
+    if result.differs:
+        click.get_current_context().exit(BAD_PLAN)
 
 
 @click.command(

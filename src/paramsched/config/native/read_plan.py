@@ -54,6 +54,7 @@ from paramsched.plan.binding import PlanClock, checked_plan_clock
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
+from paramsched.time.progress import PROGRESS
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
@@ -165,7 +166,7 @@ class _PlanReader:
         place = CLOCK
         try:
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-            place = ROOT
+            place = HORIZON if plan_clock == PROGRESS and horizon is not None else ROOT
             return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
         except InvalidArgument as refusal:
             self.diagnostics.refuse(place, refusal)

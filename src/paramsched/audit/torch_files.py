@@ -1,0 +1,99 @@
+"""Reader of the files of `torch.save`, which executes no code from them."""
+
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
+
+from paramsched.audit.log_values import UnreadableLog, path_text
+from paramsched.base.diagnostic import printable
+from paramsched.base.files import open_to_read
+from paramsched.errors import MissingDependency
+
+_TORCH_SAVE = "Pass a checkpoint that torch.save has written"
+
+
+def import_torch() -> Any:
+    """Import torch.
+
+    Raises:
+        MissingDependency: torch is not installed.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise MissingDependency("a checkpoint", "torch", "torch") from None
+    return torch
+
+
+def load_torch_file(file: Path) -> Any:
+    """Load a file of `torch.save` without executing code from it.
+
+    Raises:
+        MissingDependency: torch is not installed.
+        UnreadableLog: torch cannot read the file.
+    """
+    with open_to_read(file) as stream:
+        return load_stream(stream, file.stat().st_size, path_text(file))
+
+
+def load_stream(stream: BinaryIO, size: int, where: str) -> Any:
+    """Load what `torch.save` has written, without executing code from it.
+
+    Args:
+        stream: the content.
+        size: its length in bytes.
+        where: its name, for messages.
+    """
+    torch = import_torch()
+    _require_checkpoint(stream, size, where)
+    try:
+        # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.
+        return torch.load(stream, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  # torch raises many kinds of errors for damaged files
+        # Lines about weights_only advise to execute code of the file, so they are not shown.
+        lines = str(error).replace("WeightsUnpickler error:", "\n").splitlines()
+        reasons = (line.partition(" Please ")[0].strip() for line in lines if not _ADVICE.search(line))
+        shown = next(filter(None, reasons), "its pickle is damaged")
+        raise UnreadableLog(where, f"torch cannot read it ({printable(shown)[:120]})", _TORCH_SAVE) from None
+
+
+_ADVICE = re.compile("weights.only", re.IGNORECASE)
+
+
+def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
+    """Raise UnreadableLog for a file that torch.save cannot have written.
+
+    A zip archive with compressed or overlapping records could expand to much more data than the file contains.
+    """
+    head = stream.read(512)
+    stream.seek(0)
+    if is_zipfile(stream):
+        try:
+            records = ZipFile(stream).infolist()
+        except (BadZipFile, ValueError, NotImplementedError) as error:
+            found = f"torch cannot read it ({printable(first_line(error))[:200]})"
+            raise UnreadableLog(where, found, _TORCH_SAVE) from None
+        packed = any(one.compress_type != ZIP_STORED for one in records)
+        if packed or sum(one.file_size for one in records) > size:
+            found = "the records of the zip archive are compressed or overlap"
+            raise UnreadableLog(where, found, _TORCH_SAVE)
+    # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
+    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
+        raise UnreadableLog(where, "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
+    stream.seek(0)
+    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # records of a zip archive are not compressed
+        found = "its pickle creates a bytearray from a size, which torch.save never writes"
+        raise UnreadableLog(where, found)
+    stream.seek(0)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the name of its class."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+# A call of bytearray with an integer, which allocates that many bytes. torch.load allows no other call that allocates
+# memory by size.
+_SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
+_MAX_SEARCHED_BYTES = 2**26  # bytes; a pickle of a large state has one or two million

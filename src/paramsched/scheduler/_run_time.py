@@ -1,0 +1,302 @@
+"""The measured time of a run on the clock of seconds: of one process, or of rank 0 for all processes."""
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import floor
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.errors import StateError
+from paramsched.scheduler._messages import RankMessages
+
+_SLOWEST = 1.5  # medians that an update may take without passing the deadline
+_RECENT = 9  # updates of which the median is taken
+_AHEAD = 2  # updates between sending a message and its first update, so that no rank waits for it
+_FINENESS = 128  # a message lasts for this part of the time that is left
+_WITHOUT_HORIZON = 10.0  # the seconds that a message lasts, if the run has no horizon
+_MOST_UPDATES = 1024  # in one message
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """A start of a run with a deadline: its construction, the loading of a checkpoint, or a jump.
+
+    Args:
+        update: the coming update.
+        amount: the training time before it, in seconds.
+        left: the seconds until the deadline.
+        untimed: the number of updates that are not timed.
+        at: the time of the monotonic clock of this process.
+        messages: those of rank 0, if there are several processes.
+    """
+
+    update: int
+    amount: float
+    left: float
+    untimed: int
+    at: float = 0.0
+    messages: RankMessages | None = None
+
+    @property
+    def horizon(self) -> int:
+        """The training time before the start plus the time left, in whole seconds."""
+        return floor(self.amount + self.left)
+
+    def left_at(self, now: float) -> float:
+        """Return the seconds until the deadline, at a time of the monotonic clock."""
+        return self.left - (now - self.at)
+
+    def horizon_at(self, now: float) -> int:
+        """Return the horizon if the clock starts now; it is at most that of the start."""
+        return min(self.horizon, floor(self.amount + self.left_at(now)))
+
+
+def seconds_now() -> float:
+    """Return the time of a monotonic clock, in seconds."""
+    return time.monotonic()
+
+
+def messages_about_time() -> RankMessages:
+    """Return the messages in which rank 0 sends the time of a run, from its start on."""
+    return RankMessages("the time of the run")
+
+
+def median(durations: Sequence[float]) -> float:
+    """Return the median of at least one duration."""
+    ordered, middle = sorted(durations), len(durations) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
+    """Return whether the time left is too short for this number of updates, of which each may be slow."""
+    return left <= 0 or (bool(durations) and left < updates * _SLOWEST * median(durations))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TimeMessage:
+    """The amounts of some updates, the same on every rank.
+
+    Args:
+        begin: the first update.
+        count: the number of updates.
+        amount: the amount before update `begin`, in seconds.
+        rate: the amount that each update adds.
+        horizon: the horizon in whole seconds, if the run has a deadline.
+        stop: the update before which the run ends, once it is known.
+    """
+
+    begin: int
+    count: int
+    amount: float
+    rate: float = 0.0
+    horizon: int | None = None
+    stop: int | None = None
+
+    @property
+    def end(self) -> int:
+        """The first update of the next message."""
+        return self.begin + self.count
+
+    def amount_at(self, t: int) -> float:
+        return self.amount + (t - self.begin) * self.rate
+
+    def amounts_from(self, t: int, count: int) -> Any:
+        """Return the amounts before `count` updates, starting at update `t`."""
+        return self.amount + (np.arange(t, t + count) - self.begin) * self.rate
+
+
+def first_message(t: int, amount: float, untimed: int, horizon: int | None) -> TimeMessage:
+    """Return the message of a start: the untimed updates, and those until a measured one can be announced."""
+    return TimeMessage(t, untimed + 1 + _AHEAD, amount, 0.0, horizon)
+
+
+def next_message(
+    last: TimeMessage, now: float, durations: Sequence[float], left: float | None, *, has_deadline: bool
+) -> TimeMessage:
+    """Return the message after `last`, computed two updates before the end of `last`.
+
+    The amount never goes back. If `last` was ahead of the real time, the rate is lower, so that both meet at the end of
+    the message; if it was behind, the amount jumps to the real time.
+
+    Args:
+        last: the previous message.
+        now: the real amount at present.
+        durations: those of the recent updates.
+        left: the seconds until the deadline or the horizon; None if the run has neither.
+        has_deadline: True if `left` ends at a deadline.
+    """
+    pace, begin, stop = median(durations), last.end, last.stop
+    real = now + _AHEAD * pace
+    amount = max(last.amount_at(begin), real)
+    lasts = _WITHOUT_HORIZON if left is None else max(0.0, left) / _FINENESS
+    most = min(_MOST_UPDATES, 2 * last.count)
+    count = most if most * pace <= lasts else max(1, floor(lasts / pace))
+    rate = pace if amount == real else max(0.0, (real - amount) / count + pace)
+    if stop is None and has_deadline and left is not None and ends_before(_AHEAD + 1, left, durations):
+        stop = begin
+    return TimeMessage(begin, count, amount, rate, last.horizon, stop)
+
+
+class RunTime(ABC):
+    """Determines the amount before each update from the measured time.
+
+    `horizon` is that of the coming update, if the run has a deadline. `stop` is the update before which the run ends,
+    once it is known.
+    """
+
+    horizon: int | None = None
+    stop: int | None = None
+
+    @abstractmethod
+    def amounts_from(self, t: int, amount: float, most: int) -> Any:
+        """Count an update whose seconds are measured.
+
+        Args:
+            t: the coming update.
+            amount: the amount before the last update.
+            most: the largest number of amounts to return.
+
+        Returns:
+            The amounts before update `t` and the following ones, as far as they are known: an array.
+        """
+
+    @abstractmethod
+    def accept(self, t: int, amount: float) -> None:
+        """Count an update whose seconds were reported: `amount` is the amount before update `t`."""
+
+
+Fits = Callable[[int], bool]
+"""A function that returns whether the stages of the plan fit into a horizon."""
+
+
+@final
+class OwnTime(RunTime):
+    """The time that one process measures.
+
+    Args:
+        t: the coming update.
+        start: the start of a run with a deadline, or None.
+        now: the monotonic clock.
+        fits: as in `Fits`.
+    """
+
+    def __init__(self, t: int, start: RunStart | None, now: Callable[[], float], fits: Fits) -> None:
+        self._start, self._now, self._fits = start, now, fits
+        self._since = now() if start is None else start.at
+        self._clock_starts = t if start is None else t + start.untimed
+        self._durations: deque[float] = deque(maxlen=_RECENT)
+        self.horizon = None if start is None else start.horizon
+
+    def amounts_from(self, t: int, amount: float, most: int) -> Any:
+        del most
+        now = self._now()
+        lap, self._since = now - self._since, now
+        start = self._start
+        if start is None:
+            return np.array([amount + lap], dtype=np.float64)
+        if t > self._clock_starts:
+            self._durations.append(lap)
+            amount += lap
+        elif t == self._clock_starts and self._fits(start.horizon_at(now)):
+            self.horizon = start.horizon_at(now)
+        if self.stop is None and ends_before(1, start.left_at(now), self._durations):
+            self.stop = t
+        return np.array([amount], dtype=np.float64)
+
+    def accept(self, t: int, amount: float) -> None:
+        self._since = self._now()
+
+
+@final
+class Rank0Clock:
+    """The clock of rank 0, which sends the messages.
+
+    Args:
+        messages: those of rank 0.
+        first: the first message, which every rank knows.
+        start: the start of a run with a deadline, or None.
+        until: the horizon of the plan; None if it has none, or if the run has a deadline.
+        now: the monotonic clock.
+        fits: as in `Fits`.
+    """
+
+    def __init__(
+        self,
+        messages: RankMessages,
+        first: TimeMessage,
+        start: RunStart | None,
+        until: float | None,
+        now: Callable[[], float],
+        fits: Fits,
+    ) -> None:
+        self._messages, self._start, self._until, self._now, self._fits = messages, start, until, now, fits
+        self._last, self._amount = first, first.amount
+        self._clock_starts = first.end - 1 - _AHEAD
+        self._begun = self._since = now() if start is None else start.at
+        self._read_at = first.begin
+        self._durations: deque[float] = deque(maxlen=_RECENT)
+        self.due = max(self._clock_starts, first.begin + 1)  # the update before which the time is read next
+        self.sent: deque[TimeMessage] = deque()  # that this rank has not reached
+
+    def read(self, t: int) -> None:
+        """Read the time before update `t`, and send the next message."""
+        now, last, start = self._now(), self._last, self._start
+        if t <= self._clock_starts:
+            self._begun = self._since = now
+            self._read_at, self.due = t, last.end - _AHEAD
+            if start is not None and self._fits(start.horizon_at(now)):
+                self._last = replace(last, horizon=start.horizon_at(now))
+            return
+        self._durations.append((now - self._since) / (t - self._read_at))
+        self._since, self._read_at = now, t
+        amount = self._amount + (now - self._begun)
+        left = start.left_at(now) if start is not None else None if self._until is None else self._until - amount
+        self._last = next_message(last, amount, self._durations, left, has_deadline=start is not None)
+        self._messages.send(asdict(self._last))
+        self.sent.append(self._last)
+        self.due = self._last.end - _AHEAD
+
+
+@final
+class SharedTime(RunTime):
+    """The time of rank 0, which all ranks use: amounts that its messages announce.
+
+    Args:
+        messages: those of rank 0.
+        first: the first message, which every rank knows.
+        clock: the clock of rank 0; None on the other ranks.
+    """
+
+    def __init__(self, messages: RankMessages, first: TimeMessage, clock: Rank0Clock | None) -> None:
+        self._messages, self._message, self._clock = messages, first, clock
+        self._reported = 0.0  # seconds that reports have added to the announced amounts
+        self.horizon = first.horizon
+
+    def amounts_from(self, t: int, amount: float, most: int) -> Any:
+        self._move_to(t)
+        message, clock = self._message, self._clock
+        end = message.end if clock is None else min(message.end, clock.due)
+        # Adding the reports again may round below the amount that was used last.
+        return np.maximum(message.amounts_from(t, min(end - t, most)) + self._reported, amount)
+
+    def accept(self, t: int, amount: float) -> None:
+        self._move_to(t)
+        self._reported = amount - self._message.amount_at(t)
+
+    def _move_to(self, t: int) -> None:
+        """Use the message of update `t`. Rank 0 also reads the time if that is due."""
+        clock = self._clock
+        if clock is not None and t >= clock.due:
+            clock.read(t)
+        end = self._message.end
+        if t >= end:
+            self._message = TimeMessage(**self._messages.receive()) if clock is None else clock.sent.popleft()
+            self.horizon, self.stop = self._message.horizon, self._message.stop
+            if self._message.begin != end:
+                raise StateError(f"rank 0 announces the time from update {self._message.begin} on, expected {end}")

@@ -1,0 +1,232 @@
+"""A dry run of a resume: a real Scheduler, attached to param groups from a checkpoint instead of an optimizer."""
+
+import logging
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.fields import Field, Group
+from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES, amount_clock
+from paramsched.plan.optimizers import ALONE, unique_labels
+from paramsched.plan.resolve import amounts_of_run
+from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
+from paramsched.scheduler._clock import ResolvedPlan
+from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
+from paramsched.scheduler._resume import Resume
+from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResumedValue:
+    """A value that an update after the resume uses.
+
+    Args:
+        update: the update.
+        field: the name of the field or target in the plan.
+        group: the name or index of the group, `optimizer/group` if there are several optimizers, "" for a target.
+        stored: the value in the checkpoint, if this is the first update of the group; None if it has no such number.
+        value: the value after the resume.
+    """
+
+    update: int
+    field: str
+    group: str | int
+    stored: float | None
+    value: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """The result of a dry run.
+
+    Args:
+        update: the number of completed updates.
+        clock: what the plan counts: updates, tokens, …
+        amount: the consumed amount; None on the clock of updates, and if the resume is refused.
+        values: the values of the next updates; empty if the resume is refused.
+        differs: True if the plan, its fingerprint in the groups or a value of the next update is not that of the
+            checkpoint, and if the resume is refused.
+        messages: what the Scheduler logged, warned of and raised, as pairs of severity and text.
+    """
+
+    update: int
+    clock: str
+    amount: Amount | None
+    values: tuple[ResumedValue, ...]
+    differs: bool
+    messages: tuple[Message, ...]
+
+
+@final
+class _GroupsOnly:
+    """Has the param groups of an optimizer, and no step.
+
+    An optimizer of torch is not used, because its constructor imports torch's compiler, which takes half as long as the
+    import of torch.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        entries = ({key: entry for key, entry in group.items() if key != "params"} for group in groups)
+        self.param_groups = [{**deepcopy(group), "params": []} for group in entries]
+
+
+def dry_run(
+    optimizers: Mapping[str, Sequence[Group]],
+    state: Mapping[str, Any] | None,
+    plan: Plan,
+    calendar: Calendar,
+    *,
+    start: int | None = None,
+    on_change: OnChange = "new",
+    updates: int = 3,
+) -> DryRun:
+    """Resume a run from its checkpoint, and take some updates without an optimizer.
+
+    Args:
+        optimizers: the param groups of each optimizer in the checkpoint, by name; one alone is `"optimizer"`.
+        state: the state of the Scheduler in the checkpoint; None if there is none.
+        plan: the plan to resume with.
+        calendar: the run facts.
+        start: the number of completed updates, if the checkpoint carries no count.
+        on_change: as in `ps.Scheduler`.
+        updates: the number of updates to take; only one if the consumption of an update is unknown in advance.
+
+    Raises:
+        StateError: the state, or an entry of paramsched in a group, is invalid.
+        MissingFact: a unit of the plan needs another run fact.
+    """
+    saved = None if state is None else read_scheduler_state(state)
+    given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
+    for groups in given.values():
+        check_entries(groups)
+    counts = {name: count for name, groups in given.items() if (count := count_carried(groups)) is not None}
+    names = () if set(given) == {ALONE} else tuple(given)
+    made = {name: _GroupsOnly(groups) for name, groups in given.items()}
+    places = {
+        f"{name}/{label}" if names else label: _Place(name, groups[index], made[name].param_groups[index])
+        for name, groups in given.items()
+        for index, label in enumerate(unique_labels(groups))
+    }
+    update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
+    amount: Amount | None = None
+    values: list[ResumedValue] = []
+    differs = False
+    with _recorded_messages() as messages:
+        try:
+            code = ResolvedPlan(plan, plan.resolve(calendar, names), calendar)
+            differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
+            if saved is not None:
+                own = () if ALONE in saved.optimizers else tuple(saved.optimizers)
+                earlier = None if saved.plan is None else saved.plan.resolve(saved.calendar, own)
+                differs = differs or earlier != code.resolved
+            # Driven by hand, because only optimizers of torch have hooks. The values are the same.
+            scheduler = Scheduler(
+                made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
+            )
+            if state is not None:
+                scheduler.load_state_dict(dict(state))
+            update, plan = scheduler.t, scheduler.plan
+            unit = amount_clock(plan.clock)
+            amount = None if unit is None else scheduler.amount
+            behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
+            if behind:  # these have not stepped in the last update, so their next step belongs to it
+                before, _ = amount_carried(given[min(behind)], unit)
+                scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
+                values += _coming_values(scheduler, places, behind)
+                scheduler.seek(update, **({} if unit is None else {unit: amount}))
+            amounts = amounts_of_run(plan.resolve(scheduler.calendar, names), scheduler.calendar)
+            if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+                unknown = f"{unit} that the updates consume"
+                if isinstance(amounts, ReportedProgress):
+                    unknown = "progress that the loop reports"
+                messages.append(("info", f"the values after update {update} depend on the {unknown}"))
+                updates = 1
+            if metrics := sorted({rule.metric for rule in scheduler.states}):
+                text = f"the values are those without a further report of {', '.join(metrics)}"
+                messages.append(("info", text))
+            for taken in range(updates):
+                if taken:
+                    scheduler.step()
+                values += _coming_values(scheduler, places, {*given, ""})
+        except MissingFact:
+            raise
+        except ParamschedError as error:
+            messages.append(("error", str(error)))
+            differs = True
+    differs = differs or any(one.stored not in (None, one.value) for one in values)
+    return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, tuple(messages))
+
+
+@final
+@dataclass(slots=True)
+class _Place:
+    """A group in the checkpoint, and the same group after the resume; `seen` are the fields that were read."""
+
+    optimizer: str
+    saved: Group
+    resumed: Group
+    seen: set[str] = field(default_factory=set)
+
+
+def _coming_values(
+    scheduler: Scheduler, places: Mapping[str | int, _Place], optimizers: Collection[str]
+) -> Iterator[ResumedValue]:
+    """Yield the values of the coming update in the groups of some optimizers; those of targets with the name ""."""
+    for (name, label), planned in scheduler.values().items():
+        place = places.get(label)
+        if place is None and "" in optimizers:
+            yield ResumedValue(scheduler.t, name, label, None, planned)
+        elif place is not None and place.optimizer in optimizers:
+            value = _number(place.resumed, name)  # a tensor has rounded the planned value
+            stored = None if name in place.seen else _number(place.saved, name)
+            place.seen.add(name)
+            yield ResumedValue(scheduler.t, name, label, stored, planned if value is None else value)
+
+
+def _number(group: Group, name: str) -> float | None:
+    """Return the value of a field in a group; None if it is missing or not a number."""
+    try:
+        number = float(Field.of(name).within(group, "the group").read(group))
+    except (InvalidArgument, RuntimeError, OverflowError):
+        return None
+    return None if isnan(number) else number
+
+
+@contextmanager
+def _recorded_messages() -> Iterator[list[Message]]:
+    """Record the warnings and the log of the library, in their order, instead of printing them."""
+    found: list[Message] = []
+
+    class Recorder(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            severity: Literal["error", "warning", "info"] = "info"
+            if record.levelno >= logging.WARNING:
+                severity = "warning" if record.levelno < logging.ERROR else "error"
+            found.append((severity, record.getMessage()))
+
+    log, recorder = logging.getLogger("paramsched"), Recorder()
+    level, propagates = log.level, log.propagate
+    log.addHandler(recorder)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *_, **__: found.append(("warning", str(message)))
+            yield found
+    finally:
+        log.removeHandler(recorder)
+        log.setLevel(level)
+        log.propagate = propagates

@@ -1,0 +1,366 @@
+"""`paramsched resume` predicts what a resumed run does: its values, messages, position and refusals."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.cli._options import option_of
+from paramsched.errors import MissingFact, ParamschedError
+from paramsched.fields import Field
+from support.dry_runs import resume, values
+from support.examples import examples
+from support.several import PLAN as OF_SEVERAL
+from support.several import probes
+from support.strategies import GROUPS, plans, worlds
+from support.updates import probe, run
+
+PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", horizon=100)
+TOKENS = ps.Plan(lr="linear(over='640 tokens')", weight_decay="linear(1, 0, over='640 tokens')", clock="tokens")
+
+
+def options_of(calendar: ps.Calendar) -> list[object]:
+    facts = ((one.name, getattr(calendar, one.name)) for one in fields(calendar))
+    return [part for name, fact in facts if fact is not None for part in (option_of(name), fact)]
+
+
+def saved(folder, plan, updates, *, scheduler=True, groups=({},), **facts):
+    """Save a run after some updates; return the file."""
+    optimizer = probe(*groups)
+    made = ps.Scheduler(optimizer, plan, **facts)
+    run(optimizer, updates)
+    state = {"optimizer": optimizer.state_dict(), **({"scheduler": made.state_dict()} if scheduler else {})}
+    torch.save(state, folder / "last.pt")
+    return folder / "last.pt"
+
+
+def messages(report, severity=None):
+    return [one["message"] for one in report["diagnostics"] if severity in (None, one["severity"])]
+
+
+# ---------------------------------------------------------------------- the values of the resumed run
+
+
+@given(
+    st.data(), worlds(small=True), st.integers(0, 40), st.booleans(), st.sampled_from(["new", "checkpoint", "error"])
+)
+@examples(100)
+def test_the_prediction_of_any_plan_is_what_the_resumed_run_uses(
+    tmp_path_factory, data, world, updates, with_scheduler, on_change
+):
+    folder = tmp_path_factory.mktemp("run")
+    before = data.draw(plans(world))
+    after = data.draw(st.just(before) | plans(world))
+    optimizer = probe(*GROUPS)
+    try:
+        scheduler = ps.Scheduler(optimizer, before, calendar=world.calendar)
+    except ParamschedError:
+        return
+    for _ in range(updates):
+        optimizer.step()
+        metrics = {rule.metric for rule in scheduler.states}
+        if metrics and data.draw(st.booleans()):
+            scheduler.observe(**dict.fromkeys(metrics, data.draw(st.floats(0, 2))))
+    state = {"optimizer": optimizer.state_dict(), **({"scheduler": scheduler.state_dict()} if with_scheduler else {})}
+    torch.save(state, folder / "last.pt")
+    ps.dump(after, folder / "plan.yaml")
+    report = resume(
+        folder / "last.pt", "-p", folder / "plan.yaml", "--on-change", on_change, *options_of(world.calendar)
+    )
+
+    state = torch.load(folder / "last.pt")
+    resumed = probe(*GROUPS)
+    resumed.load_state_dict(state["optimizer"])
+    try:
+        again = ps.Scheduler(resumed, after, calendar=world.calendar, on_change=on_change)
+        if with_scheduler:
+            again.load_state_dict(state["scheduler"])
+    except MissingFact:
+        assert report["exit"] == 2
+        return
+    except ParamschedError as error:
+        refusal = str(error)
+    else:
+        refusal = None
+    if refusal is not None:
+        assert (report["exit"], report["rows"], messages(report, "error")) == (1, [], [refusal])
+        return
+    assert report["update"] == again.t == updates
+    shown = {(row["update"], row["field"], row["group"]): row["value"] for row in report["rows"]}
+    used = {}
+    labels = {"body": 0, "head": 1, 2: 2}
+    for t in range(updates, updates + 3):
+        for name, label in again.values():
+            if label == "":
+                used[t, name, label] = again.value(name)
+            else:
+                here = resumed.param_groups[labels[label]]
+                used[t, name, label] = float(Field.of(name).within(here, "").read(here))
+        resumed.step()
+    assert shown == used
+    stored = {(row["field"], row["group"]): row["stored"] for row in report["rows"] if row["update"] == updates}
+    for (name, label), value in stored.items():
+        here = state["optimizer"]["param_groups"][labels[label]] if label != "" else None
+        assert value == (None if here is None else float(Field.of(name).within(here, "").read(here)))
+    assert report["exit"] == int(report["differs"])
+    if after == before and (
+        with_scheduler or not before.metric_rules
+    ):  # their states are in the state of the Scheduler
+        assert not report["differs"]
+
+
+@given(st.integers(0, 20), st.booleans(), st.booleans(), st.sampled_from(["muon", "names"]), st.booleans())
+def test_several_optimizers_resume_together_also_between_two_steps(
+    tmp_path_factory, count, with_scheduler, by_tokens, kind, is_new
+):
+    folder = tmp_path_factory.mktemp("run")
+    names = ("muon", "adamw", "sgd")
+    plan, facts = (TOKENS, {"tokens_per_step": 7}) if by_tokens else (OF_SEVERAL, {})
+    after = plan if not is_new else ps.Plan(ps.Binding("lr", "cosine()", "muon"), lr="linear(2, 1)", horizon=64)
+    facts_after = facts if after is plan else {}
+    if by_tokens and is_new:
+        return
+
+    def attached(plan, facts, states=None):
+        optimizers = probes(names)
+        for name, one in optimizers.items():
+            if states is not None:
+                one.load_state_dict(states[name])
+        return optimizers, ps.Scheduler(optimizers, plan, **facts)
+
+    optimizers, scheduler = attached(plan, facts)
+    for name in itertools.islice(itertools.cycle(names), count):
+        optimizers[name].step()
+    states = {name: one.state_dict() for name, one in optimizers.items()}
+    paths = {name: name if kind == "names" else f"optimizers[{index}]" for index, name in enumerate(names)}
+    whole = states if kind == "names" else {"optimizers": list(states.values())}
+    torch.save({**whole, **({"scheduler": scheduler.state_dict()} if with_scheduler else {})}, folder / "last.pt")
+    ps.dump(after, folder / "plan.yaml")
+    named = [part for name, path in paths.items() for part in ("--optimizer", f"{name}={path}")]
+    report = resume(
+        folder / "last.pt", "-p", folder / "plan.yaml", *([] if with_scheduler else named),
+        *options_of(ps.Calendar(**facts_after)),
+    )  # fmt: skip
+
+    state = torch.load(folder / "last.pt")
+    resumed, again = attached(after, facts_after, states)
+    if with_scheduler:
+        again.load_state_dict(state["scheduler"])
+    for name in itertools.islice(itertools.cycle(names), count % 3, 12):
+        resumed[name].step()
+    assert report["optimizer"] == paths
+    for name in names:
+        shown = values(report, group=f"{name}/0")
+        used = [groups[0]["lr"] for groups in resumed[name].used]
+        assert len(shown) in (3, 4)
+        assert shown[:3] == used[:3]
+    assert report["differs"] == is_new
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tensor_rounds_the_predicted_values_as_the_resumed_run_does(dtype, tmp_path):
+    groups = [{"lr": torch.tensor(0.1, dtype=dtype)}]
+    file = saved(tmp_path, PLAN, 30, groups=groups)
+    again = probe({"lr": torch.tensor(0.1, dtype=dtype)})
+    again.load_state_dict(torch.load(file)["optimizer"])
+    ps.Scheduler(again, PLAN)
+    run(again, 3)
+
+    assert values(resume(file)) == [groups[0]["lr"] for groups in again.used]
+
+
+# ---------------------------------------------------------------------- what is printed
+
+
+def test_the_text_has_the_values_the_changes_and_the_warnings(tmp_path):
+    groups = [{"name": "body"}, {"name": "head", "lr": 0.0003}]
+    file = saved(tmp_path, PLAN, 30, groups=groups)
+    ps.dump(ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", horizon=200), tmp_path / "plan.yaml")
+    result = CliRunner().invoke(main, ["resume", str(file), "--plan", str(tmp_path / "plan.yaml"), "--updates", "2"])
+    lines = result.output.splitlines()
+
+    assert result.exit_code == 1
+    assert lines[0] == f'{file}: update 30 (torch, optimizer "optimizer", scheduler "scheduler")'
+    assert [line.split() for line in lines[1:5]] == [
+        ["update", "field", "group", "in", "the", "checkpoint", "resumed"],
+        ["30", "lr", "body", "0.0854777", "0.0975618", "×", "1.141"],
+        ["30", "lr", "head", "0.000256433", "0.000292685", "×", "1.141"],
+        ["31", "lr", "body", "0.0973144"],
+    ]
+    assert lines[6] == "plan: horizon: 100 -> 200"
+    assert lines[7].startswith("warning: the plan differs from that of the optimizer's checkpoint")
+    assert any(line.startswith("warning: the plan differs from the checkpoint's, which was in force") for line in lines)
+
+
+def test_without_a_plan_the_plan_of_the_checkpoint_resumes_with_its_run_facts(tmp_path):
+    plan = ps.Plan(lr="warmup('1 epoch') >> cosine()")
+    file = saved(tmp_path, plan, 30, steps_per_epoch=20, total=100)
+
+    report = resume(file)
+    changed = resume(file, "--steps-per-epoch", 40)
+
+    shown = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=20, total=100))["lr", 0]
+    assert values(report) == shown[30:33].tolist()
+    assert (report["exit"], report["changes"], report["diagnostics"]) == (0, [], [])
+    assert changed["exit"] == 1
+    assert values(changed)[0] == ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=40, total=100))["lr", 0][30]
+    assert "an epoch has 40 updates instead of 20" in "".join(messages(changed, "warning"))
+
+
+def test_the_changes_are_those_of_the_command_diff(tmp_path):
+    file = saved(tmp_path, PLAN, 30)
+    ps.dump(PLAN, tmp_path / "old.yaml")
+    ps.dump(ps.Plan(lr="linear()", eps="constant()", horizon=90), tmp_path / "new.yaml")
+    for options in ([], ["--steps-per-epoch", "10"]):
+        report = resume(file, "-p", tmp_path / "new.yaml", *options)
+        old, new = str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")
+        diff = CliRunner().invoke(main, ["diff", old, new, "--json", *options])
+
+        assert report["changes"] == json.loads(diff.stdout)
+
+
+def test_the_json_has_these_keys(tmp_path):
+    report = resume(saved(tmp_path, TOKENS, 5, tokens_per_step=7), "--tokens-per-step", 8, "--updates", 2)
+    lr, weight_decay = ([base * (1 - tokens / 640) for tokens in (35, 43)] for base in (0.1, 0.01))
+
+    assert report == {
+        "exit": 0, "checkpoint": str(tmp_path / "last.pt"), "format": "torch", "update": 5, "clock": "tokens",
+        "amount": 35, "optimizer": "optimizer", "scheduler": "scheduler",
+        "rows": [
+            {"update": 5, "field": "lr", "group": 0, "stored": lr[0], "value": lr[0]},
+            {"update": 5, "field": "weight_decay", "group": 0, "stored": weight_decay[0], "value": weight_decay[0]},
+            {"update": 6, "field": "lr", "group": 0, "stored": None, "value": lr[1]},
+            {"update": 6, "field": "weight_decay", "group": 0, "stored": None, "value": weight_decay[1]},
+        ],
+        "changes": [], "ignored": [], "differs": False, "diagnostics": [],
+    }  # fmt: skip
+
+
+def test_infinite_values_are_text_because_json_has_no_infinity(tmp_path):
+    file = saved(tmp_path, ps.Plan(lr="exponential(1e150)"), 3, groups=[{"lr": 1e30}])
+
+    assert values(resume(file)) == ["inf", "inf", "inf"]
+
+
+# ---------------------------------------------------------------------- refusals and limits
+
+
+def test_a_refused_resume_has_exit_code_1_and_the_reason(tmp_path):
+    file = saved(tmp_path, PLAN, 30)
+
+    report = resume(file, "-p", "linear()", "--horizon", 90, "--on-change", "error")
+
+    assert (report["exit"], report["update"], report["rows"], report["differs"]) == (1, 30, [], True)
+    assert "on_change is 'error', so nothing was written" in messages(report, "error")[0]
+    assert [one["what"] for one in report["changes"]] == ["horizon", "lr"]
+
+
+def test_on_change_may_differ_by_field(tmp_path):
+    file = saved(tmp_path, PLAN, 30)
+    (tmp_path / "plan.yaml").write_text("{lr: linear(), weight_decay: linear(), horizon: 100}")
+
+    report = resume(file, "-p", tmp_path / "plan.yaml", "--on-change", "lr=checkpoint")
+
+    assert values(report) == ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist()
+    shown = ps.trace(ps.Plan(weight_decay="linear()", horizon=100), {"weight_decay": 0.01})
+    assert values(report, "weight_decay") == shown["weight_decay", 0][30:33].tolist()
+
+
+@pytest.mark.parametrize(
+    ("plan", "error"),
+    [
+        ("{lr: linear(), horizon: 90, groups: {head: {lr: cosine()}}}", "no group of that name"),
+        ("{alpha: linear(), horizon: 90}", "unknown field"),
+        ('{lr: \'warmup("90 steps") >> constant() >> linear(over="20 steps")\', horizon: 90}', "90"),
+        ("{lr: linear(), horizon: 9000 tokens, clock: tokens}", "carries no amount of tokens"),
+    ],
+)
+def test_a_plan_that_does_not_fit_has_exit_code_1_and_the_reason(plan, error, tmp_path):
+    (tmp_path / "plan.yaml").write_text(plan)
+
+    report = resume(saved(tmp_path, PLAN, 30), "-p", tmp_path / "plan.yaml")
+
+    assert (report["exit"], report["rows"]) == (1, [])
+    assert error in messages(report, "error")[0]
+
+
+def test_only_the_fingerprint_of_the_plan_is_known_without_a_state_of_the_scheduler(tmp_path):
+    file = saved(tmp_path, PLAN, 30, scheduler=False)
+    (tmp_path / "plan.yaml").write_text("{lr: \"warmup('5%') >> cosine(to=0.1)\", horizon: 100}")
+    (tmp_path / "new.yaml").write_text("{lr: \"warmup('5%') >> cosine(to=0.1)\", horizon: 100, eps: constant()}")
+
+    same, new = (resume(file, "-p", tmp_path / name) for name in ("plan.yaml", "new.yaml"))
+
+    assert (same["exit"], new["exit"], new["changes"], new["scheduler"]) == (0, 1, [], None)
+    assert [row["value"] == row["stored"] for row in new["rows"][:2]] == [True, True]
+    assert "contains only its fingerprint" in messages(new, "warning")[0]
+
+
+@pytest.mark.parametrize("clock", ["tokens", "seconds"])
+def test_values_that_depend_on_the_consumption_are_printed_as_far_as_they_are_known(clock, tmp_path):
+    plan = ps.Plan(lr=f"linear(over='640 {clock}')", clock=clock)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    scheduler.consumed(**{clock: 64})
+    optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt")
+
+    assert (report["exit"], report["clock"], report["amount"]) == (0, clock, 64)
+    assert values(report) == [0.1 * 0.9]
+    assert messages(report) == [f"the values after update 1 depend on the {clock} that the updates consume"]
+
+
+def test_a_run_with_a_reported_progress_resumes_from_the_last_report(tmp_path):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="progress"))
+    scheduler.report(progress=0.25)
+    optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt")
+
+    assert (report["exit"], report["clock"], report["amount"]) == (0, "progress", 0.25)
+    assert values(report) == [0.1 * 0.75]
+    assert messages(report) == ["the values after update 1 depend on the progress that the loop reports"]
+
+
+def test_a_plan_with_a_metric_rule_names_the_metric(tmp_path):
+    report = resume(saved(tmp_path, ps.Plan(lr=ps.plateau("loss")), 3))
+
+    assert (report["exit"], values(report)) == (0, [0.1] * 3)
+    assert messages(report, "info") == ["the values are those without a further report of loss"]
+
+
+def test_targets_have_no_group_and_no_stored_value(tmp_path):
+    plan = ps.Plan(ps.Binding(ps.Target("dropout", 0.4), ps.linear()), lr="linear()", horizon=10)
+
+    report = resume(saved(tmp_path, plan, 5))
+
+    assert next(row for row in report["rows"] if row["field"] == "dropout") == {
+        "update": 5, "field": "dropout", "group": "", "stored": None, "value": 0.2,
+    }  # fmt: skip
+    assert report["exit"] == 0
+
+
+@pytest.mark.long
+def test_the_command_does_not_import_the_compiler_of_torch(tmp_path):
+    run_main = "from paramsched.cli import main; main(standalone_mode=False)"
+    code = f"import sys; {run_main}; print('torch._dynamo' in sys.modules)"
+    file = saved(tmp_path, PLAN, 30)
+
+    done = subprocess.run([sys.executable, "-c", code, "resume", file], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "False"  # the import would take as long as half of that of torch

@@ -1,0 +1,447 @@
+"""`paramsched resume` reads checkpoints without executing code from them, and finds the states that it needs."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed.checkpoint as dcp
+from click.testing import CliRunner
+from torch.distributed.checkpoint.filesystem import _StorageInfo
+from torch.optim import lr_scheduler as torchs
+
+import paramsched as ps
+from paramsched.audit import compare_with_plan, read_log, read_plan_history
+from paramsched.cli import main
+from support.dry_runs import resume, values
+from support.several import probes
+from support.updates import probe, run
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+PLAN = ps.Plan(lr="cosine()", horizon=100)
+
+
+def states(updates=30, plan=PLAN):
+    """Return the state of a run after some updates."""
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, updates)
+    return {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+
+
+class Evil:
+    """An object whose pickle writes a file when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.write_text, (self.marker, "executed")
+
+
+def lightning(folder, entry):
+    torch.save({"pytorch-lightning_version": "2.0", "states": states(), "entry": entry}, folder / "last.ckpt")
+    return folder / "last.ckpt"
+
+
+def file_of_torch(folder, entry):
+    torch.save({**states(), "entry": entry}, folder / "last.pt")
+    return folder / "last.pt"
+
+
+def old_file_of_torch(folder, entry):
+    torch.save({**states(), "entry": entry}, folder / "last.pt", _use_new_zipfile_serialization=False)
+    return folder / "last.pt"
+
+
+def folder_of(optimizer, scheduler, *more):
+    def save(folder, entry, hostile="optimizer"):
+        found = states()
+        found[hostile] = {**found[hostile], "entry": entry}
+        torch.save(found["optimizer"], folder / optimizer)
+        torch.save(found["scheduler"], folder / scheduler)
+        for name in more:
+            (folder / name).write_text('{"global_step": 30}')
+        return folder
+
+    return save
+
+
+def dcp_folder(folder, entry):
+    dcp.save({**states(), "entry": entry}, checkpoint_id=folder)
+    return folder
+
+
+def dcp_metadata(folder, entry):
+    dcp.save(states(), checkpoint_id=folder)
+    metadata = pickle.loads((folder / ".metadata").read_bytes())
+    metadata.planner_data["entry"] = entry
+    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
+    return folder
+
+
+FORMATS = {
+    "torch": file_of_torch,
+    "torch before 1.6": old_file_of_torch,
+    "lightning": lightning,
+    "transformers": folder_of("optimizer.pt", "scheduler.pt", "trainer_state.json"),
+    "accelerate": folder_of("optimizer.bin", "scheduler.bin"),
+    "dcp": dcp_folder,
+    "dcp metadata": dcp_metadata,
+}
+
+
+@pytest.mark.parametrize("command", ["resume", "history"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_code_of_a_hostile_checkpoint_is_executed(name, command, tmp_path):
+    marker = tmp_path / "marker"
+    (tmp_path / "run").mkdir()
+    checkpoint = FORMATS[name](tmp_path / "run", Evil(marker))
+
+    result = CliRunner().invoke(main, [command, str(checkpoint)])
+
+    assert result.exit_code == 2
+    assert "cannot" in result.output
+    assert "weights_only" not in result.output
+    assert "add_safe_globals" not in result.output
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_read_by_each_command(name, tmp_path):
+    (tmp_path / "run").mkdir()
+    checkpoint = FORMATS[name](tmp_path / "run", 1)
+
+    report = resume(checkpoint)
+
+    assert (report["exit"], report["update"], report["format"]) == (0, 30, name.split()[0])
+    assert values(report) == ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist()
+    assert [str(one.plan) for one in read_plan_history(checkpoint)] == [str(PLAN)]
+    assert compare_with_plan(read_log(checkpoint, ["lr"]), PLAN).first is None
+
+
+# ---------------------------------------------------------------------- folders of torch.distributed.checkpoint
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a folder of torch.distributed.checkpoint, and a function that changes where its entries are."""
+    folder = tmp_path / "run"
+    dcp.save(states(), checkpoint_id=folder)
+
+    def change(**places):
+        metadata = pickle.loads((folder / ".metadata").read_bytes())
+        for index, place in metadata.storage_data.items():
+            metadata.storage_data[index] = _StorageInfo(**({**vars(place), **places}))
+        (folder / ".metadata").write_bytes(pickle.dumps(metadata))
+
+    return folder, change
+
+
+def test_a_part_inside_the_folder_may_be_a_link_to_another_part(saved):
+    folder, change = saved
+    (folder / "link").symlink_to("__0_0.distcp")
+    change(relative_path="link")
+
+    assert resume(folder)["update"] == 30
+
+
+@pytest.mark.parametrize("place", ["..", "absolute", "link", "linked folder"])
+def test_a_part_outside_of_the_folder_is_refused(place, saved, tmp_path):
+    folder, change = saved
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.move(folder / "__0_0.distcp", outside / "part")
+    (folder / "link").symlink_to(outside / "part")
+    (folder / "folder").symlink_to(outside)
+    change(relative_path={
+        "..": "../outside/part", "absolute": str(outside / "part"), "link": "link", "linked folder": "folder/part",
+    }[place])  # fmt: skip
+
+    report = resume(folder)
+
+    assert report["exit"] == 2
+    assert "a file outside of the folder" in report["text"]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"offset": -1}, {"length": -1}, {"offset": 2**70}, {"length": 10**12}, {"offset": "0"}, {"relative_path": 3},
+        {"relative_path": ""}, {"relative_path": "\0"}, {"relative_path": "missing"},
+        {"transform_descriptors": ["zip"]},
+    ],
+)  # fmt: skip
+def test_a_damaged_place_of_an_entry_is_a_usage_error(places, saved):
+    folder, change = saved
+    change(**places)
+
+    assert resume(folder)["exit"] == 2
+
+
+def test_a_pipe_in_the_folder_does_not_block(saved):
+    folder, change = saved
+    os.mkfifo(folder / "pipe")
+    change(relative_path="pipe")
+
+    assert resume(folder)["exit"] == 2
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80\x04.", pickle.dumps({}), b"\x80\x04r\xff\xff\xff\x7f.", pickle.dumps([[]] * 9)]
+)
+def test_damaged_metadata_is_a_usage_error(data, saved):
+    folder, _ = saved
+    (folder / ".metadata").write_bytes(data)
+
+    assert resume(folder)["exit"] == 2
+
+
+@pytest.mark.parametrize("path", [(), ("optimizer",), ("a",) * 100, ("optimizer", None), "optimizer", 3])
+def test_a_damaged_path_of_an_entry_is_a_usage_error(path, saved):
+    folder, _ = saved
+    metadata = pickle.loads((folder / ".metadata").read_bytes())
+    name = next(name for name in metadata.planner_data if name.endswith(".lr"))
+    metadata.planner_data[name] = path
+    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
+
+    assert resume(folder)["exit"] == 2
+
+
+def test_tensors_in_the_folder_are_not_read(tmp_path):
+    net = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=torch.tensor(0.1), capturable=False, foreach=False)
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 30)
+    dcp.save({"optimizer": optimizer.state_dict()}, checkpoint_id=tmp_path)
+
+    report = resume(tmp_path, "-p", "cosine()", "--horizon", 100)
+
+    assert [row["stored"] for row in report["rows"]] == [None] * 3
+    assert values(report) == pytest.approx(ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist(), rel=1e-6)
+
+
+def test_empty_dicts_that_the_checkpoint_drops_are_restored(tmp_path):
+    found = states()
+    state = {"version": 1, "t": 30, "plan": PLAN.text, "groups": 1, "bases": {"lr": [0.1]}}
+    dcp.save(
+        {"optimizer": found["optimizer"], "scheduler": {**state, "calendar": {}, "feedback": {}}},
+        checkpoint_id=tmp_path,
+    )
+
+    assert resume(tmp_path)["exit"] == 0
+
+
+# ---------------------------------------------------------------------- the states in a checkpoint
+
+
+def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
+    file = tmp_path / "last.pt"
+    for state, options, text in [
+        ({"model": 1}, [], "no state of an optimizer"),
+        ({"a": states(), "b": {"optimizer": states()["optimizer"]}}, [], "Write --optimizer a.optimizer"),
+        ({"a": states(), "b": {"scheduler": states()["scheduler"]}}, [], "Write --scheduler a.scheduler"),
+        (states(), ["--optimizer", "optimiser"], 'did you mean "optimizer"?'),
+        (states(), ["--scheduler", "schedule"], 'did you mean "scheduler"?'),
+        ({"optimizer": states()["optimizer"]}, ["--scheduler", "scheduler"], "no state of a ps.Scheduler"),
+        ({"optimizer": states()["optimizer"]}, [], "Write --plan plan.yaml"),
+        ({"optimizer": probe().state_dict()}, ["-p", "linear()", "--horizon", "9"], "Write --at 1000"),
+        ({**states(), "scheduler": {**states()["scheduler"], "t": -1}}, [], "state: t is -1"),
+        ({"optimizer": {"param_groups": [{"lr": 0.1, "paramsched_t": "x"}]}}, ["-p", "linear()"], "paramsched_t"),
+        (states(), ["-p", "linear(over='2 epochs')"], "Write --steps-per-epoch"),
+        (states(), ["-p", "missing.yaml"], "missing.yaml"),
+        (states(), ["--on-change", "old"], "Write --on-change new"),
+        (states(), ["--on-change", "new", "--on-change", "lr=checkpoint"], "or one of them for each field"),
+    ]:  # fmt: skip
+        torch.save(state, file)
+        report = resume(file, *options)
+
+        assert report["exit"] == 2, text
+        assert text in report["text"]
+
+
+def test_a_folder_that_is_not_a_checkpoint_is_a_usage_error(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+
+    assert "no .metadata, no optimizer.pt and no optimizer.bin" in resume(tmp_path)["text"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"global_step": "x"'])
+def test_damaged_state_of_a_trainer_is_a_usage_error(text, tmp_path):
+    folder = FORMATS["transformers"](tmp_path, 1)
+    (folder / "trainer_state.json").write_text(text)
+
+    assert "it contains no global_step" in resume(folder)["text"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--optimizer", "b.optimizer"], ["--optimizer", "b.optimizer", "--scheduler", "b.scheduler"]]
+)
+def test_one_of_several_runs_is_chosen_by_its_paths(options, tmp_path):
+    torch.save({"a": {"optimizer": states(20)["optimizer"]}, "b": states(30)}, tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt", "--optimizer", "b.optimizer", *options)
+
+    assert (report["update"], report["optimizer"], report["scheduler"]) == (30, "b.optimizer", "b.scheduler")
+
+
+SEVERAL = ps.Plan(ps.Binding("lr", "linear()", groups="muon"), lr="cosine()", horizon=100)
+
+
+def of_several(updates=30):
+    optimizers = probes(["muon", "adamw"])
+    scheduler = ps.Scheduler(optimizers, SEVERAL)
+    for _ in range(updates):
+        for one in optimizers.values():
+            one.step()
+    return {name: one.state_dict() for name, one in optimizers.items()}, scheduler.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("shape", "paths"),
+    [
+        (lambda muon, adamw: {"adamw": adamw, "muon": muon}, ("muon", "adamw")),
+        (lambda muon, adamw: {"optimizers": {"muon": muon, "adamw": adamw}}, ("optimizers.muon", "optimizers.adamw")),
+        (lambda muon, adamw: {"optimizer_states": [muon, adamw]}, ("optimizer_states[0]", "optimizer_states[1]")),
+        (lambda muon, adamw: {"other": adamw, "muon": muon}, ("muon", "other")),
+        (lambda muon, adamw: {"a.muon": muon, "b.muon": adamw}, ("a.muon", "b.muon")),
+    ],
+)
+def test_the_states_of_several_optimizers_are_found_by_name_else_by_order(shape, paths, tmp_path):
+    optimizers, scheduler = of_several()
+    torch.save({**shape(*optimizers.values()), "scheduler": scheduler}, tmp_path / "last.pt")
+    shown = ps.trace(SEVERAL, {"muon": {"lr": 0.1}, "adamw": {"lr": 0.2}})
+
+    report = resume(tmp_path / "last.pt")
+
+    assert (report["exit"], report["optimizer"]) == (0, dict(zip(("muon", "adamw"), paths, strict=True)))
+    for name in ("muon", "adamw"):
+        assert values(report, group=f"{name}/0") == shown["lr", name][30:33].tolist()
+    named = (f"--optimizer={name}={path}" for name, path in report["optimizer"].items())
+    output = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt"), *named]).output
+    assert f'optimizer muon "{paths[0]}"' in output
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--optimizer", "moun=muon"], "the scheduler's state has the optimizers muon, adamw"),
+        (["--optimizer", "muon=moun"], 'did you mean "muon"?'),
+        ([], "it has no state of the optimizer adamw; known: other, third. Write --optimizer adamw=PATH"),
+    ],
+)
+def test_a_wrong_name_of_one_of_several_optimizers_is_a_usage_error(options, text, tmp_path):
+    optimizers, scheduler = of_several()
+    more = {"other": optimizers["adamw"], "third": optimizers["adamw"].copy()}
+    torch.save({"muon": optimizers["muon"], **more, "scheduler": scheduler}, tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt", *options)
+
+    assert report["exit"] == 2
+    assert text in report["text"]
+
+
+def test_several_optimizers_without_a_state_of_the_scheduler_are_named_by_options(tmp_path):
+    optimizers, _ = of_several()
+    torch.save(optimizers, tmp_path / "last.pt")
+    ps.dump(SEVERAL, tmp_path / "plan.yaml")
+
+    report = resume(tmp_path / "last.pt", "-p", tmp_path / "plan.yaml", "--optimizer", "muon", "--optimizer", "adamw")
+
+    assert (report["exit"], report["optimizer"]) == (0, {"muon": "muon", "adamw": "adamw"})
+
+
+def test_the_history_of_several_optimizers_is_printed(tmp_path):
+    optimizers, scheduler = of_several()
+    torch.save({**optimizers, "scheduler": scheduler}, tmp_path / "last.pt")
+
+    assert [one.plan for one in read_plan_history(tmp_path / "last.pt")] == [SEVERAL]
+
+
+# ---------------------------------------------------------------------- the position without paramsched
+
+
+def adamw(updates):
+    optimizer = torch.optim.AdamW(torch.nn.Linear(2, 2).parameters(), lr=0.1)
+    scheduler = torchs.StepLR(optimizer, 10)
+    for _ in range(updates):
+        for one in optimizer.param_groups[0]["params"]:
+            one.grad = torch.ones_like(one)
+        optimizer.step()
+    scheduler.last_epoch = 7
+    return optimizer.state_dict(), scheduler.state_dict()
+
+
+def test_the_position_is_at_else_the_steps_of_the_optimizer_else_that_of_torchs_scheduler_else_of_the_trainer(tmp_path):
+    optimizer, scheduler = adamw(20)
+    sgd = torch.optim.SGD([torch.ones(1)], lr=0.1).state_dict()
+    plan = ["-p", "linear()", "--horizon", 100]
+    found = []
+    for state, options in [
+        ({"optimizer": optimizer, "scheduler": scheduler}, ["--at", 5]),
+        ({"optimizer": optimizer, "scheduler": scheduler}, []),
+        ({"optimizer": sgd, "scheduler": scheduler}, []),
+    ]:
+        torch.save(state, tmp_path / "last.pt")
+        found.append(resume(tmp_path / "last.pt", *plan, *options))
+    folder = tmp_path / "checkpoint-9"
+    folder.mkdir()
+    torch.save(sgd, folder / "optimizer.pt")
+    (folder / "trainer_state.json").write_text('{"global_step": 9}')
+    found.append(resume(folder, *plan))
+
+    assert [report["update"] for report in found] == [5, 20, 7, 9]
+    for report in found:
+        said = next(one["message"] for one in report["diagnostics"] if one["severity"] == "info")
+        assert f"Write ps.Scheduler(optimizer, plan, t={report['update']})" in said
+    assert found[1]["ignored"] == [{"name": "scheduler", "kind": "StepLR", "update": 7}]
+
+
+def test_a_count_of_paramsched_takes_precedence_over_at(tmp_path):
+    torch.save(states(30), tmp_path / "last.pt")
+
+    report = resume(tmp_path / "last.pt", "--at", 50)
+
+    assert report["update"] == 30
+    assert "t=50 is ignored" in report["diagnostics"][0]["message"]
+
+
+def optimizer():
+    return torch.optim.SGD([torch.ones(1)], lr=0.1, momentum=0.9)
+
+
+KINDS = {
+    "StepLR": lambda one: torchs.StepLR(one, 3),
+    "MultiStepLR": lambda one: torchs.MultiStepLR(one, [3]),
+    "ConstantLR": torchs.ConstantLR,
+    "LinearLR": torchs.LinearLR,
+    "ExponentialLR": lambda one: torchs.ExponentialLR(one, 0.9),
+    "PolynomialLR": torchs.PolynomialLR,
+    "CosineAnnealingLR": lambda one: torchs.CosineAnnealingLR(one, 9),
+    "CosineAnnealingWarmRestarts": lambda one: torchs.CosineAnnealingWarmRestarts(one, 9),
+    "CyclicLR": lambda one: torchs.CyclicLR(one, 0.1, 1),
+    "OneCycleLR": lambda one: torchs.OneCycleLR(one, 1, 9),
+    "ReduceLROnPlateau": torchs.ReduceLROnPlateau,
+    "LambdaLR": lambda one: torchs.LambdaLR(one, lambda t: 1.0),
+    "SWALR": lambda one: torch.optim.swa_utils.SWALR(one, 0.01),
+    "SequentialLR": lambda one: torchs.SequentialLR(one, [torchs.ConstantLR(one), torchs.LinearLR(one)], [2]),
+    "ChainedScheduler": lambda one: torchs.ChainedScheduler([torchs.ConstantLR(one), torchs.LinearLR(one)]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_scheduler_of_torch_is_listed_with_its_class_and_position(kind, tmp_path):
+    made = optimizer()
+    scheduler = KINDS[kind](made)
+    for _ in range(3):
+        made.step()
+        scheduler.step(*([1.0] if kind == "ReduceLROnPlateau" else []))
+    torch.save({**states(), "schedulers": [scheduler.state_dict()]}, tmp_path / "last.pt")
+
+    assert resume(tmp_path / "last.pt")["ignored"] == [{"name": "schedulers[0]", "kind": kind, "update": 3}]
+    output = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt")]).output
+    assert f"will not act: schedulers[0] (torch's {kind}, at 3)" in output

@@ -1,0 +1,473 @@
+"""`scheduler.report(progress=…)`: positions, values on return, checkpoints, and what is refused."""
+
+import copy
+import itertools
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, MissingFact, StateError
+from support.several import SharedClock, probes
+from support.updates import probe, used
+
+LR = 'warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)'
+PLAN = ps.Plan(lr=LR, clock="progress")
+BY_TOKENS = ps.Plan(lr='linear(1, 0, over="1000 tokens")', clock="tokens")
+PLACES = [0.0, 0.01, 0.05, 0.3, 0.33333333333, 0.569999999, 0.57, 0.8, 1.0]
+
+
+def lr_at(progress, base=0.1, plan=PLAN):
+    return ps.trace(plan, {"lr": base}, amounts=[progress])["lr", 0].item()
+
+
+def built(plan=PLAN, **options):
+    optimizer = probe()
+    return optimizer, ps.Scheduler(optimizer, plan, **options)
+
+
+def lr_of(optimizer, index=0):
+    return float(optimizer.param_groups[index]["lr"])
+
+
+def state_of(optimizer, scheduler):
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    return copy.deepcopy((groups, scheduler.state_dict(), len(optimizer.used)))
+
+
+# ---------------------------------------------------------------------- positions and values
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@given(
+    st.lists(st.sampled_from(["report", "report back", "update", "skip", "optimizer", "scheduler", "seek"])), st.data()
+)
+def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actions, data):
+    """The model: a count, a progress, and whether the progress is known."""
+    optimizer, scheduler = built(drive=drive)
+    expected, t, progress, is_known, saved = [], 0, 0.0, False, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for action in actions:
+            if action == "report":
+                progress, is_known = max(progress, data.draw(st.sampled_from(PLACES))), True
+                scheduler.report(progress=progress)
+                assert lr_of(optimizer) == lr_at(progress)
+            elif action == "report back" and is_known:
+                scheduler.report(progress=progress / 2)
+            elif action == "update" and is_known:
+                expected.append(lr_at(progress))
+                optimizer.step()
+                scheduler.step()
+                t += 1
+            elif action == "skip" and is_known and drive == "optimizer":
+                optimizer.found_inf = torch.ones(1)
+                optimizer.step()
+                del optimizer.found_inf
+                del optimizer.used[-1]
+            elif action == "seek":
+                t, progress, is_known = data.draw(st.integers(1, 100)), data.draw(st.sampled_from(PLACES)), True
+                scheduler.seek(t, progress=progress)
+            elif action in ("optimizer", "scheduler") and t:
+                saved.append((action, t, progress, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))))
+                kind, t, progress, states = data.draw(st.sampled_from(saved))
+                before = optimizer.used
+                optimizer, scheduler = built(drive=drive)
+                optimizer.used = before
+                if kind == "optimizer":
+                    optimizer.load_state_dict(states[0])
+                else:
+                    scheduler.load_state_dict(states[1])
+                is_known = True
+            assert (scheduler.t, scheduler.amount) == (t, round(progress * 1e9) / 1e9)
+            assert scheduler.should_stop is (progress == 1)
+            assert lr_of(optimizer) == lr_at(progress)
+    assert used(optimizer) == expected
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_the_values_of_a_run_equal_the_trace_of_its_log(places):
+    target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25)")
+    plan = ps.Plan(
+        target, lr=LR, weight_decay="linear(1, 0.5)", clock={"lr": "progress", "temperature": "progress"}, horizon=9
+    )
+    optimizer = probe({"lr": 0.3}, {"lr": 0.07})
+    scheduler = ps.Scheduler(optimizer, plan)
+    logged, temperatures = [], []
+    for place in sorted(places):
+        scheduler.report(progress=place)
+        temperatures.append(scheduler.value("temperature"))
+        optimizer.step()
+        logged.append(scheduler.scalars()["consumed_progress"])
+
+    shown = ps.trace(plan, [{"lr": 0.3, "weight_decay": 0.01}, {"lr": 0.07, "weight_decay": 0.01}], amounts=logged)
+    assert logged == shown.amounts.tolist()
+    assert [used(optimizer, index=index) for index in (0, 1)] == [shown["lr", index].tolist() for index in (0, 1)]
+    assert used(optimizer, "weight_decay") == shown["weight_decay", 0].tolist()
+    assert temperatures == shown["temperature"].tolist()
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+def test_tensors_tuples_and_groups_hold_the_values_of_a_report(tensors):
+    plan = ps.Plan(ps.Binding("betas[0]", "linear(absolute(0.5), absolute(0.9))"), lr="linear(1, 0)", clock="progress")
+    made = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (0.3, 0.07)]
+    optimizer = probe(*({"lr": lr} for lr in made))
+    scheduler = ps.Scheduler(optimizer, plan)
+    for place in (0.25, 0.5, 0.5, 1.0):
+        scheduler.report(progress=place)
+
+        assert [lr_of(optimizer, index) for index in (0, 1)] == [0.3 * (1 - place), 0.07 * (1 - place)]
+        assert [group["betas"][0] for group in optimizer.param_groups] == [0.5 + 0.4 * place] * 2
+        optimizer.step()
+
+
+def test_all_public_amounts_are_fractions():
+    optimizer, scheduler = built()
+    assert (scheduler.amount, type(scheduler.amount)) == (0.0, float)
+    scheduler.report(progress=1 / 3)
+    optimizer.step()
+
+    found = 0.333333333
+    assert (
+        scheduler.amount == scheduler.state_dict()["amount"] == optimizer.param_groups[0]["paramsched_amount"] == found
+    )
+    assert scheduler.scalars()["consumed_progress"] == scheduler.scalars("coming")["consumed_progress"] == found
+    assert scheduler.history == [[0, 0.0, PLAN.text]]
+    assert scheduler.state_dict()["said"] is None
+
+
+def test_a_report_before_the_update_is_in_the_checkpoint():
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.2)
+    optimizer.step()
+    scheduler.report(progress=0.8)
+    resumed = probe()
+    resumed.load_state_dict(optimizer.state_dict())
+    again = ps.Scheduler(resumed, PLAN)
+
+    assert (again.t, again.amount, lr_of(resumed)) == (1, 0.8, lr_at(0.8))
+    resumed.step()
+    assert used(resumed) == [lr_at(0.8)]
+
+
+@pytest.mark.parametrize("value", [0.37, torch.tensor(0.37, dtype=torch.float64), np.float64(0.37), 1, np.int64(0)])
+def test_any_real_number_is_a_progress(value):
+    _, scheduler = built()
+    scheduler.report(progress=value)
+
+    assert (scheduler.amount, type(scheduler.amount)) == (round(float(value), 9), float)
+
+
+def test_groups_that_were_added_hold_the_values_of_the_next_report():
+    optimizer, scheduler = built(ps.Plan(lr="linear(1, 0)", clock="progress"))
+    scheduler.report(progress=0.25)
+    optimizer.step()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.4})
+    scheduler.report(progress=0.5)
+
+    assert [lr_of(optimizer, index) for index in (0, 1)] == [0.05, 0.2]
+
+
+def test_an_external_write_between_report_and_step_causes_a_warning():
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.3)
+    optimizer.param_groups[0]["lr"] = 7.0
+
+    with pytest.warns(UserWarning, match=r"lr of group 0 was 7\.0 at update 0"):
+        optimizer.step()
+    assert lr_of(optimizer) == lr_at(0.3)
+
+
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_a_copy_has_the_position(make):
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.3)
+    optimizer.step()
+    scheduler.report(progress=0.8)
+    optimizer, scheduler = make((optimizer, scheduler))
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 0.8, lr_at(0.8))
+    optimizer.step()
+    assert used(optimizer) == [lr_at(0.8)]
+
+
+def test_metric_rules_apply_to_the_reported_value():
+    optimizer, scheduler = built(ps.Plan(lr="linear(1, 0) * plateau('loss', patience=0, factor=0.5)", clock="progress"))
+    scheduler.report(progress=0.5)
+    scheduler.observe(loss=1.0)
+    scheduler.observe(loss=1.0)
+
+    assert lr_of(optimizer) == 0.025
+    scheduler.report(progress=0.75)
+    optimizer.step()
+    assert (used(optimizer), lr_of(optimizer)) == ([0.0125], 0.0125)
+
+
+def test_a_target_is_written_at_each_report_that_moves():
+    written = []
+    target = ps.Target("temperature", 2.0, write=written.append)
+    _, scheduler = built(ps.Plan(ps.Binding(target, "linear(1, 0)"), lr="constant()", clock="progress"))
+    scheduler.report(progress=0.0)
+    scheduler.report(progress=0.25)
+    scheduler.report(progress=0.25)
+
+    assert written == [2.0, 1.5]
+    assert scheduler.value("temperature") == 1.5
+
+
+# ---------------------------------------------------------------------- the table of cases
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_an_update_before_the_first_report_is_refused_and_changes_nothing(drive):
+    optimizer, scheduler = built(drive=drive)
+    before = state_of(optimizer, scheduler)[:2]
+
+    with pytest.raises(MissingFact, match=r"scheduler\.report\(progress=0\.0\)"):
+        (optimizer if drive == "optimizer" else scheduler).step()
+    assert state_of(optimizer, scheduler)[:2] == before
+    scheduler.report(progress=0.0)
+    optimizer.step()
+    scheduler.step()
+    assert scheduler.t == 1
+
+
+def test_a_report_that_is_less_leaves_the_position_and_warns_once():
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.8)
+    optimizer.step()
+
+    with pytest.warns(UserWarning, match=r"less than the last progress, 0\.8"):
+        scheduler.report(progress=0.79)
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.report(progress=0.5)
+    assert (scheduler.amount, used(optimizer)) == (0.8, [lr_at(0.8)] * 2)
+    assert lr_of(optimizer) == lr_at(0.8)
+
+
+@pytest.mark.parametrize("value", [1.02, 37, 10**400], ids=["just", "percent", "huge"])
+def test_a_report_above_1_counts_as_1_and_warns_once(value):
+    optimizer, scheduler = built()
+
+    with pytest.warns(UserWarning, match=r"a fraction: 0\.37, not 37"):
+        scheduler.report(progress=value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.report(progress=1.5)
+    assert (scheduler.amount, lr_of(optimizer), scheduler.should_stop) == (1.0, 0.0, True)
+
+
+def test_a_float_error_above_1_is_1():
+    _, scheduler = built()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.report(progress=1.0000000000000002)
+        scheduler.report(progress=1.0 - 1e-12)
+    assert scheduler.amount == 1.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"progress": value} for value in
+     (-0.1, float("nan"), float("inf"), True, "0.3", None, torch.ones(2), torch.tensor(True), 1j, [0.3])]
+    + [{}, {"tokens": 5}, {"progres": 0.3}, {"progress": 0.3, "tokens": 5}],
+    ids=str,
+)  # fmt: skip
+def test_an_invalid_report_is_refused_and_changes_nothing(given):
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.3)
+    optimizer.step()
+    before = state_of(optimizer, scheduler)
+
+    with pytest.raises(InvalidArgument, match=r"Write scheduler\.report\(progress=0\.37\)"):
+        scheduler.report(**given)
+    assert state_of(optimizer, scheduler) == before
+
+
+@pytest.mark.parametrize(
+    ("plan", "call", "instead"),
+    [
+        (PLAN, lambda scheduler: scheduler.consumed(tokens=5), "scheduler.report(progress=0.37)"),
+        (PLAN, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.report(progress=0.37)"),
+        (PLAN, lambda scheduler: scheduler.consumed(progress=1), "scheduler.report(progress=0.37)"),
+        (PLAN, lambda scheduler: scheduler.measured(tokens=5), "scheduler.report(progress=0.37)"),
+        (BY_TOKENS, lambda scheduler: scheduler.report(progress=0.5), "scheduler.consumed(tokens=4096)"),
+        (BY_TOKENS, lambda scheduler: scheduler.consumed(progress=0.5), "scheduler.consumed(tokens=4096)"),
+        (ps.Plan(lr="linear()", horizon=9), lambda scheduler: scheduler.report(progress=0.5), 'clock="progress"'),
+    ],
+)
+def test_each_clock_refuses_the_report_of_the_other_and_shows_its_own(plan, call, instead):
+    optimizer, scheduler = built(plan)
+    before = state_of(optimizer, scheduler)
+
+    with pytest.raises(InvalidArgument) as refused:
+        call(scheduler)
+    assert instead in str(refused.value)
+    assert state_of(optimizer, scheduler) == before
+
+
+@pytest.mark.parametrize("kind", ["optimizer", "scheduler", "construct"])
+def test_a_checkpoint_of_another_clock_is_refused_and_shows_seek(kind):
+    optimizer, scheduler = built(ps.Plan(lr="linear()", horizon=1000))
+    scheduler.seek(500)
+    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    fresh, on_progress = built()
+    before = state_of(fresh, on_progress)
+
+    loaded = probe()
+    loaded.load_state_dict(saved[0])
+    resume = {
+        "optimizer": lambda: fresh.load_state_dict(saved[0]),
+        "scheduler": lambda: on_progress.load_state_dict(saved[1]),
+        "construct": lambda: ps.Scheduler(loaded, PLAN),
+    }[kind]
+    with pytest.raises(StateError, match=r"carries no progress.*scheduler\.seek\(500, progress=…\)"):
+        resume()
+    assert state_of(fresh, on_progress) == before
+    on_progress.seek(500, progress=0.8)
+    if kind != "construct":
+        resume()
+    assert (on_progress.t, on_progress.amount, lr_of(fresh)) == (500, 0.8, lr_at(0.8))
+
+
+def test_seek_needs_the_progress_and_may_go_back():
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.9)
+    optimizer.step()
+
+    with pytest.raises(MissingFact, match=r"Write scheduler\.seek\(5, progress=0\.0\)"):
+        scheduler.seek(5)
+    for wrong in ({"progress": 37}, {"progress": -1}, {"tokens": 3}):
+        with pytest.raises(InvalidArgument, match=r"Write scheduler\.seek\(5, progress=0\.37\)"):
+            scheduler.seek(5, **wrong)
+    scheduler.seek(5, progress=0.3)
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (5, 0.3, lr_at(0.3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.report(progress=0.6)  # reports count from there
+    optimizer.step()
+    assert used(optimizer)[-1] == lr_at(0.6)
+
+
+@pytest.mark.parametrize("facts", [{"total": 10}, {"total": "3 epochs", "steps_per_epoch": 4}, {"batch_size": 8}])
+def test_a_scheduler_ignores_the_length_of_the_run(facts):
+    optimizer, scheduler = built(**facts)
+    plain_optimizer, plain = built()
+    for one in (scheduler, plain):
+        one.report(progress=0.3)
+    optimizer.step()
+
+    assert lr_of(optimizer) == lr_of(plain_optimizer)
+    assert optimizer.param_groups[0]["paramsched_plan"] == plain_optimizer.param_groups[0]["paramsched_plan"]
+    scheduler.seek(50, progress=0.5)
+    assert not scheduler.should_stop
+
+
+def test_a_plan_of_some_fields_ends_at_its_horizon_or_at_progress_1():
+    plan = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0)", clock={"lr": "progress"}, horizon=4)
+    optimizer, scheduler = built(plan)
+    scheduler.report(progress=0.5)
+    for _ in range(2):
+        optimizer.step()
+
+    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"], scheduler.should_stop) == (0.05, 0.005, False)
+    scheduler.report(progress=1.0)
+    assert scheduler.should_stop
+    scheduler.seek(4, progress=0.5)
+    assert scheduler.should_stop
+
+
+@pytest.mark.parametrize("amount", [1.5, 37, -0.1, float("nan"), "0.3"])
+def test_a_checkpoint_with_an_impossible_progress_is_refused(amount):
+    optimizer, scheduler = built()
+    scheduler.seek(5, progress=0.3)
+    saved, state = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict() | {"amount": amount}
+    saved["param_groups"][0]["paramsched_amount"] = amount
+    before = state_of(optimizer, scheduler)
+
+    for load in (lambda: optimizer.load_state_dict(saved), lambda: scheduler.load_state_dict(state)):
+        with pytest.raises(StateError, match="amount"):
+            load()
+    assert state_of(optimizer, scheduler) == before
+
+
+def test_a_progress_that_a_checkpoint_has_as_an_integer_is_a_float():
+    optimizer, scheduler = built()
+    scheduler.seek(5, progress=1)
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["param_groups"][0]["paramsched_amount"] = 1
+    optimizer.load_state_dict(saved)
+
+    assert (scheduler.amount, type(scheduler.amount), scheduler.should_stop) == (1.0, float, True)
+
+
+def test_a_changed_plan_is_logged_with_the_progress(caplog):
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.8)
+    optimizer.step()
+    changed = PLAN.scale("90%", lr=0.5)
+    again = ps.Scheduler(optimizer, changed)
+
+    assert "in force up to update 1 (progress 0.8)" in caplog.text
+    assert (again.amount, [entry[:2] for entry in again.history]) == (0.8, [[0, 0.0], [1, 0.8]])
+
+
+# ---------------------------------------------------------------------- several optimizers
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "b", "manual"])
+def test_a_report_reaches_all_optimizers(drive):
+    optimizers = probes("ab")
+    scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
+    with pytest.raises(MissingFact):
+        (scheduler if drive == "manual" else optimizers["b"]).step()
+    optimizers["b"].used.clear()
+    for place in (0.0, 0.3, 0.3, 0.8):
+        scheduler.report(progress=place)
+        assert [lr_of(one) for one in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
+        for one in optimizers.values():
+            one.step()
+        scheduler.step()
+
+    assert (scheduler.t, scheduler.amount) == (4, 0.8)
+    expected = [0.0, 0.3, 0.3, 0.8]
+    assert used(optimizers["a"]) == [lr_at(place) for place in expected]
+    assert used(optimizers["b"]) == [lr_at(place, base=0.2) for place in expected]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a", "b", "report", "optimizers", "scheduler"]), max_size=20), st.data())
+def test_any_order_of_steps_reports_and_restarts(actions, data):
+    """Fields by updates follow the shared clock; fields by progress follow the last report."""
+    plan = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0)", clock={"lr": "progress"}, horizon=64)
+    optimizers, model = probes("ab"), SharedClock("ab")
+    scheduler, progress = ps.Scheduler(optimizers, plan), 0.1
+    scheduler.report(progress=progress)
+    for action in actions:
+        if action == "report":
+            progress = max(progress, data.draw(st.integers(1, 100)) / 100)
+            scheduler.report(progress=progress)
+        elif action in ("optimizers", "scheduler") and model.t:
+            states = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+            of_run = copy.deepcopy(scheduler.state_dict())
+            optimizers = probes("ab")
+            scheduler = ps.Scheduler(optimizers, plan)
+            if action == "scheduler":
+                scheduler.load_state_dict(of_run)
+            else:
+                for name in data.draw(st.sampled_from(list(itertools.permutations("ab")))):
+                    optimizers[name].load_state_dict(states[name])
+        elif action in optimizers:
+            number = model.step(action)
+            optimizers[action].step()
+            entries = optimizers[action].used[-1][0]
+            base = {"a": 0.1, "b": 0.2}[action]
+            assert entries["lr"] == lr_at(progress, base, ps.Plan(lr="linear(1, 0)", clock="progress"))
+            assert entries["weight_decay"] == 0.01 * (1 - number / 64)
+        assert (scheduler.t, scheduler.amount) == (model.t, progress)

@@ -1,0 +1,90 @@
+"""The commands on a plan whose clock is the progress of the run."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.recipe_book.book import curve_on_unit_run
+from paramsched.show import View, picture
+from paramsched.show.plan_curves import curves_of_plan
+
+PLAN = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)\n'
+MIXED = "clock: {lr: progress}\nhorizon: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "mixed.yaml").write_text(MIXED)
+    (tmp_path / "bad.yaml").write_text(PLAN.replace('"5%"', "100"))
+
+    def invoke(*arguments):
+        done = CliRunner().invoke(main, arguments)
+        return done.exit_code, done.output
+
+    return invoke
+
+
+def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run):
+    assert run("check", "plan.yaml", "mixed.yaml")[0] == 0
+    code, output = run("check", "bad.yaml")
+
+    assert code == 1
+    assert 'bad.yaml:2:5: $.lr: the length "100" must be in percent' in output
+    assert 'Write "5%" [PS106]' in output
+
+
+def test_explain_shows_the_stages_in_percent(run):
+    _, output = run("explain", "plan.yaml")
+
+    assert "Its clock is the progress that its loop reports." in output
+    rows = [line.split() for line in output.splitlines() if line.startswith("  ") and "progress" in line]
+    assert [row[1:4] for row in rows] == [["0%", "5%", "0"], ["5%", "57%", "1"], ["57%", "100%", "1"]]
+
+
+@pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
+def test_show_spreads_the_updates_evenly(run, times):
+    at = [argument for time in times for argument in ("--at", time)]
+    _, output = run("show", "plan.yaml", "--horizon", "200", "--json", *at)
+
+    found = json.loads(output)["values"]["lr"]
+    shown = ps.trace(ps.loads(PLAN), {"lr": 1.0}, ps.Calendar(total=200))["lr", 0]
+    expected = [shown[t] if t < 200 else 0.0 for t in json.loads(output)["at"]]
+    assert found == expected
+
+
+def test_a_change_of_one_line_keeps_the_clock(run):
+    _, output = run("change", "plan.yaml", "--at", "60%", "lr=linear(previous, 0.5)")
+
+    assert ps.loads(output) == ps.loads(PLAN).change("60%", lr="linear(previous, 0.5)")
+
+
+def test_diff_names_the_progress(run):
+    assert run("change", "plan.yaml", "--at", "57%", "--scale", "lr=0.5", "-o", "half.yaml")[0] == 0
+    _, output = run("diff", "plan.yaml", "half.yaml", "--json", "--horizon", "50")
+
+    (change,) = json.loads(output)
+    assert (change["when"], change["unit"]) == (0.57, "progress")
+
+
+def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
+    curves, assumed = curves_of_plan(ps.loads(PLAN))
+    drawn = picture(curves, view=View(unit="progress"))
+
+    assert assumed == "horizon assumed to be 1000 updates"
+    assert drawn.panels[0].breakpoints.tolist() == [50, 570]
+    assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    assert drawn.horizon == "1,000 updates"
+
+
+def test_similar_runs_are_compared_on_the_whole_run():
+    by_progress, by_updates = (
+        curve_on_unit_run(ps.Plan(lr='warmup("5%") >> cosine()', **clock), ps.Calendar(), [{"lr": 1.0}], "lr")
+        for clock in ({"clock": "progress"}, {"horizon": 10**9})
+    )
+
+    assert by_progress.tolist() == by_updates.tolist()
