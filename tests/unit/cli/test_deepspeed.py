@@ -130,3 +130,13 @@ def test_a_file_that_is_not_a_config_is_reported_as_a_plan(run, tmp_path, other)
     assert "plan.yaml: no problems found" in result.output
     assert "other.json" in result.output.replace("plan.yaml: no problems found", "")
     assert result.exit_code in (1, 2)
+
+
+def test_a_fix_of_the_arguments_is_checked_with_the_config(run, tmp_path):
+    (tmp_path / "args.yaml").write_text(ARGUMENTS.replace("warmup_steps", "warmup_step"))
+
+    result = run("check", "--fix", "args.yaml", "ds_config.json")
+
+    assert (tmp_path / "args.yaml").read_text() == ARGUMENTS
+    assert result.exit_code == 0
+    assert "lr_scheduler_type: cosine of the arguments has no effect" in result.output

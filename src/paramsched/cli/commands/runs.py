@@ -261,7 +261,8 @@ def paramsched_check(
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
-        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence, source=pair)
+        source = paired_with_deepspeed(plans, format)  # read again, because a fix may have changed the file
+        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence, source=source)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
         return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
 
