@@ -62,10 +62,12 @@ MODULES = {
     ),
     "paramsched.engines.ignite": "`PlanHandler`. Start with [its guide](../engines/ignite.md).",
     "paramsched.engines.skorch": "`PlanCallback`. Start with [its guide](../engines/skorch.md).",
+    "paramsched.engines.optax": "optax in JAX. Start with [its guide](../engines/optax.md).",
     "paramsched.compat.torch": "Drop-ins for `torch.optim.lr_scheduler`; [differences](../compat/divergences.md).",
     "paramsched.compat.mmengine": "Drop-ins for MMEngine's schedulers; [differences](../compat/divergences.md).",
     "paramsched.compat.pytorch_accelerated": "Drop-ins for pytorch-accelerated's schedulers.",
     "paramsched.compat.gradual_warmup": "A drop-in for `warmup_scheduler`.",
+    "paramsched.compat.megatron": "A drop-in for Megatron's `OptimizerParamScheduler`, also for plans.",
 }
 """Public modules other than `paramsched` itself in order of use, with a sentence for each."""
 

@@ -25,7 +25,19 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
-PEERS = ["composer", "fvcore", "keras", "megatron", "mmengine", "optax", "timm", "torch", "torchtitan", "transformers"]
+PEERS = [
+    "composer",
+    "deepspeed",
+    "fvcore",
+    "keras",
+    "megatron",
+    "mmengine",
+    "optax",
+    "timm",
+    "torch",
+    "torchtitan",
+    "transformers",
+]
 """The libraries with a folder in `paramsched.peers`."""
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -244,7 +244,7 @@ class ConfigError(ParamschedError, ValueError):
     def __str__(self) -> str:
         lines: list[str] = []
         for one in self.diagnostics:
-            lines += [f"{one.location(self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
+            lines += [f"{one.location(one.file or self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
         return "\n".join(lines)
 
 

@@ -149,20 +149,26 @@ class CheckedPlan:
 
 
 def checked_plan(
-    given: str, *, facts: CalendarOptions, field: str, format: str | None, evidence: RunEvidence
+    given: str,
+    *,
+    facts: CalendarOptions,
+    field: str,
+    format: str | None,
+    evidence: RunEvidence,
+    source: PlanText | None = None,
 ) -> CheckedPlan:
-    """Check a plan passed to a command.
+    """Check a plan passed to a command. If its text has been read already, it is `source`.
 
     Raises:
         OSError: a file is missing.
     """
-    source, usage = None, False
+    usage = False
     try:
-        source = text_of_plan_input(given, format)
+        source = source or text_of_plan_input(given, format)
         read, known, several = _read_with_warnings(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        found = [replace(diagnostic_for_command(one), file=given) for one in error.diagnostics]
+        found = [replace(diagnostic_for_command(one), file=one.file or given) for one in error.diagnostics]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         error = error_for_command(error)
@@ -174,9 +180,12 @@ def checked_plan(
         found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
-        found = [replace(one, file=given) for one in placed]
+        found = [replace(one, file=one.file or given) for one in placed]
     text = source.text if source is not None and names_a_file(given) else None
-    return CheckedPlan(tuple(found if text is None else without_silenced(found, text, given)), text, usage)
+    elsewhere = [one for one in found if one.file != given]
+    if text is not None:
+        found = [*without_silenced((one for one in found if one.file == given), text, given), *elsewhere]
+    return CheckedPlan(tuple(found), text, usage)
 
 
 def _read_with_warnings(
@@ -245,7 +254,7 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
     changed = 0
     for _ in range(_MOST_ROUNDS):
         checked = find(given)
-        edits = edits_of(checked.findings)
+        edits = edits_of(one for one in checked.findings if one.file in ("", given))
         if checked.text is None or not edits:
             break
         old, new = checked.text.encode(), with_edits(checked.text, edits).encode()

@@ -4,7 +4,9 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -17,7 +19,9 @@ from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
 from paramsched.config import Bases, Loaded
+from paramsched.config.command_lines import mapping_of_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector
+from paramsched.config.known_dialects import dialect_named
 from paramsched.config.plan_files import PlanText, read_plan_text
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
@@ -82,9 +86,44 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         return None
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
         source = read_plan_text(given, format)
+        if source.format == "transformers":
+            return _with_deepspeed(source)
         return replace(source, run_config=runs_configs() and source.format == "mmengine")
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
+    return None
+
+
+def _with_deepspeed(source: PlanText) -> PlanText:
+    """Insert the DeepSpeed config that a Trainer's arguments name, relative to their file or the working folder."""
+    data = mapping_of_options(_data_or_none(source))
+    named = data.get("deepspeed") if isinstance(data, Mapping) else None
+    if isinstance(named, str):
+        for path in ((source.folder or Path()) / named, Path(named)):
+            if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises an error for a long text
+                return replace(source, inserted=("deepspeed", read_plan_text(path, "deepspeed")))
+    return source
+
+
+def paired_with_deepspeed(given: Sequence[str], format: str | None) -> PlanText | None:
+    """Return the arguments of a Trainer with a DeepSpeed config inserted, if `given` are these two files."""
+    # A pipe is not a regular file, and cannot be read twice.
+    if len(given) != 2 or format not in (None, "transformers") or not all(map(os.path.isfile, given)):
+        return None
+    for trainer, deepspeed in (given, given[::-1]):
+        with suppress(OSError, ConfigError, InvalidArgument):  # reported when the file is read as a plan
+            arguments, inserted = read_plan_text(trainer, "transformers"), read_plan_text(deepspeed, "deepspeed")
+            kinds = zip((arguments, inserted), ("transformers", "deepspeed"), strict=True)
+            if all((known := dialect_named(kind).recognizes) and known(_data_or_none(text)) for text, kind in kinds):
+                return replace(arguments, inserted=("deepspeed", inserted))
+    return None
+
+
+def _data_or_none(source: PlanText) -> Any:
+    """Return the data of a config; None if it cannot be read, which its reader reports."""
+    with warnings.catch_warnings(), suppress(ConfigError, InvalidArgument):
+        warnings.simplefilter("ignore")
+        return source.data()
     return None
 
 

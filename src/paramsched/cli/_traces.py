@@ -17,10 +17,12 @@ from paramsched.cli._plan_input import (
     calendar_for_picture,
     known_length,
     names_a_file,
+    paired_with_deepspeed,
     read_with_default_epoch,
     with_facts_beside,
 )
 from paramsched.config import Loaded
+from paramsched.config.plan_files import PlanText
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
@@ -73,7 +75,9 @@ def trace_plan_inputs(
         raise click.UsageError(
             f"--other compares with one plan, but {len(given)} were passed. Write it as one more PLAN"
         )
-    inputs = [(one, format) for one in given] + ([] if other is None else [(other, None)])
+    pair = paired_with_deepspeed(given, format)
+    given = given if pair is None else [pair.name]
+    inputs = [(one, format, pair) for one in given] + ([] if other is None else [(other, None, None)])
     traces = _trace_plans(inputs, bases, field=field, facts=facts)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
@@ -88,16 +92,22 @@ def trace_plan_inputs(
 
 
 def _trace_plans(
-    given: Sequence[tuple[str, str | None]], bases: tuple[str, ...], *, field: str, facts: CalendarOptions
+    given: Sequence[tuple[str, str | None, PlanText | None]],
+    bases: tuple[str, ...],
+    *,
+    field: str,
+    facts: CalendarOptions,
 ) -> list[Trace]:
-    """Return the values of several plans, with a common time axis. `given` contains pairs of a plan and its format.
+    """Return the values of several plans, with a common time axis.
+
+    `given` contains the name of each plan, its format, and its text if it has been read already.
 
     A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
     length gets the length of the longest plan.
     """
     known, plans = facts, list[Loaded]()
-    for name, its_format in given:
-        read, known = read_with_default_epoch(name, format=its_format, field=field, facts=known)
+    for name, its_format, source in given:
+        read, known = read_with_default_epoch(name, format=its_format, field=field, facts=known, source=source)
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]

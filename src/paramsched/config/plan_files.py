@@ -9,13 +9,19 @@ from typing import Any, Final, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.codes import KEY_TWICE
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
-from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
+from paramsched.config.command_lines import (
+    CommandLine,
+    command_places,
+    mapping_of_options,
+    read_command_line,
+    words_of_command,
+)
 from paramsched.config.diagnostic_collector import (
     DiagnosticCollector,
     Pairs,
@@ -313,6 +319,7 @@ class PlanText:
         syntax: the syntax that the suffix implies, if the format is a dialect.
         folder: the folder of relative paths in a native file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
+        inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
     """
 
     name: str
@@ -321,6 +328,7 @@ class PlanText:
     syntax: str | None = None
     folder: Path | None = None
     run_config: bool = False
+    inserted: "tuple[str, PlanText] | None" = None
 
     def loaded(
         self,
@@ -342,7 +350,7 @@ class PlanText:
                 refuse_large_plan(data, self.name)
                 plan, note = _plan_of_native(data, shapes, self.folder)
                 return Loaded(plan, note=note)
-            data = self._data_of(dialect)
+            data = self.data()
             plan = dialect.plan_of(data, calendar=calendar, base=base)
             bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
             facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
@@ -354,6 +362,18 @@ class PlanText:
     def read(self) -> "PlanText":
         """Return the present text of the file that `name` is the path of."""
         return replace(self, text=read_bounded_text(Path(self.name)))
+
+    def data(self) -> Any:
+        """Return the data of a config, which is not native, with the inserted entry.
+
+        Raises:
+            ConfigError: the text cannot be read.
+        """
+        data = self._data_of(dialect_named(self.format))
+        if self.inserted is None:
+            return data
+        key, other = self.inserted
+        return {**mapping_of_options(data), key: other.data()}
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
@@ -384,6 +404,14 @@ class PlanText:
 
     def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """Return diagnostics with lines and columns if the syntax is known."""
+        if self.inserted is not None:
+            key, other = self.inserted
+            inside, own, found = f"{child_path(ROOT, key)}.", replace(self, inserted=None), list[Diagnostic]()
+            for one in diagnostics:
+                if one.path.startswith(inside):
+                    one = replace(one, path=f"{ROOT}.{one.path.removeprefix(inside)}", file=other.name)
+                found += (other if one.file else own).placed([one])
+            return tuple(found)
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
         if name not in SYNTAXES:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-
+from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument

@@ -8,6 +8,7 @@ from functools import partial
 from math import ceil
 from typing import Any, final
 
+from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
 from paramsched.errors import MissingFact, Unresolved
 from paramsched.plan.binding import amount_clock
 from paramsched.scheduler.plan_source import PlanSource

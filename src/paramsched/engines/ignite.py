@@ -7,8 +7,7 @@ Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the value
 
 from typing import Any
 
-import torch
-
+from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency

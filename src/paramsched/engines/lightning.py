@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
+from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument

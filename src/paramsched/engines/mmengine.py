@@ -17,8 +17,9 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-import torch
+from paramsched.engines._torch import torch  # first, because it reports that torch is missing
 
+# isort: split
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions

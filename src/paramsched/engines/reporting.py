@@ -7,9 +7,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, final
 
-import torch
-
 from paramsched.base.user_warnings import warn_user
+from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan

@@ -11,8 +11,7 @@ from functools import partial
 from math import prod
 from typing import Any, TypeVar
 
-import torch
-
+from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.scheduler.saved_state import OnChange

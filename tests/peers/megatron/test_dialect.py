@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.peers import megatron as dialect
+from paramsched.peers import megatron_0_17 as dialect_with_ramps
+from paramsched.peers.megatron.arguments import read_megatron_arguments
+from support.megatron_peer import import_peer
 
 LR = 6e-4
 
@@ -131,7 +135,8 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    plan = dialect.to_plan(as_command_line(data) if words else data)
+    reader = dialect_with_ramps if "rampup_batch_size" in data else dialect
+    plan = reader.to_plan(as_command_line(data) if words else data)
 
     amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
     assume(amounts)
@@ -177,7 +182,6 @@ def as_command_line(data):
         ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it cannot be used with lr_warmup_iters"),
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: it must not be greater than lr=0.1, got 0.2"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
-        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
         ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for embedding"),
@@ -199,7 +203,7 @@ def test_the_script_of_gpt3_equals_the_plan_of_the_example():
     )
     words = line.split()
 
-    plan = dialect.to_plan(words)
+    plan = dialect_with_ramps.to_plan(words)
 
     assert dialect.recognizes(words)
     assert dialect.bases_of(words, None).groups == ({"lr": 6e-5, "weight_decay": 0.01},)
@@ -262,6 +266,186 @@ def test_unknown_keys_that_look_like_schedules_are_reported():
         dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
 
 
-def test_a_ramp_with_too_many_increments_is_rejected_in_bounded_time():
-    with pytest.raises(ps.errors.ConfigError, match="Write rampup_batch_size: \\[1, 999999999, 100000000000\\]"):
-        dialect.to_plan({"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9})
+RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (RAMP | {"rampup_batch_size": [1, 1, 10**11]}, r"Write rampup_batch_size: \[1, 999999999, 100000000000\]"),
+        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
+        ({"train_samples": 9, "rampup_batch_size": [4, 4, 9]}, "the final batch size is unknown"),
+    ],
+)
+def test_a_ramp_that_megatron_rejects_is_rejected(data, message):
+    with pytest.raises(ps.errors.ConfigError, match=message):
+        dialect_with_ramps.to_plan(data)
+
+
+@pytest.mark.parametrize(
+    ("ramp", "schedule"),
+    [
+        ([250_000_000, 250_000_000, 3000], "0:250000000 10000:500000000 20000:750000000 30000:1000000000"),
+        ([1, 1, 10**11], "0:256 100B:512"),
+    ],
+)
+def test_a_ramp_has_no_effect_today_and_the_schedule_to_write_is_named(ramp, schedule):
+    with pytest.warns(DiagnosticWarning, match=f'core 0.18 .532ad926.*"{schedule}".*read the config as megatron_0_17'):
+        plan = dialect.to_plan(RAMP | {"rampup_batch_size": ramp})
+
+    assert plan == dialect.to_plan(RAMP)
+
+
+# ---------------------------------------------------------------- the batch size schedule
+
+
+def consumed_before_iterations(entries, seq_length, is_last):
+    """The samples before each iteration and its batch size, as Megatron counts them, until `is_last`."""
+    consumed, amounts, sizes = 0, [], []
+    while not is_last(len(amounts), consumed):
+        amounts.append(consumed)
+        sizes.append(next(size for tokens, size in reversed(entries) if consumed >= tokens // seq_length))
+        consumed += sizes[-1]
+    return amounts, sizes
+
+
+@st.composite
+def step_schedules(draw):
+    begins = sorted(draw(st.sets(st.integers(1, 40), max_size=4)))
+    seq_length = draw(st.integers(1, 9))
+    tokens = [0, *(begin * seq_length + draw(st.integers(0, seq_length - 1)) for begin in begins)]
+    return [(one, draw(st.integers(1, 12))) for one in tokens], seq_length
+
+
+@given(st.data(), step_schedules(), st.integers(1, 120))
+def test_a_batch_size_schedule_has_megatrons_iterations(data, schedule, samples):
+    entries, seq_length = schedule
+    text = data.draw(st.sampled_from([" ", ",", ", "])).join(
+        f"{tokens}:{size}" for tokens, size in data.draw(st.permutations(entries))
+    )
+    options = {"train_samples": samples, "lr_decay_style": "cosine", "seq_length": seq_length, "lr": LR}
+    amounts, sizes = consumed_before_iterations(entries, seq_length, lambda _, consumed: consumed >= samples)
+
+    found = ps.trace(dialect.to_plan(options | {"step_batch_size_schedule": text}), {"lr": LR})
+
+    assert found.amounts.tolist() == amounts
+    assert found["batch_size"].tolist() == sizes
+    facts = {"style": "cosine", "wsd_style": None, "first": 0.0, "wsd": 0, "least": 0.0, "decay": samples, "warm": 0}
+    np.testing.assert_allclose(found["lr", 0], [rate(seen, **facts) for seen in amounts], rtol=0, atol=1e-12 * LR)
+
+
+@given(step_schedules(), st.integers(1, 40), st.integers(1, 4), st.integers(1, 4))
+def test_with_iterations_lengths_count_the_smallest_batch(schedule, iterations, micro, ranks):
+    entries, seq_length = schedule
+    options = {"train_iters": iterations, "lr_decay_style": "linear", "seq_length": seq_length}
+    options |= {"step_batch_size_schedule": " ".join(f"{tokens}:{size}" for tokens, size in entries)}
+    amounts, _ = consumed_before_iterations(entries, seq_length, lambda count, _: count == iterations)
+
+    with pytest.warns(DiagnosticWarning, match=f"lengths of lr, {iterations * micro * ranks:,} in all"):
+        plan = dialect.to_plan(options | {"micro_batch_size": micro, "data_parallel_size": ranks})
+
+    found = ps.trace(plan, {"lr": 1.0})
+    assert found.amounts.tolist() == amounts
+    expected = [max(0, 1 - seen / (iterations * micro * ranks)) for seen in amounts]
+    np.testing.assert_allclose(found["lr", 0], expected, rtol=0, atol=1e-12)
+
+
+STEPS = ["--train-samples", "5000", "--seq-length", "2048", "--step-batch-size-schedule"]
+
+
+@given(step_schedules(), st.sampled_from(["", ".0", "K", "m", "e2", ".5B"]))
+def test_a_batch_size_schedule_is_parsed_as_in_megatron(schedule, suffix):
+    entries, seq_length = schedule
+    module = import_peer("PARAMSCHED_MEGATRON", "megatron.core.num_microbatches_calculator")
+    text = " ".join(f"{tokens}{suffix * bool(tokens)}:{size}" for tokens, size in entries)
+
+    options = {"train_samples": 9, "seq_length": seq_length, "step_batch_size_schedule": text}
+    found = read_megatron_arguments(options, DiagnosticCollector(), ramps=False).batch_size_steps
+
+    assert found == module.StepBatchsizeNumMicroBatchesCalculator._parse_schedule(text, seq_length)
+
+
+@pytest.mark.parametrize("text", ["0:16 1M:32 3M:64", "3M:64,0:16 , 1e6:32", "0:16 0.001B:0.032k 3000k:64"])
+def test_a_batch_size_schedule_is_read_in_each_spelling(text):
+    plan = dialect.to_plan([*STEPS, text])
+
+    assert str(plan.bindings[-1]) == (
+        'batch_size = 1.0: constant(16.0, "488 samples") >> constant(32.0, "976 samples") >> constant(64.0)'
+    )
+    found = ps.trace(plan, {"lr": LR})
+    assert (len(found), found.amounts[-1]) == (117, 4944)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*STEPS, "0:16 1M"], '"1M"'),
+        ([*STEPS, "0:0"], '"0:0"'),
+        ([*STEPS, "-1:4"], '"-1:4"'),
+        ([*STEPS, "x:4"], '"x:4"'),
+        ([*STEPS, ""], "expected TOKENS:BATCH_SIZE"),
+        ([*STEPS, "1M:32"], "the first threshold must be 0. Write 0:32 first"),
+        ([*STEPS, "0:16 1:32"], "two thresholds are the same number of samples, tokens // 2048"),
+        ([*STEPS, "0:16", "--global-batch-size", "64"], "global_batch_size: Megatron takes either it or step_batch"),
+        ([*STEPS, "0:16", "--global-batch-size", "$GBS"], "Leave out global_batch_size"),
+        ([*STEPS, "0:16", "--decrease-batch-size-if-needed"], "decrease_batch_size_if_needed: Megatron takes either"),
+        (["--train-samples", "9", "--step-batch-size-schedule", "0:16"], "tokens, and seq_length is missing"),
+        (
+            ["--train-iters", "9", *STEPS[2:], "0:16", "--micro-batch-size", "1"],
+            "or micro_batch_size and data_parallel",
+        ),
+    ],
+)
+def test_a_batch_size_schedule_that_megatron_rejects_is_rejected(words, message):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan(words)
+
+    assert message in str(refused.value)
+
+
+def test_without_a_global_batch_size_it_is_one_micro_batch_for_each_rank():
+    words = "--train-samples 100 --micro-batch-size 2 --data-parallel-size 4"
+
+    assert str(dialect.to_plan(words.split()).bindings[-1]) == "batch_size = 1.0: constant(8.0)"
+
+
+def test_a_batch_size_that_is_decreased_is_rounded_down():
+    words = "--train-samples 100 --global-batch-size 30 --micro-batch-size 2 --data-parallel-size 4"
+
+    plan = dialect.to_plan([*words.split(), "--decrease-batch-size-if-needed"])
+
+    assert str(plan.bindings[-1]) == "batch_size = 1.0: constant(24.0)"
+
+
+@pytest.mark.parametrize("name", ["start_weight_decay", "end_weight_decay"])
+def test_bounds_of_a_constant_weight_decay_are_rejected(name):
+    with pytest.raises(ps.errors.ConfigError, match=rf"{name}: Megatron rejects"):
+        dialect.to_plan({"train_iters": 9, name: 0.01})
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("--use-mup", "$.use_mup: groups have other bases"),
+        ("--optimizer muon", "$.optimizer: the groups of muon have other bases"),
+        ("--head-lr-mult 5", "$.head_lr_mult: the groups of the head"),
+        ("--iterations-to-skip 5 6", "$.iterations_to_skip: skipped iterations consume samples"),
+        ("--decrease-batch-size-if-needed", "$.decrease_batch_size_if_needed: the batch size is rounded down"),
+    ],
+)
+def test_options_that_change_a_run_beside_its_plan_have_a_note(words, note):
+    words = f"--train-iters 100 {words}".split()
+    dialect.to_plan(words)
+
+    found = [one.path_and_message for one in dialect.notes_of(words)]
+
+    assert [one.startswith(note) for one in found] == [False, True]
+
+
+def test_a_note_names_the_version_whose_defaults_are_used():
+    words = "--train-iters 100 --lr 1 --lr-decay-style WSD --lr-wsd-decay-iters 9 --override-opt-param-scheduler"
+
+    (found,) = dialect.notes_of(words.split())
+
+    taken = "min_lr 0.0, weight_decay 0.01, lr_wsd_decay_style exponential"
+    assert found.path_and_message == f"$: defaults of Megatron-LM core 0.20 are taken for {taken}"

@@ -68,8 +68,9 @@ def test_a_computed_batch_size_is_requested_only_if_the_plan_needs_it():
     of_any_size = "train.py --train-iters 9 --lr 1 --global-batch-size $((2 * NODES))"
 
     assert str(ps.loads(of_any_size, format="megatron").horizon) == "9"
+    text = "train.py --train-samples 9 --rampup-batch-size 1 1 9 --global-batch-size $SIZE"
     with pytest.raises(ConfigError, match="Write global_batch_size: 1536"):
-        ps.loads("train.py --train-samples 9 --rampup-batch-size 1 1 9 --global-batch-size $SIZE", format="megatron")
+        ps.loads(text, format="megatron_0_17")
 
 
 def test_a_variable_that_a_script_sets_to_several_values_is_not_guessed():

@@ -252,6 +252,7 @@ def paramsched_check(
         findings_as_text,
         fix_file,
     )
+    from paramsched.cli._plan_input import paired_with_deepspeed
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
@@ -261,11 +262,13 @@ def paramsched_check(
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
-        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
+        source = paired_with_deepspeed(plans, format)  # read again, because a fix may have changed the file
+        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence, source=source)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
         return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
 
-    for given in plans:
+    pair = paired_with_deepspeed(plans, format)
+    for given in plans if pair is None else [pair.name]:
         try:
             if fix:
                 fix_file(given, check_one)

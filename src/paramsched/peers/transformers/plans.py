@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.codes import DEEPSPEED_WINS, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME
+from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import (
     WrongValue,
     accumulation_fact,
@@ -36,9 +37,10 @@ from paramsched.config.diagnostic_collector import DiagnosticCollector, short_js
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_exports import PeerExporter, schedules_lr_alone
 from paramsched.config.unused_settings import note_defaults, report_unused_settings
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
+from paramsched.peers.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
 from paramsched.peers.transformers.schedulers import DECAYS, RAMPS, SCHEDULERS, Run
 from paramsched.plan import Plan, resolve
 from paramsched.plan.bases import NO_BASES, Bases
@@ -169,6 +171,10 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     name, keywords, run = read(arguments, calendar, given_rate(base), diagnostics)
     if not name:
         diagnostics.raise_any("config")
+    if not _is_call(data) and arguments.get("deepspeed") is not None:
+        plan = _plan_of_deepspeed(data, run, calendar, diagnostics)
+        if plan is not None:
+            return plan
     table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
     written = {} if table.ignores else located(keywords, run.path)
     written = {key: one for key, one in written.items() if one[0] is not None or key not in arguments_of(table)}
@@ -181,6 +187,55 @@ def _is_call(data: Mapping[str, Any]) -> bool:
     """Return whether data contains arguments of `get_scheduler`, not of a trainer."""
     own = any(name in data for name in _OF_TRAINER if name != "learning_rate")
     return not own and any(name in data for name in _OF_CALL)
+
+
+_COMPARED: Final = {
+    "train_micro_batch_size_per_gpu": ("per_device_train_batch_size", 8),
+    "gradient_accumulation_steps": ("gradient_accumulation_steps", 1),
+    "gradient_clipping": ("max_grad_norm", 1.0),
+    "optimizer.params.eps": ("adam_epsilon", 1e-8),
+    "optimizer.params.weight_decay": ("weight_decay", 0.0),
+}
+"""For values of a DeepSpeed config that transformers compares with an argument: its name and default."""
+
+
+def _plan_of_deepspeed(
+    data: Mapping[str, Any], run: Run, calendar: Calendar | None, diagnostics: DiagnosticCollector
+) -> Plan | None:
+    """Return the plan of the scheduler in the DeepSpeed config of the arguments; None if it has none."""
+    config, name = data["deepspeed"], str(data.get("lr_scheduler_type", "linear"))
+    if isinstance(config, str):
+        found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
+        instead = f"Write paramsched check args.yaml {config}"
+        warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS))
+    if not isinstance(config, Mapping):
+        return None
+    scheduler = config.get("scheduler")
+    params = scheduler.get("params") if isinstance(scheduler, Mapping) else None
+    if run.total is None and isinstance(params, Mapping) and "auto" in params.values():
+        found = "the DeepSpeed config refers to the updates of the run, which are unknown"
+        raise MissingFact("TrainingArguments", found, fact="steps_per_epoch", example="100")
+    values = {place: (one, data.get(one, default)) for place, (one, default) in _COMPARED.items()}
+    betas = [data.get(one, default) for one, default in _BETAS.items()]
+    trainer = TrainerRun(
+        run.lr,
+        run.warmup.updates if run.warmup.is_resolved else None,
+        run.total,
+        run.horizon,
+        {
+            **values,
+            "optimizer.params.lr": ("learning_rate", run.lr),
+            "optimizer.params.betas": ("adam_beta1, adam_beta2", betas),
+        },
+        name,
+    )
+    report_mismatches(config, child_path("$", "deepspeed"), trainer, diagnostics)
+    diagnostics.raise_any("config")
+    if scheduler is None:
+        return None
+    plan = plan_of_config(config, child_path("$", "deepspeed"), trainer, diagnostics, calendar)
+    diagnostics.raise_any("config")
+    return plan
 
 
 _WrittenArguments = Mapping[str, tuple[Any, str]]

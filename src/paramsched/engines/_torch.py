@@ -1,0 +1,8 @@
+"""torch, or an error that names the package to install. Every engine except optax needs it."""
+
+from paramsched.errors import MissingDependency
+
+try:
+    import torch as torch
+except ModuleNotFoundError:
+    raise MissingDependency("paramsched.engines", "torch", "torch") from None

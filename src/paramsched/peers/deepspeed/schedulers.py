@@ -1,0 +1,185 @@
+"""Tables of DeepSpeed's schedulers: the arguments of each one, and the schedules of its plan."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, final
+
+from paramsched import curves
+from paramsched.base.codes import DEEPSPEED_ARGUMENT, MISSING_FACT, UNREADABLE
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.arguments import ReadEntry, argument, argument_table, table_named, to_level
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    constant,
+    cosine,
+    every,
+    inverse_time,
+    linear,
+    skip,
+    warmup,
+)
+from paramsched.schedules.sequence import in_order
+
+TABLES: Final[dict[str, Any]] = {}
+"""A dict from the name of each scheduler to the table of its arguments."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunOfConfig:
+    """The facts of a run that its schedulers depend on.
+
+    Args:
+        lr: the lr of the optimizer; None if unknown.
+        total: the number of updates; None if unknown.
+        has_betas: False if the optimizer is known to have no betas.
+    """
+
+    lr: float | None
+    total: int | None
+    has_betas: bool
+
+    def level(self, value: float) -> Level:
+        """Return a value as a level: 1 if it is the lr of the optimizer, else an absolute value."""
+        return 1.0 if value == self.lr else to_level(value)
+
+
+@argument_table
+class _Warmup:
+    """The arguments of each scheduler with a warmup."""
+
+    warmup_num_steps: int = argument(1000, low=1, example=100)
+    warmup_type: Literal["log", "linear"] = argument("log", example="linear")
+
+    @property
+    def length(self) -> int:
+        """The length of the warmup in updates. DeepSpeed counts at least two."""
+        return max(2, self.warmup_num_steps)
+
+    def rise(self, first: Level, low: Level, high: Level, entry: ReadEntry) -> list[Schedule]:
+        """Return the stages of the warmup: the value of the constructor, and a rise from `low` to `high`."""
+        path = entry.places["warmup_num_steps"]
+        if self.warmup_num_steps == 1:
+            warn_user(Diagnostic(path, "DeepSpeed counts 1 as 2", "Write 2", code=DEEPSPEED_ARGUMENT))
+        held = constant(first, 1)
+        if self.warmup_type == "log":
+            return [held, anneal(low, high, self.length - 1, curves.logarithm(self.length)), constant(high, 1)]
+        return [held, warmup(self.length, low) if high == 1.0 else anneal(low, high, self.length)]
+
+
+@argument_table
+class _Bounds(_Warmup):
+    """The arguments of a scheduler that rises to a value of its own."""
+
+    warmup_min_lr: float = argument(0.0, low=0)
+
+
+@table_named(TABLES, "WarmupLR")
+class _WarmupLR(_Bounds):
+    warmup_max_lr: float | None = argument(None, low=0, example=0.001)
+
+    def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
+        low, high = to_level(self.warmup_min_lr), 1.0 if self.warmup_max_lr is None else run.level(self.warmup_max_lr)
+        rise = self.rise(low, low, high, entry)
+        return {"lr": in_order([*(rise[:-1] if self.warmup_type == "log" else rise), constant(high)])}
+
+
+@argument_table
+class _Decay(_Warmup):
+    """The arguments of a scheduler with a decay."""
+
+    total_num_steps: int = argument(low=1, example=1000)
+
+    def left(self, entry: ReadEntry) -> int:
+        """Return the length of the decay in updates; 0 if the warmup is not shorter than the run."""
+        if self.total_num_steps < self.length:
+            found = f"the warmup of {self.length} updates is longer, so that the decay is skipped"
+            path = entry.places["total_num_steps"]
+            warn_user(Diagnostic(path, found, "Write a shorter warmup_num_steps", code=DEEPSPEED_ARGUMENT))
+        return max(0, self.total_num_steps - self.length)
+
+
+@table_named(TABLES, "WarmupDecayLR")
+class _WarmupDecayLR(_Bounds, _Decay):
+    warmup_max_lr: float = argument(0.001, low=0)
+
+    def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
+        low, high, left = to_level(self.warmup_min_lr), run.level(self.warmup_max_lr), self.left(entry)
+        fall = linear(high, low, over=left) if left else constant(low)
+        return {"lr": in_order([*self.rise(low, low, high, entry), fall])}
+
+
+@table_named(TABLES, "WarmupCosineLR")
+class _WarmupCosineLR(_Decay):
+    warmup_min_ratio: float = argument(0.0, low=0, example=0.1)
+    cos_min_ratio: float = argument(0.0001, low=0)
+
+    def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:  # as in each table
+        left = self.left(entry)
+        floor = self.cos_min_ratio
+        fall = skip(cosine(to=floor, over=left), 1) if left > 1 else constant(floor)
+        rise = self.rise(0.0, self.warmup_min_ratio, 1.0, entry)
+        return {"lr": in_order([*rise, fall])}
+
+
+@table_named(TABLES, "OneCycle")
+class _OneCycle:
+    cycle_min_lr: float = argument(above=0, example=1e-5)
+    cycle_max_lr: float = argument(above=0, example=1e-4)
+    decay_lr_rate: float = argument(0.0, low=0)
+    cycle_first_step_size: int = argument(2000, low=1)
+    cycle_second_step_size: int | None = argument(None, low=0, example=2000)
+    cycle_first_stair_count: int = argument(0, low=0)
+    cycle_second_stair_count: int | None = argument(None, low=0, example=0)
+    decay_step_size: int = argument(0, low=0)
+    cycle_momentum: bool = argument(default=True)
+    cycle_min_mom: float = argument(0.8, low=0, high=1)
+    cycle_max_mom: float = argument(0.9, low=0, high=1)
+    decay_mom_rate: float = argument(0.0)
+
+    def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
+        if self.cycle_first_stair_count or self.cycle_second_stair_count:
+            found = "stairs are not supported (they had no effect before 3169c2dc, 2026-07-29)"
+            entry.refuse("cycle_first_stair_count", found, "Write cycle_first_stair_count: 0", code=UNREADABLE)
+        up, low, high = self.cycle_first_step_size, absolute(self.cycle_min_lr), absolute(self.cycle_max_lr)
+        down = up if self.cycle_second_step_size is None else self.cycle_second_step_size
+        fall = [linear(high, low, over=down)] if down else []
+        after: list[Schedule] = [] if fall else [constant(low)]
+        if self.decay_step_size and self.decay_lr_rate:
+            after = [constant(low) * inverse_time(self.decay_lr_rate, self.decay_step_size)]
+        lines = {"lr": in_order([linear(low, high, over=up), *fall, *after])}
+        if not self.cycle_momentum or not run.has_betas:
+            return lines
+        if self.decay_mom_rate and self.decay_step_size:
+            found = "it raises betas[0] without a limit, which a plan does not support"
+            entry.refuse("decay_mom_rate", found, "Write decay_mom_rate: 0", code=UNREADABLE)
+        found = f"betas[0] cycles from {self.cycle_max_mom:g} to {self.cycle_min_mom:g}, and betas[1] is 0.99"
+        path = entry.places["cycle_momentum"]
+        warn_user(Diagnostic(path, found, "Write cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
+        least, most = to_level(self.cycle_min_mom), to_level(self.cycle_max_mom)
+        falling = [skip(linear(most, least, over=up), 1)] if up > 1 else []
+        rising = [linear(least, most, over=down)] if down else [constant(most)]
+        momentum = in_order([constant(least, 1), *falling, *rising])
+        return {**lines, "betas[0]": momentum, "betas[1]": constant(absolute(0.99))}
+
+
+@table_named(TABLES, "LRRangeTest")
+class _LRRangeTest:
+    lr_range_test_min_lr: float = argument(0.001, above=0)
+    lr_range_test_step_size: int = argument(2000, low=1)
+    lr_range_test_step_rate: float = argument(1.0, low=0)
+    lr_range_test_staircase: bool = argument(default=False)
+
+    def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
+        if run.total is None:
+            found = "it rises during the entire run, and the length of the run is unknown"
+            entry.refuse("lr_range_test_step_size", found, "Pass Calendar(total=1000)", code=MISSING_FACT)
+            return {"lr": constant()}
+        rise = linear(
+            1.0, 1.0 + self.lr_range_test_step_rate * run.total / self.lr_range_test_step_size, over=run.total
+        )
+        shape = every(rise, self.lr_range_test_step_size) if self.lr_range_test_staircase else rise
+        return {"lr": constant(run.level(self.lr_range_test_min_lr)) * shape}

@@ -1,0 +1,330 @@
+"""Megatron's methods on a plan, invalid arguments, and the installation."""
+
+import math
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.compat.megatron import OptimizerParamScheduler, install
+from paramsched.errors import AssertedArgument, InvalidArgument, MissingDependency, MissingFact, PlanError, StateError
+from support.examples import examples
+from support.megatron_peer import MEGATRON, stubs_of
+
+COSINE = {
+    "init_lr": 0.0,
+    "max_lr": 1.0,
+    "min_lr": 0.1,
+    "lr_warmup_steps": 10,
+    "lr_decay_steps": 100,
+    "lr_decay_style": "cosine",
+    "start_wd": 0.1,
+    "end_wd": 0.1,
+    "wd_incr_steps": 100,
+    "wd_incr_style": "constant",
+}
+FACTS = ps.Calendar(batch_size=4, accumulation=2, sequence_length=16)
+
+
+class Optimizer:
+    """An optimizer that builds its list of groups at each access, as Megatron's do."""
+
+    def __init__(self, *groups: dict[str, Any]) -> None:
+        self._groups = groups
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return list(self._groups)
+
+
+def planned(plan: ps.Plan, *groups: dict[str, Any], calendar: ps.Calendar = FACTS, **options: Any) -> Any:
+    return OptimizerParamScheduler.of_plan(Optimizer(*groups), plan, calendar, **options)
+
+
+# ---------------------------------------------------------------- Megatron's arguments
+
+
+@pytest.mark.parametrize("name", [name for name in COSINE if "style" not in name])
+def test_text_in_place_of_a_number_is_refused(name: str) -> None:
+    with pytest.raises(AssertedArgument, match=f"{name}='1'.*expected a number, got str"):
+        OptimizerParamScheduler(Optimizer({}), **{**COSINE, name: "1"})
+
+
+def test_a_bound_of_a_group_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(AssertedArgument, match=r'param_groups\[1\]\["min_lr"\]: expected a number, got NoneType'):
+        OptimizerParamScheduler(Optimizer({}, {"min_lr": None}), **COSINE)
+
+
+def test_groups_with_different_weight_decays_need_a_rising_style() -> None:
+    groups = {"lr": 7.0}, {"start_wd": 0.0}
+
+    with pytest.raises(AssertedArgument, match=r"start_wd=0\.0 and end_wd=0\.1 must be equal"):
+        OptimizerParamScheduler(Optimizer(*groups), **COSINE)
+
+    assert groups[0] == {"lr": 7.0}
+
+
+def test_a_decrement_below_0_is_refused_and_changes_nothing() -> None:
+    group: dict[str, Any] = {}
+    scheduler = OptimizerParamScheduler(Optimizer(group), **{**COSINE, "lr_warmup_steps": 0})
+    before = dict(group)
+
+    with pytest.raises(AssertedArgument, match=r"num_steps=-1.*must not be negative"):
+        scheduler.step(-1)
+
+    assert (scheduler.num_steps, group) == (0, before)
+
+
+def test_a_tensor_is_filled_in_place() -> None:
+    lr = torch.zeros((), dtype=torch.float64)
+
+    OptimizerParamScheduler(Optimizer({"lr": lr}), **COSINE).step(5)
+
+    assert lr.item() == 0.5
+
+
+@pytest.mark.parametrize("missing", ["min_lr", "lr_decay_style", "num_steps"])
+def test_a_state_without_a_required_key_is_refused(missing: str) -> None:
+    scheduler = OptimizerParamScheduler(Optimizer({}), **COSINE)
+    state = scheduler.state_dict()
+    del state[missing]
+
+    with pytest.raises(StateError, match=f"{missing} missing"):
+        scheduler.load_state_dict(state)
+
+
+def test_the_state_of_a_plan_is_refused_with_the_way_to_load_it() -> None:
+    state = planned(ps.Plan(lr="constant()", clock="samples"), {"lr": 0.5}).state_dict()
+
+    with pytest.raises(StateError, match=r"build the scheduler by OptimizerParamScheduler\.of_plan"):
+        OptimizerParamScheduler(Optimizer({}), **COSINE).load_state_dict(state)
+
+
+# ---------------------------------------------------------------- a plan
+
+
+@pytest.mark.parametrize(
+    ("clock", "length", "counts", "increment"),
+    [
+        ("samples", "80 samples", "samples", 40),
+        ("samples", "80 samples", "updates", 5),
+        ("tokens", "1280 tokens", "samples", 40),
+        ("tokens", "1280 tokens", "updates", 5),
+        ("updates", 10, "samples", 40),
+        ("updates", 10, "updates", 5),
+        ({"lr": "tokens"}, "1280 tokens", "samples", 40),
+        ({"lr": "tokens"}, "1280 tokens", "updates", 5),
+    ],
+)
+def test_each_clock_is_at_half_of_the_warmup(clock: Any, length: Any, counts: Any, increment: int) -> None:
+    group = {"lr": 0.5, "weight_decay": 0.1}
+    plan = ps.Plan(lr=ps.warmup(length) >> ps.constant(), weight_decay=ps.constant(0.5), clock=clock)
+    scheduler = planned(plan, group, counts=counts)
+
+    scheduler.step(increment=increment)
+
+    assert group == {"lr": 0.25, "weight_decay": 0.05}
+
+
+def test_a_planned_batch_size_converts_samples_into_updates() -> None:
+    batch = ps.Binding(ps.Target("batch_size", 1), "constant(4, 2) >> constant(8)")
+    group = {"lr": 1.0}
+    scheduler = planned(ps.Plan(batch, lr="linear(over=10)"), group, calendar=ps.Calendar(total=10))
+
+    found = []
+    for size in (4, 4, 8, 8):
+        scheduler.step(size)
+        found.append(group["lr"])
+
+    assert found == [0.9, 0.8, 0.7, 0.6]
+
+
+@examples(200)
+@given(st.integers(0, 99), st.sampled_from(["samples", "updates"]))
+def test_values_are_those_of_the_trace(t: int, counts: Any) -> None:
+    plan = ps.Plan(lr="warmup(10) >> cosine(to=0.1)", weight_decay="linear()", horizon=100)
+    groups = {"lr": 0.3, "weight_decay": 0.1}, {"lr": 0.03, "weight_decay": 0.0}
+    expected = ps.trace(plan, [dict(group) for group in groups])
+    scheduler = planned(plan, *groups, counts=counts)
+
+    scheduler.num_steps = t * (8 if counts == "samples" else 1)
+    scheduler.step(0)
+
+    for index, group in enumerate(groups):
+        assert group == {field: expected[field, index][t] for field in ("lr", "weight_decay")}
+        assert (scheduler.get_lr(group), scheduler.get_wd(group)) == (group["lr"], group["weight_decay"])
+
+
+def test_max_lr_is_the_base_and_multipliers_apply_to_planned_values() -> None:
+    group = {"lr": 0.0, "max_lr": 0.4, "lr_mult": 0.5, "weight_decay": 0.2, "wd_mult": 0.5}
+    scheduler = planned(ps.Plan(lr="linear(over='100 samples')", weight_decay="constant()", clock="samples"), group)
+
+    group["max_lr"] = 0.8
+    scheduler.step(50)
+
+    assert (group["lr"], group["weight_decay"], scheduler.get_lr(group)) == (0.2, 0.1, 0.4)
+
+
+def test_groups_are_selected_by_name_and_other_fields_are_written() -> None:
+    body, head = {"name": "body", "lr": 1.0, "betas": (0.9, 0.95)}, {"name": "head", "lr": 0.1, "betas": (0.9, 0.95)}
+    plan = ps.Plan(
+        ps.Binding("lr", "constant(0.5)", groups="head"),
+        ps.Binding("betas[1]", "constant(absolute(0.99))"),
+        clock="samples",
+    )
+    scheduler = planned(plan, body, head)
+
+    assert body == {"name": "body", "lr": 1.0, "betas": (0.9, 0.99)}
+    assert head == {"name": "head", "lr": 0.05, "betas": (0.9, 0.99)}
+    assert scheduler.get_lr(body) == 1.0
+
+
+def test_the_position_inside_an_update_of_a_plan_by_updates_is_refused() -> None:
+    group = {"lr": 1.0}
+    scheduler = planned(ps.Plan(lr="linear(over=10)"), group)
+    scheduler.step(8)
+
+    with pytest.raises(InvalidArgument, match=r"inside an update that ends at 16\. Write clock: samples in the plan"):
+        scheduler.step(2)
+
+    assert (scheduler.num_steps, group) == (8, {"lr": 0.9})
+
+
+@pytest.mark.parametrize("steps", [-8, 0.5, math.nan])
+def test_a_position_that_is_not_a_count_is_refused(steps: float) -> None:
+    scheduler = planned(ps.Plan(lr="linear(over=10)"), {"lr": 1.0})
+
+    with pytest.raises(InvalidArgument, match="expected an integer of at least 0"):
+        scheduler.step(steps)
+
+
+@pytest.mark.parametrize(
+    ("clock", "counts", "fact"),
+    [
+        ("samples", "updates", "batch_size"),
+        ("tokens", "updates", "tokens_per_step"),
+        ("tokens", "samples", "sequence_length"),
+        ("updates", "samples", "batch_size"),
+    ],
+)
+def test_a_missing_fact_is_named(clock: Any, counts: Any, fact: str) -> None:
+    group = {"lr": 1.0}
+
+    with pytest.raises(MissingFact, match=fact):
+        planned(ps.Plan(lr="constant(0.5)", clock=clock), group, calendar=ps.Calendar(), counts=counts)
+
+    assert group == {"lr": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("plan", "options", "message"),
+    [
+        (ps.Plan(lr=ps.constant() * ps.plateau("loss")), {}, "reacts to a metric"),
+        (ps.Plan(lr="constant()", clock="seconds"), {}, "expected samples, tokens or updates"),
+        (ps.Plan(lr="constant()"), {"counts": "tokens"}, "unknown unit"),
+        (ps.Plan(lr="constant()"), {"calendar": 100}, "not a Calendar"),
+        ("linear()", {}, "not a Plan"),
+    ],
+)
+def test_what_a_count_cannot_follow_is_refused(plan: Any, options: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        planned(plan, {"lr": 1.0}, **options)
+
+
+def test_a_field_that_a_group_lacks_is_refused_before_any_write() -> None:
+    group = {"lr": 1.0}
+
+    with pytest.raises(PlanError, match="momentum"):
+        planned(ps.Plan(lr="constant(0.5)", momentum="constant(0.9)"), group)
+
+    assert group == {"lr": 1.0}
+
+
+def test_another_number_of_groups_is_refused() -> None:
+    scheduler = planned(ps.Plan(lr="constant(0.5)", clock="samples"), {"lr": 1.0})
+    scheduler.optimizer = Optimizer({"lr": 1.0}, {"lr": 1.0})
+
+    with pytest.raises(InvalidArgument, match="2 param groups instead of 1"):
+        scheduler.step(1)
+
+
+def test_a_group_of_another_optimizer_is_refused() -> None:
+    scheduler = planned(ps.Plan(lr="constant(0.5)", clock="samples"), {"lr": 1.0})
+
+    with pytest.raises(InvalidArgument, match="the group is not in the optimizer"):
+        scheduler.get_lr({"lr": 1.0})
+
+
+def test_a_state_restores_the_position() -> None:
+    plan, group = ps.Plan(lr="linear(over='100 samples')", clock="samples"), {"lr": 1.0}
+    saved = planned(plan, {"lr": 1.0})
+    saved.step(25)
+    scheduler = planned(plan, group)
+
+    scheduler.load_state_dict(saved.state_dict())
+
+    assert (scheduler.num_steps, group["lr"]) == (25, 0.75)
+    assert saved.state_dict() == {"num_steps": 25, "plan": plan.text}
+
+
+def test_a_changed_plan_warns_with_the_difference() -> None:
+    state = planned(ps.Plan(lr="linear(over='100 samples')", clock="samples"), {"lr": 1.0}).state_dict() | {
+        "num_steps": 25
+    }
+    group = {"lr": 1.0}
+    scheduler = planned(ps.Plan(lr="linear(over='50 samples')", clock="samples"), group)
+
+    with pytest.warns(UserWarning, match="the plan has changed since the checkpoint(.|\n)*50 samples"):
+        scheduler.load_state_dict(state)
+
+    assert group["lr"] == 0.5
+
+
+def test_a_state_of_megatron_restores_the_position_with_one_warning() -> None:
+    state = OptimizerParamScheduler(Optimizer({}), **COSINE).state_dict() | {"num_steps": 25}
+    group = {"lr": 1.0}
+    scheduler = planned(ps.Plan(lr="linear(over='100 samples')", clock="samples"), group)
+
+    with pytest.warns(UserWarning, match="the state is of Megatron's scheduler") as warned:
+        scheduler.load_state_dict(state)
+
+    assert (group["lr"], len(warned)) == (0.75, 1)
+
+
+def test_a_position_that_a_state_cannot_have_is_refused() -> None:
+    scheduler = planned(ps.Plan(lr="linear(over=10)"), {"lr": 1.0})
+
+    with pytest.raises(InvalidArgument, match="inside an update"):
+        scheduler.load_state_dict({"num_steps": 3, "plan": None})
+    with pytest.raises(StateError, match="num_steps missing"):
+        scheduler.load_state_dict({"plan": None})
+
+    assert scheduler.num_steps == 0
+
+
+# ---------------------------------------------------------------- installation
+
+
+def test_install_replaces_the_class_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, name = MEGATRON
+    module = stubs_of(name)["megatron.core"]
+    module.__spec__ = SimpleNamespace()  # type: ignore[assignment]  # only its presence is tested
+    module.OptimizerParamScheduler = theirs = object()  # type: ignore[attr-defined]
+    for path, stub in stubs_of(name).items():
+        monkeypatch.setitem(sys.modules, path, stub)
+    monkeypatch.setitem(sys.modules, name, module)
+
+    with install():
+        assert module.OptimizerParamScheduler is OptimizerParamScheduler
+
+    assert module.OptimizerParamScheduler is theirs
+
+
+def test_install_without_megatron_names_the_package() -> None:
+    with pytest.raises(MissingDependency, match="megatron-core"):
+        install()
