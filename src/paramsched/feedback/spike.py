@@ -74,8 +74,9 @@ class Spike(MetricRule[SpikeState]):
             if isinstance(given := getattr(self, name), str):
                 number = re.search(r"\d+", given)
                 found = "expected a number of observations, because a metric rule does not know the update"
-                instead = f"Write {name}={number[0] if number else max(least, 100)}"
-                raise InvalidArgument(CallSite("spike", name, shown(given)), found, instead)
+                valid = number[0] if number else max(least, 100)
+                site = CallSite("spike", name, shown(given))
+                raise InvalidArgument(site, found, f"Write {name}={valid}", sample=valid)
             keep_checked(self, "spike", whole_number, name, least=least)
         keep_checked(self, "spike", finite_number, "min")
         if not 0 <= self.min <= 1:
