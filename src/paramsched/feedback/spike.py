@@ -76,7 +76,7 @@ class Spike(MetricRule[SpikeState]):
                 found = "expected a number of observations, because a metric rule does not know the update"
                 valid = number[0] if number else max(least, 100)
                 site = CallSite("spike", name, shown(given))
-                raise InvalidArgument(site, found, f"Write {name}={valid}", sample=valid)
+                raise InvalidArgument(site, found, f'Write spike("{self.metric}", {name}={valid})')
             keep_checked(self, "spike", whole_number, name, least=least)
         keep_checked(self, "spike", finite_number, "min")
         if not 0 <= self.min <= 1:
