@@ -28,7 +28,7 @@ class RankMessages:
     The n-th object for a topic in one process belongs to the n-th object for it in every other process.
 
     Args:
-        topic: what the messages are about.
+        topic: the subject of the messages.
     """
 
     def __init__(self, topic: str) -> None:
