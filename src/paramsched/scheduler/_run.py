@@ -185,8 +185,9 @@ class Run:
         left = [name for name in self.members if name not in kept]
         if kept and left:
             log.warning(
-                "a new Scheduler takes %s over from one that also had %s. The earlier one is detached from all, "
-                "so no plan drives %s now", shown_names(kept), shown_names(left), shown_names(left),
+                "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
+                "from all its optimizers, so no plan drives %s now",
+                shown_names(kept), shown_names(left), shown_names(left),
             )  # fmt: skip
 
     # ------------------------------------------------------------------ at every update
@@ -219,8 +220,9 @@ class Run:
         if not self._has_warned:
             self._has_warned = True
             log.warning(
-                "update %d ended without a step of %s. On the shared clock, an optimizer that steps first again uses "
-                'values that are one update old. To count the updates of one optimizer, write drive="%s"',
+                "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
+                "update may use values that are one update old. To count the updates of one optimizer, write "
+                'drive="%s"',
                 t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
             )  # fmt: skip
 

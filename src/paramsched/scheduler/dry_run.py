@@ -54,8 +54,8 @@ class DryRun:
         clock: the unit that the plan counts: updates, tokens, …
         amount: the consumed amount; None on the clock of updates, and if the resume is refused.
         values: the values of the next updates; empty if the resume is refused.
-        differs: True if the plan, its fingerprint in the groups or a value of the next update is not that of the
-            checkpoint, and if the resume is refused.
+        differs: True if the plan, its fingerprint in the groups or a value of the next update differs from the
+            checkpoint, or if the resume is refused.
         messages: the log, the warnings and the error of the Scheduler, as pairs of severity and text.
     """
 
@@ -159,8 +159,7 @@ def dry_run(
                 messages.append(("info", f"the values after update {update} depend on the {unknown}"))
                 updates = 1
             if metrics := sorted({rule.metric for rule in scheduler.states}):
-                text = f"the values are those without a further report of {', '.join(metrics)}"
-                messages.append(("info", text))
+                messages.append(("info", f"the values assume that no further metric is reported: {', '.join(metrics)}"))
             for taken in range(updates):
                 if taken:
                     scheduler.step()
