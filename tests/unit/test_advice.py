@@ -32,6 +32,7 @@ SENTENCES = (
     "Register it first: ",
     "For example: ",
     "Write Calendar(...",
+    "Omit ",
     "Use ",
 )
 """Advice that is not a line of code."""

@@ -160,7 +160,8 @@ class Calendar:
         if untimed is not None:
             site = CallSite("Calendar", "untimed_updates", shown(untimed))
             if self.deadline is None:
-                raise InvalidArgument(site, "it needs a deadline", "Omit untimed_updates, or add deadline=…")
+                instead = 'Write Calendar(deadline="in 55 min", untimed_updates=10)'
+                raise InvalidArgument(site, "it needs a deadline", instead)
             if isinstance(untimed, bool) or not isinstance(untimed, Integral) or not 0 <= int(untimed) <= _MOST:
                 raise InvalidArgument(site, "expected an integer of at least 0", "Write untimed_updates=10", sample=10)
             object.__setattr__(self, "untimed_updates", int(untimed))
