@@ -28,7 +28,7 @@ def main() -> None:
         "generator": torch.optim.RMSprop(generator.parameters(), lr=5e-3),
     }
     trace = ps.trace(plan, optimizers)
-    scheduler = ps.Scheduler(optimizers, plan, drive="generator")  # the one that steps last in a round
+    scheduler = ps.Scheduler(optimizers, plan, drive="generator")  # the generator steps last in a round
 
     exact = 0
     for turn in range(ROUNDS):

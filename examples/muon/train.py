@@ -21,13 +21,13 @@ CHECKPOINT_EVERY = 10  # updates
 
 
 def network() -> nn.Sequential:
-    """A small network whose hidden layers are matrices."""
+    """Return a small network whose hidden layers are matrices."""
     hidden = [nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Dropout(0.1)]
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(128, 10))
 
 
 def optimizers_of(model: nn.Sequential) -> dict[str, torch.optim.Optimizer]:
-    """Muon takes the hidden matrices, as its authors recommend; AdamW the head and the biases."""
+    """Return Muon for the hidden matrices, as its authors recommend, and AdamW for the head and the biases."""
     head = model[-1].weight
     matrices = [one for one in model.parameters() if one.ndim == 2 and one is not head]
     biases = [one for one in model.parameters() if one.ndim == 1]
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def save(folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], lines: list[str]) -> None:
-    """Write a checkpoint in one piece. The optimizers' own states contain the position of the plan."""
+    """Replace the checkpoint by a complete new one. The optimizers' own states contain the position of the plan."""
     state = {
         "model": model.state_dict(),
         "optimizers": {name: one.state_dict() for name, one in optimizers.items()},

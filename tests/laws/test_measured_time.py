@@ -3,7 +3,6 @@
 import itertools
 from collections import deque
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +13,6 @@ from paramsched.scheduler._run_time import (
     RunStart,
     SharedTime,
     first_message,
-    median,
     next_message,
 )
 
@@ -169,11 +167,6 @@ def test_one_process_ends_before_the_deadline_and_begins_no_update_after_it(long
     assert 3.0 + 50 * longest - began <= 3 * longest
     assert amounts[: untimed + 1] == [0.0] * (untimed + 1)
     assert all(before <= after for before, after in itertools.pairwise(amounts))
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9))
-def test_the_median_is_that_of_numpy(durations):
-    assert median(durations) == pytest.approx(float(np.median(durations)))
 
 
 def test_a_message_is_read_again_bit_for_bit():

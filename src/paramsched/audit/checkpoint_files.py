@@ -27,7 +27,7 @@ class Checkpoint:
     Args:
         file: the file or folder.
         format: `"torch"`, `"lightning"`, `"transformers"`, `"accelerate"` or `"dcp"`.
-        data: the content; of a folder, a dict from the name of each file without its suffix to its content.
+        data: the content; for a folder, a dict from the name of each file without its suffix to its content.
         step: the `global_step` of a Trainer; None if there is none.
     """
 

@@ -14,7 +14,7 @@ from paramsched.base.diagnostic import printable
 from paramsched.base.files import open_to_read
 
 METADATA: Final = ".metadata"
-"""The file by which such a folder is recognized: a pickle with the place of each entry."""
+"""The file that identifies such a folder: a pickle with the place of each entry."""
 
 _MOST_PARTS = 64  # of the path of an entry, which is read recursively
 
@@ -28,7 +28,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "torch": frozenset({"Size"}),
     **dict.fromkeys(("pathlib", "pathlib._local"), frozenset({"PosixPath", "WindowsPath", "PurePosixPath"})),
 }  # fmt: skip
-"""The names that `.metadata` refers to, by module. Dtypes of torch are known, too."""
+"""The names that `.metadata` may refer to, by module, in addition to the dtypes of torch."""
 
 
 @final

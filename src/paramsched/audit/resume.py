@@ -1,4 +1,4 @@
-"""The report of what a resume will do."""
+"""The report of a resume, before the run is resumed."""
 
 from dataclasses import dataclass
 from typing import final
@@ -19,7 +19,7 @@ from paramsched.time.progress import amount_text
 @final
 @dataclass(frozen=True, slots=True)
 class ResumeReport:
-    """What a resume will do.
+    """The prediction of a resume.
 
     Args:
         run: the run in the checkpoint.
@@ -70,7 +70,7 @@ def predict_resume(
     updates: int = 3,
     compared_with: Calendar | None = None,
 ) -> ResumeReport:
-    """Return what a resume will do: the values of the next updates, and what the Scheduler will log.
+    """Predict a resume: the values of the next updates, and the messages of the Scheduler.
 
     Args:
         run: the run in the checkpoint.

@@ -21,7 +21,7 @@ class IgnoredScheduler:
 
     Args:
         name: its path in the checkpoint.
-        kind: its class, as far as its state shows it.
+        kind: the name of its class, derived from its state.
         update: its position; None if it is unknown.
     """
 
@@ -37,12 +37,12 @@ class SavedRun:
 
     Args:
         checkpoint: the checkpoint.
-        paths: the path of the state of each optimizer, by name; one alone is `"optimizer"`.
+        paths: the path of the state of each optimizer, by name; a single one has the name `"optimizer"`.
         groups: the param groups of each optimizer, by name.
         scheduler: the path of the Scheduler's state; None if there is none.
         state: the Scheduler's state.
         start: the argument `t` of the Scheduler: the number of completed updates; None to omit it.
-        source: the source of `start`, as a clause, if the checkpoint carries no count of paramsched.
+        source: a clause that names the source of `start`; None if paramsched has saved a count in the checkpoint.
         ignored: the schedulers of torch.
     """
 
@@ -126,7 +126,7 @@ def read_saved_run(
 def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """Return the path of the state of each optimizer, by name.
 
-    A name that is not in `given` is the end of a path. The other states have the order of the names.
+    A name that is not in `given` selects the path that ends with it. The remaining names and paths are paired in order.
     """
     states = checkpoint.optimizers()
     plain = [one for one in given if one in states or "=" not in one]
@@ -178,4 +178,4 @@ _KINDS = {
     "lr_lambdas": "LambdaLR",  # MultiplicativeLR has the same entries
     "gamma": "ExponentialLR",
 }
-"""The class of torch's scheduler whose state has an entry; the first one counts."""
+"""The class of torch's scheduler whose state has an entry; the first match counts."""

@@ -50,7 +50,7 @@ def allow_checkpoints() -> None:
 
 @cache
 def _checkpoint_globals() -> list[Any]:
-    """Return the objects in a history of logged values; of the methods, a file can name only those that read it."""
+    """Return the objects that a history of logged values refers to. Its only methods are those that read it."""
     import numpy as np
     from mmengine.logging import HistoryBuffer
 

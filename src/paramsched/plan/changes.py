@@ -168,7 +168,7 @@ class PlanLines:
 
         Args:
             at: the time as passed.
-            when: the time without percent if the horizon changes. On the clock of progress percent keep their meaning.
+            when: the time without percent if the horizon changes. Lines on the clock of progress use `at`.
         """
         at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
         old, rules = _without_rules(line.schedule)

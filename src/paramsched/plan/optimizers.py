@@ -14,7 +14,7 @@ from paramsched.plan.group_matching import matches_part, parts_of
 from paramsched.plan.plan import Plan
 
 ALONE = "optimizer"
-"""The name of an optimizer that was passed alone; a mapping cannot contain it."""
+"""The name of a single optimizer, which was not passed in a mapping; a mapping cannot contain it."""
 
 _NOT_IN_NAMES = "/,=*?[]"
 _RESERVED = (ALONE, "manual")  # the other choices of `drive=`
@@ -59,7 +59,7 @@ def unique_labels(groups: Sequence[Group], scope: "Scope | None" = None) -> Sequ
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
-    """Return the suffix of each group of each optimizer for the name of a logged value; one alone has no name.
+    """Return the suffix of each group of each optimizer for the name of a logged value; a single optimizer has no name.
 
     >>> flat_optimizers({"muon": [{}], "adamw": [{"name": "embed"}, {}]})
     {'muon': ('/muon',), 'adamw': ('/adamw/embed', '/adamw/1')}
@@ -82,7 +82,8 @@ class Scope:
     Args:
         optimizer: the name of the optimizer.
         fields: the fields whose lines for all groups apply to this optimizer, because its groups have them.
-        derived: the lines for some groups that come from a line for all, which follows a field with such lines.
+        derived: the keys of lines for some groups that were derived from a line for all groups, because that line
+            follows a field with lines for these groups.
     """
 
     optimizer: str
@@ -94,7 +95,7 @@ class Scope:
         return [f"{self.optimizer}/{one}" for one in unique_labels(groups)]
 
     def applies(self, name: str, key: Any) -> bool:
-        """Return whether a line of a field, with this key, concerns the optimizer: those for all need the field."""
+        """Return whether a line concerns the optimizer. A line for all groups does if the optimizer has the field."""
         return name in self.fields or (bool(self.optimizer) and not (key[-1] is None or key in self.derived))
 
     def selects(self, selector: Selector, group: Group, label: str) -> bool:
@@ -123,7 +124,7 @@ NO_SCOPE = Scope("", frozenset(), frozenset())
 def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope | None]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
 
-    An optimizer that is alone has none.
+    The scope of a single optimizer is None.
 
     Args:
         plan: the plan as written.
@@ -241,7 +242,7 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
 
 
 def one_plan_text(plans: Mapping[str, Plan]) -> str:
-    """Return the call of the one plan that drives several optimizers, instead of a plan for each.
+    """Return the text of one plan for several optimizers, which replaces a plan for each of them.
 
     >>> print(one_plan_text({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
     ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)

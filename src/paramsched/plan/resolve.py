@@ -82,7 +82,7 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
 
 
 def planned_amounts(plan: Plan, calendar: Calendar) -> RunAmounts | None:
-    """Return the amounts of a run as in `amounts_of_run`, with an even progress if the length of the run is known.
+    """Return the amounts of a run as `amounts_of_run` does; progress is spread evenly over a run of known length.
 
     >>> planned_amounts(Plan(lr=0.1, clock="progress"), Calendar(total=4)).amounts_from(0, 0, 4).tolist()
     [0.0, 0.25, 0.5, 0.75]

@@ -155,7 +155,7 @@ class UnknownAmounts(RunAmounts):
 @final
 @dataclass(frozen=True, slots=True)
 class ReportedProgress(RunAmounts):
-    """The progress of a run, which its loop reports: it is 0 before the run, and holds until the next report."""
+    """The progress that the loop of a run reports: 0 before the run, then the last reported progress."""
 
     clock: str = PROGRESS
 
@@ -179,7 +179,7 @@ class ReportedProgress(RunAmounts):
 @final
 @dataclass(frozen=True, slots=True)
 class EvenProgress(RunAmounts):
-    """The progress of a run of known length with an even progress: t / total before update t."""
+    """The progress of a run of known length whose updates are spread evenly: t / total before update t."""
 
     total: int
     clock: str = PROGRESS

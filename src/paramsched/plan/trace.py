@@ -223,7 +223,7 @@ def trace(
         optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
             group. For several optimizers a mapping from names to any of these; the curves are then those of
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
-            group of an optimizer. If an optimizer carries a plan, its recorded bases are used. Nothing is changed.
+            group of an optimizer. If an optimizer carries a plan, its recorded bases are used. No optimizer is changed.
         calendar: the run facts that convert units. A plan in updates with a horizon needs none.
         amounts: the amounts that a run had consumed before each of its updates, on the plan's clock, such as
             `scalars()["consumed_tokens"]`. The trace has one value for each of them, bit for bit the one that the run

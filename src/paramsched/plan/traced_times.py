@@ -109,7 +109,7 @@ def _end_of(resolved: Plan, run: RunAmounts) -> int:
 
 
 def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
-    """Validate recorded amounts: finite, not negative, and in ascending order; integers unless seconds or a progress.
+    """Validate recorded amounts: finite, not negative, and in ascending order; integers, except seconds and progress.
 
     >>> recorded_amounts("tokens", [0.0, 4096.0]).tolist()
     [0, 4096]
@@ -141,6 +141,6 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
     back = np.flatnonzero(np.diff(amounts) < 0)
     if back.size:
         index = int(back[0]) + 1
-        found = f"amount {index} is {amounts[index].item()!r}, less than the one before it: an amount never goes back"
+        found = f"amount {index} is {amounts[index].item()!r}, less than the previous one; amounts must not decrease"
         raise refused(found)
     return rounded_array(amounts) if clock == PROGRESS else amounts

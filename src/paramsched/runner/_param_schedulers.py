@@ -165,14 +165,15 @@ def _scheduler_of_plan(
 
 
 def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
-    """Return every scheduler once; a plan for several optimizers has one, which each of them lists."""
+    """Return every scheduler once, because a plan for several optimizers has one that each of them lists."""
     return list({id(one): one for many in schedulers.values() for one in many}.values())
 
 
 def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
-    """Return the plans in a config with a plan for each optimizer, which one plan can replace.
+    """Return the plans of a config that has one for each optimizer, if one plan can replace them.
 
-    Empty if the config contains other schedulers or errors, or plans with several clocks: a run counts only one amount.
+    The dict is empty if the config contains other schedulers or errors, or plans with several clocks, because a run
+    counts only one amount.
     """
     given = config if isinstance(config, Mapping) and "type" not in config and set(config) <= set(names) else {}
     found: dict[str, Plan | None] = {}
@@ -184,7 +185,7 @@ def plans_by_name(config: Any, names: Sequence[str]) -> dict[str, Plan]:
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
-    """Warn about plateau schedulers in a run without validation, because they never act (row 13)."""
+    """Warn about plateau schedulers in a run without validation, because they never act."""
     for one in distinct_schedulers(schedulers):
         rules = one.states if isinstance(one, Scheduler) else ()
         watches = [f'plateau("{rule.metric}")' for rule in rules]
@@ -204,7 +205,13 @@ def warn_if_unmeasured(schedulers: Schedulers) -> None:
 
 
 def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str = "") -> list[tuple[str, int]]:
-    """Return the scheduled fields of each group, always including lr; `name` is that of one of several optimizers."""
+    """Return pairs of a scheduled field and the index of its group, always including lr.
+
+    Args:
+        schedulers: the schedulers of the optimizer.
+        optimizer: the optimizer.
+        name: its name, if there are several.
+    """
     names = ["lr"]
     for one in schedulers:
         names += (
@@ -221,14 +228,14 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
 
 
 def _is_group_of(scheduler: Scheduler, name: str, group: str | int) -> bool:
-    """Return whether the key of a value is that of a group of an optimizer, not of a target or another optimizer."""
+    """Return whether the group in the key of a value belongs to the optimizer `name`; targets have no group."""
     return group != "" and (name not in scheduler.optimizers or str(group).startswith(f"{name}/"))
 
 
 def present_values(
     schedulers: Sequence[Any], optimizer: Optimizer, name: str = ""
 ) -> dict[tuple[str, int | str], float]:
-    """Return the present value of every scheduled field in every group."""
+    """Return a dict from pairs (field, label of the group) to the present values of all scheduled fields."""
     groups = optimizer.param_groups
     labels = unique_labels(groups)
     return {

@@ -229,7 +229,7 @@ def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Map
         except InvalidArgument as refusal:
             diagnostics.refuse(entry_path("watch"), refusal)
         if not isinstance(given["param_scheduler"], (str, os.PathLike)):
-            found = "a plan file is watched, and param_scheduler is not the path of one"
+            found = "only the path of a plan file can be watched"
             diagnostics.add(entry_path("watch"), found, 'Write param_scheduler="plan.yaml"', code=REFUSED_VALUE)
     return settings
 

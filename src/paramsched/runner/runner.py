@@ -237,7 +237,7 @@ class Runner:
     # ------------------------------------------------------------------ values
 
     def fields(self, name: str = "") -> list[tuple[str, int]]:
-        """Return the scheduled fields of an optimizer's groups."""
+        """Return pairs (field, index of the group) of an optimizer's scheduled fields."""
         return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer, name)
 
     def values(self) -> dict[tuple[str, int | str], float]:
@@ -386,7 +386,7 @@ class Runner:
         }
 
     def _counts_batches(self, name: str, scheduler: Scheduler) -> bool:
-        """Return whether the batches of an optimizer are those that the plan counts: once for all optimizers."""
+        """Return whether the plan counts the batches of this optimizer; of several, it counts those of one."""
         assert self.facts is not None
         return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
 

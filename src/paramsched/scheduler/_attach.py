@@ -542,7 +542,7 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
 
 
 def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
-    """Return whether no step reads the groups of a container, because its optimizers have others (torchtitan's)."""
+    """Return whether no step reads the groups of a container, because its optimizers have their own (torchtitan)."""
     inner = own.get("optimizers")
     if not _are_optimizers(inner):
         return False

@@ -223,7 +223,7 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def with_start(self, new: Entry, reached: int) -> "History":
-        """Return the history of a run with a deadline, in which each start has another horizon.
+        """Return the history after a start of a run with a deadline, because each start has another horizon.
 
         Args:
             new: the plan with the horizon of the start.

@@ -22,13 +22,13 @@ def default_store() -> Any:
 class RankMessages:
     """Numbered messages of rank 0, which each of the other ranks reads in order from the store of the process group.
 
-    Rank 0 never waits. Another rank waits if it reads a message that is not sent yet, so rank 0 sends each message
+    Rank 0 never waits. Another rank waits if it reads a message that is not sent yet. So rank 0 sends each message
     before the update at which the other ranks read it.
 
     The n-th object for a topic in one process belongs to the n-th object for it in every other process.
 
     Args:
-        topic: what the messages are about.
+        topic: the subject of the messages.
     """
 
     def __init__(self, topic: str) -> None:

@@ -43,7 +43,7 @@ class PlanChange:
 class ChangingRun:
     """A run whose plan may change between two updates.
 
-    The first update of a plan is the same for all optimizers, but those on a shared clock reach it one after the other.
+    The first update of a plan is the same for all optimizers. On a shared clock they reach it one after the other.
     """
 
     def __init__(self, run: Run) -> None:

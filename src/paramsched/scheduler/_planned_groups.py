@@ -48,7 +48,7 @@ class PlannedGroups:
         clock: the clock of the optimizer.
         late_groups: as in `ps.Scheduler`.
         scope: the lines of the plan that concern the optimizer; None if it is the only one.
-        lead: the run that the optimizer is a part of: its clock, targets and consumption; None if it is the only one.
+        lead: the clock, the targets and the consumption of a run of several optimizers; None if it is the only one.
         starts_updates: True if a step of one of several optimizers may start an update of the run.
     """
 
@@ -94,7 +94,7 @@ class PlannedGroups:
     def new_block(
         self, slots: tuple[Slot, ...], groups: list[Group], times: UpdateTimes, states: RuleStates
     ) -> ValueBlock:
-        """Compute the values of one update, without writing them; the targets belong to the run of several."""
+        """Compute the values of one update, without writing them. Of several optimizers, only the lead has targets."""
         return ValueBlock(self.in_force.counted, slots, groups, times, states, targets=self.lead is None)
 
     @property
@@ -393,7 +393,7 @@ class PlannedGroups:
             next(block.amounts)
 
     def _follow(self, in_force: ResolvedPlan) -> None:
-        """Use the plan of another horizon for the values that are computed from now on."""
+        """Use the plan with another horizon for all values that are computed from now on."""
         self.in_force = in_force
         self.block.follow(in_force.counted, self.slots(self.bound))
 

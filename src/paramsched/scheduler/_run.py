@@ -53,8 +53,8 @@ class Load:
     Args:
         number: the count that it carried.
         is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
-            which must not be compared with the checkpoint that they load next. Nor are counts that the optimizers
-            carried when the Scheduler was constructed.
+            which must not be compared with the checkpoint that they load next. Counts that the optimizers carried
+            when the Scheduler was constructed are not compared either.
     """
 
     number: int
@@ -66,9 +66,9 @@ class Run:
     """The run of one or several optimizers under one plan.
 
     `lead` has what belongs to the run: the clock, the targets, the consumption and the history. Each of `members` has
-    the groups of one optimizer. An optimizer that is alone is its own lead. Each of several has a clock of its own,
-    whose `t` is the number of the update that its next step belongs to. On the shared clock this is the update of the
-    run or the one before; with a driver, or by hand, that of the run.
+    the groups of one optimizer. A single optimizer is its own lead. Each of several has a clock of its own, whose
+    `t` is the number of the update that its next step belongs to. On the shared clock this is the update of the run or
+    the previous one; with a driver, or by hand, it is the update of the run.
 
     The hooks of the optimizers reference the run. It references groups, and neither hooks nor optimizers, so that
     deleting the optimizers frees their memory at once.
@@ -81,9 +81,9 @@ class Run:
 
     def __init__(self, lead: PlannedGroups, members: Mapping[str, PlannedGroups], drive: str) -> None:
         self.lead, self.members, self.drive = lead, dict(members), drive
-        self.is_shared = lead not in self.members.values()  # False for an optimizer that is alone
+        self.is_shared = lead not in self.members.values()  # False for a single optimizer
         self.clock: Clock = lead.clock
-        self.param_groups: list[Group] = [{}]  # those of the lead of several, which writes targets only
+        self.param_groups: list[Group] = [{}]  # of the lead of several optimizers, which writes only targets
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
@@ -104,7 +104,7 @@ class Run:
         return {name: planned.clock.t for name, planned in self.members.items()}
 
     def position_at(self, number: int) -> RunPosition:
-        """Return the position of an optimizer at the update of the run, or at the one before."""
+        """Return the position of an optimizer at the update of the run, or at the previous one."""
         clock = self.clock
         return clock.position if number == clock.t else RunPosition(number, clock.last_amount)
 
@@ -185,8 +185,9 @@ class Run:
         left = [name for name in self.members if name not in kept]
         if kept and left:
             log.warning(
-                "a new Scheduler takes %s over from one that also had %s. The earlier one is detached from all, "
-                "so no plan drives %s now", shown_names(kept), shown_names(left), shown_names(left),
+                "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
+                "from all its optimizers, so no plan drives %s now",
+                shown_names(kept), shown_names(left), shown_names(left),
             )  # fmt: skip
 
     # ------------------------------------------------------------------ at every update
@@ -219,8 +220,9 @@ class Run:
         if not self._has_warned:
             self._has_warned = True
             log.warning(
-                "update %d ended without a step of %s. On the shared clock, an optimizer that steps first again uses "
-                'values that are one update old. To count the updates of one optimizer, write drive="%s"',
+                "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
+                "update may use values that are one update old. To count the updates of one optimizer, write "
+                'drive="%s"',
                 t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
             )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import floor
+from statistics import median
 from typing import Any, final
 
 import numpy as np
@@ -66,14 +67,8 @@ def messages_about_time() -> RankMessages:
     return RankMessages("the time of the run")
 
 
-def median(durations: Sequence[float]) -> float:
-    """Return the median of at least one duration."""
-    ordered, middle = sorted(durations), len(durations) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
-    """Return whether the time left is too short for this number of updates, of which each may be slow."""
+    """Return whether the time left is too short for this number of slow updates."""
     return left <= 0 or (bool(durations) and left < updates * _SLOWEST * median(durations))
 
 
@@ -121,8 +116,8 @@ def next_message(
 ) -> TimeMessage:
     """Return the message after `last`, computed two updates before the end of `last`.
 
-    The amount never goes back. If `last` was ahead of the real time, the rate is lower, so that both meet at the end of
-    the message; if it was behind, the amount jumps to the real time.
+    The amount never decreases. If `last` was ahead of the real time, the rate is lower, so that both meet at the end of
+    the message; if it was late, the amount jumps to the real time.
 
     Args:
         last: the previous message.

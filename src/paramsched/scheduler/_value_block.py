@@ -274,7 +274,7 @@ class ValueBlock:
         self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the values of one update, without writing them, and those of later updates at given amounts."""
+        """Compute the values of all updates in `times`, without writing them."""
         self._take([column.computed(times, states) for column in self._columns])
         self.writer: Writer = iter(()) if times.size == 1 else self._new_writer()
         self._size = 0
@@ -307,7 +307,7 @@ class ValueBlock:
         return combine_writers([column.writer(self.overwritten) for column in self._columns])
 
     def follow(self, plan: Plan, slots: tuple[Slot, ...]) -> None:
-        """Use the schedules of another horizon from the next `extend` or `seek` on.
+        """Use the schedules of a plan with another horizon from the next `extend` or `seek` on.
 
         Args:
             plan: the plan, with the same fields and targets.

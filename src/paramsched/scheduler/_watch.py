@@ -61,7 +61,7 @@ class PlanWatch:
         return WatchedStep(self, advance).after_step
 
     def look_if_due(self) -> None:
-        """Do what is due after an update that was counted by hand."""
+        """Call `follow_up` if it is due, after an update that was counted by hand."""
         if not self.after <= self.clock.t < self.before:
             self.follow_up()
 
@@ -151,7 +151,7 @@ class WatchedStep:
         self._follow_up = run_uncompiled(PlanWatch.follow_up)
 
     def after_step(self, optimizer: Any) -> None:
-        """Count the step, then do what is due."""
+        """Count the step, then call `follow_up` if it is due."""
         advance, watch = self._advance, self._watch
         advance(optimizer)
         if not watch.after <= self._clock.t < watch.before:

@@ -51,12 +51,12 @@ class DryRun:
 
     Args:
         update: the number of completed updates.
-        clock: what the plan counts: updates, tokens, …
+        clock: the unit that the plan counts: updates, tokens, …
         amount: the consumed amount; None on the clock of updates, and if the resume is refused.
         values: the values of the next updates; empty if the resume is refused.
-        differs: True if the plan, its fingerprint in the groups or a value of the next update is not that of the
-            checkpoint, and if the resume is refused.
-        messages: what the Scheduler logged, warned of and raised, as pairs of severity and text.
+        differs: True if the plan, its fingerprint in the groups or a value of the next update differs from the
+            checkpoint, or if the resume is refused.
+        messages: the log, the warnings and the error of the Scheduler, as pairs of severity and text.
     """
 
     update: int
@@ -93,7 +93,8 @@ def dry_run(
     """Resume a run from its checkpoint, and take some updates without an optimizer.
 
     Args:
-        optimizers: the param groups of each optimizer in the checkpoint, by name; one alone is `"optimizer"`.
+        optimizers: the param groups of each optimizer in the checkpoint, by name; a single one has the name
+            `"optimizer"`.
         state: the state of the Scheduler in the checkpoint; None if there is none.
         plan: the plan to resume with.
         calendar: the run facts.
@@ -158,8 +159,7 @@ def dry_run(
                 messages.append(("info", f"the values after update {update} depend on the {unknown}"))
                 updates = 1
             if metrics := sorted({rule.metric for rule in scheduler.states}):
-                text = f"the values are those without a further report of {', '.join(metrics)}"
-                messages.append(("info", text))
+                messages.append(("info", f"the values assume that no further metric is reported: {', '.join(metrics)}"))
             for taken in range(updates):
                 if taken:
                     scheduler.step()

@@ -152,7 +152,7 @@ class PlanSource:
             loaded = loaded_from(given) if text is None else text.loaded()
             return PlanSource(loaded.plan, loaded.note, None if text is None else WatchedFile(text))
         if file is None or file.syntax is None:
-            found = "a plan file is watched, and the plan was not passed as the path of one"
+            found = "only the path of a plan file can be watched"
             instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
             raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
         text = _read_by_rank_0(file) if several_processes() else file.read()

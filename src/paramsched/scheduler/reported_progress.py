@@ -14,7 +14,7 @@ from paramsched.time.progress import PROGRESS, rounded_progress
 
 @final
 class ProgressSource:
-    """Determines the progress before each update: the last reported one; replaced when a run resumes.
+    """Determines the progress before each update: the last reported one. A resume replaces this object.
 
     A new run has no position until its first report. A resumed run has that of its checkpoint.
     """

@@ -96,7 +96,7 @@ class Scheduler(LRScheduler):
             carries takes precedence.
         watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
             time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
-            counts when two looks in a row find the same content.
+            takes effect when two looks in a row find the same content.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -115,13 +115,13 @@ class Scheduler(LRScheduler):
     """
 
     optimizer: Any
-    _optimizers: Mapping[str, Any]  # by name; one that was passed alone is `ALONE`
+    _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
     _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
     _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
     _waiting: WaitingForFacts | None = None
-    _warned: frozenset[str] = frozenset()  # kinds of reports
+    _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
@@ -219,7 +219,7 @@ class Scheduler(LRScheduler):
 
     @property
     def optimizers(self) -> dict[str, Any]:
-        """The optimizers by name, without the wrappers of engines; one that was passed alone is `"optimizer"`."""
+        """The optimizers by name, without the wrappers of engines; a single one has the name `"optimizer"`."""
         return dict(self._optimizers)
 
     @property
@@ -291,10 +291,10 @@ class Scheduler(LRScheduler):
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
 
         A field has its name in the plan, except that `betas[0]` becomes `betas_0`. If the optimizer has several groups,
-        the group's name is appended, or its index if the name is missing or not unique; with several optimizers, the
-        optimizer's name comes before it: `lr/muon`, `lr/adamw/embed`. A target has its own name. On a clock that counts
-        an amount, for example of tokens, `consumed_tokens` is the amount consumed before the update. All names are
-        valid in TensorBoard, W&B, MLflow and trackio.
+        the group's name is appended, or its index if the name is missing or not unique. With several optimizers, the
+        optimizer's name precedes it: `lr/muon`, `lr/adamw/embed`. A target has its own name. On a clock that counts an
+        amount, for example of tokens, `consumed_tokens` is the amount consumed before the update. All names are valid
+        in TensorBoard, W&B, MLflow and trackio.
 
         Args:
             update: the update whose values are returned. `"last"`: update `t - 1`, whose values the last
@@ -338,7 +338,8 @@ class Scheduler(LRScheduler):
         Args:
             t: the number of completed updates, at least 0.
             amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
-                `tokens=4_194_304`; on the clock of progress `progress=0.3`, from where reports count. Needed only if it
+                `tokens=4_194_304`; on the clock of progress, for example `progress=0.3`, and smaller reports
+                have no effect afterwards. Needed only if it
                 is neither planned nor a constant of the calendar.
 
         Raises:
@@ -394,7 +395,7 @@ class Scheduler(LRScheduler):
     def report(self, **progress: Any) -> None:
         """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
 
-        It is for a plan with `clock="progress"`, and replaces the progress before. When the call returns, the groups
+        It is for a plan with `clock="progress"`, and replaces the previous progress. When the call returns, the groups
         contain the values at this progress; all updates until the next report use it. With several processes, each one
         reports the same number; the Scheduler regularly checks that they agree.
 

@@ -77,8 +77,8 @@ def is_hidden(optimizer: Any) -> bool:
 def may_fill_state(optimizer: Any) -> bool:
     """Return whether the current step may only fill an empty state: every lr is 0, and so are all gradients.
 
-    A run may have the same values itself, so they show nothing alone: the plan must have written another lr, and the
-    step must leave a state. The gradients are read only for an lr of 0, because that synchronizes the device.
+    A training step may have the same values. So the caller also requires that the plan wrote another lr, and that the
+    step leaves a state. The gradients are read only for an lr of 0, because that synchronizes the device.
     """
     groups = optimizer.param_groups
     if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
@@ -226,8 +226,8 @@ _R = TypeVar("_R")
 def run_uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
     """Wrap a function so that torch compiles neither it nor the functions that it calls.
 
-    The wrapper costs a microsecond per call, so it is for rare calls. Before torch's compiler is imported, which every
-    optimizer of torch does, nothing is compiled, and the function itself is returned.
+    The wrapper costs a microsecond per call, so it is for rare calls. Every optimizer of torch imports torch's
+    compiler. Before that import torch compiles no function, so the function itself is returned.
     """
     return _uncompiled(function) if "torch._dynamo" in sys.modules else function
 

@@ -20,7 +20,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
 
     Args:
         value: `"in 55 min"`, `"18:00"` (the next time that it is 18:00), `"2026-11-22 08:00"`, `"slurm"`, or one of
-            these and `- 5 min`, which is earlier by that length; or a `datetime`. Without an offset it is local time.
+            these followed by `- 5 min`, which is 5 minutes earlier; or a `datetime`. Local time if there is no offset.
         now: the present Unix time.
         environment: the environment variables. SLURM sets `SLURM_JOB_END_TIME`.
 

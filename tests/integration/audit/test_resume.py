@@ -341,7 +341,7 @@ def test_a_plan_with_a_metric_rule_names_the_metric(tmp_path):
     report = resume(saved(tmp_path, ps.Plan(lr=ps.plateau("loss")), 3))
 
     assert (report["exit"], values(report)) == (0, [0.1] * 3)
-    assert messages(report, "info") == ["the values are those without a further report of loss"]
+    assert messages(report, "info") == ["the values assume that no further metric is reported: loss"]
 
 
 def test_targets_have_no_group_and_no_stored_value(tmp_path):

@@ -340,7 +340,7 @@ def test_a_new_scheduler_takes_all_optimizers_over(caplog):
         second = ps.Scheduler({name: optimizers[name] for name in "ab"}, PLAN)
 
     assert second._run.numbers == {"a": 3, "b": 2}
-    assert "a new Scheduler takes a, b over from one that also had c" in caplog.text
+    assert "a new Scheduler takes over a, b from a Scheduler that also drove c" in caplog.text
     assert not first._is_attached
     run(optimizers["c"], 1)
     assert optimizers["c"].param_groups[0]["paramsched_t"] == 2

@@ -361,7 +361,7 @@ def test_an_interval_must_be_updates_or_seconds(file, watch):
 
 @pytest.mark.parametrize("plan", [ps.loads(FIRST), {"lr": 0.5}, "lr: 0.5", Path("config.py")])
 def test_only_the_path_of_a_plan_file_can_be_watched(plan):
-    with pytest.raises(InvalidArgument, match="the plan was not passed as the path of one"):
+    with pytest.raises(InvalidArgument, match="only the path of a plan file can be watched"):
         ps.Scheduler(probe(), plan, watch=True)
 
 

@@ -63,7 +63,7 @@ def test_amounts_of_a_log_are_accepted_as_floats_and_arrays(given):
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ([0, 10, 9], "amount 2 is 9, less than the one before it"),
+        ([0, 10, 9], "amount 2 is 9, less than the previous one"),
         ([-1, 0], "amount 0 is -1"),
         ([0, float("nan")], "amount 1 is nan"),
         ([0, float("inf")], "amount 1 is inf"),

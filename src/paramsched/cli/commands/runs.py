@@ -416,11 +416,11 @@ def paramsched_resume(
     """Print what a resume from CHECKPOINT will do: the values of the next updates, and all changes and warnings.
 
     The values are computed by the code that resumes, so the resumed run uses them bit for bit. CHECKPOINT is a file
-    written by torch.save with the states under any names, a checkpoint of Lightning, or a folder that the Hugging Face
-    Trainer, Accelerate or torch.distributed.checkpoint has written. No code in it is executed.
+    of torch.save with the states under any names, a checkpoint of Lightning, or a folder of the Hugging Face Trainer,
+    Accelerate or torch.distributed.checkpoint. No code in it is executed.
 
-    Exit code 1 if the plan or a value of the next update is not that of the checkpoint, or if the resume is refused;
-    2 if CHECKPOINT cannot be read.
+    Exit code 1 if the plan or a value of the next update differs from the checkpoint, or if the resume is refused; 2 if
+    CHECKPOINT cannot be read.
     """
     from dataclasses import asdict, replace
     from math import isfinite

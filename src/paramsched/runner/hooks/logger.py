@@ -272,7 +272,7 @@ class LoggerHook(Hook):
             for one in runner.schedulers.get(name, []):
                 unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
                 if unit is not None:
-                    # Of several optimizers, each has its own position.
+                    # Each of several optimizers has its own position.
                     consumed[unit] = stepped.param_groups[0].get(f"{OURS}amount", one.amount)
             found.clear()
             for group in stepped.param_groups:
