@@ -366,7 +366,8 @@ class Resume:
                     chosen.counted, slots, groups[name], times, states, targets=not run.is_shared
                 )  # fmt: skip
         self._log_other_optimizers(state, groups)
-        log_conflicting_counts(lead, position.t, "scheduler")
+        if clock.t not in {one.t for one in positions.values()}:  # an optimizer may be one update behind
+            log_conflicting_counts(lead, position.t, "scheduler")
         log_later_deadline(
             state, chosen, position,
             lambda plan: {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any, TypeAlias
 
@@ -58,10 +59,11 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
 
 def _seconds(text: str, site: CallSite) -> timedelta:
     """Read a length in seconds, minutes and hours."""
-    length = Duration.of(text)
-    if length.until or any(unit != "seconds" for unit, _ in length.terms):
-        raise InvalidArgument(site, f'"{text}" is not a length in h, min or s', 'Write deadline="in 55 min"')
-    return timedelta(seconds=float(sum(count for _, count in length.terms)))
+    with suppress(InvalidArgument):  # its error would advise other units
+        length = Duration.of(text)
+        if not length.until and all(unit == "seconds" for unit, _ in length.terms):
+            return timedelta(seconds=float(sum(count for _, count in length.terms)))
+    raise InvalidArgument(site, f'"{text}" is not a length in h, min or s', 'Write deadline="in 1 h + 30 min"')
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:

@@ -80,6 +80,20 @@ def test_the_state_of_the_scheduler_alone_is_exact_after_a_kill_between_two_step
     ]
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(["muon", "adamw", "scheduler"])))
+def test_states_of_one_moment_do_not_conflict_in_any_order(order, caplog):
+    optimizers = probes(("muon", "adamw"))
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    steps_until(optimizers, scheduler, 9)
+    saved = {**states(optimizers), "scheduler": scheduler.state_dict()}
+    resumed = probes(("muon", "adamw"))
+    again = ps.Scheduler(resumed, PLAN)
+    for name in order:
+        (again if name == "scheduler" else resumed[name]).load_state_dict(saved[name])
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert again._run.numbers == scheduler._run.numbers
+
+
 @pytest.mark.parametrize("drive", ["optimizer", "muon", "manual"])
 def test_the_state_of_one_optimizer_moves_the_whole_run(drive):
     optimizers, resumed = probes(NAMES), probes(NAMES)
