@@ -58,7 +58,8 @@ def bound(
 
     Source: Schaipp et al. 2025 (2501.18965); Defazio et al. 2023 (2310.07831), Theorem 10.
 
-    >>> round(bound(np.full(1000, 0.1)).value, 4), round(bound(np.linspace(1, 0, 1000)).value, 4)
+    >>> constant, falling = np.full(1000, 0.1), np.linspace(1, 0, 1000)
+    >>> round(bound(constant).value, 4), round(bound(falling).value, 4)
     (0.0921, 0.0635)
     """
     rates = rates_of("loss_law.bound(…)", plan, base, calendar, group, scaled=False)
