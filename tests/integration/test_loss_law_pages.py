@@ -39,7 +39,7 @@ def printed_by(page):
         ),
         (
             "how-to/another-batch-size.md",
-            ["× 1.41421 = √(B/B₀)   arXiv 2205.10287", "weight_decay: 0.1 -> 0.2", "1048576", "2,544 updates instead"],
+            ["× 2 = √(B/B₀)   arXiv 2205.10287", "'weight_decay': 0.2", "1048576", "2,544 updates instead"],
         ),
     ],
 )
