@@ -242,7 +242,7 @@ def test_every_start_logs_the_deadline_the_training_time_and_the_horizon(clock, 
         (ps.Plan(lr="cosine()", clock="seconds", horizon="1 h"), {"deadline": "in 1 h"}, "Omit the horizon"),
         (PLAN, {"deadline": "in 1 h", "total": 100}, "Omit total"),
         (PLAN, {"deadline": "in 1 h", "seconds_per_step": 0.5}, "Omit seconds_per_step"),
-        (PLAN, {"untimed_updates": 5}, "Omit untimed_updates"),
+        (PLAN, {"untimed_updates": 5}, "untimed_updates=10"),
     ],
 )
 def test_what_cannot_end_at_the_deadline_is_refused_and_the_optimizer_is_unchanged(clock, plan, facts, found):
