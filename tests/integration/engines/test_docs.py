@@ -23,7 +23,12 @@ def script(page: str, dropped: str) -> str:
 
 
 def test_every_engine_has_a_script():
-    assert {page.stem for page in PAGES.glob("*.md")} - set(SCRIPTS) == {"audit", "index", "table"}
+    assert {page.stem for page in PAGES.glob("*.md")} - set(SCRIPTS) == {
+        "audit",
+        "axolotl",  # a config of axolotl is not a script
+        "index",
+        "table",
+    }
 
 
 @pytest.mark.parametrize("version", ["without a plan", "with a plan"])
