@@ -76,6 +76,7 @@ def load(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
     run_config: bool = False,
+    function: str | None = None,
 ) -> Plan:
     """Read a plan from a file.
 
@@ -89,6 +90,7 @@ def load(
         base: the base of lr, or the bases by field, for dialects with absolute values.
         run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
             files that you trust.
+        function: the function of a Python config of torchtitan that returns the config; it is read, not executed.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -101,7 +103,9 @@ def load(
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
     """
-    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config).plan
+    return load_with_bases(
+        path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config, function=function
+    ).plan
 
 
 def load_with_bases(
@@ -112,13 +116,14 @@ def load_with_bases(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
     run_config: bool = False,
+    function: str | None = None,
 ) -> Loaded:
     """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
 
     A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` returns
     the schedules' values in a run of the config. Native files contain no values of the optimizer.
     """
-    text = read_plan_text(path, format, run_config=run_config)
+    text = replace(read_plan_text(path, format, run_config=run_config), function=function)
     return text.loaded(shapes=shapes, calendar=calendar, base=base)
 
 
@@ -320,6 +325,7 @@ class PlanText:
         folder: the folder of relative paths in a native file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
         inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
+        function: the function of a Python file that returns the config; None if the file is the config.
     """
 
     name: str
@@ -329,6 +335,7 @@ class PlanText:
     folder: Path | None = None
     run_config: bool = False
     inserted: "tuple[str, PlanText] | None" = None
+    function: str | None = None
 
     def loaded(
         self,
@@ -343,6 +350,9 @@ class PlanText:
         if self.run_config and (dialect is None or dialect.execute is None):
             found = f"expected a config of MMEngine, got {self.format}"
             raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
+        if self.function is not None and (dialect is None or dialect.read_function is None):
+            found = f"expected a Python config of torchtitan, got {self.format}"
+            raise InvalidArgument(f"function={self.function!r}", found, 'Add format="torchtitan"')
         refuse_long_text(self.text, self.name)
         try:
             if dialect is None:
@@ -378,6 +388,8 @@ class PlanText:
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
             return dialect.call(dialect.execute, self.name)
+        if self.function is not None and dialect.read_function is not None:
+            return dialect.call(dialect.read_function, self.text, self.name, self.function)
         if dialect.read is not None and self.syntax != "toml":
             return dialect.call(dialect.read, self.text, self.name)
         command = self._command_in(dialect)

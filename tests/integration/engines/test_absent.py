@@ -21,12 +21,15 @@ def made(engine):
         return module.PlanHandler(None, PLAN).attach(None)
     if engine == "pytorch_accelerated":
         return module.scheduler(PLAN)
+    if engine == "axolotl":
+        return module.PlanPlugin
     return module.PlanCallback
 
 
 @pytest.mark.parametrize(
     ("engine", "absent", "extra"),
     [
+        ("axolotl", ["axolotl", "axolotl.integrations", "axolotl.integrations.base"], "axolotl"),
         ("lightning", ["lightning", "lightning.pytorch", "pytorch_lightning"], "lightning"),
         ("ignite", ["ignite", "ignite.engine"], "ignite"),
         ("skorch", ["skorch", "skorch.callbacks"], "skorch"),
@@ -42,7 +45,7 @@ def test_a_missing_engine_is_named_with_the_package_to_install(engine, absent, e
 
 
 def test_the_modules_do_not_import_an_engine():
-    modules = ["accelerate", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"]
+    modules = ["accelerate", "axolotl", "ignite", "lightning", "pytorch_accelerated", "skorch", "transformers"]
     code = (
         "import sys\n"
         + "".join(f"import paramsched.engines.{name}\n" for name in modules)

@@ -23,7 +23,13 @@ def script(page: str, dropped: str) -> str:
 
 
 def test_every_engine_has_a_script():
-    assert {page.stem for page in PAGES.glob("*.md")} - set(SCRIPTS) == {"audit", "index", "table"}
+    assert {page.stem for page in PAGES.glob("*.md")} - set(SCRIPTS) == {
+        "audit",
+        "axolotl",  # a config of axolotl is not a script
+        "index",
+        "table",
+        "trl_verl_olmo_core",  # in test_trl_verl_olmo_core.py
+    }
 
 
 @pytest.mark.parametrize("version", ["without a plan", "with a plan"])

@@ -1,6 +1,6 @@
 """Recipes of language models, compared with formulas from their papers and code."""
 
-from math import ceil, cos, pi, sqrt
+from math import ceil, cos, log2, pi, sqrt
 
 import pytest
 
@@ -75,6 +75,58 @@ def test_olmo():
 
     assert run.total == total
     run.agrees("lr", rate, warm, total)
+
+
+def olmo_core_linear(step, peak, warm, total):
+    """LinearWithWarmup(alpha_f=0) of OLMo-core at its step, which counts from 1."""
+    return peak * step / warm if step < warm else peak - peak * ((step - warm) / (total - warm))
+
+
+def olmo_core_cosine(step, peak, warm, total):
+    """CosWithWarmup of OLMo-core, whose alpha_f is 0.1 by default."""
+    if step < warm:
+        return peak * step / warm
+    return 0.1 * peak + (peak - 0.1 * peak) * (1 + cos(pi * (step - warm) / (total - warm))) / 2
+
+
+def olmo_core_half_cosine(step, peak, warm, total):
+    """HalfCosWithWarmup of OLMo-core after its warmup."""
+    step, length = step - warm, total - warm
+    return 0.1 * peak + (peak - 0.1 * peak) * (1 + cos(pi * (step + length) / (2 * length))) / 2
+
+
+def test_olmo3_is_extended_in_the_middle_of_its_cosine():
+    run, peak, cut = Run("olmo3-7b"), 3e-4, 597_046
+    first, second = (ceil(tokens * TRILLION / 2**22) for tokens in (5, 7))
+
+    def rate(t):
+        if t < cut:
+            return olmo_core_cosine(t + 1, peak, 2000, first)
+        return olmo_core_half_cosine(t + 1, peak, 5 * TRILLION // 2**22 // 2 + 1000, second)
+
+    assert run.total == 1_413_814
+    run.agrees("lr", rate, 1999, cut)
+
+
+OLMO_CORE = {
+    "olmo3-7b-midtraining": (olmo_core_linear, 2.0712352850360292e-4, 0, 47_684),
+    "olmo3-32b": (olmo_core_cosine, 6e-4, 2000, 679_000),
+    "olmo3-32b-midtraining": (olmo_core_linear, 2.071235285e-4, 0, 23_842),
+    "olmo3-32b-long-context": (olmo_core_linear, 2.071235285e-4, 200, 11_921),
+    "olmo-hybrid-7b": (olmo_core_cosine, 3e-4, 2000, 1_414_078),
+    "olmo-hybrid-7b-midtraining": (olmo_core_linear, 2.0712352850360292e-4, 0, 23_842),
+    "olmo-hybrid-7b-long-context": (olmo_core_linear, 2.0712352850360292e-4, 200, 23_842),
+    "olmo-hybrid-7b-sft": (olmo_core_linear, 2.5e-5, round(0.03 * 2000), 2000),
+}
+
+
+@pytest.mark.parametrize("name", OLMO_CORE)
+def test_olmo_core(name):
+    formula, peak, warm, total = OLMO_CORE[name]
+    run = Run(name)
+
+    assert run.total == total
+    run.agrees("lr", lambda t: formula(t + 1, peak, warm, total), max(warm - 1, 0), total)
 
 
 TRAPEZOIDS = {
@@ -279,6 +331,49 @@ def test_nanochat():
     run = Run("nanochat-d20")
     run.agrees("lr", lambda it: 0.02 * (1.0 if it <= total - down else (total - it) / down), total - down)
     run.agrees("momentum", lambda it: (1 - min(it / 300, 1)) * 0.85 + min(it / 300, 1) * 0.95, 300)
+
+
+def nanochat_parameters(depth):
+    """Return the numbers of elements of the transformer matrices, of the gates of value embeddings and of lm_head."""
+    width, gated, heads = 64 * depth, depth // 2, depth * 64 // 128
+    return depth * 12 * width**2 + gated * 12 * heads + 32_768 * width
+
+
+def test_nanochat_of_2026():
+    tokens, tokens_of_d12 = (8 * nanochat_parameters(depth) for depth in (24, 12))
+    batch = 2 ** round(log2(2**19 * (tokens / tokens_of_d12) ** 0.383))
+    total = tokens // batch
+    down = round(0.65 * total)
+    wider, larger = (64 * 24 / 768) ** -0.5, (batch / 2**19) ** 0.5
+    decay = 0.28 * sqrt(batch / 2**19) * (tokens_of_d12 / tokens)
+    bases = {
+        "muon": 0.02 * larger,
+        "lm_head": 0.008 * larger * wider,
+        "embeddings": 0.3 * larger * wider,
+        "value_embeddings": 0.3 * larger * wider * 0.5,
+        "residual_scalars": 0.5 * larger * 0.01,
+        "x0_scalars": 0.5 * larger,
+        "smear": 0.2,
+    }
+
+    def multiple(it):
+        if it < 40:
+            return (it + 1) / 40
+        left = (total - it) / down
+        return 1.0 if it <= total - down else left * 1.0 + (1 - left) * 0.05
+
+    def momentum(it):
+        if it < 400:
+            return (1 - it / 400) * 0.85 + it / 400 * 0.97
+        progress = max(it - (total - down), 0) / down
+        return 0.97 * (1 - progress) + 0.90 * progress
+
+    run = Run("nanochat-d24")
+    assert run.total == total
+    for group, base in bases.items():
+        run.agrees("lr", lambda it, base=base: base * multiple(it), 39, total - down, group=group)
+    run.agrees("momentum", momentum, 400, total - down, group="muon")
+    run.agrees("weight_decay", lambda it: decay * 0.5 * (1 + cos(pi * it / total)), group="muon")
 
 
 def test_slanted_triangles():

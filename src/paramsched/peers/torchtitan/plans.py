@@ -1,15 +1,5 @@
-"""The dialect of torchtitan: the `lr_scheduler` table of a job, alone or next to `training` and `optimizer`.
+"""Plans of torchtitan's jobs, and the optimizer's values in them."""
 
-- A warmup reaches base one update before its end. The decay starts at base and would reach its floor right after the
-  last update.
-- `decay_ratio` is a fraction of `total_steps`, rounded to the nearest update. Without it the decay starts after the
-  warmup.
-- `total_steps` defaults to `training.steps`.
-
-Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
-"""
-
-import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
@@ -26,7 +16,6 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.plan_files import read_peer_data
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.curves import Curve
 from paramsched.plan import Plan
@@ -64,7 +53,6 @@ class _Training:
 
 
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
-_TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
 
 
 def recognizes(data: Any) -> bool:
@@ -74,20 +62,6 @@ def recognizes(data: Any) -> bool:
     table = data.get("lr_scheduler")
     inside = isinstance(table, Mapping) and any(name in arguments_of(_Entries) for name in table)
     return inside or any(name in data for name in _OWN_SIGNS)
-
-
-def read(text: str, source: str) -> Any:
-    """Read a job from TOML, which torchtitan uses, or from YAML."""
-    return read_peer_data(text, syntax_of(text), source)
-
-
-def syntax_of(text: str) -> str:
-    """Return the syntax of a job's text.
-
-    >>> syntax_of("[training]"), syntax_of("training: {steps: 10}")
-    ('toml', 'yaml')
-    """
-    return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter

@@ -1,0 +1,110 @@
+"""axolotl. Write `plugins: [paramsched.engines.axolotl.PlanPlugin]` and `paramsched_plan: plan.yaml` into its config.
+
+axolotl asks its plugins for a scheduler before it creates its own one. It then ignores the keys of its schedulers; the
+plugin reports them.
+
+Source: axolotl 067b021c (2026-07-24), `integrations/base.py` and `core/trainers/mixins/scheduler.py`.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from paramsched.base.codes import SAID_TWICE, UNUSED_SETTING
+from paramsched.base.diagnostic import Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config import plan_from
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.reporting import callback_on_demand, classes_on_demand
+from paramsched.errors import ConfigError
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+_IGNORED: Final = (
+    "cosine_min_lr_ratio", "cosine_constant_lr_ratio", "lr_quadratic_warmup", "lr_scheduler_kwargs", "warmup_steps",
+    "warmup_ratio",
+)  # fmt: skip
+
+
+class _AxolotlPlan:
+    """A plugin of axolotl that applies the plan in `paramsched_plan`, a file or a mapping.
+
+    The default horizon of the plan is the number of updates that axolotl computes. Checkpoints store the plan's state.
+
+    Raises:
+        MissingDependency: axolotl is not installed.
+    """
+
+    def get_input_args(self) -> str:
+        """Return the path of the model of the plugin's keys."""
+        return f"{__name__}.PlanArgs"
+
+    def post_trainer_create(self, cfg: Mapping[str, Any], trainer: Any) -> None:
+        """Refuse a DeepSpeed config with a scheduler, because axolotl then does not ask plugins for one."""
+        given = cfg.get("deepspeed")
+        data = json.loads(Path(given).read_text(encoding="utf-8")) if isinstance(given, str) else given
+        if isinstance(data, Mapping) and "scheduler" in data:
+            raise _refused(
+                "deepspeed", "its scheduler would replace the plan", "Delete scheduler in the DeepSpeed config"
+            )
+
+    def create_lr_scheduler(
+        self, cfg: Mapping[str, Any], trainer: Any, optimizer: Any, num_training_steps: int
+    ) -> Scheduler:
+        """Return the scheduler of the plan.
+
+        Raises:
+            ConfigError: `paramsched_plan` is missing or invalid, or `jagged_restart_steps` is set.
+        """
+        if cfg.get("paramsched_plan") is None:
+            raise _refused("paramsched_plan", "it is missing", "Write paramsched_plan: plan.yaml")
+        if cfg.get("jagged_restart_steps"):
+            found = "axolotl would multiply the plan's lr by its own restarts"
+            raise _refused(
+                "jagged_restart_steps", found, 'Delete it, and write restarts(cosine(), "1000 steps") in the plan'
+            )
+        ignored = [name for name in _IGNORED if cfg.get(name)]
+        if cfg.get("lr_scheduler") not in (None, "cosine"):  # axolotl fills in cosine
+            ignored.insert(0, "lr_scheduler")
+        for name in ignored:
+            warn_user(
+                Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
+            )
+        args = trainer.args
+        epochs = args.num_train_epochs
+        by_epochs = args.max_steps <= 0 and num_training_steps % epochs == 0
+        return EngineFacts(
+            call="axolotl.PlanPlugin",
+            accumulation=args.gradient_accumulation_steps,
+            batch_size=args.train_batch_size,
+            processes=args.world_size,
+            total=num_training_steps,
+            why={"steps_per_epoch": "the run is not a number of whole epochs", "tokens_per_step": "samples are packed"},
+        ).attach(
+            optimizer,
+            plan_from(cfg["paramsched_plan"]),
+            PlanOptions(calendar=Calendar(steps_per_epoch=num_training_steps // int(epochs)) if by_epochs else None),
+        )
+
+
+def _refused(name: str, found: str, instead: str) -> ConfigError:
+    return ConfigError("axolotl config", [Diagnostic(child_path("$", name), found, instead, code=SAID_TWICE)])
+
+
+def _plan_args() -> type[Any]:
+    """Return the pydantic model of the plugin's keys, which axolotl adds to its own model."""
+    from pydantic import create_model
+
+    return create_model("PlanArgs", __module__=__name__, paramsched_plan=(str | dict[str, Any] | None, None))
+
+
+if TYPE_CHECKING:
+    PlanPlugin = _AxolotlPlan
+    PlanArgs: type[Any]
+else:
+    _plugin = callback_on_demand(
+        "PlanPlugin", __name__, _AxolotlPlan, "axolotl.integrations.base.BasePlugin", extra="axolotl"
+    )
+    __getattr__ = classes_on_demand(__name__, {"PlanPlugin": partial(_plugin, "PlanPlugin"), "PlanArgs": _plan_args})

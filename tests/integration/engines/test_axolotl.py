@@ -1,0 +1,147 @@
+"""axolotl's plugin, with stubs of axolotl's interface (067b021c), because axolotl requires CUDA packages."""
+
+import json
+import sys
+import warnings
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import torch
+from addict import Dict
+
+import paramsched as ps
+from paramsched.errors import ConfigError, MissingFact
+
+
+class DictDefault(Dict):
+    """axolotl's config: a missing key is None."""
+
+    def __missing__(self, key):
+        return None
+
+
+class BasePlugin:
+    def pre_model_load(self, cfg):
+        return "of the base"
+
+    def create_lr_scheduler(self, cfg, trainer, optimizer, num_training_steps):
+        raise AssertionError
+
+    def get_input_args(self):
+        raise AssertionError
+
+
+@pytest.fixture
+def axolotl(monkeypatch):
+    base = ModuleType("axolotl.integrations.base")
+    base.BasePlugin = BasePlugin
+    for name in ("axolotl", "axolotl.integrations"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, base.__name__, base)
+    spec = find_spec("paramsched.engines.axolotl")  # executed anew, because a module keeps its classes
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def trainer(epochs=3, max_steps=-1):
+    args = SimpleNamespace(
+        num_train_epochs=epochs, max_steps=max_steps, gradient_accumulation_steps=2, train_batch_size=4, world_size=1
+    )
+    return SimpleNamespace(args=args)
+
+
+def optimizer():
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def used(made, steps):
+    rates = []
+    for _ in range(steps):
+        rates.append(made.param_groups[0]["lr"])
+        made.step()
+    return rates
+
+
+PLAN = {"lr": 'warmup("1 epoch") >> cosine()'}
+
+
+def test_the_plan_of_a_mapping_is_used_at_every_update(axolotl):
+    made, plugin = optimizer(), axolotl.PlanPlugin()
+    plugin.create_lr_scheduler(DictDefault(paramsched_plan=PLAN), trainer(), made, num_training_steps=30)
+
+    expected = ps.trace(ps.loads(PLAN), {"lr": 0.1}, ps.Calendar(total=30, steps_per_epoch=10))["lr"]
+    assert used(made, 30) == expected.tolist()
+
+
+def test_the_plan_of_a_file_is_used(axolotl, tmp_path):
+    path, made = tmp_path / "plan.yaml", optimizer()
+    path.write_text("lr: linear()")
+    axolotl.PlanPlugin().create_lr_scheduler(DictDefault(paramsched_plan=str(path)), trainer(), made, 4)
+
+    assert used(made, 4) == pytest.approx([0.1, 0.075, 0.05, 0.025])
+
+
+def test_epochs_are_unknown_in_a_run_of_a_number_of_updates(axolotl):
+    cfg = DictDefault(paramsched_plan=PLAN)
+    with pytest.raises(MissingFact, match="the run is not a number of whole epochs"):
+        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(max_steps=30), optimizer(), 30)
+
+
+@pytest.mark.parametrize("given", [{}, {"lr_scheduler": "cosine", "warmup_steps": None, "lr_quadratic_warmup": False}])
+def test_defaults_of_axolotl_are_not_reported(axolotl, given):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cfg = DictDefault(paramsched_plan={"lr": "cosine()"}, **given)
+        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(), optimizer(), 30)
+
+
+def test_each_ignored_key_is_reported(axolotl):
+    cfg = DictDefault(
+        paramsched_plan={"lr": "cosine()"}, lr_scheduler="one_cycle", cosine_min_lr_ratio=0.1,
+        cosine_constant_lr_ratio=0.2, lr_quadratic_warmup=True, lr_scheduler_kwargs={"a": 1}, warmup_ratio=0.1,
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="it has no effect beside a plan") as caught:
+        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(), optimizer(), 30)
+
+    assert [str(one.message).partition(":")[0] for one in caught] == [f"$.{key}" for key in list(cfg)[1:]]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, r"\$.paramsched_plan: it is missing. Write paramsched_plan: plan.yaml"),
+        ({"paramsched_plan": PLAN, "jagged_restart_steps": 10}, r"\$.jagged_restart_steps: axolotl would multiply"),
+        ({"paramsched_plan": {"lr": "cosin()"}}, "cosine"),
+    ],
+)
+def test_a_config_that_cannot_be_applied_is_an_error(axolotl, given, problem):
+    made = optimizer()
+    with pytest.raises(ConfigError, match=problem):
+        axolotl.PlanPlugin().create_lr_scheduler(DictDefault(given), trainer(), made, 30)
+    assert made.param_groups[0]["lr"] == 0.1
+    assert "initial_lr" not in made.param_groups[0]
+
+
+def test_a_deepspeed_config_with_a_scheduler_is_an_error(axolotl, tmp_path):
+    path, plugin = tmp_path / "zero.json", axolotl.PlanPlugin()
+    for data, given in (({"scheduler": {}}, str(path)), ({"scheduler": {}}, {"scheduler": {}})):
+        path.write_text(json.dumps(data))
+        with pytest.raises(ConfigError, match=r"\$.deepspeed: its scheduler would replace the plan"):
+            plugin.post_trainer_create(DictDefault(deepspeed=given), None)
+    path.write_text("{}")
+    plugin.post_trainer_create(DictDefault(deepspeed=str(path)), None)
+    plugin.post_trainer_create(DictDefault(), None)
+
+
+def test_the_plugin_has_the_other_hooks_and_a_model_of_its_keys(axolotl):
+    plugin = axolotl.PlanPlugin()
+    module, _, name = plugin.get_input_args().rpartition(".")
+
+    assert isinstance(plugin, BasePlugin)
+    assert plugin.pre_model_load(None) == "of the base"
+    assert (module, name) == ("paramsched.engines.axolotl", "PlanArgs")
+    fields = type("Config", (axolotl.PlanArgs,), {})
+    assert fields().paramsched_plan is None
+    assert fields(paramsched_plan=PLAN).paramsched_plan == PLAN
