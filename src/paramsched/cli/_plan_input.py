@@ -319,13 +319,15 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
     horizon = horizon_from_options(facts) or plan.horizon
     if horizon is None:
         return None
+    units = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    if units <= {"updates"}:  # no fact converts a length
+        return None
     try:
         calendar = calendar_from_options(facts)
         if known_total(plan.resolve(calendar), calendar) is not None:
             return None
     except InvalidArgument:
         pass
-    units = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
     # Lengths in a single unit keep their proportions for every number of updates per unit.
     if len(units) == 1 and "updates" not in units:
