@@ -14,7 +14,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import one_plan_text
+from paramsched.plan.optimizers import check_names, one_plan_text
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
@@ -67,7 +67,9 @@ class _LightningPlan:
         super().__init__()
         if observe not in ("validation", "epoch"):
             raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'expected "validation" or "epoch"')
-        if isinstance(plan, (Mapping, list, tuple)):
+        if isinstance(plan, (list, tuple)) or (
+            isinstance(plan, Mapping) and any(isinstance(one, Plan) for one in plan.values())
+        ):
             raise _refused_plans(plan)
         if optimizers is None and drive != "optimizer":
             site = f"PlanCallback(drive={drive!r})"
@@ -78,6 +80,13 @@ class _LightningPlan:
                 f"Write optimizers=({optimizers!r},)",
             )  # fmt: skip
         self._plan, self._names, self._drive = plan, None if optimizers is None else tuple(optimizers), drive
+        if self._names is not None:
+            check_names("Scheduler", dict.fromkeys(self._names))
+            if len(set(self._names)) < len(self._names):
+                raise InvalidArgument(
+                    f"PlanCallback(optimizers={self._names!r})", "two optimizers have the same name",
+                    'Write optimizers=("critic", "generator")',
+                )  # fmt: skip
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
             watch=watch,

@@ -63,17 +63,18 @@ class ConsumptionSource:
 
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""
-        start, clock, horizon = self.in_force.start, self._clock, self.in_force.resolved.horizon
+        start, clock, until = self.in_force.start, self._clock, None
         assert clock.amount is not None
-        messages = start.messages if start is not None else messages_about_time() if several_processes() else None
+        if start is not None:
+            messages, untimed, end = start.messages, start.untimed, start.horizon
+        else:
+            messages, untimed, end = messages_about_time() if several_processes() else None, 0, None
+            horizon = self.in_force.resolved.horizon
+            if horizon is not None and not horizon.is_resolved:  # in seconds
+                until = float(horizon.terms[0][1])
         if messages is None:
             return OwnTime(clock.t, start, seconds_now, self._fits)
-        if start is not None:
-            first = first_message(clock.t, clock.amount, start.untimed, start.horizon)
-        else:
-            first = first_message(clock.t, clock.amount, 0, None)
-        in_seconds = start is None and horizon is not None and not horizon.is_resolved
-        until = float(horizon.terms[0][1]) if in_seconds and horizon is not None else None
+        first = first_message(clock.t, clock.amount, untimed, end)
         of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
         return SharedTime(messages, first, of_rank_0)
 

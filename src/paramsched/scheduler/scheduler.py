@@ -338,9 +338,8 @@ class Scheduler(LRScheduler):
         Args:
             t: the number of completed updates, at least 0.
             amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
-                `tokens=4_194_304`; on the clock of progress, for example `progress=0.3`, and smaller reports
-                have no effect afterwards. Needed only if it
-                is neither planned nor a constant of the calendar.
+                `tokens=4_194_304` or `progress=0.3`. Needed only if it is neither planned nor a constant of the
+                calendar. On the clock of progress, later reports of less have no effect.
 
         Raises:
             InvalidTime: `t` is not an integer of at least 0.
@@ -416,6 +415,7 @@ class Scheduler(LRScheduler):
         """
         planned = self._planned
         planned.require_attached("report")
+        self._refuse_with_deadline("report(progress=…)")
         reached = checked_progress("scheduler.report(", planned.in_force.unit, progress, most=inf)
         source, before = planned.source, planned.clock.amount
         assert isinstance(source, ProgressSource)
@@ -474,16 +474,18 @@ class Scheduler(LRScheduler):
         self._planned.require_attached(what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
-        if self._planned.in_force.start is not None:
-            raise InvalidArgument(
-                f"scheduler.{what}(seconds=…)", "with a deadline, time is measured", "Omit this call, or the deadline"
-            )
+        self._refuse_with_deadline(f"{what}(seconds=…)")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
             site = f"scheduler.{what}({source.unit}={reported})"
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
+
+    def _refuse_with_deadline(self, call: str) -> None:
+        if self._planned.in_force.start is not None:
+            found = "with a deadline, time is measured"
+            raise InvalidArgument(f"scheduler.{call}", found, "Omit this call, or the deadline")
 
     def observe(self, **metrics: Any) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.

@@ -270,6 +270,21 @@ def test_names_that_are_not_as_many_as_the_optimizers_are_refused() -> None:
         trainer.fit(Pair(), DataLoader(Numbers(), BATCH))
 
 
+@pytest.mark.parametrize(
+    ("names", "found"), [(("critic", "critic"), "two optimizers have the same name"), (("a/b", "c"), "a name must not")]
+)
+def test_names_that_a_plan_cannot_use_are_refused_at_construction(names: tuple[str, str], found: str) -> None:
+    with pytest.raises(ps.InvalidArgument, match=found):
+        PlanCallback(BOTH, optimizers=names)
+
+
+def test_a_plan_may_be_a_mapping_as_in_a_plan_file() -> None:
+    callback = PlanCallback({"lr": "linear()", "horizon": 54}, optimizers=("critic", "generator"))
+    runs.trainer(Case("lightning"), callbacks=[callback]).fit(Pair(), DataLoader(Numbers(), BATCH))
+
+    assert callback.schedulers[0].plan == ps.Plan(lr="linear()", horizon=54)
+
+
 def test_a_scheduler_of_several_may_be_returned_by_configure_optimizers() -> None:
     class Returning(Pair):
         def configure_optimizers(self) -> Any:

@@ -259,8 +259,9 @@ def test_what_cannot_end_at_the_deadline_is_refused_and_the_optimizer_is_unchang
 def test_time_is_measured_and_not_reported(clock):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, deadline="in 100 s")
-    with pytest.raises(InvalidArgument, match="with a deadline, time is measured"):
-        scheduler.consumed(seconds=1)
+    for report, amount in ((scheduler.consumed, {"seconds": 1}), (scheduler.report, {"progress": 0.5})):
+        with pytest.raises(InvalidArgument, match="with a deadline, time is measured"):
+            report(**amount)
 
 
 def test_a_deadline_that_is_over_at_loading_is_refused_and_nothing_changes(clock):
