@@ -22,7 +22,7 @@ from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
-from paramsched.time.progress import PROGRESS, WHOLE
+from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 
 
 @final
@@ -63,6 +63,11 @@ class ClockLengths:
         """
         named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
+
+    def text(self, count: Fraction) -> str:
+        """Return a count with the clock's unit, for a message."""
+        number = float(count)
+        return f"{number / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else f"{number:.12g} {self.clock}"
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""

@@ -194,7 +194,7 @@ class Sequence(Schedule):
                 return Fraction(0)  # the run ends before the open stage starts; `check` reports it
             raise InvalidArgument(
                 str(self),
-                f"the stages with a length take {float(taken):g} of {float(span.end - span.begin):g} updates; "
+                f"the stages with a length take {span.calendar.text(taken)} of {span.calendar.text(left + taken)}; "
                 f"no updates remain for {stage}",
                 "Shorten a stage, or lengthen the horizon",
             )

@@ -242,6 +242,14 @@ class Calendar:
             amount += count
         return amount
 
+    def text(self, count: Fraction) -> str:
+        """Return a count of updates, for a message.
+
+        >>> Calendar().text(Fraction(12)), Calendar().text(Fraction(1, 2))
+        ('12 updates', '0.5 updates')
+        """
+        return f"{float(count):.12g} updates"
+
     def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
         """Return a calendar with `length` as its total, and that total in updates.
 

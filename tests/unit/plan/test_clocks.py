@@ -249,3 +249,20 @@ def test_one_of_a_unit_is_written_in_the_singular(unit):
 
 def test_images_and_examples_are_aliases_of_samples():
     assert str(Duration.of("3 images + 2 examples")) == "5 samples"
+
+
+@pytest.mark.parametrize(
+    ("clock", "first", "second", "horizon", "found"),
+    [
+        ("updates", "8 updates", "5 updates", "9 updates", "take 13 updates of 9 updates"),
+        ("seconds", "8 s", "5 s", "9 s", "take 13 seconds of 9 seconds"),
+        ("tokens", "800 tokens", "600 tokens", "900 tokens", "take 1400 tokens of 900 tokens"),
+        ("progress", "80%", "60%", None, "take 140% of 100%"),
+    ],
+)
+def test_stages_longer_than_the_run_are_reported_in_the_unit_of_the_clock(clock, first, second, horizon, found):
+    line = f'linear(over="{first}") >> cosine(over="{second}") >> linear(0.1)'
+    plan = ps.Plan(lr=line, clock=clock, horizon=horizon)
+
+    with pytest.raises(InvalidArgument, match=found):
+        plan.resolve(ps.Calendar())
