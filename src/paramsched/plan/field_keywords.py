@@ -39,13 +39,15 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
     several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
     given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
+    nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
     written = [_text(one) for one in given if isinstance(one, Binding)]
     name = "lr"
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
             name = other
         elif isinstance(other, Mapping):
-            kept |= {str(key): line for key, line in other.items()}
+            kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
+            nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
         elif isinstance(other, (Schedule, str)):
             kept[name] = other
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
@@ -53,12 +55,7 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
             if value is not None:
                 kept[name] = value
         elif name == "groups" and isinstance(value, Mapping):
-            written += [
-                f"Binding({field!r}, {_text(line)}, groups={group!r})"
-                for group, lines in value.items()
-                if isinstance(lines, Mapping)
-                for field, line in lines.items()
-            ]
+            nested |= {group: lines for group, lines in value.items() if isinstance(lines, Mapping)}
         elif name == "targets" and isinstance(value, Mapping):
             for target, entry in value.items():
                 kind = "initial" if isinstance(entry, (int, float)) else "schedule"
@@ -71,6 +68,11 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
             kept.setdefault("horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value)
         elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
             kept.setdefault(meant, value)
+    written += [
+        f"Binding({field!r}, {_text(line)}, groups={group!r})"
+        for group, lines in nested.items()
+        for field, line in lines.items()
+    ]
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}
     written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
