@@ -113,8 +113,8 @@ class Spike(MetricRule[SpikeState]):
             deviations = [abs(one - middle) for one in recent]
             spread = max(_MAD_OF_NORMAL * median(deviations), _LEAST_SPREAD * abs(middle))
         else:
-            middle = math.fsum(recent) / len(recent)
-            spread = math.sqrt(math.fsum((one - middle) ** 2 for one in recent) / (len(recent) - 1))
+            middle = math.fsum(one / len(recent) for one in recent)
+            spread = math.dist(recent, [middle] * len(recent)) / math.sqrt(len(recent) - 1)  # squares could overflow
         rise = number - middle if self.mode == "min" else middle - number
         return rise > self.sigma * spread
 

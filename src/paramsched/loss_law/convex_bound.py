@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.base.number_checks import positive_number
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, rates_of
 from paramsched.time import Calendar
 
@@ -64,9 +64,12 @@ def bound(
     """
     rates = rates_of("loss_law.bound(…)", plan, base, calendar, group, scaled=False)
     span = positive_number(CallSite("loss_law.bound", "distance"), distance)
-    norms = np.asarray(gradients, dtype=np.float64)
+    try:
+        norms = np.asarray(gradients, dtype=np.float64)
+    except (TypeError, ValueError):
+        norms = np.zeros(0)
     if norms.shape not in ((), rates.shape) or not (np.isfinite(norms).all() and (norms > 0).all()):
-        found = f"expected a number above 0, or {rates.size} of them, got an array of shape {norms.shape}"
+        found = f"expected a number above 0, or {rates.size} of them, got {shown(gradients)}"
         raise InvalidArgument("loss_law.bound(…, gradients=…)", found, "Write gradients=1")
     rates = np.trim_zeros(rates, "b")
     peak = float(rates.max())

@@ -55,6 +55,7 @@ _RULES: Mapping[str, Mapping[str, _Formula]] = {
 """The formula of each value that a rule covers."""
 
 _NANOCHAT_BATCH = 2**19
+_MOST_DOUBLINGS = 60  # of a batch size, the largest count of a clock
 
 
 @final
@@ -136,6 +137,8 @@ def rescale(
     notes = []
     if "linear" in names and not Fraction(1, 32) <= ratios.batch <= 32:
         notes.append("linear was shown for batch sizes that change by a factor of at most 32, with a warmup")
+    if "adamw-timescale" in names[:-1]:
+        notes.append("adamw-timescale assumes the old lr, because the rules for lr come after it")
     if ratios.tokens != 1:
         notes.append("the timescale is kept, but the best one falls with tokens per parameter (arXiv 2505.13738)")
     if "nanochat" in names:
@@ -147,19 +150,20 @@ def rescale(
 
 def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[Any, str]:
     """Return the new value, and the line that explains it."""
-    site = CallSite("scaling.rescale", key, shown(value))
     if key != "betas":
+        site = CallSite("scaling.rescale", key)
         old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
         new, by = (formula.new_value(one, ratios) for one in (old, 1.0))
         return new, f"{key}: {old:.6g} -> {new:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
+    site = CallSite("scaling.rescale", key, shown(value))
     if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
         raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "Write betas=(0.9, 0.999)")
     betas = tuple(formula.new_value(float(one), ratios) for one in value)
     if min(betas, default=1.0) <= 0:
         found = f"{formula.text} must be above 0, got {min(betas):g}"
         raise InvalidArgument(site, found, "The batch size grows too much for this rule; rescale lr alone")
-    after = ", ".join(f"{one:.6g}" for one in betas)
-    return betas, f"betas: {tuple(value)} -> ({after})   {formula.text}   {formula.source}"
+    before, after = (", ".join(f"{one:.6g}" for one in pair) for pair in (value, betas))
+    return betas, f"betas: ({before}) -> ({after})   {formula.text}   {formula.source}"
 
 
 def _pair(call: str, argument: str, given: Any, check: Callable[..., Any], example: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -192,5 +196,8 @@ def batch_for_tokens(
     old = whole_number(CallSite("scaling.batch_for_tokens", "batch"), batch)
     before, after = _pair("batch_for_tokens", "tokens", tokens, positive_number, (1e9, 8e9))
     power = finite_number(CallSite("scaling.batch_for_tokens", "exponent"), exponent)
-    size = log2(old) + power * log2(after / before)
+    size = log2(old) + power * (log2(after) - log2(before))
+    if size > _MOST_DOUBLINGS:
+        found = f"the batch size must be below 2**{_MOST_DOUBLINGS}, got 2**{size:g}"
+        raise InvalidArgument("scaling.batch_for_tokens(…)", found, "Write tokens=(1e9, 8e9)")
     return max(1, 2 ** round(size) if power_of_two else round(2**size))

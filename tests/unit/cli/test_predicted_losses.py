@@ -1,6 +1,7 @@
 """`paramsched show --loss` and `paramsched compare`: plans with the loss that a law predicts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -140,7 +141,7 @@ def test_bounds_of_other_lengths_are_compared_with_a_note():
     ("options", "message", "code"),
     [
         (("--loss", "law.json"), "cosine.yaml: the plan has no base", 1),
-        (("--loss", "law.json", "--base", "lr=1e-3"), "the peak rate is 0.001", 1),
+        (("--loss", "law.json", "--base", "lr=1e-3"), "cosine.yaml: the peak rate is 0.001", 1),
         (("--loss", "cosine.yaml", "--base", "lr=3e-4"), "expected the JSON of a law", 1),
         (("--loss", "missing.json"), "does not exist", 2),
     ],
@@ -151,6 +152,38 @@ def test_what_cannot_be_predicted_is_reported_with_options(command, options, mes
     assert (message in result.output, result.exit_code) == (True, code)
     assert "base=" not in result.output
     assert "other_peak" not in result.output
+
+
+def test_warnings_and_errors_name_the_plan():
+    replace(law_of(), lowest=1e-4).save("high.json")
+    options = ("--loss", "high.json", "--base", "lr=3e-4")
+    for command in ("show", "compare"):
+        printed = run(command, "cosine.yaml", "constant.yaml", "wsd.yaml", *options).stderr.splitlines()
+        assert [line.split(" down to ")[0] for line in printed] == [
+            "warning: cosine.yaml: the run has rates",
+            "warning: wsd.yaml: the run has rates",
+        ]
+    ps.dump(ps.Plan(weight_decay="cosine()", horizon=100), "decay.yaml")
+    assert run("compare", "decay.yaml").output.startswith("decay.yaml: the plan has no schedule for lr")
+    assert run("show", "cosine.yaml", "--loss", "law.json").output.startswith("cosine.yaml: the plan has no base")
+
+
+def test_groups_with_other_shapes_are_refused_with_what_a_command_can_do():
+    lines = (ps.Binding("lr", "cosine()", groups="a"), ps.Binding("lr", "linear()", groups="b"))
+    ps.dump(ps.Plan(*lines, horizon=100), "groups.yaml")
+
+    output = run("compare", "groups.yaml").output
+
+    assert output == (
+        "groups.yaml: the rates of group 'b' are not proportional to those of another group."
+        " Pass a plan for one of the groups\n"
+    )
+
+
+def test_single_values_have_no_loss():
+    result = run("show", "cosine.yaml", *LAW, "--at", "5")
+
+    assert (result.exit_code, "Leave one of the two out" in result.output) == (2, True)
 
 
 def test_a_plan_with_a_metric_rule_is_refused():
