@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -63,7 +64,7 @@ def test_show_and_plot_write_the_loss_into_files(folder, suffix):
     if suffix != "png":
         picture = (folder / f"a.{suffix}").read_text()
         assert f"wsd.yaml: {final('wsd.yaml'):.4f} (" in picture
-        assert picture.count('ps-other" data-curve=') == 4  # two edges for each plan
+        assert picture.count('ps-band" data-curve=') == 4  # two edges for each plan
 
 
 def test_a_plan_its_prediction_and_its_curve_have_one_color():
@@ -75,6 +76,32 @@ def test_a_plan_its_prediction_and_its_curve_have_one_color():
     assert {one.owner: one.color for one in lr.curves} == {one.owner: one.color for one in loss.curves}
     assert {one.owner: one.color for one in loss.overlays} == {one.owner: one.color for one in loss.curves}
     assert {one.kind for one in loss.overlays} == {"band"}
+
+
+def test_the_steep_beginning_of_predicted_and_measured_losses_is_not_drawn():
+    found = law_of().predict(PLANS["wsd.yaml"], base=BASE)
+    at = np.arange(0, 2000, 50)
+    measured = np.append(4 + 6 * np.exp(-at[:20] / 50), np.full(20, 4.0))
+    runs = [found.as_run(), ps.show.LoggedRun("measured", measured={"loss": (at, measured)})]
+    rates = ps.show.curves_from_values({("lr", ""): found.rates})
+
+    panel = ps.show.picture(rates, log=runs).panels[1]
+
+    top = max(found.high[found.t >= 500].max(), measured[10:].max())
+    assert max(one.values.max() for one in panel.every_curve) == top
+    assert {float(one.values[-1]) for one in panel.every_curve} == {found.final, *found.final_band, 4.0}
+    assert panel.notes[-1].text == "higher values before update 500 are not drawn"
+    whole = ps.show.picture(rates, log=runs, view=ps.show.View(log_time=True)).panels[1]
+    assert max(one.values.max() for one in whole.every_curve) == 10.0
+
+
+def test_a_prediction_without_a_steep_beginning_is_drawn_completely():
+    found = law_of().predict(PLANS["wsd.yaml"], base=BASE, at=[1500, 1999])
+
+    panel = ps.show.picture(ps.show.curves_from_values({("lr", ""): found.rates}), log=found.as_run()).panels[1]
+
+    assert panel.curves[0].times.tolist() == [1500, 1999]
+    assert [note.text for note in panel.notes] == [f"predicted: {found}"]
 
 
 def test_show_prints_the_prediction_as_json():
