@@ -65,16 +65,16 @@ def bound(
     rates = rates_of("loss_law.bound(…)", plan, base, calendar, group, scaled=False)
     span = positive_number(CallSite("loss_law.bound", "distance"), distance)
     try:
-        norms = np.asarray(gradients, dtype=np.float64)
+        norms = np.broadcast_to(np.asarray(gradients, dtype=np.float64), rates.shape)
     except (TypeError, ValueError):
-        norms = np.zeros(0)
-    if norms.shape not in ((), rates.shape) or not (np.isfinite(norms).all() and (norms > 0).all()):
+        norms = np.zeros(1)
+    if not (np.isfinite(norms).all() and (norms > 0).all()):
         found = f"expected a number above 0, or {rates.size} of them, got {shown(gradients)}"
         raise InvalidArgument("loss_law.bound(…, gradients=…)", found, "Write gradients=1")
     rates = np.trim_zeros(rates, "b")
     peak = float(rates.max())
     shape = rates / peak
-    squares = (shape * norms[: rates.size] if norms.ndim else shape * norms) ** 2
+    squares = (shape * norms[: rates.size]) ** 2
     rest, of_squares = np.cumsum(shape[::-1])[::-1], np.cumsum(squares[::-1])[::-1]
     by_distance = span**2 / (2 * float(rest[0]))
     by_gradients = float(of_squares[0] / rest[0] + np.sum(shape[:-1] / rest[1:] * (of_squares / rest)[:-1])) / 2

@@ -23,7 +23,8 @@ _MOST_POINTS = 400  # of a curve; more losses are averaged
 _PRIOR, _PRIOR_WIDTH = 0.5, 0.2  # of beta and gamma, without which beta falls to 0.1 and other runs are predicted worse
 _STEPS = 50  # of an optimization, which takes about ten; noise without a law could take hundreds
 _STARTS = tuple(product((0.3, 0.5, 0.8), (0.002, 0.01, 0.05), (0.4, 0.7), (0.5,)))  # alpha, C, beta, gamma
-_BOUNDS = {"alpha": (0.01, 5), "C": (1e-7, 1e3), "beta": (0.02, 5), "gamma": (0.02, 5)}
+_BOUNDS = ((1e-3, 1), (1e-6, 1e6), (0.01, 5), (1e-6, 1e6), (1e-7, 1e3), (0.02, 5), (0.02, 5))
+"""The bounds of the constants, for rates divided by the largest one, and losses divided by the smallest one."""
 
 
 @final
@@ -129,7 +130,7 @@ def fit(
         rates.append(rates_of(f"loss_law.fit(plans[{index}])", plan, bases[index], calendars[index], group))
         logged.append(losses_of(f"loss_law.fit(curves[{index}])", curve, rates[-1]))
     used = [one[: at[-1] + 1] for one, (at, _) in zip(rates, logged, strict=True)]
-    longest = max(used, key=len, default=None)
+    longest = max(used, key=len, default=np.zeros(0))
     if all(np.array_equal(one, longest[: one.size]) for one in used):
         found = "expected at least two runs with different rates over the updates with losses"
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with another schedule")
@@ -138,10 +139,7 @@ def fit(
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with a decay")
     peaks = sorted({float(one.max()) for one in rates})
     if peaks[-1] > (1 + NEAR_PEAK) * peaks[0]:
-        warn_user(
-            f"the runs have peak rates from {peaks[0]:g} to {peaks[-1]:g}, but a law describes one peak; "
-            "expect errors of several hundredths, also between these peaks"
-        )
+        warn_user(f"the runs have peak rates from {peaks[0]:g} to {peaks[-1]:g}, but a law describes one peak")
     unit = peaks[-1]
 
     averaged = []  # the mean of the logarithms of successive losses, at the middle update
@@ -155,8 +153,7 @@ def fit(
         np.log(np.concatenate([losses for _, losses in averaged]) / lowest),
         np.concatenate([np.full(at.size, _INDEPENDENT / at.size) for at, _ in averaged]),
     )
-    bounds = {"L0": (1e-3, 1), "A": (1e-6, 1e6), "B": (1e-6, 1e6), **_BOUNDS}
-    lower, upper = np.log([bounds[name] for name in CONSTANTS]).T
+    lower, upper = np.log(_BOUNDS).T
     starts = []
     for alpha, speed, beta, gamma in _STARTS:
         roots = np.sqrt(objective.weights)

@@ -155,9 +155,8 @@ def losses_of(site: str, curve: Curve, rates: Floats) -> tuple[Integers, Floats]
     if at.ndim != 1 or at.shape != losses.shape:
         found = f"expected as many losses as updates, got shapes {losses.shape} and {at.shape}"
         raise InvalidArgument(site, found, "Pass one loss for each update")
-    if not (np.isfinite(losses).all() and (losses > 0).all()):
-        bad = int(np.flatnonzero(~(np.isfinite(losses) & (losses > 0)))[0])
-        found = f"every loss must be finite and above 0, got {float(losses[bad])} at update {at[bad]:g}"
+    if (bad := np.flatnonzero(~(np.isfinite(losses) & (losses > 0)))).size:
+        found = f"every loss must be finite and above 0, got {float(losses[bad[0]])} at update {at[bad[0]]:g}"
         raise InvalidArgument(site, found, "Remove these losses")
     if not (np.isfinite(at).all() and (at == np.floor(at)).all() and (np.diff(at) > 0).all() and (at >= 0).all()):
         found = "the updates must be different integers of at least 0, in order"

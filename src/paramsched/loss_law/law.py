@@ -165,16 +165,12 @@ class LossLaw:
         if at is None:
             points = np.unique(np.linspace(first, rates.size - 1, _POINTS).astype(np.int64))
         else:
-            given = np.atleast_1d(np.asarray(at))
-            if (
-                given.ndim != 1
-                or not given.size
-                or given.dtype.kind not in "iu"
-                or not (np.all(given >= 0) and np.all(given < rates.size))
-            ):
+            points = np.atleast_1d(np.asarray(at))
+            whole = points.ndim == 1 and points.size and points.dtype.kind in "iu"
+            if not whole or points.min() < 0 or points.max() >= rates.size:
                 found = f"expected integers from 0 to {rates.size - 1}, the updates of the run"
                 raise InvalidArgument(f"law.predict(…, at={shown(at)})", found, f"Write at=[{rates.size - 1}]")
-            points = given.astype(np.int64)
+            points = points.astype(np.int64)
         if rates.size > _LONGEST * self.longest:
             warn_user(
                 f"the run has {rates.size:,} updates, more than three times the longest fitted run "
@@ -198,18 +194,7 @@ class LossLaw:
 
     def to_json(self) -> str:
         """Return the law as JSON. `load` reads it back exactly."""
-        data = {
-            "law": _NAME,
-            "version": _VERSION,
-            "source": "arXiv 2503.12811",
-            "constants": dict(self.constants),
-            "covariance": self.covariance,
-            "sigma": self.sigma,
-            "peaks": self.peaks,
-            "longest": self.longest,
-            "lowest": self.lowest,
-            "curves": [asdict(one) for one in self.curves],
-        }
+        data = {"law": _NAME, "version": _VERSION, "source": "arXiv 2503.12811", **asdict(self)}
         return json.dumps(data, indent=1) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -237,8 +222,8 @@ def load(path: str | os.PathLike[str]) -> LossLaw:
     try:
         data = json.loads(text)
         if (data["law"], data["version"]) != (_NAME, _VERSION):
-            found = f"{shown(data['law'])}, version {shown(data['version'])}"
-            raise refusal(f"expected a {_NAME} law, version {_VERSION}, got {found}")
+            found = f"got {shown(data['law'])}, version {shown(data['version'])}"
+            raise refusal(f"expected a {_NAME} law, version {_VERSION}, {found}")
         law = LossLaw(
             {name: float(data["constants"][name]) for name in CONSTANTS},
             tuple(tuple(float(one) for one in row) for row in data["covariance"]),

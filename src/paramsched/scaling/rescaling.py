@@ -55,7 +55,6 @@ _RULES: Mapping[str, Mapping[str, _Formula]] = {
 """The formula of each value that a rule covers."""
 
 _NANOCHAT_BATCH = 2**19
-_MOST_DOUBLINGS = 60  # of a batch size, the largest count of a clock
 
 
 @final
@@ -197,7 +196,4 @@ def batch_for_tokens(
     before, after = _pair("batch_for_tokens", "tokens", tokens, positive_number, (1e9, 8e9))
     power = finite_number(CallSite("scaling.batch_for_tokens", "exponent"), exponent)
     size = log2(old) + power * (log2(after) - log2(before))
-    if size > _MOST_DOUBLINGS:
-        found = f"the batch size must be below 2**{_MOST_DOUBLINGS}, got 2**{size:g}"
-        raise InvalidArgument("scaling.batch_for_tokens(…)", found, "Write tokens=(1e9, 8e9)")
     return max(1, 2 ** round(size) if power_of_two else round(2**size))

@@ -468,18 +468,15 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
         if edges and not view.log_time:  # the steep beginning would hide the differences between predictions
             late, every = axis.total // 4, [*curves, *edges]
             top = max(float(one.values[one.times >= late].max(initial=-np.inf)) for one in every)
-            kept = [_from_level(one, top) for one in every]
-            if sum(one.times.size for one in kept) < sum(one.times.size for one in every):
-                notes.append(Note(f"higher values before update {late:,} are not drawn"))
+            first = [int(np.argmax(one.values <= top)) for one in every]
+            kept = [
+                replace(one, times=one.times[t:], values=one.values[t:]) for one, t in zip(every, first, strict=True)
+            ]
             curves, edges = kept[: len(curves)], kept[len(curves) :]
+            if any(first):
+                notes.append(Note(f"higher values before update {late:,} are not drawn"))
         panel = _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view, edges)
         yield replace(panel, other_notes=(*notes, *panel.other_notes))
-
-
-def _from_level(curve: DrawnCurve, top: float) -> DrawnCurve:
-    """Return the curve from its first value of at most `top` on."""
-    first = int(np.argmax(curve.values <= top))
-    return replace(curve, times=curve.times[first:], values=curve.values[first:])
 
 
 def _panel_of_curves(

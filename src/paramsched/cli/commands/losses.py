@@ -58,10 +58,10 @@ def paramsched_compare(
         if len({one.total for one in traces.values()}) > 1:
             echo_note("the plans have different lengths; their bounds are not comparable as losses")
         bounds = of_each_plan(traces, lambda one: bound(one).value)
-        ranked = sorted((value, name) for name, value in bounds.items())
-        data = [{"plan": name, "bound": value, "gap": value - ranked[0][0]} for value, name in ranked]
-        table = [["plan", "bound", "gap"]]
-        table += [[str(one["plan"]), f"{one['bound']:.4g}", f"{one['gap']:.4g}"] for one in data]
+        best, data, table = min(bounds.values()), [], [["plan", "bound", "gap"]]
+        for name, value in sorted(bounds.items(), key=lambda item: item[1]):
+            data.append({"plan": name, "bound": value, "gap": value - best})
+            table.append([name, f"{value:.4g}", f"{value - best:.4g}"])
     else:
         found = sorted(predictions(loss, traces).items(), key=lambda item: item[1].final)
         best = found[0][1].final
