@@ -68,10 +68,9 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as data for JSON; a loss that is infinite becomes None."""
-        data: dict[str, Any] = {"t": self.t.tolist(), "final": self.final, "final_band": list(self.final_band)}
-        for name, values in (("loss", self.loss), ("low", self.low), ("high", self.high)):
-            data[name] = [value if isfinite(value) else None for value in values.tolist()]
-        return data
+        curves = {"loss": self.loss, "low": self.low, "high": self.high}
+        known = {name: [one if isfinite(one) else None for one in values.tolist()] for name, values in curves.items()}
+        return {"t": self.t.tolist(), "final": self.final, "final_band": list(self.final_band), **known}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return mime_bundle(figure(curves_from_values({("lr", ""): self.rates}), title="Prediction", log=self.as_run()))
