@@ -3,7 +3,8 @@
 The blocks of a page run in order, in one namespace and one folder:
 
 - Python runs, and its output is shown below it. Python with prompts is a doctest.
-- `console` runs the commands after `$` and shows their output, which replaces any output in the page's source.
+- `console` runs the commands after `$` and shows their output, which replaces any output in the page's source. A
+  picture that they write, `-o run.svg`, is shown below.
 - A block whose first line is a comment with a file name, `# plan.yaml`, is also written to the folder.
 - If the code uses names that it does not define, such as `optimizer`, the lines to paste first are folded above it.
 - The comment `<!-- run … -->` contains code that runs but is not shown; `<!-- not run: why -->` skips the next block.
@@ -35,6 +36,7 @@ import toy
 from click.testing import CliRunner
 from docutils import nodes
 from page_width import COLUMNS
+from plan_picture import without_style
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -52,6 +54,7 @@ _UNFOLD = (
     '<details class="beginning"><summary>Setup: paste these lines first</summary>'
 )
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)
+_PICTURE = re.compile(r"^[^#\n]*-o ([\w-]+\.svg)", re.MULTILINE)
 _NOT_RUN = re.compile(r"<!--\s*not run: ")
 
 
@@ -241,6 +244,11 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
         Path(name).write_text(text + "\n", encoding="utf-8")
     elif language == "console":
         set_text(node, wrapped(run_commands(text)))
+        for file in reversed(_PICTURE.findall(text)):
+            picture = without_style(Path(file).read_text(encoding="utf-8"))
+            shown = f'<div class="plan">{picture}</div>'
+            where = node.parent.index(node) + 1
+            node.parent.insert(where, nodes.raw("", shown, format="html"))
     elif language == "python" and (output := page.run_python(text)):
         output = wrapped(output.rstrip())
         shown = nodes.literal_block(

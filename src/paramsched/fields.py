@@ -124,7 +124,8 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Write {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
-            instead = f"Use one of {', '.join(numeric(group))}"
+            numbers = ", ".join(numeric(group))
+            instead = f"Use one of {numbers}" if numbers else f'Write group["{self.key}"] = 0.1'
             raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
         return self
 

@@ -1,16 +1,18 @@
 """The values in a picture: those of plans, of a second plan to compare with, and of logs."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
 from paramsched.cli._plan_input import (
     assumed_fact,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from paramsched import show
     from paramsched.loss_law import Prediction
 
+_Result = TypeVar("_Result")
 
 _MOST_UPDATES = 5_000_000  # in a picture, which is about a thousand pixels wide
 _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
@@ -264,12 +267,20 @@ def predictions(law: str, traces: Mapping[str, Trace]) -> "dict[str, Prediction]
     """Return the loss that a law predicts for each of some plans, by their names."""
     from paramsched import loss_law
 
-    fitted, found = loss_law.load(law), {}
+    return of_each_plan(traces, loss_law.load(law).predict)
+
+
+def of_each_plan(traces: Mapping[str, Trace], compute: Callable[[Trace], _Result]) -> dict[str, _Result]:
+    """Return the result of `compute` for each plan. Its errors and warnings name the plan."""
+    found = {}
     for name, one in traces.items():
-        try:
-            found[name] = fitted.predict(one)
-        except InvalidArgument as error:
-            raise error.changed(site=name) from None
+        with warnings.catch_warnings(record=True) as caught:
+            try:
+                found[name] = compute(one)
+            except InvalidArgument as error:
+                raise error.changed(site=name) from None
+        for warning in caught:
+            warn_user(f"{name}: {warning.message}")
     return found
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal, TypeAlias, final
 
-import numpy as np
-
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.feedback.base import (
@@ -17,6 +15,7 @@ from paramsched.feedback.base import (
     factor_below_one,
     metric_number,
     reduced_factor,
+    reduced_value,
     require_choices,
     require_metric,
     require_state,
@@ -113,8 +112,8 @@ class Spike(MetricRule[SpikeState]):
             deviations = [abs(one - middle) for one in recent]
             spread = max(_MAD_OF_NORMAL * median(deviations), _LEAST_SPREAD * abs(middle))
         else:
-            middle = math.fsum(recent) / len(recent)
-            spread = math.sqrt(math.fsum((one - middle) ** 2 for one in recent) / (len(recent) - 1))
+            middle = math.fsum(one / len(recent) for one in recent)
+            spread = math.dist(recent, [middle] * len(recent)) / math.sqrt(len(recent) - 1)  # squares could overflow
         rise = number - middle if self.mode == "min" else middle - number
         return rise > self.sigma * spread
 
@@ -124,10 +123,7 @@ class Spike(MetricRule[SpikeState]):
         return state.low + (1 - state.low) * state.since / self.recover
 
     def apply(self, state: SpikeState, value: Any, base: Any = 1.0) -> Any:
-        factor = self._factor_of(state)
-        if factor == 1.0:
-            return value
-        return (value if isinstance(value, (int, float)) else np.asarray(value)) * factor
+        return reduced_value(value, self._factor_of(state), 0.0, base)
 
     def restore(self, data: dict[str, Any]) -> SpikeState:
         number, count = (float, int), (int,)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paramsched.base.number_checks import positive_number
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, rates_of
 from paramsched.time import Calendar
 
@@ -64,14 +64,17 @@ def bound(
     """
     rates = rates_of("loss_law.bound(…)", plan, base, calendar, group, scaled=False)
     span = positive_number(CallSite("loss_law.bound", "distance"), distance)
-    norms = np.asarray(gradients, dtype=np.float64)
-    if norms.shape not in ((), rates.shape) or not (np.isfinite(norms).all() and (norms > 0).all()):
-        found = f"expected a number above 0, or {rates.size} of them, got an array of shape {norms.shape}"
+    try:
+        norms = np.broadcast_to(np.asarray(gradients, dtype=np.float64), rates.shape)
+    except (TypeError, ValueError):
+        norms = np.zeros(1)
+    if not (np.isfinite(norms).all() and (norms > 0).all()):
+        found = f"expected a number above 0, or {rates.size} of them, got {shown(gradients)}"
         raise InvalidArgument("loss_law.bound(…, gradients=…)", found, "Write gradients=1")
     rates = np.trim_zeros(rates, "b")
     peak = float(rates.max())
     shape = rates / peak
-    squares = (shape * norms[: rates.size] if norms.ndim else shape * norms) ** 2
+    squares = (shape * norms[: rates.size]) ** 2
     rest, of_squares = np.cumsum(shape[::-1])[::-1], np.cumsum(squares[::-1])[::-1]
     by_distance = span**2 / (2 * float(rest[0]))
     by_gradients = float(of_squares[0] / rest[0] + np.sum(shape[:-1] / rest[1:] * (of_squares / rest)[:-1])) / 2

@@ -9,10 +9,12 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.base.arrays import Floats
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
-from paramsched.loss_law.law import FittedCurve, LossLaw
+from paramsched.loss_law.law import NEAR_PEAK, FittedCurve, LossLaw
 from paramsched.loss_law.multi_power import CONSTANTS, Terms, terms_at
+from paramsched.plan import Plan
 from paramsched.time import Calendar
 
 _DELTA = 0.001  # of the Huber loss, and the smallest standard deviation: two equal runs differ by about as much
@@ -21,7 +23,8 @@ _MOST_POINTS = 400  # of a curve; more losses are averaged
 _PRIOR, _PRIOR_WIDTH = 0.5, 0.2  # of beta and gamma, without which beta falls to 0.1 and other runs are predicted worse
 _STEPS = 50  # of an optimization, which takes about ten; noise without a law could take hundreds
 _STARTS = tuple(product((0.3, 0.5, 0.8), (0.002, 0.01, 0.05), (0.4, 0.7), (0.5,)))  # alpha, C, beta, gamma
-_BOUNDS = {"alpha": (0.01, 5), "C": (1e-7, 1e3), "beta": (0.02, 5), "gamma": (0.02, 5)}
+_BOUNDS = ((1e-3, 1), (1e-6, 1e6), (0.01, 5), (1e-6, 1e6), (1e-7, 1e3), (0.02, 5), (0.02, 5))
+"""The bounds of the constants, for rates divided by the largest one, and losses divided by the smallest one."""
 
 
 @final
@@ -33,7 +36,7 @@ class _Objective:
 
     Args:
         terms: the terms of the law for each curve.
-        observed: the logarithms of the losses of all curves.
+        observed: the logarithms of the losses of all curves, divided by the smallest one.
         weights: the weight of each loss.
     """
 
@@ -97,6 +100,9 @@ def fit(
         InvalidArgument: the curves cannot determine the law. The message names the run and the reason.
         MissingDependency: SciPy is not installed.
 
+    Warns if the peak rates of the runs differ by more than a tenth. Laws that were fitted on runs at half and at twice
+    a peak were wrong by 0.03 to 0.1 at that peak.
+
     Source: Luo et al. 2025 (2503.12811).
     """
     try:
@@ -109,8 +115,13 @@ def fit(
         raise InvalidArgument(
             "loss_law.fit(…)", found, 'Write fit(["a.csv", "b.csv"], plans=[a, b], base={"lr": 3e-4})'
         )
+    # One base is that of all plans, also if some of the runs are arrays.
+    any_plan = any(isinstance(plan, Plan) for plan in plans)
     several = (Sequence, np.ndarray)
-    bases, calendars = (tuple(one) if isinstance(one, several) else (one,) * len(plans) for one in (base, calendar))
+    bases, calendars = (
+        one if isinstance(one, several) else [one if isinstance(plan, Plan) or not any_plan else None for plan in plans]
+        for one in (base, calendar)
+    )
     if {len(bases), len(calendars)} != {len(plans)}:
         found = f"expected {len(plans)} bases and calendars, got {len(bases)} and {len(calendars)}"
         raise InvalidArgument("loss_law.fit(…)", found, 'Write base={"lr": 3e-4} for all plans')
@@ -119,28 +130,30 @@ def fit(
         rates.append(rates_of(f"loss_law.fit(plans[{index}])", plan, bases[index], calendars[index], group))
         logged.append(losses_of(f"loss_law.fit(curves[{index}])", curve, rates[-1]))
     used = [one[: at[-1] + 1] for one, (at, _) in zip(rates, logged, strict=True)]
-    longest = max(used, key=len)
+    longest = max(used, key=len, default=np.zeros(0))
     if all(np.array_equal(one, longest[: one.size]) for one in used):
         found = "expected at least two runs with different rates over the updates with losses"
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with another schedule")
     if not any((np.diff(one) < 0).any() for one in used):
         found = "no rate falls over the updates with losses, so the effect of a decay is unknown"
         raise InvalidArgument("loss_law.fit(…)", found, "Add a run with a decay")
-    unit = max(float(one.max()) for one in rates)
+    peaks = sorted({float(one.max()) for one in rates})
+    if peaks[-1] > (1 + NEAR_PEAK) * peaks[0]:
+        warn_user(f"the runs have peak rates from {peaks[0]:g} to {peaks[-1]:g}, but a law describes one peak")
+    unit = peaks[-1]
 
     averaged = []  # the mean of the logarithms of successive losses, at the middle update
     for at, losses in logged:
         parts = np.array_split(np.arange(at.size), min(at.size, _MOST_POINTS))
         means = np.exp([np.log(losses[part]).mean() for part in parts])
         averaged.append((at[[part[part.size // 2] for part in parts]], means))
+    lowest = min(float(losses.min()) for _, losses in averaged)
     objective = _Objective(
         [terms_at(one / unit, at) for one, (at, _) in zip(rates, averaged, strict=True)],
-        np.log(np.concatenate([losses for _, losses in averaged])),
+        np.log(np.concatenate([losses for _, losses in averaged]) / lowest),
         np.concatenate([np.full(at.size, _INDEPENDENT / at.size) for at, _ in averaged]),
     )
-    lowest = float(np.exp(objective.observed.min()))
-    bounds = {"L0": (1e-3 * lowest, lowest), "A": (1e-6, 1e6), "B": (1e-6, 1e6), **_BOUNDS}
-    lower, upper = np.log([bounds[name] for name in CONSTANTS]).T
+    lower, upper = np.log(_BOUNDS).T
     starts = []
     for alpha, speed, beta, gamma in _STARTS:
         roots = np.sqrt(objective.weights)
@@ -159,17 +172,18 @@ def fit(
     # Rates in another unit: η -> u·η with A·u**alpha, B/u and C·u**(gamma - 1) predicts the same losses.
     alpha, gamma = np.exp(best[[2, 6]])
     logs, turn = best + log(unit) * np.array([0, alpha, 0, -1, gamma - 1, 0, 0]), np.eye(7)
+    logs[[0, 1, 3]] += log(lowest)
     turn[1, 2], turn[4, 6] = alpha * log(unit), gamma * log(unit)
     covariance = turn @ np.linalg.inv(information) @ turn.T
     fitted = []
     for one, run, (at, _), (_, losses) in zip(objective.terms, rates, logged, averaged, strict=True):
-        error = float(np.mean(np.abs(one.losses(np.exp(best))[0] - losses)))
+        error = float(np.mean(np.abs(lowest * one.losses(np.exp(best))[0] - losses)))
         fitted.append(FittedCurve(run.size, at.size, error))
     return LossLaw(
         dict(zip(CONSTANTS, np.exp(logs).tolist(), strict=True)),
         tuple(tuple(row) for row in covariance.tolist()),
         sigma,
-        tuple(sorted({float(one.max()) for one in rates})),
+        tuple(peaks),
         max(one.size for one in rates),
         tuple(fitted),
         min(float(one[first_fitted(one) :].min()) for one in rates),

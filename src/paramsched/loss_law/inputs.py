@@ -16,6 +16,7 @@ from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.trace import Trace, groups_of, trace
+from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import groups_of_selectors
 from paramsched.time import Calendar
 
@@ -43,20 +44,21 @@ def rates_of(
         InvalidArgument: the rates are unknown, ambiguous, or not finite numbers of at least 0.
     """
     if isinstance(plan, Plan):
-        plan = _traced(plan, base, calendar, scaled)
-    elif base is not None or calendar is not None:
-        found = f"base and calendar belong to a Plan, got {type(plan).__name__}"
-        raise InvalidArgument(site, found, "Omit base and calendar")
-    if isinstance(plan, Trace):
+        rates = _rates_of_trace(site, _traced(plan, base, calendar, scaled), group, scaled)
+    elif isinstance(plan, Trace):
         rates = _rates_of_trace(site, plan, group, scaled)
     else:
         try:
-            rates = np.array(plan, dtype=np.float64)
+            rates = np.asarray(plan, dtype=np.float64).copy()
         except (TypeError, ValueError):
             rates = np.zeros(0)
         if rates.ndim != 1 or not rates.size:
             found = f"expected a Plan, a Trace or an array of rates, got {type(plan).__name__}"
-            raise InvalidArgument(site, found, 'Write ps.load("plan.yaml")')
+            instead = f"Write ps.Plan(lr={str(plan)!r}, horizon=24000)" if isinstance(plan, Schedule) else ""
+            raise InvalidArgument(site, found, instead or 'Write ps.load("plan.yaml")')
+    if not isinstance(plan, Plan) and (base is not None or calendar is not None):
+        found = f"base and calendar belong to a Plan, got {type(plan).__name__}"
+        raise InvalidArgument(site, found, "Omit base and calendar")
     if not (np.isfinite(rates).all() and rates.min() >= 0 and rates.max() > 0):
         found = "every rate must be finite and at least 0, and one must be above 0"
         raise InvalidArgument(site, found, "Pass the rates that the optimizer uses")
@@ -102,7 +104,7 @@ def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: b
     for key, column in zip(keys, columns, strict=True):
         if not np.allclose(column * largest.max(), largest * column.max(), rtol=1e-9, atol=0):
             found = f"the rates of group {key[1]!r} are not proportional to those of another group"
-            raise InvalidArgument(site, found, f"Write group={key[1]!r}")
+            raise InvalidArgument(site, found, f"Write group={key[1]!r}", command="Pass a plan for one of the groups")
     return largest
 
 
@@ -153,9 +155,8 @@ def losses_of(site: str, curve: Curve, rates: Floats) -> tuple[Integers, Floats]
     if at.ndim != 1 or at.shape != losses.shape:
         found = f"expected as many losses as updates, got shapes {losses.shape} and {at.shape}"
         raise InvalidArgument(site, found, "Pass one loss for each update")
-    if not (np.isfinite(losses).all() and (losses > 0).all()):
-        bad = int(np.flatnonzero(~(np.isfinite(losses) & (losses > 0)))[0])
-        found = f"every loss must be finite and above 0, got {float(losses[bad])} at update {at[bad]:g}"
+    if (bad := np.flatnonzero(~(np.isfinite(losses) & (losses > 0)))).size:
+        found = f"every loss must be finite and above 0, got {float(losses[bad[0]])} at update {at[bad[0]]:g}"
         raise InvalidArgument(site, found, "Remove these losses")
     if not (np.isfinite(at).all() and (at == np.floor(at)).all() and (np.diff(at) > 0).all() and (at >= 0).all()):
         found = "the updates must be different integers of at least 0, in order"

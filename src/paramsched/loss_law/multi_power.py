@@ -102,18 +102,16 @@ def terms_at(rates: Floats, at: Integers) -> Terms:
     nearest, farthest = sums[at[of_bin]] - before[stop - 1], sums[at[of_bin]] - before[first]
     for sign in (1, -1):  # falls and rises
         part = np.maximum(sign * small, 0.0)
-        total, of_before, of_log = (
-            np.diff(np.concatenate([[0.0], np.cumsum(one)])[np.stack([first, stop])], axis=0)[0]
-            for one in (part, part * before, part * log_rates)
-        )
-        filled = np.flatnonzero(total > 0)
-        total, point = total[filled], of_bin[filled]
+        sums_of = [np.concatenate([[0.0], np.cumsum(one)]) for one in (part, part * before, part * log_rates)]
+        filled = np.flatnonzero(sums_of[0][stop] > sums_of[0][first])
+        total, of_before, of_log = (one[stop[filled]] - one[first[filled]] for one in sums_of)
+        point = of_bin[filled]
         points.append(point)
         weights.append(sign * total)
         # A mean is clipped, because differences of sums have rounding errors.
-        mean = sums[at[point]] - of_before[filled] / total
+        mean = sums[at[point]] - of_before / total
         distances.append(np.clip(mean, nearest[filled], farthest[filled]))
-        logs.append(np.clip(of_log[filled] / total, log_rates.min(), log_rates.max()))
+        logs.append(np.clip(of_log / total, log_rates.min(), log_rates.max()))
     joined = (np.concatenate(parts) for parts in (points, weights, distances, logs))
     return Terms(sums[at], settled[at], *joined)
 

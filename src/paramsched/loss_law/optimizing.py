@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 from paramsched.loss_law.inputs import rates_of
 from paramsched.loss_law.law import ABOUT_EQUAL, LossLaw
 from paramsched.plan import Plan
@@ -59,6 +59,9 @@ def optimize(
     Raises:
         InvalidArgument: the run has no time for a cooldown, or its peak differs from the fitted ones.
     """
+    if not isinstance(law, LossLaw):
+        found = f"expected a LossLaw, got {shown(law)}"
+        raise InvalidArgument("loss_law.optimize(…)", found, 'Write ps.loss_law.load("law.json")')
 
     def plan_with(stages: Schedule) -> Plan:
         return Plan(lr=warmup_of(warmup) >> stages if Duration.of(warmup).terms else stages, horizon=horizon)

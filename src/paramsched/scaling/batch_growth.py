@@ -1,6 +1,7 @@
 """Seesaw: in place of a decaying learning rate, a growing batch."""
 
 from bisect import bisect_left
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -78,9 +79,11 @@ def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = 
         raise PlanError("scaling.seesaw(…)", found, "Write all levels as multiples of base")
     top = int(np.argmax(rates))
     peak, begin = float(rates[top]), int(places[top])
-    rises = np.flatnonzero(np.diff(rates[top:]) > 1e-9 * abs(peak))
-    if rises.size or peak <= 0:
-        found = f"the rate rises after its peak, at {int(places[top + rises[0]]) if rises.size else 0} {clock}"
+    if peak <= 0:
+        raise PlanError("scaling.seesaw(…)", "the rate is never above 0", 'Write ps.Plan(lr="cosine()", …)')
+    rises = np.flatnonzero(np.diff(rates[top:]) > 1e-9 * peak)
+    if rises.size:
+        found = f"the rate rises after its peak, at {int(places[top + rises[0]])} {clock}"
         raise PlanError("scaling.seesaw(…)", found, "Pass a plan that only decays after its warmup")
     cuts: list[int] = []
     while first * growth ** (len(cuts) + 1) <= most:
@@ -100,5 +103,6 @@ def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = 
             sizes.append(constant(float(first * growth**index), over=f"until {cut} {clock}"))
     stages.append(sqrt(growth ** len(cuts)) * skip(schedule, f"{cuts[-1]} {clock}"))
     sizes.append(constant(float(first * growth ** len(cuts))))
-    lines = [Binding("lr", sequence(*stages)), Binding(Target(usual_size(clock), 1.0), sequence(*sizes))]
+    lr = replace(plan.bindings[0], schedule=sequence(*stages))
+    lines = [lr, Binding(Target(usual_size(clock), 1.0), sequence(*sizes))]
     return Plan(*lines, horizon=resolved.horizon, clock=clock)

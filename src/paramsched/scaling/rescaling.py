@@ -25,29 +25,25 @@ class _Ratios:
 @final
 @dataclass(frozen=True, slots=True)
 class _Formula:
-    """How a rule changes one value: the formula as text, its source, and the function that computes it."""
+    """How a rule changes one value: the factor as text, its source, and as a function. Of betas, it changes 1 - β."""
 
     text: str
     source: str
-    new_value: Callable[[float, _Ratios], float]
+    factor: Callable[[_Ratios], float | Fraction]
 
 
-_BY_ROOT = _Formula("√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value * sqrt(ratios.batch))
+_BY_ROOT = _Formula("√(B/B₀)", "arXiv 2205.10287", lambda ratios: sqrt(ratios.batch))
 _BY_TIMESCALE = _Formula(
     "(B/B₀)/(lr/lr₀)/(D/D₀)",
     "arXiv 2405.13698, 2505.13738",
-    lambda value, ratios: value * (float(ratios.batch) / ratios.lr / ratios.tokens),
+    lambda ratios: float(ratios.batch) / ratios.lr / ratios.tokens,
 )
 _RULES: Mapping[str, Mapping[str, _Formula]] = {
-    "linear": {"lr": _Formula("B/B₀", "arXiv 1706.02677", lambda value, ratios: value * float(ratios.batch))},
+    "linear": {"lr": _Formula("B/B₀", "arXiv 1706.02677", lambda ratios: float(ratios.batch))},
     "adam-sqrt": {
         "lr": _BY_ROOT,
-        "betas": _Formula(
-            "1 - (B/B₀)(1 - β)",
-            "arXiv 2205.10287",
-            lambda value, ratios: float(1 - ratios.batch * (1 - Fraction(repr(value)))),
-        ),
-        "eps": _Formula("1/√(B/B₀)", "arXiv 2205.10287", lambda value, ratios: value / sqrt(ratios.batch)),
+        "betas": _Formula("1 - (B/B₀)(1 - β)", "arXiv 2205.10287", lambda ratios: ratios.batch),
+        "eps": _Formula("1/√(B/B₀)", "arXiv 2205.10287", lambda ratios: 1 / sqrt(ratios.batch)),
     },
     "adamw-timescale": {"weight_decay": _BY_TIMESCALE},
     "nanochat": {"lr": _BY_ROOT, "weight_decay": _BY_TIMESCALE},
@@ -132,10 +128,12 @@ def rescale(
         if key in values:
             changed[key] = _changed(key, values[key], formula, ratios)
         if key == "lr":  # the first key of a rule
-            ratios = replace(ratios, lr=formula.new_value(1.0, ratios))
+            ratios = replace(ratios, lr=float(formula.factor(ratios)))
     notes = []
     if "linear" in names and not Fraction(1, 32) <= ratios.batch <= 32:
         notes.append("linear was shown for batch sizes that change by a factor of at most 32, with a warmup")
+    if "adamw-timescale" in names[:-1]:
+        notes.append("adamw-timescale assumes the old lr, because the rules for lr come after it")
     if ratios.tokens != 1:
         notes.append("the timescale is kept, but the best one falls with tokens per parameter (arXiv 2505.13738)")
     if "nanochat" in names:
@@ -147,19 +145,21 @@ def rescale(
 
 def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[Any, str]:
     """Return the new value, and the line that explains it."""
-    site = CallSite("scaling.rescale", key, shown(value))
     if key != "betas":
+        site = CallSite("scaling.rescale", key)
         old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
-        new, by = (formula.new_value(one, ratios) for one in (old, 1.0))
-        return new, f"{key}: {old:.6g} -> {new:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
+        by = float(formula.factor(ratios))
+        return old * by, f"{key}: {old:.6g} -> {old * by:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
+    site = CallSite("scaling.rescale", key, shown(value))
     if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
         raise InvalidArgument(site, "expected a tuple of numbers from 0 to below 1", "Write betas=(0.9, 0.999)")
-    betas = tuple(formula.new_value(float(one), ratios) for one in value)
+    growth = formula.factor(ratios)
+    betas = tuple(float(1 - growth * (1 - Fraction(repr(float(one))))) for one in value)
     if min(betas, default=1.0) <= 0:
         found = f"{formula.text} must be above 0, got {min(betas):g}"
         raise InvalidArgument(site, found, "The batch size grows too much for this rule; rescale lr alone")
-    after = ", ".join(f"{one:.6g}" for one in betas)
-    return betas, f"betas: {tuple(value)} -> ({after})   {formula.text}   {formula.source}"
+    before, after = (", ".join(f"{one:.6g}" for one in pair) for pair in (value, betas))
+    return betas, f"betas: ({before}) -> ({after})   {formula.text}   {formula.source}"
 
 
 def _pair(call: str, argument: str, given: Any, check: Callable[..., Any], example: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -192,5 +192,5 @@ def batch_for_tokens(
     old = whole_number(CallSite("scaling.batch_for_tokens", "batch"), batch)
     before, after = _pair("batch_for_tokens", "tokens", tokens, positive_number, (1e9, 8e9))
     power = finite_number(CallSite("scaling.batch_for_tokens", "exponent"), exponent)
-    size = log2(old) + power * log2(after / before)
+    size = log2(old) + power * (log2(after) - log2(before))
     return max(1, 2 ** round(size) if power_of_two else round(2**size))

@@ -148,7 +148,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         chart.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
-        linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric", "band") else 1.8,
+        linewidth=5 if below_log else {"log": 1.2, "metric": 1.2, "band": 0.8}.get(curve.kind, 1.8),
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind in ("other", "band") else "-",
         drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind not in ("metric", "band") else "default",

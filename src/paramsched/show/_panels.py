@@ -465,6 +465,16 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
                 (times, values), ((_, low), (_, high)) = run.measured[name], run.bands[name]
                 final = f"{values[-1]:.4f} ({low[-1]:.4f} to {high[-1]:.4f}) at update {times[-1]:,}"
                 notes.append(Note(f"{run.name}: {final}"))
+        if edges and not view.log_time:  # the steep beginning would hide the differences between predictions
+            late, every = axis.total // 4, [*curves, *edges]
+            top = max(float(one.values[one.times >= late].max(initial=-np.inf)) for one in every)
+            first = [int(np.argmax(one.values <= top)) for one in every]
+            kept = [
+                replace(one, times=one.times[t:], values=one.values[t:]) for one, t in zip(every, first, strict=True)
+            ]
+            curves, edges = kept[: len(curves)], kept[len(curves) :]
+            if any(first):
+                notes.append(Note(f"higher values before update {late:,} are not drawn"))
         panel = _panel_of_curves(heading if len(members) > 1 else members[0][1], curves, axis, view, edges)
         yield replace(panel, other_notes=(*notes, *panel.other_notes))
 

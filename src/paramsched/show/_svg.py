@@ -465,6 +465,7 @@ _SHAPES = """\
 .ps path.ps-wide{stroke-width:6;stroke-opacity:.4}
 .ps path.ps-used{stroke-width:1.4}
 .ps path.ps-other{stroke-dasharray:6 4}
+.ps path.ps-band{stroke-width:1;stroke-dasharray:3 3}
 .ps .ps-break{stroke-dasharray:2 3}
 .ps rect.ps-differs{fill-opacity:.13}
 """
@@ -520,7 +521,7 @@ def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
     if curve.kind == "log" and not curve.owner:
         return Stroke("", "ps-used", "")
     usual = "ps-wide" if panel.has_log else ""
-    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "band": "ps-other", "plan": usual}[curve.kind]
+    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "band": "ps-band", "plan": usual}[curve.kind]
     many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
         return Stroke(f"ps-c{curve.color % 8}", role, "")

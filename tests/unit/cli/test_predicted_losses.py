@@ -1,7 +1,9 @@
 """`paramsched show --loss` and `paramsched compare`: plans with the loss that a law predicts."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -62,7 +64,7 @@ def test_show_and_plot_write_the_loss_into_files(folder, suffix):
     if suffix != "png":
         picture = (folder / f"a.{suffix}").read_text()
         assert f"wsd.yaml: {final('wsd.yaml'):.4f} (" in picture
-        assert picture.count('ps-other" data-curve=') == 4  # two edges for each plan
+        assert picture.count('ps-band" data-curve=') == 4  # two edges for each plan
 
 
 def test_a_plan_its_prediction_and_its_curve_have_one_color():
@@ -74,6 +76,32 @@ def test_a_plan_its_prediction_and_its_curve_have_one_color():
     assert {one.owner: one.color for one in lr.curves} == {one.owner: one.color for one in loss.curves}
     assert {one.owner: one.color for one in loss.overlays} == {one.owner: one.color for one in loss.curves}
     assert {one.kind for one in loss.overlays} == {"band"}
+
+
+def test_the_steep_beginning_of_predicted_and_measured_losses_is_not_drawn():
+    found = law_of().predict(PLANS["wsd.yaml"], base=BASE)
+    at = np.arange(0, 2000, 50)
+    measured = np.append(4 + 6 * np.exp(-at[:20] / 50), np.full(20, 4.0))
+    runs = [found.as_run(), ps.show.LoggedRun("measured", measured={"loss": (at, measured)})]
+    rates = ps.show.curves_from_values({("lr", ""): found.rates})
+
+    panel = ps.show.picture(rates, log=runs).panels[1]
+
+    top = max(found.high[found.t >= 500].max(), measured[10:].max())
+    assert max(one.values.max() for one in panel.every_curve) == top
+    assert {float(one.values[-1]) for one in panel.every_curve} == {found.final, *found.final_band, 4.0}
+    assert panel.notes[-1].text == "higher values before update 500 are not drawn"
+    whole = ps.show.picture(rates, log=runs, view=ps.show.View(log_time=True)).panels[1]
+    assert max(one.values.max() for one in whole.every_curve) == 10.0
+
+
+def test_a_prediction_without_a_steep_beginning_is_drawn_completely():
+    found = law_of().predict(PLANS["wsd.yaml"], base=BASE, at=[1500, 1999])
+
+    panel = ps.show.picture(ps.show.curves_from_values({("lr", ""): found.rates}), log=found.as_run()).panels[1]
+
+    assert panel.curves[0].times.tolist() == [1500, 1999]
+    assert [note.text for note in panel.notes] == [f"predicted: {found}"]
 
 
 def test_show_prints_the_prediction_as_json():
@@ -140,7 +168,7 @@ def test_bounds_of_other_lengths_are_compared_with_a_note():
     ("options", "message", "code"),
     [
         (("--loss", "law.json"), "cosine.yaml: the plan has no base", 1),
-        (("--loss", "law.json", "--base", "lr=1e-3"), "the peak rate is 0.001", 1),
+        (("--loss", "law.json", "--base", "lr=1e-3"), "cosine.yaml: the peak rate is 0.001", 1),
         (("--loss", "cosine.yaml", "--base", "lr=3e-4"), "expected the JSON of a law", 1),
         (("--loss", "missing.json"), "does not exist", 2),
     ],
@@ -151,6 +179,38 @@ def test_what_cannot_be_predicted_is_reported_with_options(command, options, mes
     assert (message in result.output, result.exit_code) == (True, code)
     assert "base=" not in result.output
     assert "other_peak" not in result.output
+
+
+def test_warnings_and_errors_name_the_plan():
+    replace(law_of(), lowest=1e-4).save("high.json")
+    options = ("--loss", "high.json", "--base", "lr=3e-4")
+    for command in ("show", "compare"):
+        printed = run(command, "cosine.yaml", "constant.yaml", "wsd.yaml", *options).stderr.splitlines()
+        assert [line.split(" down to ")[0] for line in printed] == [
+            "warning: cosine.yaml: the run has rates",
+            "warning: wsd.yaml: the run has rates",
+        ]
+    ps.dump(ps.Plan(weight_decay="cosine()", horizon=100), "decay.yaml")
+    assert run("compare", "decay.yaml").output.startswith("decay.yaml: the plan has no schedule for lr")
+    assert run("show", "cosine.yaml", "--loss", "law.json").output.startswith("cosine.yaml: the plan has no base")
+
+
+def test_groups_with_other_shapes_are_refused_with_what_a_command_can_do():
+    lines = (ps.Binding("lr", "cosine()", groups="a"), ps.Binding("lr", "linear()", groups="b"))
+    ps.dump(ps.Plan(*lines, horizon=100), "groups.yaml")
+
+    output = run("compare", "groups.yaml").output
+
+    assert output == (
+        "groups.yaml: the rates of group 'b' are not proportional to those of another group."
+        " Pass a plan for one of the groups\n"
+    )
+
+
+def test_single_values_have_no_loss():
+    result = run("show", "cosine.yaml", *LAW, "--at", "5")
+
+    assert (result.exit_code, "Leave one of the two out" in result.output) == (2, True)
 
 
 def test_a_plan_with_a_metric_rule_is_refused():

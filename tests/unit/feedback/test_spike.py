@@ -123,6 +123,14 @@ def test_values_that_are_not_finite_are_spikes_or_ignored_or_errors(bad):
         observed(ps.spike(window=4, nonfinite="raise"), losses)
 
 
+@pytest.mark.parametrize("spread", ["mad", "std"])
+def test_very_large_values_do_not_overflow(spread):
+    large = [1e308, -1e308, 1e308, 1e308, 1e308, -1e308]
+
+    assert 0 <= observed(ps.spike(window=4, spread=spread), large).spikes <= 6
+    assert observed(ps.spike(window=4, spread=spread), [3.0, 3.1, 1e300, 3.0, 3.1]).spikes == 1
+
+
 def test_a_new_level_stops_being_a_spike_after_half_a_window():
     noise = 0.1 * np.random.default_rng(0).standard_normal(240)
     losses = np.concatenate([np.full(40, 3.0), np.full(200, 9.0)]) + noise

@@ -71,6 +71,7 @@ def test_a_cooldown_has_a_smaller_bound_than_a_constant_rate():
     [
         ({"distance": 0}, "greater than 0"),
         ({"gradients": 0}, "expected a number above 0, or 3 of them"),
+        ({"gradients": "large"}, "expected a number above 0, or 3 of them, got 'large'"),
         ({"gradients": [1, 2]}, "expected a number above 0, or 3 of them"),
         ({"gradients": [1, 2, np.nan]}, "expected a number above 0"),
     ],

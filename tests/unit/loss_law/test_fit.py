@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +111,36 @@ def test_plans_traces_and_arrays_are_the_same_runs():
     assert fit(CURVES, [ps.trace(one, BASE) for one in plans]) == arrays
 
 
+def test_one_base_is_that_of_the_plans_beside_arrays():
+    assert fit(CURVES, [BOTH[0], PLANS["wsdcon_9"]], base=BASE) == fit(CURVES, BOTH)
+
+
+def test_the_unit_of_the_losses_changes_no_prediction():
+    tiny = [(at, 1e-9 * losses) for at, losses in CURVES]
+
+    ours, scaled = fit(CURVES, BOTH), fit(tiny, BOTH)
+
+    plan = RATES["wsd_20000_24000"]
+    assert 1e9 * scaled.predict(plan).loss == pytest.approx(ours.predict(plan).loss, rel=1e-7)
+    assert 1e9 * scaled.predict(plan).low == pytest.approx(ours.predict(plan).low, rel=1e-5)
+    assert 1e9 * scaled.curves[0].mae == pytest.approx(ours.curves[0].mae, rel=1e-3)
+
+
+def test_runs_with_other_peaks_are_warned_about_and_no_peak_between_them_is_predicted():
+    rates = [RATES["constant_24000"], 1.11 * RATES["wsdcon_9"]]
+    with pytest.warns(UserWarning, match=r"peak rates from 0\.0003 to 0\.000333, but a law describes one peak"):
+        fit([made(one) for one in rates], rates)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(CURVES, [BOTH[0], BOTH[1] * 1.09])
+
+    law = replace(law_of(), peaks=(3e-4, 9e-4))
+    for peak in (3e-4, 9e-4):
+        law.predict(np.full(100, peak))
+    with pytest.raises(InvalidArgument, match=r"fitted at 0\.0003, 0\.0009"):
+        law.predict(np.full(100, 6e-4))
+
+
 def test_only_lr_needs_a_base_and_absolute_levels_need_none():
     plans = [
         ps.Plan(lr=PLANS["constant_24000"].bindings[0].schedule, weight_decay="cosine()", horizon=24000),
@@ -177,6 +209,7 @@ TWICE = ["the rates", "the losses"]
         (CURVES, BOTH[:1], {}, "one plan for each curve, got 2 curves and 1 plans", "plans=[a, b]"),
         ("run.csv", BOTH, {}, "got 1 curves and 2 plans", "plans=[a, b]"),
         ("run.csv", PLAN, {}, "expected lists", "plans=[a, b]"),
+        ([], [], {}, "at least two runs with different rates", "another schedule"),
         (CURVES, [PLAN, PLAN], {"base": [BASE]}, "expected 2 bases", 'base={"lr": 3e-4}'),
         (CURVES[:1] * 2, BOTH[:1] * 2, {}, "at least two runs with different rates", "another schedule"),
         (CURVES[1:], BOTH[1:], {}, "at least two runs with different rates", "another schedule"),
@@ -212,6 +245,8 @@ TWICE = ["the rates", "the losses"]
         (CURVES, [NO_LR, NO_LR], {"base": BASE}, "no schedule for lr", "ps.Plan(lr="),
         (CURVES, BOTH, {"base": BASE}, "base and calendar belong to a Plan", "Omit"),
         (CURVES, [BOTH[0], "plan.yaml"], {}, "expected a Plan, a Trace or an array", 'ps.load("plan.yaml")'),
+        (CURVES, ["plan.yaml"] * 2, {"base": BASE}, "expected a Plan, a Trace or an array", 'ps.load("plan.yaml")'),
+        (CURVES, [ps.cosine()] * 2, {"base": BASE}, "got Anneal", "Write ps.Plan(lr='cosine()', horizon=24000)"),
         (CURVES, [BOTH[0], -BOTH[1]], {}, "every rate must be finite and at least 0", "the optimizer uses"),
         (CURVES, [BOTH[0], 0 * BOTH[1]], {}, "one must be above 0", "the optimizer uses"),
         (CURVES, [BOTH[0], BOTH[1] * np.nan], {}, "every rate must be finite", "the optimizer uses"),

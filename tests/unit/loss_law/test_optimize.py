@@ -77,6 +77,13 @@ def test_runs_without_an_optimum_are_refused(options, message):
         optimize(law_of(), 3000, **{"base": BASE} | options)
 
 
+def test_the_path_of_a_law_is_refused():
+    with pytest.raises(InvalidArgument, match=r"expected a LossLaw, got 'law\.json'") as error:
+        optimize("law.json", 3000, base=BASE)
+
+    assert error.value.instead == 'Write ps.loss_law.load("law.json")'
+
+
 def test_another_peak_can_be_allowed():
     found = optimize(law_of(), 3000, base={"lr": 1e-3}, other_peak=True)
 

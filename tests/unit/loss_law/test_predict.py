@@ -120,6 +120,11 @@ def test_a_law_is_read_back_exactly(tmp_path):
     assert data["curves"][0].keys() == {"updates", "points", "mae"}
 
 
+def test_a_law_is_shown_without_its_covariance():
+    assert "covariance" not in repr(fitted_law())
+    assert "'L0': 2.63" in repr(fitted_law())
+
+
 def test_a_law_without_a_smallest_rate_is_read(tmp_path):
     data = json.loads(law_of().to_json())
     del data["lowest"]
@@ -144,12 +149,13 @@ KEYS = ("law", "version", "constants", "covariance", "sigma", "peaks", "longest"
         ({"constants": dict.fromkeys(NAMES, "high")}, "expected the JSON of a law"),
         ({"peaks": []}, "every peak"),
         ({"peaks": [0.0]}, "every peak"),
-        ({"longest": 0}, "longest must be"),
+        ({"longest": 0}, "longest and sigma must be"),
         ({"covariance": [[1.0]]}, "7 × 7"),
         ({"covariance": [[float("inf")] * 7] * 7}, "7 × 7"),
         ({"covariance": 3}, "expected the JSON of a law"),
         ({"curves": [{"updates": 1}]}, "points is missing"),
-        ({"sigma": float("nan")}, "finite"),
+        *(({"sigma": sigma}, "sigma must be finite and above 0") for sigma in (0.0, -1.0, float("nan"))),
+        *(({"lowest": lowest}, "lowest must be at least 0") for lowest in (-1.0, 1.0, float("nan"))),
     ],
     ids=str,
 )

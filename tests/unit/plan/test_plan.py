@@ -189,6 +189,7 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
         ("lr[0]", ADAM, PlanError, '"lr"'),
         ("name", SGD, PlanError, "expected a number"),
         ("foreach", [{"lr": 0.1, "foreach": None}], PlanError, "expected a number"),
+        ("lr", [{"lr": "3e-4"}], PlanError, """expected a number, got '3e-4'. Write group["lr"] = 0.1"""),
         ("nesterov", [{"lr": 0.1, "nesterov": True}], PlanError, "expected a number"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
 
 import paramsched as ps
@@ -68,6 +69,7 @@ def test_the_order_of_the_values_is_kept():
         ({"lr": 0.1}, {"rule": "linear", "batch": (1, 33)}, "at most 32"),
         ({"lr": 0.1}, {"rule": "linear", "batch": (33, 1)}, "at most 32"),
         ({"weight_decay": 0.1}, {"rule": "adamw-timescale", "tokens": (1, 2)}, "tokens per parameter"),
+        ({"lr": 0.1}, {"rule": ["adamw-timescale", "adam-sqrt"], "batch": (1, 2)}, "assumes the old lr"),
         ({"lr": 0.1}, {"rule": "nanochat", "batch": (2**18, 2**19)}, "tuned at a batch of 524288"),
     ],
 )
@@ -75,8 +77,15 @@ def test_limits_of_a_rule_are_noted(values, change, note):
     assert any(note in one for one in rescale(values, **change).notes)
 
 
-def test_a_change_within_the_limits_has_no_note():
-    assert rescale({"lr": 0.1}, rule="linear", batch=(256, 8192)).notes == ()
+@pytest.mark.parametrize("rule", ["linear", ["adam-sqrt", "adamw-timescale"]])
+def test_a_change_within_the_limits_has_no_note(rule):
+    assert rescale({"lr": 0.1}, rule=rule, batch=(256, 8192)).notes == ()
+
+
+def test_numbers_of_other_types_are_printed_as_numbers():
+    found = rescale({"betas": (np.float64(0.9), np.float32(0.999))}, rule="adam-sqrt", batch=(256, 1024))
+
+    assert str(found) == "betas: (0.9, 0.999) -> (0.6, 0.996)   1 - (B/B₀)(1 - β)   arXiv 2205.10287"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,7 @@ def test_a_change_within_the_limits_has_no_note():
         ({"lr": 0.1}, {"rule": "linear", "batch": 512}, "the old and the new", "batch=(256, 512)"),
         ({"lr": 0.1}, {"rule": "linear", "batch": (0, 512)}, "at least 1", ""),
         ({"lr": 0.1}, {"rule": "nanochat", "tokens": (0, 1)}, "greater than 0", ""),
-        ({"lr": -0.1}, {"rule": "linear", "batch": (1, 2)}, "greater than 0", "0.1"),
+        ({"lr": -0.1}, {"rule": "linear", "batch": (1, 2)}, r"rescale\(lr=-0.1\): must be greater than 0", "0.1"),
         ({"lr": "0.1"}, {"rule": "linear", "batch": (1, 2)}, "expected a number", "0.1"),
         ({"betas": 0.9}, {"rule": "adam-sqrt", "batch": (1, 2)}, "expected a tuple", "(0.9, 0.999)"),
         ({"betas": (0.9, 1.0)}, {"rule": "adam-sqrt", "batch": (1, 2)}, "from 0 to below 1", "(0.9, 0.999)"),

@@ -95,6 +95,12 @@ def test_absolute_levels_stay_absolute():
     assert str(found.bindings[0].schedule).startswith('constant(absolute(0.01), "until 500 samples") >> ')
 
 
+def test_the_group_of_the_line_is_kept():
+    plan = ps.Plan(ps.Binding("lr", "linear()", groups="head"), clock="samples", horizon="1000 samples")
+
+    assert str(seesaw(plan, batch=8, largest=16).bindings[0]).startswith("lr @ head: constant(")
+
+
 def test_lengths_in_other_units_need_the_calendar():
     plan = plan_of('warmup("100 steps") >> cosine()')
 
@@ -122,6 +128,8 @@ BATCH_PLANNED = ps.Plan(
         ),
         (plan_of(ps.cosine() * ps.plateau("loss")), {}, "without metric rules", "metric rules"),
         (plan_of('cosine_restarts("100M tokens")'), {}, "rises after its peak", "only decays"),
+        (plan_of("linear(-1, 0)"), {}, "never above 0", "cosine()"),
+        (plan_of("constant(0)"), {}, "never above 0", "cosine()"),
         (plan_of("cosine(to=0.6)"), {}, "never falls to 1/2", "longer decay"),
         (plan_of("cosine()"), {"largest": 511}, "at least 2 × batch", "largest=512"),
         (plan_of("cosine()"), {"batch": 0}, "integer of at least 1", "batch"),

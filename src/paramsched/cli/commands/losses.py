@@ -48,7 +48,7 @@ def paramsched_compare(
     Plans whose gap is at most 0.35 % of the loss are about equal. Without --loss, the rows show the convex bound, which
     ranks schedules of one length without an earlier run, but is not a loss.
     """
-    from paramsched.cli._traces import named_traces, predictions, trace_plan_inputs
+    from paramsched.cli._traces import named_traces, of_each_plan, predictions, trace_plan_inputs
     from paramsched.loss_law.convex_bound import bound
     from paramsched.loss_law.law import ABOUT_EQUAL
 
@@ -57,10 +57,11 @@ def paramsched_compare(
     if loss is None:
         if len({one.total for one in traces.values()}) > 1:
             echo_note("the plans have different lengths; their bounds are not comparable as losses")
-        ranked = sorted(((bound(one).value, name) for name, one in traces.items()))
-        data = [{"plan": name, "bound": value, "gap": value - ranked[0][0]} for value, name in ranked]
-        table = [["plan", "bound", "gap"]]
-        table += [[str(one["plan"]), f"{one['bound']:.4g}", f"{one['gap']:.4g}"] for one in data]
+        bounds = of_each_plan(traces, lambda one: bound(one).value)
+        best, data, table = min(bounds.values()), [], [["plan", "bound", "gap"]]
+        for name, value in sorted(bounds.items(), key=lambda item: item[1]):
+            data.append({"plan": name, "bound": value, "gap": value - best})
+            table.append([name, f"{value:.4g}", f"{value - best:.4g}"])
     else:
         found = sorted(predictions(loss, traces).items(), key=lambda item: item[1].final)
         best = found[0][1].final

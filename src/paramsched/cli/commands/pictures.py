@@ -69,8 +69,8 @@ class _Drawing:
         )
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
         if self.loss is not None:
-            predicted = predictions(self.loss, named_traces(drawn, "predicted"))
-            runs += tuple(one.as_run(name) for name, one in predicted.items())
+            predicted = predictions(self.loss, named_traces(drawn, self.plans[0]))
+            runs += tuple(one.as_run(name if len(predicted) > 1 else "predicted") for name, one in predicted.items())
         return drawn, {"log": runs or None, "other": other, "view": self.view}
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
@@ -90,8 +90,7 @@ class _Drawing:
         if "-" in (*self.plans, self.other):
             raise click.UsageError("--watch needs files; standard input does not change. Write --watch plan.yaml")
         logs = [one for log in self.used for one in (log, log.partition("=")[2])]
-        inputs = [*self.plans, *([] if self.other is None else [self.other]), *logs]
-        watch(draw, [one for one in inputs if one], output)
+        watch(draw, [one for one in (*self.plans, self.other, self.loss, *logs) if one], output)
 
 
 _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever a file is saved, until Ctrl-C.")
@@ -174,6 +173,8 @@ def paramsched_show(
     prints = bool(times) or as_json
     if len(plans) > 1 and prints and (times or loss is None):
         raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
+    if times and loss is not None:
+        raise click.UsageError("--at prints the values of the plan; --loss draws a loss. Leave one of the two out")
     if output is not None and prints:
         raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
     other = None if as_json else other
