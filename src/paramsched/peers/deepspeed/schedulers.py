@@ -1,10 +1,11 @@
 """Tables of DeepSpeed's schedulers: the arguments of each one, and the schedules of its plan."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
-from paramsched.base.codes import DEEPSPEED_ARGUMENT, MISSING_FACT, UNREADABLE
+from paramsched.base.codes import DEEPSPEED_ARGUMENT, MISSING_FACT
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import ReadEntry, argument, argument_table, table_named, to_level
@@ -19,9 +20,11 @@ from paramsched.schedules import (
     inverse_time,
     linear,
     skip,
+    stairs,
+    take,
     warmup,
 )
-from paramsched.schedules.sequence import in_order
+from paramsched.schedules.sequence import in_order, with_lengths
 
 TABLES: Final[dict[str, Any]] = {}
 """A dict from the name of each scheduler to the table of its arguments."""
@@ -48,10 +51,17 @@ class RunOfConfig:
 
 
 @argument_table
-class _Warmup:
+class _Common:
+    """The argument that all schedulers have. The engine passes the optimizer only, so it must be -1."""
+
+    last_batch_iteration: int = argument(-1, low=-1, high=-1)
+
+
+@argument_table
+class _Warmup(_Common):
     """The arguments of each scheduler with a warmup."""
 
-    warmup_num_steps: int = argument(1000, low=1, example=100)
+    warmup_num_steps: int = argument(1000, low=1, example=2)
     warmup_type: Literal["log", "linear"] = argument("log", example="linear")
 
     @property
@@ -63,7 +73,7 @@ class _Warmup:
         """Return the stages of the warmup: the value of the constructor, and a rise from `low` to `high`."""
         path = entry.places["warmup_num_steps"]
         if self.warmup_num_steps == 1:
-            warn_user(Diagnostic(path, "DeepSpeed counts 1 as 2", "Write 2", code=DEEPSPEED_ARGUMENT))
+            warn_user(Diagnostic(path, "DeepSpeed counts 1 as 2", code=DEEPSPEED_ARGUMENT))
         held = constant(first, 1)
         if self.warmup_type == "log":
             return [held, anneal(low, high, self.length - 1, curves.logarithm(self.length)), constant(high, 1)]
@@ -126,7 +136,7 @@ class _WarmupCosineLR(_Decay):
 
 
 @table_named(TABLES, "OneCycle")
-class _OneCycle:
+class _OneCycle(_Common):
     cycle_min_lr: float = argument(above=0, example=1e-5)
     cycle_max_lr: float = argument(above=0, example=1e-4)
     decay_lr_rate: float = argument(0.0, low=0)
@@ -140,34 +150,64 @@ class _OneCycle:
     cycle_max_mom: float = argument(0.9, low=0, high=1)
     decay_mom_rate: float = argument(0.0)
 
+    @property
+    def down(self) -> int:
+        """The length of the second half of the cycle."""
+        return self.cycle_first_step_size if self.cycle_second_step_size is None else self.cycle_second_step_size
+
+    def halves(self, ends: Level, peak: Level) -> tuple[Schedule, list[Schedule]]:
+        """Return the path from `ends` to `peak`, and the path back, if it has a length."""
+        up, down, rises, falls = (
+            self.cycle_first_step_size, self.down, self.cycle_first_stair_count, self.cycle_second_stair_count
+        )  # fmt: skip
+        falls = rises if falls is None else falls
+        first = stairs(ends, peak, rises, up) if rises else linear(ends, peak, over=up)
+        if not (down and falls):
+            return first, [linear(peak, ends, over=down)] if down else []
+        # A stair of the second half begins at the first update after its boundary, one of the first half at it.
+        early = Fraction(2 * down - 1, 2 * falls)
+        second = with_lengths(skip(stairs(peak, ends, falls, down), f"{early} steps"))
+        if down % falls == 0:
+            second = skip(stairs(peak, ends, falls, down), down // falls - 1)
+        return first, [take(second, down)]
+
     def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
-        if self.cycle_first_stair_count or self.cycle_second_stair_count:
-            found = "stairs are not supported (they had no effect before 3169c2dc, 2026-07-29)"
-            entry.refuse("cycle_first_stair_count", found, "Write cycle_first_stair_count: 0", code=UNREADABLE)
-        up, low, high = self.cycle_first_step_size, absolute(self.cycle_min_lr), absolute(self.cycle_max_lr)
-        down = up if self.cycle_second_step_size is None else self.cycle_second_step_size
-        fall = [linear(high, low, over=down)] if down else []
-        after: list[Schedule] = [] if fall else [constant(low)]
+        low = absolute(self.cycle_min_lr)
+        first, second = self.halves(low, absolute(self.cycle_max_lr))
+        after = [] if second else [constant(low)]
         if self.decay_step_size and self.decay_lr_rate:
             after = [constant(low) * inverse_time(self.decay_lr_rate, self.decay_step_size)]
-        lines = {"lr": in_order([linear(low, high, over=up), *fall, *after])}
+        lines = {"lr": in_order([first, *second, *after])}
         if not self.cycle_momentum or not run.has_betas:
             return lines
-        if self.decay_mom_rate and self.decay_step_size:
-            found = "it raises betas[0] without a limit, which a plan does not support"
-            entry.refuse("decay_mom_rate", found, "Write decay_mom_rate: 0", code=UNREADABLE)
         found = f"betas[0] cycles from {self.cycle_max_mom:g} to {self.cycle_min_mom:g}, and betas[1] is 0.99"
         path = entry.places["cycle_momentum"]
         warn_user(Diagnostic(path, found, "Write cycle_momentum: false to keep betas", code=DEEPSPEED_ARGUMENT))
         least, most = to_level(self.cycle_min_mom), to_level(self.cycle_max_mom)
-        falling = [skip(linear(most, least, over=up), 1)] if up > 1 else []
-        rising = [linear(least, most, over=down)] if down else [constant(most)]
-        momentum = in_order([constant(least, 1), *falling, *rising])
-        return {**lines, "betas[0]": momentum, "betas[1]": constant(absolute(0.99))}
+        fall, rise = self.halves(most, least)
+        falling = [skip(fall, 1)] if self.cycle_first_step_size > 1 else []
+        after = [] if rise else [constant(most)]
+        if self.decay_step_size and self.decay_mom_rate:
+            after = [self.growth(most, entry, run)]
+        return {
+            **lines,
+            "betas[0]": in_order([constant(least, 1), *falling, *rise, *after]),
+            "betas[1]": constant(absolute(0.99)),
+        }
+
+    def growth(self, first: Level, entry: ReadEntry, run: RunOfConfig) -> Schedule:
+        """Return the momentum after the cycle, which changes by a constant amount in each update."""
+        if run.total is None:
+            found = "it changes betas[0] until the end of the run, and the length of the run is unknown"
+            entry.refuse("decay_mom_rate", found, "Pass Calendar(total=1000)", code=MISSING_FACT)
+            return constant(first)
+        left = max(1, run.total - self.cycle_first_step_size - self.down)
+        last = self.cycle_max_mom * (1 + self.decay_mom_rate * left / self.decay_step_size)
+        return linear(first, to_level(last), over=left)
 
 
 @table_named(TABLES, "LRRangeTest")
-class _LRRangeTest:
+class _LRRangeTest(_Common):
     lr_range_test_min_lr: float = argument(0.001, above=0)
     lr_range_test_step_size: int = argument(2000, low=1)
     lr_range_test_step_rate: float = argument(1.0, low=0)
