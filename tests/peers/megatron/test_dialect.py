@@ -232,6 +232,15 @@ def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     np.testing.assert_allclose(found[::1000], expected, rtol=0, atol=1e-12 * LR)
 
 
+def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan({"lr_decay_samples": 9, "lr_warmup_samples": 3})
+
+    assert [one.found for one in refused.value.diagnostics] == [
+        "exactly one of train_iters and train_samples is required"
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [

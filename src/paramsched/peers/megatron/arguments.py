@@ -295,7 +295,7 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
         refuse("", "exactly one of train_iters and train_samples is required", instead, SAID_TWICE)
     _, decay, wsd_decay, warmup = arguments.counts(other)
     for name, count in (("lr_decay", decay), ("lr_wsd_decay", wsd_decay), ("lr_warmup", warmup)):
-        if count:
+        if count and counts.train:  # else the unit of the run is unknown
             refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
     if arguments.lr_warmup_fraction is not None and counts.warmup:
         refuse("lr_warmup_fraction", f"it cannot be used with lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
