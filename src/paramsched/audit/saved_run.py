@@ -14,7 +14,6 @@ from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.saved_state import position_of_torch, read_scheduler_state
 from paramsched.time import Calendar
 
-
 DEEPSPEED: Final = "DeepSpeed"
 """The kind of all schedulers of DeepSpeed, because their states are alike."""
 

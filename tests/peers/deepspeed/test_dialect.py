@@ -173,7 +173,10 @@ LATE = "one update late"
     ("data", "messages"),
     [
         (config("WarmupDecayLR", total_num_steps=9), ["0.001, not lr 0.5. Write warmup_max_lr: 0.5", "longer", LATE]),
-        (config("WarmupLR", warmup_num_steps=1, last_batch_iteration=-1), ["params.warmup_num_steps: DeepSpeed counts 1 as 2", LATE]),
+        (
+            config("WarmupLR", warmup_num_steps=1, last_batch_iteration=-1),
+            ["params.warmup_num_steps: DeepSpeed counts 1 as 2", LATE],
+        ),
         (config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=0.2), ["cycle_momentum: betas[0] cycles from 0.9 to 0.8"]),
         (config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=0.2, kind="SGD"), []),
         (config("StepLR", step_size=3), []),
@@ -251,6 +254,14 @@ def test_an_error_has_its_location(data, message):
         dialect.to_plan(data)
 
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("params", [{"warmup_num_steps": "auto"}, {"total_num_steps": "auto", "warmup_num_steps": 9}])
+def test_a_value_that_is_unknown_has_no_warning(params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ps.errors.ConfigError, match='"auto" is unknown'):
+            dialect.to_plan(config("WarmupDecayLR", **{"total_num_steps": 9, **params}))
 
 
 # ---------------------------------------------------------------- beside the arguments of transformers

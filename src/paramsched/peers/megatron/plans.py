@@ -142,16 +142,13 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     if by == "iters" and batch and (steps or _is_fractional(exact)):
         by, scale = "samples", batch
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
-    warm = exact if _is_fractional(exact) else round(exact)
+    warm, length = exact if _is_fractional(exact) else round(exact), decay // scale
     if not 0 <= warm < decay:
-        length = decay // scale
         found = f"the warmup, {float(warm / scale):,.12g}, must be shorter than the entire schedule of lr, {length:,}"
         name, shorter = (f"lr_warmup_{arguments.unit}", length // 10) if share is None else ("lr_warmup_fraction", 0.01)
         diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
-        found = (
-            f"the decay of WSD, {wsd // scale:,}, must not be longer than the entire schedule of lr, {decay // scale:,}"
-        )
+        found = f"the decay of WSD, {wsd // scale:,}, must not be longer than the entire schedule of lr, {length:,}"
         diagnostics.add(ROOT, found, f"Write a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = planned_batch_size(arguments) if unit else None
@@ -173,7 +170,7 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
 
 def _is_fractional(exact: Fraction) -> bool:
     """Return whether a count is not an integer, with a tolerance for a fraction that was rounded, such as 1/3."""
-    return abs(exact - round(exact)) > 1e-9 * max(1, exact)
+    return abs(exact - round(exact)) > 1e-9 * max(1.0, float(exact))
 
 
 def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
