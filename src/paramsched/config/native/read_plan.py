@@ -222,7 +222,7 @@ class _PlanReader:
             found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
             self.values.note_fault(HORIZON, found, instead)
             return None
-        return length  # type: ignore[no-any-return]  # MISSING is ruled out
+        return length
 
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""

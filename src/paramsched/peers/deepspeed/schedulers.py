@@ -52,7 +52,7 @@ class RunOfConfig:
 
 @argument_table
 class _Common:
-    """The argument that all schedulers have. The engine passes the optimizer only, so it must be -1."""
+    """The argument of all schedulers. With a value other than -1, the curve would begin at another update."""
 
     last_batch_iteration: int = argument(-1, low=-1, high=-1)
 
@@ -157,24 +157,22 @@ class _OneCycle(_Common):
 
     def halves(self, ends: Level, peak: Level) -> tuple[Schedule, list[Schedule]]:
         """Return the path from `ends` to `peak`, and the path back, if it has a length."""
-        up, down, rises, falls = (
-            self.cycle_first_step_size, self.down, self.cycle_first_stair_count, self.cycle_second_stair_count
-        )  # fmt: skip
-        falls = rises if falls is None else falls
+        up, down, rises = self.cycle_first_step_size, self.down, self.cycle_first_stair_count
+        falls = rises if self.cycle_second_stair_count is None else self.cycle_second_stair_count
         first = stairs(ends, peak, rises, up) if rises else linear(ends, peak, over=up)
         if not (down and falls):
             return first, [linear(peak, ends, over=down)] if down else []
-        # A stair of the second half begins at the first update after its boundary, one of the first half at it.
-        early = Fraction(2 * down - 1, 2 * falls)
-        second = with_lengths(skip(stairs(peak, ends, falls, down), f"{early} steps"))
+        second = stairs(peak, ends, falls, down)
+        # DeepSpeed rounds both halves down, so the second one leaves a stair at the first update after its boundary.
         if down % falls == 0:
-            second = skip(stairs(peak, ends, falls, down), down // falls - 1)
-        return first, [take(second, down)]
+            return first, [take(skip(second, down // falls - 1), down)]
+        early = Fraction(2 * down - 1, 2 * falls)
+        return first, [take(with_lengths(skip(second, f"{early} steps")), down)]
 
     def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
         low = absolute(self.cycle_min_lr)
         first, second = self.halves(low, absolute(self.cycle_max_lr))
-        after = [] if second else [constant(low)]
+        after: list[Schedule] = [] if second else [constant(low)]
         if self.decay_step_size and self.decay_lr_rate:
             after = [constant(low) * inverse_time(self.decay_lr_rate, self.decay_step_size)]
         lines = {"lr": in_order([first, *second, *after])}
