@@ -55,7 +55,8 @@ class ResumeReport:
         lines += [f"plan: {change}" for change in self.changes]
         for ignored in run.ignored:
             at = "" if ignored.update is None else f", at {ignored.update}"
-            lines.append(f"will not act: {ignored.name} ({ignored.owner}{at})")
+            owner = "of DeepSpeed" if ignored.kind == DEEPSPEED else f"torch's {ignored.kind}"
+            lines.append(f"will not act: {ignored.name} ({owner}{at})")
         for severity, text in self.diagnostics:
             lines += f"{severity}: {text}".splitlines()
         return "\n".join(printable(line).rstrip() for line in lines)

@@ -33,11 +33,6 @@ class IgnoredScheduler:
     kind: str
     update: int | None
 
-    @property
-    def owner(self) -> str:
-        """The library of the scheduler, with its class if that is known."""
-        return "of DeepSpeed" if self.kind == DEEPSPEED else f"torch's {self.kind}"
-
 
 @final
 @dataclass(frozen=True, slots=True)

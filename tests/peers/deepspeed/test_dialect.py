@@ -240,7 +240,7 @@ def test_a_default_that_acts_is_a_note(data, messages):
         (config("OneCycle", cycle_min_lr=[0.1, 0.2], cycle_max_lr=1), "a list has one value for each group"),
         (
             config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=1, decay_mom_rate=1, decay_step_size=2),
-            "decay_mom_rate: it changes betas[0] until the end of the run, and the length of the run is unknown",
+            "decay_mom_rate: it acts until the end of the run, and the length of the run is unknown",
         ),
         (config("WarmupLR", last_batch_iteration=9), "last_batch_iteration: expected an integer from -1 to -1, got 9"),
         (config("ReduceLROnPlateau", patience=3), "$.scheduler.type: DeepSpeed passes the batch size to it"),

@@ -270,6 +270,7 @@ def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_advice_preserves_the_meaning_of_the_arguments(words, advice):
     with pytest.raises(ps.errors.ConfigError) as refused:
         dialect.to_plan(words.split())

@@ -49,6 +49,13 @@ class RunOfConfig:
         """Return a value as a level: 1 if it is the lr of the optimizer, else an absolute value."""
         return 1.0 if value == self.lr else to_level(value)
 
+    def required_total(self, entry: ReadEntry, name: str) -> int:
+        """Return the length of the run; if it is unknown, report an error at the argument `name`."""
+        if self.total is None:
+            found = "it acts until the end of the run, and the length of the run is unknown"
+            entry.refuse(name, found, "Pass Calendar(total=1000)", code=MISSING_FACT)
+        return self.total or 1
+
 
 @argument_table
 class _Common:
@@ -71,8 +78,8 @@ class _Warmup(_Common):
 
     def rise(self, first: Level, low: Level, high: Level, entry: ReadEntry) -> list[Schedule]:
         """Return the stages of the warmup: the value of the constructor, and a rise from `low` to `high`."""
-        path = entry.places["warmup_num_steps"]
         if self.warmup_num_steps == 1:
+            path = entry.places["warmup_num_steps"]
             warn_user(Diagnostic(path, "DeepSpeed counts 1 as 2", code=DEEPSPEED_ARGUMENT))
         held = constant(first, 1)
         if self.warmup_type == "log":
@@ -128,8 +135,7 @@ class _WarmupCosineLR(_Decay):
     cos_min_ratio: float = argument(0.0001, low=0)
 
     def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:  # as in each table
-        left = self.left(entry)
-        floor = self.cos_min_ratio
+        left, floor = self.left(entry), self.cos_min_ratio
         fall = skip(cosine(to=floor, over=left), 1) if left > 1 else constant(floor)
         rise = self.rise(0.0, self.warmup_min_ratio, 1.0, entry)
         return {"lr": in_order([*rise, fall])}
@@ -186,22 +192,11 @@ class _OneCycle(_Common):
         falling = [skip(fall, 1)] if self.cycle_first_step_size > 1 else []
         after = [] if rise else [constant(most)]
         if self.decay_step_size and self.decay_mom_rate:
-            after = [self.growth(most, entry, run)]
-        return {
-            **lines,
-            "betas[0]": in_order([constant(least, 1), *falling, *rise, *after]),
-            "betas[1]": constant(absolute(0.99)),
-        }
-
-    def growth(self, first: Level, entry: ReadEntry, run: RunOfConfig) -> Schedule:
-        """Return the momentum after the cycle, which changes by a constant amount in each update."""
-        if run.total is None:
-            found = "it changes betas[0] until the end of the run, and the length of the run is unknown"
-            entry.refuse("decay_mom_rate", found, "Pass Calendar(total=1000)", code=MISSING_FACT)
-            return constant(first)
-        left = max(1, run.total - self.cycle_first_step_size - self.down)
-        last = self.cycle_max_mom * (1 + self.decay_mom_rate * left / self.decay_step_size)
-        return linear(first, to_level(last), over=left)
+            left = max(1, run.required_total(entry, "decay_mom_rate") - self.cycle_first_step_size - self.down)
+            last = self.cycle_max_mom * (1 + self.decay_mom_rate * left / self.decay_step_size)
+            after = [linear(most, to_level(last), over=left)]
+        momentum = in_order([constant(least, 1), *falling, *rise, *after])
+        return {**lines, "betas[0]": momentum, "betas[1]": constant(absolute(0.99))}
 
 
 @table_named(TABLES, "LRRangeTest")
@@ -212,12 +207,7 @@ class _LRRangeTest(_Common):
     lr_range_test_staircase: bool = argument(default=False)
 
     def lines(self, entry: ReadEntry, run: RunOfConfig) -> dict[str, Schedule]:
-        if run.total is None:
-            found = "it rises during the entire run, and the length of the run is unknown"
-            entry.refuse("lr_range_test_step_size", found, "Pass Calendar(total=1000)", code=MISSING_FACT)
-            return {"lr": constant()}
-        rise = linear(
-            1.0, 1.0 + self.lr_range_test_step_rate * run.total / self.lr_range_test_step_size, over=run.total
-        )
+        total = run.required_total(entry, "lr_range_test_step_size")
+        rise = linear(1.0, 1.0 + self.lr_range_test_step_rate * total / self.lr_range_test_step_size, over=total)
         shape = every(rise, self.lr_range_test_step_size) if self.lr_range_test_staircase else rise
         return {"lr": constant(run.level(self.lr_range_test_min_lr)) * shape}

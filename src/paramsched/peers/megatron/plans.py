@@ -5,18 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from paramsched.base.codes import (
-    MISSING_FACT,
-    NOT_IN_SCRIPT,
-    REFUSED_VALUE,
-    SAMPLE_LENGTHS,
-)
+from paramsched.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE, SAMPLE_LENGTHS
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.arguments import (
-    defaults_of,
-    to_level,
-)
+from paramsched.config.arguments import defaults_of, to_level
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import note_defaults
@@ -31,18 +23,7 @@ from paramsched.peers.megatron.arguments import (
 from paramsched.peers.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    anneal,
-    clamp,
-    constant,
-    inverse_sqrt,
-    skip,
-    take,
-    warmup,
-)
+from paramsched.schedules import Level, Schedule, absolute, anneal, clamp, constant, inverse_sqrt, skip, take, warmup
 from paramsched.schedules.sequence import in_order, with_lengths
 from paramsched.time import Calendar, DurationLike
 
