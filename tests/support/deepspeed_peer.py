@@ -6,6 +6,7 @@
 import logging
 import math
 import sys
+from fractions import Fraction
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -41,9 +42,13 @@ def used(name: str, params: dict[str, Any], lr: float, t: int) -> tuple[float, f
     least, most = params.get("cycle_min_mom", 0.8), params.get("cycle_max_mom", 0.9)
     if t >= first + second:
         decay = params.get("decay_step_size", 0)
-        rate = params.get("decay_lr_rate", 0.0) * (t - first - second) / decay if decay else 0.0
-        return low / (1 + rate), most
-    share = t / first if t <= first else (first + second - t) / second
+        elapsed = (t - first - second) / decay if decay else 0.0
+        lr = low / (1 + params.get("decay_lr_rate", 0.0) * elapsed)
+        return lr, most * (1 + params.get("decay_mom_rate", 0.0) * elapsed)
+    rises = params.get("cycle_first_stair_count", 0)
+    share, count = (Fraction(t, first), rises) if t <= first else (Fraction(first + second - t, second), None)
+    count = params.get("cycle_second_stair_count", rises) if count is None else count
+    share = float(math.floor(share * count) / count if count else share)
     return low + (high - low) * share, least if t == 0 else most - (most - least) * share
 
 

@@ -5,7 +5,7 @@ from typing import final
 
 from paramsched.audit.checkpoint_log import changes_between
 from paramsched.audit.log_values import path_text
-from paramsched.audit.saved_run import SavedRun
+from paramsched.audit.saved_run import DEEPSPEED, SavedRun
 from paramsched.base.diagnostic import printable
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
@@ -55,7 +55,8 @@ class ResumeReport:
         lines += [f"plan: {change}" for change in self.changes]
         for ignored in run.ignored:
             at = "" if ignored.update is None else f", at {ignored.update}"
-            lines.append(f"will not act: {ignored.name} (torch's {ignored.kind}{at})")
+            owner = "of DeepSpeed" if ignored.kind == DEEPSPEED else f"torch's {ignored.kind}"
+            lines.append(f"will not act: {ignored.name} ({owner}{at})")
         for severity, text in self.diagnostics:
             lines += f"{severity}: {text}".splitlines()
         return "\n".join(printable(line).rstrip() for line in lines)
@@ -91,6 +92,9 @@ def predict_resume(
         argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
         text = f"the checkpoint carries no count of paramsched, and {run.source}"
         found.append(("info", f"{text}. Write ps.Scheduler({argument}, plan, t={run.start})"))
+    if any(one.kind == DEEPSPEED for one in run.ignored):
+        text = "the state of DeepSpeed's scheduler contains only its position, so a changed JSON acts at a resume"
+        found.append(("info", text))
     saved = None if run.state is None else read_scheduler_state(run.state).plan
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))

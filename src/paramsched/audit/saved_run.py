@@ -1,27 +1,31 @@
-"""The run in a checkpoint: its optimizers, the state of its Scheduler, its position, and schedulers of torch."""
+"""The run in a checkpoint: its optimizers, the state of its Scheduler, its position, and schedulers of peers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched.audit.checkpoint_files import Checkpoint, find_states, own_updates
 from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
 from paramsched.base.diagnostic import names_listed, printable
+from paramsched.config.arguments import is_count
 from paramsched.fields import OURS
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.saved_state import position_of_torch, read_scheduler_state
 from paramsched.time import Calendar
 
+DEEPSPEED: Final = "DeepSpeed"
+"""The kind of all schedulers of DeepSpeed, because their states are alike."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class IgnoredScheduler:
-    """A scheduler of torch in a checkpoint, which does not act after the resume.
+    """A scheduler of torch or DeepSpeed in a checkpoint, which does not act after the resume.
 
     Args:
         name: its path in the checkpoint.
-        kind: the name of its class, derived from its state.
+        kind: the name of its class, derived from its state; `DEEPSPEED` for any scheduler of DeepSpeed.
         update: its position; None if it is unknown.
     """
 
@@ -43,7 +47,7 @@ class SavedRun:
         state: the Scheduler's state.
         start: the argument `t` of the Scheduler: the number of completed updates; None to omit it.
         source: a clause that names the source of `start`; None if paramsched has saved a count in the checkpoint.
-        ignored: the schedulers of torch.
+        ignored: the schedulers of torch and DeepSpeed.
     """
 
     checkpoint: Checkpoint
@@ -98,10 +102,10 @@ def read_saved_run(
     groups = {name: one["param_groups"] for name, one in states.items()}
     ignored = tuple(
         IgnoredScheduler(
-            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), position_of_torch(one)
+            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), _position_of_peer(one)
         )
         for name, one in find_states(
-            checkpoint.data, lambda one: position_of_torch(one) is not None or "_schedulers" in one, "scheduler"
+            checkpoint.data, lambda one: _position_of_peer(one) is not None or "_schedulers" in one, "scheduler"
         ).items()
     )
     start, source = at, None
@@ -109,7 +113,7 @@ def read_saved_run(
         sources = {
             "--at is {}": [at],
             "the optimizer's own state counts {} steps": map(own_updates, states.values()),
-            "torch's scheduler is at {}": (one.update for one in ignored),
+            "the scheduler of the run so far is at {}": (one.update for one in ignored),
             "the Trainer's global_step is {}": [checkpoint.step],
         }
         for text, counts in sources.items():
@@ -121,6 +125,18 @@ def read_saved_run(
             found = "it does not contain the number of completed updates"
             raise UnreadableLog(path_text(checkpoint.file), found, "Write --at 1000", option="--at")
     return SavedRun(checkpoint, paths, groups, path, state, start, source, ignored)
+
+
+def _position_of_peer(state: Mapping[str, Any]) -> int | None:
+    """Return the position in a state of a scheduler of torch or DeepSpeed; None for any other state.
+
+    >>> _position_of_peer({"last_batch_iteration": 499})
+    500
+    """
+    if state.keys() != {"last_batch_iteration"}:
+        return position_of_torch(state)
+    last = state["last_batch_iteration"]  # -1 before the first update
+    return int(last) + 1 if is_count(last, least=-1) else None
 
 
 def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -162,6 +178,7 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
 
 
 _KINDS = {
+    "last_batch_iteration": DEEPSPEED,
     "_milestones": "SequentialLR",
     "_schedulers": "ChainedScheduler",
     "_schedule_phases": "OneCycleLR",
@@ -178,4 +195,4 @@ _KINDS = {
     "lr_lambdas": "LambdaLR",  # MultiplicativeLR has the same entries
     "gamma": "ExponentialLR",
 }
-"""The class of torch's scheduler whose state has an entry; the first match counts."""
+"""The kind of the scheduler whose state has an entry; the first match counts."""

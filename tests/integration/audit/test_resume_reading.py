@@ -445,3 +445,15 @@ def test_a_scheduler_of_torch_is_listed_with_its_class_and_position(kind, tmp_pa
     assert resume(tmp_path / "last.pt")["ignored"] == [{"name": "schedulers[0]", "kind": kind, "update": 3}]
     output = CliRunner().invoke(main, ["resume", str(tmp_path / "last.pt")]).output
     assert f"will not act: schedulers[0] (torch's {kind}, at 3)" in output
+
+
+def test_a_state_of_deepspeed_has_the_position_only(tmp_path):
+    torch.save({"optimizer": optimizer().state_dict(), "lr_scheduler": {"last_batch_iteration": 6}}, tmp_path / "a.pt")
+
+    report = resume(tmp_path / "a.pt", "--plan", "cosine(over=10)")
+
+    assert report["update"] == 7
+    assert report["ignored"] == [{"name": "lr_scheduler", "kind": "DeepSpeed", "update": 7}]
+    assert "so a changed JSON acts at a resume" in report["diagnostics"][1]["message"]
+    output = CliRunner().invoke(main, ["resume", str(tmp_path / "a.pt"), "--plan", "cosine(over=10)"]).output
+    assert "will not act: lr_scheduler (of DeepSpeed, at 7)" in output

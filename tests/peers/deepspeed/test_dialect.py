@@ -80,6 +80,9 @@ PARAMS = {
             "decay_step_size": st.integers(0, 5),
             "cycle_min_mom": RATES,
             "cycle_max_mom": RATES,
+            "decay_mom_rate": RATES,
+            "cycle_first_stair_count": st.integers(0, 12),
+            "cycle_second_stair_count": st.integers(0, 12),
         },
     ),
     "LRRangeTest": st.fixed_dictionaries(
@@ -170,7 +173,10 @@ LATE = "one update late"
     ("data", "messages"),
     [
         (config("WarmupDecayLR", total_num_steps=9), ["0.001, not lr 0.5. Write warmup_max_lr: 0.5", "longer", LATE]),
-        (config("WarmupLR", warmup_num_steps=1), ["params.warmup_num_steps: DeepSpeed counts 1 as 2", LATE]),
+        (
+            config("WarmupLR", warmup_num_steps=1, last_batch_iteration=-1),
+            ["params.warmup_num_steps: DeepSpeed counts 1 as 2", LATE],
+        ),
         (config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=0.2), ["cycle_momentum: betas[0] cycles from 0.9 to 0.8"]),
         (config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=0.2, kind="SGD"), []),
         (config("StepLR", step_size=3), []),
@@ -192,11 +198,15 @@ def test_a_trap_is_a_warning(data, messages):
         (config("WarmupLR", warmup_max_lr=0.5, warmup_num_steps=9), ["0.19.8 are taken for warmup_type log"]),
         (
             config("WarmupLR", warmup_type="log", warmup_num_steps=9),
-            ["params: warmup_max_lr is missing: DeepSpeed uses the lr of each group, 0.001 before 22cf1a44"],
+            ["params: warmup_max_lr is missing: DeepSpeed uses the lr of each group; that of the first group before"],
         ),
         (
             config("LRRangeTest"),
             ["$.optimizer.params.lr: it has no effect, because LRRangeTest sets the lr from lr_range_test_min_lr"],
+        ),
+        (
+            config("OneCycle", lr=0.2, cycle_min_lr=0.1, cycle_max_lr=0.2, cycle_first_stair_count=3),
+            ["params.cycle_first_stair_count: stairs have no effect in DeepSpeed before 3169c2dc"],
         ),
         (config("StepLR", step_size=3), []),
         ({}, []),
@@ -228,11 +238,12 @@ def test_a_default_that_acts_is_a_note(data, messages):
         (config("WarmupDecayLR", total_num_steps="auto"), "Pass Calendar(total=1000)"),
         (config("WarmupLR", warmup_type="auto"), 'neither transformers nor accelerate replaces "auto" of warmup_type'),
         (config("OneCycle", cycle_min_lr=[0.1, 0.2], cycle_max_lr=1), "a list has one value for each group"),
-        (config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=1, cycle_first_stair_count=3), "stairs are not supported"),
         (
             config("OneCycle", cycle_min_lr=0.1, cycle_max_lr=1, decay_mom_rate=1, decay_step_size=2),
-            "decay_mom_rate: it raises betas[0] without a limit",
+            "decay_mom_rate: it acts until the end of the run, and the length of the run is unknown",
         ),
+        (config("WarmupLR", last_batch_iteration=9), "last_batch_iteration: expected an integer from -1 to -1, got 9"),
+        (config("ReduceLROnPlateau", patience=3), "$.scheduler.type: DeepSpeed passes the batch size to it"),
         (config("LRRangeTest"), "the length of the run is unknown"),
         (config("StepLR", step_sise=3), '$.scheduler.params.step_sise: unknown argument of StepLR; did you mean "step'),
     ],
@@ -243,6 +254,14 @@ def test_an_error_has_its_location(data, message):
         dialect.to_plan(data)
 
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("params", [{"warmup_num_steps": "auto"}, {"total_num_steps": "auto", "warmup_num_steps": 9}])
+def test_a_value_that_is_unknown_has_no_warning(params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ps.errors.ConfigError, match='"auto" is unknown'):
+            dialect.to_plan(config("WarmupDecayLR", **{"total_num_steps": 9, **params}))
 
 
 # ---------------------------------------------------------------- beside the arguments of transformers

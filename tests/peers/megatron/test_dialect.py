@@ -221,6 +221,19 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
         ps.load(tmp_path / "run.yaml")
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--global-batch-size 16", 'warmup("800.8 samples") >> cosine(over="15215.2 samples")'),
+        ("", 'warmup("50.05 steps") >> cosine(over="950.95 steps")'),
+    ],
+)
+def test_a_warmup_fraction_is_not_rounded(words, line):
+    options = f"--train-iters 1001 --lr-decay-style cosine --lr-warmup-fraction 0.05 {words}"
+
+    assert str(dialect.to_plan(options.split()).bindings[0].schedule) == f"with_lengths({line})"
+
+
 def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     words = "--train-samples 1949218748 --lr-warmup-fraction 0.05 --lr-decay-style cosine --global-batch-size 1024"
 
@@ -232,6 +245,15 @@ def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     np.testing.assert_allclose(found[::1000], expected, rtol=0, atol=1e-12 * LR)
 
 
+def test_without_a_length_of_the_run_lengths_of_either_unit_are_not_rejected():
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan({"lr_decay_samples": 9, "lr_warmup_samples": 3})
+
+    assert [one.found for one in refused.value.diagnostics] == [
+        "exactly one of train_iters and train_samples is required"
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
@@ -241,8 +263,14 @@ def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
         ("--train-iters 9 --warmup 0.01", "Write lr_warmup_fraction in place of warmup"),
         ("--train-iters $STEPS", "Write the value in place of $STEPS"),
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
+        (
+            "--train-iters 40 --lr-warmup-iters 40 --seq-length 8 --step-batch-size-schedule 0:16 "
+            "--micro-batch-size 1 --data-parallel-size 8",
+            "the warmup, 40, must be shorter than the entire schedule of lr, 40. Write lr_warmup_iters: 4",
+        ),
     ],
 )
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_advice_preserves_the_meaning_of_the_arguments(words, advice):
     with pytest.raises(ps.errors.ConfigError) as refused:
         dialect.to_plan(words.split())

@@ -246,12 +246,8 @@ class OptimizerParamScheduler:
             return end
         if self.wd_incr_style == "constant":
             if start != end:
-                raise _asserted(
-                    "wd_incr_style",
-                    "constant",
-                    f"start_wd={start!r} and end_wd={end!r} must be equal with it",
-                    'Write wd_incr_style="cosine"',
-                )
+                found = f"start_wd={start!r} and end_wd={end!r} must be equal with it"
+                raise _asserted("wd_incr_style", "constant", found, 'Write wd_incr_style="cosine"')
             return end
         risen = self._fraction(self.num_steps, self.wd_incr_steps)
         if self.wd_incr_style == "cosine":
@@ -359,40 +355,31 @@ class OptimizerParamScheduler:
         wsd = self.lr_decay_style == "WSD"
         for name, example in _NUMBERS.items():
             if (name != "wsd_decay_steps" or wsd) and not is_number(value := getattr(self, name)):
-                raise _asserted(
-                    name, value, f"expected a number, got {type(value).__name__}", f"Write {name}={example}"
-                )
+                found = f"expected a number, got {type(value).__name__}"
+                raise _asserted(name, value, found, f"Write {name}={example}")
         for name, choices in _STYLES.items():
             style, known = getattr(self, name), get_args(choices)
             if (name != "lr_wsd_decay_style" or wsd) and (not isinstance(style, str) or style not in known):
                 raise _asserted(name, style, did_you_mean(str(style), known), f'Write {name}="{known[-1]}"')
         if self.wd_incr_steps == 0 and self.wd_incr_style != "constant":
-            raise _asserted(
-                "wd_incr_steps", 0, "it must be greater than 0", f"Write wd_incr_steps={self.lr_decay_steps}"
-            )
+            instead = f"Write wd_incr_steps={self.lr_decay_steps}"
+            raise _asserted("wd_incr_steps", 0, "it must be greater than 0", instead)
 
     def _require_ordered(self) -> None:
         """Raise for arguments that Megatron's constructor rejects with `assert`."""
         least_lr, least_wd = "Write min_lr=0.0", "Write start_wd=0.0"
+        one_flag = "Write use_checkpoint_opt_param_scheduler=False"
+        longer = f"it must be less than lr_decay_steps={self.lr_decay_steps}, which includes the warmup"
+        both = self.override_opt_param_scheduler and self.use_checkpoint_opt_param_scheduler
         for holds, name, found, instead in (
             (self.min_lr >= 0.0, "min_lr", "it must be at least 0", least_lr),
             (self.max_lr >= self.min_lr, "max_lr", f"it must be at least min_lr={self.min_lr}", least_lr),
             (self.init_lr <= self.max_lr, "init_lr", f"it must be at most max_lr={self.max_lr}", "Write init_lr=0.0"),
             (self.lr_decay_steps > 0, "lr_decay_steps", "it must be greater than 0", "Write lr_decay_steps=1000"),
-            (
-                self.lr_warmup_steps < self.lr_decay_steps,
-                "lr_warmup_steps",
-                f"it must be less than lr_decay_steps={self.lr_decay_steps}, which includes the warmup",
-                "Write lr_warmup_steps=0",
-            ),
+            (self.lr_warmup_steps < self.lr_decay_steps, "lr_warmup_steps", longer, "Write lr_warmup_steps=0"),
             (self.start_wd >= 0.0, "start_wd", "it must be at least 0", least_wd),
             (self.end_wd >= self.start_wd, "end_wd", f"it must be at least start_wd={self.start_wd}", least_wd),
-            (
-                not (self.override_opt_param_scheduler and self.use_checkpoint_opt_param_scheduler),
-                "override_opt_param_scheduler",
-                "both override and use-checkpoint are set.",
-                "Write use_checkpoint_opt_param_scheduler=False",
-            ),
+            (not both, "override_opt_param_scheduler", "both override and use-checkpoint are set.", one_flag),
         ):
             if not holds:
                 raise _asserted(name, getattr(self, name), found, instead)
@@ -401,8 +388,7 @@ class OptimizerParamScheduler:
         """Warn of arguments and groups that Megatron accepts although they are probably a mistake."""
         tops = [group.get("max_lr", self.max_lr) for group in groups]
         floors = [group.get("min_lr", self.min_lr) for group in groups]
-        warming = self.lr_warmup_steps > 0
-        if falling := [i for i, top in enumerate(tops) if warming and top < self.init_lr]:
+        if falling := [i for i, top in enumerate(tops) if self.lr_warmup_steps > 0 and top < self.init_lr]:
             warn_user(f"max_lr is less than init_lr={self.init_lr} in {_groups_at(falling)}: the warmup falls")
         if rising := [i for i, (top, floor) in enumerate(zip(tops, floors, strict=True)) if floor > top]:
             warn_user(f"min_lr is greater than max_lr in {_groups_at(rising)}: the decay rises")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from paramsched.base.codes import (
+    HORIZON_NOT_POSITIVE,
     NOTHING_PLANNED,
     REFUSED_VALUE,
     SAID_TWICE,
@@ -209,17 +210,19 @@ class _PlanReader:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
         meant = _whole_length(plain_json(value))
         instead = "" if meant is None else f"Write {meant}"
-        length = self.values.read_length(value, HORIZON, instead)
+        is_negative = str(value).strip().startswith("-")
+        length = Duration.of(0) if is_negative else self.values.read_length(value, HORIZON, instead)
         if length is MISSING:
             return None
+        if not length.terms:
+            found = f"the horizon must be greater than 0, got {short_json(value)}"
+            self.values.note_fault(HORIZON, found, "Write 1000", code=HORIZON_NOT_POSITIVE)
+            return None
         if "percent" in dict(length.terms):
-            wrong = " is a percentage, which would refer to the horizon itself"
-        elif not length.terms:
-            wrong = " would be a run without updates"
-        else:
-            return length  # type: ignore[no-any-return]  # MISSING is ruled out
-        self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
-        return None
+            found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
+            self.values.note_fault(HORIZON, found, instead)
+            return None
+        return length
 
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""

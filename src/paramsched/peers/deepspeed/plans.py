@@ -106,8 +106,15 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
     missing = [one for one in ("warmup_type", "warmup_num_steps") if one in rows and one not in params]
     yield from note_defaults("DeepSpeed 0.19.8", {one: rows[one].default for one in missing})
     if name == "WarmupLR" and "warmup_max_lr" not in params:
-        found = "warmup_max_lr is missing: DeepSpeed uses the lr of each group, 0.001 before 22cf1a44 (2025-06-19)"
+        found = (
+            "warmup_max_lr is missing: DeepSpeed uses the lr of each group; that of the first group before 6c58fb75 "
+            "(2026-07-29), and 0.001 before 22cf1a44 (2025-06-19)"
+        )
         yield Diagnostic(path, found, code=DEEPSPEED_NOTE)
+    for one in ("cycle_first_stair_count", "cycle_second_stair_count"):
+        if params.get(one):
+            found = "stairs have no effect in DeepSpeed before 3169c2dc (2026-07-29)"
+            yield Diagnostic(child_path(path, one), found, code=DEEPSPEED_NOTE)
     rate = bases_of(data).groups[0].get("lr") if bases_of(data).groups else None
     bound = next((one for one in ("warmup_max_lr", "cycle_max_lr", "lr_range_test_min_lr") if one in rows), None)
     if rate is not None and bound is not None and params.get(bound, rows[bound].default) not in (None, rate, _AUTO):
@@ -165,7 +172,7 @@ def plan_of_config(
     rate = values_of_optimizer(optimizer.get("params")).get("lr", run.lr)
     kind = str(optimizer.get("type", "adam")).lower()
     entry = read_entry(name, TABLES[name], given, inner, ReadingNotes(diagnostics))
-    if entry is None:
+    if entry is None or diagnostics.count:  # with placeholder values, warnings would be wrong
         return None
     if name == "WarmupDecayLR" and "warmup_max_lr" not in params:
         found = f"warmup_max_lr is missing; DeepSpeed uses 0.001, not lr{'' if rate is None else f' {rate:g}'}"
@@ -234,6 +241,10 @@ def _plan_of_torch(
     name: Any, params: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector, calendar: Calendar | None
 ) -> Plan | None:
     """Return the plan of a scheduler of torch, which the engine steps after each update."""
+    if name == "ReduceLROnPlateau":
+        found = "DeepSpeed passes the batch size to it as the metric, so that lr falls whatever the loss"
+        diagnostics.add(child_path(path, "type"), found, "Write another scheduler", code=REFUSED_VALUE)
+        return None
     torch = dialect_named("torch")
     if not isinstance(name, str) or torch.recognizes is None or not torch.recognizes({"type": name}):
         found = f"unknown scheduler {short_json(name)}; {did_you_mean(str(name), TABLES)}"

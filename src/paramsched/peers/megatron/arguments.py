@@ -7,14 +7,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched import curves
-from paramsched.base.codes import (
-    MISSING_FACT,
-    OUTSIDE_PLAN,
-    REFUSED_VALUE,
-    SAID_TWICE,
-    UNKNOWN_FIELD,
-    UNREADABLE,
-)
+from paramsched.base.codes import MISSING_FACT, OUTSIDE_PLAN, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD, UNREADABLE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.config.arguments import (
     WrongValue,
@@ -287,15 +280,12 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
     unit, counts = arguments.unit, arguments.counts(arguments.unit)
     other: Literal["iters", "samples"] = "samples" if unit == "iters" else "iters"
     if not counts.train or (arguments.train_iters is not None and arguments.train_samples is not None):
-        instead = (
-            "Leave one of them out"
-            if arguments.train_iters and arguments.train_samples
-            else "Write train_iters: 500000"
-        )
+        is_twice = arguments.train_iters and arguments.train_samples
+        instead = "Leave one of them out" if is_twice else "Write train_iters: 500000"
         refuse("", "exactly one of train_iters and train_samples is required", instead, SAID_TWICE)
     _, decay, wsd_decay, warmup = arguments.counts(other)
     for name, count in (("lr_decay", decay), ("lr_wsd_decay", wsd_decay), ("lr_warmup", warmup)):
-        if count:
+        if count and counts.train:  # else the unit of the run is unknown
             refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
     if arguments.lr_warmup_fraction is not None and counts.warmup:
         refuse("lr_warmup_fraction", f"it cannot be used with lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
@@ -325,12 +315,9 @@ def _check_batch_sizes(
 
     if arguments.step_batch_size_schedule is not None:
         name, steps = "step_batch_size_schedule", arguments.batch_size_steps
-        if "global_batch_size" in places:
-            found = f"Megatron takes either it or {name}"
-            refuse("global_batch_size", found, "Leave out global_batch_size", SAID_TWICE)
-        if arguments.decrease_batch_size_if_needed:
-            found = f"Megatron takes either it or {name}"
-            refuse("decrease_batch_size_if_needed", found, "Leave out decrease_batch_size_if_needed", SAID_TWICE)
+        for other in ("global_batch_size", "decrease_batch_size_if_needed"):
+            if other in places and getattr(arguments, other) is not False:
+                refuse(other, f"Megatron takes either it or {name}", f"Leave out {other}", SAID_TWICE)
         if arguments.seq_length is None:
             refuse(name, "its thresholds are tokens, and seq_length is missing", "Write seq_length: 4096", MISSING_FACT)
         elif steps[0][0] != 0:

@@ -5,18 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from paramsched.base.codes import (
-    MISSING_FACT,
-    NOT_IN_SCRIPT,
-    REFUSED_VALUE,
-    SAMPLE_LENGTHS,
-)
+from paramsched.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE, SAMPLE_LENGTHS
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.arguments import (
-    defaults_of,
-    to_level,
-)
+from paramsched.config.arguments import defaults_of, to_level
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import note_defaults
@@ -31,18 +23,7 @@ from paramsched.peers.megatron.arguments import (
 from paramsched.peers.megatron.batch_size import consumed_in_all, planned_batch_size, samples_of_updates, warn_of_ramp
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.schedules import (
-    Level,
-    Schedule,
-    absolute,
-    anneal,
-    clamp,
-    constant,
-    inverse_sqrt,
-    skip,
-    take,
-    warmup,
-)
+from paramsched.schedules import Level, Schedule, absolute, anneal, clamp, constant, inverse_sqrt, skip, take, warmup
 from paramsched.schedules.sequence import in_order, with_lengths
 from paramsched.time import Calendar, DurationLike
 
@@ -137,18 +118,18 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     counts = arguments.counts(by)
     total, wsd = counts.train or 0, counts.wsd_decay or 0
     decay = total if counts.decay is None else counts.decay
-    exact = counts.warmup if arguments.lr_warmup_fraction is None else arguments.lr_warmup_fraction * decay
+    share = arguments.lr_warmup_fraction
+    exact = Fraction(counts.warmup) if share is None else Fraction(repr(share)) * decay
     if by == "iters" and batch and (steps or _is_fractional(exact)):
         by, scale = "samples", batch
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
-    warm = Fraction(repr(exact)) if _is_fractional(exact) else round(exact)
+    warm, length = exact if _is_fractional(exact) else round(exact), decay // scale
     if not 0 <= warm < decay:
-        found = f"the warmup, {float(warm):,.12g}, must be shorter than the entire schedule of lr, {decay:,}"
-        name = f"lr_warmup_{by}" if arguments.lr_warmup_fraction is None else "lr_warmup_fraction"
-        shorter = decay // 10 if arguments.lr_warmup_fraction is None else 0.01
+        found = f"the warmup, {float(warm / scale):,.12g}, must be shorter than the entire schedule of lr, {length:,}"
+        name, shorter = (f"lr_warmup_{arguments.unit}", length // 10) if share is None else ("lr_warmup_fraction", 0.01)
         diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
-        found = f"the decay of WSD, {wsd:,}, must not be longer than the entire schedule of lr, {decay:,}"
+        found = f"the decay of WSD, {wsd // scale:,}, must not be longer than the entire schedule of lr, {length:,}"
         diagnostics.add(ROOT, found, f"Write a smaller lr_wsd_decay_{arguments.unit}", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = planned_batch_size(arguments) if unit else None
@@ -168,9 +149,9 @@ def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
 
 
-def _is_fractional(exact: float) -> bool:
-    """Return whether a count is not an integer, with a tolerance for rounding errors."""
-    return abs(exact - round(exact)) > 1e-9 * max(1.0, abs(exact))
+def _is_fractional(exact: Fraction) -> bool:
+    """Return whether a count is not an integer, with a tolerance for a fraction that was rounded, such as 1/3."""
+    return abs(exact - round(exact)) > 1e-9 * max(1.0, float(exact))
 
 
 def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
