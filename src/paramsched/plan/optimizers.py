@@ -213,7 +213,8 @@ def _check_selector(
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         labels = [label for _, _, label in labeled]
         near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
-        near = next((label for label in labels if label.endswith(f"/{part.strip('[]')}")), near)  # an index, as in configs
+        index = part.strip("[]")  # as in configs
+        near = next((label for label in labels if label.endswith(f"/{index}")), near)
         meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
         raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
 

@@ -128,11 +128,8 @@ def test_a_rank_that_misses_an_update_is_logged_after_the_next_metric(ranks, cap
 
 @given(st.data())
 def test_equal_runs_log_nothing_and_use_the_values_of_one_process(data):
-    steps = data.draw(
-        st.lists(
-            st.sampled_from(["step", "observe", "seek", "reload", "again", "dry run"]) | st.integers(1, 150), max_size=12
-        )
-    )
+    events = st.sampled_from(["step", "observe", "seek", "reload", "again", "dry run"])
+    steps = data.draw(st.lists(events | st.integers(1, 150), max_size=12))
     several = data.draw(st.booleans())
     records = []
     handler = logging.Handler()
