@@ -61,8 +61,8 @@ class RankRecords:
             except RuntimeError:  # it did not start one before the timeout
                 return other, theirs
             log.warning(
-                "at %d, rank %d has the record %s, but rank %s has %s. Rank %s has started another Scheduler since, "
-                "which is compared instead", place, rank, record, other, theirs, other,
+                "comparison %d: rank %d has %s, but rank %s has %s. Rank %s has started another Scheduler since, which "
+                "is compared instead", place, rank, record, other, theirs, other,
             )  # fmt: skip
             self._start_next(store, rank)
 
@@ -133,37 +133,30 @@ class RunAgreement:
         """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
         if self._records is None or t < self._next or not several_processes():
             return
-        mine = [in_force.number, {str(rule): repr(state) for rule, state in states.items()}, t]
+        mine = {str(rule): repr(state) for rule, state in states.items()}
         try:
-            found = self._records.differing(self._count, json.dumps(mine))
+            found = self._records.differing(self._count, json.dumps([in_force.number, mine, t]))
         except RuntimeError:  # the process of the store has ended, or the backend has no store
             self._records = None
             return
         self._count += 1
         self._next = t if self._count < _INITIAL else t + COMPARED_EVERY
-        if found is not None:
-            self._records = None
-            log.warning(
-                "the values of rank %d and rank %s differ: %s. %s",
-                dist.get_rank(), found[0], _difference(mine, json.loads(found[1])), _DRY_RUN,
-            )  # fmt: skip
-
-
-def _difference(mine: Sequence[Any], theirs: Sequence[Any]) -> str:
-    """Return the first difference of two records, and its remedy."""
-    (plan, states, t), (other_plan, other_states, other_t) = mine, theirs
-    if plan != other_plan:
-        return (
-            "they follow different plans. Pass the same plan and the same run facts, such as steps_per_epoch, in each "
-            "process"
+        if found is None:
+            return
+        self._records = None
+        number, theirs, update = json.loads(found[1])
+        text = (
+            f"they have completed {t} and {update} updates. Load the same checkpoint in each process, and skip an "
+            "update in all of them or in none"
         )
-    for rule, state in states.items():
-        if state != other_states[rule]:
-            return (
-                f"{rule} has the state {state} and {other_states[rule]}. Pass the same metric to scheduler.observe(…) "
+        if number != in_force.number:
+            text = (
+                "they follow different plans. Pass the same plan and the same run facts, such as steps_per_epoch, in "
+                "each process"
+            )
+        elif rule := next((rule for rule in mine if mine[rule] != theirs[rule]), None):
+            text = (
+                f"{rule} has the state {mine[rule]} and {theirs[rule]}. Pass the same metric to scheduler.observe(…) "
                 "in each process, at the same updates: the mean over all processes"
             )
-    return (
-        f"they have completed {t} and {other_t} updates. Load the same checkpoint in each process, and skip an update "
-        "in all of them or in none"
-    )
+        log.warning("the values of rank %d and rank %s differ: %s. %s", dist.get_rank(), found[0], text, _DRY_RUN)
