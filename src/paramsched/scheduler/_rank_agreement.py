@@ -43,13 +43,16 @@ class RankRecords:
     """
 
     def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._kind = f"paramsched/{topic}/{len(groups)}/{sum(len(group.get('params', ())) for group in groups)}"
+        self._topic, self._groups = topic, groups
+        self._kind = ""  # identifies the Schedulers that are compared; set before the first record
         self._order = 0  # the index among these Schedulers of this process, starting at 1; 0 before the first record
 
     def differing(self, place: int, record: str) -> tuple[str, str] | None:
         """Compare a record; return the rank of a process with another record, and that record."""
         store, rank = default_store(), dist.get_rank()
         if not self._order:
+            sizes = [len(group.get("params", ())) for group in self._groups]
+            self._kind = f"paramsched/{self._topic}/{len(sizes)}/{sum(sizes)}"
             self._start_next(store, rank)
         while True:
             first = store.compare_set(f"{self._kind}/{self._order}/{place}", "", f"{rank} {record}").decode()
