@@ -18,6 +18,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.config import plan_from
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callback_on_demand, classes_on_demand
+from paramsched.engines.transformers import replicas
 from paramsched.errors import ConfigError
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
@@ -79,7 +80,7 @@ class _AxolotlPlan:
             call="axolotl.PlanPlugin",
             accumulation=args.gradient_accumulation_steps,
             batch_size=args.train_batch_size,
-            processes=args.world_size,
+            processes=replicas(trainer),
             total=num_training_steps,
             why={"steps_per_epoch": "the run is not a number of whole epochs", "tokens_per_step": "samples are packed"},
         ).attach(

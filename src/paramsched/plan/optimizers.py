@@ -211,7 +211,10 @@ def _check_selector(
             for name, groups in list(optimizers.items())[:_SHOWN]
         )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
-        near = closest(part, [*optimizers, *(label for _, _, label in labeled), *(one for one in named if one)])
+        labels = [label for _, _, label in labeled]
+        near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
+        index = part.strip("[]")  # as in configs
+        near = next((label for label in labels if label.endswith(f"/{index}")), near)
         meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'
         raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
 

@@ -353,6 +353,7 @@ def _new_run(
         members[name] = planned
     run = Run(lead, members, request.drive)
     if run.is_shared:
+        run.param_groups[0]["params"] = [one for mine in groups.values() for group in mine for one in group["params"]]
         lead.block = lead.new_block((), run.param_groups, clock.times, states)
     return run
 

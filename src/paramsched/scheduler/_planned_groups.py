@@ -24,6 +24,7 @@ from paramsched.scheduler._group_keys import (
     write_base_entries,
     write_position_entries,
 )
+from paramsched.scheduler._rank_agreement import RunAgreement
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
@@ -53,6 +54,7 @@ class PlannedGroups:
     """
 
     block: ValueBlock  # set by `bind`
+    agreement: RunAgreement  # set by `bind`
 
     def __init__(
         self,
@@ -111,6 +113,7 @@ class PlannedGroups:
 
     def _reset_source(self, groups: list[Group]) -> None:
         """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
+        self.agreement = RunAgreement(groups)
         self.clock.needs_check = False
         amounts, lead = self.in_force.amounts, self.lead
         if amounts is None:
@@ -373,6 +376,7 @@ class PlannedGroups:
             self.rewrite()
             return
         block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
+        self.agreement.compare(t, self.in_force, self.clock.states)
         next(block.writer)
 
     def _consume(self, expected: Amount | None) -> None:
@@ -389,6 +393,7 @@ class PlannedGroups:
                 self._follow(source.in_force)
                 self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
+            self.agreement.compare(clock.t, self.in_force, clock.states)
             assert block.amounts is not None
             next(block.amounts)
 

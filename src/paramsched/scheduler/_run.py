@@ -83,7 +83,7 @@ class Run:
         self.lead, self.members, self.drive = lead, dict(members), drive
         self.is_shared = lead not in self.members.values()  # False for a single optimizer
         self.clock: Clock = lead.clock
-        self.param_groups: list[Group] = [{}]  # of the lead of several optimizers, which writes only targets
+        self.param_groups: list[Group] = [{}]  # of the lead of several optimizers: their parameters, without fields
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`

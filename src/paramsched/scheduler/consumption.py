@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, final
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
 from paramsched.plan.run_amounts import (
@@ -22,7 +20,8 @@ from paramsched.plan.run_amounts import (
     missing_amounts,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._messages import several_processes
+from paramsched.scheduler._rank_agreement import AmountAgreement
 from paramsched.scheduler._run_time import (
     OwnTime,
     Rank0Clock,
@@ -56,7 +55,7 @@ class ConsumptionSource:
         self._is_unknown = isinstance(self._run, UnknownAmounts)
         self._horizon = in_force.seconds_until_end
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
-        self._agreement = RankAgreement(in_force.number, clock.t, groups)
+        self._agreement = AmountAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
@@ -314,86 +313,6 @@ def as_number(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
-
-
-COMPARED_EVERY = 64  # updates; a wrong amount remains in later ones, so the next comparison detects it
-_TIMEOUT = timedelta(seconds=1)  # how long a process waits before it raises
-_INITIAL_UPDATES = 2  # compared after a start, a load or a seek, when most mistakes occur
-
-
-@final
-class RankAgreement:
-    """Checks at some updates whether all processes have consumed the same amount.
-
-    The processes do not wait for each other: the first process writes its amount into torch's store, which all of them
-    share, and the other processes compare theirs. A collective operation would block if a process skips an update,
-    saves alone, or has no Scheduler.
-
-    Only Schedulers with the same plan, of optimizers with the same number of parameters, are compared. If a process has
-    several such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another
-    process, for example for a dry run on rank 0. Therefore, before it raises, a process checks whether the other
-    process has started another Scheduler that agrees with its own.
-
-    Args:
-        number: the number that identifies the plan.
-        start: the update from which on amounts are compared.
-        groups: the groups of the optimizer.
-    """
-
-    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._number, self._start, self._groups = number, start, groups
-        self._kind: str | None = None  # identifies the Schedulers that are compared; set at the first comparison
-        self._order = 0  # the index among these Schedulers of this process, starting at 1
-        self._compared_at = -1
-
-    def is_due(self, t: int) -> bool:
-        """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % COMPARED_EVERY == 0):
-            return False
-        return several_processes()
-
-    def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare the amount consumed before update `t` with that of the other processes."""
-        if not self.is_due(t):  # the update was skipped and got another report
-            return
-        store = default_store()
-        rank = dist.get_rank()
-        self._compared_at = t
-        if self._kind is None:
-            self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
-            self._start_next(store, rank)
-        while True:
-            first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
-            other, _, theirs = first.partition(" ")
-            if theirs == repr(amount):
-                return
-            try:  # the other process may be about to start another Scheduler
-                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
-            except RuntimeError:  # it did not start one before the timeout
-                call, found = (
-                    "consumed",
-                    f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
-                )
-                same = f"Pass the same number in each process: the sum of the {clock} of all processes"
-                if clock == PROGRESS:
-                    call, found = "report", f"rank {rank} is at progress {amount}, but rank {other} at {theirs}"
-                    same = "Pass the same number in each process"
-                raise InvalidArgument(
-                    f"scheduler.{call}({clock}=…) before update {t}",
-                    found,
-                    f"{same}. If one of the two "
-                    "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
-                ) from None
-            log.warning(
-                "before update %d rank %d has consumed %r %s, but rank %s %s in a Scheduler with the same plan. Rank "
-                "%s has started another one since, which is compared instead",
-                t, rank, amount, clock, other, theirs, other,
-            )  # fmt: skip
-            self._start_next(store, rank)
-
-    def _start_next(self, store: Any, rank: int) -> None:
-        self._order = store.add(f"{self._kind}/begun by {rank}", 1)
-        store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
 
 def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:

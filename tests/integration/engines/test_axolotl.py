@@ -83,6 +83,17 @@ def test_the_plan_of_a_file_is_used(axolotl, tmp_path):
     assert used(made, 4) == pytest.approx([0.1, 0.075, 0.05, 0.025])
 
 
+def test_processes_of_tensor_parallelism_share_a_batch(axolotl):
+    made, known = optimizer(), trainer()
+    known.args.world_size, known.get_tp_size, known.get_cp_size = 16, lambda: 4, lambda: 2
+    plugin = axolotl.PlanPlugin()
+    plan = {"lr": "linear()", "clock": "samples", "horizon": "96 samples"}
+    scheduler = plugin.create_lr_scheduler(DictDefault(paramsched_plan=plan), known, made, num_training_steps=6)
+
+    assert scheduler.calendar.batch_size == 8
+    assert used(made, 6) == pytest.approx([0.1 * (1 - 16 * t / 96) for t in range(6)])
+
+
 def test_epochs_are_unknown_in_a_run_of_a_number_of_updates(axolotl):
     cfg = DictDefault(paramsched_plan=PLAN)
     with pytest.raises(MissingFact, match="the run is not a number of whole epochs"):

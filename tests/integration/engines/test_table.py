@@ -14,7 +14,10 @@ WIRINGS = [
     ("plain", "two", "plain torch, two optimizers"),
     ("plain", "swa", "torch.optim.swa_utils"),
     ("plain", "zero", "ZeroRedundancyOptimizer"),
+    ("plain", "fsdp1", "FSDP1 (FullyShardedDataParallel)"),
     ("plain", "fsdp", "FSDP2 (fully_shard)"),
+    ("plain", "tensor", "tensor parallelism (parallelize_module)"),
+    ("plain", "pipeline", "pipeline parallelism (Schedule1F1B)"),
     ("accelerate", "", "Accelerate"),
     ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
     ("accelerate", "split_batches", "Accelerate, split_batches"),
@@ -25,6 +28,7 @@ WIRINGS = [
     ("lightning", "unsaid", "Lightning, scheduler not returned"),
     ("lightning", "manual", "Lightning, manual optimization"),
     ("lightning", "two", "Lightning, two optimizers"),
+    ("lightning", "sharded", "Lightning, ModelParallelStrategy"),
     ("transformers", "", "Hugging Face Trainer, planned"),
     ("transformers", "pair", "Hugging Face Trainer, optimizers="),
     ("transformers", "two", "Hugging Face Trainer, two optimizers"),
@@ -41,8 +45,10 @@ WIRINGS = [
 COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
 COUNTED += [("plain", "two"), ("accelerate", "two")]
 WITHOUT_RAMP = {("skorch", "accelerate")}
-WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
-IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
+ONLY_IN_TWO = {("plain", variant) for variant in ("zero", "fsdp1", "fsdp", "tensor", "pipeline")}
+ONLY_IN_TWO |= {("lightning", "sharded")}
+WITHOUT_SCALER = {("skorch", ""), *ONLY_IN_TWO}
+IN_ONE = [one for one in WIRINGS if one[:2] not in ONLY_IN_TWO]
 IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
 # `make test` runs another wiring of these engines; each of these trains for seconds.
 LONG = {

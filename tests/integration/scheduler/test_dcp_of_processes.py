@@ -28,7 +28,11 @@ def run_processes(what, count, folder):
     assert [one.returncode for one in started] == [0] * count, said
 
 
-@pytest.fixture(scope="module", params=[(2, 1), pytest.param((4, 2), marks=pytest.mark.long)], ids=["2 to 1", "4 to 2"])
+@pytest.fixture(
+    scope="module",
+    params=[(2, 1), *(pytest.param(one, marks=pytest.mark.long) for one in [(4, 2), (2, 4)])],
+    ids=["2 to 1", "4 to 2", "2 to 4"],
+)
 def found(request, tmp_path_factory):
     """Return the values that each process used after the load."""
     before, after = request.param

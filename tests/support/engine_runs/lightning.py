@@ -7,6 +7,8 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins import MixedPrecision
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch.distributed.fsdp import fully_shard
 
 import paramsched as ps
 from paramsched.engines.lightning import PlanCallback
@@ -36,8 +38,8 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 class Module(pl.LightningModule):
     """A module for each variant.
 
-    "" and "two" use the callback; "step" and "epoch" return the scheduler; "unsaid" creates but hides it. "manual" and
-    "two" step by themselves.
+    "", "two" and "sharded" use the callback; "step" and "epoch" return the scheduler; "unsaid" creates but hides it.
+    "manual" and "two" step by themselves.
     """
 
     def __init__(self, case: Case, total: int) -> None:
@@ -46,11 +48,16 @@ class Module(pl.LightningModule):
         self.case, self.total = case, total
         self.automatic_optimization = case.variant not in ("manual", "two")
 
+    def configure_model(self) -> None:
+        if self.case.variant == "sharded":
+            assert self.device_mesh is not None
+            fully_shard(self.net, mesh=self.device_mesh["data_parallel"])
+
     def configure_optimizers(self) -> Any:
         if self.case.variant == "two":
             return list(optimizers_of(self.net).values())
         optimizer = optimizer_of(self.net)
-        if self.case.variant in ("", "manual"):
+        if self.case.variant in ("", "manual", "sharded"):
             return optimizer
         scheduler = ps.Scheduler(optimizer, PLAN, total=int(self.trainer.estimated_stepping_batches))
         if self.case.variant == "unsaid":
@@ -76,11 +83,14 @@ def trainer(case: Case, **keywords: Any) -> pl.Trainer:
     """Return a Trainer without output."""
     automatic = case.variant not in ("manual", "two")
     # precision="16-mixed" would create this plugin, but only on a GPU.
+    strategy: Any = "ddp"
+    if case.variant == "sharded":
+        strategy = ModelParallelStrategy(world_size(), tensor_parallel_size=1, process_group_backend="gloo")
     plugins = [MixedPrecision("16-mixed", "cpu", scaler())] if case.overflow else []
     return pl.Trainer(
         accelerator="cpu",
         devices=world_size(),
-        strategy="ddp" if world_size() > 1 else "auto",
+        strategy=strategy if world_size() > 1 else "auto",
         plugins=plugins,
         accumulate_grad_batches=case.accumulation if automatic else 1,
         enable_progress_bar=False,
@@ -93,8 +103,10 @@ def train(case: Case) -> Run:
     warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
     total = updates(batches_of_a_process(), case)
     module = Module(case, total)
+    callback = PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
     callbacks = {
-        "": [PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)],
+        "": [callback],
+        "sharded": [callback],
         "manual": [PlanCallback(PLAN, calendar=ps.Calendar(total=total))],
         "two": [PlanCallback(PLAN, optimizers=("weights", "biases"), calendar=ps.Calendar(total=total))],
     }.get(case.variant, [])

@@ -1,20 +1,24 @@
-"""A plain training loop with a GradScaler, averaged weights, DistributedDataParallel, ZeRO and FSDP2."""
+"""A plain training loop: GradScaler, averaged weights, and each kind of parallelism of torch."""
 
 from typing import Any
 
 import torch
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.pipelining import PipelineStage, Schedule1F1B
+from torch.distributed.tensor.parallel import RowwiseParallel, parallelize_module
+from torch.distributed.tensor.placement_types import Replicate
 from torch.utils.data.distributed import DistributedSampler
 
 import paramsched as ps
 from support.engine_runs.harness import (
+    BATCH,
+    SAMPLES,
     Case,
     Numbers,
     Run,
     Tiny,
-    batches_of_a_process,
     epochs_of,
     loader_of,
     optimizer_of,
@@ -27,6 +31,10 @@ from support.engine_runs.harness import (
     updates,
     world_size,
 )
+
+SHARED_BATCHES = {"tensor", "pipeline"}
+"""Variants in which all processes get the same batches."""
+SPLIT = {"fsdp", "fsdp1"} | SHARED_BATCHES
 
 
 def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
@@ -47,6 +55,35 @@ def summed(tokens: int) -> int:
     return int(of_all)
 
 
+def split(variant: str, model: torch.nn.Module) -> Any:
+    """Return a model of which each process has a part."""
+    mesh = init_device_mesh("cpu", (world_size(),))
+    if variant == "fsdp":
+        return fully_shard(model, mesh=mesh)
+    if variant == "fsdp1":
+        return FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu"))
+    if variant == "tensor":
+        return parallelize_module(model, mesh, {"layer": RowwiseParallel(input_layouts=Replicate())})
+    return Stage()
+
+
+class Stage(torch.nn.Module):
+    """One of two stages of a pipeline."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = torch.distributed.get_rank()
+        self.layer = torch.nn.Linear(2, 2 - self.index)
+        stage = PipelineStage(self, self.index, 2, torch.device("cpu"))
+        self.schedule = Schedule1F1B(stage, 2, loss_fn=torch.nn.functional.mse_loss, scale_grads=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)
+
+    def add_gradients(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.schedule.step(*[x][self.index :], target=y)
+
+
 def train(case: Case) -> Run:
     model: Any = Tiny()
     optimizer = optimizer_of(model, fused=True if case.variant == "fused" else None)
@@ -55,10 +92,11 @@ def train(case: Case) -> Run:
     if world_size() > 1:
         if not torch.distributed.is_initialized():
             torch.distributed.init_process_group("gloo")
-        sampler = DistributedSampler(data, shuffle=False)
-        if case.variant == "fsdp":
-            fully_shard(model, mesh=init_device_mesh("cpu", (world_size(),)))
-            optimizer = optimizer_of(model)  # because fully_shard replaces the parameters
+        if case.variant not in SHARED_BATCHES:
+            sampler = DistributedSampler(data, shuffle=False)
+        if case.variant in SPLIT:
+            model = split(case.variant, model)
+            optimizer = optimizer_of(model)  # because the parameters were replaced
         else:
             model = torch.nn.parallel.DistributedDataParallel(model)
         if case.variant == "zero":
@@ -66,7 +104,8 @@ def train(case: Case) -> Run:
     loader = loader_of(case, data, sampler=sampler)
     optimizers = optimizers_of(model) if case.variant == "two" else {"": optimizer}
     total = updates(len(loader), case)
-    assert case.clock == "ramp" or len(loader) == batches_of_a_process()
+    shards = 1 if case.variant in SHARED_BATCHES else world_size()
+    assert case.clock == "ramp" or len(loader) == SAMPLES // BATCH // shards
     driven = optimizers if case.variant == "two" else optimizer
     scheduler = ps.Scheduler(driven, plan_of(case), total=total if case.clock == "updates" else None)
     used = recorded(*(one.optim if case.variant == "zero" else one for one in optimizers.values()))
@@ -77,7 +116,10 @@ def train(case: Case) -> Run:
         for index, (x, y) in enumerate(loader):
             if case.clock == "tokens":
                 scheduler.consumed(tokens=summed(tokens_in(x)))
-            scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
+            if case.variant == "pipeline":
+                model.add_gradients(x, y)
+            else:
+                scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
             if (index + 1) % case.accumulation == 0 or index + 1 == len(loader):
                 for one in optimizers.values():
                     scale.step(one)

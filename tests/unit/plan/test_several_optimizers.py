@@ -99,6 +99,7 @@ def test_selectors_overlap_by_optimizer(selector, other, overlap):
     ("binding", "error", "found", "instead"),
     [
         (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name", "Write groups='muon/0'"),
+        (ps.Binding("lr", 1.0, groups="[0]"), UnknownGroup, 'called "[0]"', 'Write "muon/0"'),
         (ps.Binding("lr", 1.0, groups="mun"), UnknownGroup, "muon: 0; adamw: embed, rest, 2", 'Write "muon"'),
         (ps.Binding("lr", 1.0, groups="muon/embed"), UnknownGroup, 'called "muon/embed"', 'Write "'),
         (ps.Binding("lr", 1.0, groups="adamw/1"), UnknownGroup, 'called "adamw/1"', 'Write "adamw/2"'),

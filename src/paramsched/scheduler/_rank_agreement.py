@@ -1,0 +1,165 @@
+"""Comparing the Schedulers of several processes, without a collective operation."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, final
+
+import torch.distributed as dist
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan.run_amounts import Amount
+from paramsched.scheduler._clock import ResolvedPlan, RuleStates
+from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.time.progress import PROGRESS
+
+log = logging.getLogger("paramsched")
+
+COMPARED_EVERY = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+_TIMEOUT = timedelta(seconds=1)  # how long a process waits before it reports a difference
+_INITIAL = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
+_DRY_RUN = (
+    "If one of the two Schedulers is only for a dry run, construct it on every rank, or before init_process_group"
+)
+
+
+@final
+class RankRecords:
+    """Records of the Schedulers of all processes, which are compared at the same places of the run.
+
+    The processes do not wait for each other: the first process writes its record into torch's store, which all of them
+    share, and the other processes compare theirs. A collective operation would block if a process skips the update,
+    saves alone, or has no Scheduler.
+
+    Only Schedulers of optimizers with the same numbers of groups and parameters are compared. If a process has several
+    such Schedulers, they are distinguished by their order. A process may have one Scheduler more than another process,
+    for example for a dry run on rank 0. Therefore, before it reports a difference, a process checks whether the other
+    process has started another Scheduler that agrees with its own.
+
+    Args:
+        topic: the subject of the records.
+        groups: the groups of the optimizer.
+    """
+
+    def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._topic, self._groups = topic, groups
+        self._kind = ""  # identifies the Schedulers that are compared; set before the first record
+        self._order = 0  # the index among these Schedulers of this process, starting at 1; 0 before the first record
+
+    def differing(self, place: int, record: str) -> tuple[str, str] | None:
+        """Compare a record; return the rank of a process with another record, and that record."""
+        store, rank = default_store(), dist.get_rank()
+        if not self._order:
+            sizes = [len(group.get("params", ())) for group in self._groups]
+            self._kind = f"paramsched/{self._topic}/{len(sizes)}/{sum(sizes)}"
+            self._start_next(store, rank)
+        while True:
+            first = store.compare_set(f"{self._kind}/{self._order}/{place}", "", f"{rank} {record}").decode()
+            other, _, theirs = first.partition(" ")
+            if theirs == record:
+                return None
+            try:  # the other process may be about to start another Scheduler
+                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
+            except RuntimeError:  # it did not start one before the timeout
+                return other, theirs
+            log.warning(
+                "comparison %d: rank %d has %s, but rank %s has %s. Rank %s has started another Scheduler since, which "
+                "is compared instead", place, rank, record, other, theirs, other,
+            )  # fmt: skip
+            self._start_next(store, rank)
+
+    def _start_next(self, store: Any, rank: int) -> None:
+        self._order = store.add(f"{self._kind}/begun by {rank}", 1)
+        store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
+
+
+@final
+class AmountAgreement:
+    """Checks at some updates whether all processes have consumed the same amount.
+
+    Only Schedulers with the same plan are compared.
+
+    Args:
+        number: the number that identifies the plan.
+        start: the update from which on amounts are compared.
+        groups: the groups of the optimizer.
+    """
+
+    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._records, self._start = RankRecords(f"amounts/{number}", groups), start
+        self._compared_at = -1
+
+    def is_due(self, t: int) -> bool:
+        """Return whether amounts are compared before update `t`."""
+        if t == self._compared_at or not (t - self._start < _INITIAL or t % COMPARED_EVERY == 0):
+            return False
+        return several_processes()
+
+    def compare(self, t: int, amount: Amount, clock: str) -> None:
+        """Compare the amount consumed before update `t` with that of the other processes.
+
+        Raises:
+            InvalidArgument: another process has consumed another amount.
+        """
+        if not self.is_due(t):  # the update was skipped and got another report
+            return
+        self._compared_at = t
+        found = self._records.differing(t, repr(amount))
+        if found is None:
+            return
+        (other, theirs), rank = found, dist.get_rank()
+        call, text = "consumed", f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}"
+        same = f"Pass the same number in each process: the sum of the {clock} of all processes"
+        if clock == PROGRESS:
+            call, text = "report", f"rank {rank} is at progress {amount}, but rank {other} at {theirs}"
+            same = "Pass the same number in each process"
+        raise InvalidArgument(f"scheduler.{call}({clock}=…) before update {t}", text, f"{same}. {_DRY_RUN}")
+
+
+@final
+class RunAgreement:
+    """Logs a warning if the values of several processes differ: their plans, metric states or numbers of updates.
+
+    These are compared whenever values were computed in advance: after the first update of a start, after a metric was
+    observed, and every few thousand updates. Other updates cost nothing.
+
+    Args:
+        groups: the groups of the optimizer.
+    """
+
+    def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._records: RankRecords | None = RankRecords("runs", groups)  # None after a warning
+        self._count, self._next = 0, 0  # the number of comparisons, and the update of the next one
+
+    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
+        """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
+        if self._records is None or t < self._next or not several_processes():
+            return
+        mine = {str(rule): repr(state) for rule, state in states.items()}
+        try:
+            found = self._records.differing(self._count, json.dumps([in_force.number, mine, t]))
+        except RuntimeError:  # the process of the store has ended, or the backend has no store
+            self._records = None
+            return
+        self._count += 1
+        self._next = t if self._count < _INITIAL else t + COMPARED_EVERY
+        if found is None:
+            return
+        self._records = None
+        number, theirs, update = json.loads(found[1])
+        text = (
+            f"they have completed {t} and {update} updates. Load the same checkpoint in each process, and skip an "
+            "update in all of them or in none"
+        )
+        if number != in_force.number:
+            text = (
+                "they follow different plans. Pass the same plan and the same run facts, such as steps_per_epoch, in "
+                "each process"
+            )
+        elif rule := next((rule for rule in mine if mine[rule] != theirs[rule]), None):
+            text = (
+                f"{rule} has the state {mine[rule]} and {theirs[rule]}. Pass the same metric to scheduler.observe(…) "
+                "in each process, at the same updates: the mean over all processes"
+            )
+        log.warning("the values of rank %d and rank %s differ: %s. %s", dist.get_rank(), found[0], text, _DRY_RUN)

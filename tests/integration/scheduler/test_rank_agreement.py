@@ -1,0 +1,208 @@
+"""Ranks whose plans, metric states or numbers of updates differ: a warning is logged once."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+import torch.distributed as dist
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.scheduler import _rank_agreement
+from support.updates import probe, used
+
+COSINE = ps.Plan(lr="cosine()", horizon=3000)
+LINEAR = ps.Plan(lr="linear()", horizon=3000)
+EPOCHS = ps.Plan(lr="cosine()", horizon="3 epochs")
+TOKENS = ps.Plan(lr="cosine()", clock="tokens", horizon="3000 tokens")
+METRIC = ps.Plan(lr='cosine() * plateau("val_loss", patience=1)', horizon=3000)
+
+
+class Ranks:
+    """The Schedulers of two ranks, one after another in this process, with a store that they share."""
+
+    def __init__(self, patch, store=None):
+        store = store or dist.HashStore()
+        self.patch = patch
+        patch.setattr(_rank_agreement, "default_store", lambda: store)
+        patch.setattr(_rank_agreement, "several_processes", lambda: True)
+        patch.setattr(_rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+
+    def run_as(self, rank):
+        self.patch.setattr(dist, "get_rank", lambda: rank)
+
+    def train(self, schedulers, updates, after=lambda rank, scheduler: None):
+        for _ in range(updates):
+            for rank, scheduler in enumerate(schedulers):
+                self.run_as(rank)
+                if scheduler.plan.clock == "tokens":
+                    scheduler.consumed(tokens=1)
+                scheduler.optimizer.step()
+                after(rank, scheduler)
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    return Ranks(monkeypatch)
+
+
+def warnings_in(caplog):
+    return [one.getMessage() for one in caplog.records if "the values of rank" in one.getMessage()]
+
+
+@pytest.mark.parametrize(
+    ("plans", "facts"),
+    [
+        ((COSINE, LINEAR), ({}, {})),
+        ((EPOCHS, EPOCHS), ({"steps_per_epoch": 10}, {"steps_per_epoch": 11})),
+        ((TOKENS, COSINE), ({}, {})),
+    ],
+)
+def test_another_plan_on_one_rank_is_logged_after_the_first_update(ranks, caplog, plans, facts):
+    schedulers = [ps.Scheduler(probe(), plan, **more) for plan, more in zip(plans, facts, strict=True)]
+    ranks.train(schedulers, 1)
+
+    (text,) = warnings_in(caplog)
+    assert text.startswith("the values of rank 1 and rank 0 differ: they follow different plans. Pass the same plan")
+    ranks.train(schedulers, 200)
+    assert len(warnings_in(caplog)) == 1
+
+
+def test_a_rank_that_loads_another_checkpoint_is_logged(ranks, caplog):
+    schedulers = [ps.Scheduler(probe(), COSINE) for _ in range(2)]
+    states = []
+    for _ in range(2):
+        ranks.train(schedulers, 3)
+        states.append(schedulers[0].optimizer.state_dict())
+    schedulers = [ps.Scheduler(probe(), COSINE) for _ in range(2)]
+    for scheduler, state in zip(schedulers, states, strict=True):
+        scheduler.optimizer.load_state_dict(state)
+    ranks.train(schedulers, 1)
+
+    assert "they have completed 7 and 4 updates. Load the same checkpoint" in warnings_in(caplog)[0]
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_other_metrics_are_logged_after_the_next_update(ranks, caplog, drive):
+    schedulers = [ps.Scheduler(probe(), METRIC, drive=drive) for _ in range(2)]
+
+    def after(rank, scheduler):
+        scheduler.step()  # only counts by hand
+        if scheduler.t == 9:
+            scheduler.observe(val_loss=1.0 + rank)
+
+    ranks.train(schedulers, 9, after)
+    assert warnings_in(caplog) == []
+    ranks.train(schedulers, 1, after)
+
+    (text,) = warnings_in(caplog)
+    assert 'plateau("val_loss", patience=1) has the state' in text
+    assert "best=2.0" in text
+    assert "best=1.0" in text
+    assert "Pass the same metric to scheduler.observe(…) in each process" in text
+
+
+def test_a_metric_of_rank_0_only_is_logged(ranks, caplog):
+    schedulers = [ps.Scheduler(probe(), METRIC) for _ in range(2)]
+
+    def after(rank, scheduler):
+        if rank == 0 and scheduler.t == 9:
+            scheduler.observe(val_loss=1.0)
+
+    ranks.train(schedulers, 40, after)
+
+    assert "best=None" in warnings_in(caplog)[0]
+
+
+def test_a_rank_that_misses_an_update_is_logged_after_the_next_metric(ranks, caplog):
+    schedulers = [ps.Scheduler(probe(), METRIC) for _ in range(2)]
+    ranks.train(schedulers, 5)
+    ranks.train(schedulers[:1], 1)
+    for scheduler in schedulers:
+        scheduler.observe(val_loss=1.0)
+    ranks.train(schedulers, 1)
+
+    assert "they have completed 6 and 7 updates" in warnings_in(caplog)[0]
+
+
+@given(st.data())
+def test_equal_runs_log_nothing_and_use_the_values_of_one_process(data):
+    events = st.sampled_from(["step", "observe", "seek", "reload", "again", "dry run"])
+    steps = data.draw(st.lists(events | st.integers(1, 150), max_size=12))
+    several = data.draw(st.booleans())
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logging.getLogger("paramsched").addHandler(handler)
+
+    def attached():
+        optimizers = {"a": probe(), "b": probe()}
+        return optimizers, ps.Scheduler(optimizers if several else optimizers["a"], METRIC)
+
+    def play(run_as, runs):
+        for number, step in enumerate(steps):
+            for rank, pair in enumerate(runs):
+                run_as(rank)
+                optimizers, scheduler = pair
+                mine = list(optimizers.values()) if several else [optimizers["a"]]
+                if step == "observe":
+                    scheduler.observe(val_loss=float(number % 3))
+                elif step == "seek":
+                    scheduler.seek(5)
+                elif step == "reload":
+                    for one in mine:
+                        one.load_state_dict(one.state_dict())
+                elif step == "again":
+                    pair[1] = ps.Scheduler(optimizers if several else optimizers["a"], METRIC)
+                elif step == "dry run":
+                    other = probe({}, {})
+                    ps.Scheduler(other, LINEAR)
+                    for _ in range(rank * 70):  # another model, on rank 1 only
+                        other.step()
+                for _ in range(1 if step == "step" else step if isinstance(step, int) else 0):
+                    for one in mine:
+                        one.step()
+        return [used(optimizers["a"]) for optimizers, _ in runs]
+
+    alone = play(lambda rank: None, [list(attached())])
+    with pytest.MonkeyPatch.context() as patch:
+        both = play(Ranks(patch).run_as, [list(attached()), list(attached())])
+    logging.getLogger("paramsched").removeHandler(handler)
+
+    assert both == alone * 2
+    assert not [one.getMessage() for one in records if "the values of rank" in one.getMessage()]
+
+
+def test_a_run_goes_on_if_the_store_has_ended(monkeypatch, caplog):
+    class Ended(dist.Store):
+        def compare_set(self, *_):
+            raise dist.DistNetworkError("broken pipe")
+
+        def add(self, *_):
+            raise dist.DistNetworkError("broken pipe")
+
+    ranks = Ranks(monkeypatch, Ended())
+    scheduler = ps.Scheduler(probe(), COSINE)
+    ranks.train([scheduler], 50)
+
+    assert scheduler.t == 50
+    assert warnings_in(caplog) == []
+
+
+def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks):
+    def attached(*names):
+        return ps.Scheduler({name: probe() for name in names}, TOKENS)
+
+    def update(scheduler, tokens):
+        scheduler.consumed(tokens=tokens)
+        for one in scheduler.optimizers.values():
+            one.step()
+
+    run, dry_run, same = attached("a", "b"), attached("a"), attached("a", "b")
+    ranks.run_as(0)
+    update(run, 64)
+    ranks.run_as(1)
+    update(dry_run, 5)
+    with pytest.raises(ps.InvalidArgument, match="rank 1 would then have consumed 5 tokens, but rank 0 64"):
+        update(same, 5)
