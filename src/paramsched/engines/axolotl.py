@@ -48,9 +48,7 @@ class _AxolotlPlan:
         given = cfg.get("deepspeed")
         data = json.loads(Path(given).read_text(encoding="utf-8")) if isinstance(given, str) else given
         if isinstance(data, Mapping) and "scheduler" in data:
-            raise _refused(
-                "deepspeed", "its scheduler would replace the plan", "Delete scheduler in the DeepSpeed config"
-            )
+            raise _refused("deepspeed", "its scheduler would replace the plan", "Delete scheduler in that config")
 
     def create_lr_scheduler(
         self, cfg: Mapping[str, Any], trainer: Any, optimizer: Any, num_training_steps: int
@@ -66,9 +64,7 @@ class _AxolotlPlan:
             raise _refused("paramsched_plan", "it is missing", "Write paramsched_plan: plan.yaml", MISSING_FACT)
         if cfg.get("jagged_restart_steps"):
             found = "axolotl would multiply the plan's lr by its own restarts"
-            raise _refused(
-                "jagged_restart_steps", found, 'Delete it, and write restarts(cosine(), "1000 steps") in the plan'
-            )
+            raise _refused("jagged_restart_steps", found, 'Write restarts(cosine(), "1000 steps") in the plan')
         ignored = [name for name in _IGNORED if cfg.get(name)]
         if cfg.get("lr_scheduler") not in (None, "cosine"):  # axolotl fills in cosine
             ignored.insert(0, "lr_scheduler")
@@ -77,31 +73,25 @@ class _AxolotlPlan:
                 Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
             )
         plan, args = plan_from(cfg["paramsched_plan"]), trainer.args
-        clock = amount_clock(plan.clock)
-        if plan.metric_rules or clock not in (None, "seconds"):
-            needed = f"consumed {clock}" if clock not in (None, "seconds") else "metrics"
-            found = f"the plan needs {needed}, which axolotl does not report to a plugin"
+        if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
+            found = "the plan needs metrics or consumed amounts, which axolotl does not report to a plugin"
             raise _refused("paramsched_plan", found, "Write a plan in updates without metric rules", MISSING_FACT)
         # axolotl estimates the length of a run with packed samples, and does not subtract dropped batches.
         is_estimate = any(cfg.get(name) for name in ("max_steps", "sample_packing", "dataloader_drop_last"))
         epoch = num_training_steps / args.num_train_epochs
         is_whole = not is_estimate and args.num_train_epochs >= 1 and epoch.is_integer()
-        shards = args.world_size // (cfg.get("context_parallel_size") or 1) // (cfg.get("tensor_parallel_size") or 1)
+        copies = (cfg.get("context_parallel_size") or 1) * (cfg.get("tensor_parallel_size") or 1)
         facts = EngineFacts(
             call="axolotl.PlanPlugin",
             accumulation=args.gradient_accumulation_steps,
             batch_size=None if cfg.get("sample_packing") else args.train_batch_size,
-            processes=shards,
+            processes=args.world_size // copies,
             total=num_training_steps,
-            why={
-                "steps_per_epoch": "the run is not a number of whole epochs",
-                "batch_size": "samples are packed",
-                "tokens_per_step": "the length of samples varies",
-            },
+            why={"steps_per_epoch": "the run is not a number of whole epochs", "batch_size": "samples are packed"},
         )
-        options = PlanOptions(calendar=Calendar(steps_per_epoch=int(epoch)) if is_whole else None)
+        calendar = Calendar(steps_per_epoch=int(epoch)) if is_whole else None
         try:
-            return facts.attach(optimizer, plan, options)
+            return facts.attach(optimizer, plan, PlanOptions(calendar=calendar))
         except MissingFact as error:
             instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None

@@ -285,7 +285,7 @@ def resumed(state: Any, tx: Any, params: Any, on_change: Literal["new", "error"]
             f"resumed(…): the state records {sorted(values(restored))}, but the optimizer {sorted(values(expected))}. "
             "Pass the bases of the run that is resumed"
         )
-    before, now = (_fingerprint_of(one.plan) for one in (restored, expected))
+    before, now = (f"{(int(one.plan[0]) << 30) + int(one.plan[1]):015x}" for one in (restored, expected))
     if before != now:
         text = f"the plan has changed since update {int(restored.count)}: {before} is now {now}"
         if on_change == "error":
@@ -311,12 +311,6 @@ def _state_in(state: Any) -> PlannedState:
         number = "no state" if not found else f"{len(found)} states"
         raise StateError(f"the tree contains {number} of a planned optimizer. Pass the state that tx.init returned")
     return found[0]  # type: ignore[no-any-return]  # checked by its type
-
-
-def _fingerprint_of(number: Any) -> str:
-    """Return the first 15 hex digits of the fingerprint in a state."""
-    high, low = (int(one) for one in np.asarray(number))
-    return f"{(high << 30) + low:015x}"
 
 
 def _by_label(
@@ -368,7 +362,7 @@ def _optimizers_of(
         warn_user(f"{total:,} updates are too many for a table, so that values are computed in JAX's default float")
     times = np.arange(total) if tabled else None
     consumed = None if amounts is None else times_on(amounts.clock, amounts.amounts_from(0, 0, total))
-    numbers = {label: _flat(one) for label, one in bases.items()}
+    fields = {label: _arguments_of(bases[label], factory, label) for label, factory in factories.items()}
     named = {label: one for label, one in bases.items() if one} or bases
     groups = [{"name": label, **one} if label != _ALL else dict(one) for label, one in named.items()]
     bounds = dict(zip(named, bind(counted_plan(resolved), groups), strict=True))
@@ -376,14 +370,10 @@ def _optimizers_of(
     found_optimizers: dict[str, _LabeledOptimizer] = {}
     for label, factory in factories.items():
         given = arguments if shared else arguments.get(label, {})
-        fields = {name: _argument_of(name, factory, label) for name in numbers[label]}
-        if len(set(fields.values())) < len(fields):
-            found = "momentum and betas[0] are the same argument, b1"
-            raise InvalidArgument(CallSite("planned", "base", repr(dict(bases[label]))), found, "Leave momentum out")
-        fixed = {argument: numbers[label][name] for name, argument in fields.items()}
+        fixed = dict(fields[label].values())
         curves: dict[str, _Curve] = {}
         for bound in bounds.get(label, ()):
-            name = fields[str(bound.field)]
+            name, _ = fields[label][str(bound.field)]
             key = bound.schedule, fixed.pop(name), bound.by_amount
             if tabled and key not in tables:
                 tables[key] = evaluate(bound.schedule, consumed if bound.by_amount else times, key[1])
@@ -395,29 +385,26 @@ def _optimizers_of(
     return found_optimizers
 
 
-def _flat(base: Bases) -> dict[str, float]:
-    """Return the bases by field, with `betas[0]` and `betas[1]` in place of `betas`."""
-    found: dict[str, Any] = {}
-    for name, value in base.items():
-        if isinstance(value, (tuple, list)):
-            found |= {f"{name}[{index}]": one for index, one in enumerate(value)}
-        else:
-            found[name] = value
-    return {name: finite_number(f"base[{name!r}]", value) for name, value in found.items()}
-
-
-def _argument_of(field: str, factory: Factory, label: str) -> str:
-    """Return the argument of a factory that a field of a plan is."""
+def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[str, float]]:
+    """Return the factory's argument and the base of each field, with `betas[0]` and `betas[1]` in place of `betas`."""
     parameters = inspect.signature(factory).parameters
     free = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    if field in _FIELDS:
-        raise UnknownField(f"base[{field!r}]", "it is the name of optax", f'Write "{_FIELDS[field]}"')
-    name = next((one for one, ours in _FIELDS.items() if ours == field), field)
-    if name == "momentum" and "momentum" not in parameters and "b1" in parameters:
-        name = "b1"
-    if name not in parameters and not free:
-        where = getattr(factory, "__name__", "the factory") + ("" if label == _ALL else f" of {label}")
-        raise UnknownField(
-            f"{field!r}", f"{where} has no argument {name}; it has {', '.join(parameters)}", "Leave it out"
-        )
-    return name
+    flat: dict[str, Any] = {}
+    for key, value in base.items():
+        flat |= {f"{key}[{at}]": one for at, one in enumerate(value)} if isinstance(value, (tuple, list)) else {key: value}
+    found: dict[str, tuple[str, float]] = {}
+    for field, value in flat.items():
+        site = f"base[{field!r}]"
+        if field in _FIELDS:
+            raise UnknownField(site, "it is the name of optax", f'Write "{_FIELDS[field]}"')
+        name = next((one for one, ours in _FIELDS.items() if ours == field), field)
+        if name == "momentum" and "momentum" not in parameters and "b1" in parameters:
+            name = "b1"
+        if name not in parameters and not free:
+            where = getattr(factory, "__name__", "the factory") + ("" if label == _ALL else f" of {label}")
+            problem = f"{where} has no argument {name}; it has {', '.join(parameters)}"
+            raise UnknownField(f"{field!r}", problem, "Leave it out")
+        if name in dict(found.values()):
+            raise InvalidArgument(site, f"another field is also the argument {name}", f"Leave {field} out")
+        found[field] = name, finite_number(site, value)
+    return found

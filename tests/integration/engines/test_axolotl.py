@@ -154,10 +154,10 @@ def test_each_ignored_key_is_reported(axolotl):
         ({"paramsched_plan": {"lr": "cosin()"}}, "cosine"),
         (
             {"paramsched_plan": {"clock": "tokens", "lr": "cosine()"}},
-            "the plan needs consumed tokens, which",
+            "the plan needs metrics or consumed amounts",
         ),
-        ({"paramsched_plan": {"clock": "progress", "lr": "cosine()"}}, "the plan needs consumed progress"),
-        ({"paramsched_plan": {"lr": 'constant() * plateau("loss")'}}, "the plan needs metrics, which"),
+        ({"paramsched_plan": {"clock": "progress", "lr": "cosine()"}}, "the plan needs metrics or consumed amounts"),
+        ({"paramsched_plan": {"lr": 'constant() * plateau("loss")'}}, "the plan needs metrics or consumed amounts"),
     ],
 )
 def test_a_config_that_cannot_be_applied_is_an_error(axolotl, given, problem):

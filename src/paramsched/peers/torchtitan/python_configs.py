@@ -141,8 +141,7 @@ class _PythonConfigs:
         called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
         name, is_own = called.rpartition(".")[2], called.split(".")[0] in self._own
         if entry == "optimizer":
-            known = isinstance(value, ast.Call) and name == "default_adamw" and not is_own
-            return self._bases(value) if known else {}
+            return self._bases(value) if isinstance(value, ast.Call) and name == "default_adamw" and not is_own else {}
         kind = "LRSchedulersContainer.Config" if entry == "lr_scheduler" else "TrainingConfig"
         matches = f".{called}".endswith(f".{kind}") if entry == "lr_scheduler" else name.endswith(kind)
         if not isinstance(value, ast.Call) or not matches or is_own:
@@ -226,8 +225,7 @@ class _Changes(ast.NodeVisitor):
         elif any(name.startswith("__") for name in path):
             self._changes = True
         elif path[0] in _READ:  # the optimizer contains lists and dicts, which may be changed after reading them
-            is_mutable = len(path) == 1 or path[0] == "optimizer"
-            self._changes |= is_mutable or not isinstance(node.ctx, ast.Load)
+            self._changes |= len(path) == 1 or path[0] == "optimizer" or not isinstance(node.ctx, ast.Load)
 
     def visit_Call(self, node: ast.Call) -> None:
         path = self.path_of(node.func)
