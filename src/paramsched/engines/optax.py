@@ -391,7 +391,7 @@ def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[
     free = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     flat: dict[str, Any] = {}
     for key, value in base.items():
-        flat |= {f"{key}[{at}]": one for at, one in enumerate(value)} if isinstance(value, (tuple, list)) else {key: value}
+        flat |= {f"{key}[{i}]": one for i, one in enumerate(value)} if isinstance(value, tuple | list) else {key: value}
     found: dict[str, tuple[str, float]] = {}
     for field, value in flat.items():
         site = f"base[{field!r}]"
