@@ -3,7 +3,8 @@
 axolotl asks its plugins for a scheduler before it creates its own one. It then ignores the keys of its schedulers; the
 plugin reports them.
 
-Source: axolotl 067b021c (2026-07-24), `integrations/base.py` and `core/trainers/mixins/scheduler.py`.
+Source: axolotl 067b021c (2026-07-24), `integrations/base.py`, `core/trainers/mixins/scheduler.py`,
+`core/builders/base.py` and `utils/trainer.py`.
 """
 
 import json
@@ -12,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from paramsched.base.codes import SAID_TWICE, UNUSED_SETTING
+from paramsched.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import plan_from
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callback_on_demand, classes_on_demand
-from paramsched.engines.transformers import replicas
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, MissingFact
+from paramsched.plan.binding import amount_clock
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
@@ -47,9 +48,7 @@ class _AxolotlPlan:
         given = cfg.get("deepspeed")
         data = json.loads(Path(given).read_text(encoding="utf-8")) if isinstance(given, str) else given
         if isinstance(data, Mapping) and "scheduler" in data:
-            raise _refused(
-                "deepspeed", "its scheduler would replace the plan", "Delete scheduler in the DeepSpeed config"
-            )
+            raise _refused("deepspeed", "its scheduler would replace the plan", "Delete scheduler in that config")
 
     def create_lr_scheduler(
         self, cfg: Mapping[str, Any], trainer: Any, optimizer: Any, num_training_steps: int
@@ -57,15 +56,15 @@ class _AxolotlPlan:
         """Return the scheduler of the plan.
 
         Raises:
-            ConfigError: `paramsched_plan` is missing or invalid, or `jagged_restart_steps` is set.
+            ConfigError: `paramsched_plan` is missing or invalid, it needs consumed amounts or metrics, or
+                `jagged_restart_steps` is set.
+            MissingFact: a unit of the plan needs a run fact that axolotl does not provide.
         """
         if cfg.get("paramsched_plan") is None:
-            raise _refused("paramsched_plan", "it is missing", "Write paramsched_plan: plan.yaml")
+            raise _refused("paramsched_plan", "it is missing", "Write paramsched_plan: plan.yaml", MISSING_FACT)
         if cfg.get("jagged_restart_steps"):
             found = "axolotl would multiply the plan's lr by its own restarts"
-            raise _refused(
-                "jagged_restart_steps", found, 'Delete it, and write restarts(cosine(), "1000 steps") in the plan'
-            )
+            raise _refused("jagged_restart_steps", found, 'Write restarts(cosine(), "1000 steps") in the plan')
         ignored = [name for name in _IGNORED if cfg.get(name)]
         if cfg.get("lr_scheduler") not in (None, "cosine"):  # axolotl fills in cosine
             ignored.insert(0, "lr_scheduler")
@@ -73,25 +72,33 @@ class _AxolotlPlan:
             warn_user(
                 Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
             )
-        args = trainer.args
-        epochs = args.num_train_epochs
-        by_epochs = args.max_steps <= 0 and num_training_steps % epochs == 0
-        return EngineFacts(
+        plan, args = plan_from(cfg["paramsched_plan"]), trainer.args
+        if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
+            found = "the plan needs metrics or consumed amounts, which axolotl does not report to a plugin"
+            raise _refused("paramsched_plan", found, "Write a plan in updates without metric rules", MISSING_FACT)
+        # axolotl estimates the length of a run with packed samples, and does not subtract dropped batches.
+        is_estimate = any(cfg.get(name) for name in ("max_steps", "sample_packing", "dataloader_drop_last"))
+        epoch = num_training_steps / args.num_train_epochs
+        is_whole = not is_estimate and args.num_train_epochs >= 1 and epoch.is_integer()
+        copies = (cfg.get("context_parallel_size") or 1) * (cfg.get("tensor_parallel_size") or 1)
+        facts = EngineFacts(
             call="axolotl.PlanPlugin",
             accumulation=args.gradient_accumulation_steps,
-            batch_size=args.train_batch_size,
-            processes=replicas(trainer),
+            batch_size=None if cfg.get("sample_packing") else args.train_batch_size,
+            processes=args.world_size // copies,
             total=num_training_steps,
-            why={"steps_per_epoch": "the run is not a number of whole epochs", "tokens_per_step": "samples are packed"},
-        ).attach(
-            optimizer,
-            plan_from(cfg["paramsched_plan"]),
-            PlanOptions(calendar=Calendar(steps_per_epoch=num_training_steps // int(epochs)) if by_epochs else None),
+            why={"steps_per_epoch": "the run is not a number of whole epochs", "batch_size": "samples are packed"},
         )
+        calendar = Calendar(steps_per_epoch=int(epoch)) if is_whole else None
+        try:
+            return facts.attach(optimizer, plan, PlanOptions(calendar=calendar))
+        except MissingFact as error:
+            instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
+            raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
 
 
-def _refused(name: str, found: str, instead: str) -> ConfigError:
-    return ConfigError("axolotl config", [Diagnostic(child_path("$", name), found, instead, code=SAID_TWICE)])
+def _refused(name: str, found: str, instead: str, code: str = SAID_TWICE) -> ConfigError:
+    return ConfigError("axolotl config", [Diagnostic(child_path("$", name), found, instead, code=code)])
 
 
 def _plan_args() -> type[Any]:

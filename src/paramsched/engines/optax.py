@@ -34,10 +34,11 @@ from paramsched.errors import (
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.plan import require_plan
-from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.resolve import counted_plan, plan_number, planned_amounts, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
+from paramsched.time.progress import PROGRESS, times_on
 
 try:
     import jax
@@ -54,8 +55,8 @@ Bases: TypeAlias = Mapping[str, Any]
 
 _MAX_TABLE: Final = 2**23  # updates; a table of float32 then takes 32 MB
 _ALL: Final = "all"  # the label of an optimizer without labels
-_OF_MOMENTS: Final = ("b1", "b2", "b3", "momentum")
-"""Arguments that are multiplied with the optimizer's moments, and must therefore have the type of the parameters."""
+_OF_MOMENTS: Final = ("b1", "b2", "momentum")
+"""Arguments that have the type of the parameters, as by `optax.inject_hyperparams`."""
 
 
 class PlannedState(NamedTuple):
@@ -63,7 +64,8 @@ class PlannedState(NamedTuple):
 
     Args:
         count: the number of completed updates.
-        plan: the first 60 bits of the fingerprint of the plan whose values are in `hyperparams`, as two numbers.
+        plan: the first 60 bits of the fingerprint of the plan whose values are in `hyperparams`, as two numbers. If the
+            plan resolves only with run facts, it is the fingerprint of the resolved plan.
         hyperparams: for each label, a dict from optax's arguments to the values that the last update used; after
             `init` those that the first update will use.
         inner: the state of the optimizer.
@@ -175,12 +177,10 @@ def planned(
     if amount_clock(plan.clock) == "seconds":
         found = "the clock of the plan counts seconds, which a compiled update cannot measure"
         raise InvalidArgument("planned(…)", found, 'Write Plan(…, clock="updates")')
-    bases, factories = _by_label(factory, base, labels)
-    optimizers = _optimizers_of(plan, calendar or Calendar(), bases, factories, arguments, shared=callable(factory))
-    number = np.zeros(2, np.uint32)
-    if plan.serializable:
-        first = int(plan.fingerprint[:15], 16)
-        number = np.array([first >> 30, first & (2**30 - 1)], np.uint32)
+    calendar = calendar or Calendar()
+    resolved, (bases, factories) = plan.resolve(calendar), _by_label(factory, base, labels)
+    optimizers = _optimizers_of(resolved, calendar, bases, factories, arguments, shared=callable(factory))
+    number = np.array(divmod(plan_number(plan, resolved), 2**30), np.uint32)
 
     def optimizer_of(values: Mapping[str, Mapping[str, Any]]) -> Any:
         built = {label: one.build(values[label]) for label, one in optimizers.items()}
@@ -189,11 +189,12 @@ def planned(
     def init(params: Any) -> PlannedState:
         at_start = {label: one.values(0) for label, one in optimizers.items()}
         of_params = jnp.result_type(*(jax.tree.leaves(params) or [float]))
-        for label, one in optimizers.items():
-            for name in one.curves.keys() & set(_OF_MOMENTS):
-                at_start[label][name] = at_start[label][name].astype(of_params)
-                if of_params == jnp.bfloat16:
-                    warn_user(f"{name} of {label} is scheduled in bfloat16, the type of the parameters, with 8 bits")
+        of_moments = [(label, name) for label, one in optimizers.items() for name in _OF_MOMENTS if name in one.curves]
+        for label, name in of_moments:
+            at_start[label][name] = at_start[label][name].astype(of_params)
+        if of_moments and of_params == jnp.bfloat16:
+            names = ", ".join(dict.fromkeys(name for _, name in of_moments))
+            warn_user(f"{names}: scheduled in bfloat16, the type of the parameters, with 8 bits")
         return PlannedState(
             jnp.zeros((), jnp.int32), jnp.asarray(number), at_start, optimizer_of(at_start).init(params)
         )
@@ -204,6 +205,8 @@ def planned(
             before = state.hyperparams[label]
             used[label] = {name: value.astype(before[name].dtype) for name, value in one.values(state.count).items()}
         updates, inner = optimizer_of(used).update(updates, state.inner, params, **extra)
+        # A float32 value times moments in bfloat16 gives float32, but the types of a state must not change in `scan`.
+        inner = jax.tree.map(lambda new, old: jnp.asarray(new, jnp.result_type(old)), inner, state.inner)
         return updates, PlannedState(optax.safe_increment(state.count), jnp.asarray(number), used, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -282,12 +285,14 @@ def resumed(state: Any, tx: Any, params: Any, on_change: Literal["new", "error"]
             f"resumed(…): the state records {sorted(values(restored))}, but the optimizer {sorted(values(expected))}. "
             "Pass the bases of the run that is resumed"
         )
-    before, now = (_fingerprint_of(one.plan) for one in (restored, expected))
+    before, now = (f"{(int(one.plan[0]) << 30) + int(one.plan[1]):015x}" for one in (restored, expected))
     if before != now:
         text = f"the plan has changed since update {int(restored.count)}: {before} is now {now}"
         if on_change == "error":
             raise PlanChanged(f'resumed(…, on_change="error"): {text}')
         warn_user(f"{text}. The plan of the code applies from this update on")
+    elif not np.any(expected.plan):
+        warn_user("the plan contains an unregistered function, so that a change of it cannot be found")
     return state
 
 
@@ -306,12 +311,6 @@ def _state_in(state: Any) -> PlannedState:
         number = "no state" if not found else f"{len(found)} states"
         raise StateError(f"the tree contains {number} of a planned optimizer. Pass the state that tx.init returned")
     return found[0]  # type: ignore[no-any-return]  # checked by its type
-
-
-def _fingerprint_of(number: Any) -> str:
-    """Return the first 15 hex digits of the fingerprint in a state."""
-    high, low = (int(one) for one in np.asarray(number))
-    return f"{(high << 30) + low:015x}"
 
 
 def _by_label(
@@ -338,7 +337,7 @@ def _by_label(
 
 
 def _optimizers_of(
-    plan: Plan,
+    resolved: Plan,
     calendar: Calendar,
     bases: Mapping[str, Bases],
     factories: Mapping[str, Factory],
@@ -350,9 +349,8 @@ def _optimizers_of(
     if not shared and (unknown := sorted(arguments.keys() - factories.keys())):
         found = f"no factory of this label; the labels are {', '.join(factories)}"
         raise UnknownGroup(CallSite("planned", unknown[0]), found, f"Write {next(iter(factories))}={{…}}")
-    resolved = plan.resolve(calendar)
-    amounts = amounts_of_run(resolved, calendar)
-    total = updates_of_horizon(resolved, amounts)
+    amounts = planned_amounts(resolved, calendar)
+    total = calendar.horizon if resolved.clock == PROGRESS else updates_of_horizon(resolved, amounts)
     if total is None:
         found = "the length of the run is unknown"
         raise Unresolved("planned(…)", found, "Write Plan(…, horizon=…), or pass Calendar(total=…)")
@@ -363,19 +361,19 @@ def _optimizers_of(
             raise InvalidArgument("planned(…)", found, 'Write Plan(…, clock="updates")')
         warn_user(f"{total:,} updates are too many for a table, so that values are computed in JAX's default float")
     times = np.arange(total) if tabled else None
-    consumed = None if amounts is None else amounts.amounts_from(0, 0, total)
-    numbers = {label: _flat(one) for label, one in bases.items()}
-    named = {label: one for label, one in bases.items() if one}
+    consumed = None if amounts is None else times_on(amounts.clock, amounts.amounts_from(0, 0, total))
+    fields = {label: _arguments_of(bases[label], factory, label) for label, factory in factories.items()}
+    named = {label: one for label, one in bases.items() if one} or bases
     groups = [{"name": label, **one} if label != _ALL else dict(one) for label, one in named.items()]
     bounds = dict(zip(named, bind(counted_plan(resolved), groups), strict=True))
     tables: dict[tuple[Schedule, float, bool], Any] = {}
     found_optimizers: dict[str, _LabeledOptimizer] = {}
     for label, factory in factories.items():
         given = arguments if shared else arguments.get(label, {})
-        fixed = {_argument_of(name, factory, label): value for name, value in numbers[label].items()}
+        fixed = dict(fields[label].values())
         curves: dict[str, _Curve] = {}
         for bound in bounds.get(label, ()):
-            name = _argument_of(str(bound.field), factory, label)
+            name, _ = fields[label][str(bound.field)]
             key = bound.schedule, fixed.pop(name), bound.by_amount
             if tabled and key not in tables:
                 tables[key] = evaluate(bound.schedule, consumed if bound.by_amount else times, key[1])
@@ -387,29 +385,26 @@ def _optimizers_of(
     return found_optimizers
 
 
-def _flat(base: Bases) -> dict[str, float]:
-    """Return the bases by field, with `betas[0]` and `betas[1]` in place of `betas`."""
-    found: dict[str, Any] = {}
-    for name, value in base.items():
-        if isinstance(value, (tuple, list)):
-            found |= {f"{name}[{index}]": one for index, one in enumerate(value)}
-        else:
-            found[name] = value
-    return {name: finite_number(f"base[{name!r}]", value) for name, value in found.items()}
-
-
-def _argument_of(field: str, factory: Factory, label: str) -> str:
-    """Return the argument of a factory that a field of a plan is."""
+def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[str, float]]:
+    """Return the factory's argument and the base of each field, with `betas[0]` and `betas[1]` in place of `betas`."""
     parameters = inspect.signature(factory).parameters
     free = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    if field in _FIELDS:
-        raise UnknownField(f"base[{field!r}]", "it is the name of optax", f'Write "{_FIELDS[field]}"')
-    name = next((one for one, ours in _FIELDS.items() if ours == field), field)
-    if name == "momentum" and "momentum" not in parameters and "b1" in parameters:
-        name = "b1"
-    if name not in parameters and not free:
-        where = getattr(factory, "__name__", "the factory") + ("" if label == _ALL else f" of {label}")
-        raise UnknownField(
-            f"{field!r}", f"{where} has no argument {name}; it has {', '.join(parameters)}", "Leave it out"
-        )
-    return name
+    flat: dict[str, Any] = {}
+    for key, value in base.items():
+        flat |= {f"{key}[{i}]": one for i, one in enumerate(value)} if isinstance(value, tuple | list) else {key: value}
+    found: dict[str, tuple[str, float]] = {}
+    for field, value in flat.items():
+        site = f"base[{field!r}]"
+        if field in _FIELDS:
+            raise UnknownField(site, "it is the name of optax", f'Write "{_FIELDS[field]}"')
+        name = next((one for one, ours in _FIELDS.items() if ours == field), field)
+        if name == "momentum" and "momentum" not in parameters and "b1" in parameters:
+            name = "b1"
+        if name not in parameters and not free:
+            where = getattr(factory, "__name__", "the factory") + ("" if label == _ALL else f" of {label}")
+            problem = f"{where} has no argument {name}; it has {', '.join(parameters)}"
+            raise UnknownField(f"{field!r}", problem, "Leave it out")
+        if name in dict(found.values()):
+            raise InvalidArgument(site, f"another field is also the argument {name}", f"Leave {field} out")
+        found[field] = name, finite_number(site, value)
+    return found

@@ -74,13 +74,13 @@ def planned(
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values, replicas(self))
+            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values, _replicas(self))
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is None:
                 known = self._paramsched_known or _facts_of_arguments(
-                    self.args, None, (num_training_steps,), replicas(self)
+                    self.args, None, (num_training_steps,), _replicas(self)
                 )
                 made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
                 if made.last_epoch:  # an earlier train() used this optimizer
@@ -94,7 +94,7 @@ def planned(
                 )
                 own = replace(options, calendar=None) if by_trainer else options
                 summed = partial(_sum_over_replicas, self)
-                self._paramsched_amounts = amounts = BatchAmounts(made, own, replicas(self), summed)
+                self._paramsched_amounts = amounts = BatchAmounts(made, own, _replicas(self), summed)
                 self.remove_callback(TokenRelay)
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
@@ -129,7 +129,7 @@ def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
     return prod(size() for size in sizes if size is not None)
 
 
-def replicas(trainer: Any) -> int:
+def _replicas(trainer: Any) -> int:
     """Return the number of data shards."""
     world: int = trainer.args.world_size
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
@@ -138,7 +138,7 @@ def replicas(trainer: Any) -> int:
 def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
     """Return the sum of `amount` over all data shards; a shard on several processes counts once."""
     summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
-    total: torch.Tensor = summed // (trainer.args.world_size // replicas(trainer))
+    total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
     return total
 
 

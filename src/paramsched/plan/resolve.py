@@ -104,6 +104,22 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     return amounts.updates_until(count)
 
 
+def plan_number(plan: Plan, resolved: Plan) -> int:
+    """Return the number that identifies a plan in checkpoints; 0 if the plan has no fingerprint.
+
+    The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
+    derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from a checkpoint.
+    """
+    if not plan.serializable:
+        return 0
+    try:
+        complete = plan.resolve(Calendar()).bindings == resolved.bindings
+    except InvalidArgument:  # a unit or a horizon that needs the calendar
+        complete = False
+    # 60 bits, because checkpoints store integers in 64.
+    return int((plan if complete else resolved).fingerprint[:15], 16)
+
+
 def known_total(plan: Plan, calendar: Calendar) -> int | None:
     """Return the horizon of a resolved plan in updates; None if it is unknown."""
     try:

@@ -12,9 +12,8 @@ from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
-from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
-from paramsched.scheduler._group_keys import plan_number
 from paramsched.scheduler._run_time import RunStart
 from paramsched.time import Calendar, Duration
 from paramsched.time.progress import PROGRESS, times_on

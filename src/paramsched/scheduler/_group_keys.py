@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
-from paramsched.errors import InvalidArgument, StateError, shown
+from paramsched.errors import StateError, shown
 from paramsched.fields import BASE, BASES, OURS, json_or_none, recorded_bases
-from paramsched.plan import Plan
 from paramsched.plan.note import Note, is_note
 from paramsched.plan.run_amounts import Amount
-from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
 from paramsched.time.progress import PROGRESS
 
@@ -34,22 +32,6 @@ REPORTED = f"{OURS}said"
 If the count in this list differs from that of the group, the list was not loaded: checkpoints of older versions do not
 contain it. If consumption was reported, their first group has the reported amount in place of the list.
 """
-
-
-def plan_number(plan: Plan, resolved: Plan) -> int:
-    """Return the number that identifies a plan in param groups; 0 if the plan has no fingerprint.
-
-    The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
-    derived from the resolved plan, so that a changed `steps_per_epoch` is also detected from an optimizer's checkpoint.
-    """
-    if not plan.serializable:
-        return 0
-    try:
-        complete = plan.resolve(Calendar()).bindings == resolved.bindings
-    except InvalidArgument:  # a unit or a horizon that needs the calendar
-        complete = False
-    # 60 bits, because checkpoints store integers in 64.
-    return int((plan if complete else resolved).fingerprint[:15], 16)
 
 
 def count_carried(groups: list[Group]) -> int | None:

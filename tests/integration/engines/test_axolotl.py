@@ -45,9 +45,14 @@ def axolotl(monkeypatch):
     return module
 
 
-def trainer(epochs=3, max_steps=-1):
+def trainer(epochs=3.0, steps=30, world=1):
+    """Return a trainer with the arguments that axolotl passes: `max_steps` is the length that it computes."""
     args = SimpleNamespace(
-        num_train_epochs=epochs, max_steps=max_steps, gradient_accumulation_steps=2, train_batch_size=4, world_size=1
+        num_train_epochs=epochs,
+        max_steps=steps,
+        gradient_accumulation_steps=2,
+        train_batch_size=4,
+        world_size=world,
     )
     return SimpleNamespace(args=args)
 
@@ -83,21 +88,43 @@ def test_the_plan_of_a_file_is_used(axolotl, tmp_path):
     assert used(made, 4) == pytest.approx([0.1, 0.075, 0.05, 0.025])
 
 
-def test_processes_of_tensor_parallelism_share_a_batch(axolotl):
-    made, known = optimizer(), trainer()
-    known.args.world_size, known.get_tp_size, known.get_cp_size = 16, lambda: 4, lambda: 2
-    plugin = axolotl.PlanPlugin()
-    plan = {"lr": "linear()", "clock": "samples", "horizon": "96 samples"}
-    scheduler = plugin.create_lr_scheduler(DictDefault(paramsched_plan=plan), known, made, num_training_steps=6)
+@pytest.mark.parametrize(
+    ("given", "epochs", "steps"),
+    [
+        ({"max_steps": 30}, 3.0, 30),
+        ({"sample_packing": True}, 3.0, 30),
+        ({"dataloader_drop_last": True}, 3.0, 30),
+        ({}, 3.0, 31),
+        ({}, 0.5, 5),
+    ],
+)
+def test_epochs_are_unknown_unless_the_run_is_a_number_of_whole_epochs(axolotl, given, epochs, steps):
+    cfg = DictDefault(paramsched_plan=PLAN, **given)
+    with pytest.raises(
+        MissingFact, match=r'not a number of whole epochs. Write lengths in updates or percent, such as "1'
+    ):
+        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(epochs, steps), optimizer(), steps)
 
-    assert scheduler.calendar.batch_size == 8
-    assert used(made, 6) == pytest.approx([0.1 * (1 - 16 * t / 96) for t in range(6)])
+
+def test_a_run_of_two_and_a_half_epochs_has_whole_epochs(axolotl):
+    made = optimizer()
+    axolotl.PlanPlugin().create_lr_scheduler(DictDefault(paramsched_plan=PLAN), trainer(2.5, 25), made, 25)
+
+    expected = ps.trace(ps.loads(PLAN), {"lr": 0.1}, ps.Calendar(total=25, steps_per_epoch=10))["lr"]
+    assert used(made, 25) == expected.tolist()
 
 
-def test_epochs_are_unknown_in_a_run_of_a_number_of_updates(axolotl):
-    cfg = DictDefault(paramsched_plan=PLAN)
-    with pytest.raises(MissingFact, match="the run is not a number of whole epochs"):
-        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(max_steps=30), optimizer(), 30)
+def test_samples_are_those_of_all_data_shards(axolotl):
+    made, plan = optimizer(), {"lr": 'warmup("160 samples") >> cosine()'}
+    cfg = DictDefault(paramsched_plan=plan, tensor_parallel_size=2)
+    axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(world=4), made, 30)
+
+    # 4 samples, 2 batches and 2 shards are 16 samples in an update
+    expected = ps.trace(ps.loads({"lr": "warmup(10) >> cosine()"}), {"lr": 0.1}, ps.Calendar(total=30))["lr"]
+    assert used(made, 30) == expected.tolist()
+    cfg.sample_packing = True
+    with pytest.raises(MissingFact, match="samples are packed"):
+        axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(world=4), optimizer(), 30)
 
 
 @pytest.mark.parametrize("given", [{}, {"lr_scheduler": "cosine", "warmup_steps": None, "lr_quadratic_warmup": False}])
@@ -125,6 +152,12 @@ def test_each_ignored_key_is_reported(axolotl):
         ({}, r"\$.paramsched_plan: it is missing. Write paramsched_plan: plan.yaml"),
         ({"paramsched_plan": PLAN, "jagged_restart_steps": 10}, r"\$.jagged_restart_steps: axolotl would multiply"),
         ({"paramsched_plan": {"lr": "cosin()"}}, "cosine"),
+        (
+            {"paramsched_plan": {"clock": "tokens", "lr": "cosine()"}},
+            "the plan needs metrics or consumed amounts",
+        ),
+        ({"paramsched_plan": {"clock": "progress", "lr": "cosine()"}}, "the plan needs metrics or consumed amounts"),
+        ({"paramsched_plan": {"lr": 'constant() * plateau("loss")'}}, "the plan needs metrics or consumed amounts"),
     ],
 )
 def test_a_config_that_cannot_be_applied_is_an_error(axolotl, given, problem):

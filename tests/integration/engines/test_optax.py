@@ -155,13 +155,25 @@ def test_bfloat16_keeps_the_type_of_the_moments_and_warns_of_scheduled_betas() -
     plan = ps.Plan(**{"lr": "linear()", "betas[0]": "linear(1.0, 0.9)"}, horizon=T)
     tx = engine.planned(optax.adamw, plan, base={"lr": 0.1, "betas": (0.9, 0.95)})
 
-    with pytest.warns(UserWarning, match="b1 of all is scheduled in bfloat16"):
+    with pytest.warns(UserWarning, match="b1: scheduled in bfloat16"):
         state = tx.init(params)
     _, state, used = run(tx, params, state=state)
 
     assert {one.dtype for one in jax.tree.leaves(state.inner[0].mu)} == {jnp.dtype(jnp.bfloat16)}
     assert (used["lr"].dtype, used["betas[0]"].dtype) == (jnp.float32, jnp.bfloat16)
     assert is_same(used["lr"], rounded(ps.trace(plan, {"lr": 0.1, "betas": (0.9, 0.95)})["lr", 0]))
+
+
+@pytest.mark.parametrize(("factory", "base"), [(optax.lars, {"lr": 0.1}), (optax.rmsprop, {"lr": 0.1, "decay": 0.9})])
+def test_scheduled_values_do_not_change_the_types_of_a_state_in_bfloat16(factory: Any, base: Any) -> None:
+    params = jax.tree.map(lambda one: one.astype(jnp.bfloat16), PARAMS)
+    plan = ps.Plan(*(ps.Binding(name, "linear(1.0, 0.5)") for name in base), horizon=T)
+    tx = engine.planned(factory, plan, base=base)
+
+    _, state, used = run(tx, params)
+
+    assert [one.dtype for one in jax.tree.leaves(state)] == [one.dtype for one in jax.tree.leaves(tx.init(params))]
+    assert is_same(used["lr"], rounded(ps.trace(plan, base)["lr", 0]))
 
 
 # ---------------------------------------------------------------- labels and several optimizers
@@ -240,6 +252,14 @@ def test_a_function_of_ones_own_may_schedule_other_arguments() -> None:
 def test_planned_amounts_are_converted_with_the_calendar() -> None:
     plan = ps.Plan(lr="warmup('4000 tokens') >> linear()", clock="tokens", horizon="60_000 tokens")
     calendar = ps.Calendar(tokens_per_step=1000)
+
+    *_, used = run(engine.planned(optax.sgd, plan, calendar, base={"lr": 0.1}))
+
+    assert is_same(used["lr"], rounded(ps.trace(plan, {"lr": 0.1}, calendar)["lr", 0]))
+
+
+def test_planned_progress_is_spread_evenly() -> None:
+    plan, calendar = ps.Plan(lr="warmup('10%') >> cosine()", clock="progress"), ps.Calendar(total=T)
 
     *_, used = run(engine.planned(optax.sgd, plan, calendar, base={"lr": 0.1}))
 
@@ -367,6 +387,22 @@ def test_a_resumed_run_continues_bit_for_bit_and_a_changed_plan_takes_effect() -
     assert engine.resumed(after, other, params, on_change="error") is after
 
 
+def test_another_length_of_the_run_is_another_plan() -> None:
+    plan = ps.Plan(lr="warmup('5%') >> cosine()")
+    short, long = (engine.planned(optax.sgd, plan, ps.Calendar(total=total), base={"lr": 0.1}) for total in (40, 80))
+
+    assert engine.resumed(short.init(PARAMS), short, PARAMS, on_change="error")
+    with pytest.raises(PlanChanged):
+        engine.resumed(short.init(PARAMS), long, PARAMS, on_change="error")
+
+
+def test_a_plan_with_an_unregistered_function_cannot_be_compared() -> None:
+    tx = engine.planned(optax.sgd, ps.Plan(lr=ps.from_function(lambda t: 1.0), horizon=T), base={"lr": 0.1})
+
+    with pytest.warns(UserWarning, match="unregistered function, so that a change of it cannot be found"):
+        engine.resumed(tx.init(PARAMS), tx, PARAMS)
+
+
 def test_resumed_finds_the_optimizer_in_a_chain() -> None:
     chains = [
         optax.chain(optax.clip(1.0), engine.planned(optax.sgd, ps.Plan(lr=line, horizon=T), base={"lr": 1.0}))
@@ -441,6 +477,12 @@ def test_orbax_restores_the_state(tmp_path: Any) -> None:
             "tail",
         ),
         ({"learning_rate": 0.1}, InvalidArgument, "it is also in base"),
+        ({"base": {}}, UnknownField, "lr"),
+        (
+            {"factory": optax.adamw, "base": {"lr": 0.1, "momentum": 0.9, "betas": (0.8, 0.9)}},
+            InvalidArgument,
+            "another field is also the argument b1. Leave betas",
+        ),
         (
             {
                 "plan": ps.Plan(lr="constant()", clock="tokens", horizon=2**24),

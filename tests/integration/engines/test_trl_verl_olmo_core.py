@@ -43,9 +43,15 @@ def test_trl(monkeypatch, tmp_path):
             **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no", logging_steps=1
         )
 
-    provide(monkeypatch, "trl", SFTConfig=config, SFTTrainer=transformers.Trainer)
     data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(64)]
-    names = {"folder": str(tmp_path), "model": Line(), "dataset": data, "AsyncGRPOTrainer": transformers.Trainer}
+
+    class AsyncGRPOTrainer(transformers.Trainer):
+        def __init__(self, model, reward_funcs=None, args=None, train_dataset=None):
+            super().__init__(model, args, train_dataset=train_dataset)
+
+    provide(monkeypatch, "trl.experimental.async_grpo", AsyncGRPOTrainer=AsyncGRPOTrainer, AsyncGRPOConfig=config)
+    provide(monkeypatch, "trl", SFTConfig=config, SFTTrainer=transformers.Trainer)
+    names = {"folder": str(tmp_path), "model": Line(), "dataset": data, "reward": None}
     exec(BLOCKS[0], names)
     logged = [row["learning_rate"] for row in names["trainer"].state.log_history if "learning_rate" in row]
 
@@ -54,23 +60,20 @@ def test_trl(monkeypatch, tmp_path):
     exec(BLOCKS[1], names)
     names["trainer"].train()
     scheduler = names["trainer"].lr_scheduler
-    assert (scheduler.plan.clock, set(scheduler.get_last_lr())) == ("seconds", {2e-5})
+    assert (scheduler.plan.clock, set(scheduler.get_last_lr())) == ("seconds", {1e-6})
     assert 0 < scheduler.amount < 8 * 3600
 
 
 def test_verl(monkeypatch):
-    registered = {}
+    class FSDPEngine:
+        pass
 
-    class EngineRegistry:
-        @staticmethod
-        def register(model_type, backend, device="cuda"):
-            return lambda engine: registered.setdefault((model_type, *backend), engine)
+    class FSDPEngineWithLMHead(FSDPEngine):
+        optimizer_config = SimpleNamespace(total_training_steps=50)
 
-    provide(monkeypatch, "verl.workers.engine.base", EngineRegistry=EngineRegistry)
-    provide(monkeypatch, "verl.workers.engine.fsdp.transformer_impl", FSDPEngineWithLMHead=object)
+    provide(monkeypatch, "verl.workers.engine.fsdp.transformer_impl", FSDPEngine=FSDPEngine)
     exec(BLOCKS[2], {})
-    engine = registered["language_model", "fsdp", "fsdp2"]()
-    engine.optimizer_config = SimpleNamespace(total_training_steps=50)
+    engine = FSDPEngineWithLMHead()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     scheduler = engine._build_lr_scheduler(optimizer)
     rates = []

@@ -115,6 +115,10 @@ REFUSED = [
     "config.training.steps, other = 3, 4",
     "del config.training",
     "config.model_spec = config",
+    "config.training.__dict__['steps'] = 3",
+    "config.optimizer.param_groups[0].optimizer_kwargs['lr'] = 3",
+    "config.optimizer.param_groups[0].optimizer_kwargs.update(lr=3)",
+    "for group in config.optimizer.param_groups: group.optimizer_kwargs = {}",
 ]
 
 
@@ -140,6 +144,14 @@ def read_changed(text):
 def test_a_statement_that_may_change_the_config_is_an_error(line):
     with pytest.raises(ConfigError):
         read_changed(changed_by([line]))
+
+
+def test_classes_and_functions_of_the_file_may_have_other_defaults():
+    own = "class OwnTrainingConfig(TrainingConfig):\n    steps: int = 5\n\ndef default_adamw(lr):\n    return None\n"
+
+    assert read_changed(own + changed_by(["config.optimizer = default_adamw(lr=1.0)"]))["optimizer"] == {}
+    with pytest.raises(ConfigError, match=r"expected TrainingConfig\(…\), got OwnTrainingConfig\(\)"):
+        read_changed(own + changed_by(["config.training = OwnTrainingConfig()"]))
 
 
 @pytest.mark.parametrize(

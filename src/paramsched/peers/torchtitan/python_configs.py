@@ -139,12 +139,12 @@ class _PythonConfigs:
     def _arguments(self, entry: str, value: ast.expr) -> dict[str, Any]:
         """Return the arguments of an entry: of the optimizer, of the scheduler, or of training."""
         called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
-        name = called.rpartition(".")[2]
+        name, is_own = called.rpartition(".")[2], called.split(".")[0] in self._own
         if entry == "optimizer":
-            return self._bases(value) if isinstance(value, ast.Call) and name == "default_adamw" else {}
+            return self._bases(value) if isinstance(value, ast.Call) and name == "default_adamw" and not is_own else {}
         kind = "LRSchedulersContainer.Config" if entry == "lr_scheduler" else "TrainingConfig"
         matches = f".{called}".endswith(f".{kind}") if entry == "lr_scheduler" else name.endswith(kind)
-        if not isinstance(value, ast.Call) or not matches:
+        if not isinstance(value, ast.Call) or not matches or is_own:
             raise self._error(value, f"expected {kind}(…), got {self._shown(value)}")
         keywords = self._keywords(value)
         return {key: self._literal(one) for key, one in keywords.items() if entry == "lr_scheduler" or key == "steps"}
@@ -222,10 +222,10 @@ class _Changes(ast.NodeVisitor):
         path = self.path_of(node)
         if not path:
             self.generic_visit(node)
-        elif path[0].startswith("__"):
+        elif any(name.startswith("__") for name in path):
             self._changes = True
-        elif path[0] in _READ:
-            self._changes |= len(path) == 1 or not isinstance(node.ctx, ast.Load)
+        elif path[0] in _READ:  # the optimizer contains lists and dicts, which may be changed after reading them
+            self._changes |= len(path) == 1 or path[0] == "optimizer" or not isinstance(node.ctx, ast.Load)
 
     def visit_Call(self, node: ast.Call) -> None:
         path = self.path_of(node.func)
