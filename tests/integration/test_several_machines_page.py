@@ -1,10 +1,17 @@
 """The scripts on the page on several machines, run as printed, killed and continued."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from support.example_runs import environment
 from support.pages import sections
 from support.spread import spread
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
@@ -66,3 +73,62 @@ def test_torchrun_restarts_the_processes_after_a_kill(tmp_path):
     assert resumed > 0
     assert resumed % (50 * 16) == 0
     assert last == "lr 0.010 at sample 8000"
+
+
+@pytest.mark.long
+def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp_path):
+    """Commands of SLURM are replaced by scripts; the job and the training are those on the page."""
+    script(SLURM, tmp_path)
+    job = re.search(r"^```bash\n(.*?)^```", sections(PAGE)[SLURM], re.MULTILINE | re.DOTALL)[1]
+    commands = {
+        "srun": 'exec "$@"',
+        "scontrol": 'echo "$@" >> scontrol.txt; if [ "$1" = show ]; then echo localhost; fi',
+        "torchrun": f'exec {sys.executable} -m torch.distributed.run "$@"',
+    }
+    for name, body in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "job.sh").write_text(job)
+    facts = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "localhost", "SLURM_NNODES": "1"}
+    facts |= {"SLURM_GPUS_ON_NODE": "2", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+    def start(seconds: float) -> subprocess.Popen:
+        end = {"SLURM_JOB_END_TIME": str(int(time.time() + seconds))}
+        return subprocess.Popen(
+            ["bash", "job.sh"], cwd=tmp_path, env=environment() | facts | end, stdout=subprocess.PIPE, text=True
+        )
+
+    preempted = start(4 * 3600)
+    while not (tmp_path / "checkpoint.pt").exists():
+        assert preempted.poll() is None
+        time.sleep(0.01)
+    training = psutil.Process(preempted.pid).children(recursive=True)
+    preempted.send_signal(signal.SIGUSR1)
+    assert preempted.wait(timeout=60) == 0
+    for process in training:  # as SLURM does when it requeues a job
+        process.kill()
+    requeued = start(300 + 45)
+    said, _ = requeued.communicate(timeout=120)
+
+    assert (tmp_path / "scontrol.txt").read_text().splitlines()[1] == f"requeue {os.getpid()}"
+    assert requeued.returncode == 0
+    assert re.fullmatch(r"lr 0\.00\d after \d+ s\n", said)
+
+
+@pytest.mark.long
+def test_ray_continues_after_the_kill_of_a_worker(tmp_path):
+    pytest.importorskip("ray")
+    script("Ray Train", tmp_path)
+    driver = subprocess.Popen(
+        [sys.executable, "ray_train.py"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    wait_for(driver, tmp_path, "ray/*/checkpoint*")
+    started = psutil.Process(driver.pid).children(recursive=True)
+    workers = [one for one in started if any("RayTrainWorker" in part for part in one.cmdline())]
+    workers[-1].kill()
+    said, _ = driver.communicate(timeout=600)
+
+    begun = re.findall(r"worker \d of 2, from sample (\d+) on", said)
+    assert driver.returncode == 0
+    assert [sample for sample in begun if int(sample) > 0 and int(sample) % (50 * 16) == 0]
+    assert "'consumed_samples': 7984.0" in said
