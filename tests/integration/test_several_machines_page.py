@@ -107,8 +107,8 @@ def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp
     assert preempted.wait(timeout=60) == 0
     for process in training:  # as SLURM does when it requeues a job
         process.kill()
-    requeued = start(300 + 45)
-    said, _ = requeued.communicate(timeout=120)
+    requeued = start(300 + 60)
+    said, _ = requeued.communicate(timeout=300)
 
     assert (tmp_path / "scontrol.txt").read_text().splitlines()[1] == f"requeue {os.getpid()}"
     assert requeued.returncode == 0
