@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from support.example_runs import environment
 from support.pages import sections
+from support.ports import free_port
 from support.spread import spread
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
@@ -72,6 +74,32 @@ def test_torchrun_restarts_the_processes_after_a_kill(tmp_path):
     resumed = int(re.fullmatch(r"2 processes, from sample (\d+) on", second)[1])
     assert resumed > 0
     assert resumed % (50 * 16) == 0
+    assert last == "lr 0.010 at sample 8000"
+
+
+@pytest.mark.long
+def test_a_run_on_two_machines_continues_on_one_after_the_other_fails(tmp_path):
+    """Two agents of torchrun on this machine; the first one holds the store."""
+    script(FSDP, tmp_path)
+    command = re.search(r"^\$ torchrun (--nnodes(?:.*\\\n)*.*)$", sections(PAGE)[ELASTIC], re.MULTILINE)[1]
+    port = free_port()
+    for printed, used in {"node 4": "node 1", "host-1:29500": f"localhost:{port}", "\\\n": ""}.items():
+        assert printed in command
+        command = command.replace(printed, used)
+    first = torchrun(command, tmp_path)
+    while socket.socket().connect_ex(("localhost", port)):
+        assert first.poll() is None
+        time.sleep(0.1)
+    second = torchrun(command, tmp_path)
+    wait_for(first, tmp_path, "checkpoints/*/.metadata")
+    failed = psutil.Process(second.pid)
+    for process in [failed, *failed.children(recursive=True)]:
+        process.kill()
+
+    begin, *again, last = finished(first).splitlines()
+
+    assert begin == "2 processes, from sample 0 on"
+    assert re.fullmatch(r"1 processes, from sample [1-9]\d*00 on", again[-1])
     assert last == "lr 0.010 at sample 8000"
 
 
