@@ -29,7 +29,7 @@ from model import adamw, network
 
 BATCH = 32  # samples per process and update
 SAMPLES = 6_000  # in the entire run
-SAVE_EVERY = 5  # updates
+SAVE_EVERY = 10  # updates
 PLAN = ps.Plan(
     lr='warmup("10%") >> cosine(to=0.01)',
     weight_decay='constant(over="50%") >> linear(1.0, 0.2)',
