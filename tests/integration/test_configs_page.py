@@ -1,4 +1,4 @@
-"""The examples on the page on configs: Hydra builds the plan, jsonargparse reads it, Optuna sweeps over plans."""
+"""The examples on the page on configs: Hydra builds the plan, jsonargparse reads it."""
 
 import pytest
 
@@ -40,13 +40,3 @@ def test_jsonargparse_accepts_a_file_a_text_and_single_fields(folder):
         ps.Plan(lr=ps.cosine(to=0.1)),
         ps.Plan(lr=ps.linear(), horizon="20 epochs"),
     ]
-
-
-def test_optuna_prunes_trials_and_keeps_the_best_plan(folder):
-    pytest.importorskip("optuna")
-
-    names, _ = run_section(PAGE, "Optuna", folder)
-
-    states = {trial.state.name for trial in names["study"].trials}
-    assert states == {"COMPLETE", "PRUNED"}
-    assert names["best"].horizon == ps.Duration.of(60)
