@@ -5,15 +5,20 @@ ARGS ?=
 SECONDS ?= 60
 JOBS ?= 0
 VENV := .venv
-BIN := $(VENV)/bin
-# Not quiet, because the first call takes minutes and pip shows its progress.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
-TORCH := torch==2.13.0
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# uv where it is installed, else pip. Both verify the hash of each package in constraints.txt, and skip the packages
+# that are not in it: with `--no-require-hashes`, pip also installs this folder, which has no hash.
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),uv pip install --python $(VENV),$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-require-hashes)
+LOCKED := $(INSTALL) --constraint constraints.txt
+TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
+# uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Compiled once here, because with PYTHONDONTWRITEBYTECODE each process would compile its imports again. compileall uses
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick thorough fuzz corpus figures lint bench docs clean
+.PHONY: run test full quick thorough fuzz corpus figures lint bench docs lock clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -73,26 +78,27 @@ clean:
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
 	@echo "First call: creating the environment $(VENV) and installing the dependencies takes 1 to 5 minutes, once."
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade pip  # that of an older Python takes three times as long
+	$(if $(UV),uv venv --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+	$(if $(UV),,$(BIN)/python -m pip install --upgrade pip)  # that of an older Python has no dependency groups
 
-# torch is installed first and by its exact version, so that no other package selects another build.
+# torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
+# dependencies follow in step 2 with their hashes.
 $(VENV)/torch.stamp: constraints.txt | $(BIN)/python
 	@echo "Step 1 of 2: $(TORCH), the largest part."
-	$(PIP) $(TORCH)
+	$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable . scikit-learn tqdm
+	$(LOCKED) --editable . --group run
 	$(COMPILE)
 	@touch $@
 
 # Peers without their dependencies, because the tests need none of them (torchvision is one).
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable '.[test]'
-	$(PIP) --no-deps timm pytorch-accelerated warmup-scheduler
+	$(LOCKED) --editable . --group test --group lint
+	$(LOCKED) --no-deps --group peers
 	@touch $@
 
 # A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other.
@@ -102,6 +108,11 @@ $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable '.[docs]'
+	$(LOCKED) --editable . --group docs
 	$(COMPILE)
 	@touch $@
+
+# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package optax"
+lock:
+	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file constraints.txt $(ARGS)

@@ -1,5 +1,6 @@
 """The files for other tools are well formed and agree with the metadata of the project."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -26,13 +28,29 @@ def test_the_citation_has_the_version_of_the_package():
     assert " ".join(citation["abstract"].split()) == PROJECT["description"]
 
 
-def test_the_hosted_documentation_uses_the_same_files_and_extra():
+def test_the_hosted_documentation_uses_the_same_files_and_packages():
     there = read(".readthedocs.yaml")
 
     assert (ROOT / there["sphinx"]["configuration"]).exists()
     assert there["sphinx"]["fail_on_warning"]
-    (installed,) = there["python"]["install"]
-    assert set(installed["extra_requirements"]) <= PROJECT["optional-dependencies"].keys()
+    assert "--constraint constraints.txt --group docs ." in there["build"]["jobs"]["install"][-1]
+
+
+def test_each_package_is_pinned_with_hashes_and_without_the_address_of_an_index():
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    packages = text.replace("\\\n", "").splitlines()[2:]
+
+    assert len(packages) > 100
+    assert [line for line in packages if not re.fullmatch(r"\S+==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+", line)] == []
+    assert not re.search(r"://|index-url|find-links", text)
+
+
+def test_each_dependency_of_a_group_is_pinned():
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    named = [one for group in PYPROJECT["dependency-groups"].values() for one in group if isinstance(one, str)]
+    names = {re.split(r"[<>=\[]", one)[0].lower() for one in [*PROJECT["dependencies"], *named]}
+
+    assert names - pinned == set()
 
 
 def test_the_workflow_runs_the_whole_check_on_the_oldest_and_the_newest_python():
