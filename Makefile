@@ -18,7 +18,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick thorough fuzz corpus figures lint bench docs lock clean
+.PHONY: run test full quick thorough fuzz corpus figures lint bench docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -71,6 +71,10 @@ docs: $(VENV)/docs.stamp
 	$(BIN)/python tools/check_links.py
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src examples tests/README.md
 	@echo docs/_build/html/index.html
+
+# The public address of the repository, and that of the documentation if it has its own: make address URL=… DOCS=…
+address:
+	@$(PYTHON) tools/address.py "$(URL)" "$(DOCS)"
 
 clean:
 	rm -rf $(VENV) docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

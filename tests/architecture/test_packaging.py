@@ -1,11 +1,16 @@
 """The files for other tools are well formed and agree with the metadata of the project."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -28,6 +33,66 @@ def test_the_citation_has_the_version_of_the_package():
     assert " ".join(citation["abstract"].split()) == PROJECT["description"]
 
 
+ADDRESS = "https://example.org/paramsched"
+
+
+def metadata_of(root: Path) -> ProjectMetadata:
+    return ProjectMetadata(str(root), PluginManager())
+
+
+@pytest.fixture
+def addressed(tmp_path):
+    """A copy of the files with an address, after `make address` with two addresses, one after the other."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", "hatch_build.py", "tools/address.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".github" / "ISSUE_TEMPLATE").mkdir(parents=True)
+    for url in ("https://example.org/former", f"{ADDRESS}/"):
+        subprocess.run([sys.executable, tmp_path / "tools" / "address.py", url, ""], check=True)
+    return tmp_path
+
+
+def test_no_file_has_an_address_while_it_is_unknown():
+    core = metadata_of(ROOT).core
+
+    assert core.urls == {}
+    assert not (ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml").exists()
+    assert not re.search(r"\]\((?!https://|#)", core.readme)
+    assert core.authors == [{"name": "The paramsched developers"}]
+
+
+def test_every_file_follows_the_address(addressed):
+    core = metadata_of(addressed).core
+
+    assert core.urls == {
+        "Source": ADDRESS,
+        "Documentation": ADDRESS,
+        "Changelog": f"{ADDRESS}/blob/HEAD/CHANGELOG.md",
+        "Issues": f"{ADDRESS}/issues",
+    }
+    contacts = yaml.safe_load((addressed / ".github" / "ISSUE_TEMPLATE" / "config.yml").read_text(encoding="utf-8"))
+    assert [one["url"] for one in contacts["contact_links"]] == [ADDRESS, f"{ADDRESS}/security/advisories/new"]
+
+
+def test_the_links_of_the_package_page_are_absolute(addressed):
+    page = metadata_of(addressed).core.readme
+
+    assert f"]({ADDRESS}/raw/v{PROJECT['version']}/docs/static/plan.svg)" in page
+    assert f"]({ADDRESS}/blob/v{PROJECT['version']}/CONTRIBUTING.md#add-a-shape)" in page
+    assert not re.search(r"\]\((?!https://|#)", page)
+
+
+def test_an_address_must_be_https():
+    ran = subprocess.run(
+        [sys.executable, ROOT / "tools" / "address.py", "example.org"], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "expected an https address, got example.org\nmake address URL=https://example.org/paramsched\n"
+    )
+
+
 def test_the_hosted_documentation_uses_the_same_files_and_packages():
     there = read(".readthedocs.yaml")
 
@@ -41,7 +106,9 @@ def test_each_package_is_pinned_with_hashes_and_without_the_address_of_an_index(
     packages = text.replace("\\\n", "").splitlines()[2:]
 
     assert len(packages) > 100
-    assert [line for line in packages if not re.fullmatch(r"\S+==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+", line)] == []
+    assert [
+        line for line in packages if not re.fullmatch(r"\S+==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+", line)
+    ] == []
     assert not re.search(r"://|index-url|find-links", text)
 
 
