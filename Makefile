@@ -18,7 +18,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick thorough fuzz corpus figures lint bench docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz corpus figures lint bench docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -35,6 +35,43 @@ full: $(VENV)/compiled.stamp
 # Under a minute, for use while editing: the tests that start no process, no engine and no compiler.
 quick: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy" tests/unit tests/laws $(ARGS)
+
+# The tests that need no training engine: for other systems, and for Python without the GIL.
+PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/laws tests/unit tests/integration/scheduler $(ARGS)
+portable: $(VENV)/portable.stamp
+	$(BIN)/python $(PORTABLE)
+
+# The same tests with the oldest versions that pyproject.toml allows. This and the following two targets need uv.
+lowest:
+	uv venv --quiet --clear --python 3.11 .venv-lowest
+	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
+	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
+	.venv-lowest/bin/python $(PORTABLE)
+
+# All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
+newest: $(VENV)/dev.stamp
+	uv pip install --python $(VENV) --upgrade --prerelease allow --editable . --group test
+	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group peers
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+
+# All tests with the main branches of the peers that are written in Python.
+nightly: $(VENV)/dev.stamp
+	$(BIN)/python tools/peer_changes.py --main | xargs uv pip install --python $(VENV) --no-deps
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+
+# The files of the peers that changed since they were read. Needs git, and no environment.
+changes:
+	@$(PYTHON) tools/peer_changes.py
+
+# Build the sdist, and the wheel from it; check both; run the portable tests of the sdist against the wheel. Needs uv.
+packaged:
+	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
+	uv venv --quiet --python $(PYTHON) dist/venv
+	uv pip install --python dist/venv --no-deps $(TORCH)
+	uv pip install --python dist/venv --constraint constraints.txt --group portable --group package dist/*.whl
+	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	dist/venv/bin/check-wheel-contents dist/*.whl
+	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE) -o pythonpath=tests
 
 # All properties with a thousand new examples each: an hour or more.
 thorough: $(VENV)/compiled.stamp
@@ -59,6 +96,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/zizmor --quiet --offline .github
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process.
 bench: $(VENV)/compiled.stamp
@@ -77,13 +115,17 @@ address:
 	@$(PYTHON) tools/address.py "$(URL)" "$(DOCS)"
 
 clean:
-	rm -rf $(VENV) docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest dist docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
 	@echo "First call: creating the environment $(VENV) and installing the dependencies takes 1 to 5 minutes, once."
-	$(if $(UV),uv venv --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
-	$(if $(UV),,$(BIN)/python -m pip install --upgrade pip)  # that of an older Python has no dependency groups
+ifdef UV
+	uv venv $(if $(findstring command,$(origin PYTHON)),--python $(PYTHON)) $(VENV)  # without PYTHON, uv takes a supported one
+else
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --upgrade pip  # that of an older Python has no dependency groups
+endif
 
 # torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
 # dependencies follow in step 2 with their hashes.
@@ -108,6 +150,10 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 # A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other.
 $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
+	@touch $@
+
+$(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	$(LOCKED) --editable . --group portable
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp

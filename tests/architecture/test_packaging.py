@@ -15,6 +15,7 @@ from hatchling.plugin.manager import PluginManager
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -120,13 +121,23 @@ def test_each_dependency_of_a_group_is_pinned():
     assert names - pinned == set()
 
 
-def test_the_workflow_runs_the_whole_check_on_the_oldest_and_the_newest_python():
-    check = read(".github/workflows/check.yml")["jobs"]["check"]
+def test_the_tests_run_on_every_python_that_the_package_names():
+    matrix = read(".github/workflows/check.yml")["jobs"]["check"]["strategy"]["matrix"]
 
-    assert "bash .ci/run" in check["steps"][-1]["run"]
-    assert PROJECT["requires-python"] == f">={check['strategy']['matrix']['python'][0]}"
-    newest = [one.split(" :: ")[-1] for one in PROJECT["classifiers"] if " :: Python :: 3." in one][-1]
-    assert check["strategy"]["matrix"]["python"][-1] == newest
+    named = [one.split(" :: ")[-1] for one in PROJECT["classifiers"] if " :: Python :: 3." in one]
+    assert (matrix["make"], matrix["python"]) == (["test"], named)
+    assert PROJECT["requires-python"] == f">={named[0]}"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_pins_actions_and_calls_targets_of_the_makefile(workflow):
+    text = workflow.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"make: (\w+)|make: \[([^\]]*)\]|run: make (\w+)", text)
+
+    assert {one for names in named for one in re.findall(r"\w+", " ".join(names))} <= targets
+    assert re.findall(r"uses: (?!\S+@[0-9a-f]{40} # v\d).*", text) == []
+    assert yaml.safe_load(text)["permissions"] == {}
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
