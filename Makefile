@@ -98,9 +98,12 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/zizmor --quiet --offline .github
 
-# Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process.
+# Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
+# with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/2026-11-22.json
+JSON ?= runs/bench.json
 bench: $(VENV)/compiled.stamp
-	$(BIN)/python -m pytest benchmarks --benchmark-only -p no:xdist $(ARGS)
+	@mkdir -p $(dir $(JSON))
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json $(JSON) -p no:xdist $(ARGS)
 
 # The build runs the code and console blocks of the pages. Then links and spelling are checked, also outside docs/.
 docs: $(VENV)/docs.stamp
