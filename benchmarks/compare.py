@@ -1,6 +1,7 @@
 """Compare two files of `make bench`: python benchmarks/compare.py OLD NEW
 
-Ratios to a floor are comparable between machines, times are not. The exit code is 1 if a ratio rose by more than a tenth.
+Ratios to a floor are comparable between machines, times are not. The exit code is 1 if a ratio rose by more than
+a tenth.
 """
 
 import json

@@ -5,7 +5,7 @@ does not include other processes. `make bench` prints one line for each benchmar
 the target, and writes them to a file that `benchmarks/compare.py` reads.
 """
 
-import datetime
+import datetime as dt
 import gc
 import platform
 import time
@@ -41,7 +41,7 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
     figures = {one["extra_info"].pop("what"): one["extra_info"] for one in output_json["benchmarks"]}
     output_json.clear()
     output_json.update(
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
         machine=f"{cpu.get('brand_raw', platform.machine())}, {cpu['count']} cores",
         versions={"python": platform.python_version()} | {name: version(name) for name in ("numpy", "torch")},
         figures=figures,
