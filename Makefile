@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # uv where it is installed, else pip. Both verify the hash of each package in constraints.txt, and skip the packages
 # that are not in it: with `--no-require-hashes`, pip also installs this folder, which has no hash.
-UV := $(shell command -v uv)
+UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --python $(VENV),$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-require-hashes)
 LOCKED := $(INSTALL) --constraint constraints.txt
 TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
@@ -127,13 +127,15 @@ ifdef UV
 else
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --upgrade pip  # that of an older Python has no dependency groups
 endif
 
 # torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
 # dependencies follow in step 2 with their hashes.
 $(VENV)/torch.stamp: constraints.txt | $(BIN)/python
 	@echo "Step 1 of 2: $(TORCH), the largest part."
+ifndef UV
+	$(BIN)/python -m pip install --upgrade pip  # older ones have no --no-require-hashes
+endif
 	$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
