@@ -47,7 +47,7 @@ lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
-	.venv-lowest/bin/python $(PORTABLE)
+	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long"
 
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 newest: $(VENV)/dev.stamp
