@@ -110,7 +110,16 @@ def test_each_package_is_pinned_with_hashes_and_without_the_address_of_an_index(
     assert [
         line for line in packages if not re.fullmatch(r"\S+==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+", line)
     ] == []
-    assert not re.search(r"://|index-url|find-links", text)
+    assert "://" not in text
+
+
+@pytest.mark.parametrize(
+    "file", ["Makefile", "constraints.txt", "pyproject.toml", ".readthedocs.yaml", *WORKFLOWS], ids=str
+)
+def test_no_file_names_an_index(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+
+    assert re.findall(r"--(?:extra-)?index-url|--find-links|https?://\S*/simple|\[\[tool.uv.index", text) == []
 
 
 def test_each_dependency_of_a_group_is_pinned():
