@@ -5,15 +5,20 @@ ARGS ?=
 SECONDS ?= 60
 JOBS ?= 0
 VENV := .venv
-BIN := $(VENV)/bin
-# Not quiet, because the first call takes minutes and pip shows its progress.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
-TORCH := torch==2.13.0
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# uv where it is installed, else pip. Both verify the hash of each package in constraints.txt, and skip the packages
+# that are not in it: with `--no-require-hashes`, pip also installs this folder, which has no hash.
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),uv pip install --python $(VENV),$(BIN)/python -m pip install --disable-pip-version-check --no-compile --no-require-hashes)
+LOCKED := $(INSTALL) --constraint constraints.txt
+TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
+# uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Compiled once here, because with PYTHONDONTWRITEBYTECODE each process would compile its imports again. compileall uses
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick thorough fuzz corpus figures lint bench docs clean
+.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz corpus figures lint bench docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -30,6 +35,44 @@ full: $(VENV)/compiled.stamp
 # Under a minute, for use while editing: the tests that start no process, no engine and no compiler.
 quick: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy" tests/unit tests/laws $(ARGS)
+
+# The tests that need no training engine: for other systems, and for Python without the GIL.
+PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/laws tests/unit $(ARGS)
+portable: $(VENV)/portable.stamp
+	$(BIN)/python $(PORTABLE) tests/integration/scheduler
+
+# Laws and unit tests with the oldest versions that pyproject.toml allows; the tests of the scheduler also use parts of torch
+# that its oldest version lacks. This target and the following two need uv.
+lowest:
+	uv venv --quiet --clear --python 3.11 .venv-lowest
+	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
+	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
+	.venv-lowest/bin/python $(PORTABLE) -m "not heavy and not long"
+
+# All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
+newest: $(VENV)/dev.stamp
+	uv pip install --python $(VENV) --upgrade --prerelease allow --editable . --group test
+	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group peers
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+
+# All tests with the main branches of the peers that are written in Python.
+nightly: $(VENV)/dev.stamp
+	$(BIN)/python tools/peer_changes.py --main | xargs uv pip install --python $(VENV) --no-deps
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+
+# The files of the peers that changed since they were read. Needs git, and no environment.
+changes:
+	@$(PYTHON) tools/peer_changes.py
+
+# Build the sdist, and the wheel from it; check both; run laws and unit tests of the sdist against the wheel. Needs uv.
+packaged:
+	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
+	uv venv --quiet --python $(PYTHON) dist/venv
+	uv pip install --python dist/venv --no-deps $(TORCH)
+	uv pip install --python dist/venv --constraint constraints.txt --group portable --group package dist/*.whl
+	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	dist/venv/bin/check-wheel-contents dist/*.whl
+	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE) -o pythonpath=tests
 
 # All properties with a thousand new examples each: an hour or more.
 thorough: $(VENV)/compiled.stamp
@@ -54,10 +97,14 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/zizmor --quiet --offline .github
 
-# Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process.
+# Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
+# with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/2026-11-22.json
+JSON ?= runs/bench.json
 bench: $(VENV)/compiled.stamp
-	$(BIN)/python -m pytest benchmarks --benchmark-only -p no:xdist $(ARGS)
+	@mkdir -p $(dir $(JSON))
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json $(JSON) -p no:xdist $(ARGS)
 
 # The build runs the code and console blocks of the pages. Then links and spelling are checked, also outside docs/.
 docs: $(VENV)/docs.stamp
@@ -67,32 +114,43 @@ docs: $(VENV)/docs.stamp
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src examples tests/README.md
 	@echo docs/_build/html/index.html
 
+# The public address of the repository, and that of the documentation if it has its own: make address URL=… DOCS=…
+address:
+	@$(PYTHON) tools/address.py "$(URL)" "$(DOCS)"
+
 clean:
-	rm -rf $(VENV) docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest dist docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
 	@echo "First call: creating the environment $(VENV) and installing the dependencies takes 1 to 5 minutes, once."
+ifdef UV
+	uv venv $(if $(findstring command,$(origin PYTHON)),--python $(PYTHON)) $(VENV)  # without PYTHON, uv takes a supported one
+else
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is required; this is %d.%d. Run: make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade pip  # that of an older Python takes three times as long
+endif
 
-# torch is installed first and by its exact version, so that no other package selects another build.
+# torch is installed first, without its hash, because builds for the CPU, CUDA and ROCm have the same version. Its own
+# dependencies follow in step 2 with their hashes.
 $(VENV)/torch.stamp: constraints.txt | $(BIN)/python
 	@echo "Step 1 of 2: $(TORCH), the largest part."
-	$(PIP) $(TORCH)
+ifndef UV
+	$(BIN)/python -m pip install --upgrade pip  # older ones have no --no-require-hashes
+endif
+	$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable . scikit-learn tqdm
+	$(LOCKED) --editable . --group run
 	$(COMPILE)
 	@touch $@
 
 # Peers without their dependencies, because the tests need none of them (torchvision is one).
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable '.[test]'
-	$(PIP) --no-deps timm pytorch-accelerated warmup-scheduler
+	$(LOCKED) --editable . --group test --group lint
+	$(LOCKED) --no-deps --group peers
 	@touch $@
 
 # A target of its own because only tests need it: `.ci/run` compiles on one core while mypy uses the other.
@@ -100,8 +158,17 @@ $(VENV)/compiled.stamp: $(VENV)/dev.stamp
 	$(COMPILE)
 	@touch $@
 
+$(VENV)/portable.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	$(LOCKED) --editable . --group portable
+	@touch $@
+
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(PIP) --editable '.[docs]'
+	$(LOCKED) --editable . --group docs
 	$(COMPILE)
 	@touch $@
+
+# Resolve the dependencies again; versions change only if they must. To move one: make lock ARGS="--upgrade-package optax"
+lock:
+	UV_FIND_LINKS= uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" pyproject.toml --group dev --group peers --output-file constraints.txt $(ARGS)

@@ -2,12 +2,15 @@
 
 The rounds of all loops are interleaved, and the minimum over the rounds counts. Processor time is measured, because it
 does not include other processes. `make bench` prints one line for each benchmark: its name, its ratio to the floor, and
-the target.
+the target, and writes them to a file that `benchmarks/compare.py` reads.
 """
 
+import datetime as dt
 import gc
+import platform
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -32,6 +35,19 @@ def _least(loops: dict[str, Loop], *, calls: int, rounds: int = 15) -> dict[str,
     return best
 
 
+def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
+    """Replace the report of pytest-benchmark, which contains no ratios, by what `report` has stored."""
+    cpu = output_json["machine_info"]["cpu"]
+    figures = {one["extra_info"].pop("what"): one["extra_info"] for one in output_json["benchmarks"]}
+    output_json.clear()
+    output_json.update(
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
+        machine=f"{cpu.get('brand_raw', platform.machine())}, {cpu['count']} cores",
+        versions={"python": platform.python_version()} | {name: version(name) for name in ("numpy", "torch")},
+        figures=figures,
+    )
+
+
 @pytest.fixture
 def least() -> Callable[..., dict[str, float]]:
     """Return `_least`: call `least({name: loop}, calls=…)`."""
@@ -48,7 +64,8 @@ def report(benchmark: Any, capsys: Any) -> Callable[..., None]:
         remarks += "  MISSED" if ratio > 1.1 * target else ""
         with capsys.disabled():
             print(f"\n{name:<56} {ours:9.3f} {unit} / {floor:9.3f} = {ratio:6.2f}, target {target:g}{remarks}", end="")
-        benchmark.extra_info.update(what=name, ours=ours, floor=floor, ratio=ratio, target=target)
+        figures = {"ours": ours, "floor": floor, "ratio": ratio, "target": target}
+        benchmark.extra_info.update(what=name, **{key: float(f"{value:.4g}") for key, value in figures.items()})
         benchmark.pedantic(lambda: None, rounds=1)
 
     return report_ratio

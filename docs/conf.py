@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib.metadata
+import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -16,8 +18,8 @@ import recipe_pages  # noqa: E402
 import reference_pages  # noqa: E402
 
 project = "paramsched"
-author = "the paramsched authors"
-copyright = "the paramsched authors, Apache-2.0"
+author = "The paramsched developers"
+copyright = f"{author}, Apache-2.0"
 release = importlib.metadata.version("paramsched")
 
 extensions = [
@@ -59,6 +61,14 @@ files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.glob("extensions/*.p
 library_digest = hashlib.sha256(
     b"".join(file.read_bytes() for file in files)
 ).hexdigest()
+
+# The address of each page for search engines. Read the Docs serves several versions, and passes the main one.
+urls = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+].get("urls", {})
+html_baseurl = os.environ.get(
+    "READTHEDOCS_CANONICAL_URL", urls.get("Documentation", "")
+)
 
 html_theme = "furo"
 html_title = "paramsched"

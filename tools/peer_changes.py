@@ -2,7 +2,8 @@
 
 `tools/peers.toml` lists the peers and the files that readers, drop-ins and pages are based on. The script fetches two
 commits of each peer without their files, because git compares the hashes of files. It exits with 1 if a file changed
-or a peer could not be compared. The workflow `.github/workflows/peers.yml` runs it every week.
+or a peer could not be compared. The workflow `.github/workflows/peers.yml` runs it every week. `--main` prints
+the requirements of the main branches instead.
 """
 
 import re
@@ -66,6 +67,13 @@ def read_peers(table: Path, constraints: Path) -> Iterator[Peer]:
         yield Peer(peer["repository"], tuple(peer["files"]), pin, tag)
 
 
+def main_branches(host: str = HOST, table: Path = TABLE) -> Iterator[str]:
+    """Yield the requirement of the main branch of each peer that the tests install; torch takes hours to build."""
+    for peer in tomllib.loads(table.read_text(encoding="utf-8"))["peer"]:
+        if peer.get("package", "torch") != "torch":
+            yield f"{peer['package']}@git+{host}/{peer['repository']}"
+
+
 def compare(peer: Peer, address: str) -> tuple[str, tuple[str, ...]]:
     """Return the newest release or commit of a peer, and a line for each file that differs from the pin.
 
@@ -114,4 +122,7 @@ def git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] == ["--main"]:
+        print(*main_branches())
+    else:
+        sys.exit(main())

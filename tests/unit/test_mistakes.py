@@ -1067,7 +1067,7 @@ def test_a_wrong_scheduler_keyword_is_rejected_with_the_right_call(wrong):
 def test_the_nearest_group_is_suggested_for_an_unknown_group():
     parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
     optimizer = torch.optim.SGD(
-        [{"params": [one], "kind": kind} for one, kind in zip(parameters, ("muon", "adam"), strict=True)]
+        [{"params": [one], "kind": kind} for one, kind in zip(parameters, ("muon", "adam"), strict=True)], lr=0.1
     )
 
     with pytest.raises(ps.errors.UnknownGroup, match='Write "kind=muon"'):
@@ -1077,7 +1077,7 @@ def test_the_nearest_group_is_suggested_for_an_unknown_group():
 def test_an_unknown_group_in_a_file_is_reported_with_its_line(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text("horizon: 10\ngroups:\n  haed:\n    lr: linear()\n")
-    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}])
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}], lr=0.1)
 
     with pytest.raises(ps.errors.UnknownGroup) as refusal:
         ps.Scheduler(optimizer, file)

@@ -132,3 +132,10 @@ def test_the_table_pins_whole_commits_and_installed_versions(tool):
     assert all(peer.tag is not None or len(peer.pin) == 40 for peer in peers)
     assert all(peer.files for peer in peers)
     assert len({peer.repository for peer in peers}) == len(peers)
+
+
+def test_the_main_branches_of_installed_peers_are_requirements(tool):
+    branches = list(tool.main_branches("https://example.org"))
+
+    assert "optax@git+https://example.org/google-deepmind/optax" in branches
+    assert not [one for one in branches if one.startswith("torch@")]

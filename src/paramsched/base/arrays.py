@@ -137,7 +137,8 @@ def _numpy_floating(x: Array) -> Array:
 
 
 def _numpy_whole(x: Array) -> Array:
-    return np.asarray(np.floor(x), dtype=np.int64)
+    # Integers stay as they are, because `floor` of NumPy 2.0 and older returns floats, which end at 2 ** 53.
+    return np.asarray(x if np.asarray(x).dtype.kind == "i" else np.floor(x), dtype=np.int64)
 
 
 def in_place(x: Floats) -> Floats | None:

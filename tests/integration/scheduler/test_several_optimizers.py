@@ -26,7 +26,7 @@ targets:
 
 
 def model_optimizers():
-    muon = torch.optim.Muon([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02)
+    muon = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02, momentum=0.95)
     adamw = torch.optim.AdamW([{**group(), "name": "embed"}, {**group(), "name": "rest"}], lr=3e-4)
     for one in muon.param_groups[0]["params"]:
         one.grad = torch.ones_like(one)
