@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
+from paramsched.base.former_names import FormerAttribute
 from paramsched.base.peer_words import line_in_code
-from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
@@ -230,7 +230,7 @@ class Plan:
         """True if the plan can be written as text: it has no predicate and no unregistered function."""
         return all(binding.serializable for binding in self.bindings)
 
-    serialisable = renamed_property("serialisable", "serializable")
+    serialisable = FormerAttribute()
 
     @property
     def fingerprint(self) -> str:
