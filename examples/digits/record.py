@@ -32,7 +32,7 @@ class Record:
         self._written = hashlib.sha256(kept)
         file.touch()
         os.truncate(file, len(kept))  # in place, so that a kill at this moment loses none of it
-        self._stream = file.open("a", newline="\n")
+        self._stream = file.open("a", encoding="utf-8", newline="\n")
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Read the values of `optimizer` before every step."""
@@ -88,7 +88,7 @@ def read(file: Path, keys: tuple[Key, ...], names: list[str]) -> LoggedRun:
         keys: fields and groups, as in a trace.
         names: the names of the groups, in order.
     """
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def series(rows: list[dict], value: Callable[[dict], float]) -> Series:
         return np.array([row["t"] for row in rows]), np.array([value(row) for row in rows])
