@@ -162,7 +162,7 @@ def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]
             hub.update_info(name, value)
 
 
-_AnyClass = TypeVar("_AnyClass", bound=type)
+_AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
 
 
 class Registry:
