@@ -110,7 +110,8 @@ class Plan:
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
     if TYPE_CHECKING:
-        # Only torch's own fields accept a number, so that type checkers reject `Plan(horizn=100)`.
+        # Only these fields accept numbers and text, so that type checkers reject `Plan(horizn="20 epochs")`. They are
+        # torch's own, and some of other optimizers.
         def __init__(
             self,
             *bindings: Binding,
@@ -130,7 +131,11 @@ class Plan:
             momentum_decay: ScheduleLike = ...,
             rho: ScheduleLike = ...,
             t0: ScheduleLike = ...,
-            **fields: Schedule | MetricRule[Any] | str,
+            beta3: ScheduleLike = ...,
+            d_coef: ScheduleLike = ...,
+            growth_rate: ScheduleLike = ...,
+            trust_coefficient: ScheduleLike = ...,
+            **fields: Schedule | MetricRule[Any],
         ) -> None: ...
 
     else:

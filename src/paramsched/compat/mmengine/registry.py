@@ -181,7 +181,7 @@ class Registry:
         fallback: Callable[[str], type[Any] | None] = lambda _: None,
     ) -> None:
         self._kind, self._name, self._fallback = what, name, fallback
-        self._classes: dict[str, type[Any]] = {}
+        self._classes: dict[str, Any] = {}  # classes, and functions that build an object
 
     @overload
     def register_module(

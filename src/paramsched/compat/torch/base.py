@@ -84,8 +84,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry per group
 
     optimizer: Optimizer
-    # Any, because `list[Number]` would not accept a subclass that computes with numbers or with tensors only.
-    base_lrs: list[Any] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
+    base_lrs: list[Number] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
     last_epoch: int
     verbose: bool = False
     _step_count: int
@@ -220,7 +219,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         """Prepare late groups for the next step, if this scheduler is active."""
 
-    def get_lr(self) -> Sequence[Number]:
+    def get_lr(self) -> list[Number]:
         """Return the value of each group at `last_epoch`; subclasses override it, users call `get_last_lr()`."""
         raise NotImplementedError(
             f"{type(self).__name__}.get_lr() is not defined; it returns the lr of each group. "

@@ -218,7 +218,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite)
             self._checked = options
 
-    def get_lr(self) -> Sequence[Number]:
+    def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch's class has no get_lr
         """Return the present values, because the next ones depend on the metric."""
         return group_fields.group_values(self.optimizer)
 
