@@ -29,7 +29,7 @@ from paramsched.base import codes
 from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.base.diagnostic import with_advice
-from paramsched.base.former_names import FormerAttribute, former_names_of
+from paramsched.base.former_names import former_attribute, former_names_of
 from paramsched.base.near_names import did_you_mean as did_you_mean
 
 if not TYPE_CHECKING:
@@ -92,7 +92,7 @@ class InvalidArgument(ParamschedError, ValueError):
         """The name of the invalid argument; None if the error is not about one."""
         return None if self.call is None else self.call.argument
 
-    asked = FormerAttribute()
+    asked = former_attribute("asked")
 
     @property
     def problem(self) -> str:
@@ -226,7 +226,7 @@ class ConfigError(ParamschedError, ValueError):
         self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
         super().__init__(source, self.diagnostics)
 
-    faults = FormerAttribute()
+    faults = former_attribute("faults")
 
     @property
     def problems(self) -> tuple[str, ...]:

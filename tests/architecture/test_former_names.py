@@ -1,6 +1,6 @@
 """Each former name returns the current object and warns with its name, and the page on stability lists it."""
 
-import ast
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,31 +8,37 @@ from pathlib import Path
 import pytest
 
 import paramsched as ps
-from paramsched.base.former_names import FORMER_NAMES, FormerAttribute
+from paramsched.base.former_names import FORMER_NAMES
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "paramsched"
 ROWS = {former: current for names in FORMER_NAMES.values() for former, current in names.items()}
 MODULES = {
-    ".".join(["paramsched", *file.relative_to(SOURCE).with_suffix("").parts]): file.read_text(encoding="utf-8")
+    ".".join(["paramsched", *file.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__"): file.read_text(
+        encoding="utf-8"
+    )
     for file in SOURCE.rglob("*.py")
 }
 FORMER_MODULES = sorted(name for name, text in MODULES.items() if "former_module(__name__)" in text)
-NAMES = sorted(former for former in ROWS if former.startswith("paramsched.") and former not in MODULES)
+NAMES = sorted(former for former in ROWS if former.startswith("paramsched.") and former not in FORMER_MODULES)
 
 
 @pytest.mark.parametrize("former", FORMER_MODULES)
 def test_a_former_module_is_the_current_one_and_warns(former, monkeypatch):
-    package, _, name = former.rpartition(".")
     monkeypatch.delitem(sys.modules, former, raising=False)
 
-    with pytest.warns(DeprecationWarning, match=f"use {ROWS.get(former) or ROWS[package]}"):
+    with pytest.warns(DeprecationWarning, match=f"{former} is deprecated; use {ROWS[former]}"):
         module = import_module(former)
 
-    assert module is import_module(ROWS.get(former) or f"{ROWS[package]}.{name}")
+    assert module is import_module(ROWS[former])
 
 
-@pytest.mark.parametrize("former", [name for name in NAMES if name != "paramsched.config.dialects"])
+def test_the_modules_of_a_former_package_are_the_current_ones():
+    for name in (file.stem for file in (SOURCE / "peers").iterdir() if file.stem[0] != "_"):
+        assert import_module(f"paramsched.config.dialects.{name}") is import_module(f"paramsched.peers.{name}")
+
+
+@pytest.mark.parametrize("former", NAMES)
 def test_a_former_name_is_the_current_object_and_warns(former):
     home, _, name = former.rpartition(".")
     current_home, _, current = ROWS[former].rpartition(".")
@@ -46,10 +52,9 @@ def test_a_former_name_is_the_current_object_and_warns(former):
 
 def test_the_table_has_exactly_the_former_attributes_of_the_classes():
     attributes = {
-        f".{node.targets[0].id}"
+        f".{name}"
         for text in MODULES.values()
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{FormerAttribute.__name__}()"
+        for name in re.findall(r'^    (\w+) = former_attribute\("\1"\)$', text, re.M)
     }
 
     assert attributes == {former for former in ROWS if former.startswith(".")}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final, final
+from typing import Any, Final
 
 from paramsched.base.user_warnings import warn_user
 
@@ -29,15 +29,14 @@ FORMER_NAMES: Final = {
         ".tell": ".report",
     },
 }
-"""Current names by the version that deprecated the former ones. A former package includes its modules."""
+"""Current names by the version that deprecated the former ones. The name of a package includes its modules."""
 
 _CURRENT = {former: current for names in FORMER_NAMES.values() for former, current in names.items()}
 
 
 def former_module(name: str) -> ModuleType:
     """Return the module whose former name is `name`, and warn."""
-    package, _, module = name.rpartition(".")
-    return import_module(_current(name) if name in _CURRENT else f"{_current(package)}.{module}")
+    return import_module(_current(name))
 
 
 def former_names_of(module: str) -> Callable[[str], Any]:
@@ -53,15 +52,9 @@ def former_names_of(module: str) -> Callable[[str], Any]:
     return read
 
 
-@final
-class FormerAttribute:
-    """The former name of an attribute, which returns the value of the current name, and warns."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._former = f".{name}"
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        return self if instance is None else getattr(instance, _current(self._former).removeprefix("."))
+def former_attribute(name: str) -> property:
+    """Return a property for the former name of an attribute, which returns the value of the current name, and warns."""
+    return property(lambda self: getattr(self, _current(f".{name}").removeprefix(".")))
 
 
 def _current(former: str) -> str:
