@@ -23,9 +23,9 @@ def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
     if isinstance(value, types.ModuleType):
         return False
     home = getattr(value, "__module__", None)
-    if not callable(value) or not isinstance(home, str):
-        return listed or name.isupper()
     is_package = hasattr(module, "__path__")
+    if not callable(value) or not isinstance(home, str):
+        return listed or (is_package and name.isupper() and name != "TYPE_CHECKING")
     return listed or (
         home.startswith(module.__name__) if is_package else home == module.__name__
     )

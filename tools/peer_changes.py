@@ -118,7 +118,7 @@ def fetched(commit: str, address: str, folder: str) -> str:
 def git(*arguments: str) -> str:
     """Return the output of a git command."""
     command = ["git", *arguments]  # the arguments are from the table of this repository
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -128,7 +128,9 @@ def run_command(arguments: list[str]) -> tuple[int, str]:
         return found.exit_code, found.output
     if arguments[0] == "python":
         return run_script(arguments[1:])
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        arguments, capture_output=True, encoding="utf-8", check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 

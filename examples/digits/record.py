@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import paramsched as ps
 from folder import Damaged
-from paramsched.show import LoggedRun
+from paramsched.show import Log, LoggedRun
 
 Key = tuple[str, int | str]
 Series = tuple[np.ndarray, np.ndarray]
@@ -32,7 +33,7 @@ class Record:
         self._written = hashlib.sha256(kept)
         file.touch()
         os.truncate(file, len(kept))  # in place, so that a kill at this moment loses none of it
-        self._stream = file.open("a", newline="\n")
+        self._stream = file.open("a", encoding="utf-8", newline="\n")
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Read the values of `optimizer` before every step."""
@@ -55,7 +56,7 @@ class Record:
         return self._written.hexdigest()
 
 
-def entry(group: dict, field: str) -> float:
+def entry(group: dict[str, Any], field: str) -> float:
     """Read `lr`, `betas[0]` or another number of a param group; `momentum` is `betas[0]` if the group has betas."""
     if field == "momentum" and "betas" in group:
         field = "betas[0]"
@@ -88,9 +89,9 @@ def read(file: Path, keys: tuple[Key, ...], names: list[str]) -> LoggedRun:
         keys: fields and groups, as in a trace.
         names: the names of the groups, in order.
     """
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
-    def series(rows: list[dict], value: Callable[[dict], float]) -> Series:
+    def series(rows: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> Series:
         return np.array([row["t"] for row in rows]), np.array([value(row) for row in rows])
 
     def used(field: str, group: int | str) -> Series:
@@ -104,7 +105,7 @@ def read(file: Path, keys: tuple[Key, ...], names: list[str]) -> LoggedRun:
     )
 
 
-def agreeing(trace: ps.Trace, log: dict[Key, Series]) -> int:
+def agreeing(trace: ps.Trace, log: Log) -> int:
     """Count the updates that used exactly the planned values, in every field of every group."""
-    equal = [trace[key] == values[: trace.total] for key, (_, values) in log.items()]
+    equal = [trace[key] == np.asarray(values)[: trace.total] for key, (_, values) in log.items()]
     return int(np.all(equal, axis=0).sum())

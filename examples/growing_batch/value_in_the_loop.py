@@ -30,7 +30,7 @@ def main() -> None:
 
     data = samples()
     # Workers may fetch ahead, because all small batches have the same size.
-    sampler = SamplesFrom(data, scheduler.amount)
+    sampler = SamplesFrom(data, int(scheduler.amount))
     loader = iter(DataLoader(data, SMALL, sampler=sampler, num_workers=1))
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // SMALL
@@ -41,8 +41,7 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state["used"] = used
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

@@ -44,10 +44,10 @@ def main() -> None:
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
-        accelerator.load_state(newest)  # the optimizer's state continues the plan
+        accelerator.load_state(str(newest))  # the optimizer's state continues the plan
 
     data = samples()
-    sampler = SamplesFrom(data, scheduler.amount)
+    sampler = SamplesFrom(data, int(scheduler.amount))
     loader = accelerator.prepare(DataLoader(data, SMALL, sampler=sampler))
     batches = iter(loader)  # divided among the processes, and fetched one ahead
     together = SMALL * accelerator.num_processes
@@ -76,7 +76,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
 def save(accelerator: Accelerator, folder: Path, t: int) -> None:
     """Write a checkpoint next to the previous one, and rename it to its final name when it is on the disk."""
     older, incomplete = list(folder.glob("update_*")), folder / "incomplete"
-    accelerator.save_state(incomplete)
+    accelerator.save_state(str(incomplete))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         flush_tree(incomplete)

@@ -45,7 +45,7 @@ def main() -> None:
     used = [] if state is None else state["used"]
 
     data = samples()
-    batches.numbers = iter(SamplesFrom(data, scheduler.amount))
+    batches.numbers = iter(SamplesFrom(data, int(scheduler.amount)))
     # No workers, because they would fetch batches ahead, with the present size.
     loader = iter(DataLoader(data, batch_sampler=batches))
     while scheduler.amount < SAMPLES:
@@ -55,8 +55,7 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state["used"] = used
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

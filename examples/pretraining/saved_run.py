@@ -111,7 +111,7 @@ class ValuesLog:
         os.fsync(self._stream.fileno())
         return self._length, self._digest.hexdigest()
 
-    def read(self, keys: Iterable[Key], names: list[str]) -> dict[Key, Series]:
+    def read(self, keys: Iterable[Key], names: list[int | str]) -> dict[Key, Series]:
         """Return times and values of each field and group in `keys`. `names` are the groups' names in order."""
         self._stream.flush()
         lines = [json.loads(line) for line in self._file.read_bytes().splitlines()]

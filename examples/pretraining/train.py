@@ -93,7 +93,7 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     print(f"{'update':>8}{'tokens':>12}{'batch':>7}{'lr':>10}{'held-out loss':>15}", flush=True)
     log = ValuesLog(folder.values, kept=kept)
     while scheduler.t < trace.total:
-        before = scheduler.amount
+        before = int(scheduler.amount)
         # The plan sets the number of sequences, and the consumed tokens select them.
         size = round(scheduler.value("batch_size"))
         tokens, following = text.read(before // LENGTH, size)
@@ -102,7 +102,7 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
         optimizer.step()  # the plan advances with the step: no scheduler.step()
         optimizer.zero_grad()
 
-        amount = scheduler.amount
+        amount = int(scheduler.amount)
         if progress.evaluate(before, amount, lambda: held_out_loss(model, held_out)):
             row = f"{scheduler.t:>8,}{amount:>12,}{len(tokens):>7}{used['lr']:>10.3g}"
             print(f"{row}{progress.losses[-1]:>15.3f}", flush=True)

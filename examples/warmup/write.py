@@ -21,7 +21,7 @@ class WarmupCosineLR(_LRScheduler):
         self.multiplier, self.warmup, self.total, self.eta_min = multiplier, warmup, total, eta_min
         super().__init__(optimizer)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | torch.Tensor]:
         """Return the lr of each group at step `last_epoch`."""
         if self.last_epoch <= self.warmup:
             rise = (self.multiplier - 1) * self.last_epoch / self.warmup + 1

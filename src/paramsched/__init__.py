@@ -10,7 +10,7 @@ from importlib import import_module
 
 from paramsched.base.drawing import register_renderer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Each name is imported from its module on first use, because importing every class takes longer than many short
 # programs run. Shapes are not listed here: they are in the registry of `paramsched.schedules`.

@@ -23,19 +23,17 @@ ParamschedError
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 from paramsched.base import codes
 from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.base.diagnostic import with_advice
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.former_names import former_attribute, former_names_of
+from paramsched.base.near_names import did_you_mean as did_you_mean
 
-Fault = Diagnostic
-"""The former name of `Diagnostic`."""
-
-Asked = CallSite
-"""The former name of `CallSite`."""
+if not TYPE_CHECKING:
+    __getattr__ = former_names_of(__name__)
 
 
 class ParamschedError(Exception):
@@ -94,10 +92,7 @@ class InvalidArgument(ParamschedError, ValueError):
         """The name of the invalid argument; None if the error is not about one."""
         return None if self.call is None else self.call.argument
 
-    @property
-    def asked(self) -> str:
-        """The former name of `site`."""
-        return self.site
+    asked = former_attribute("asked")
 
     @property
     def problem(self) -> str:
@@ -231,10 +226,7 @@ class ConfigError(ParamschedError, ValueError):
         self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
         super().__init__(source, self.diagnostics)
 
-    @property
-    def faults(self) -> tuple[Diagnostic, ...]:
-        """The former name of `diagnostics`."""
-        return self.diagnostics
+    faults = former_attribute("faults")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -310,11 +302,3 @@ def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
     if isinstance(site, CallSite):
         return replace(site, got=shown(value))
     return site.replace("…", shown(value)) if site.endswith("…)") else f"{site} got {shown(value)}"
-
-
-asked_with_value = site_with_value
-"""The former name of `site_with_value`."""
-
-
-nearest = did_you_mean
-"""The former name of `did_you_mean`."""

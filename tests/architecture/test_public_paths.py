@@ -31,13 +31,6 @@ def is_there(package: str, name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (SOURCE / "config" / "dialects").glob("[a-z]*.py")))
-def test_the_former_path_of_a_peer_is_the_same_module(name):
-    peer = import_module(f"paramsched.peers.{name}")
-
-    assert import_module(f"paramsched.config.dialects.{name}") is peer
-
-
 def test_the_former_paths_of_mmengine_are_the_same_modules():
     assert import_module("paramsched.config.mmengine") is import_module("paramsched.peers.mmengine")
     table = import_module("paramsched.peers.mmengine.table")

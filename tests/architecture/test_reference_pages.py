@@ -1,5 +1,6 @@
 """Every public name has a page of the reference, and every shape a picture there."""
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +34,12 @@ def test_every_public_name_has_a_page(pages):
     names = [name for name in ps.__all__ if not isinstance(getattr(ps, name), ModuleType)]
 
     assert [name for name in names if f":: paramsched.{name}\n" not in pages] == []
+
+
+def test_every_name_with_a_page_is_a_public_path(pages):
+    paths = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
+
+    assert set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE)) - set(paths) == set()
 
 
 def test_every_curve_rule_and_error_has_a_page(pages):

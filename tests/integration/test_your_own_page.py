@@ -19,7 +19,7 @@ PLANS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 def beside_tables(tmp_path, monkeypatch):
     """A folder with the files that the page names."""
     monkeypatch.chdir(tmp_path)
-    Path("lr.csv").write_text("t,lr\n" + "".join(f"{t},{0.1 / (1 + t)!r}\n" for t in range(20)))
+    Path("lr.csv").write_text("t,lr\n" + "".join(f"{t},{0.1 / (1 + t)!r}\n" for t in range(20)), encoding="utf-8")
     np.save("lr.npy", np.linspace(0.1, 0.0, 20))
 
 

@@ -193,7 +193,7 @@ def main() -> None:
     for job in JOBS:
         seen[job.__name__] = job(rank)
         dist.barrier()
-    file.write_text(json.dumps(seen))
+    file.write_text(json.dumps(seen), encoding="utf-8")
     dist.destroy_process_group()
 
 

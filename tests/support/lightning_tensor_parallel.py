@@ -51,7 +51,7 @@ def main() -> None:
         trainer.fit(Tensor(), torch.utils.data.DataLoader(data, batch_size=BATCH))
         scheduler = callback.schedulers[0]
         seen.append([scheduler.t, scheduler.amount, scheduler.calendar.batch_size])
-    Path(file).write_text(json.dumps(seen))
+    Path(file).write_text(json.dumps(seen), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ def refuses_text_for_a_number() -> None:
 def refuses_misspelled_names() -> None:
     ps.ploynomial()  # type: ignore[attr-defined]
     ps.Plan(horizn=100)  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", horizn="20 epochs")  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clok="tokens", horizon="2B tokens")  # type: ignore[arg-type]
+    _ = ps.show.txt  # type: ignore[attr-defined]
+    _ = ps.errors.Faults  # type: ignore[attr-defined]
+    _ = ps.curves.cosin  # type: ignore[attr-defined]
     ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
     assert ps.warmup(10) > ps.cosine()  # type: ignore[operator]
 
@@ -56,4 +61,5 @@ def refuses_misspelled_names() -> None:
 def takes_fields_of_torch_and_of_other_optimizers() -> None:
     assert_type(ps.Plan(lr=0.1, weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
     assert_type(ps.Plan(lr="cosine()", growth_rate="linear(1.0, 0.5)"), ps.Plan)
+    assert_type(ps.Plan(lr="cosine()", temperature=ps.linear(1.0, 0.5)), ps.Plan)
     assert_type(ps.Plan(ps.Binding("growth_rate", 0.5), lr="cosine()"), ps.Plan)

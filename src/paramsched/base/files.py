@@ -176,7 +176,8 @@ def _open_pipe_or_device(file: Path) -> int:
                 raise
             time.sleep(0.01)
         else:
-            os.set_blocking(handle, True)
+            if os.name != "nt":  # where no file is opened without blocking
+                os.set_blocking(handle, True)
             return handle
     raise OSError(errno.ENXIO, "no program reads this pipe")
 

@@ -29,13 +29,3 @@ def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) ->
         level, frame = level + 1, frame.f_back
     warning = DiagnosticWarning(about) if isinstance(about, Diagnostic) else about
     warnings.warn(warning, category, stacklevel=level)
-
-
-def renamed_property(old: str, new: str) -> property:
-    """Return a property for a former name. It returns the value of the new name with a DeprecationWarning."""
-
-    def read(self: object) -> object:
-        warn_user(f".{old} is deprecated; use .{new}", DeprecationWarning)
-        return getattr(self, new)
-
-    return property(read, doc=f"The former name of `{new}`.")

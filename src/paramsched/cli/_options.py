@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
 from functools import wraps
 from importlib import import_module
+from io import TextIOWrapper
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -313,6 +314,8 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
             printed.add(str(message))
             click.echo(f"warning: {message}", err=True)
 
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # because a console such as cp1252 lacks some characters
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
@@ -441,11 +444,12 @@ STANDARD_OUTPUT = "-"
 
 
 def write_output(output: str, content: str | bytes) -> None:
-    """Write the result of a command to the file of --output, or to standard output."""
+    """Write the result of a command to the file of --output, or to standard output, always in UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
     if output == STANDARD_OUTPUT:
-        click.echo(content, nl=False)
+        click.echo(data, nl=False)
     else:
-        write_whole_file(Path(output), content.encode() if isinstance(content, str) else content)
+        write_whole_file(Path(output), data)
 
 
 def echo_note(text: str) -> None:

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.former_names import former_names_of
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, InvalidArgument
@@ -119,8 +120,8 @@ class DiagnosticCollector:
             raise ConfigError(source, self.found())
 
 
-Faults = DiagnosticCollector
-"""The former name of `DiagnosticCollector`."""
+if not TYPE_CHECKING:
+    __getattr__ = former_names_of(__name__)
 
 
 def entry_text(key: str, value: str, syntax: str = "yaml") -> str:

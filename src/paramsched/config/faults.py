@@ -1,6 +1,7 @@
-"""The former path of `paramsched.config.diagnostic_collector`: one module under both names."""
+"""A former name of a module; `base/former_names.py` has the current one."""
 
 import sys
-from importlib import import_module
 
-sys.modules[__name__] = import_module("paramsched.config.diagnostic_collector")
+from paramsched.base.former_names import former_module
+
+sys.modules[__name__] = former_module(__name__)

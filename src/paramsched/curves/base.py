@@ -7,8 +7,8 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats, arrays_of
+from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import frozen_value, shown_fields
-from paramsched.base.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
 """A dict from each class of curves to its name in a schedule's text, such as `rex`."""
@@ -63,7 +63,7 @@ class Curve(ABC):
         """True if the curve can be written as text and read back."""
         return type(self) in NAME_OF_CLASS
 
-    serialisable = renamed_property("serialisable", "serializable")
+    serialisable = former_attribute("serialisable")
 
     def __str__(self) -> str:
         name = NAME_OF_CLASS.get(type(self))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
+from paramsched.base.former_names import former_attribute
 from paramsched.base.peer_words import line_in_code
-from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
@@ -110,7 +110,8 @@ class Plan:
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
     if TYPE_CHECKING:
-        # Only torch's own fields accept a number, so that type checkers reject `Plan(horizn=100)`.
+        # Only these fields accept numbers and text, so that type checkers reject `Plan(horizn="20 epochs")`. They are
+        # torch's own, and some of other optimizers.
         def __init__(
             self,
             *bindings: Binding,
@@ -130,7 +131,11 @@ class Plan:
             momentum_decay: ScheduleLike = ...,
             rho: ScheduleLike = ...,
             t0: ScheduleLike = ...,
-            **fields: Schedule | MetricRule[Any] | str,
+            beta3: ScheduleLike = ...,
+            d_coef: ScheduleLike = ...,
+            growth_rate: ScheduleLike = ...,
+            trust_coefficient: ScheduleLike = ...,
+            **fields: Schedule | MetricRule[Any],
         ) -> None: ...
 
     else:
@@ -230,7 +235,7 @@ class Plan:
         """True if the plan can be written as text: it has no predicate and no unregistered function."""
         return all(binding.serializable for binding in self.bindings)
 
-    serialisable = renamed_property("serialisable", "serializable")
+    serialisable = former_attribute("serialisable")
 
     @property
     def fingerprint(self) -> str:

@@ -5,6 +5,9 @@
 The Runner requires Accelerate and tqdm: pip install "paramsched[run]".
 """
 
+from typing import TYPE_CHECKING
+
+from paramsched.base.former_names import former_names_of
 from paramsched.errors import MissingDependency
 
 try:
@@ -31,7 +34,9 @@ from paramsched.runner.metrics import Metric as Metric
 from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.runner.runner import Runner as Runner
 
-RunnerView = Runner
-"""An older name of `Runner`, for type annotations of hooks."""
+if TYPE_CHECKING:
+    RunnerView = Runner  # in annotations of hooks
+else:
+    __getattr__ = former_names_of(__name__)
 
 del _accelerate, _torch, _tqdm

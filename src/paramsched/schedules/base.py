@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from paramsched.base.arrays import Array, Arrays, Floats
 from paramsched.base.drawing import renderer
+from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import field_names, frozen_value
 from paramsched.base.peer_words import line_in_code
-from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
@@ -131,7 +131,7 @@ class Schedule(ABC):
         known = all(leaf.serializable for leaf in leaves_of_fields(self) if isinstance(leaf, Curve))
         return known and all(part.serializable for part in self.parts())
 
-    serialisable = renamed_property("serialisable", "serializable")
+    serialisable = former_attribute("serialisable")
 
     @cached_property
     def is_resolved(self) -> bool:

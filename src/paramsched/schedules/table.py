@@ -308,9 +308,9 @@ def table_file(
 
     Source: `table`, with its values in a file.
 
-    >>> import contextlib, os, pathlib, tempfile
+    >>> import contextlib, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "lr.csv").write_text(f"update,lr{os.linesep}0,0.1{os.linesep}1,0.5")
+    >>> _ = (folder / "lr.csv").write_text(chr(10).join(["update,lr", "0,0.1", "1,0.5"]))
     >>> with contextlib.chdir(folder): table_file("lr.csv", "lr")(1)
     0.5
     """

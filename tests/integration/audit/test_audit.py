@@ -33,7 +33,7 @@ def write(path: Path, columns, t=NOW) -> str:
         json.dumps({"t": int(at), "groups": [dict(zip(columns, row, strict=True))]})
         for at, row in zip(t, rows, strict=True)
     ]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)
 
 

@@ -146,8 +146,8 @@ def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
     logger = pl.loggers.CSVLogger(tmp_path)
     small(PlanCallback(PLAN), logger=logger, log_every_n_steps=1)
 
-    rows = list(Path(logger.log_dir, "metrics.csv").read_text().splitlines()[1:])
-    header = Path(logger.log_dir, "metrics.csv").read_text().splitlines()[0].split(",")
+    rows = list(Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()[1:])
+    header = Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     column = header.index("lr/weight")
     logged = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
     assert logged == [row[0] for row in planned(54)]
@@ -161,7 +161,7 @@ def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: P
 
     trainer.fit(module, DataLoader(Numbers(), BATCH))
 
-    lines = Path(logger.log_dir, "metrics.csv").read_text().splitlines()
+    lines = Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()
     column = next(i for i, name in enumerate(lines[0].split(",")) if name.startswith("lr-AdamW") and "weight" in name)
     logged = [float(line.split(",")[column]) for line in lines[1:]]
     assert logged == [row[0] for row in planned(54)]
@@ -228,7 +228,9 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
     (scheduler,) = callback.schedulers
     assert scheduler.t == len(first if drive == "critic" else second)
     logger.save()
-    assert "lr/critic/bias,lr/critic/weight,lr/generator/bias" in Path(logger.experiment.metrics_file_path).read_text()
+    assert "lr/critic/bias,lr/critic/weight,lr/generator/bias" in Path(logger.experiment.metrics_file_path).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_terminal_picture_equals_the_output_of_the_command(tmp_path):
 
 def test_the_loop_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("plan.yaml").write_text(block("yaml"))
+    Path("plan.yaml").write_text(block("yaml"), encoding="utf-8")
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.AdamW([parameter], lr=0.1)
     loader = [(torch.ones(1), torch.ones(1))] * 3

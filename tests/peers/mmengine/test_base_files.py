@@ -120,12 +120,12 @@ def _grown(random: Random, lazy: bool, file: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for _ in range(random.randint(2, 8)):
         longer = f"{text}{_line(random, lazy)}\n"
-        file.write_text(longer)
+        file.write_text(longer, encoding="utf-8")
         try:
             found, text = Config.fromfile(file, format_python_code=False).to_dict(), longer
         except Exception:  # noqa: BLE001  # a line may raise anything
             continue
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     return found
 
 

@@ -370,7 +370,7 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
     root = Path(__file__).parents[3]
     with tempfile.TemporaryDirectory() as folder:
         order = Path(folder, "cases.json")
-        order.write_text(json.dumps([asdict(case) for case in cases]))
+        order.write_text(json.dumps([asdict(case) for case in cases]), encoding="utf-8")
         shared = os.environ | {
             "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()),
             "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
@@ -386,5 +386,5 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
             for process in started:
                 process.kill()
         assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in outputs)
-        ranks = [json.loads(Path(folder, f"{rank}.json").read_text()) for rank in range(2)]
+        ranks = [json.loads(Path(folder, f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
     return [[Run(**one) for one in both] for both in zip(*ranks, strict=True)]

@@ -162,7 +162,7 @@ def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]
             hub.update_info(name, value)
 
 
-_AnyClass = TypeVar("_AnyClass", bound=type)
+_AnyClass = TypeVar("_AnyClass", bound=Callable[..., Any])
 
 
 class Registry:
@@ -181,7 +181,7 @@ class Registry:
         fallback: Callable[[str], type[Any] | None] = lambda _: None,
     ) -> None:
         self._kind, self._name, self._fallback = what, name, fallback
-        self._classes: dict[str, type[Any]] = {}
+        self._classes: dict[str, Any] = {}  # classes, and functions that build an object
 
     @overload
     def register_module(

@@ -50,6 +50,8 @@ def read_json(text: str, source: str) -> Any:
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
+        if len(_open_brackets(text)) > MOST_DEPTH:  # newer versions of Python raise no RecursionError
+            raise nested_too_deep(text, source) from None
         offset, found, instead = _json_cause(text, error)
         if (meant := _meant_json(text)) is not None:
             instead = f"Write {meant}"

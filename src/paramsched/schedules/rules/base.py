@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.base.arrays import Floats
+from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import frozen_value
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
-from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import Curve
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
@@ -95,7 +95,7 @@ class Rule(ABC):
             value.serializable for value in self._values() if isinstance(value, Curve | Schedule)
         )
 
-    serialisable = renamed_property("serialisable", "serializable")
+    serialisable = former_attribute("serialisable")
 
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses

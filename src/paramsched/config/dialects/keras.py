@@ -1,6 +1,0 @@
-"""The former path of `paramsched.peers.keras`: one module under both names."""
-
-import sys
-from importlib import import_module
-
-sys.modules[__name__] = import_module("paramsched.peers.keras")

@@ -1,0 +1,69 @@
+"""Threads share schedules: the values in several threads at once are those in one, also on a Python without a GIL."""
+
+import copy
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import paramsched as ps
+from support import strategies
+
+THREADS = 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frequent_switches():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def in_threads(work):
+    """Call `work(number)` in several threads that begin at the same moment; return the results."""
+    together = Barrier(THREADS)
+
+    def begin(number):
+        together.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(begin, range(THREADS)))
+
+
+@given(strategies.cases(), strategies.bases())
+def test_threads_that_share_a_schedule_have_equal_values(case, base):
+    fresh = copy.deepcopy(case.resolved)  # without cached properties, which the threads compute
+    times = np.arange(case.world.total + 3)
+
+    found = in_threads(lambda number: [fresh(times, base), fresh.breakpoints(case.world.total), str(fresh)])
+
+    wanted = [case.resolved(times, base), case.resolved.breakpoints(case.world.total), str(case.resolved)]
+    for values, *texts in found:
+        np.testing.assert_array_equal(values, wanted[0])
+        assert texts == wanted[1:]
+
+
+def test_threads_that_compute_blocks_of_a_recurrence_in_different_orders_have_equal_values():
+    text = "recurrence(rules.linear(0.1, end=500), rules.exponential(0.9999))"
+    times = [np.arange(8_000), np.arange(8_000)[::-1], np.arange(0, 8_000, 999), np.array([7_999, 3, 4_000])]
+    alone = ps.parse(text)(np.arange(8_000))
+    shared = ps.parse(text)
+
+    for number, values in enumerate(in_threads(lambda number: shared(times[number]))):
+        np.testing.assert_array_equal(values, alone[times[number]])
+
+
+def test_threads_parse_resolve_and_compare_plans_without_an_effect_on_each_other():
+    def work(number):
+        plan = ps.Plan(lr=f"warmup('5%') >> restarts(cosine(), {100 + number}, mult=1.5)", horizon="20 epochs")
+        again = ps.loads(ps.dump(plan, format="yaml"))
+        trace = ps.trace(again, {"lr": 0.1}, ps.Calendar(steps_per_epoch=50))
+        return plan == pickle.loads(pickle.dumps(again)), plan.fingerprint, trace["lr"].tolist()
+
+    assert in_threads(work) == [work(number) for number in range(THREADS)]
