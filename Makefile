@@ -18,7 +18,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz corpus figures lint bench docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz corpus figures lint types bench docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -98,6 +98,11 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/zizmor --quiet --offline .github
+
+# pyright checks the code of users: tests/typing and examples. Its first call loads it from the network.
+types: $(VENV)/dev.stamp
+	$(LOCKED) --group types
+	$(BIN)/pyright
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
 # with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/2026-11-22.json
