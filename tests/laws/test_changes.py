@@ -160,21 +160,26 @@ def test_a_change_from_previous_starts_at_the_value_of_the_old_plan(data):
 
 
 @given(st.data())
-def test_a_scaled_field_is_its_old_value_times_the_factor(data):
+def test_a_scaled_field_is_its_old_value_times_the_factors(data):
     world, plan = data.draw(planned())
-    at, factor = data.draw(st.integers(0, world.total - 1)), data.draw(st.sampled_from([0.5, 2.0, 0.25]))
+    times = sorted(data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=4)))
     name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
+    scaled, factors = plan, np.ones(world.total)
+    for at in times:
+        factor = data.draw(st.sampled_from([0.5, 2.0, 0.25]))
+        scaled = scaled.scale(at, **{name: factor})
+        factors[at:] *= factor
 
-    before, after = (traced(one, world, world.total) for one in (plan, plan.scale(at, **{name: factor})))
+    before, after = (traced(one, world, world.total) for one in (plan, scaled))
 
     for key in before.keys():
         if key[0] == name and not follows_another(plan, name):
-            assert_same_bits(after[key][:at], before[key][:at])
-            # Exact, but that numbers below the normal ones lose digits when they are halved.
-            least = 4 * np.finfo(float).smallest_subnormal
-            np.testing.assert_allclose(after[key][at:], factor * before[key][at:], rtol=0, atol=least)
+            assert_same_bits(after[key][: times[0]], before[key][: times[0]])
+            # Exact, but multiples of base below the normal numbers lose digits when they are halved.
+            least = 4 * np.finfo(float).smallest_subnormal * max(1.0, abs(before.base(*key).value or 1.0))
+            np.testing.assert_allclose(after[key], factors * before[key], rtol=0, atol=least)
         elif follows_another(plan, key[0]):
-            assert_same_bits(after[key][:at], before[key][:at])
+            assert_same_bits(after[key][: times[0]], before[key][: times[0]])
         else:
             assert_same_bits(after[key], before[key])
 

@@ -12,7 +12,8 @@ from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_o
 from paramsched.plan.followed_lines import name_followed, replace_likes, target_names
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
-from paramsched.schedules.cuts import depends_on_horizon
+from paramsched.schedules.cuts import Take, depends_on_horizon
+from paramsched.schedules.sequence import in_order, stages_of
 from paramsched.time import Duration
 from paramsched.time.progress import PROGRESS
 
@@ -80,8 +81,7 @@ class PlanLines:
         for name, factor in checked.items():
             for index in self._lines_of_field(name):
                 old, rules = _without_rules(made[index].schedule)
-                scaled = take(old, at) >> factor * skip(old, at) if at.terms else factor * old
-                made[index] = replace_schedule(made[index], _with_rules(scaled, rules))
+                made[index] = replace_schedule(made[index], _with_rules(_scaled_from(old, at, factor), rules))
         return made
 
     def without_percent(self, site: str, length: Duration) -> Duration:
@@ -192,6 +192,20 @@ class PlanLines:
                 command="Add the length for which it was planned to the plan, horizon: 10000",
             )
         return self.horizon
+
+
+def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
+    """Return a schedule that is multiplied by a factor from the time `at` on.
+
+    After an earlier change, only the last stage is divided. Otherwise each call would double the text.
+    """
+    *done, last = stages_of(schedule)
+    ended = in_order(done).length if done else None
+    if ended is not None and isinstance(done[-1], Take) and at.is_resolved and ended.is_resolved:
+        rest = at.updates - ended.updates
+        if rest > 0:
+            return in_order((*done, take(last, rest), factor * skip(last, rest)))
+    return take(schedule, at) >> factor * skip(schedule, at) if at.terms else factor * schedule
 
 
 def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:

@@ -327,6 +327,19 @@ def test_scaling_multiplies_the_remaining_part_of_every_schedule():
         assert after[key].tolist() == [*before[key][:50].tolist(), *(factor * before[key][50:]).tolist()]
 
 
+def test_the_text_of_a_plan_that_is_scaled_often_stays_short():
+    plan = PLAN
+    for t in range(100, 4100, 100):
+        plan = plan.scale(t, lr=0.9)
+
+    assert len(plan.text) < 30_000
+    assert lines(PLAN.scale(10, lr=0.5).scale(30, lr=0.5))[1] == (
+        'lr: take(warmup("5%") >> cosine(to=0.1), 10)'
+        ' >> take(constant(0.5) * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
+        ' >> constant(0.5) * skip(constant(0.5) * skip(warmup("5%") >> cosine(to=0.1), 10), 20)'
+    )
+
+
 # ---------------------------------------------------------------- errors
 
 
