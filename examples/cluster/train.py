@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
         print(f"{processes} processes, from sample {scheduler.amount} on", flush=True)
 
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"values-{rank}.jsonl").open("a", buffering=1) as log:  # a kill loses no line
+    with (folder / f"values-{rank}.jsonl").open("a", buffering=1, encoding="utf-8") as log:  # a kill loses no line
         while scheduler.amount < SAMPLES:
             mine = order(scheduler.amount, BATCH * processes, len(data.images))[rank::processes]
             cross_entropy(model(data.images[mine]), data.labels[mine]).backward()
@@ -107,7 +107,7 @@ def compare(folder: Path, optimizer: torch.optim.Optimizer) -> None:
     """Print for each rank at how many updates it used exactly the planned values."""
     planned = ps.trace(PLAN, optimizer, ps.Calendar(batch_size=1))  # one value per sample
     for file in sorted(folder.glob("values-*.jsonl")):
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         equal = sum(
             line["used"] == {name: [planned[field, name][line["sample"]] for field in FIELDS] for name in line["used"]}
             for line in lines

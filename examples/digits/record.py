@@ -13,6 +13,7 @@ import torch
 
 import paramsched as ps
 from folder import Damaged
+from paramsched.run_files.disk import flush_path
 from paramsched.show import Log, LoggedRun
 
 Key = tuple[str, int | str]
@@ -32,6 +33,7 @@ class Record:
         self.latest: list[dict[str, float]] = []
         self._written = hashlib.sha256(kept)
         file.touch()
+        flush_path(file.parent)  # so that no power cut leaves a checkpoint without this file
         os.truncate(file, len(kept))  # in place, so that a kill at this moment loses none of it
         self._stream = file.open("a", encoding="utf-8", newline="\n")
 

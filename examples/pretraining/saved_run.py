@@ -57,6 +57,7 @@ class RunFolder:
             file.unlink(missing_ok=True)
         flush_path(self.path)
         self.values.touch()
+        flush_path(self.path)  # so that no power cut leaves a checkpoint without this file
 
     def save(self, state: State, log: "ValuesLog") -> None:
         """Flush the log, then write a checkpoint, because the log must contain all updates before it."""

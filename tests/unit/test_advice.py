@@ -107,7 +107,7 @@ def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
     for form, read in places.items():
         with pytest.raises((InvalidArgument, ConfigError)) as refusal:
             read(form.format(slip))
-        suggested = refusal.value.faults[0] if isinstance(refusal.value, ConfigError) else refusal.value
+        suggested = refusal.value.diagnostics[0] if isinstance(refusal.value, ConfigError) else refusal.value
         assert read(form.format(re.sub("^(Write|For example:) ", "", suggested.instead)))
 
 
@@ -299,7 +299,7 @@ def test_peer_keywords_in_a_file_get_the_arguments_in_paramsched(line, expected_
     with pytest.raises(ConfigError) as refusal:
         config.loads(f"lr: {line}\nhorizon: 100\n", format="yaml")
 
-    (fault,) = refusal.value.faults
+    (fault,) = refusal.value.diagnostics
     assert expected_message in fault.message
 
 

@@ -82,15 +82,16 @@ def test_a_group_is_labeled_by_its_name_or_its_index():
     assert [label(group, 3) for group in ({}, {"name": "a"}, {"name": ""}, {"name": 5})] == [3, "a", 3, 3]
 
 
-def test_type_checkers_know_the_numeric_fields_of_torch():
+def test_type_checkers_know_the_numeric_fields_of_torch_and_some_of_other_libraries():
     typed = next(
         node
         for node in ast.walk(ast.parse(inspect.getsource(plan_module)))
         if isinstance(node, ast.FunctionDef) and node.name == "__init__" and node.args.kwarg.arg == "fields"
     )
 
+    of_other_libraries = {"beta3", "d_coef", "growth_rate", "trust_coefficient"}
     assert {one.arg for one in typed.args.kwonlyargs} - {"horizon", "clock"} == {*KNOWN} - {
         "betas",
         "etas",
         "step_sizes",
-    }
+    } | of_other_libraries

@@ -945,7 +945,7 @@ def problems_of(text):
     try:
         plan = ps.loads(text)
     except ConfigError as error:
-        return error.faults
+        return error.diagnostics
     return PlanText("", text, "yaml").placed(one for one in check(plan) if one.severity != "info")
 
 
@@ -1015,7 +1015,7 @@ def test_the_fix_for_an_entry_has_the_syntax_of_the_file(syntax, text, line):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format=syntax)
 
-    assert refusal.value.faults[0].instead == f"Write {line}"
+    assert refusal.value.diagnostics[0].instead == f"Write {line}"
 
 
 @pytest.mark.parametrize("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])

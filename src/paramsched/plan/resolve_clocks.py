@@ -64,7 +64,7 @@ class ClockLengths:
         named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
-    def text(self, count: Fraction) -> str:
+    def count_text(self, count: Fraction) -> str:
         """Return a count with the clock's unit, for a message."""
         number = float(count)
         return f"{number / COUNTS_OF_A_PERCENT:g}%" if self.clock == PROGRESS else f"{number:.12g} {self.clock}"

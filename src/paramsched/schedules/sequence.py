@@ -192,10 +192,10 @@ class Sequence(Schedule):
             stage = self.stages[lengths.index(None)]
             if lengths.index(None) == len(lengths) - 1 and not stage.fills:
                 return Fraction(0)  # the run ends before the open stage starts; `check` reports it
+            needed, available = map(span.calendar.count_text, (taken, left + taken))
             raise InvalidArgument(
                 str(self),
-                f"the stages with a length take {span.calendar.text(taken)} of {span.calendar.text(left + taken)}; "
-                f"no updates remain for {stage}",
+                f"the stages with a length take {needed} of {available}; no updates remain for {stage}",
                 "Shorten a stage, or lengthen the horizon",
             )
         return left

@@ -27,7 +27,7 @@ class Units(Protocol):
     def exact(self, duration: Duration, *, begin: Fraction = ...) -> Fraction:
         """Return the exact count of a length that starts at `begin`."""
 
-    def text(self, count: Fraction) -> str:
+    def count_text(self, count: Fraction) -> str:
         """Return a count with its unit, for a message."""
 
     def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
@@ -151,7 +151,7 @@ class Span:
         """Return the updates from the start of the span to the end of a length; the end is rounded as a boundary."""
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
-            found = f"the length resolves to {self.calendar.text(Fraction(updates))}; it must not be negative"
+            found = f"the length resolves to {self.calendar.count_text(Fraction(updates))}; it must not be negative"
             raise InvalidArgument(f'length "{length}"', found, "Use a longer length")
         return Duration.of_updates(updates)
 

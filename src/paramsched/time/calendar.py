@@ -242,10 +242,10 @@ class Calendar:
             amount += count
         return amount
 
-    def text(self, count: Fraction) -> str:
+    def count_text(self, count: Fraction) -> str:
         """Return a count of updates, for a message.
 
-        >>> Calendar().text(Fraction(12)), Calendar().text(Fraction(1, 2))
+        >>> Calendar().count_text(Fraction(12)), Calendar().count_text(Fraction(1, 2))
         ('12 updates', '0.5 updates')
         """
         return f"{float(count):.12g} updates"

@@ -184,7 +184,7 @@ def test_a_power_cut_at_any_moment_keeps_a_complete_checkpoint(run, example, tmp
         saved.append(updates)
 
     def each_moment(recorder) -> None:
-        for tree in (recorder.after_kill(), *map(recorder.after_cut, (None, chance, chance))):
+        for tree in (recorder.after_kill(), *map(recorder.after_cut, (None, *[chance] * 5))):
             left.append((saved[-1], tree))
 
     monkeypatch.setattr(example["checkpoint"], "save", counted)

@@ -73,7 +73,7 @@ def refused(data):
     try:
         native.to_plan(data)
     except ConfigError as refusal:
-        (fault,) = refusal.faults
+        (fault,) = refusal.diagnostics
         return fault
     return None
 
@@ -138,7 +138,7 @@ def test_the_suggested_name_is_valid(wrong, right):
 def test_a_file_is_valid_after_the_suggested_fix(text):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
-    (fault,) = refusal.value.faults
+    (fault,) = refusal.value.diagnostics
     advice = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
 
     tries = [advice, f"lr: {advice}", text + advice.removesuffix(" at its end")]

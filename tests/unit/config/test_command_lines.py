@@ -142,7 +142,7 @@ def test_an_error_is_reported_at_its_option(format, text, place, found):
     with pytest.raises(ConfigError) as refused:
         ps.loads(text, format=format)
 
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.diagnostics
     assert (fault.line, fault.column) == place
     assert str(fault).partition(": ")[2].startswith(found) or found in str(fault)
 

@@ -117,7 +117,7 @@ def test_an_unquoted_call_in_braces_is_rejected_with_the_quoted_form(flow, call)
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
 
-    (fault,) = refusal.value.faults
+    (fault,) = refusal.value.diagnostics
     begin, end, quoted = fault.edit
     assert fault.instead == f"Write {call}"
     assert quoted == call

@@ -21,7 +21,7 @@ from paramsched.errors import ConfigError
 def diagnostics(text, format):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
-    return refusal.value.faults
+    return refusal.value.diagnostics
 
 
 def pointed_at(text, format):

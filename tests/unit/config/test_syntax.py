@@ -72,7 +72,7 @@ def test_each_syntax_error_has_its_own_message_fix_and_location(format, text, pl
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
 
-    (fault,) = refusal.value.faults
+    (fault,) = refusal.value.diagnostics
     assert f"{fault.line}:{fault.column}" == place
     assert found in fault.found
     assert instead in fault.instead
@@ -86,6 +86,6 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    (fault,) = refusal.value.faults
+    (fault,) = refusal.value.diagnostics
     assert (fault.line, fault.column) == (2, 9)
     assert "0xff" in fault.found

@@ -185,7 +185,7 @@ def test_a_missing_table_is_reported_with_all_other_errors(folder):
     with pytest.raises(ConfigError) as refusal:
         ps.load(folder / "plan.yaml")
 
-    assert len(refusal.value.faults) == 2
+    assert len(refusal.value.diagnostics) == 2
     assert "no.csv" in str(refusal.value)
 
 

@@ -210,19 +210,24 @@ class _PlanReader:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
         meant = _whole_length(plain_json(value))
         instead = "" if meant is None else f"Write {meant}"
-        is_negative = str(value).strip().startswith("-")
-        length = Duration.of(0) if is_negative else self.values.read_length(value, HORIZON, instead)
+        size = value
+        if isinstance(value, (int, float)) and value < 0:
+            size = -value
+        elif isinstance(value, str) and value.strip().startswith("-"):
+            size = value.strip()[1:]
+        length = self.values.read_length(size, HORIZON, instead)
         if length is MISSING:
             return None
-        if not length.terms:
+        if size is not value or not length.terms:
             found = f"the horizon must be greater than 0, got {short_json(value)}"
-            self.values.note_fault(HORIZON, found, "Write 1000", code=HORIZON_NOT_POSITIVE)
+            example = "1000" if length in (Duration.of(0), Duration.of(1)) else str(length)  # some programs write -1
+            self.values.note_fault(HORIZON, found, f"Write {example}", code=HORIZON_NOT_POSITIVE)
             return None
         if "percent" in dict(length.terms):
             found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
             self.values.note_fault(HORIZON, found, instead)
             return None
-        return length
+        return length  # type: ignore[no-any-return]  # MISSING is ruled out
 
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""
