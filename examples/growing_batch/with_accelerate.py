@@ -44,7 +44,7 @@ def main() -> None:
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
-        accelerator.load_state(str(newest))  # the optimizer's state continues the plan
+        accelerator.load_state(str(newest))  # continues the plan too
 
     data = samples()
     sampler = SamplesFrom(data, int(scheduler.amount))

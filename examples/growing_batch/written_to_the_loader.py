@@ -55,7 +55,11 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "used": used,
+            }
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 
