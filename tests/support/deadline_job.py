@@ -5,6 +5,7 @@ Under torchrun the last three come from the environment. Each rank writes what i
 
 import copy
 import json
+import logging
 import os
 import sys
 import time
@@ -165,6 +166,9 @@ def main() -> None:
         store = dist.TCPStore("127.0.0.1", int(sys.argv[4]), size, rank == 0, timeout=timedelta(seconds=60))
         dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
     seen: dict[str, Any] = {}
+    messages: list[logging.LogRecord] = []
+    logging.getLogger("paramsched").addHandler(handler := logging.Handler(logging.WARNING))
+    handler.emit = messages.append
     try:
         before.update(0.0)
     except ps.InvalidArgument as error:
@@ -172,6 +176,7 @@ def main() -> None:
     for job in JOBS:
         seen[job.__name__] = job(rank)
         dist.barrier()
+    seen["warnings"] = [one.getMessage() for one in messages]
     dist.distributed_c10d._get_default_store().set_timeout(timedelta(seconds=1))
     training = Training(probe(), deadline="in 1 h", untimed_updates=0)
     try:

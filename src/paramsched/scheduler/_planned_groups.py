@@ -113,9 +113,9 @@ class PlannedGroups:
 
     def _reset_source(self, groups: list[Group]) -> None:
         """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
-        self.agreement = RunAgreement(groups)
         self.clock.needs_check = False
         amounts, lead = self.in_force.amounts, self.lead
+        self.agreement = RunAgreement(groups, amounts)
         if amounts is None:
             self.source = None
         elif lead is not None:

@@ -9,7 +9,7 @@ from typing import Any, final
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument
-from paramsched.plan.run_amounts import Amount
+from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler._clock import ResolvedPlan, RuleStates
 from paramsched.scheduler._messages import default_store, several_processes
 from paramsched.time.progress import PROGRESS
@@ -122,14 +122,17 @@ class RunAgreement:
     """Logs a warning if the values of several processes differ: their plans, metric states or numbers of updates.
 
     These are compared whenever values were computed in advance: after the first update of a start, after a metric was
-    observed, and every few thousand updates. Other updates cost nothing.
+    observed, and every few thousand updates. Other updates cost nothing. If seconds are measured, nothing is compared,
+    because rank 0 computes fewer values in advance than the other ranks.
 
     Args:
         groups: the groups of the optimizer.
+        amounts: the consumption of the plan's updates; None on the clock of updates.
     """
 
-    def __init__(self, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._records: RankRecords | None = RankRecords("runs", groups)  # None after a warning
+    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None) -> None:
+        measures_seconds = isinstance(amounts, UnknownAmounts) and amounts.clock == "seconds"
+        self._records = None if measures_seconds else RankRecords("runs", groups)  # None also after a warning
         self._count, self._next = 0, 0  # the number of comparisons, and the update of the next one
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:

@@ -113,6 +113,10 @@ def test_the_amount_follows_the_real_time(seen):
             assert amount == pytest.approx(ends[k], rel=0, abs=recent + 0.05), (job, k)
 
 
+def test_ranks_that_agree_log_no_warning(seen):
+    assert [one["warnings"] for one in seen] == [[]] * len(seen)
+
+
 def test_what_rank_0_refuses_every_rank_refuses(seen):
     first, *other = [one["refused"]["errors"] for one in seen]
 
