@@ -13,7 +13,8 @@ import torch
 
 import paramsched as ps
 from paramsched.compat import mmengine as ours
-from paramsched.config import loads, mmengine
+from paramsched.config import loads
+from paramsched.peers import mmengine
 from support import mmengine_peer as peer
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.config import loads, mmengine
+from paramsched.config import loads
+from paramsched.peers import mmengine
 from paramsched.peers.mmengine.config_run import RunLength, windows_overlap
 
 STEP = {"type": "StepLR", "step_size": 2}

@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
-from paramsched.errors import InvalidArgument, ParamschedError, nearest
+from paramsched.errors import InvalidArgument, ParamschedError, did_you_mean
 from paramsched.schedules import rules
 
 EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
@@ -103,4 +103,4 @@ def test_the_error_for_a_missing_library_names_the_extra_to_install():
     ],
 )
 def test_a_similar_name_is_suggested_and_otherwise_all_known_names(name, clause):
-    assert nearest(name, ["step", "cosine"]) == clause
+    assert did_you_mean(name, ["step", "cosine"]) == clause

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import paramsched as ps
-from paramsched.config import load, mmengine
+from paramsched.config import load
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_python
+from paramsched.peers import mmengine
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
