@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 49_359,
+    "code lines": 49_356,
     "modules at top level": 5,
     "modules in import cycles": 0,
     "private functions with one use": 481,

@@ -40,6 +40,15 @@ def positive_number(site: str | CallSite, number: object) -> float:
     return value
 
 
+def not_negative(site: CallSite, number: Any) -> float:
+    """Check that a number is finite and at least 0; return it as a float."""
+    value = finite_number(site, number)
+    if value < 0:
+        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1")
+        raise refusal.changed(sample=0.1)
+    return value
+
+
 def meant_number(value: object, default: float = 0.1) -> float:
     """Return the number that a value probably means: 0.1 for 0.1, `"0.1"` or `"10%"`; `default` if it is unclear."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 import numpy as np
 
 from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, positive_number, require_choice
+from paramsched.base.number_checks import not_negative, positive_number, require_choice
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
 from paramsched.schedules.base import Schedule
@@ -163,15 +163,6 @@ def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
     """Check the options of a rule. `choices` maps the name of each option to the type with its allowed values."""
     for option, choice in choices.items():
         require_choice(CallSite(name, option), getattr(rule, option), choice, f"unknown {option}")
-
-
-def not_negative(site: CallSite, number: Any) -> float:
-    """Check that a number is finite and at least 0; return it as a float."""
-    value = finite_number(site, number)
-    if value < 0:
-        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1")
-        raise refusal.changed(sample=0.1)
-    return value
 
 
 def factor_below_one(site: CallSite, factor: Any) -> float:

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.number_checks import keep_checked, whole_number
+from paramsched.base.number_checks import keep_checked, not_negative, whole_number
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.feedback.base import (
     Against,
@@ -18,7 +18,6 @@ from paramsched.feedback.base import (
     improves_on,
     lowest_level,
     metric_number,
-    not_negative,
     reduced_factor,
     reduced_value,
     require_choices,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched.base.number_checks import finite_number, keep_checked, whole_number
+from paramsched.base.number_checks import finite_number, keep_checked, not_negative, whole_number
 from paramsched.feedback.base import (
     Against,
     MetricRule,
@@ -15,7 +15,6 @@ from paramsched.feedback.base import (
     improves_on,
     lowest_level,
     metric_number,
-    not_negative,
     reduced_factor,
     reduced_value,
     require_choices,

@@ -7,9 +7,8 @@ from math import log2, sqrt
 from typing import Any, final
 
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number, positive_number, whole_number
+from paramsched.base.number_checks import finite_number, not_negative, positive_number, whole_number
 from paramsched.errors import CallSite, InvalidArgument, shown
-from paramsched.feedback.base import not_negative
 
 
 @final
@@ -156,8 +155,8 @@ def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[
     growth = formula.factor(ratios)
     betas = tuple(float(1 - growth * (1 - Fraction(repr(float(one))))) for one in value)
     if min(betas, default=1.0) <= 0:
-        found = f"{formula.text} must be above 0, got {min(betas):g}"
-        raise InvalidArgument(site, found, "The batch size grows too much for this rule; rescale lr alone")
+        found = f"{formula.text} must be above 0, got {min(betas):g}: the batch grows too much for it"
+        raise InvalidArgument(site, found, "Leave betas out")
     before, after = (", ".join(f"{one:.6g}" for one in pair) for pair in (value, betas))
     return betas, f"betas: ({before}) -> ({after})   {formula.text}   {formula.source}"
 

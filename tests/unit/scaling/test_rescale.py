@@ -96,7 +96,7 @@ def test_numbers_of_other_types_are_printed_as_numbers():
         ({"weight_decay": 0.1}, {"rule": "linear", "batch": (1, 2)}, "not weight_decay", "Leave weight_decay out"),
         ({"lr": 0.1}, {"rule": "linear", "batch": (1, 2), "tokens": (1, 2)}, "number of tokens", "Omit tokens"),
         ({"lr": 0.1}, {"rule": "adam-sqrt", "batch": (1, 2), "tokens": (1, 2)}, "number of tokens", "Omit tokens"),
-        (ADAM, {"rule": "adam-sqrt", "batch": (1, 10)}, r"must be above 0, got 0", "rescale lr alone"),
+        (ADAM, {"rule": "adam-sqrt", "batch": (1, 10)}, r"must be above 0, got 0", "Leave betas out"),
         (
             {"lr": 0.1, "weight_decay": 0.1},
             {"rule": "adam-sqrt", "batch": (1, 2)},
