@@ -6,6 +6,7 @@ draws many new examples and shrinks a failure.
 
 import gc
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
@@ -41,6 +42,10 @@ PEERS = [
 """The libraries with a folder in `paramsched.peers`."""
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+# A shell lets its background commands ignore Ctrl-C, which tests send to themselves and to their processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

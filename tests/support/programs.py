@@ -9,7 +9,6 @@ import atexit
 import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
@@ -90,8 +89,6 @@ def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     # Workers of the program must not use a fork server, because they would survive a kill of the program.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-    # Restore the handler, because the children of a background process ignore Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
