@@ -83,7 +83,7 @@ def seconds_of_user_functions(name):
 
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.filterwarnings("ignore")
-def test_a_step_costs_at_most_a_quarter_of_the_step_in_torch(name, benchmark):
+def test_a_step_costs_at_most_a_quarter_of_the_step_in_torch(name, report):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer, mine = CLASSES[name](Peer(), optimizer()), CLASSES[name](ours, optimizer())
@@ -93,9 +93,5 @@ def test_a_step_costs_at_most_a_quarter_of_the_step_in_torch(name, benchmark):
         rounds = [[seconds(step, number) for step, number in zip(steps, STEPS, strict=True)] for _ in range(ROUNDS)]
         least = [min(times) for times in zip(*rounds, strict=True)]
         theirs, own = (spent - users for spent, users in zip(least, seconds_of_user_functions(name), strict=True))
-        benchmark.pedantic(steps[1], rounds=20, iterations=20)
 
-    measured = {"torch_us": round(theirs * 1e6, 2), "ours_us": round(own * 1e6, 2), "ratio": round(own / theirs, 3)}
-    benchmark.extra_info.update(measured)
-    print(name, measured)
-    assert own <= 0.25 * theirs
+    report(f"step of {name}, {GROUPS} groups, vs torch", own * 1e6, theirs * 1e6, target=0.25)

@@ -1,4 +1,4 @@
-"""The cost of `scheduler.seek`, including the write to the groups."""
+"""The cost of `scheduler.seek`, including the write to the groups, compared with one step of torch's scheduler."""
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ import torch
 import paramsched as ps
 
 PLAN = ps.Plan(lr=ps.warmup(1000) >> ps.cosine(to=0.1), horizon=10**7)
-LIMIT = 25.0  # µs
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])
@@ -15,6 +14,9 @@ def test_seek(report, least, count, distinct):
     optimizer = torch.optim.SGD(
         [{"params": [torch.zeros(1)], "lr": 0.1 * (1 + i * distinct)} for i in range(count)], lr=0.1
     )
+    other = torch.optim.SGD([dict(group) for group in optimizer.param_groups])
+    peer = torch.optim.lr_scheduler.CosineAnnealingLR(other, 10**7)
+    other.step()
     scheduler = ps.Scheduler(optimizer, PLAN)
     times = [(i * 7919) % 10**7 for i in range(200)]
 
@@ -22,7 +24,11 @@ def test_seek(report, least, count, distinct):
         for t in times:
             scheduler.seek(t)
 
-    best = least({"ours": loop}, calls=len(times))
+    def peers():
+        for _ in times:
+            peer.step()
 
-    name = f"seek, {count} groups, {'distinct' if distinct else 'equal'} vs {LIMIT:g} µs"
-    report(name, best["ours"], LIMIT, target=1.0)
+    best = least({"ours": loop, "peer": peers}, calls=len(times))
+
+    name = f"seek, {count} groups, {'distinct' if distinct else 'equal'}, vs a step of CosineAnnealingLR"
+    report(name, best["ours"], best["peer"], target={1: 12.0, 10: 4.0, 100: 1.0}[count])
