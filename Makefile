@@ -110,7 +110,7 @@ types: $(VENV)/dev.stamp
 JSON ?= runs/bench.json
 bench: $(VENV)/compiled.stamp
 	@mkdir -p $(dir $(JSON))
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json $(JSON) -p no:xdist $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-quiet --benchmark-json $(JSON) -p no:xdist $(ARGS)
 
 # The build runs the code and console blocks of the pages. Then links and spelling are checked, also outside docs/.
 docs: $(VENV)/docs.stamp
