@@ -103,7 +103,7 @@ lint: $(VENV)/dev.stamp
 # pyright checks the code of users: tests/typing and examples. Its first call loads it from the network.
 types: $(VENV)/dev.stamp
 	$(LOCKED) --group types
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
 # with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/2026-11-22.json

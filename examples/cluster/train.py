@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"values-{rank}.jsonl").open("a", buffering=1, encoding="utf-8") as log:  # a kill loses no line
         while scheduler.amount < SAMPLES:
-            mine = order(scheduler.amount, BATCH * processes, len(data.images))[rank::processes]
+            mine = order(int(scheduler.amount), BATCH * processes, len(data.images))[rank::processes]
             cross_entropy(model(data.images[mine]), data.labels[mine]).backward()
             used = {group["name"]: [group[field] for field in FIELDS] for group in optimizer.param_groups}
             line = {"processes": processes, "sample": scheduler.amount, "used": used}

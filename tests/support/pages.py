@@ -20,6 +20,17 @@ def sections(page: str) -> dict[str, str]:
     return {"": first} | {text.partition("\n")[0]: text for text in others}
 
 
+def changed_script(engine: str) -> list[str]:
+    """Return the lines of the script on an engine's page; `-` and `+` mark those without and with a plan."""
+    text = (DOCS / "engines" / f"{engine}.md").read_text(encoding="utf-8")
+    return text.split("```{script}\n")[1].split("```")[0].splitlines()
+
+
+def script(engine: str, dropped: str) -> str:
+    """Return the script without the lines that a mark drops."""
+    return "\n".join(line[1:] for line in changed_script(engine) if not line.startswith(dropped))
+
+
 def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Run the code before the first section of a page and the code of one section, in a folder.
 

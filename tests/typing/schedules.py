@@ -37,7 +37,7 @@ def operators_make_schedules(a: ps.Schedule, b: ps.Schedule) -> None:
     assert_type(1 - a, ps.Schedule)
     assert_type(-a, ps.Schedule)
     assert_type(ps.overlay(ps.warmup(5), a), ps.Schedule)
-    ps.take(a, "until 80%") >> ps.skip(b, 5, of="20 epochs") * ps.like("lr")
+    assert_type(ps.take(a, "until 80%") >> ps.skip(b, 5, of="20 epochs") * ps.like("lr"), ps.Schedule)
     assert_type((ps.as_factor(a, 256) / 256) ** 0.5, ps.Schedule)
     assert_type(a.breakpoints(10), tuple[int, ...])
     assert_type(a.length, ps.Duration | None)

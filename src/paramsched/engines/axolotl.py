@@ -90,8 +90,9 @@ class _AxolotlPlan:
             why={"steps_per_epoch": "the run is not a number of whole epochs", "batch_size": "samples are packed"},
         )
         calendar = Calendar(steps_per_epoch=int(epoch)) if is_whole else None
+        drive = "manual" if cfg.get("deepspeed") else "optimizer"  # ZeRO steps the optimizer once per group
         try:
-            return facts.attach(optimizer, plan, PlanOptions(calendar=calendar))
+            return facts.attach(optimizer, plan, PlanOptions(calendar=calendar), drive=drive)
         except MissingFact as error:
             instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None

@@ -82,7 +82,8 @@ def planned(
                 known = self._paramsched_known or _facts_of_arguments(
                     self.args, None, (num_training_steps,), _replicas(self)
                 )
-                made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
+                drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
+                made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options, drive=drive)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True

@@ -26,10 +26,15 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if isinstance(selector, str):
         if group.get("name") == selector:
             return True
-        return bool(_PATTERN.search(selector)) and any(matches_part(one, group) for one in parts_of(selector))
+        return not is_only_name(selector) and any(matches_part(one, group) for one in parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))
+
+
+def is_only_name(selector: str) -> bool:
+    """Return whether a selector is a name: not a pattern, a list or an entry with its value."""
+    return _PATTERN.search(selector) is None
 
 
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:

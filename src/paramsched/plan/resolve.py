@@ -21,7 +21,7 @@ from paramsched.plan.binding import (
     replace_schedule,
     selector_text,
 )
-from paramsched.plan.group_matching import is_selected, refuse_unmatched
+from paramsched.plan.group_matching import is_only_name, is_selected, refuse_unmatched
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.plan import Plan, require_calendar, require_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
@@ -186,9 +186,23 @@ def bind(plan: Plan, groups: Sequence[Group], scope: Scope | None = None) -> tup
             _bound_fields(plan, group, name, [line for line in mine if scope.selects(line.groups, group, name)])
             for group, name in zip(groups, scope.labels(groups), strict=True)
         )
+    chosen: list[list[Binding]] = [[] for _ in groups]
+    with_name: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
+    for index, group in enumerate(groups):
+        if isinstance(name := group.get("name"), str):
+            with_name.setdefault(name, []).append(index)
     for binding in plan.bindings:
-        refuse_unmatched(binding.name, binding.groups, groups)
-    return tuple(bind_group(plan, group, index) for index, group in enumerate(groups))
+        selector = binding.groups
+        indices = with_name.get(selector) if isinstance(selector, str) and is_only_name(selector) else None
+        if indices is None:
+            refuse_unmatched(binding.name, selector, groups)
+            indices = [index for index, group in enumerate(groups) if is_selected(selector, group, index)]
+        for index in indices:
+            chosen[index].append(binding)
+    return tuple(
+        _bound_fields(plan, group, label(group, index), lines)
+        for index, (group, lines) in enumerate(zip(groups, chosen, strict=True))
+    )
 
 
 def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:

@@ -54,6 +54,7 @@ from paramsched.scheduler.saved_state import (
     read_scheduler_state,
     state_of,
 )
+from paramsched.scheduler.updates import refuse_steps_of_processes
 from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 from paramsched.time.progress import PROGRESS
@@ -519,7 +520,8 @@ class Scheduler(LRScheduler):
             epoch: ignored.
 
         Raises:
-            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`.
+            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
+                calls it once per process, as it does with a prepared scheduler.
         """
         planned = self._planned
         if metrics is not None and planned.clock.states and self._is_attached:
@@ -531,6 +533,8 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
+        if self._manual and self._step_count == 1:
+            refuse_steps_of_processes()
         if self._manual and self._run.is_shared:
             self._run.advance_by_hand(self._optimizers)
         elif self._manual:

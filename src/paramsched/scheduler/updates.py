@@ -9,6 +9,7 @@ from typing import Any, TypeVar, final
 import torch
 from torch.optim import Optimizer
 
+from paramsched.errors import InvalidArgument
 from paramsched.fields import finite_or_none
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
@@ -72,6 +73,39 @@ def is_hidden(optimizer: Any) -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
     return False
+
+
+def refuse_steps_of_parts(optimizer: Any) -> None:
+    """Raise if DeepSpeed's ZeRO makes the current step and steps this optimizer several times per update.
+
+    ZeRO calls `step` once for each group (stages 1 and 2) or for each part of a group (stage 3).
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "_optimizer_step" else None
+        if owner is not None and type(owner).__module__.startswith("deepspeed."):
+            parts = vars(owner).get("bit16_groups", vars(owner).get("fp16_groups"))
+            if parts is not None and len(parts) == 1:
+                return
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                "DeepSpeed's ZeRO steps this optimizer several times per update, once for each of its groups or their "
+                "parts, so the steps are not updates",
+                'Write Scheduler(…, drive="manual") and call scheduler.step() after each update',
+            )
+        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
+
+
+def refuse_steps_of_processes() -> None:
+    """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
+    frame = sys._getframe(2)
+    if frame.f_code.co_qualname == "AcceleratedScheduler.step" and frame.f_locals.get("num_processes", 1) > 1:
+        raise InvalidArgument(
+            'Scheduler(…, drive="manual")',
+            f"Accelerate steps a prepared scheduler {frame.f_locals['num_processes']} times per update, once for each "
+            "process",
+            "Do not pass it to prepare, and call scheduler.step() after each update",
+        )
 
 
 def may_fill_state(optimizer: Any) -> bool:
@@ -164,6 +198,8 @@ class UpdateHooks:
             return
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
         self._is_hidden_if_filled = False
+        if is_unchanged is _unknown:
+            run_uncompiled(refuse_steps_of_parts)(optimizer)
         if not self._is_hidden and self._has_own_lr is not None and not self._has_own_lr(optimizer):
             self._is_hidden = self._is_hidden_if_filled = run_uncompiled(may_fill_state)(optimizer)
         if not self._is_hidden:

@@ -11,11 +11,12 @@ PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 HEAD = """\
 # Exact updates in every engine
 
-The tests write this table: `PARAMSCHED_ENGINE_TABLE=1 make full ARGS=tests/integration/engines`. Each cell contains
-*updates whose values equal the plan's trace bit for bit / completed updates*, for the learning rate, weight decay and
-`betas[0]` of two groups. In a column with *skip*, one update per epoch has infinite gradients, and a `GradScaler` skips
-it. *tokens*: the plan's clock counts tokens, the engine or the loop reports the tokens of each batch, and accumulation
-is 4. *ramp*: the plan sets the batch size, which grows. "–": not available in this engine, or shown in its first row.
+The tests write this table: `PARAMSCHED_ENGINE_TABLE=1 make full ARGS=tests/integration/engines`, where DeepSpeed is
+installed too. Each cell contains *updates whose values equal the plan's trace bit for bit / completed updates*, for
+the learning rate, weight decay and `betas[0]` of two groups. In a column with *skip*, one update per epoch has
+infinite gradients, and a `GradScaler` skips it. *tokens*: the plan's clock counts tokens, the engine or the loop
+reports the tokens of each batch, and accumulation is 4. *ramp*: the plan sets the batch size, which grows. "–": not
+available in this engine, or shown in its first row.
 
 | engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip | tokens | tokens, skip | ramp |
 |---|---|---|---|---|---|---|---|---|

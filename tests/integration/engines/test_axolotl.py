@@ -114,6 +114,18 @@ def test_a_run_of_two_and_a_half_epochs_has_whole_epochs(axolotl):
     assert used(made, 25) == expected.tolist()
 
 
+def test_with_deepspeed_the_trainer_counts_the_updates(axolotl):
+    made, cfg = optimizer(), DictDefault(paramsched_plan=PLAN, deepspeed={"zero_optimization": {"stage": 2}})
+    scheduler = axolotl.PlanPlugin().create_lr_scheduler(cfg, trainer(), made, 30)
+
+    made.step()
+    made.step()  # the second group of the same update
+    before = scheduler.t
+    scheduler.step()
+
+    assert (before, scheduler.t) == (0, 1)
+
+
 def test_samples_are_those_of_all_data_shards(axolotl):
     made, plan = optimizer(), {"lr": 'warmup("160 samples") >> cosine()'}
     cfg = DictDefault(paramsched_plan=plan, tensor_parallel_size=2)

@@ -1,25 +1,16 @@
 """The scripts of the engines' pages run, with and without a plan, and one statement attaches the plan."""
 
 import ast
-import re
-from pathlib import Path
 
 import pytest
 
-PAGES = Path(__file__).parents[3] / "docs" / "engines"
+from support.pages import DOCS, changed_script, script
+
+PAGES = DOCS / "engines"
 SCRIPTS = sorted(page.stem for page in PAGES.glob("*.md") if "```{script}" in page.read_text(encoding="utf-8"))
 LIBRARIES = {"plain": "torch", "swa": "torch", "lightning": "lightning.pytorch"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def diff(page: str) -> list[str]:
-    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
-    return re.search(r"```\{script\}\n(.*?)```", text, re.DOTALL)[1].splitlines()
-
-
-def script(page: str, dropped: str) -> str:
-    return "\n".join(line[1:] for line in diff(page) if not line.startswith(dropped))
 
 
 def test_every_engine_has_a_script():
@@ -33,7 +24,7 @@ def test_every_engine_has_a_script():
 
 
 @pytest.mark.parametrize("version", ["without a plan", "with a plan"])
-@pytest.mark.parametrize("page", SCRIPTS)
+@pytest.mark.parametrize("page", [page for page in SCRIPTS if page != "deepspeed"])  # in test_deepspeed.py
 def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     pytest.importorskip(LIBRARIES.get(page, page))
     monkeypatch.chdir(tmp_path)
@@ -44,7 +35,7 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize("page", SCRIPTS)
 def test_a_plan_and_one_statement_change_a_script(page):
-    kept = [line for line in diff(page) if not line.startswith("-")]
+    kept = [line for line in changed_script(page) if not line.startswith("-")]
     added = [number for number, line in enumerate(kept, 1) if line.startswith("+")]
     statements = [node for node in ast.walk(ast.parse(script(page, "-"))) if isinstance(node, ast.stmt)]
     changed = {innermost(number, statements) for number in added}

@@ -22,6 +22,11 @@ WIRINGS = [
     ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
     ("accelerate", "split_batches", "Accelerate, split_batches"),
     ("accelerate", "two", "Accelerate, two optimizers"),
+    ("deepspeed", "", "DeepSpeed ZeRO 2, lr_scheduler="),
+    ("deepspeed", "by hand", "DeepSpeed ZeRO 1, scheduler.step()"),
+    ("deepspeed", "stage 3", "DeepSpeed ZeRO 3, lr_scheduler="),
+    ("deepspeed", "trainer", "DeepSpeed ZeRO 2, Hugging Face Trainer"),
+    ("deepspeed", "accelerate", "DeepSpeed ZeRO 1, Accelerate"),
     ("lightning", "", "Lightning, PlanCallback"),
     ("lightning", "step", "Lightning, interval step"),
     ("lightning", "epoch", "Lightning, interval epoch"),
@@ -46,7 +51,10 @@ COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in W
 COUNTED += [("plain", "two"), ("accelerate", "two")]
 WITHOUT_RAMP = {("skorch", "accelerate")}
 ONLY_IN_TWO = {("plain", variant) for variant in ("zero", "fsdp1", "fsdp", "tensor", "pipeline")}
-ONLY_IN_TWO |= {("lightning", "sharded")}
+ONLY_IN_TWO |= {
+    ("lightning", "sharded"),
+    *((engine, variant) for engine, variant, _ in WIRINGS if engine == "deepspeed"),
+}
 WITHOUT_SCALER = {("skorch", ""), *ONLY_IN_TWO}
 IN_ONE = [one for one in WIRINGS if one[:2] not in ONLY_IN_TWO]
 IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
