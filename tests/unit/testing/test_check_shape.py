@@ -183,6 +183,7 @@ def test_invalid_shapes_are_rejected(shape, found):
 
 @pytest.mark.heavy
 def test_jax_is_tested_on_request():
+    pytest.importorskip("jax")
     jax_only = ps.cosine(over=20)
 
     check_shape(jax_only, arrays=("jax",))
