@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 49_356,
+    "code lines": 49_404,
     "modules at top level": 5,
     "modules in import cycles": 0,
     "private functions with one use": 481,

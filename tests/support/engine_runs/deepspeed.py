@@ -3,7 +3,7 @@
 import tempfile
 from typing import Any
 
-import deepspeed
+import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DeepSpeedPlugin
@@ -34,6 +34,7 @@ from support.engine_runs.harness import (
 from support.engine_runs.plain import summed
 from support.engine_runs.transformers import Model, Ordered, Rows
 
+deepspeed = pytest.importorskip("deepspeed")
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False  # compiling this takes a minute; gloo replaces it
 STAGES = {"": 2, "by hand": 1, "stage 3": 3, "trainer": 2, "accelerate": 1}
 
