@@ -98,12 +98,13 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
 
 def refuse_steps_of_processes() -> None:
     """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
-    frame = sys._getframe(2)
-    if frame.f_code.co_qualname == "AcceleratedScheduler.step" and frame.f_locals.get("num_processes", 1) > 1:
+    frame = sys._getframe(1).f_back  # the caller of `scheduler.step`
+    if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step":
+        return
+    if (processes := frame.f_locals.get("num_processes", 1)) > 1:
         raise InvalidArgument(
             'Scheduler(…, drive="manual")',
-            f"Accelerate steps a prepared scheduler {frame.f_locals['num_processes']} times per update, once for each "
-            "process",
+            f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
             "Do not pass it to prepare, and call scheduler.step() after each update",
         )
 
