@@ -36,11 +36,12 @@ class Training:
     """A run that records the amount before each update, and the duration of each update."""
 
     def __init__(self, optimizers: Any, plan: ps.Plan = PLAN, **facts: Any) -> None:
-        self.optimizers = optimizers
+        self.optimizers, begin = optimizers, time.monotonic()
         self.scheduler = ps.Scheduler(optimizers, plan, **facts)
         self.amounts: list[float] = []
         self.durations: list[float] = []
         self.since, self.ended = time.monotonic(), 0.0
+        self.constructing = self.since - begin
 
     def update(self, pause: float) -> None:
         self.amounts.append(self.scheduler.amount)
@@ -61,6 +62,7 @@ class Training:
             "t": self.scheduler.t,
             "amounts": self.amounts,
             "durations": self.durations,
+            "constructing": self.constructing,
             "history": self.scheduler.history,
             "deadline": str(self.scheduler.calendar.deadline),
             "lr": used(first, "lr"),
