@@ -250,11 +250,12 @@ def branches(kind: type[Exception], depth: int) -> Iterable[str]:
 def former_names_table() -> str:
     """Return the table of deprecated names, which the page on stability includes."""
     rows = (
-        f"| `{former}` | `{current}` | {version} | {'.'.join(map(str, first_without(version)))} |"
+        f"| `{former.removeprefix('paramsched.')}` | `{current.removeprefix('paramsched.')}` | "
+        f"{'.'.join(map(str, first_without(version)))} |"
         for version, names in FORMER_NAMES.items()
         for former, current in names.items()
     )
-    head = "| former name | write | deprecated in | first version that may remove it |\n| --- | --- | --- | --- |"
+    head = "| former name in `paramsched` | write | until |\n| --- | --- | --- |"
     return "\n".join([head, *rows]) + "\n"
 
 

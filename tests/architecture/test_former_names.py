@@ -78,7 +78,7 @@ def test_the_page_on_stability_has_each_former_name_and_the_version_that_may_rem
     monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), str(ROOT / "docs" / "extensions"), *sys.path])
     table = import_module("reference_pages").former_names_table()
 
-    assert "| `paramsched.errors.Fault` | `paramsched.errors.Diagnostic` | 0.2 | 0.4 |\n" in table
+    assert "| `errors.Fault` | `errors.Diagnostic` | 0.4 |\n" in table
     assert table.count("\n") == len(ROWS) + 2
     page = (ROOT / "docs" / "explanation" / "stability.md").read_text(encoding="utf-8")
     assert "```{include} ../_generated/former_names.md\n" in page
