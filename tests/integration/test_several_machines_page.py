@@ -31,6 +31,11 @@ def console(heading: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+def exported(heading: str) -> dict[str, str]:
+    """Return the environment variables that a section exports."""
+    return dict(re.findall(r"^\$ export (\w+)=(\w+)$", sections(PAGE)[heading], re.MULTILINE))
+
+
 def script(heading: str, folder: Path) -> None:
     """Write the script of a section into a folder."""
     text = re.search(r"^```python\n# (\w+\.py)\n(.*?)^```", sections(PAGE)[heading], re.MULTILINE | re.DOTALL)
@@ -64,7 +69,7 @@ def test_a_killed_run_of_ddp_continues_on_one_process(tmp_path):
 def test_torchrun_restarts_the_processes_after_a_kill(tmp_path):
     script(FSDP, tmp_path)
     command, _ = console(ELASTIC)
-    agent = torchrun(command, tmp_path)
+    agent = torchrun(command, tmp_path, **exported(ELASTIC))
     wait_for(agent, tmp_path, "checkpoints/*/.metadata")
     kill_one_worker(agent, "fsdp.py")
 
@@ -86,11 +91,11 @@ def test_a_run_on_two_machines_continues_on_one_after_the_other_fails(tmp_path):
     for printed, used in {"node 4": "node 1", "host-1:29500": f"localhost:{port}", "\\\n": ""}.items():
         assert printed in command
         command = command.replace(printed, used)
-    first = torchrun(command, tmp_path)
+    first = torchrun(command, tmp_path, **exported(ELASTIC))
     while socket.socket().connect_ex(("localhost", port)):
         assert first.poll() is None
         time.sleep(0.1)
-    second = torchrun(command, tmp_path)
+    second = torchrun(command, tmp_path, **exported(ELASTIC))
     wait_for(first, tmp_path, "checkpoints/*/.metadata")
     failed = psutil.Process(second.pid)
     for process in [failed, *failed.children(recursive=True)]:

@@ -10,10 +10,10 @@ from support.example_runs import environment
 from support.programs import Program
 
 
-def torchrun(command: str, folder: Path) -> Program:
-    """Start `torchrun` with the arguments of a command line."""
+def torchrun(command: str, folder: Path, **variables: str) -> Program:
+    """Start `torchrun` with the arguments of a command line, and more environment variables."""
     arguments = ["-m", "torch.distributed.run", *shlex.split(command)]
-    return Program(arguments, env=environment() | {"OMP_NUM_THREADS": "1"}, cwd=folder)
+    return Program(arguments, env=environment() | {"OMP_NUM_THREADS": "1"} | variables, cwd=folder)
 
 
 def kill_one_worker(agent: Program, script: str) -> None:
