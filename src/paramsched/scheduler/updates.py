@@ -99,9 +99,8 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
 def refuse_steps_of_processes() -> None:
     """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
     frame = sys._getframe(1).f_back  # the caller of `scheduler.step`
-    if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step":
-        return
-    if (processes := frame.f_locals.get("num_processes", 1)) > 1:
+    own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
+    if (processes := own.get("num_processes", 1)) > 1:
         raise InvalidArgument(
             'Scheduler(…, drive="manual")',
             f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
