@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-TOLERANCE = 1.1  # the spread of a ratio between two runs on the same machine
+TOLERANCE = 1.1  # on a busy machine, ratios of less than a microsecond vary by a third: repeat such a run
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

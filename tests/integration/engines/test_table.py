@@ -48,7 +48,7 @@ WIRINGS = [
 ]
 # Wirings whose batches are counted, by the engine or by the loop; other wirings differ only in that.
 COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
-COUNTED += [("plain", "two"), ("accelerate", "two")]
+COUNTED += [("plain", "two"), ("accelerate", "two"), ("deepspeed", "trainer")]
 WITHOUT_RAMP = {("skorch", "accelerate")}
 ONLY_IN_TWO = {("plain", variant) for variant in ("zero", "fsdp1", "fsdp", "tensor", "pipeline")}
 ONLY_IN_TWO |= {

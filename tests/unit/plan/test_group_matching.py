@@ -1,6 +1,8 @@
 """Selectors in text: names, patterns of names, entries of a group."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import PlanError, UnknownGroup
@@ -97,6 +99,15 @@ def test_a_group_added_later_is_selected_the_same():
 
     assert [bound.name for bound in bind_group(plan, {"lr": 0.1, "name": "layer_9"}, 4)] == ["lr"]
     assert bind_group(plan, {"lr": 0.1, "name": "tail"}, 5) == ()
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a, b", "a*", "ab"]), min_size=1, max_size=4), st.data())
+def test_all_groups_together_are_bound_like_each_alone(names, data):
+    groups = [{"lr": 0.1, "name": name} for name in names]
+    selector = data.draw(st.sampled_from([*names, "*", 0, None]))
+    plan = Plan(Binding("lr", 0.5, groups=selector))
+
+    assert bind(plan, groups) == tuple(bind_group(plan, group, index) for index, group in enumerate(groups))
 
 
 def test_files_use_the_same_selectors():
