@@ -3,9 +3,14 @@
 import inspect
 import math
 import re
+import warnings
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched import config, curves
@@ -305,3 +310,117 @@ def test_peer_keywords_in_a_file_get_the_arguments_in_paramsched(line, expected_
 
 def test_integral_floats_are_lengths_in_files():
     assert config.loads("lr: {warmup: {over: 5.0}}", format="yaml") == config.loads("lr: warmup(5)", format="yaml")
+
+
+def public_callables():
+    """Yield each public function, class and method once, with its `self` if it needs one."""
+    paths = Path(__file__).parents[1] / "architecture" / "public_paths.txt"
+    seen = set()
+    for path in paths.read_text(encoding="utf-8").split():
+        module, _, name = path.rpartition(".")
+        with warnings.catch_warnings(), suppress(ModuleNotFoundError):
+            warnings.simplefilter("ignore", DeprecationWarning)
+            one = getattr(import_module(module), name, None) if module else None
+            if inspect.isclass(one) and issubclass(one, BaseException):
+                continue
+            found = [(path, one, ())] if callable(one) else []
+            if inspect.isclass(one):
+                for method, function in inspect.getmembers(one, inspect.isfunction):
+                    needs_self = next(iter(inspect.signature(function).parameters), "") == "self"
+                    found.append((f"{path}.{method}", function, (object(),) * needs_self))
+            for path, call, selves in found:
+                if id(call) not in seen and str(call.__module__).startswith("paramsched"):
+                    seen.add(id(call))
+                    yield path, call, selves
+
+
+def context_of(path):
+    """Return the names with which a reader pastes an example of a method: a plan, a Scheduler, an optimizer."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    plans = {
+        "consumed": ps.Plan(lr="linear(over='100 tokens')", clock="tokens"),
+        "report": ps.Plan(lr="linear()", clock="progress"),
+        "observe": ps.Plan(lr="plateau('val_loss')"),
+        "resolve": ps.Plan(lr="linear()", horizon="2 epochs"),
+    }
+    method = path.rpartition(".")[2]
+    plan = plans.get({"measured": "consumed"}.get(method, method), ps.Plan(lr="linear()", horizon=10_000))
+    calendar = "later" if method == "resolve" else None
+    scheduler = ps.Scheduler(optimizer, plan, calendar=calendar) if ".Scheduler." in path else None
+    plan = ps.Plan(lr="linear()", horizon=100 if method == "resolve" else 10_000)
+    return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer}
+
+
+def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text("lr: 0.5", encoding="utf-8")
+    pasted = 0
+    for path, call, selves in public_callables():
+        signature = inspect.signature(call)
+        for positional, named in [((), {}), ((), {"qwerty": 1}), ((1,) * 30, {})]:
+            try:
+                signature.bind(*selves, *positional, **named)
+            except TypeError:
+                pass
+            else:
+                continue  # the call may do anything
+            with pytest.raises(TypeError) as refusal:
+                call(*selves, *positional, **named)
+            instead = getattr(refusal.value, "instead", "")
+            assert "self" not in re.findall(r"\w+", instead), path
+            fields = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values()) and named
+            if re.match(r"(Write|For example:) (ps|plan|scheduler)\.", instead) and not fields:
+                eval(re.sub("^(Write|For example:) ", "", instead), context_of(path))
+                pasted += 1
+    assert pasted > 30
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda plan: plan.cooldown("20%"), "plan.cooldown('20%', over=\"10%\")"),
+        (lambda plan: plan.change(lr="cosine()"), "plan.change(lr='cosine()', at=\"50%\")"),
+        (lambda plan: plan.scale(lr=0.5), 'plan.scale(lr=0.5, at="50%")'),
+        (lambda plan: plan.resolve(total=10_000), "plan.resolve(calendar=ps.Calendar(total=10000))"),
+        (lambda _: ps.Scheduler("o", T_max=9), "ps.Scheduler('o', total=9, plan=ps.Plan(lr=\"cosine()\"))"),
+    ],
+)
+def test_advice_for_a_method_has_the_arguments_of_the_call(call, line):
+    with pytest.raises(InvalidCall) as refusal:
+        call(ps.Plan(lr="linear()", horizon=10_000))
+
+    assert re.sub("^(Write|For example:) ", "", refusal.value.instead) == line
+    assert eval(line.replace("'o'", "optimizer"), context_of("") | {"plan": ps.Plan(lr="linear()", horizon=10_000)})
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens", "samples"])
+def test_a_plan_without_a_horizon_is_told_where_to_write_one(clock):
+    plan = ps.Plan(lr="linear()", clock=clock)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+    for call in (lambda: plan.resolve(ps.Calendar()), lambda: ps.Scheduler(optimizer, plan)):
+        with pytest.raises(InvalidArgument) as refusal:
+            call()
+        horizon = re.search(r"horizon=(.*)", refusal.value.instead)[1]
+        assert ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock=clock, horizon=eval(horizon))).plan.horizon
+
+
+def test_a_loader_as_a_number_of_steps_gets_its_length():
+    loader = torch.utils.data.DataLoader([1, 2, 3])
+    for fact in ("steps_per_epoch", "batches_per_epoch"):
+        with pytest.raises(InvalidArgument) as refusal:
+            ps.Calendar(**{fact: loader})
+        assert refusal.value.instead == f"Write {fact}=len(loader)"
+
+
+@pytest.mark.parametrize("text", ["horizon: 10\nlr: cosine()", "lr: cosine()", f"lr: {'1.0 * ' * 100}cosine()"])
+def test_the_text_of_a_plan_in_place_of_a_path_names_loads(text):
+    with pytest.raises(FileNotFoundError, match=r"write ps\.loads\(text\)"):
+        ps.load(text)
+
+
+@pytest.mark.parametrize("path", ["plan.yaml", "configs/plan.toml"])
+def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.loads(path)
+    assert refusal.value.instead == f"Write ps.load({path!r})"

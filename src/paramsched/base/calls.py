@@ -2,10 +2,11 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
 from paramsched.base.near_names import did_you_mean
@@ -45,7 +46,8 @@ def explain_wrong_keywords(
         values: True if errors about wrong values must show the call of this function instead of a call inside it.
     """
     called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
-    site, selves = (function, 0) if builder is None else (builder, 1)
+    selves = int(cast(Any, function).__code__.co_varnames[:1] == ("self",))
+    site = builder or (MethodType(function, function) if selves else function)  # a bound method has no `self`
 
     def call(*positional: Any, **named: Any) -> Any:
         """Call the function. Errors about its arguments show this call."""
@@ -160,15 +162,26 @@ def _with_call(
     return refusal.changed(instead=instead or f"For example: {example_call(builder, name)}")
 
 
+_HORIZON = ", horizon=100"
+"""The horizon of a plan that is an example. A call with a `total` does not need it."""
+
+_CODE = ("ps.", "plan.", "planned", "scheduler.")
+"""The starts of names of functions and methods that are called in Python only, not in the text of a schedule."""
+
+_STRING = re.compile('("[^"]*")')
+
 _EXAMPLES = {
+    "at": '"50%"',
+    "base": '{"lr": 0.1}',
     "calendar": "ps.Calendar(total=100)",
     "field": '"lr"',
     "groups": '"head"',
     "initial": "1.0",
     "optimizer": "optimizer",
     "over": '"10%"',
-    "plan": 'ps.Plan(lr="cosine()", horizon=100)',
+    "plan": f'ps.Plan(lr="cosine()"{_HORIZON})',
     "schedule": '"cosine()"',
+    "t": "0",
 }
 """Example values of missing required arguments."""
 
@@ -193,6 +206,7 @@ class _MeantCall:
         self.meant: dict[str, str | None] = {}  # the known name for each unknown argument
         self.prefix, self.facts, self.written, self.in_order = "", dict[str, str](), dict[str, str](), list[str]()
         self.complete = True  # False if an argument does not appear in the corrected call
+        self.is_example = False  # True if the corrected call has values that the user did not write
         first = next(iter(parameters.values()), None)
         if first is not None and takes_list(first) and len(positional) > 1 and _are_plain(positional):
             # The brackets around a list of lengths may be missing. For a list of pairs, the intended call is unclear.
@@ -200,7 +214,11 @@ class _MeantCall:
         if first is not None and first.kind is first.VAR_POSITIONAL:
             self.in_order = [_value_text(value, "", name) for value in positional]
         else:
-            places = [key for key, one in parameters.items() if key not in named or one.kind is not one.KEYWORD_ONLY]
+            places = [
+                key
+                for key, one in parameters.items()
+                if one.kind is not one.VAR_KEYWORD and (key not in named or one.kind is not one.KEYWORD_ONLY)
+            ]
             self.complete = len(positional) <= len(places)
             for key, value in zip(places, positional, strict=False):
                 text = _value_text(_as_share(parameters[key], value), key, name)
@@ -209,9 +227,10 @@ class _MeantCall:
                 else:
                     self.in_order.append(text)
         placed = [*parameters][: len(self.in_order)]
+        others = next((one for one in parameters.values() if one.kind is one.VAR_KEYWORD), None)
         for key, value in named.items():
-            if key in parameters and parameters[key].kind is not inspect.Parameter.VAR_POSITIONAL:
-                self.written[key] = _value_text(_as_share(parameters[key], value), key, name)
+            if (parameter := parameters.get(key, others)) and parameter.kind is not parameter.VAR_POSITIONAL:
+                self.written[key] = _value_text(_as_share(parameter, value), key, name)
             else:
                 self._translate(key, value, {*parameters} - {*placed, *self.written})
         self._add_facts()
@@ -221,8 +240,13 @@ class _MeantCall:
             if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
             if key not in placed and key not in self.written
         ]
+        self.is_example |= bool(self.missing)
         for key in self.missing:
-            self.written[key] = '{"lr": 0.1}' if name == "ps.trace" else _EXAMPLES.get(key, "")
+            self.written[key] = (
+                _EXAMPLES["base"] if (name, key) == ("ps.trace", "optimizer") else _EXAMPLES.get(key, "")
+            )
+        if "total" in self.written and "plan" in self.written:
+            self.written["plan"] = self.written["plan"].replace(_HORIZON, "")
         texts = [*self.in_order, *(f"{key}={text}" for key, text in self.written.items())]
         self.line = f"{self.prefix}{name}({', '.join(texts)})"
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
@@ -242,7 +266,8 @@ class _MeantCall:
         elif is_warmup_length(key) and self.name in _STAGES and word in (None, "start"):
             self.meant[key], self.prefix = None, f"warmup({warmup_text(key, value)}) >> "
         elif is_field and "plan" in free:  # Scheduler(optimizer, lr="cosine()")
-            self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
+            self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}{_HORIZON})"
+            self.is_example = True
         elif is_field and "optimizer" in free:
             self.meant[key], self.written["optimizer"] = "optimizer", f"{{{key!r}: {text}}}"
         elif key in LENGTHS_OF_RUN and (total or facts) and isinstance(value, (int, float)):
@@ -274,9 +299,12 @@ class _MeantCall:
 
     def refusal(self, builder: Callable[..., Any], error: str) -> InvalidCall:
         """Return the error with the corrected call, or with an example if the call has no arguments."""
-        instead = f"Write {self.line}" if self.complete else ""
-        if not (self.complete or self.in_order or self.named) or (self.line == f"{self.name}()" and not self.complete):
-            instead = f"Write {example_call(builder, self.name)}"
+        is_code = self.name.startswith(_CODE)
+        write = "For example:" if self.is_example and is_code else "Write"
+        instead = f"{write} {self.line}" if self.complete else ""
+        is_empty = not (self.in_order or self.named)
+        if (is_code and is_empty) or (not self.complete and (is_code or is_empty or self.line == f"{self.name}()")):
+            instead = f"{'For example:' if is_code else 'Write'} {example_call(builder, self.name)}"
         if not self.meant:
             return InvalidCall(f"{self.name}(…)", error, instead)
         unknown = []
@@ -325,9 +353,9 @@ def _value_text(value: object, key: str, name: str) -> str:
     if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # no Plan or Binding
         if "(" in text:
             text = line_in_code(text) if name.startswith("ps.") else text
-            return f"ps.Plan(lr={text}, horizon=100)" if (name, key) == ("ps.trace", "plan") else text
+            return f"ps.Plan(lr={text}{_HORIZON})" if (name, key) == ("ps.trace", "plan") else text
         return text if text.replace(".", "").isidentifier() or text.isdecimal() else f'"{text}"'
-    return key if name.startswith(("ps.", "plan.")) else ""
+    return key if name.startswith(_CODE) else ""
 
 
 def example_call(builder: Callable[..., Any], name: str) -> str:
@@ -336,12 +364,19 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
     >>> example_call(cosine, "cosine")
     'cosine(to=0.1, over=100)'
     """
-    documented = inspect.getdoc(builder) or ""
+    documented, last = inspect.getdoc(builder) or "", name.rpartition(".")[2]
     for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):
-        begin = line.find(f"{name.rpartition('.')[2]}(")
+        begin = line.find(f"{last}(")
         if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
-            return name.rpartition(".")[0] + "." * ("." in name) + line[begin:end]
-    return f"{name}({', '.join(str(p).split(':')[0] for p in inspect.signature(builder).parameters.values())})"
+            inside = _STRING.split(line[begin + len(last) : end])
+            if name.startswith(_CODE) and "." in name:  # planned takes names of optax
+                inside = [one if one.startswith('"') else line_in_code(one) for one in inside]
+            return name + "".join(inside)
+    parameters = inspect.signature(builder).parameters.values()
+    if name.startswith(_CODE):
+        needed = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+        return f"{name}({', '.join(f'{one}={_EXAMPLES.get(one, one)}' for one in needed)})"
+    return f"{name}({', '.join(str(one).split(':')[0] for one in parameters)})"
 
 
 def _closing_bracket(line: str, begin: int) -> int | None:

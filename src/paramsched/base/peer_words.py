@@ -38,7 +38,7 @@ UNITS: Final[Mapping[str, str]] = _INDEX["units"]
 
 _WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
 _UNITS_IN_NAMES = ("epochs", "samples", "tokens")
-_FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
+_FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|(?:Binding|Calendar|Plan|Target)(?=\()|previous\b|following\b)")
 
 OtherName: TypeAlias = tuple[str, str, str, str]
 """A name in another library, the name here, a line to write, and how the two differ, which may be empty."""

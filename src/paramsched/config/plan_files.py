@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from errno import ENAMETOOLONG, ENOENT
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -64,6 +66,7 @@ from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
 from paramsched.plan.note import Note
 from paramsched.schedules.table import folder_of_tables
+from paramsched.schedules.text.tokens import shortened_text
 from paramsched.time import Calendar
 
 
@@ -98,10 +101,10 @@ def load(
         InvalidArgument: the format or the suffix is unknown.
         MissingDependency: `run_config=True` requires MMEngine, which is not installed.
 
-    >>> load("no such plan.yaml")
+    >>> load("plan.yaml")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
+    FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
     """
     return load_with_bases(
         path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config, function=function
@@ -123,7 +126,13 @@ def load_with_bases(
     A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` returns
     the schedules' values in a run of the config. Native files contain no values of the optimizer.
     """
-    text = replace(read_plan_text(path, format, run_config=run_config), function=function)
+    try:
+        text = replace(read_plan_text(path, format, run_config=run_config), function=function)
+    except OSError as error:
+        if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
+            found = "no file has this name; for the text of a plan, write ps.loads(text)"
+            raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
+        raise
     return text.loaded(shapes=shapes, calendar=calendar, base=base)
 
 
@@ -163,6 +172,8 @@ def loads_with_bases(
             f"a {type(text).__name__} is neither text nor a mapping",
             "Write ps.load(path)",
         )
+    if "\n" not in text and ": " not in text and syntax_of_suffix(Path(text)) is not None:
+        raise InvalidArgument(f"loads({text!r})", "expected the text of a plan, got a path", f"Write ps.load({text!r})")
     return PlanText(f"{format} text", text, format).loaded(shapes=shapes, calendar=calendar, base=base)
 
 
@@ -233,7 +244,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     return None
 
 
-@explain_wrong_keywords
+@partial(explain_wrong_keywords, name="ps.config.convert")
 def convert(
     text: str,
     format: str,

@@ -47,7 +47,7 @@ class _LightningPlan:
 
     Raises:
         MissingDependency: Lightning is not installed.
-        InvalidArgument: `plan` is a list or a mapping of plans; the message contains the one plan to write.
+        InvalidArgument: `plan` is a list or a mapping of plans; the message shows the combined plan.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class _LightningPlan:
 
 
 def _refused_plans(plans: Mapping[str, Any] | Sequence[Any]) -> InvalidArgument:
-    """Return the error for several plans; its message contains the one plan to write instead."""
+    """Return the error for several plans; its message shows the combined plan."""
     named = plans if isinstance(plans, Mapping) else {f"optimizer_{index}": one for index, one in enumerate(plans)}
     instead = 'Write PlanCallback(plan, optimizers=("critic", "generator"))'
     if named and all(isinstance(one, Plan) for one in named.values()):

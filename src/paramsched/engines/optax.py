@@ -15,10 +15,12 @@ Source: optax 0.2.8, `inject_hyperparams` and `partition`.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.number_checks import finite_number, require_choice, whole_number
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import (
@@ -30,6 +32,7 @@ from paramsched.errors import (
     UnknownField,
     UnknownGroup,
     Unresolved,
+    shown,
 )
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import amount_clock
@@ -127,6 +130,7 @@ class _LabeledOptimizer:
         return self.factory(**self.fixed, **{name: values[name] for name in self.curves})
 
 
+@partial(explain_wrong_keywords, name="planned")
 def planned(
     factory: Factory | Mapping[str, Factory],
     plan: Plan,
@@ -317,6 +321,9 @@ def _by_label(
     factory: Factory | Mapping[str, Factory], base: Any, labels: Any
 ) -> tuple[dict[str, Bases], dict[str, Factory]]:
     """Return the bases and the factory of each label, after checking that they match."""
+    if not all(map(callable, factory.values() if isinstance(factory, Mapping) else [factory])):
+        found = "expected a function that returns an optimizer; its arguments are passed to planned"
+        raise InvalidArgument(CallSite("planned", "factory", shown(factory)), found, "Write factory=optax.adamw")
     if not isinstance(base, Mapping):
         raise InvalidArgument(CallSite("planned", "base", repr(base)), "expected a dict", 'Write base={"lr": 3e-4}')
     nested = all(isinstance(one, Mapping) for one in base.values())

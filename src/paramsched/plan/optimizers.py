@@ -1,13 +1,14 @@
 """Several optimizers under one plan: their names, and the lines of the plan that each of their groups follows."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
+from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
 from paramsched.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
 from paramsched.plan.group_matching import matches_part, parts_of
@@ -36,6 +37,43 @@ def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
         if not name or name != name.strip() or set(name) & set(_NOT_IN_NAMES):
             found = f"a name must not be empty, contain any of {' '.join(_NOT_IN_NAMES)} or start or end with a space"
             raise InvalidArgument(site, found, _EXAMPLE)
+
+
+@contextmanager
+def errors_of(optimizer: str) -> Iterator[None]:
+    """Name the optimizer in errors about one of several optimizers."""
+    try:
+        yield
+    except InvalidArgument as refusal:
+        if optimizer == ALONE:
+            raise
+        raise refusal.changed(site=f'optimizer "{optimizer}": {refusal.site}') from None
+    except StateError as error:
+        raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
+
+
+def refuse_several_plans(call: str, plans: Any, names: Collection[str]) -> None:
+    """Raise for a list or a mapping of plans; the error contains the one plan to write.
+
+    Args:
+        call: the call, for the message.
+        plans: the argument that should be one plan.
+        names: the names of the optimizers; empty if there is only one.
+    """
+    given = plans if isinstance(plans, Mapping) else {}
+    if isinstance(plans, (list, tuple)):
+        labels = names if len(names) == len(plans) else (f"optimizer_{index}" for index in range(len(plans)))
+        given = dict(zip(labels, plans, strict=True))
+    is_mapping_by_name = bool(names) and bool(given) and set(given) <= set(names)
+    if not is_mapping_by_name and not any(isinstance(one, Plan) for one in given.values()):
+        return
+    instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), horizon=10_000)'
+    with suppress(InvalidArgument):  # the text of an entire plan, or something else
+        read = {str(name): one if isinstance(one, Plan) else Plan(lr=one) for name, one in given.items()}
+        text = one_plan_text(read)
+        known = any(one.horizon is not None for one in read.values())
+        instead = f"Write {text}" if known else f"For example: {text[:-1]}, horizon=10_000)"
+    raise InvalidArgument(f"{call}(…, {shown(plans)})", "one plan drives all optimizers, on one clock", instead)
 
 
 def shown_names(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from paramsched.base.former_names import former_attribute
 from paramsched.base.peer_words import line_in_code
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
-from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
+from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, Unresolved, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan.binding import (
     UPDATES,
@@ -287,6 +287,14 @@ class Plan:
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
         require_calendar(f"plan.resolve({shown(calendar)})", calendar)
+        try:
+            return self._resolved(calendar, optimizers)
+        except Unresolved as refusal:
+            unit = amount_clock(self.clock)
+            horizon = "10_000" if unit is None else f'"10_000 {unit}"'
+            raise refusal.changed(instead=f"Add the horizon to the plan, for example horizon={horizon}") from None
+
+    def _resolved(self, calendar: Calendar, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
@@ -306,6 +314,7 @@ class Plan:
             *(replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written), horizon=total
         )
 
+    @_method
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
@@ -332,8 +341,7 @@ class Plan:
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
         >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> ending = linear(previous, 0, over="1000 steps")
-        >>> print(plan.change("8000 steps", lr=ending, horizon="9000 steps"))
+        >>> print(plan.change("8000 steps", lr="linear(previous, 0, over='1000 steps')", horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
@@ -381,6 +389,7 @@ class Plan:
         names = (fields,) if isinstance(fields, str) else fields
         return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
 
+    @_method
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
         """Return a plan with fields multiplied by factors from a time on; earlier values stay equal, bit for bit.
 

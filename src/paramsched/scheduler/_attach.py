@@ -15,7 +15,7 @@ from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
-from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, scopes_of
+from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, errors_of, scopes_of
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler._deadline import start_run, with_other_plan
 from paramsched.scheduler._group_keys import (
@@ -212,8 +212,8 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     resume, start, names = request.resume, request.start, request.optimizers
     example = 'ps.Scheduler({"muon": muon, "adamw": adamw}, plan, ' if names else "ps.Scheduler(optimizer, plan, "
     if request.drive != "manual":
-        for optimizer in optimizers.values():
-            require_hooks(optimizer)
+        for name, optimizer in optimizers.items():
+            require_hooks(optimizer, name)
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
 
     def resolve(plan: Plan, note: Note | None) -> ResolvedPlan:
@@ -226,7 +226,8 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         _ = in_force.total  # raises now if an update is planned to consume nothing
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
     for name, mine in groups.items():
-        check_entries(mine)
+        with errors_of(name):
+            check_entries(mine)
         if name in before:
             before[name].planned.sync(mine)
 
@@ -502,7 +503,8 @@ def unwrapped_optimizers(given: Mapping[Any, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     names: dict[int, str] = {}
     for name, optimizer in given.items():
-        found[name] = inner = unwrapped_optimizer(optimizer)
+        with errors_of(name):
+            found[name] = inner = unwrapped_optimizer(optimizer)
         if id(inner) in names:
             site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
             raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
@@ -536,9 +538,11 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
                 f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
             )
     if not isinstance(groups, list) or not groups:
-        raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
-        )
+        found, instead = "it has no param_groups", "For example: ps.Scheduler(optimizer, plan)"
+        if "optax" in (str(getattr(one, "__module__", "")).partition(".")[0] for one in (optimizer, type(optimizer))):
+            found = "an optimizer of optax has no param_groups; paramsched.engines.optax.planned drives it"
+            instead = 'For example: planned(optax.adamw, plan, base={"lr": 3e-4})'
+        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", found, instead)
     return optimizer
 
 
@@ -555,19 +559,20 @@ def _are_optimizers(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, Optimizer) for one in value)
 
 
-def require_hooks(optimizer: Any) -> None:
+def require_hooks(optimizer: Any, name: str) -> None:
     """Raise for an optimizer whose step does not call hooks."""
     if _fires_hooks(optimizer):
         return
     own = getattr(optimizer, "__dict__", {})
     inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
-    raise InvalidArgument(
-        f"Scheduler({type(optimizer).__name__}, …)",
-        "its step does not call hooks, so no Scheduler can follow it",
-        'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
-        if inner is None
-        else f"Write ps.Scheduler(optimizer.{inner}, plan)",
-    )
+    with errors_of(name):
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "its step does not call hooks, so no Scheduler can follow it",
+            'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
+            if inner is None
+            else f"Write ps.Scheduler(optimizer.{inner}, plan)",
+        )
 
 
 def _fires_hooks(optimizer: Any) -> bool:

@@ -12,7 +12,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
-from paramsched.plan.optimizers import ALONE, scopes_of, shown_names
+from paramsched.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -229,8 +229,9 @@ class Resume:
         planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch raises for it
-        check_entries(groups)
-        planned.require_lengths(groups)
+        with errors_of(name):
+            check_entries(groups)
+            planned.require_lengths(groups)
         planned.slots(groups)
         found, position = count_carried(groups), self.position_of(planned, groups)
         moved = None

@@ -47,7 +47,7 @@ def slots_of(
             bound.name,
             bound.field,
             bound.schedule,
-            _starting_base(bound.field, group, index, bases or {}),
+            _starting_base(bound.field, group, index, bases or {}, scope),
             bound.clock,
         )
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
@@ -72,9 +72,12 @@ def initial_value(field: Field, group: Group) -> Any:
     return group.get(f"initial_{field.key}") if field.index is None and COUNT not in group else None
 
 
-def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
+def _starting_base(
+    field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float], scope: Scope | None
+) -> float:
     """Return the base from `bases`, else the recorded base, else the initial value, else the current value."""
-    where = f"{field} of group {label(group, index)!r}"
+    name = label(group, index)
+    where = f"{field} of group {name if scope is None else f'{scope.optimizer}/{name}'!r}"
     given = bases.get((index, field.slot))
     if given is None:
         given = recorded_base(group, field.slot)

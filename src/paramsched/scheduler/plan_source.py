@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
 from paramsched.plan import Plan
 from paramsched.plan.note import Note
+from paramsched.plan.optimizers import refuse_several_plans
 from paramsched.scheduler._messages import RankMessages, several_processes
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -134,10 +135,19 @@ class PlanSource:
     engine_total: DurationLike | None = None
 
     @staticmethod
-    def of(given: "PlanLike | PlanSource", watch: Any = False, call: str = "Scheduler") -> "PlanSource":
-        """Return a plan with its source; read it if it is a file, a text or a mapping."""
+    def of(
+        given: "PlanLike | PlanSource", watch: Any = False, call: str = "Scheduler", names: Collection[str] = ()
+    ) -> "PlanSource":
+        """Return a plan with its source; read it if it is a file, a text or a mapping.
+
+        Args:
+            given, watch: the arguments of a Scheduler.
+            call: the call, for messages.
+            names: the names of the optimizers, if there are several.
+        """
         if isinstance(given, PlanSource):
             return given
+        refuse_several_plans(call, given, names)
         interval = None if watch is False else Interval.of(watch)
         if isinstance(given, Plan) and interval is None:
             return PlanSource(given)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from math import inf
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, final, get_args
 from weakref import ref
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched.base.calls import explain_wrong_keywords_of
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
@@ -60,6 +60,13 @@ from paramsched.time.deadline import DeadlineLike
 from paramsched.time.progress import PROGRESS
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _method(function: _Method) -> _Method:
+    """Wrap a method so that a wrong argument raises an error with the correct call."""
+    return explain_wrong_keywords(function, f"scheduler.{function.__name__}")
 
 
 @final
@@ -159,7 +166,7 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
-        source = PlanSource.of(plan, watch)
+        source = PlanSource.of(plan, watch, names=names)
         request = AttachRequest(source, drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
@@ -175,8 +182,8 @@ class Scheduler(LRScheduler):
         check_groups(request.plan, self._optimizers)
         waiting = self._waiting = WaitingForFacts(request)
         if drive != "manual":
-            for one in self._optimizers.values():
-                require_hooks(one)
+            for name, one in self._optimizers.items():
+                require_hooks(one, name)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
         self._run = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._manual, self._step_count = drive == "manual", 1
@@ -192,6 +199,7 @@ class Scheduler(LRScheduler):
         self._waiting = None
         run.scheduler = ref(self)
 
+    @_method
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
 
@@ -202,6 +210,13 @@ class Scheduler(LRScheduler):
         Raises:
             ParamschedError: the plan is attached already.
             MissingFact: a unit of the plan needs another run fact.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(), horizon="2 epochs"), calendar="later")
+        >>> scheduler.resolve(steps_per_epoch=100)
+        >>> scheduler.calendar.steps_per_epoch
+        100
         """
         waiting = self._waiting
         if waiting is None:
@@ -249,6 +264,7 @@ class Scheduler(LRScheduler):
         """
         return self._planned.history.as_data()
 
+    @_method
     def value(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field in one group at the next update.
 
@@ -288,6 +304,7 @@ class Scheduler(LRScheduler):
             }
         return found | {(name, ""): value for name, value in planned.target_values()}
 
+    @_method
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
 
@@ -333,6 +350,7 @@ class Scheduler(LRScheduler):
 
     # ------------------------------------------------------------------ position, consumption and metrics
 
+    @_method
     def seek(self, t: int, **amount: Any) -> None:
         """Jump to update `t`, and write its values into the groups. The states of metric rules do not change.
 
@@ -364,6 +382,7 @@ class Scheduler(LRScheduler):
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         self._run.seek(RunPosition(t, reached))
 
+    @_method
     def consumed(self, **amount: Any) -> None:
         """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
 
@@ -392,6 +411,7 @@ class Scheduler(LRScheduler):
         source, reported = self._checked_amount("consumed", amount)
         source.report(reported)
 
+    @_method
     def report(self, **progress: Any) -> None:
         """Report the fraction of the run that is done, before the next update: `scheduler.report(progress=0.37)`.
 
@@ -446,6 +466,7 @@ class Scheduler(LRScheduler):
             self._warned |= {kind}
             warn_user(text)
 
+    @_method
     def measured(self, **amount: Any) -> None:
         """Report the consumption of the next update that an engine measured from its batches.
 
@@ -488,6 +509,7 @@ class Scheduler(LRScheduler):
             found = "with a deadline, time is measured"
             raise InvalidArgument(f"scheduler.{call}", found, "Omit this call, or the deadline")
 
+    @_method
     def observe(self, **metrics: Any) -> None:
         """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
@@ -496,6 +518,14 @@ class Scheduler(LRScheduler):
 
         Raises:
             InvalidArgument: no rule watches a metric, or a value is not a number. The state is unchanged.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr="plateau('val_loss', factor=0.5, patience=0)"))
+        >>> scheduler.observe(val_loss=0.3)
+        >>> scheduler.observe(val_loss=0.4)
+        >>> scheduler.value("lr")
+        0.05
         """
         self._planned.require_attached("observe")
         clock = self._planned.clock
@@ -673,6 +703,17 @@ class Scheduler(LRScheduler):
         self.optimizer = next(iter(self._optimizers.values()))
         self._start(*run_of_copy(self._optimizers, state))
         self._step_count = state["step_count"]
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise AttributeError; for a method of plans or a similar name, with the line that was probably meant."""
+        found = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in ("change", "cooldown", "scale"):
+            found += "; a plan is changed before a Scheduler applies it. "
+            found += f"For example: ps.Scheduler(optimizer, {example_call(getattr(Plan, name), f'plan.{name}')})"
+        elif not name.startswith("_"):  # copies and pickles ask for such names
+            meant = "report" if name == PROGRESS else closest(name, dir(type(self)))
+            found += f'; did you mean "{meant}"?' if meant else ""
+        raise AttributeError(found, name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<Scheduler at update {self.last_epoch} of {self.plan!r}>"

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -90,6 +90,9 @@ class Calendar:
             value = getattr(self, name)
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
+                    if name.endswith("_per_epoch") and _is_loader(value):
+                        found = f"expected an integer, got {type(value).__name__}"
+                        raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
                     sample = 100
                     with suppress(TypeError, ValueError, OverflowError):
                         count = ceil(abs(float(value)))
@@ -363,3 +366,8 @@ def meant_clock(value: object) -> str | None:
         return None
     name = UNIT_NAMES.get(value.lower(), (closest(value.lower(), CLOCKS), 1))[0]
     return name if name in CLOCKS else None
+
+
+def _is_loader(value: object) -> bool:
+    """Return whether a value may be a data loader: it has a length, and is not plain data."""
+    return isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))

@@ -2,7 +2,9 @@
 
 import copy
 import gc
+import math
 import pickle
+import re
 import weakref
 
 import pytest
@@ -376,3 +378,44 @@ def test_tensor_learning_rates_are_filled():
     assert [float(g["lr"]) for one in optimizers.values() for g in one.param_groups] == pytest.approx(
         [0.07, 0.07, 0.16, 0.16]
     )
+
+
+@pytest.mark.parametrize(
+    "plans", [[PLAN, PLAN], {"muon": PLAN, "adamw": PLAN}, {"muon": "linear()", "adamw": "linear()"}]
+)
+def test_several_plans_are_an_error_with_the_one_plan_to_write(plans):
+    with pytest.raises(InvalidArgument, match="one plan drives all optimizers") as refusal:
+        ps.Scheduler(model_optimizers(), plans)
+
+    plan = eval(re.sub("^(Write|For example:) ", "", refusal.value.instead), {"ps": ps})
+    scheduler = ps.Scheduler(model_optimizers(), plan)
+    assert {binding.groups for binding in plan.bindings} == {"muon", "adamw"}
+    assert scheduler.value("lr", "muon") == 0.02
+
+
+class NoHooks:
+    """An optimizer of another kind."""
+
+    def __init__(self):
+        self.param_groups = [{"params": [], "lr": 0.1}]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "x",
+        NoHooks(),
+        torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=math.nan),
+        torch.optim.SGD([{**group(), "paramsched_t": "x"}], lr=0.1),
+        [torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)],
+    ],
+)
+@pytest.mark.parametrize("calendar", [None, "later"])
+def test_an_error_about_one_of_several_optimizers_names_it(second, calendar):
+    first = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    before = dict(first.param_groups[0])
+    plan = ps.Plan(lr="linear()", horizon=9)
+
+    with pytest.raises(ParamschedError, match="adamw"):
+        ps.Scheduler({"muon": first, "adamw": second}, plan, calendar=calendar).resolve()
+    assert first.param_groups[0] == before
