@@ -312,7 +312,7 @@ class GradualWarmupScheduler(LRScheduler):
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Move to an epoch: write the values of the ramp, or afterwards those of the after-scheduler."""
-        if self._form:
+        if self._form or "get_lr" in vars(self):
             super()._update_lr(epoch)
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch

@@ -31,7 +31,7 @@ from paramsched.compat.torch.base import (
     LRScheduler,
     Verbose,
     drop_in_name,
-    overrides_any,
+    hook,
     require_lr,
     warn_outside_step,
 )
@@ -66,13 +66,10 @@ class SteppedLR(LRScheduler):
     writes values other than these.
     """
 
-    __slots__ = ("_in_a_chain", "_snapshot")
-    _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False, "_snapshot": None}
+    __slots__ = ("_in_a_chain",)
+    _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False}
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
-    _hooks: ClassVar[tuple[str, ...]] = (
-        "get_lr",
-    )  # torch's methods; overrides in a user's subclass are called here too
-    _own_get_lr: ClassVar[bool] = False
+    _hooks: ClassVar[tuple[str, ...]] = ("get_lr", "_get_closed_form_lr")
     _sets_values: ClassVar[bool] = True  # False if a step scales the present values
     _rows_of_tables: ClassVar[bool] = True  # if True, a row is copied before it is returned to users
     _snapshot: GroupSnapshot | None
@@ -82,7 +79,6 @@ class SteppedLR(LRScheduler):
         super().__init_subclass__(**kwargs)
         if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
-        cls._own_get_lr = overrides_any(cls, *cls._hooks)
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
@@ -109,8 +105,8 @@ class SteppedLR(LRScheduler):
         """Raise an error if `tick` is after the scheduler's last step, for a scheduler that has one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Make a step. If a user's subclass overrides `get_lr`, write the values that it returns."""
-        if self._own_get_lr:
+        """Make a step. If other code has set `get_lr`, write the values that it returns."""
+        if self._overrides_hooks or self._own_methods or (epoch is not None and "_get_closed_form_lr" in vars(self)):
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch accepts floats too
             if not self._sets_values:
                 self._snapshot = None
@@ -147,19 +143,19 @@ class SteppedLR(LRScheduler):
 
         If one of these has changed, include late groups and prepare the values for the present groups.
         """
-        snapshot, groups = self._snapshot, self.optimizer.param_groups
+        snapshot, groups, bases = self._snapshot, self.optimizer.param_groups, self.base_lrs
         if (
             snapshot is not None
             and groups is snapshot.groups
             and group_fields.same_groups(groups, snapshot.members)
-            and self.base_lrs is snapshot.held
-            and self.base_lrs == snapshot.bases
+            and bases is snapshot.held
+            and bases == snapshot.bases
             and self._read_options(self) == snapshot.options
         ):
             return snapshot
         self._take_in_late_groups()
         previous, groups = self._snapshot, self.optimizer.param_groups
-        if not self._own_get_lr and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
+        if not self._own_hooks and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
             found = f"{len(self.base_lrs)} base_lrs for {len(groups)} param groups"
             raise group_fields.groups_changed(type(self).__name__, found)
         known = self._last_lr if previous is None else previous.written
@@ -188,6 +184,7 @@ class SteppedLR(LRScheduler):
             self._snapshot.bases = select(self._snapshot.bases, kept)
             self._snapshot.written = select(self._snapshot.written, kept)
 
+    @hook
     def get_lr(self) -> list[Number]:
         """Return the value of each group at `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
@@ -215,7 +212,7 @@ class SteppedLR(LRScheduler):
         return [float(value) for value in row]
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        if self._own_get_lr or len(self._written_fields()) == 1:  # an overridden get_lr may write other fields
+        if self._own_hooks or len(self._written_fields()) == 1:  # an overridden get_lr may write other fields
             return {}
         self._refresh_if_changed()
         momenta = self._momenta_at(self._tick_to_read())
@@ -235,7 +232,6 @@ class RuleLR(SteppedLR):
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": False}
-    _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # True if the factor may be 0 before the end
 
@@ -283,7 +279,7 @@ class RuleLR(SteppedLR):
         """Make a step. The code for the usual case, the next epoch and floats in all groups, is inlined."""
         if self._is_initial:  # a composition may restart this scheduler
             self._snapshot = None
-        snapshot, groups = self._snapshot, self.optimizer.param_groups
+        snapshot, groups, bases = self._snapshot, self.optimizer.param_groups, self.base_lrs
         # Inlined, because calls would double the cost (benchmarks/test_compat_torch.py).
         if (
             epoch is None
@@ -291,8 +287,9 @@ class RuleLR(SteppedLR):
             and snapshot.floats
             and groups is snapshot.groups
             and same_groups(groups, snapshot.members)
-            and self.base_lrs is snapshot.held
-            and self.base_lrs == snapshot.bases
+            and bases is snapshot.held
+            and bases == snapshot.bases
+            and not self._overrides_hooks
             and self._read_options(self) == snapshot.options
         ):
             self.last_epoch += 1
@@ -439,6 +436,7 @@ class RuleLR(SteppedLR):
         elif self._snapshot is not None:
             self._only_writer = False
 
+    @hook
     def get_lr(self) -> list[Number]:
         """Return the lr of each group after the relative step to `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
@@ -449,6 +447,7 @@ class RuleLR(SteppedLR):
             present if still else self._engine.apply_step(self._step_into(self.last_epoch), present)
         )
 
+    @hook
     def _get_closed_form_lr(self) -> list[Number]:
         self._refresh_if_changed()
         return self._in_group_types(self._closed_row(self.last_epoch))

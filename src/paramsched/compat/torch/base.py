@@ -1,10 +1,11 @@
 """LRScheduler: the base class of the drop-ins, which behaves like torch's base class."""
 
 import copy
+import inspect
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from functools import wraps
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeGuard, final
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeGuard, TypeVar, final
 from weakref import ref
 
 import numpy as np
@@ -24,6 +25,8 @@ from paramsched.errors import CallSite, InvalidArgument, StateError
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's former argument `verbose`, which made the scheduler print; removed in torch 2.7."""
 
+Method = TypeVar("Method")
+
 HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
 """A list of pairs: a param group, and a dict with the values of some of its fields."""
 
@@ -32,7 +35,18 @@ CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
 
 
 class _DropInMeta(ABCMeta):
-    """A metaclass for which torch's own schedulers are instances of ours, because other libraries build them."""
+    """A metaclass for which torch's own schedulers are instances of ours, because other libraries build them.
+
+    It also keeps `_overrides_hooks` of each class current if a method is set on a class or deleted from it.
+    """
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        _note_overrides(cls, name)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        _note_overrides(cls, name)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -41,9 +55,66 @@ class _DropInMeta(ABCMeta):
         return is_drop_in_class(cls) and any(isinstance(instance, base) for base in theirs)
 
 
+def _note_overrides(kind: Any, name: str) -> None:
+    """Update `_overrides_hooks` of a class and of its subclasses after a change of its attribute `name`."""
+    if name in kind._hooks:
+        kind._overrides_hooks = overrides_any(kind, *kind._hooks)
+        for child in kind.__subclasses__():
+            _note_overrides(child, name)
+
+
 def is_drop_in_class(kind: type) -> bool:
     """Return whether a class is a drop-in itself, not a user's subclass of one."""
     return kind.__module__.startswith("paramsched.compat.")
+
+
+def overrides_any(kind: type, *names: str) -> bool:
+    """Return whether other code has set one of the methods `names`, in a subclass or on one of the drop-ins."""
+    found = [next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None) for name in names]
+    return any(method is not None and not is_drop_ins(method) for method in found)
+
+
+def is_drop_ins(method: Any) -> bool:
+    """Return whether a method is defined by the drop-ins."""
+    return isinstance(method, _Hook) or _written_by(method, "paramsched.compat.")
+
+
+def _written_by(method: Any, package: str) -> bool:
+    # Not by `__module__`, which `functools.wraps` copies.
+    function = getattr(method, "__func__", method)
+    return str(getattr(function, "__globals__", {}).get("__name__", "")).startswith(package)
+
+
+@final
+class _Hook:
+    """A method that the fast paths skip until it is set on the object. They notice it without a check at each step."""
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, scheduler: Any, owner: type | None = None) -> Any:
+        if scheduler is not None and self._name in scheduler._own_methods:
+            return scheduler._own_methods[self._name]
+        return self._method.__get__(scheduler, owner)
+
+    def __set__(self, scheduler: Any, method: Any) -> None:
+        scheduler._own_methods = {**scheduler._own_methods, self._name: method}
+        scheduler._snapshot = None
+
+    def __delete__(self, scheduler: Any) -> None:
+        if self._name not in scheduler._own_methods:
+            raise AttributeError(self._name)
+        scheduler._own_methods = {name: one for name, one in scheduler._own_methods.items() if name != self._name}
+        scheduler._snapshot = None
+
+
+def hook(method: Method) -> Method:
+    """Let the fast paths notice that a method is set on the object; `_hooks` contains its name."""
+    found: Any = _Hook(method)
+    return found  # type: ignore[no-any-return]  # it is used like the method
 
 
 @final
@@ -77,11 +148,18 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         KeyError: if `last_epoch` is 0 or more and a group has no `initial_lr`.
     """
 
-    __slots__ = ("_constructed", "_known_groups")  # not part of a state
-    _slot_values: ClassVar[dict[str, Any]] = {"_constructed": [], "_known_groups": (None, [])}
+    __slots__ = ("_constructed", "_known_groups", "_own_methods", "_snapshot")  # not part of a state
+    _slot_values: ClassVar[dict[str, Any]] = {
+        "_constructed": [],
+        "_known_groups": (None, []),
+        "_own_methods": {},
+        "_snapshot": None,
+    }
     """The initial values of the slots of each class."""
     _option_names: tuple[str, ...] = ()  # attributes that store constructor options
     _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry per group
+    _hooks: ClassVar[tuple[str, ...]] = ()  # torch's methods that the fast paths skip unless other code has set them
+    _overrides_hooks: ClassVar[bool] = False  # True if other code has set one of them on the class
 
     optimizer: Optimizer
     base_lrs: list[Number] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
@@ -93,6 +171,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _get_lr_called_within_step: bool = False
     _constructed: HeldFields
     _known_groups: group_fields.KnownGroups
+    _own_methods: dict[str, Any]  # the hooks that were set on this object
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # passed to the constructor
         """Initialize the slots, because unpickling and some subclasses skip the constructor."""
@@ -100,7 +179,28 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         for kind in cls.__mro__:
             for name, value in vars(kind).get("_slot_values", {}).items():
                 setattr(scheduler, name, copy.copy(value))
+        scheduler._follow_torchs_class()
         return scheduler
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._overrides_hooks = overrides_any(cls, *cls._hooks)
+
+    def _follow_torchs_class(self) -> None:
+        """Set the methods on this object that other code has set on torch's class, because ours would hide them."""
+        for kind in type(self).__mro__:
+            if kind.__module__.startswith("torch."):
+                for name, method in vars(kind).items():
+                    changed = callable(method) and not (name.startswith("__") or _written_by(method, "torch."))
+                    found = inspect.getattr_static(type(self), name)
+                    if changed and (found is method or is_drop_ins(found)):
+                        bind = getattr(method, "__get__", None)
+                        setattr(self, name, method if bind is None else bind(self))
+
+    @property
+    def _own_hooks(self) -> bool:
+        """True if other code has set one of the methods `_hooks`, on the class or on this object."""
+        return self._overrides_hooks or bool(self._own_methods)
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = optimizer_of(optimizer)
@@ -194,7 +294,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         """Keep the entries at the indices `kept`, in that order, in each per-group list with `count` entries."""
         held = self.__dict__
-        if overrides_any(type(self), "get_lr"):
+        if "get_lr" in self._own_methods or overrides_any(type(self), "get_lr"):
             for name, value in held.items():
                 if name not in (*self._per_group, *_NOT_PER_GROUP) and _has_entries(value, count):
                     found = f"{count} entries in {name}, and param groups were removed or reordered"
@@ -243,8 +343,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         """Return all attributes except the optimizer as numbers, text, lists, dicts and tensors, copied.
 
         In addition to torch's keys the state contains the name of the class and the present values of the groups.
+        A method that was set on the object is not part of the state.
         """
-        held = {key: by_value(value) for key, value in self.__dict__.items() if key != "optimizer"}
+        held = {key: by_value(value) for key, value in self.__dict__.items() if key not in self._not_in_state()}
         groups = self._present_groups()
         fields = [one for one in self._written_fields() if groups and all(_has_field(group, one) for group in groups)]
         values = {field: [_held_value(group, field) for group in groups] for field in fields}
@@ -292,8 +393,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             warn_user(
                 f"{built}.load_state_dict(…) replaces constructor options with the saved ones: {', '.join(changed)}.",
             )
-        dropped = {CLASS, GROUPS, BESIDE} | (set() if _is_current(state) else {LOST})
+        dropped = {CLASS, GROUPS, BESIDE, *self._not_in_state()} | (set() if _is_current(state) else {LOST})
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
+
+    def _not_in_state(self) -> set[str]:
+        """Return the names of the optimizer and of the methods that were set on this object."""
+        return {"optimizer"} | {name for name in self.__dict__ if callable(getattr(type(self), name, None))}
 
     def _present_groups(self) -> list[dict[str, Any]]:
         """Return the optimizer's groups; an empty list if a subclass skipped the constructor."""
@@ -315,10 +420,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     def __getstate__(self) -> dict[str, Any]:
         require_named_functions(self)
-        return self.__dict__.copy()
+        return self.__dict__ | self._own_methods
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({name: value for name, value in state.items() if name not in self._hooks})
+        for name in self._hooks:
+            if name in state:
+                setattr(self, name, state[name])
         if "_written" in state:  # the former name
             self._last_lr = self.__dict__.pop("_written")
         if isinstance(state.get("optimizer"), Optimizer):
@@ -327,13 +435,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def __copy__(self) -> Self:
         copied_object = type(self).__new__(type(self))
         copied_object.__dict__.update(self.__dict__)
-        copied_object._known_groups = self._known_groups
+        copied_object._known_groups, copied_object._own_methods = self._known_groups, self._own_methods
         return copied_object
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied_object = type(self).__new__(type(self))
         memo[id(self)] = copied_object
-        copied_object.__setstate__(copy.deepcopy(self.__dict__, memo))
+        copied_object.__setstate__(copy.deepcopy(self.__dict__ | self._own_methods, memo))
         copied_object._known_groups = copy.deepcopy(self._known_groups, memo)
         # The copied optimizer has made the same steps, but the wrapper of `step` was not copied.
         if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
@@ -384,12 +492,6 @@ def drop_in_name(scheduler: object) -> str:
     """Return the name of the drop-in class that a scheduler is an instance of."""
     name = next(kind.__name__ for kind in type(scheduler).__mro__ if kind.__module__.startswith(__package__ or ""))
     return name.lstrip("_")
-
-
-def overrides_any(kind: type, *names: str) -> bool:
-    """Return whether a class overrides one of the drop-ins' methods `names`."""
-    owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
-    return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:

@@ -22,6 +22,7 @@ from paramsched.compat.torch.base import (
     asks_to_print,
     is_drop_in,
     is_drop_in_class,
+    is_drop_ins,
     require_lr,
     snapshot_fields,
     watch_step,
@@ -193,8 +194,8 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
             if self._tracks_lost:
                 self._scale_lost(member)
         last = self._schedulers[-1]
-        # A user's subclass may write other values than it reports.
-        exact = is_drop_in(last) and is_drop_in_class(type(last))
+        # Another step may write other values than it reports.
+        exact = is_drop_in(last) and is_drop_in_class(type(last)) and is_drop_ins(last.step)
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:

@@ -22,7 +22,7 @@ from paramsched.compat.torch._arguments import (
     torch_error,
 )
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
-from paramsched.compat.torch.base import Verbose, warn_of_order, warn_outside_step
+from paramsched.compat.torch.base import Verbose, hook, warn_of_order, warn_outside_step
 from paramsched.errors import CallSite
 from paramsched.schedules import rules
 from paramsched.schedules.affine import absolute
@@ -67,6 +67,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         """True if `last_epoch` was set after construction, because torch then uses its closed form."""
         return not self._is_initial and self._step_count == 1 and self.last_epoch > 0
 
+    @hook
     def get_lr(self) -> list[Number]:
         if not self._takes_closed_form:
             return super().get_lr()

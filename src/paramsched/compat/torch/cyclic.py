@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from paramsched.compat.torch._arguments import (
     torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
-from paramsched.compat.torch.base import Verbose, drop_in_name
+from paramsched.compat.torch.base import Verbose, drop_in_name, hook
 from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
@@ -53,8 +54,17 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     __slots__ = ("_last_height", "_noted", "_table", "_triangle")
     _slot_values: ClassVar[dict[str, Any]] = {"_last_height": (-1.0, 0.0), "_noted": None}
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
+    _read_options = staticmethod(attrgetter(*_option_names, "_overrides_hooks"))
     _per_group = (*CycleLR._per_group, "max_lrs", "base_momentums", "max_momentums")
-    _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
+    _hooks = (
+        *CycleLR._hooks,
+        "scale_fn",
+        "_init_scale_fn",
+        "_scale_fn_ref",
+        "_triangular_scale_fn",
+        "_triangular2_scale_fn",
+        "_exp_range_scale_fn",
+    )
     _table: ValueRows | None
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
@@ -97,6 +107,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
+        self._init_scale_fn()
         base_lrs = one_per_group(self, "base_lr", base_lr)
         self.max_lrs = one_per_group(self, "max_lr", max_lr)
         self.cycle_momentum = cycle_momentum
@@ -116,15 +127,16 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     def _initial_bases(self) -> list[Number]:
         return self.base_lrs  # not `initial_lr`, which another scheduler may have set
 
+    @hook
     def scale_fn(self, x: float) -> float:
         """Return the factor g for `x`, the number of the cycle (from 1) or the epoch, as `scale_mode` selects."""
         return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)
 
+    @hook
     def _init_scale_fn(self) -> None:
-        """Do nothing: `_scale_fn_ref` finds the function by `mode`."""
+        """Do nothing: `_scale_fn_ref` finds the function by `mode`. A subclass may set it here, as in torch."""
 
-    @property
-    def _scale_fn_ref(self) -> Any:  # type: ignore[override]  # torch stores it, which prevents copying
+    def _scale_fn_of_mode(self) -> Any:
         match self.mode:
             case "triangular2":
                 return self._triangular2_scale_fn
@@ -133,14 +145,19 @@ class CyclicLR(CycleLR, peers.CyclicLR):
             case _:
                 return self._triangular_scale_fn
 
+    _scale_fn_ref: Any = hook(property(_scale_fn_of_mode))  # torch stores it, which prevents copying
+
+    @hook
     @staticmethod
     def _triangular_scale_fn(x: float) -> float:  # noqa: ARG004  # one of the functions of x
         return 1.0
 
+    @hook
     @staticmethod
     def _triangular2_scale_fn(x: float) -> float:
         return float(2.0 ** (1 - x))
 
+    @hook
     @staticmethod
     def _exp_range_scale_fn(gamma: float, x: float) -> float:
         return float(gamma**x)
@@ -149,10 +166,11 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         """Build tables of rates and momenta, unless a user's function or a subclass computes the height h * g."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             extend_per_group(self.optimizer, name, getattr(self, name))
-        self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
+        plain = self._scale_fn_custom is None and not self._own_hooks
+        self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode if plain else "", self.gamma)
         self._table = self._momentum_table = None
         self._last_height = (-1.0, 0.0)  # invalid for the new options
-        if self._scale_fn_custom is None and growing and not self._own_get_lr:
+        if growing:
             triangle = self._triangle
 
             def columns(ticks: Floats) -> list[Floats]:
@@ -221,7 +239,7 @@ def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> l
 def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
     """Return a pair: the height of the triangles as a function of an array of epochs, and a bool.
 
-    The bool is True if the height includes the factor g of `mode`.
+    The bool is True if the height includes the factor g of `mode`, which is "" for another g.
     """
     up = Fraction(total * ratio).limit_denominator(10**6)
     down = Fraction(total).limit_denominator(10**6) - up

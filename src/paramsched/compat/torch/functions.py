@@ -11,7 +11,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
 from paramsched.compat.torch._arguments import as_floats, extend_per_group, optimizer_of, require_function
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, SteppedLR
-from paramsched.compat.torch.base import Verbose, drop_in_name, warn_outside_step
+from paramsched.compat.torch.base import Verbose, drop_in_name, hook, warn_outside_step
 from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
 
 Factor: TypeAlias = Callable[[int], float]
@@ -140,6 +140,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
             products = list(map(mul, products, self._factors_at(t)))
         return list(map(mul, as_floats(self.base_lrs), products))
 
+    @hook
     def get_lr(self) -> list[Number]:
         """Return the present values times the factors of `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
@@ -150,6 +151,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         factors = self._factors_at(self.last_epoch)
         return [group["lr"] * factor for group, factor in zip(groups, factors, strict=True)]
 
+    @hook
     def _get_closed_form_lr(self) -> list[Number]:
         self._refresh_if_changed()
         return self._in_group_types(self._values_at(self.last_epoch))

@@ -20,7 +20,7 @@ from paramsched.compat.torch._arguments import (
     torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
-from paramsched.compat.torch.base import Verbose
+from paramsched.compat.torch.base import Verbose, hook
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.rules import along_knots
 
@@ -53,7 +53,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         # Older states lack the name of the function; a subclass may replace the list of phases.
         return scheduler.__dict__.get("_anneal_func_type"), scheduler._schedule_phases
 
-    _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
+    _hooks = (*CycleLR._hooks, "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: ValueRows
     _cycle_ends: dict[str, list[Any]]  # read from the groups, which a second OneCycleLR may overwrite
 
@@ -163,14 +163,14 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         return str(name)
 
     def _values_at(self, tick: float) -> Sequence[float]:
-        if self._own_get_lr or tick < 0:
+        if self._overrides_hooks or self._own_methods or tick < 0:
             return self._annealed(tick, "lr")
         return self._table.row(min(tick, self.total_steps))
 
     def _momenta_at(self, tick: float) -> Sequence[float] | None:
         if self._momentum_table is None:
             return None
-        if self._own_get_lr or tick < 0:
+        if self._overrides_hooks or self._own_methods or tick < 0:
             return self._annealed(tick, "momentum")
         return self._momentum_table.row(min(tick, self.total_steps))
 
@@ -187,6 +187,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
             start = max(start, end)
         return list((self._table if field == "lr" or self._momentum_table is None else self._momentum_table).row(tick))
 
+    @hook
     def _anneal_func(self, start: float, end: float, pct: float) -> float:
         anneal = self._annealing_linear if self._strategy == "linear" else self._annealing_cos
         return anneal(start, end, pct)
@@ -209,10 +210,12 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
             state["_anneal_func_type"] = "linear" if abs(legacy(0.0, 1.0, 0.25) - 0.25) < 1e-9 else "cos"
         super()._load_checked(state)
 
+    @hook
     @staticmethod
     def _annealing_cos(start: float, end: float, pct: float) -> float:
         return end + (start - end) / 2.0 * (math.cos(math.pi * pct) + 1)
 
+    @hook
     @staticmethod
     def _annealing_linear(start: float, end: float, pct: float) -> float:
         return (end - start) * pct + start

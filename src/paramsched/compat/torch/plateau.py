@@ -12,7 +12,14 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
 from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, torch_error
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, snapshot_fields
+from paramsched.compat.torch.base import (
+    EPOCH_DEPRECATION_WARNING,
+    LRScheduler,
+    Verbose,
+    asks_to_print,
+    hook,
+    snapshot_fields,
+)
 from paramsched.errors import CallSite
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
@@ -45,9 +52,10 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             them as no improvement, `"raise"` raises an error. The other arguments are torch's.
     """
 
-    __slots__ = ("_checked", "_snapshot", "_warned")
-    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_warned": False, "_snapshot": None}
+    __slots__ = ("_checked", "_warned")
+    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_warned": False}
     _per_group = ("min_lrs",)
+    _hooks = ("_reduce_lr",)
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
     _checked: tuple[Any, ...]  # the options at the last check
     _warned: bool
@@ -151,8 +159,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             least = list(self.min_lrs)
             highest = max(as_floats(least), default=0.0)
             snapshot = self._snapshot = _Limits(list(groups), group_fields.all_floats(groups), least, highest)
-        own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
-        if own or not snapshot.floats or factor <= 0 or len(groups) != len(snapshot.min_lrs):
+        if self._own_hooks or not snapshot.floats or factor <= 0 or len(groups) != len(snapshot.min_lrs):
             return False
         row = [group["lr"] * factor for group in groups]
         lowest = min(row)
@@ -163,6 +170,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self._last_lr = row
         return True
 
+    @hook
     def _reduce_lr(self, epoch: int) -> None:
         """Reduce the lr of each group, within the limits of `min_lr` and `eps`."""
         groups = self.optimizer.param_groups
