@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.peer_words import OTHER_NAMES
-from paramsched.errors import InvalidArgument, PlanError, UnknownField
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 
 Group: TypeAlias = Mapping[str, Any]
 """A parameter group: a dict of a torch optimizer's `param_groups`, or any other mapping."""
@@ -186,8 +186,8 @@ def base_of(site: str, value: Any) -> float:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
-    except (TypeError, ValueError):
-        raise PlanError(f"{site}={value!r}", "expected a number", "Use a number, such as 0.1") from None
+    except (TypeError, ValueError, RuntimeError):  # torch raises a RuntimeError for a tensor without data
+        raise PlanError(f"{site}={shown(value)}", "expected a number", "Use a number, such as 0.1") from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):

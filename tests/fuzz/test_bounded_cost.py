@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -338,6 +339,28 @@ class SizedBytes:
         return bytearray, (4 * 10**9,)
 
 
+BOMBS = (  # pickles that call bytearray with 4 GB from the memo, from a tuple of several operations, and by its old name
+    b"\x80\x02\x8a\x05\x00\x28\x6b\xee\x00q\x01cbuiltins\nbytearray\nq\x00h\x01\x85R.",
+    b"\x80\x02cbuiltins\nbytearray\n(\x8a\x05\x00\x28\x6b\xee\x00tR.",
+    b"\x80\x02c__builtin__\nbytearray\nq\x00]q\x01h\x00\x8a\x05\x00\x28\x6b\xee\x00\x85R.",
+)
+
+
+@st.composite
+def bombs(draw: st.DrawFn) -> bytes:
+    """Draw a pickle that allocates much memory: alone, or in an archive, also after a large record."""
+    pickled = draw(st.sampled_from(BOMBS))
+    if draw(st.booleans()):
+        return pickled
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        if draw(st.booleans()):
+            archive.writestr("archive/data/0", bytes(2**20 + draw(st.integers(0, 60))))
+        archive.writestr(f"archive/data.{draw(st.sampled_from(['pkl', 'PKL']))}", pickled)
+        archive.writestr("archive/version", "3\n")
+    return stream.getvalue()
+
+
 @st.composite
 def checkpoints(draw: st.DrawFn) -> bytes:
     """Draw a checkpoint with many or deep entries, or one that declares more data than its bytes."""
@@ -473,7 +496,7 @@ def test_logs_are_bounded(folder: Path, data: st.DataObject) -> None:
 @given(st.data())
 @either_profile
 def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
-    (folder / "last.pt").write_bytes(data.draw(checkpoints()))
+    (folder / "last.pt").write_bytes(data.draw(checkpoints() | bombs()))
     commands = (
         ["history", "last.pt"],
         ["audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],

@@ -41,11 +41,15 @@ FILES = {
     "log.jsonl": '{"t": 0, "groups": [{"lr": 0.1}]}\n{"t": 1, "groups": [{"lr": 0.2}]}\n',
     "log.csv": "step,lr\n0,0.1\n1,nan\n",
     "empty.json": "",
+    "strange.yaml": 'horizon: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: 0.5}}\n',
     "half.json": '{"lr": "\\ud800"}',
     "many.json": json.dumps({"horizon": 100} | {f"field_{index}": "cosine()" for index in range(200)}),
 }
 ODD_NAME = "odd\x1b[31m\udcff.yaml"
-NAMES = (*FILES, "none.yaml", "no/such.yaml", ".", "/dev/null", "/dev/zero", "pipe.yaml", ODD_NAME, "a" * 300)
+RED_NAME = "a\x1b]0;title\x07\x9b31m\u202ered.yaml"
+RED_LOG = "a\x1b[31m\x9b31mlog.jsonl"
+ABSENT = ("none.yaml", "no/such.yaml", ".", "/dev/null", "/dev/zero", "pipe.yaml", ODD_NAME, "a" * 300)
+NAMES = (*FILES, RED_NAME, RED_LOG, *ABSENT)
 LINES = (
     *("cosine()", "warmup('5 epochs') >> cosine()", "constant(1)", "cosin()", "8 >> -1", "cosine(over=10**30)", ""),
     *("every(cosine(), 2, 999999999999)", "recurrence()", "plateau()", "step(30)", "warmup(5%)", "[0]", "-", "(" * 300),
@@ -113,6 +117,8 @@ def ends_well(folder: Path, words: list[str]) -> None:
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     (folder / ODD_NAME).write_text("lr: cosin()\n")
+    (folder / RED_NAME).write_text("horizon: 20\nlr: cosine()\n")
+    (folder / RED_LOG).write_text(FILES["log.jsonl"].replace("lr", "loss"))
     if not (folder / "pipe.yaml").exists():
         os.mkfifo(folder / "pipe.yaml")
 
@@ -120,7 +126,10 @@ def ends_well(folder: Path, words: list[str]) -> None:
 
     assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
     assert ended.exit_code in (0, 1, 2)
-    assert all(line.isprintable() for line in ended.stderr.splitlines()), repr(ended.stderr)
+    shown = ended.stderr
+    if not {"--color", "-o", "--output"} & {*words}:  # with these, colors or pictures
+        shown += ended.stdout
+    assert all(line.isprintable() for line in shown.split("\n")), repr(shown)
     if ended.exit_code == 2:
         assert ended.stderr
 
@@ -139,6 +148,19 @@ OTHERS = tuple(name for name in COMMANDS if name != "run")
 @example(["show", "plan.yaml", "--tokens-per-step", "1e-320"])
 @example(["check", "plan.yaml", "--batch-size", "0"])
 @example(["check", "plan.yaml", "none.yaml", "\x1b[31m.yaml"])
+@example(["check", RED_NAME])
+@example(["compare", RED_NAME, "plan.yaml"])
+@example(["compare", RED_NAME, "--json"])
+@example(["show", RED_NAME, "--at", "1"])
+@example(["show", "plan.yaml", "--used", RED_LOG])
+@example(["show", "strange.yaml", "--at", "3"])
+@example(["show", "strange.yaml", "--at", "3", "--json"])
+@example(["show", "strange.yaml", "--json"])
+@example(["explain", "strange.yaml"])
+@example(["convert", "strange.yaml", "--to", "json"])
+@example(["convert", "strange.yaml", "--to", "toml"])
+@example(["audit", RED_LOG, "-p", "strange.yaml", "--json"])
+@example(["recipes", "--like", RED_NAME])
 @example(["plot", "cosine()", "-o", "\x00.svg"])
 @example(["plot", "cosine()", "-o", "\ud800.svg"])
 @example(["plot", "cosine()", "-o", "x.html", "--title", "\udcff"])

@@ -150,6 +150,15 @@ def test_damaged_bytes_of_a_good_log(audited: Any, kind: str, suffix: str, data:
     audited(bytes(whole), data.draw(st.sampled_from([kind, suffix])))
 
 
+@given(st.integers(1, 120), st.integers(0, 255))
+@either_profile
+def test_a_damaged_byte_in_the_directory_of_a_checkpoint(audited: Any, place: int, value: int) -> None:
+    whole = bytearray(GOOD[".pt"])
+    whole[-place] = value
+
+    audited(bytes(whole), ".pt")
+
+
 @given(st.lists(odd, max_size=6), suffixes)
 @either_profile
 def test_any_json(audited: Any, rows: list[Any], suffix: str) -> None:
@@ -195,6 +204,8 @@ values = st.one_of(
     st.just(torch.ones(2, 2)),
     st.just(torch.tensor(True)),
     st.just(torch.tensor(1 + 2j)),
+    st.just(torch.ones(2)),
+    st.just(torch.ones((), device="meta")),
 )
 
 

@@ -16,7 +16,23 @@ NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves, "r
 PIECES = (
     *"()[],=.+-*/>'\"#% \t\n\\_~{}:@",
     *(">>", "<<", "**", "//", "==", "0", "1", "-1", "0.5", "1e999", "1e-999", "10**9", "1j"),
-    *("0x" + "f" * 400, "9" * 400, "None", "True", "nan", "inf", "'nan'", "'5%'", '"10ep"', "5%", "“5%”"),
+    *(
+        "0x" + "f" * 400,
+        "0x" + "f" * 4000,
+        "'1/0'",
+        "'1e999999999'",
+        "'" + "9" * 400 + "%'",
+        "9" * 400,
+        "None",
+        "True",
+        "nan",
+        "inf",
+        "'nan'",
+        "'5%'",
+        '"10ep"',
+        "5%",
+        "“5%”",
+    ),
     *("сosine()", "lambda: 1", "if", "not", "for x in y", "*[1]", "**{}", "over=", "to=", "T_max=", "phase=10**400"),
     *("cosine()", "linear(1, 0, over=5)", "warmup(10)", "step(3)", "plateau()", "absolute(0.1)", "curves.rex"),
     *("previous", "following", "linear(previous)", "0.5 + absolute(0.1)"),
@@ -67,6 +83,10 @@ def python_reads(text: str) -> Schedule | None:
 @example("cosine(over=0x" + "f" * 5000 + ")")
 @example("cosine(to=" + "9" * 5000 + ")")
 @example("every(cosine(over=5), 2, phase=9999999999999999999999)")
+@example("cosine(0x" + "f" * 4000 + ", nope=1)")
+@example("exponential('1/0', 10)")
+@example("exponential('1e999999999', 10)")
+@example("exponential('" + "9" * 400 + "%', 10)")
 @example("cosine(over=1_000)")
 @example("cosine(over='5%') # a comment")
 def test_a_damaged_line_is_read_as_in_python_or_rejected(text):

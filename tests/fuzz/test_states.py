@@ -44,6 +44,7 @@ NONSENSE = [
     *("[" * 100_000, "[1, 2]", '{"lr": 1}', "{}"),
     *((), [], {}, [None], loop, {1: 2}, {"step": 1}, object()),
     *(torch.tensor(0.5), torch.tensor([1.0, 2.0]), torch.tensor(1j), torch.zeros(()).bool()),
+    *(torch.zeros(0), torch.zeros((), device="meta")),
 ]
 values = st.recursive(
     st.sampled_from(NONSENSE) | st.integers() | st.floats() | st.text(max_size=8),
@@ -57,6 +58,9 @@ keys = st.sampled_from(
         "initial_lr",
         "paramsched_t",
         "paramsched_amount",
+        "paramsched_clock",
+        "paramsched_reported",
+        "paramsched_plan",
         "paramsched_bases",
         "paramsched_base_lr",
         "name",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
+from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 from paramsched.audit.log_values import UnreadableLog, path_text
 from paramsched.base.diagnostic import printable
@@ -46,11 +46,13 @@ def load_stream(stream: BinaryIO, size: int, where: str) -> Any:
         where: its name, for messages.
     """
     torch = import_torch()
-    _require_checkpoint(stream, size, where)
     try:
+        _require_checkpoint(stream, size, where)
         # weights_only: a pickle may run code, and a checkpoint may come from an untrusted source.
         return torch.load(stream, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises many kinds of errors for damaged files
+    except UnreadableLog:
+        raise
+    except Exception as error:  # noqa: BLE001  # zipfile and torch raise many kinds of errors for damaged files
         # Lines about weights_only advise to execute code of the file, so they are not shown.
         lines = str(error).replace("WeightsUnpickler error:", "\n").splitlines()
         reasons = (line.partition(" Please ")[0].strip() for line in lines if not _ADVICE.search(line))
@@ -62,38 +64,45 @@ _ADVICE = re.compile("weights.only", re.IGNORECASE)
 
 
 def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
-    """Raise UnreadableLog for a file that torch.save cannot have written.
+    """Raise an error for a file that torch.save cannot have written.
 
     A zip archive with compressed or overlapping records could expand to much more data than the file contains.
     """
     head = stream.read(512)
-    stream.seek(0)
+    pickled: list[BinaryIO] = [stream]
     if is_zipfile(stream):
-        try:
-            records = ZipFile(stream).infolist()
-        except (BadZipFile, ValueError, NotImplementedError) as error:
-            found = f"torch cannot read it ({printable(first_line(error))[:200]})"
-            raise UnreadableLog(where, found, _TORCH_SAVE) from None
+        archive = ZipFile(stream)
+        records = archive.infolist()
         packed = any(one.compress_type != ZIP_STORED for one in records)
         if packed or sum(one.file_size for one in records) > size:
             found = "the records of the zip archive are compressed or overlap"
             raise UnreadableLog(where, found, _TORCH_SAVE)
+        pickled = [archive.open(one) for one in records if one.filename.lower().endswith(".pkl")]
     # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
     elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
         raise UnreadableLog(where, "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
     stream.seek(0)
-    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # records of a zip archive are not compressed
-        found = "its pickle creates a bytearray from a size, which torch.save never writes"
-        raise UnreadableLog(where, found)
+    if any(map(_creates_bytearray, pickled)):
+        raise UnreadableLog(where, "its pickle creates a bytearray, which the state of an optimizer never contains")
     stream.seek(0)
+
+
+def _creates_bytearray(stream: BinaryIO) -> bool:
+    """Return whether a pickle refers to bytearray, which allocates memory by a number in the file.
+
+    torch.load allows no other call that does.
+    """
+    tail = b""
+    while chunk := stream.read(2**20):
+        if _BYTEARRAY.search(tail + chunk):
+            return True
+        tail = chunk[-32:]
+    return False
+
+
+_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n")
 
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, or the name of its class."""
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-# A call of bytearray with an integer, which allocates that many bytes. torch.load allows no other call that allocates
-# memory by size.
-_SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
-_MAX_SEARCHED_BYTES = 2**26  # bytes; a pickle of a large state has one or two million

@@ -335,7 +335,8 @@ def _as_share(parameter: inspect.Parameter, value: Any) -> Any:
 
 
 def _are_plain(values: Iterable[Any]) -> bool:
-    return all(isinstance(one, (int, float, str)) for one in values)
+    # Python raises for the digits of an integer of more than 4300.
+    return all(isinstance(one, (float, str)) or (isinstance(one, int) and abs(one) < 10**40) for one in values)
 
 
 def _value_text(value: object, key: str, name: str) -> str:
@@ -349,8 +350,8 @@ def _value_text(value: object, key: str, name: str) -> str:
         given = {one.name: getattr(value, one.name) for one in fields(value)}
         facts = [f"{fact}={_value_text(one, fact, name)}" for fact, one in given.items() if one is not None]
         return f"ps.Calendar({', '.join(facts)})"
-    text = str(value)
-    if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # no Plan or Binding
+    is_ours = type(value).__module__.partition(".")[0] == "paramsched"
+    if is_ours and ": " not in (text := str(value)):  # no Plan or Binding
         if "(" in text:
             text = line_in_code(text) if name.startswith("ps.") else text
             return f"ps.Plan(lr={text}{_HORIZON})" if (name, key) == ("ps.trace", "plan") else text

@@ -168,6 +168,24 @@ def printable(text: str, *, ascii: bool = False) -> str:
     return shown.encode("ascii", "backslashreplace").decode() if ascii else shown
 
 
+def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True) -> str:
+    r"""Return JSON in which every character that is not printable is escaped, for a terminal.
+
+    >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
+    {"köpfe": "\u009b31m\u202e\n"}
+    """
+    text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=allow_nan)
+    return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
+
+
+_NOT_ASCII: Final = re.compile(r"[^ -~\n]")
+
+
+def printable_lines(text: str) -> str:
+    """Escape control characters in each line of a text."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def names_listed(names: Iterable[str], most: int = 20) -> str:
     r"""Return names separated by commas, for a message. Names after the first `most` are only counted.
 

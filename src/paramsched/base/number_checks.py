@@ -55,8 +55,9 @@ def meant_number(value: object, default: float = 0.1) -> float:
         return value
     if isinstance(value, str):
         text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
-        with suppress(ValueError):
-            number = float(Fraction(text) / (100 if percent else 1))
+        with suppress(ValueError, ArithmeticError):  # "1/0", or more than 308 digits
+            # Not a Fraction of "1e999999999", whose digits take all memory.
+            number = float(Fraction(text if "e" not in text.lower() else repr(float(text))) / (100 if percent else 1))
             return number if math.isfinite(number) else default
     return default
 

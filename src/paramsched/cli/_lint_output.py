@@ -1,6 +1,5 @@
 """The check of one plan: with the checkpoint and log of its run, with fixes, and in every output format."""
 
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from paramsched.base.codes import (
     REFUSED_VALUE,
     UNREADABLE,
 )
-from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path
+from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.base.files import is_replaced, write_whole_file
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli._options import CalendarOptions, diagnostic_for_command, echo_note, error_for_command
@@ -307,7 +306,7 @@ def findings_as_text(findings: Sequence[Diagnostic]) -> str:
 
 def findings_as_json(findings: Sequence[Diagnostic]) -> str:
     """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice, fix."""
-    return json.dumps([one.as_data() for one in findings], ensure_ascii=False)
+    return json_text([one.as_data() for one in findings])
 
 
 def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
@@ -329,7 +328,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
         "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
     }
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log, indent=2)
 
 
 def findings_as_commands(findings: Sequence[Diagnostic]) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.base.diagnostic import Diagnostic, printable
+from paramsched.base.diagnostic import Diagnostic, printable, printable_lines
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
 from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
@@ -312,7 +312,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
     def show_once(message: Warning | str, *_: Any, **__: Any) -> None:
         if str(message) not in printed:
             printed.add(str(message))
-            click.echo(f"warning: {message}", err=True)
+            echo(f"warning: {message}", err=True)
 
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # because a console such as cp1252 lacks some characters
@@ -340,14 +340,14 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
 def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
     """Return the message of an error, with options of the running command in place of Python code."""
     if isinstance(error, click.UsageError):
-        return _printable_lines(error.format_message())
+        return printable_lines(error.format_message())
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
         error = ConfigError(error.source, map(diagnostic_for_command, error.diagnostics))
     elif isinstance(error, InvalidArgument):
         error = error_for_command(error)
-    return _printable_lines(str(error))
+    return printable_lines(str(error))
 
 
 def error_for_command(error: InvalidArgument) -> InvalidArgument:
@@ -394,22 +394,10 @@ def file_problem(error: OSError) -> str:
     return printable(f"{error.filename or unnamed}: {error.strerror or error}")
 
 
-def _printable_lines(text: str) -> str:
-    """Escape control characters, because a message may contain text of the user."""
-    return "\n".join(map(printable, text.splitlines()))
-
-
 def _end_with(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # standard error may be full or closed; the exit code still reports the error
         click.echo(message, err=True)
     sys.exit(code)
-
-
-def json_text(data: object) -> str:
-    """Return data as one line of JSON. Bytes of a file name that are not valid UTF-8 become escapes."""
-    import json
-
-    return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def change_as_data(change: "Change") -> dict[str, Any]:
@@ -421,9 +409,12 @@ def change_as_data(change: "Change") -> dict[str, Any]:
 def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
     """Return the rows of a table with padded columns. The first `right` columns are aligned to the right.
 
+    Control characters are escaped.
+
     >>> aligned_rows([("lr", "0.1"), ("momentum", "0.95")], right=1)
     ['      lr  0.1', 'momentum  0.95']
     """
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -454,7 +445,12 @@ def write_output(output: str, content: str | bytes) -> None:
 
 def echo_note(text: str) -> None:
     """Print a note on standard error: an assumption, or the origin of a value."""
-    click.echo(f"note: {text}", err=True)
+    echo(f"note: {text}", err=True)
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print text. Control characters are escaped, because names in it may be of a file or a user."""
+    click.echo(printable_lines(text), err=err, nl=nl)
 
 
 @final

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, final
 import click
 
 from paramsched.base.files import report_opened_files
-from paramsched.cli._options import STANDARD_OUTPUT, is_terminal, problem_text, write_output
+from paramsched.cli._options import STANDARD_OUTPUT, echo, is_terminal, problem_text, write_output
 from paramsched.errors import ParamschedError
 
 _POLL = 0.1  # seconds between two checks of the files
@@ -114,7 +114,7 @@ def _drawn(draw: Callable[[], str | bytes]) -> tuple[str | bytes | None, str]:
     notes = io.StringIO()
     with redirect_stderr(notes), warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_, **__: echo(f"warning: {message}", err=True)
         try:
             return draw(), notes.getvalue()
         except (ParamschedError, OSError, click.UsageError) as error:
@@ -142,7 +142,7 @@ def _write_picture(output: str, picture: str | bytes | None, notes: str) -> None
         write_output(output, picture)
     click.echo(notes, nl=False, err=True)
     if picture is not None:
-        click.echo(f"{time.strftime('%H:%M:%S')}  {output}: written. Watching for changes; Ctrl-C ends")
+        echo(f"{time.strftime('%H:%M:%S')}  {output}: written. Watching for changes; Ctrl-C ends")
 
 
 def _is_page(output: str) -> bool:

@@ -101,15 +101,15 @@ def check_entries(groups: list[Group]) -> None:
             _require_count(group[COUNT], index)
         if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
-        if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
-            raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
+        clock = group.get(CLOCK)
+        if clock is not None and not (is_count(clock) and clock < len(CLOCKS)):
+            raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(clock)}, not the number of a clock")
         reported = group.get(REPORTED)
         if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
             _require_count(pair[0], index, REPORTED)
             reported = pair[1]
-        clock = PROGRESS if group.get(CLOCK) == CLOCKS.index(PROGRESS) else None
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
-            if amount is not None and not is_amount(amount, clock):
+            if amount is not None and not is_amount(amount, None if clock is None else CLOCKS[clock]):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
             raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")

@@ -790,3 +790,10 @@ def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
     assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
     assert line.endswith("[PS601]")
     assert [text.strip() for text in excerpt[1:]] == ["^"]
+
+
+@pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
+def test_the_longest_recipes_are_drawn(name: str) -> None:
+    shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])
+
+    assert shown.exit_code == 0, shown.output

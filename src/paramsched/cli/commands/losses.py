@@ -2,17 +2,18 @@
 
 import click
 
+from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     CalendarOptions,
     Command,
     aligned_rows,
     base_option,
     calendar_options,
+    echo,
     echo_note,
     field_option,
     format_option,
     json_option,
-    json_text,
     loss_option,
     plans_argument,
 )
@@ -72,4 +73,4 @@ def paramsched_compare(
             data.append({"plan": name, "final": one.final, "final_band": [low, high], "gap": gap, "about_equal": equal})
             shown = f"{gap:.4f}{' about equal' * equal}" if len(table) > 1 else ""
             table.append([name, f"{one.final:.4f}", f"{low:.4f} to {high:.4f}", shown])
-    click.echo(json_text({"plans": data}) if as_json else "\n".join(aligned_rows(table)))
+    echo(json_text({"plans": data}) if as_json else "\n".join(aligned_rows(table)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
+from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
     CalendarOptions,
@@ -21,7 +22,6 @@ from paramsched.cli._options import (
     format_option,
     is_terminal,
     json_option,
-    json_text,
     loss_option,
     offer_files,
     other_option,

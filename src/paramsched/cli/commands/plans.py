@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     STANDARD_OUTPUT,
@@ -13,11 +14,11 @@ from paramsched.cli._options import (
     Command,
     calendar_options,
     change_as_data,
+    echo,
     echo_note,
     field_option,
     format_option,
     json_option,
-    json_text,
     offer_files,
     offer_formats,
     plan_argument,
@@ -141,7 +142,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
 
     text = config.dump(plan, None if output == STANDARD_OUTPUT else output, to)
     if text is not None:
-        click.echo(text, nl=not text.endswith("\n"))
+        echo(text, nl=not text.endswith("\n"))
 
 
 @click.command(
@@ -233,9 +234,9 @@ def paramsched_diff(
     plans = [read_plan_input(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
-        click.echo(json_text([change_as_data(change) for change in changes]))
+        echo(json_text([change_as_data(change) for change in changes]))
     elif changes:
-        click.echo(str(changes))
+        echo(str(changes))
     if changes:
         click.get_current_context().exit(BAD_PLAN)
 
@@ -273,7 +274,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     echo_base_notes(loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    click.echo(explain(read, resolved, loaded.bases, total, epoch))
+    echo(explain(read, resolved, loaded.bases, total, epoch))
 
 
 @click.command(
@@ -284,8 +285,6 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
 )
 def paramsched_schema() -> None:
     """Print the JSON Schema of plan files for editors, with the shapes of installed packages."""
-    import json
-
     from paramsched.config import schema
 
-    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
+    echo(json_text(schema(), indent=2))

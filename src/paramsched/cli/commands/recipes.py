@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     CalendarOptions,
     Command,
     aligned_rows,
     base_option,
     calendar_options,
+    echo,
     field_option,
     format_option,
     json_option,
-    json_text,
     offer_files,
 )
 from paramsched.errors import shown
@@ -76,14 +77,12 @@ def paramsched_recipes(
         near = nearest_recipes(loaded.plan, calendar, groups, field=field)
         chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
         if as_json:
-            click.echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
+            echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
             return
-        click.echo(
-            "\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen]))
-        )
+        echo("\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
         return
     if as_json:
-        click.echo(json_text([_recipe_data(one) for one in found]))
+        echo(json_text([_recipe_data(one) for one in found]))
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
@@ -95,13 +94,13 @@ def paramsched_recipes(
         lines += [f"# Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             lines.append(f"# Facts of the run: {_named_values(facts_of_run)}")
-        click.echo("\n".join([*lines, (config.dump(only.plan) or "").rstrip("\n")]))
+        echo("\n".join([*lines, (config.dump(only.plan) or "").rstrip("\n")]))
         return
     if not found:
         raise click.UsageError(
             f"no recipe matches all of: {' '.join(words)}. Without WORDS, all {len(recipes)} recipes are listed"
         )
-    click.echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
+    echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
@@ -154,7 +153,7 @@ def paramsched_find(words: tuple[str, ...], most: int) -> None:
     found = [*schedules.values()][:most] + recipes_for(site)[:_MOST_RECIPES]
     found = found or nearest_for(site)[:most]
     if not found:
-        click.echo(f"No result for {shown(site)}. Try a single word: cosine, restarts, plateau", err=True)
+        echo(f"No result for {shown(site)}. Try a single word: cosine, restarts, plateau", err=True)
         raise SystemExit(1)
     for hit in found:
-        click.echo("\n    ".join([hit.line, *hit.descriptions]))
+        echo("\n    ".join([hit.line, *hit.descriptions]))

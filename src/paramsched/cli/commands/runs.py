@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from paramsched.base.check_rules import check_rules
+from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     BAD_USAGE,
@@ -18,11 +19,11 @@ from paramsched.cli._options import (
     calendar_options,
     change_as_data,
     checkpoint_argument,
+    echo,
     field_option,
     file_problem,
     format_option,
     json_option,
-    json_text,
     offer_files,
     plans_argument,
     problem_text,
@@ -157,9 +158,9 @@ def paramsched_audit(
             data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
         if report.first is not None and report.first.amount is None:
             del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
-        click.echo(json_text(data))
+        echo(json_text(data))
     else:
-        click.echo(str(report))
+        echo(str(report))
     if report.first is not None:
         click.get_current_context().exit(BAD_PLAN)
 
@@ -169,7 +170,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     if value is None:
         return
     codes = _codes("--explain", value)
-    click.echo("\n\n".join(str(rule) for code, rule in check_rules().items() if code in codes))
+    echo("\n\n".join(str(rule) for code, rule in check_rules().items() if code in codes))
     context.exit()
 
 
@@ -276,10 +277,10 @@ def paramsched_check(
             found += checked.findings
             usage = usage or checked.usage
             if not checked.findings and output_format == "text":
-                click.echo(f"{given}: no problems found")
+                echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
-            click.echo(file_problem(error), err=True)
+            echo(file_problem(error), err=True)
     if found or output_format in ("json", "sarif"):  # an empty report is a document too
         write = {
             "text": findings_as_text,
@@ -287,7 +288,7 @@ def paramsched_check(
             "sarif": findings_as_sarif,
             "github": findings_as_commands,
         }[output_format]
-        click.echo(write(found), err=output_format == "text")
+        echo(write(found), err=output_format == "text")
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
@@ -339,9 +340,9 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
             | ({} if one.note is None else {"note": one.note})
             for one in plans
         ]
-        click.echo(json_text(entries))
+        echo(json_text(entries))
     else:
-        click.echo("\n".join(map(str, plans)))
+        echo("\n".join(map(str, plans)))
 
 
 @click.command(
@@ -487,9 +488,9 @@ def paramsched_resume(
             "differs": result.differs,
             "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
         }
-        click.echo(json_text(data))
+        echo(json_text(data))
     else:
-        click.echo(str(report))
+        echo(str(report))
     if result.differs:
         click.get_current_context().exit(BAD_PLAN)
 
@@ -530,4 +531,4 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     except MissingFact as error:
         # The missing fact belongs in CONFIG, because this command has no options for run facts.
         raise InvalidArgument(error.site, error.found, error.instead) from None
-    click.echo(str(runner.work_dir))
+    echo(str(runner.work_dir))

@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any, final
 
-from paramsched.base.diagnostic import TextLines
+from paramsched.base.diagnostic import TextLines, json_text
 from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.diagnostic_collector import Pairs, number_from_text, refuse_many_values
@@ -107,7 +107,7 @@ def json_places(text: str) -> Place:
 
 def write_json(data: Any) -> str:
     """Return a JSON text from which `data` can be read."""
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(data, indent=2, allow_nan=False) + "\n"
 
 
 def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
@@ -257,7 +257,7 @@ def toml_string(text: str) -> str:
     """Return a text in quotes. Single quotes are used if the text contains double quotes and needs no escapes."""
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))
 
 
 def _toml_key(key: str) -> str:
