@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 from paramsched.audit.log_values import UnreadableLog, path_text
@@ -69,7 +69,7 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
     A zip archive with compressed or overlapping records could expand to much more data than the file contains.
     """
     head = stream.read(512)
-    pickled: list[BinaryIO] = [stream]
+    pickled: list[IO[bytes]] = [stream]
     if is_zipfile(stream):
         archive = ZipFile(stream)
         records = archive.infolist()
@@ -87,7 +87,7 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
     stream.seek(0)
 
 
-def _creates_bytearray(stream: BinaryIO) -> bool:
+def _creates_bytearray(stream: IO[bytes]) -> bool:
     """Return whether a pickle refers to bytearray, which allocates memory by a number in the file.
 
     torch.load allows no other call that does.
