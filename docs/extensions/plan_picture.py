@@ -100,7 +100,6 @@ class PlanDirective(SphinxDirective):
             )
             self.set_source_info(code)
             if "file" in self.options:
-                code["file"] = name
                 code = nodes.container(
                     "", nodes.caption(name, name), code, literal_block=True
                 )

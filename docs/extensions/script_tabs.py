@@ -5,6 +5,7 @@ the second tab is the diff. `tests/integration/engines/test_docs.py` runs the sc
 """
 
 from docutils import nodes
+from page_code import after
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -24,18 +25,6 @@ _TABS = """\
 :::
 ::::
 """
-
-
-def after(diff: str) -> str:
-    r"""Return the script after the change.
-
-    >>> print(after(" import torch\n-old()\n+new()"))
-    import torch
-    new()
-    """
-    return "\n".join(
-        line[1:] for line in diff.splitlines() if not line.startswith("-")
-    )
 
 
 class ScriptDirective(SphinxDirective):

@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterable
-from typing import Any
 
 BEGINNING = """\
 import torch
@@ -18,14 +17,7 @@ loader = torch.utils.data.DataLoader(data, batch_size=4)
 loss = torch.nn.CrossEntropyLoss()
 """
 _IMPORTS = (ast.Import, ast.ImportFrom)
-_NAMES = {"torch", "ps", "model", "optimizer", "loader", "loss"}
-
-
-def names() -> dict[str, Any]:
-    """Return the names that the first snippet of a page may use."""
-    found: dict[str, Any] = {}
-    exec(BEGINNING, found)
-    return {name: found[name] for name in _NAMES}
+NAMES = {"torch", "ps", "model", "optimizer", "loader", "loss"}
 
 
 def is_needed(blocks: Iterable[str]) -> bool:
@@ -51,7 +43,7 @@ def is_needed(blocks: Iterable[str]) -> bool:
             )
             if {
                 node.id for node in inside if isinstance(node.ctx, ast.Load)
-            } & _NAMES - given - own:
+            } & NAMES - given - own:
                 return True
             given |= bound
     return False

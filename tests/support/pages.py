@@ -1,17 +1,41 @@
-"""Run the code of a documentation page by section, for libraries that the documentation build may lack."""
+"""Run the code of the documentation's pages, for libraries that the documentation build may lack."""
 
-import importlib.util
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from paramsched.errors import MissingDependency
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-_BLOCK = re.compile(r"<!-- (run)\n(.*?)-->|^```(python|yaml|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-_FILE = re.compile(r"# ([\w-]+\.\w+)\n")
+
+def of_the_docs(*names: str) -> list[ModuleType]:
+    """Import modules of the documentation, which is not a package."""
+    with _path_of_docs():
+        return [import_module(name) for name in names]
+
+
+@contextmanager
+def _path_of_docs() -> Iterator[None]:
+    before = list(sys.path)
+    sys.path[:0] = [str(DOCS), str(DOCS / "extensions")]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+(page_code,) = of_the_docs("page_code")
 
 
 def sections(page: str) -> dict[str, str]:
@@ -38,30 +62,63 @@ def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], 
         names: The global names after the run.
         printed: The output of each command.
     """
-    names: dict[str, Any] = {"__name__": "__main__", **_first_names()}
-    printed: list[str] = []
     found = sections(page)
-    for hidden, code, language, text in _BLOCK.findall(found[""] + found[heading]):
-        file = _FILE.match(text)
-        if file is not None:
-            (folder / file[1]).write_text(text, encoding="utf-8")
-        elif hidden or (language == "python" and ">>> " not in text):
-            exec(compile(code or text, page, "exec"), names)
-        elif language == "console":
-            for command in re.findall(r"^\$ python (.+)$", text, re.MULTILINE):
+    blocks = list(page_code.blocks(found[""] + found[heading]))
+    namespace = page_code.Page.as_pasted(page, blocks)
+    printed: list[str] = []
+    for block in blocks:
+        if block.file is not None:
+            (folder / block.file).write_text(block.text + "\n", encoding="utf-8")
+        elif block.language == "python" and ">>> " not in block.text:
+            exec(compile(block.text, page, "exec"), namespace.names)
+        elif block.language == "console":
+            for command in re.findall(r"^\$ python (.+)$", block.text, re.MULTILINE):
                 done = subprocess.run(
                     [sys.executable, *shlex.split(command)], cwd=folder, check=True, capture_output=True, text=True
                 )
                 printed.append(done.stdout)
-    return names, printed
+    return namespace.names, printed
 
 
-def _first_names() -> dict[str, Any]:
-    """Return the names that are defined for the first snippet of each page."""
-    spec = importlib.util.spec_from_file_location("toy", DOCS / "extensions" / "toy.py")
-    assert spec is not None
-    assert spec.loader is not None
-    toy = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(toy)
-    names: dict[str, Any] = toy.names()
-    return names
+def run_as_pasted(page: Path) -> tuple[str, str]:
+    """Run all blocks of a page in order, like a reader who pastes each of them into one session.
+
+    Returns:
+        failure: The block that failed and its error, or "".
+        absent: What is missing to run the whole page, or "".
+    """
+    blocks = list(page_code.blocks(page.read_text(encoding="utf-8")))
+    absent = ""
+    with page_code.folder_of_page():
+        session = page_code.Page.as_pasted(page.name, blocks)
+        for block in blocks:
+            if block.not_run is not None and block.not_run.startswith("it needs "):
+                absent = block.not_run
+            elif block.not_run is None or block.language != "console":  # the tests of the page run the others
+                try:
+                    session.run(block)
+                except MissingDependency as error:
+                    return "", str(error)
+                except ModuleNotFoundError as error:
+                    if (error.name or "").partition(".")[0] == "paramsched":
+                        return f"{block.text}\n{error}", ""
+                    return "", str(error)
+                except (Exception, SystemExit):  # noqa: BLE001  # a page may raise anything
+                    return f"{block.text}\n{traceback.format_exc(limit=-3)}", ""
+    return "", absent
+
+
+def main(result: Path, pages: list[str]) -> None:
+    """Run each page in a fork of this process, so that it changes no other, and write what `run_as_pasted` returns."""
+    for page in pages:
+        child = os.fork()
+        if child == 0:
+            found = run_as_pasted(Path(page))
+            with result.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([page, *found]) + "\n")
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

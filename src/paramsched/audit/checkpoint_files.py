@@ -102,8 +102,8 @@ def load_checkpoint(file: Path) -> Checkpoint:
         return Checkpoint(file, "dcp", read_dcp_folder(file))
     parts = sorted((one for one in file.iterdir() if _PARTS.fullmatch(one.name)), key=lambda one: (len(one.stem), one))
     if not parts:
-        found = f"the folder has no {METADATA}, no optimizer.pt and no optimizer.bin"
-        raise UnreadableLog(path_text(file), found, "Pass a checkpoint: a file, or the folder that contains these")
+        found = f"the folder has no event file of TensorBoard, no {METADATA}, no optimizer.pt and no optimizer.bin"
+        raise UnreadableLog(path_text(file), found, "Pass a file, or the folder that contains one of these")
     data = {one.stem: load_torch_file(one) for one in parts}
     state = file / _TRAINER_STATE
     if not state.exists():

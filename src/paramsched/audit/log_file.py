@@ -34,6 +34,7 @@ from paramsched.errors import MissingDependency
 from paramsched.fields import Field
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
+_EVENTS = "tfevents"  # in the name of each event file
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -53,8 +54,8 @@ def read_log(
     A `trainer_state.json` counts steps from 1; they are converted.
 
     Args:
-        path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
-            checkpoint with the state of an optimizer, which may be a folder.
+        path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
+            folder of them, or a checkpoint with the state of an optimizer, which may be a folder.
         fields: the fields that the plan schedules, to find columns with their names.
         columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. Default: columns
             are found by name.
@@ -71,7 +72,7 @@ def read_log(
         OSError: the file cannot be read.
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
-    kind = "checkpoint" if file.is_dir() else kind_of_log(file)
+    kind = kind_of_log(file)
     if kind == "checkpoint":
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
@@ -96,7 +97,9 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log from its suffix and its first bytes."""
+    """Return the format of a log from its suffix and its first bytes; a folder has event files or is a checkpoint."""
+    if file.is_dir():
+        return "events" if any(_EVENTS in one.name for one in file.iterdir()) else "checkpoint"
     if file.exists() and not file.is_file():
         found = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), found, "Write the log to a file first")
@@ -110,7 +113,7 @@ def kind_of_log(file: Path) -> _Kind:
     for magic, name in _COMPRESSIONS.items():
         if head.startswith(magic):
             raise UnreadableLog(path_text(file), f"the file is compressed with {name}", "Decompress it first")
-    if "tfevents" in file.name:
+    if _EVENTS in file.name:
         return "events"
     # The state of a Trainer is recognized by its name or its first bytes.
     is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
@@ -250,7 +253,7 @@ _STEP = "step"  # the column that counts the updates in a `trainer_state.json` a
 
 
 def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield a dict for each scalar of an event file, with its step as `step` and its value under its tag."""
+    """Yield a dict for each scalar of an event file or of a folder of them, with its step as `step` and its value under its tag."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray

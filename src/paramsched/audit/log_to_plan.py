@@ -101,7 +101,7 @@ def plan_from_log(
     read = [column for column in read if column.t.size]
     if not read:
         raise UnreadableLog(path_text(file), "the log has no values", "Pass the log of a run")
-    begins = 1 if is_history or (time is None and _counts_from_one(file)) else 0
+    begins = 1 if is_history or (time is None and file.is_file() and _counts_from_one(file)) else 0
     start = begins if first is None else whole_number(CallSite("plan_from_log", "first"), first, least=0)
     moved: list[tuple[LogColumn, Times, Floats]] = []
     for column in read:
