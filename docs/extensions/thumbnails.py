@@ -116,8 +116,10 @@ def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]
     """Return a recipe's thumbnail and picture, cached for each state of the library because some runs are long."""
     folder = Path(directive.env.srcdir, "_generated", "pictures")
     folder.mkdir(parents=True, exist_ok=True)
+    recipe = ps.recipes[name]
+    drawn = (recipe.plan, recipe.calendar, recipe.bases)
     state = hashlib.sha256(
-        f"{directive.config.library_digest} {ps.recipes[name]!r}".encode()
+        f"{directive.config.library_digest} {drawn}".encode()
     ).hexdigest()[:12]
     files = folder / f"{name}-{state}-small.svg", folder / f"{name}-{state}.svg"
     if not all(file.exists() for file in files):

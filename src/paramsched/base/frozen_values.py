@@ -38,6 +38,18 @@ def shown_fields(value: Any) -> str:
     return f"{kind.__qualname__}({', '.join(shown)})"
 
 
+def only_set_fields(value: Any) -> str:
+    """Return a repr with the fields that differ from their defaults, for a dataclass with many optional fields.
+
+    >>> from paramsched.time import Calendar
+    >>> only_set_fields(Calendar(total=10))
+    'Calendar(total=10)'
+    """
+    entries = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
+    shown = (f"{name}={entry!r}" for name, entry, default in entries if entry != default)
+    return f"{type(value).__qualname__}({', '.join(shown)})"
+
+
 def equal_fields(left: Any, right: object) -> bool:
     """Return whether two values have the same class and equal fields."""
     return type(left) is type(right) and compared_fields(left) == compared_fields(right)

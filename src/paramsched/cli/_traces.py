@@ -11,6 +11,8 @@ import click
 import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
+from paramsched.audit.log_values import LogColumn
+from paramsched.base.arrays import Floats
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
@@ -334,12 +336,23 @@ def _run_to_draw(
     return show.LoggedRun(name, used, measured, together, tolerance or 0.0)
 
 
+def _fitted_base(column: LogColumn, multiples: Floats) -> float:
+    """Return the base with which the largest planned value is as logged, with few digits if these are enough."""
+    inside = column.t < multiples.size
+    planned, values = multiples[column.t[inside]], column.values[inside]
+    if not planned.any():
+        return 0.1
+    highest = int(np.abs(planned).argmax())
+    exact = float(values[highest] / planned[highest])
+    return next(one for n in (6, 17) if abs((one := float(f"{exact:.{n}g}")) - exact) <= 1e-9 * abs(exact))
+
+
 def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float | None) -> "tuple[show.Log, float]":
     """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
 
     Columns of the log that belong to no curve of the plan are skipped.
     """
-    found, baseless = {}, dict[str, None]()
+    found, baseless = {}, dict[str, float]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.names[column.group] if column.group < len(logged.names) else None
@@ -349,7 +362,8 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
             continue
         base = drawn.base(column.field, group)
         if base.value is None and base.share != "none":
-            baseless[column.field] = None
+            label = column.field if len(mine) == 1 else f"{column.field}@{group}"
+            baseless[label] = _fitted_base(column, drawn[column.field, group]) if base.share == "all" else 0.1
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
             planned, values = drawn[column.field, group], column.values.copy()
@@ -358,12 +372,11 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
             values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
             found[column.field, group] = column.t, values
     if baseless:
-        field = next(iter(baseless))
-        what = f"{', '.join(baseless)} {'is' if len(baseless) == 1 else 'are'} drawn as a multiple of base"
-        instead = f"Write --base {field}=0.1, so that planned and used values are on one scale"
+        what = f"the base of {', '.join(baseless)} is unknown, so it is not compared"
+        instead = f"Write --base {','.join(f'{place}={number!r}' for place, number in baseless.items())}"
         if not found:
             raise UnreadableLog(log, what, instead)
-        echo_note(f"--used {log}: {what}, so it is not compared. {instead}")
+        echo_note(f"--used {log}: {what}. {instead}")
     elif not found:
         known = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
         raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Floats
 from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.diagnostic import names_listed
 from paramsched.base.drawing import renderer
 from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, shown
@@ -143,6 +144,9 @@ class Trace:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle: dict[str, str] = renderer().mime_bundle(self)
         return bundle
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.total:,} updates: {names_listed(map(column_name, self.keys()))}>"
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""

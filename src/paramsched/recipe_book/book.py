@@ -51,6 +51,9 @@ class Recipe:
     certain: tuple[str, ...]
     inferred: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Recipe {self.name}: {self.title}, {self.source}>"
+
     def trace(self) -> Trace:
         """Return the values of the published run at each update.
 

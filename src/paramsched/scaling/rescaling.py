@@ -67,6 +67,9 @@ class Rescaled:
     lines: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Rescaled {', '.join(f'{name}={value!r}' for name, value in self.values.items())}>"
+
     def __str__(self) -> str:
         return "\n".join([*self.lines, *(f"note: {note}" for note in self.notes)])
 

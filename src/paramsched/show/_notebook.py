@@ -58,7 +58,7 @@ def figure(
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> Figure:
-    """Show a trace in a notebook, as the last line of a cell.
+    """Show a trace in a notebook, as the last line of a cell: a page that shows the values under the pointer.
 
     Args:
         trace: the curves of a plan, or a plan or a schedule.
@@ -86,8 +86,10 @@ _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that 
 def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str]:
     """Return the pictures of a value by MIME type; empty if it cannot be drawn, so that its text is shown.
 
+    A notebook stores them in its file, so they do not contain the value of each update as the page of `figure` does.
+
     >>> sorted(mime_bundle(Plan(lr="cosine()", horizon=10)))
-    ['image/svg+xml', 'text/html']
+    ['image/svg+xml']
     >>> mime_bundle(Plan(lr="warmup('1 epoch') >> cosine(over='10 samples')"))
     {}
     """
@@ -96,19 +98,18 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str
     try:
         drawn: Curves
         if isinstance(value, Figure):
-            drawn, title = value.trace, value.title
+            drawn, title = value.trace, ""
         elif isinstance(value, Trace):
-            drawn, title = value, "Trace"
+            drawn, title = value, ""
         else:
             drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
-            title = type(value).__name__ if isinstance(value, Plan) else str(value)
-            title += f" ({assumed})" if assumed else ""
+            title = f"{type(value).__name__}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
     if drawn.total > _MAX_UPDATES:
         return {}
-    figure = value if isinstance(value, Figure) else Figure(drawn, title, None, None)
-    return {"text/html": figure._repr_html_(), "image/svg+xml": figure._repr_svg_()}
+    picture = (value if isinstance(value, Figure) else Figure(drawn, title, None, None))._repr_svg_()
+    return {"text/html": f"<div>{escaped(title)}</div>{picture}"} if title else {"image/svg+xml": picture}
 
 
 def _table_of_changes(diff: Diff) -> str:

@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
+from paramsched.base.frozen_values import only_set_fields
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.time.deadline import DeadlineLike, deadline_of
@@ -83,6 +84,8 @@ class Calendar:
     frames_per_step: float | None = None
     deadline: DeadlineLike | None = None
     untimed_updates: int | None = None
+
+    __repr__ = only_set_fields
 
     def __post_init__(self) -> None:
         self._read_deadline()

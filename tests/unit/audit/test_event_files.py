@@ -33,13 +33,20 @@ def events(tmp_path):
     return file
 
 
+def test_an_empty_folder_has_no_event_file(tmp_path):
+    with pytest.raises(UnreadableLog, match="the folder has no event file of TensorBoard"):
+        read_log(tmp_path, ["lr"])
+
+
 def test_float32_values_match_the_plan(events):
     report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
 
     assert (report.first, report.exact, report.values) == (None, 10, 10)
 
 
-def test_an_event_file_is_read_as_a_plan_and_as_metrics(events):
+@pytest.mark.parametrize("of_log", [lambda file: file, lambda file: file.parent], ids=["file", "folder"])
+def test_an_event_file_or_its_folder_is_read_as_a_plan_and_as_metrics(events, of_log):
+    events = of_log(events)
     (loss,) = read_metrics(events)
 
     assert ps.trace(ps.plan_from_log(events), {"lr": 1.0})["lr"].tolist() == RATES.astype(np.float32).tolist()

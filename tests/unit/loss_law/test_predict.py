@@ -187,7 +187,7 @@ def test_a_prediction_draws_itself_in_a_notebook():
 
     bundle = found._repr_mimebundle_()
 
-    assert set(bundle) == {"text/html", "image/svg+xml"}
+    assert set(bundle) == {"image/svg+xml"}
     assert ">loss</text>" in bundle["image/svg+xml"]
     assert f"predicted: {found}" in bundle["image/svg+xml"]
     assert repr(found) == f"<Prediction {found}>"

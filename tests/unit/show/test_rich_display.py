@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from paramsched import scaling
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
@@ -20,18 +21,43 @@ def figures():
 
 
 @pytest.mark.parametrize(
-    "value", [PLAN, ps.cosine(), ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, ps.Calendar(steps_per_epoch=5))]
+    "value",
+    [
+        PLAN,
+        ps.cosine(),
+        ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, ps.Calendar(steps_per_epoch=5)),
+        ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", horizon=1_000_000),
+        ps.recipes["llama3-405b"].plan,
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_plans_schedules_and_traces_are_drawn_as_a_page_and_as_svg(value):
+def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
     shown = value._repr_mimebundle_()
 
-    assert list(shown) == ["text/html", "image/svg+xml"]
-    assert shown["text/html"].startswith("<iframe srcdoc=")
-    assert shown["image/svg+xml"].startswith("<svg")
+    (picture,) = shown.values()
+    assert "<svg" in picture
+    assert len(picture) < 50_000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ps.trace(ps.Plan(lr="cosine()", horizon=10_000), [{"lr": 0.1, "name": f"group_{i}"} for i in range(500)]),
+        ps.Calendar(total=10, tokens_per_step=4096),
+        ps.recipes["llama3-405b"],
+        scaling.rescale({"lr": 3e-4, "betas": (0.9, 0.95)}, batch=(256, 512), rule="adam-sqrt"),
+        *ps.parse('plateau("val_loss")').metric_rules,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_repr_of_a_value_is_short_and_has_no_unset_fact(value):
+    assert len(repr(value)) <= 2000
+    assert "None" not in repr(value)
+    assert "_columns" not in repr(value)
 
 
 def test_the_heading_names_assumed_facts():
-    assert "Plan (steps_per_epoch assumed to be 100)" in unescape(PLAN._repr_mimebundle_()["text/html"])
+    assert "Plan: steps_per_epoch assumed to be 100" in unescape(PLAN._repr_mimebundle_()["text/html"])
 
 
 def test_plans_that_cannot_be_drawn_are_displayed_as_text():
