@@ -10,7 +10,7 @@ from support import pages, programs
 from support.pages import DOCS
 
 pytestmark = pytest.mark.heavy
-LONG = {"coming_from", "engines", "compat"}  # `make test` runs their scripts and doctests one by one
+SHORT = {"tutorials", "explanation", "reference"}  # the build of the pages runs the others too
 
 
 def groups() -> dict[str, list[Path]]:
@@ -25,7 +25,9 @@ def groups() -> dict[str, list[Path]]:
 
 
 def cases() -> list[Any]:
-    return [pytest.param(some, id=name, marks=[pytest.mark.long] * (name in LONG)) for name, some in groups().items()]
+    return [
+        pytest.param(some, id=name, marks=[pytest.mark.long] * (name not in SHORT)) for name, some in groups().items()
+    ]
 
 
 @pytest.mark.parametrize("some", cases())
