@@ -253,7 +253,7 @@ _STEP = "step"  # the column that counts the updates in a `trainer_state.json` a
 
 
 def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield a dict for each scalar of an event file or a folder of them: its step as `step`, its value under its tag."""
+    """Yield a dict for each scalar of an event file or a folder of them: its step as `step`, and its value."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray
