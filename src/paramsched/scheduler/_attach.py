@@ -250,7 +250,8 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         in_force = resume.choose_plan(changes, earlier_plan, in_force, previous.position, whose)
     carried = carried_on(in_force.unit)
     by_number = {position.t: position for position in carried.values()}
-    joined = [group for name in carried for group in groups[name]]
+    last = max(numbers.values())  # an optimizer behind it may have the values of the plan before
+    joined = [group for name in carried if numbers[name] == last for group in groups[name]]
     unknown = resume.unknown_plans(in_force, joined) if changes is None else frozenset()
     if unknown:
         whose = "the optimizers carry" if names else "the optimizer carries"
@@ -273,11 +274,13 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
             lead.history = starting_with.with_start(lead.entry(), 0)
     slots = {name: planned.block.slots for name, planned in run.members.items()}
     initial = [name for name in slots if name not in carried and log_initial_values(slots[name], groups[name])]
+    other = {name: planned.values_of_other_plan(groups[name]) for name, planned in run.members.items()}
     run.bind_lead()  # the first write; no check may fail after it
     for name, planned in run.members.items():
-        planned.bind(groups[name], planned.block)
+        planned.bind(groups[name], planned.block, other[name])
     run.count_behind()
-    run.loads = {name: Load(count, is_compared=False) for name, count in counts.items() if name not in before}
+    carried_counts = {name: count for name, count in counts.items() if name not in before}
+    run.loads = {name: Load(count, is_compared=False, values=other[name]) for name, count in carried_counts.items()}
     run.loaded_numbers = run.numbers
     # The logged changes already report the previous Scheduler.
     if before and not changes and any(hooks.run.scheduler() is not None for hooks in before.values()):

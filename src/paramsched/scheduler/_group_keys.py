@@ -22,6 +22,8 @@ Group: TypeAlias = dict[str, Any]
 
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
+NO_PLAN = -1
+"""The number in place of a plan's, while an optimizer has values from before the first update of its plan."""
 AMOUNT = f"{OURS}amount"
 """The amount consumed before the next update; None if the plan is by updates."""
 CLOCK = f"{OURS}clock"
@@ -197,7 +199,7 @@ class History:
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None, note=None))
         before = History(kept) if kept else History.starting_with(None, 0, None if new.amount is None else 0)
-        return before if new.update == 0 else before.with_plan(new)
+        return before.with_plan(new)
 
     def resumed_at(self, update: int, amount: float | None) -> "History":
         """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""

@@ -21,13 +21,11 @@ class PlanChange:
 
     Args:
         in_force: the plan.
-        update: its first update.
         states: the states of its metric rules.
         scopes: the lines of the plan that concern each optimizer.
     """
 
     in_force: ResolvedPlan
-    update: int
     states: RuleStates
     scopes: Mapping[str, Scope | None]
 
@@ -43,17 +41,12 @@ class PlanChange:
 class ChangingRun:
     """A run whose plan may change between two updates.
 
-    The first update of a plan is the same for all optimizers. On a shared clock they reach it one after the other.
+    The first update of a plan is the same for all optimizers. On a shared clock they reach it one after the other: one
+    that is behind takes its coming step with the values that it has.
     """
 
     def __init__(self, run: Run) -> None:
         self.run, self.lead = run, run.lead
-        self._change: PlanChange | None = None  # the last one, while an optimizer has not reached it
-
-    @property
-    def is_changing(self) -> bool:
-        """True if an optimizer has not reached the first update of the plan in force."""
-        return self._change is not None
 
     @property
     def is_bound(self) -> bool:
@@ -75,7 +68,7 @@ class ChangingRun:
         _ = in_force.total  # raises if an update is planned to consume nothing
         states = {rule: clock.states.get(rule, rule.init()) for rule in in_force.resolved.metric_rules}
         groups = {name: planned.bound for name, planned in members.items()}
-        change = PlanChange(in_force, clock.t, states, scopes_of(in_force.plan, in_force.resolved, groups))
+        change = PlanChange(in_force, states, scopes_of(in_force.plan, in_force.resolved, groups))
         for name, planned in members.items():
             change.block_of(planned, change.scopes[name])
         change.block_of(lead, lead.scope)
@@ -84,23 +77,9 @@ class ChangingRun:
     def apply(self, change: PlanChange) -> None:
         """Write the values of a plan into the groups, and continue with it."""
         lead = self.lead
-        lead.change_plan(change.in_force, lead.scope, change.states, change.block_of(lead, lead.scope))
+        parts = {lead: lead.scope} | {planned: change.scopes[name] for name, planned in self.run.members.items()}
+        for planned, scope in parts.items():
+            planned.change_plan(change.in_force, scope, change.states, change.block_of(planned, scope))
         lead.history = lead.history.with_plan(lead.entry())
         self.run.note_plain()
-        self._change = change
-        self.settle()
         warn_if_over(lead)
-
-    def settle(self) -> None:
-        """Continue with the plan in force in the groups of each optimizer that has reached its first update."""
-        change, lead = self._change, self.lead
-        if change is None:
-            return
-        now = PlanChange(lead.in_force, change.update, lead.clock.states, change.scopes)
-        left = {name: planned for name, planned in self.run.members.items() if planned.in_force is not lead.in_force}
-        for name, planned in left.items():
-            if planned.bound and not planned.clock.t < change.update <= lead.clock.t:
-                block = now.block_of(planned, change.scopes[name])
-                planned.change_plan(now.in_force, change.scopes[name], now.states, block)
-        if all(planned.in_force is lead.in_force for planned in left.values()):
-            self._change = None

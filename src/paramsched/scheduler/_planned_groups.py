@@ -16,6 +16,7 @@ from paramsched.scheduler._deadline import start_run
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
+    NO_PLAN,
     PLAN,
     Entry,
     Group,
@@ -25,8 +26,16 @@ from paramsched.scheduler._group_keys import (
     write_position_entries,
 )
 from paramsched.scheduler._rank_agreement import RunAgreement
-from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
-from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock
+from paramsched.scheduler._slots import (
+    LateGroups,
+    Slot,
+    bases_by_slot,
+    present_values,
+    slots_of,
+    values_at,
+    with_late_bases,
+)
+from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock, Values
 from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
 from paramsched.scheduler.reported_progress import ProgressSource
 from paramsched.scheduler.updates import run_uncompiled
@@ -86,6 +95,8 @@ class PlannedGroups:
         self._has_warned = False
         self.released = False
         self.coming_start = in_force  # the plan for the checkpoint that is being loaded
+        # The values of the coming step, if the optimizer is behind the first update of the plan in force.
+        self.held: Values = {}
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -104,12 +115,30 @@ class PlannedGroups:
         """The bound groups, for updates in which the optimizer does not step."""
         return self.bound
 
-    def bind(self, groups: list[Group], block: ValueBlock) -> None:
-        """Write the values of the current update, the first ones of `block`, and use `block` for later updates."""
+    def bind(self, groups: list[Group], block: ValueBlock, held: Values | None = None) -> None:
+        """Write the values of the current update, the first ones of `block`, and use `block` for later updates.
+
+        Args:
+            groups: the groups of the optimizer.
+            block: the values, computed for the current update.
+            held: the values of the coming step, if the optimizer is behind the first update of the plan.
+        """
+        self._start_hold(self.clock.t, held)
+        self._hold(block)
         write_base_entries(bases_by_slot(block.slots), groups)
         block.write_initial()
         self._reset_source(groups)
         self._take(block, groups)
+
+    def _start_hold(self, t: int, held: Values | None) -> None:
+        """Hold values until update `t` is completed, if the run is ahead of it."""
+        is_behind = self.lead is not None and t < self.lead.clock.t
+        self.held = held if held is not None and is_behind else {}
+
+    def _hold(self, block: ValueBlock) -> None:
+        """Replace the values of a block, which was just computed, by those that are held."""
+        if self.held:
+            block.hold(self.held)
 
     def _reset_source(self, groups: list[Group]) -> None:
         """Replace the source of consumption by a new one, which discards earlier measurements and comparisons."""
@@ -130,7 +159,7 @@ class PlannedGroups:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
         self.block = block
         self.write_position(groups)
-        self.bound, self._first, self._number = list(groups), groups[0], self.in_force.number
+        self.bound, self._first = list(groups), groups[0]
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
         self._first_lr = self._first[self._lr_key]
         self._tuples = [column for column in block.floats if column.tuple_size is not None]
@@ -142,7 +171,8 @@ class PlannedGroups:
         clock, unit = self.clock, None if self.source is None else self.source.unit
         run = clock if self.lead is None else self.lead.clock
         reported = run.reported if clock.t == run.t else None
-        write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, reported)
+        self._number = NO_PLAN if self.held else self.in_force.number
+        write_position_entries(groups, clock.t, self._number, unit, clock.amount, reported)
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""
@@ -160,9 +190,10 @@ class PlannedGroups:
         one = plan or self.in_force
         return one if one.start is None else start_run(one.plan, one.calendar, position, one.optimizers, one.note)
 
-    def seek(self, position: RunPosition) -> None:
-        """Jump to a position, and write its values."""
+    def seek(self, position: RunPosition, held: Values | None = None) -> None:
+        """Jump to a position, and write its values; `held` as in `bind`."""
         t, in_force = position.t, self.started_at(position)
+        self._start_hold(t, held)
         if in_force is not self.in_force:
             self._follow(in_force)
         self.block.seek(position.times, self.clock.states)
@@ -178,10 +209,15 @@ class PlannedGroups:
         self.write_position(self.bound)
 
     def change_plan(self, in_force: ResolvedPlan, scope: Scope | None, states: RuleStates, block: ValueBlock) -> None:
-        """Continue with another plan, whose values at the current update are those of `block`."""
+        """Continue with another plan, whose values at the current update are those of `block`.
+
+        An optimizer that is behind the run keeps its values for the coming step.
+        """
         clock, before = self.clock, self.block
-        self._before_change = clock.t, before.slots, before.targets, clock.used
+        self._before_change = (self.lead or self).clock.t, before.slots, before.targets, clock.used
         self.in_force, self.scope, clock.states = in_force, scope, states
+        self._start_hold(clock.t, present_values((*before.slots, *block.slots), self.bound))
+        self._hold(block)
         write_base_entries(bases_by_slot(block.slots), self.bound)
         block.write_initial()
         if isinstance(self.source, ConsumptionSource) and self.source.is_measured:
@@ -193,8 +229,8 @@ class PlannedGroups:
     def move(self, amount: Amount) -> None:
         """Move to a reported amount before the next update, and write its values."""
         clock = self.clock
-        times = UpdateTimes.held(clock.t, amount, 2)  # the end of the coming update writes the second
-        self.block.seek(times, clock.states)
+        size = 1 if self.held else 2  # the end of the coming update writes the second
+        self.block.seek(UpdateTimes.held(clock.t, amount, size), clock.states)
         clock.amount = amount
         self._write_values()
         self._first[AMOUNT] = amount
@@ -205,6 +241,7 @@ class PlannedGroups:
         self._write_values()
 
     def _write_values(self) -> None:
+        self._hold(self.block)
         self.block.write_initial()
         self._first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self._first_lr = self._first[self._lr_key]
@@ -237,6 +274,17 @@ class PlannedGroups:
         if update == clock.t:
             return slots, targets, clock.last_times, states
         return block.slots, block.targets, clock.last_times, clock.used
+
+    def values_of_other_plan(self, groups: list[Group]) -> Values | None:
+        """Return the values in groups that another plan has written; None if the plan in force has."""
+        if PLAN not in groups[0] or equals_number(groups[0][PLAN], self.in_force.number):
+            return None
+        return present_values(self.slots(groups), groups)
+
+    @property
+    def pending(self) -> Values:
+        """The values of the coming step of an optimizer that is behind the run."""
+        return {(slot.group, slot.field.slot): value for slot, value in self.values()} | dict(self.held)
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
@@ -370,8 +418,15 @@ class PlannedGroups:
         if block.overwritten:
             run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
 
+    def _end_hold(self) -> None:
+        """Follow the plan in force, after a step with held values, which are alone in their block."""
+        if self.held:
+            self.held = {}
+            self.write_position(self.bound)
+
     def _write_next_block(self, t: int) -> None:
         block = self.block
+        self._end_hold()
         if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
             self.rewrite()
             return
@@ -383,6 +438,7 @@ class PlannedGroups:
         """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
         clock, block, source = self.clock, self.block, self.source
         assert source is not None
+        self._end_hold()
         times = source.coming_times(expected, block)
         if times is None:
             clock.last_amount, clock.amount = clock.amount, expected
@@ -440,7 +496,7 @@ class PlannedGroups:
             index
             for index, group in enumerate(groups)
             if COUNT not in group
-            or not equals_number(group.get(PLAN), self.in_force.number)
+            or not equals_number(group.get(PLAN), self._number)
             or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
@@ -448,6 +504,9 @@ class PlannedGroups:
         write_base_entries(bases_by_slot(slots), groups)
         late.write_initial()
         block = self.new_block(slots, groups, clock.times, clock.states)
+        if self.held:  # the groups may have other indices now
+            self.held = present_values(slots, groups)
+            block.hold(self.held)
         block.install_views()
         self._take(block, groups)
 

@@ -35,7 +35,7 @@ from paramsched.scheduler._slots import (
     values_at,
     with_base,
 )
-from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler._value_block import ValueBlock, Values
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
@@ -237,7 +237,9 @@ class Resume:
         moved = None
         if found is not None or not run.is_shared:
             moved = run.position_after(name, position)
-        if found is not None and self.unknown_plans(planned.in_force, groups):
+        numbers = run.numbers_after(name, position.t)
+        is_behind = numbers[name] < max(numbers.values())
+        if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
         if moved is not None:
@@ -247,14 +249,18 @@ class Resume:
         """Resume from the count and the bases in the loaded groups of one optimizer."""
         lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
         found, slots, reached = count_carried(groups), planned.slots(groups), lead.clock.t
+        other = planned.values_of_other_plan(groups)
         if not found:
             self._warn_of_missing_count(run, slots, optimizer, found)
         moves = found is not None or not run.is_shared  # several optimizers join the run without a count
         if moves:
-            moves = self._move_run(run, name, self.position_of(planned, groups), None if found is None else "optimizer")
+            source = None if found is None else "optimizer"
+            moves = self._move_run(run, name, self.position_of(planned, groups), source, other)
         if found is not None:
             log_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
-        unknown, now = self.unknown_plans(lead.in_force, groups), lead.entry()  # an optimizer's state has no history
+        is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
+        unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
+        now = lead.entry()  # an optimizer's state has no history
         if unknown:
             lead.history = lead.history.with_plan_after_unknown(now)
         elif moves:
@@ -263,7 +269,7 @@ class Resume:
             lead.history = lead.history.with_start(now, reached)
         if planned.in_force is not lead.in_force or lead.in_force.start is not None:  # with another horizon
             planned.in_force, slots = lead.in_force, slots_of(lead.in_force.counted, groups, None, planned.scope)
-        planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states))
+        planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states), other)
         if unknown:
             self.log_unknown_plan(run, unknown)
         if moves:
@@ -284,14 +290,14 @@ class Resume:
             f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         )
 
-    def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None) -> bool:
+    def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
         """Move the run to the position that one optimizer loaded; return whether the run itself moved.
 
         The groups of this optimizer are bound afterwards.
         """
         clock, now, numbers = run.clock, run.numbers, run.numbers_after(name, position.t)
         t, loads, moved = max(numbers.values()), dict(run.recent_loads()), run.position_after(name, position)
-        loads[name] = Load(position.t, is_compared=position.t != now[name])
+        loads[name] = Load(position.t, is_compared=position.t != now[name], values=values)
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
         if moved is not None:
             run.lead.in_force = run.lead.coming_start
@@ -306,7 +312,7 @@ class Resume:
             if other == name:
                 planned.clock.set_position(run.position_at(numbers[name]))
             elif moved is not None or planned.clock.t != numbers[other]:
-                planned.seek(run.position_at(numbers[other]))
+                planned.seek(run.position_at(numbers[other]), loads[other].values if other in loads else None)
         run.count_behind()
         run.loads, run.loaded_numbers = loads, run.numbers
         return moved is not None
@@ -350,7 +356,7 @@ class Resume:
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
             scopes = scopes_of(chosen.plan, chosen.resolved, groups)
-        positions, blocks = {}, {}
+        positions, blocks, held = {}, {}, {}
         for name, planned in run.members.items():
             is_behind = name in state.behind and run.drive == "optimizer"
             positions[name] = RunPosition(position.t - 1, last_amount) if is_behind else position
@@ -366,6 +372,10 @@ class Resume:
                 blocks[name] = ValueBlock(
                     chosen.counted, slots, groups[name], times, states, targets=not run.is_shared
                 )  # fmt: skip
+            saved, code_bases = state.pending.get(name, {}), bases_by_slot(slots)  # a field without a line had its base
+            pending = {place: saved.get(place, base) for place, base in code_bases.items()}
+            if is_behind and list(pending.values()) != values_at(slots, times, states):
+                held[name] = pending  # another plan determined them
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.t for one in positions.values()}:  # an optimizer may be one update behind
             log_conflicting_counts(lead, position.t, "scheduler")
@@ -389,7 +399,7 @@ class Resume:
             planned.in_force, planned.scope, planned.clock.states = chosen, scopes[name], states
             if run.is_shared:
                 planned.clock.set_position(positions[name])
-            planned.bind(groups[name], blocks[name])
+            planned.bind(groups[name], blocks[name], held.get(name))
         run.count_behind()
         run.loads = {}
         warn_if_over(lead)

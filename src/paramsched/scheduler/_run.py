@@ -11,6 +11,7 @@ from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._value_block import Values
 from paramsched.scheduler.updates import run_uncompiled
 
 log = logging.getLogger("paramsched")
@@ -55,10 +56,12 @@ class Load:
         is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
             which must not be compared with the checkpoint that they load next. Counts that the optimizers carried
             when the Scheduler was constructed are not compared either.
+        values: those that another plan has written into its groups, or None.
     """
 
     number: int
     is_compared: bool
+    values: Values | None = None
 
 
 @final
@@ -162,8 +165,7 @@ class Run:
     def rewrite(self) -> None:
         """Recompute and write the values, after the states of metric rules changed."""
         for planned in self._parts:
-            # An optimizer that has not reached a change of the plan has other rules, which it keeps.
-            planned.clock.change({**planned.clock.states, **self.clock.states})
+            planned.clock.change(self.clock.states)
             planned.rewrite()
 
     def sync(self, optimizers: Mapping[str, Any]) -> None:
@@ -231,6 +233,7 @@ class Run:
         if planned.bound:
             planned.advance(planned)
         else:  # its groups are invalid, and bound again before its next step
+            planned.held = {}
             planned.clock.set_position(self.position_at(planned.clock.t + 1))
 
     def advance_by_hand(self, optimizers: Mapping[str, Any]) -> None:

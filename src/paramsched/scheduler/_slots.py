@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from paramsched.base.arrays import Floats
-from paramsched.fields import Field, base_of, label, recorded_base
+from paramsched.fields import Field, base_of, is_number, label, recorded_base
 from paramsched.plan import Plan, Target, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
@@ -112,6 +112,12 @@ def with_base(slot: Slot, base: float) -> Slot:
 def bases_by_slot(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
     """Return a dict from group index and flat field name to the base of each slot."""
     return {(slot.group, slot.field.slot): slot.base for slot in slots}
+
+
+def present_values(slots: Iterable[Slot], groups: Sequence[Group]) -> dict[tuple[int, str], float]:
+    """Return the present value of each slot that has a number, by group index and flat field name."""
+    found = {(slot.group, slot.field.slot): slot.field.read(groups[slot.group]) for slot in slots}
+    return {place: float(value) for place, value in found.items() if is_number(value)}
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:

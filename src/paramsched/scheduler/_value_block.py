@@ -5,9 +5,9 @@ write of a block can compare it with the groups, and detects external writes lik
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import length_hint
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ _GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longe
 _MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
 
 
+Values: TypeAlias = Mapping[tuple[int, str], float]
+"""Values by group index and flat field name."""
+
+
 class Column(ABC):
     """The entries of a field or target for successive updates: `write_initial` writes the first, `writer` the rest."""
 
@@ -50,6 +54,10 @@ class Column(ABC):
     def following(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
         """Return the last entry, which is in the groups, followed by the entries of these updates."""
         return [self.entries[-1], *self.computed(times, states)]
+
+    @abstractmethod
+    def hold(self, values: Values) -> None:
+        """Replace the only entry by these values, as far as they are known."""
 
     @abstractmethod
     def write_initial(self) -> None:
@@ -92,7 +100,16 @@ class FloatColumn(Column):
         if kind == "rows":  # never followed by factors, because the factor of the last row is unknown
             return [last, *rows_of(self.parts, times, states).tolist()]
         entries = self.computed(times, states)
-        return [[base * last for base in self.bases] if isinstance(entries[0], list) else last, *entries]
+        return [self._row(last) if isinstance(entries[0], list) else last, *entries]
+
+    def _row(self, entry: Any) -> list[float]:
+        """Return an entry as a list of the value of each group."""
+        return entry if isinstance(entry, list) else [entry if self._same else base * entry for base in self.bases]
+
+    def hold(self, values: Values) -> None:
+        row = self._row(self.entries[0])
+        places = zip(self.indices, row, strict=True)
+        self.entries = [[values.get((index, self.field.slot), value) for index, value in places]]
 
     def _factors(self, times: UpdateTimes) -> list[Any] | None:
         return self.parts[0].factors(times) if len(self.parts) == 1 else None
@@ -173,6 +190,12 @@ class TensorColumn(Column):
             on_device = host.to(device, non_blocking=device.type == "cuda")
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
+    def hold(self, values: Values) -> None:
+        planned: list[float] = self.entries[0].reshape(-1).tolist()
+        held = [values.get((s.group, self.field.slot), value) for s, value in zip(self.slots, planned, strict=True)]
+        with torch.inference_mode(False), torch.no_grad():
+            self.entries = [torch.tensor(held, dtype=torch.float64).to(self.vector).reshape(self.vector.shape)]
+
     def write_initial(self) -> None:
         fill(self.vector, self.entries[0])
 
@@ -217,6 +240,9 @@ class TargetColumn(Column):
         at = times.on_clock(self.clock)
         values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
         return values
+
+    def hold(self, values: Values) -> None:
+        """Do nothing: an optimizer that is behind the run has no targets."""
 
     def write_initial(self) -> None:
         if self.target.write is not None:
@@ -283,6 +309,12 @@ class ValueBlock:
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
         if times.size > 1 and times.amounts is not None:
             self.amounts = iter(times.amounts[1:].tolist())
+
+    def hold(self, values: Values) -> None:
+        """Use these values for the update that was just computed; the plan applies from the next update on."""
+        self._is_short = False  # rows follow the held row
+        for column in self._columns:
+            column.hold(values)
 
     def _take(self, computed: list[Sequence[Any]]) -> None:
         """Set the entries of all columns, after all were computed: an error leaves the block unchanged."""

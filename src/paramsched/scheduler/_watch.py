@@ -73,16 +73,15 @@ class PlanWatch:
                 self._look()
             else:
                 next_look = self._next - _AHEAD
-        self.after, self.before = self._last, t if self._run.is_changing else next_look
+        self.after, self.before = self._last, next_look
 
     def follow_up(self) -> None:
-        """Look at the file, change the plan, or finish a change, whichever is due."""
+        """Look at the file, or change the plan, whichever is due."""
         if self._messages is None and several_processes():
             raise InvalidArgument(
                 "Scheduler(…, watch=…)", "the process group was initialized after the Scheduler was constructed",
                 "Call torch.distributed.init_process_group(…) before ps.Scheduler(…)",
             )  # fmt: skip
-        self._run.settle()
         t = self.clock.t
         if not self._last <= t < self._next and self._run.is_bound:  # also after a jump to another update
             if self._reads and self._at_next is None:

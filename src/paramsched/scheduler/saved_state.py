@@ -10,7 +10,7 @@ import ast
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, final, get_args
 
 from paramsched.base.near_names import closest, did_you_mean
@@ -32,6 +32,8 @@ from paramsched.scheduler._group_keys import (
     read_pairs,
 )
 from paramsched.scheduler._run import Run
+from paramsched.scheduler._slots import bases_by_slot
+from paramsched.scheduler._value_block import Values
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar, Duration
 
@@ -39,7 +41,7 @@ VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
-_KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount"}
+_KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
 
 
 @final
@@ -59,6 +61,7 @@ class State:
         history: the plans that were in force.
         behind: the optimizers that had not stepped in the last update.
         last_amount: the amount consumed before the last update.
+        pending: the values of the coming step of each optimizer that had not stepped, in the form of `bases`.
     """
 
     text: str | None
@@ -72,6 +75,7 @@ class State:
     history: History
     behind: frozenset[str] = frozenset()
     last_amount: Amount | None = None
+    pending: Mapping[str, Mapping[tuple[int, str], float]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,13 +101,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         sizes: the number of groups of each optimizer, by name.
     """
     lead, clock, groups = run.lead, run.clock, sum(sizes.values())
-    bases: dict[str, list[float | None]] = {}
-    first = 0  # the place of the optimizer's first group among those of all optimizers
-    for name, planned in run.members.items():
-        for slot in planned.block.slots:
-            if slot.group < sizes[name]:  # the optimizer of a detached scheduler may have lost groups
-                bases.setdefault(slot.field.slot, [None] * groups)[first + slot.group] = slot.base
-        first += sizes[name]
+    behind = {name: planned for name, planned in run.members.items() if planned.clock.t < clock.t}
     states, text = saved_states(clock.states), lead.in_force.plan.text
     state = {
         "version": VERSION,
@@ -114,19 +112,41 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
         "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()),
         "groups": groups,
-        "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
+        "bases": _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes),
         "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
     }
     if not run.is_shared:
         return state
     counts = tuple(sizes.values())
-    behind = "".join(str(int(number < clock.t)) for number in run.numbers.values())
     return state | {
         "optimizers": ",".join(sizes),
         "groups": counts[0] if len(set(counts)) == 1 else counts,
-        "behind": behind if run.behind else "",  # a 1 for each optimizer that has not stepped in the last update
+        # A 1 for each optimizer that has not stepped in the last update.
+        "behind": "".join(str(int(name in behind)) for name in sizes) if behind else "",
         "last_amount": clock.last_amount,
+        "pending": _by_field({name: one.pending for name, one in behind.items()}, sizes, only_known=True),
     }
+
+
+def _by_field(
+    values: Mapping[str, Values], sizes: Mapping[str, int], *, only_known: bool = False
+) -> tuple[tuple[str, Any], ...]:
+    """Return pairs of a field and its values in the groups of all optimizers, or one number if these are equal.
+
+    With `only_known`, groups without a value are not compared.
+    """
+    found: dict[str, list[float | None]] = {}
+    first = 0  # the place of the optimizer's first group among those of all optimizers
+    for name, size in sizes.items():
+        for (index, slot), value in values.get(name, {}).items():
+            if index < size:  # the optimizer of a detached scheduler may have lost groups
+                found.setdefault(slot, [None] * sum(sizes.values()))[first + index] = value
+        first += size
+    absent = {None} if only_known else set()
+    kinds = {name: set(numbers) - absent for name, numbers in found.items()}
+    return tuple(
+        (name, next(iter(kinds[name])) if len(kinds[name]) == 1 else tuple(one)) for name, one in found.items()
+    )
 
 
 def _single_plan_history(text: str | None, amount: Amount | None) -> History:
@@ -196,7 +216,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
                 plan.resolve(_facts_with_horizon(calendar, history), tuple(optimizers) if of_several else ())
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
-    bases = _read_bases(state["bases"], groups)
+    bases = _read_by_field("bases", state["bases"], groups)
     feedback = {
         rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
     }
@@ -229,11 +249,11 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     if "1" in behind and (position.t == 0 or "0" not in behind):
         raise StateError(f"state: behind is {shown(behind)} at update {position.t}")
     late = frozenset(name for name, one in zip(optimizers, behind, strict=False) if one == "1")
-    by_optimizer = _bases_by_optimizer(bases, optimizers)
-    last_amount = state.get("last_amount")
+    pending = _read_by_field("pending", state.get("pending", ()), groups)
     return State(
-        text, plan, unreadable, calendar, optimizers, by_optimizer, feedback, position, history, late, last_amount
-    )
+        text, plan, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback, position, history,
+        late, state.get("last_amount"), _by_optimizer(pending, optimizers),
+    )  # fmt: skip
 
 
 def _read_optimizers(state: Mapping[str, Any]) -> dict[str, int]:
@@ -250,12 +270,12 @@ def _read_optimizers(state: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _bases_by_optimizer(
-    bases: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
+def _by_optimizer(
+    by_field: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
 ) -> dict[str, dict[tuple[int, str], float]]:
-    """Return the bases of each optimizer, by group index and flat field name."""
+    """Return the numbers of each optimizer, by group index and flat field name."""
     found: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
-    for slot, values in bases.items():
+    for slot, values in by_field.items():
         places = ((found[name], index) for name, size in optimizers.items() for index in range(size))
         for (mine, index), base in zip(places, values, strict=True):
             if base is not None:
@@ -326,19 +346,19 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
         raise StateError(f"state: plan is invalid: {error}") from None
 
 
-def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
-    """Return a dict from field to a list of bases, one per group; a state may have one number for all groups."""
+def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | None]]:
+    """Return a dict from field to a list of numbers, one per group; a state may have one number for all groups."""
     found: dict[str, list[float | None]] = {}
-    for name, given in read_pairs("bases", value).items():
-        bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
-        if len(bases) != groups:
-            raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")
-        if all(base is None for base in bases):
-            raise StateError(f"state: bases[{name!r}] has no number")
-        for base in bases:
-            if base is not None and not is_finite_number(base):
-                raise StateError(f"state: bases[{name!r}] has {shown(base)}, which is not a finite number")
-        found[name] = bases
+    for name, given in read_pairs(key, value).items():
+        numbers = list(given) if isinstance(given, (list, tuple)) else [given] * groups
+        if len(numbers) != groups:
+            raise StateError(f"state: {key}[{name!r}] has {len(numbers)} values for {groups} groups")
+        if all(number is None for number in numbers):
+            raise StateError(f"state: {key}[{name!r}] has no number")
+        for number in numbers:
+            if number is not None and not is_finite_number(number):
+                raise StateError(f"state: {key}[{name!r}] has {shown(number)}, which is not a finite number")
+        found[name] = numbers
     return found
 
 
