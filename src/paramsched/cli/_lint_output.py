@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import ceil
@@ -161,13 +161,16 @@ def checked_plan(
     Raises:
         OSError: a file is missing.
     """
-    usage = False
+    usage, several = False, list[Diagnostic]()
     try:
         source = source or text_of_plan_input(given, format)
-        read, known, several = _read_with_warnings(given, facts, field, format, source)
-        several += _findings_in(read, known, facts, evidence)
+        with _collected_warnings(several):
+            read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
+        several += [*read.loaded.notes, *_findings_in(read, known, facts, evidence)]
     except ConfigError as error:
-        found = [replace(diagnostic_for_command(one), file=one.file or given) for one in error.diagnostics]
+        warned = several if source is None else source.placed(dict.fromkeys(several))
+        several = [*map(diagnostic_for_command, error.diagnostics), *warned]
+        found = [replace(one, file=one.file or given) for one in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         error = error_for_command(error)
@@ -187,24 +190,18 @@ def checked_plan(
     return CheckedPlan(tuple(found), text, usage)
 
 
-def _read_with_warnings(
-    given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
-) -> tuple[PlanInput, CalendarOptions, list[Diagnostic]]:
-    """Read a plan.
-
-    Returns a triple: the plan, the run facts with an assumed epoch length if one was needed, and the diagnostics of the
-    reader's warnings and notes.
-    """
+@contextmanager
+def _collected_warnings(found: list[Diagnostic]) -> Iterator[None]:
+    """Add the diagnostics of warnings in the `with` block to `found`, also if the block raises an error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
-    found: list[Diagnostic] = []
+        try:
+            yield
+        finally:
+            found += [one.message.diagnostic for one in caught if isinstance(one.message, DiagnosticWarning)]
     for one in caught:
-        if isinstance(one.message, DiagnosticWarning):
-            found.append(one.message.diagnostic)
-        else:
+        if not isinstance(one.message, DiagnosticWarning):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return read, known, [*found, *read.loaded.notes]
 
 
 def _findings_in(

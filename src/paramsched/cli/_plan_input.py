@@ -201,13 +201,18 @@ def read_with_default_epoch(
 
 
 def loaded_with_facts(
-    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
+    given: str,
+    *,
+    format: str | None = None,
+    field: str = "lr",
+    facts: CalendarOptions,
+    source: PlanText | None = None,
 ) -> tuple[Loaded, CalendarOptions]:
     """Read a plan as `read_with_default_epoch` does. Return the pair (plan, run facts).
 
     The run facts are those of the options, completed by those of the plan's file.
     """
-    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts)
+    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
     return read.loaded, with_facts_beside(read.loaded, known)
 
 

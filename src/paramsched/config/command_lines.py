@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Any, Final, final
 
 from paramsched.base.codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
@@ -22,6 +23,16 @@ _HOLDS_OPTIONS: Final = re.compile(
 )
 """Substitutions such as `$EXTRA_ARGS`, which may contain further options even as the value of an option."""
 _UNKNOWN: Final = re.compile(r"[$`]")
+_LAUNCHER: Final = re.compile(
+    r"i?python[\d.]*|torchrun|accelerate|deepspeed|composer|colossalai|horovodrun|torchx|msrun|ray|mpi(run|exec)"
+    r"|[sai]p?b?run|jsrun|flux|sbatch|bsub|qsub|salloc|docker|podman|singularity|apptainer|kubectl|uv|poetry|pipenv|pdm"
+    r"|hatch|(micro)?mamba|conda|(ba|z|da)?sh|env|sudo|exec|eval|time|timeout|nohup|nice|ionice|setsid|stdbuf|numactl"
+    r"|taskset|nsys|ncu|ts|tsp|dotenv|xvfb-run|debugpy|kernprof|pdb|torch|llamafactory-cli|trl"
+)
+"""Programs that start a Python script, and those that pass their options to transformers' Trainer."""
+_OTHER_PROGRAMS: Final = ("swift", "megatron", "oumi", "litgpt", "axolotl", "tune", "torchtune", "autotrain", "xtuner")
+_SCRIPT: Final = (".py", ".sh")
+_ASSIGNS: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
 def words_of_command(text: str) -> list[str]:
@@ -162,6 +173,35 @@ def command_places(text: str) -> Place:
     """Return the locations of the options in a command line or a script."""
     command = read_command_line(text)
     return Place(0, len(text)) if command is None else command.places
+
+
+def program_of_command(words: Any) -> str | None:
+    """Return the program of a command. Returns None for a Python script, a launcher of one, and an unknown program.
+
+    >>> program_of_command("CUDA_VISIBLE_DEVICES=0 swift sft --learning_rate 1e-4".split())
+    'swift'
+    >>> program_of_command("torchrun --nproc_per_node 8 train.py --learning_rate 1e-4".split())
+    """
+    if not isinstance(words, (list, tuple)):
+        return None
+    commands = [[*group] for ends, group in groupby(map(str, words), _END.__eq__) if not ends]
+    counting = [one for one in commands if any(_is_option(word) and _counts(option_name(word)) for word in one)]
+    command = (counting or commands or [[]])[-1]
+    is_launched = False
+    for before, word in pairwise(["", *(word for word in command if not _ASSIGNS.match(word))]):
+        name = re.split(r"[/\\]", word.strip("$()`"))[-1].rpartition(" ")[2]  # $(which swift)
+        is_module = before in ("-m", "--module")
+        name = name.partition(".")[0] if is_module else name
+        if name in _OTHER_PROGRAMS and (is_module or not _is_option(before)):
+            return name
+        if word.endswith(_SCRIPT) or (is_module and not _LAUNCHER.fullmatch(name)):
+            return next((part for part in word.split("/")[:-1] if part in _OTHER_PROGRAMS), None)
+        if not is_launched and (_is_option(word) or is_unknown(word)):
+            return None
+        if not is_launched and not _LAUNCHER.fullmatch(name):
+            return name
+        is_launched = True
+    return None
 
 
 def is_unknown(value: Any) -> bool:

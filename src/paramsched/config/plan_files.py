@@ -491,8 +491,20 @@ def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, r
     """Read the text of a file and determine its format."""
     file = path_of_file(path)
     text = read_bounded_text(file)
-    chosen = format_of(file) if format is None else known_format(format)
+    chosen = _format_of_file(file, text) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
+
+
+def _format_of_file(file: Path, text: str) -> str:
+    """Return the format that the suffix implies; for a launch script, raise an error that suggests its dialect."""
+    try:
+        return format_of(file)
+    except InvalidArgument as error:
+        dialects = dialects_that_recognize(words_of_command(text))
+        if not dialects:
+            raise
+        found = f"the suffix {file.suffix!r} of a launch script does not determine its format"
+        raise InvalidArgument(error.site, found, format=dialects[0]) from None
 
 
 def plan_file(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> PlanText | None:
@@ -536,7 +548,7 @@ def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None 
         hints = []
         for name in dialects_that_recognize(plain_data(data, DiagnosticCollector())):
             hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
-        raise ConfigError(error.source, (*hints, *error.diagnostics)) from None
+        raise ConfigError(error.source, hints or error.diagnostics) from None
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

@@ -1,11 +1,12 @@
 """Keys of a config that look like schedule settings but that its reader did not use."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
 
-from paramsched.base.codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
-from paramsched.base.diagnostic import Diagnostic, names_listed
+from paramsched.base.codes import LIBRARY_DEFAULTS, NOTHING_PLANNED, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path, names_listed
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 
@@ -18,6 +19,7 @@ def report_unused_settings(
     library: str,
     renamed: Mapping[str, str] | None = None,
     defaulted: Collection[str] = (),
+    command: str | None = None,
 ) -> None:
     """Report all keys that look like schedule settings but that a reader did not use, in one diagnostic.
 
@@ -31,9 +33,10 @@ def report_unused_settings(
         library: the name of the library whose configs the reader reads.
         renamed: a dict from other names of settings to the library's names for them.
         defaulted: missing settings whose defaults affect the plan.
+        command: the program of the command with these options, if it is not a Python script.
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
-    program = program_of(written)
+    program = command or program_of(written)
     meant = {key: name for key, name in (renamed or {}).items() if key in unused and name not in written}
     if not unused and not (program and defaulted):
         return
@@ -41,7 +44,7 @@ def report_unused_settings(
     found = f"{library} has no {names_listed(unused)}" if unused else ""
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
-        found = f"this is a config of {program}: {found or missing}"
+        found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
     instead = "; ".join(f"Write {name} in place of {key}" for key, name in meant.items())
     if program or meant:
         native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
@@ -49,6 +52,56 @@ def report_unused_settings(
     else:
         them = "it" if len(unused) == 1 else "them"
         warn_user(Diagnostic(path, f"{found}; the plan is read without {them}", code=UNUSED_SETTING))
+
+
+def has_setting(keys: Iterable[Any], names: Iterable[str]) -> bool:
+    """Return whether one of the keys is a name or almost a name, such as `warmup_epoch` for `warmup_epochs`."""
+    known = set(names)
+    written = [str(key) for key in keys]
+    return not known.isdisjoint(written) or any(get_close_matches(one, known, 1, 0.85) for one in written[:_MAX_KEYS])
+
+
+_MAX_KEYS: Final = 1_000
+
+
+def report_no_settings(
+    data: Any,
+    names: Collection[str],
+    diagnostics: DiagnosticCollector,
+    *,
+    library: str,
+    found: str,
+    instead: str,
+    path: str = ROOT,
+) -> None:
+    """Report a config without a setting of a library, at the part of the config that has most of them.
+
+    Args:
+        data: the config.
+        names: the names of the library's settings.
+        diagnostics: the collector.
+        library: the name of the library.
+        found: the message if no part of the config has such names.
+        instead: the advice for this message.
+        path: the config path of the data.
+    """
+    path, inside = max(_parts_with(data, names, path), key=lambda part: len(part[1]), default=(path, []))
+    if inside:
+        found = f"expected {names_listed(inside)} at the top level of a config of {library}"
+        instead = "Save this part of the config as a file of its own"
+    diagnostics.add(path, found, instead, code=NOTHING_PLANNED)
+
+
+def _parts_with(data: Any, names: Collection[str], path: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the config path of each mapping that has some of the names, and these names."""
+    if isinstance(data, Mapping):
+        if inside := [str(key) for key in data if key in names]:
+            yield path, inside
+        for key, value in data.items():
+            yield from _parts_with(value, names, child_path(path, key))
+    elif isinstance(data, (list, tuple)):
+        for index, value in enumerate(data):
+            yield from _parts_with(value, names, child_path(path, index))
 
 
 def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diagnostic]:
@@ -71,6 +124,10 @@ _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
     "gpt-neox": frozenset(
         {"pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "keep_last_n_checkpoints",
          "scaled_upper_triang_masked_softmax_fusion", "synchronize_each_layer", "attention_config"}
+    ),
+    "DeepSpeed-Chat": frozenset(
+        {"zero_stage", "data_split", "sft_only_data_path", "data_output_path", "actor_model_name_or_path",
+         "critic_model_name_or_path", "only_optimize_lora", "num_padding_at_beginning", "enable_hybrid_engine"}
     ),
     "LLaMA-Factory v1": frozenset(
         {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",

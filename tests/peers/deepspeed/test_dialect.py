@@ -1,5 +1,6 @@
 """The dialect of DeepSpeed against its formulas and its own classes, alone and beside transformers' arguments."""
 
+import math
 import warnings
 from types import SimpleNamespace
 
@@ -398,3 +399,27 @@ def test_a_value_that_transformers_refuses_is_an_error_at_its_place(place):
         transformers.to_plan(beside(with_value(WRONG[place])))
     assert [one.path for one in refused.value.diagnostics] == [f"$.deepspeed.{place}"]
     assert transformers.to_plan(beside(with_value("auto"))) is not None
+
+
+@given(epochs=st.floats(0.1, 9), length=st.integers(20, 400), share=st.floats(0, 0.9))
+def test_a_share_of_a_run_in_epochs_is_converted_as_in_the_trainer(epochs, length, share):
+    auto = {"warmup_max_lr": "auto", "warmup_num_steps": "auto", "total_num_steps": "auto", "warmup_type": "linear"}
+    config = {"scheduler": {"type": "WarmupDecayLR", "params": auto}}
+    written = {"learning_rate": 0.5, "num_train_epochs": epochs, "warmup_ratio": share, "deepspeed": config}
+    total = math.ceil(epochs * length)
+    warmup = math.ceil(total * share)
+    calendar = ps.Calendar(steps_per_epoch=length)
+
+    plan = transformers.to_plan(written, calendar=calendar)
+
+    numbers = {"learning_rate": 0.5, "max_steps": total, "warmup_steps": warmup, "deepspeed": config}
+    assert plan.resolve(calendar) == transformers.to_plan(numbers).resolve(calendar)
+
+
+def test_each_rate_of_muon_that_is_replaced_is_noted():
+    rates = {"lr": 0.5, "muon_lr": 0.02, "adam_lr": 1e-5}
+    scheduler = {"type": "WarmupLR", "params": {"warmup_max_lr": 0.5, "warmup_num_steps": 9, "warmup_type": "linear"}}
+
+    notes = dialect.notes_of({"optimizer": {"type": "Muon", "params": rates}, "scheduler": scheduler})
+
+    assert [one.path for one in notes] == ["$.optimizer.params.muon_lr", "$.optimizer.params.adam_lr"]

@@ -314,3 +314,24 @@ def test_text_that_is_not_a_literal_of_numbers_is_rejected_with_its_location(tex
     for entry, found in (("STEPS", "expected a list of numbers"), ("MAX_ITER", "expected an integer")):
         with pytest.raises(ConfigError, match=rf"fvcore text:2:\d+: \$.SOLVER.{entry}: .*{found}"):
             ps.loads(f'SOLVER:\n  {entry}: "{text}"\n', format="fvcore")
+
+
+@given(st.sets(st.sampled_from(["LR_SCHEDULER_NAME", "MAX_ITER", "STEPS", "GAMMA", "WARMUP_ITERS", "WARMUP_METHOD"])))
+def test_the_defaults_of_detectron2_are_noted(missing):
+    solver = {
+        "LR_SCHEDULER_NAME": "WarmupMultiStepLR", "MAX_ITER": 40000, "STEPS": "(30000,)", "GAMMA": 0.1,
+        "WARMUP_ITERS": 1000, "WARMUP_METHOD": "linear", "WARMUP_FACTOR": 0.001,
+    }  # fmt: skip
+
+    notes = list(dialect.notes_of({"SOLVER": {name: one for name, one in solver.items() if name not in missing}}))
+
+    assert len(notes) == bool(missing)
+    assert all(name in str(note) for name in missing for note in notes)
+    assert not any(name in str(note) for name in solver.keys() - missing for note in notes)
+
+
+def test_a_python_config_is_refused(tmp_path):
+    (tmp_path / "config.py").write_text("train.max_iter = 90\n")
+
+    with pytest.raises(ConfigError, match="Python configs of detectron2 are not read"):
+        ps.load(tmp_path / "config.py", format="fvcore")

@@ -236,3 +236,23 @@ def test_too_many_schedulers_are_rejected():
 
 def test_a_config_may_have_numbers_as_keys():
     assert "param_scheduler is missing" in refusal({"train_cfg": {"max_iters": 100}, 5: 1e-3})
+
+
+@given(st.integers(1, 50), st.integers(2, 16), st.integers(1, 9))
+def test_the_accumulation_of_the_config_is_used(updates, accumulation, epochs):
+    config = {
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": accumulation},
+        "train_cfg": {"by_epoch": True, "max_epochs": epochs},
+        "param_scheduler": [{"type": "CosineAnnealingLR", "end": epochs, "convert_to_iter_based": True}],
+    }
+    facts = ps.Calendar(batches_per_epoch=updates * accumulation)
+    plain = {**config, "optim_wrapper": {}}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan = mmengine.to_plan(config, calendar=facts)
+
+    assert plan == mmengine.to_plan(plain, calendar=ps.Calendar(steps_per_epoch=updates))
+    assert mmengine.facts_of(config) == ps.Calendar(accumulation=accumulation)
+    with pytest.warns(DiagnosticWarning, match=f"it is {accumulation}, but the specified accumulation of 17 takes"):
+        mmengine.to_plan(config, calendar=ps.Calendar(batches_per_epoch=600, accumulation=17))

@@ -193,10 +193,9 @@ def test_a_function_is_loaded_with_its_bases(registry):
     assert loaded.plan == ps.load(registry, format="torchtitan", function="debug_long")
 
 
-def test_without_training_and_scheduler_torchtitans_defaults_apply(registry):
-    plan = ps.load(registry, format="torchtitan", function="defaults")
-
-    assert plan == ps.loads({"training": {"steps": 10_000}, "lr_scheduler": {}}, "torchtitan")
+def test_a_job_without_training_and_scheduler_is_refused(registry):
+    with pytest.raises(ConfigError, match="expected a job, or its table lr_scheduler"):
+        ps.load(registry, format="torchtitan", function="defaults")
 
 
 def test_without_a_function_the_error_lists_them(registry):

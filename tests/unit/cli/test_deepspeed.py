@@ -140,3 +140,36 @@ def test_a_fix_of_the_arguments_is_checked_with_the_config(run, tmp_path):
     assert (tmp_path / "args.yaml").read_text() == ARGUMENTS
     assert result.exit_code == 0
     assert "lr_scheduler_type: cosine of the arguments has no effect" in result.output
+
+
+@pytest.mark.parametrize("option", [["--at", "2", "--at", "5"], ["--json"], ["--at", "50%", "--json"]])
+def test_the_values_of_a_pair_are_those_of_one_plan(run, tmp_path, option):
+    (tmp_path / "args.yaml").write_text("learning_rate: 0.5\nnum_train_epochs: 2\nwarmup_ratio: 0.1\n")
+    (tmp_path / "numbers.yaml").write_text("learning_rate: 0.5\nmax_steps: 20\nwarmup_steps: 2\n")
+
+    by_share = run("show", "args.yaml", "ds_config.json", "--steps-per-epoch", 10, *option)
+    by_numbers = run("show", "numbers.yaml", "ds_config.json", "--steps-per-epoch", 10, *option)
+
+    assert by_share.exit_code == 0
+    assert by_share.stdout == by_numbers.stdout
+
+
+def test_check_reports_the_scheduler_that_is_used_beside_an_error(run, tmp_path):
+    (tmp_path / "ds_config.json").write_text(deepspeed(warmup_num_steps=3))
+
+    result = run("check", "args.yaml", "ds_config.json")
+
+    assert "[PS625]" in result.output
+    assert "ds_config.json:3:13: $.scheduler.type: warning: WarmupDecayLR will be used" in result.output
+
+
+def test_arguments_alone_are_only_recognized(run):
+    result = run("check", "args.yaml")
+
+    assert result.output == "args.yaml: it looks like a config of transformers. Write --format transformers [PS100]\n"
+
+
+def test_a_launch_script_is_recognized(run, tmp_path):
+    (tmp_path / "run.sh").write_text("torchrun train.py --learning_rate 0.5 --num_train_epochs 3\n")
+
+    assert "Write --format transformers" in run("check", "run.sh").output

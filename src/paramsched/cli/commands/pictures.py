@@ -170,8 +170,11 @@ def paramsched_show(
     With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
     page in the browser reloads itself.
     """
+    from paramsched.cli._plan_input import paired_with_deepspeed
+
     prints = bool(times) or as_json
-    if len(plans) > 1 and prints and (times or loss is None):
+    pair = paired_with_deepspeed(plans, format) if prints else None
+    if len(plans) > 1 and pair is None and prints and (times or loss is None):
         raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if times and loss is not None:
         raise click.UsageError("--at prints the values of the plan; --loss draws a loss. Leave one of the two out")
@@ -196,7 +199,7 @@ def paramsched_show(
         from paramsched.cli._plan_input import loaded_with_facts
 
         if times:
-            read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts)
+            read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair)
             return _values_at(read, known, bases, times, as_json)
         if as_json:
             return _all_values(drawing)

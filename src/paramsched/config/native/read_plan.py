@@ -360,7 +360,7 @@ class _PlanReader:
         others: Any = None
         if (named := _field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
-        elif key not in KNOWN and isinstance(value, dict) and any(name in KNOWN for name in value):
+        elif key not in KNOWN and isinstance(value, dict) and value and all(name in KNOWN for name in value):
             fields = {key: value}
         elif key in KNOWN and (lines := _groups_in_field(value, self.values.names)) is not None and lines[0]:
             by_name, others = lines

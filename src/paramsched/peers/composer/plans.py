@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import (
@@ -20,7 +20,7 @@ from paramsched.config.arguments import (
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
-from paramsched.config.unused_settings import report_unused_settings
+from paramsched.config.unused_settings import report_no_settings, report_unused_settings
 from paramsched.errors import InvalidArgument
 from paramsched.peers.composer.schedulers import (
     NAMES,
@@ -107,8 +107,15 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     run = _run_of_config(settings, path_of_run, calendar, diagnostics)
     listed = _listed_schedulers(settings, path_of_run)
     if not listed:
-        instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
-        diagnostics.add(path_of_run, "the config has no scheduler", instead, code=NOTHING_PLANNED)
+        report_no_settings(
+            settings,
+            ("scheduler", "schedulers", *NAMES),
+            diagnostics,
+            library="Composer",
+            found="the config has no scheduler",
+            instead="Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
+            path=path_of_run,
+        )
     by_epoch = settings.get("step_schedulers_every_batch") is False
     clocks: set[str] = set()
     schedules: list[Schedule] = []

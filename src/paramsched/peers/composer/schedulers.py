@@ -36,6 +36,8 @@ UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok"
 _TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 _WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
 _MAX_AMOUNT: Final = 10**18
+_MANY: Final = 10**8
+"""A number without a unit that is not less than this one is hardly a number of batches."""
 _NO_TIMES: Final = {
     "sec": "Composer's schedulers do not accept wall-clock times",
     "iter": "a plan has no unit for iterations, whose length depends on the run",
@@ -68,7 +70,8 @@ def composer_time(value: Any) -> ComposerTime:
     """Read a time that a plan can express, or raise `WrongValue`."""
     shown = short_json(value)
     if not isinstance(value, str):
-        raise WrongValue(f"expected a time, got {shown}", example=f"{value}ba" if is_count(value, 1) else None)
+        unit = "tok" if is_count(value, _MANY) else "ba"
+        raise WrongValue(f"expected a time, got {shown}", example=f"{int(value)}{unit}" if is_count(value, 1) else None)
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
     if unit in _NO_TIMES:

@@ -11,7 +11,6 @@ from paramsched.base.codes import (
     DEEPSPEED_NOTE,
     DEEPSPEED_WINS,
     MISSING_FACT,
-    NOTHING_PLANNED,
     REFUSED_VALUE,
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
@@ -29,7 +28,7 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike, dialect_named
-from paramsched.config.unused_settings import note_defaults
+from paramsched.config.unused_settings import note_defaults, report_no_settings
 from paramsched.errors import ConfigError
 from paramsched.peers.deepspeed.schedulers import TABLES, RunOfConfig
 from paramsched.plan import Plan
@@ -41,6 +40,8 @@ _MARKS: Final = frozenset(
 )
 """Keys of a DeepSpeed config that no other config has."""
 
+_RATES: Final = ("lr", "muon_lr", "adam_lr")
+"""The learning rates of an optimizer; Muon has one for each of its two kinds of groups."""
 _BETAS: Final = ("adam", "lamb", "lion")
 _AUTO: Final = "auto"
 _BESIDE: Final = "paramsched check args.yaml ds_config.json"
@@ -115,11 +116,16 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
         if params.get(one):
             found = "stairs have no effect in DeepSpeed before 3169c2dc (2026-07-29)"
             yield Diagnostic(child_path(path, one), found, code=DEEPSPEED_NOTE)
-    rate = bases_of(data).groups[0].get("lr") if bases_of(data).groups else None
     bound = next((one for one in ("warmup_max_lr", "cycle_max_lr", "lr_range_test_min_lr") if one in rows), None)
-    if rate is not None and bound is not None and params.get(bound, rows[bound].default) not in (None, rate, _AUTO):
-        found = f"it has no effect, because {name} sets the lr from {bound}"
-        yield Diagnostic(child_path(ROOT, "optimizer", "params", "lr"), found, code=DEEPSPEED_NOTE)
+    rate = None if bound is None else params.get(bound, rows[bound].default)
+    optimizer = data.get("optimizer")
+    own = optimizer.get("params") if isinstance(optimizer, Mapping) else None
+    if rate in (None, _AUTO) or not isinstance(own, Mapping):
+        return
+    for key in _RATES:
+        if is_plain_number(own.get(key)) and own[key] != rate:
+            found = f"it has no effect, because {name} sets the lr from {bound}"
+            yield Diagnostic(child_path(ROOT, "optimizer", "params", key), found, code=DEEPSPEED_NOTE)
 
 
 def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -151,8 +157,15 @@ def plan_of_config(
     """Return the plan of the config at `path`. Errors are added to `diagnostics`, and None is returned."""
     scheduler = data.get("scheduler") if isinstance(data, Mapping) else None
     if not isinstance(scheduler, Mapping):
-        found = "the config has no scheduler, so it does not schedule lr"
-        diagnostics.add(path, found, "Read the scheduler of the program", code=NOTHING_PLANNED)
+        report_no_settings(
+            data,
+            ("scheduler",),
+            diagnostics,
+            library="DeepSpeed",
+            found="the config has no scheduler, so it does not schedule lr",
+            instead="Read the scheduler of the program",
+            path=path,
+        )
         return None
     name, params, path = scheduler.get("type"), scheduler.get("params") or {}, child_path(path, "scheduler")
     inner = child_path(path, "params")

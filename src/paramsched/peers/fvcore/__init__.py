@@ -13,10 +13,11 @@ Source: fvcore 0.1.5, detectron2 0.6.
 
 from paramsched.peers.fvcore.base_files import read as read
 from paramsched.peers.fvcore.plans import bases_of as bases_of
+from paramsched.peers.fvcore.plans import notes_of as notes_of
 from paramsched.peers.fvcore.plans import recognizes as recognizes
 from paramsched.peers.fvcore.plans import to_plan as to_plan
 
-__all__ = ["bases_of", "read", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "notes_of", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("SOLVER",)
 """The config keys that contain the schedule; `paramsched check` reports their location."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, UNREADABLE, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.config.diagnostic_collector import short_json, type_name_of
 from paramsched.config.plan_files import read_peer_data
@@ -34,6 +34,10 @@ def read(text: str, source: str = "config") -> Any:
     Raises:
         ConfigError: the config has errors, or a base cannot be read or includes itself.
     """
+    if Path(source).suffix == ".py":
+        found = "Python configs of detectron2 are not read"
+        instead = "Save the config as YAML: LazyConfig.save(cfg, 'config.yaml')"
+        raise ConfigError(source, [Diagnostic("", found, instead, code=UNREADABLE)])
     return _ConfigReader(source).read(text, source, (path_without_dots(Path(source)),))
 
 

@@ -4,21 +4,23 @@ import ast
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
 from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.base.diagnostic import ROOT, child_path
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import (
     ReadingNotes,
     WrongValue,
     argument,
     argument_table,
+    arguments_of,
     cut_to_length,
+    defaults_of,
     is_count,
     is_plain_number,
     located,
@@ -28,7 +30,7 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector, plain_data, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.unused_settings import report_unused_settings
+from paramsched.config.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.peers.fvcore.base_files import BASE
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
@@ -353,6 +355,25 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_plain_number(rate) else NO_BASES
 
 
+def notes_of(data: Any) -> Iterator[Diagnostic]:
+    """Return notes on detectron2's defaults of missing settings that affect the schedule."""
+    solver, _ = _solver_in(data)
+    if solver is not None:
+        written = {name: _value_of_text(value) for name, value in solver.items() if value is not None}
+        values = {**defaults_of(_SolverArguments), **written}
+        names = ["LR_SCHEDULER_NAME", "MAX_ITER", *_USED_BY.get(str(values["LR_SCHEDULER_NAME"]), ())]
+        names += ["WARMUP_ITERS", *(("WARMUP_FACTOR", "WARMUP_METHOD") if values["WARMUP_ITERS"] else ())]
+        yield from note_defaults("detectron2 0.6", {name: values[name] for name in names if name not in written})
+
+
+_USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "WarmupMultiStepLR": ("STEPS", "GAMMA"),
+    "WarmupCosineLR": ("BASE_LR_END",),
+    "WarmupStepWithFixedGammaLR": ("NUM_DECAYS", "GAMMA"),
+    "WarmupPolyLR": ("POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING"),
+}
+
+
 def to_plan(
     data: Mapping[str, Any],
     *,
@@ -382,6 +403,12 @@ def to_plan(
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
         solver, path = _solver_in(data)
+        is_scheduler = solver is None and (fvcore_class_in(data) is not None or "max_iter" in data)
+        if not is_scheduler and not has_setting(solver or (), arguments_of(_SolverArguments)):
+            names, instead = arguments_of(_SolverArguments), "For example SOLVER: {MAX_ITER: 90000}"
+            found = "expected settings of detectron2's SOLVER"
+            report_no_settings(data, names, diagnostics, library="detectron2", found=found, instead=instead)
+            diagnostics.raise_any("config")
         if solver is not None:
             arguments = _read_solver(solver, path, diagnostics)
             diagnostics.raise_any("config")

@@ -18,9 +18,9 @@ from paramsched.config.arguments import (
     is_plain_number,
     read_arguments,
 )
-from paramsched.config.command_lines import named_options, value_of_words
+from paramsched.config.command_lines import named_options, program_of_command, value_of_words
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.config.unused_settings import program_of, report_unused_settings
+from paramsched.config.unused_settings import program_of, report_no_settings, report_unused_settings
 from paramsched.curves import Curve
 
 CURVES: Final[Mapping[str, Curve]] = {
@@ -205,6 +205,11 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector, *, ramp
         diagnostics.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
+    lengths = ("train_iters", "train_samples")
+    if not any(name in options for name in lengths):
+        found, instead = f"exactly one of {' and '.join(lengths)} is required", "Write train_iters: 500000"
+        report_no_settings(data, lengths, diagnostics, library="Megatron-LM", found=found, instead=instead)
+        return MegatronArguments()
     for name, (value, path) in options.items():
         if name in _REFUSED:
             if value is not None:
@@ -240,8 +245,11 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     reported = {diagnostic.path for diagnostic in diagnostics.found()}
     used = {*_NAMES, *_REFUSED, *_HARMLESS, *_IGNORED, *(name for name, path in written.items() if path in reported)}
     # In gpt-neox the decay of lr is different, although the arguments have the names of Megatron's.
+    command = program_of_command(data)
     own = ("lr_decay_style",) if program_of(written) else ()
-    report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=own)
+    if command is not None and "lr_decay_style" not in written:
+        own = ("lr_decay_style",)
+    report_unused_settings(written, used, diagnostics, library="Megatron-LM", defaulted=own, command=command)
 
 
 def notes_on_options(options: Mapping[str, tuple[Any, str]]) -> Iterator[Diagnostic]:

@@ -10,7 +10,7 @@
   supported. With `run_config=True` MMEngine executes them.
 """
 
-from paramsched.peers.mmengine.config_run import execute, read, write
+from paramsched.peers.mmengine.config_run import execute, facts_of, read, write
 from paramsched.peers.mmengine.plans import bases_of, to_plan, to_plans
 from paramsched.peers.mmengine.table import recognizes
 from paramsched.peers.mmengine.write_plan import from_plan
@@ -18,6 +18,7 @@ from paramsched.peers.mmengine.write_plan import from_plan
 __all__ = [
     "bases_of",
     "execute",
+    "facts_of",
     "from_plan",
     "read",
     "recognizes",

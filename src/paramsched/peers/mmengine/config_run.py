@@ -11,6 +11,7 @@ from typing import Any, final
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.base.diagnostic import child_path, entry_path
 from paramsched.base.user_warnings import warn_user
+from paramsched.config.arguments import accumulation_fact, updates_with_accumulation
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import public_names
@@ -162,11 +163,11 @@ class ConfigRun:
 
 def run_of_config(whole: Mapping[str, Any], calendar: Calendar, diagnostics: DiagnosticCollector) -> ConfigRun:
     """Return the length of the run, from the config or else from the calendar."""
-    epoch = calendar.updates_per_epoch
-    accumulation = count_above_zero(
-        whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", diagnostics
-    )
-    accumulation = accumulation or calendar.accumulation or 1
+    epoch, path = calendar.updates_per_epoch, entry_path("optim_wrapper")
+    accumulation = count_above_zero(whole.get("optim_wrapper"), path, "accumulative_counts", diagnostics)
+    if accumulation is not None:
+        epoch = updates_with_accumulation(accumulation, child_path(path, "accumulative_counts"), calendar, diagnostics)
+    accumulation = calendar.accumulation or accumulation or 1
     epochs, iterations = _train_length(whole.get("train_cfg"), diagnostics)
     if iterations is not None:
         return ConfigRun(RunLength(epoch, None, iterations), Duration.of(iterations), accumulation)
@@ -182,6 +183,12 @@ def run_of_config(whole: Mapping[str, Any], calendar: Calendar, diagnostics: Dia
     assert horizon is not None
     length = RunLength(None, None, horizon) if epoch is None else RunLength(epoch, ceil(Fraction(horizon, epoch)), None)
     return ConfigRun(length, Duration.of(horizon), accumulation)
+
+
+def facts_of(data: Any) -> Calendar | None:
+    """Return the accumulation of a config with one optimizer."""
+    wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
+    return accumulation_fact(wrapper.get("accumulative_counts")) if isinstance(wrapper, Mapping) else None
 
 
 def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | None, int | None]:

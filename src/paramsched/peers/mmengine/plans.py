@@ -180,6 +180,7 @@ class SchedulerReader:
         self.diagnostics = diagnostics
         self.calendar = calendar or Calendar()
         self.warnings: list[Diagnostic] = []
+        self.converted = set[str]()  # the paths of schedulers whose counts are converted from epochs
         self.missing: MissingFact | None = None  # the last run fact that was needed and is unknown
         self.run = run or ConfigRun(RunLength(), None, 1)
 
@@ -214,6 +215,7 @@ class SchedulerReader:
         arguments.pop(CONVERTED, None)
         kind = config.get("type", ...)
         parsed = _ParsedScheduler(path, kind, arguments, by_epoch, convert, self.diagnostics)
+        self.converted |= {path} if convert else set()
         own = user_class(config.get("type"))
         if own is None:
             return self._entry_of_table(parsed, previous_count, optimizer)
@@ -304,7 +306,9 @@ class SchedulerReader:
             if entry.row.reacts_to_metric and "train_cfg" in config_values and "val_cfg" not in config_values:
                 text = "without validation it never changes the value; write val_cfg, val_dataloader and val_evaluator"
                 self.warnings.append(Diagnostic(entry.path, text, code=NEVER_OBSERVED))
-        by_iteration = [entry.path for entry in entries if not ticks_by_epoch(entry.arguments)]
+        by_iteration = [
+            one.path for one in entries if not ticks_by_epoch(one.arguments) and one.path not in self.converted
+        ]
         if self.run.accumulation > 1 and by_iteration:
             text = (
                 f"with {self.run.accumulation} batches per update, by_epoch=False counts batches in MMEngine and "

@@ -21,7 +21,7 @@ from paramsched.config.arguments import (
 from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.unused_settings import note_defaults, report_unused_settings
+from paramsched.config.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.feedback import plateau
 from paramsched.peers.timm.arguments import (
     CYCLES,
@@ -70,6 +70,13 @@ def read_timm_arguments(
 ) -> tuple[TimmArguments, dict[str, str]]:
     """Read the arguments and their config paths, and report all errors."""
     options = timm_options(data)
+    if not has_setting(data if isinstance(data, Mapping) else options or _OPTIONS, _OPTIONS.keys() - {"seed"}):
+        found, instead = (
+            "expected options of timm's script, or arguments of its schedulers",
+            "For example sched: cosine",
+        )
+        report_no_settings(data, _OPTIONS, diagnostics, library="timm", found=found, instead=instead)
+        diagnostics.raise_any("config")
     if options is not None:
         written = {option: one for option, one in options.items() if option in _OPTIONS and option != "plateau_mode"}
         if "sched_on_updates" in options:

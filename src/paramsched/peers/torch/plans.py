@@ -1,9 +1,9 @@
 """Conversion of a scheduler of torch to a plan."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, final
 
 from paramsched.base.codes import (
@@ -217,7 +217,10 @@ def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundSchedu
     if not isinstance(data, Mapping):
         return _FoundScheduler(data)
     if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
-        places = [] if _torch_class_in(data) in TABLES else list(_places_of_schedulers(data, ROOT))
+        unclear = _torch_class_in(data) not in TABLES  # a name at the root may be that of the run
+        places = list(_places_of_schedulers(data, ROOT, TABLES.__contains__)) if unclear else []
+        if unclear and not places:
+            places = list(islice(_places_of_schedulers(data, ROOT, bool), 1))
         if not places:
             return _FoundScheduler(data, beside=_entries_beside((data, ROOT)))
         if len(places) > 1:
@@ -246,20 +249,22 @@ def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[An
     }
 
 
-def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield each mapping that contains a scheduler of torch, its config path, and the key of the scheduler."""
+def _places_of_schedulers(
+    data: Any, path: str, counts: Callable[[str | None], bool]
+) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Yield each mapping that contains a scheduler whose name counts, its config path, and the scheduler's key."""
     if isinstance(data, list):
         for index, one in enumerate(data):
-            yield from _places_of_schedulers(one, child_path(path, index))
+            yield from _places_of_schedulers(one, child_path(path, index), counts)
     if not isinstance(data, Mapping):
         return
-    key = next((key for key in _SCHEDULER_KEYS if _torch_class_in(data.get(key)) in TABLES), None)
+    key = next((key for key in _SCHEDULER_KEYS if counts(_torch_class_in(data.get(key)))), None)
     if key is not None:
         yield data, path, key
         return
     for name, one in data.items():
         if isinstance(one, (Mapping, list)):
-            yield from _places_of_schedulers(one, child_path(path, name))
+            yield from _places_of_schedulers(one, child_path(path, name), counts)
 
 
 def recognizes(data: Any) -> bool:

@@ -10,8 +10,8 @@
 Source: torchtitan b5bcd76c (2026-08-21), `components/optimizer/lr_scheduler.py` and `models/*/config_registry.py`.
 """
 
-from paramsched.peers.torchtitan.plans import bases_of, recognizes, scheduler_entries, to_plan
+from paramsched.peers.torchtitan.plans import bases_of, notes_of, recognizes, scheduler_entries, to_plan
 from paramsched.peers.torchtitan.python_configs import read_function
 from paramsched.peers.torchtitan.texts import read, syntax_of
 
-__all__ = ["bases_of", "read", "read_function", "recognizes", "scheduler_entries", "syntax_of", "to_plan"]
+__all__ = ["bases_of", "notes_of", "read", "read_function", "recognizes", "scheduler_entries", "syntax_of", "to_plan"]

@@ -1,22 +1,23 @@
 """Plans of torchtitan's jobs, and the optimizer's values in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
 from paramsched.base.codes import MISSING_FACT, UNKNOWN_FIELD
-from paramsched.base.diagnostic import child_path
+from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.config.arguments import (
     argument,
     argument_table,
     arguments_of,
+    defaults_of,
     located,
     numbers_by_field,
     read_arguments,
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.unused_settings import report_unused_settings
+from paramsched.config.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.curves import Curve
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
@@ -74,6 +75,20 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     return Bases(({**found, **({"betas": betas} if len(betas) == 2 else {})},), "optimizer")
 
 
+def notes_of(data: Any) -> Iterator[Diagnostic]:
+    """Return notes on the defaults of missing entries."""
+    table = data.get("lr_scheduler", {}) if _is_job(data) else data
+    rows = defaults_of(_Entries)
+    missing = {name: rows[name] for name in ("warmup_steps", "decay_type") if table.get(name) is None}
+    training = data.get("training")
+    has_steps = not isinstance(training, Mapping) or training.get("steps") is not None
+    yield from note_defaults("torchtitan b5bcd76c", missing | ({} if has_steps else {"steps": _STEPS}))
+
+
+_STEPS: Final = 10_000
+"""torchtitan's default of `training.steps`."""
+
+
 def to_plan(
     data: Mapping[str, Any],
     *,
@@ -99,6 +114,11 @@ def to_plan(
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind("$", data, "a job", "Write [lr_scheduler]")
         data = {}
+    elif not _has_settings(data):
+        found, instead = "expected a job, or its table lr_scheduler", "For example total_steps = 1000"
+        names = (*arguments_of(_Entries), "lr_scheduler", "lr_min")
+        report_no_settings(data, names, diagnostics, library="torchtitan", found=found, instead=instead)
+        diagnostics.raise_any("config")
     arguments, path = _read_table(data, diagnostics)
     training = data.get("training") if _is_job(data) else None
     steps = None if calendar is None else calendar.horizon
@@ -107,7 +127,7 @@ def to_plan(
         entries = located({"steps": training["steps"]}, "$.training")
         steps = read_arguments(_Training, entries, "$.training", diagnostics)[0].steps
     elif written and steps is None:
-        steps = 10_000  # torchtitan's default
+        steps = _STEPS
     else:
         written = False
     total = arguments.total_steps or steps
@@ -122,6 +142,14 @@ def to_plan(
     alone = steps is None or (path == "$" and arguments.total_steps is not None)
     horizon = total if alone else steps
     return Plan(lr=_schedule_of_job(arguments, total, horizon), horizon=horizon if written or alone else None)
+
+
+def _has_settings(data: Mapping[str, Any]) -> bool:
+    """Return whether data has an entry of torchtitan that affects the schedule."""
+    if not _is_job(data):
+        return has_setting(data, (*arguments_of(_Entries), "lr_min"))
+    training = data.get("training")
+    return "lr_scheduler" in data or (isinstance(training, Mapping) and "steps" in training)
 
 
 def _is_job(data: Mapping[str, Any]) -> bool:

@@ -32,11 +32,11 @@ from paramsched.config.arguments import (
     read_arguments,
     updates_with_accumulation,
 )
-from paramsched.config.command_lines import mapping_of_options, named_options
+from paramsched.config.command_lines import mapping_of_options, named_options, program_of_command
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_exports import PeerExporter, schedules_lr_alone
-from paramsched.config.unused_settings import note_defaults, report_unused_settings
+from paramsched.config.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
@@ -116,6 +116,9 @@ _SIGNS: Final = (
     "num_training_steps",
     "num_train_epochs",
     "per_device_train_batch_size",
+    "warmup_ratio",
+    "max_steps",
+    "deepspeed",
 )
 _BETAS: Final = {"adam_beta1": 0.9, "adam_beta2": 0.999}
 _WITHOUT_BETAS: Final = ("sgd", "adafactor", "rmsprop", "adagrad", "lion")
@@ -137,7 +140,8 @@ _MAX_NAMES: Final = 2_000
 
 def recognizes(data: Any) -> bool:
     """Return whether data looks like arguments of transformers."""
-    return any(name in _SIGNS for name in named_options(data))
+    options = named_options(data)
+    return any(name in _SIGNS for name in options) or is_plain_number(options.get("learning_rate", (None, ""))[0])
 
 
 def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -160,15 +164,23 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     lr: warmup(10) >> linear(to=absolute(1e-07))
     """
     diagnostics = DiagnosticCollector()
-    data = mapping_of_options(data)
+    program, data = program_of_command(data), mapping_of_options(data)
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
         diagnostics.raise_any("config")
     arguments = {name: one for name, one in located(data, "$").items() if one[0] is not None}
     if "learning_rate" in arguments:
         arguments.pop("lr", None)
-    read = _read_call if _is_call(data) else _read_trainer
-    name, keywords, run = read(arguments, calendar, given_rate(base), diagnostics)
+    if _is_call(data):
+        name, keywords, run = _read_call(arguments, calendar, given_rate(base), diagnostics)
+    else:
+        _report_other_names(arguments, program, diagnostics)
+        if not diagnostics.count and not any(name in _OF_TRAINER or name in _SIGNS for name in data):
+            found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
+            known = (*_OF_TRAINER, *_SIGNS)
+            report_no_settings(data, known, diagnostics, library="transformers", found=found, instead=instead)
+            diagnostics.raise_any("config")
+        name, keywords, run = _read_trainer(arguments, calendar, given_rate(base), diagnostics)
     if not name:
         diagnostics.raise_any("config")
     if not _is_call(data) and arguments.get("deepspeed") is not None:
@@ -186,7 +198,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
 def _is_call(data: Mapping[str, Any]) -> bool:
     """Return whether data contains arguments of `get_scheduler`, not of a trainer."""
     own = any(name in data for name in _OF_TRAINER if name != "learning_rate")
-    return not own and any(name in data for name in _OF_CALL)
+    is_named = "name" in data and closest(str(data["name"]), SCHEDULERS) is not None  # else the name of a run
+    return not own and (is_named or any(name in data for name in _OF_CALL if name != "name"))
 
 
 _COMPARED: Final = {
@@ -217,9 +230,12 @@ def _plan_of_deepspeed(
         raise MissingFact("TrainingArguments", found, fact="steps_per_epoch", example="100")
     values = {place: (one, data.get(one, default)) for place, (one, default) in _COMPARED.items()}
     betas = [data.get(one, default) for one, default in _BETAS.items()]
+    warmup = run.warmup.updates if run.warmup.is_resolved else None
+    if warmup is None and run.total is not None:
+        warmup = math.ceil(run.total * dict(run.warmup.terms)["percent"] / 100)
     trainer = TrainerRun(
         run.lr,
-        run.warmup.updates if run.warmup.is_resolved else None,
+        warmup,
         run.total,
         run.horizon,
         {
@@ -230,10 +246,9 @@ def _plan_of_deepspeed(
         name,
     )
     report_mismatches(config, child_path("$", "deepspeed"), trainer, diagnostics)
-    diagnostics.raise_any("config")
-    if scheduler is None:
-        return None
-    plan = plan_of_config(config, child_path("$", "deepspeed"), trainer, diagnostics, calendar)
+    plan = None
+    if scheduler is not None:
+        plan = plan_of_config(config, child_path("$", "deepspeed"), trainer, diagnostics, calendar)
     diagnostics.raise_any("config")
     return plan
 
@@ -268,7 +283,6 @@ def _read_trainer(
     names = names_of(_Trainer).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
     arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics)
-    _report_other_names(written, diagnostics)
     if arguments.max_steps == 0:
         found = "the run must have at least one update"
         diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
@@ -287,8 +301,14 @@ def _read_trainer(
     return "" if "lr_scheduler_type" in wrong else arguments.lr_scheduler_type, arguments.lr_scheduler_kwargs, run
 
 
-def _report_other_names(written: _WrittenArguments, diagnostics: DiagnosticCollector) -> None:
-    """Report entries that are probably misspelled, or look like settings of a schedule."""
+def _report_other_names(written: _WrittenArguments, program: str | None, diagnostics: DiagnosticCollector) -> None:
+    """Report entries that are probably misspelled, or look like settings of a schedule.
+
+    Args:
+        written: the entries.
+        program: the program of their command, if it is not a Python script.
+        diagnostics: the collector.
+    """
     misspelled = set[str]()
     for name in islice(written, _MAX_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
@@ -304,7 +324,9 @@ def _report_other_names(written: _WrittenArguments, diagnostics: DiagnosticColle
         renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
     defaulted = tuple(_defaults_taken({name: one for name, (one, _) in written.items()}))
     places = {name: path for name, (_, path) in written.items()}
-    report_unused_settings(places, used, diagnostics, library="transformers", renamed=renamed, defaulted=defaulted)
+    report_unused_settings(
+        places, used, diagnostics, library="transformers", renamed=renamed, defaulted=defaulted, command=program
+    )
 
 
 def _defaults_taken(data: Any) -> dict[str, object]:

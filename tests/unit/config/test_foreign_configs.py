@@ -1,0 +1,104 @@
+"""Files and commands of other programs: a reader that has defaults does not fill them in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config.command_lines import program_of_command
+from paramsched.errors import ConfigError
+
+OWN = {
+    "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
+    "timm": {"sched": "cosine", "epochs": 9},
+    "megatron": {"train_iters": 100, "lr_decay_style": "cosine"},
+    "fvcore": {"MAX_ITER": 90, "WARMUP_ITERS": 5, "STEPS": [60]},
+    "deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 5}}},
+    "composer": {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "3ba"}, "max_duration": "9ba"},
+    "torch": {"scheduler": {"type": "CosineAnnealingRestartLR"}},
+    "torchtitan": {"lr_scheduler": {"warmup_steps": 5}},
+}
+"""Settings of each format, with which a file of this format is read, except for torch."""
+
+_keys = st.text("qxzj", min_size=2, max_size=9)
+_unrelated = st.dictionaries(_keys, st.integers() | _keys | st.dictionaries(_keys, st.integers()), max_size=4)
+
+
+@pytest.mark.parametrize("format", OWN)
+@given(other=_unrelated)
+def test_a_config_without_a_setting_of_the_format_is_refused(format, other):
+    with pytest.raises(ConfigError):
+        ps.loads(other, format)
+
+
+@pytest.mark.parametrize("format", OWN)
+@given(other=_unrelated, key=_keys)
+def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, other, key):
+    with pytest.raises(ConfigError) as refused:
+        ps.loads(
+            {"name": "my_run", **other, key: OWN[format]} if format != "timm" else {**other, key: OWN[format]}, format
+        )
+
+    assert [one.path.startswith(f"$.{key}") for one in refused.value.diagnostics] == [True]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "CUDA_VISIBLE_DEVICES=0,1 ",
+        "export A=1\n",
+        "nohup ",
+        "env A=1 \\\n ",
+        "srun -n 4 ",
+        "PYTHONPATH=. python -m ",
+    ],
+)
+@pytest.mark.parametrize("program", ["swift sft", "oumi train", "litgpt finetune", "axolotl train", "tune run x"])
+@pytest.mark.parametrize("format", ["transformers", "megatron"])
+def test_a_command_of_another_program_is_refused_by_its_name(before, program, format):
+    own = {
+        "transformers": "--num_train_epochs 1 \\\n --learning_rate 1e-4",
+        "megatron": "--train-iters 9 \\\n --lr 1e-4",
+    }
+
+    with pytest.raises(ConfigError, match=f"this is a command of {program.split()[0]}: its defaults for lr_"):
+        ps.loads(f"{before}{program} {own[format]}\n", format)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python train.py",
+        "python3.11 -u train.py",
+        "A=1 B=2 torchrun --nproc_per_node 8 train.py",
+        "./train.py",
+        "python -m torch.distributed.launch --nproc_per_node 8 train.py",
+        "accelerate launch --num_processes 2 train.py",
+        "deepspeed --include localhost:0,1 main.py",
+        "accelerate launch -m my.train",
+        "bash train.sh",
+        "$PYTHON train.py",
+        "srun --jobid 1 python train.py",
+        "docker run -it image python train.py",
+        "llamafactory-cli train",
+        "trl sft",
+        "python train.py --dataset swift",
+        "torchrun --rdzv_id tune train.py",
+        "uv run train.py",
+        "",
+    ],
+)
+def test_a_script_and_its_launchers_are_read(command):
+    assert program_of_command([*command.split(), "--learning_rate", "1e-4"]) is None
+    text = f"{command} --num_train_epochs 1 --learning_rate 1e-4 --lr_scheduler_type cosine\n"
+
+    assert ps.loads(text, "transformers") == ps.Plan(lr=ps.cosine(), horizon="1 epoch")
+
+
+def test_a_script_of_deepspeed_chat_is_recognized_by_its_options():
+    with pytest.raises(ConfigError, match="this is a config of DeepSpeed-Chat: its defaults for lr_scheduler_type"):
+        ps.loads(
+            "deepspeed main.py --data_split 2,4,4 --num_train_epochs 2 --zero_stage 3 --learning_rate 1e-5",
+            "transformers",
+        )
