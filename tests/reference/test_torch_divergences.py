@@ -559,6 +559,25 @@ def a_cosine_that_reaches_epoch_0_by_a_step_has_the_value_of_epoch_0(m):
     assert rates_of(o) == near([0.1])
 
 
+@pytest.mark.parametrize("low", [0.0, 0.01])
+def test_the_line_of_the_warning_keeps_the_number_of_torch(low):
+    rows = []
+    for m in (PEER, OURS):
+        o = one(0.1)
+        s = m.CosineAnnealingLR(o, 10, low)
+        s.last_epoch = -1
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            s.step()
+        for warning in caught:
+            text = str(warning.message)
+            if "To keep torch's number" in text:
+                exec(text.partition("after this step: ")[2], {"optimizer": o})
+        rows.append(record(o, s, 6))
+
+    assert rows[1] == near(rows[0])
+
+
 @row(42)
 def an_epoch_below_0_has_the_value_of_epoch_0(m):
     for build in (lambda o: m.CosineAnnealingLR(o, 10), lambda o: m.StepLR(o, 3, 0.5), lambda o: m.CyclicLR(o, 0.1, 1)):

@@ -8,8 +8,9 @@ from types import MethodType
 
 import pytest
 import torch
-from tests.reference.torch_cases import OURS, PEER
 from torch.optim import lr_scheduler as peers
+
+from reference.torch_cases import OURS, PEER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

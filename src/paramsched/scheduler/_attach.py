@@ -273,7 +273,9 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         if in_force.start is not None:  # with a deadline, the plan had another horizon before
             lead.history = starting_with.with_start(lead.entry(), 0)
     slots = {name: planned.block.slots for name, planned in run.members.items()}
-    initial = [name for name in slots if name not in carried and log_initial_values(slots[name], groups[name])]
+    fresh = [name for name in slots if name not in carried]
+    has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
+    initial = [name for name in fresh if log_initial_values(slots[name], groups[name], has_state=has_state)]
     other = {name: planned.values_of_other_plan(groups[name]) for name, planned in run.members.items()}
     run.bind_lead()  # the first write; no check may fail after it
     for name, planned in run.members.items():

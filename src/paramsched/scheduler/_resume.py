@@ -44,17 +44,23 @@ from paramsched.time.progress import amount_text
 log = logging.getLogger("paramsched")
 
 
-def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
-    """Log the initial values of an earlier scheduler that are used as bases; return whether there are any."""
+def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group], *, has_state: bool) -> bool:
+    """Log the initial values of an earlier scheduler that are used as bases.
+
+    Returns:
+        True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
+    """
     found = [slot for slot in slots if initial_value(slot.field, groups[slot.group]) is not None]
+    moved = has_state
     for slot in found:
         now = slot.field.read(groups[slot.group])
         if now != slot.base:
+            moved = True
             log.warning(
                 "group %r carries initial_%s of an earlier scheduler: %r is the base of %s, not the present %r",
                 label(groups[slot.group], slot.group), slot.field, slot.base, slot.field, now,
             )  # fmt: skip
-    return bool(found)
+    return bool(found) and moved
 
 
 def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
@@ -278,7 +284,7 @@ class Resume:
     def _warn_of_missing_count(self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None) -> None:
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
         taken, groups = updates_in_state(optimizer), optimizer.param_groups
-        initial = count is None and log_initial_values(slots, groups)
+        initial = count is None and log_initial_values(slots, groups, has_state=True)
         if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
             return
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):

@@ -231,6 +231,9 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
 
     value(t) = base / sqrt(1 + t / timescale)
 
+    It has no warmup: write `warmup(W) >> inverse_sqrt(W)` for one of W updates. `clamp` around both would also raise
+    the warmup: write `warmup(W) >> clamp(inverse_sqrt(W), low=0.1)`.
+
     Args:
         timescale: the time after which the value is 0.71 of base, in any unit of time, above 0. After a warmup of W
             updates, `timescale=W` is the usual sqrt(W / t).

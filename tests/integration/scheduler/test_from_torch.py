@@ -170,3 +170,13 @@ def test_initial_values_of_other_fields_are_bases():
     scheduler = ps.Scheduler(optimizer, ps.Plan(weight_decay=ps.linear(1.0, 0.0), horizon=10))
 
     assert scheduler.value("weight_decay") == 0.3
+
+
+def test_a_new_run_whose_groups_have_an_initial_lr_starts_silently(caplog, recwarn):
+    optimizer = adamw()
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+
+    ps.Scheduler(optimizer, PLAN)
+
+    assert not caplog.records
+    assert not recwarn.list

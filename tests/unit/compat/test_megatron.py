@@ -328,3 +328,13 @@ def test_install_replaces_the_class_until_it_is_closed(monkeypatch: pytest.Monke
 def test_install_without_megatron_names_the_package() -> None:
     with pytest.raises(MissingDependency, match="megatron-core"):
         install()
+
+
+def test_a_group_with_lr_mult_is_named_once_at_construction() -> None:
+    groups = [{"lr": 0.0, "weight_decay": 0.1}, {"lr": 0.0, "weight_decay": 0.1, "lr_mult": 0.5}]
+
+    with pytest.warns(UserWarning, match=r"lr_mult.*1") as warned:
+        scheduler = OptimizerParamScheduler(Optimizer(*groups), **COSINE)
+
+    scheduler.step(1)
+    assert len(warned) == 1

@@ -399,6 +399,11 @@ class OptimizerParamScheduler:
                     f"the decay of WSD begins at {start}, inside the warmup of {self.lr_warmup_steps}: the lr jumps at "
                     f"its end. Write wsd_decay_steps={self.lr_decay_steps - self.lr_warmup_steps} or less"
                 )
+        if scaled := [i for i, group in enumerate(groups) if group.get("lr_mult", 1.0) != 1.0]:
+            warn_user(
+                f"lr_mult multiplies the lr of {_groups_at(scaled)}; Megatron ignores it since 2025-11. "
+                "To train as Megatron, remove lr_mult from the group (docs/compat/divergences.md, Megatron 16)"
+            )
         exempt = [
             i
             for i, (group, before) in enumerate(zip(groups, weight_decays, strict=True))

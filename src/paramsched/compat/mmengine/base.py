@@ -300,6 +300,14 @@ class RuleScheduler(_ParamScheduler):
     _argument_signature: ClassVar[inspect.Signature]
 
     def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
+        """Keep the attributes of a subclass that skips its parent's constructor, and add the defaults of the others."""
+        own = dict(vars(self))
+        given = {name: value for name, value in (own | kwargs).items() if name in self.table_row.arguments}
+        vars(self).update(self.table_row.complete(given) | own)
+        super().__init__(optimizer, param_name, *args, **kwargs)
+
+    def _construct(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
+        """Check and store the arguments of a class of the table, and make the first tick."""
         optimizers.require_optimizer(optimizer)
         bound = self._argument_signature.bind(*args, **kwargs)
         given = self.table_row.defaulted(bound.arguments)

@@ -254,7 +254,8 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     if "__init__" not in vars(cls):
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # assigned as a method below
-            super(scheduler, self).__init__(*args, **kwargs)
+            above: Any = super(scheduler, self)
+            (above._construct if family == "ParamScheduler" else above.__init__)(*args, **kwargs)
 
         scheduler.__init__ = __init__  # an inherited `__init__` would have the signature of another class
     scheduler.__init__.__signature__ = inspect.Signature([_SELF, *_parameters_of(arguments)])

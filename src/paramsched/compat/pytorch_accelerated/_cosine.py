@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from paramsched import curves
 from paramsched.base.number_checks import whole_number
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
@@ -113,6 +114,12 @@ class CosineLrScheduler(StatefulSchedulerBase):
         # The base class has written the bases, but the run starts with the warmup.
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
         warn_of_reversals(call, self.base_lr_values, first, last)
+        if self.warmup_iterations:
+            warn_user(
+                f"{call}: here the cosine after the warmup is complete; pytorch-accelerated ends it "
+                f"{self.warmup_iterations} updates early, at lr_min (docs/compat/divergences.md, pytorch-accelerated "
+                "3-6). To keep its values, use its class",
+            )
         self._update_param_groups(first)
 
     @classmethod

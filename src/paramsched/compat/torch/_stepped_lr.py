@@ -385,9 +385,14 @@ class RuleLR(SteppedLR):
             warn_user(
                 f"{type(self).__name__} reaches epoch 0 by step() or get_lr() instead of its constructor. torch "
                 f"divides by the value of epoch -1 there, which multiplies the lr by {factor:.6g}; here the lr stays "
-                "unchanged (docs/compat/divergences.md, torch 40).",
+                "unchanged (docs/compat/divergences.md, torch 40). To keep torch's number, write after this step: for "
+                f"group in optimizer.param_groups: {self._line_for_torchs_zero(factor)}",
             )
         return step
+
+    def _line_for_torchs_zero(self, factor: float) -> str:
+        """Return the line that changes the lr of a group as torch does in a step to epoch 0."""
+        return f'group["lr"] *= {factor!r}'
 
     def _torch_factor_at_zero(self) -> float | None:
         """Return the factor by which torch multiplies the lr in a step to epoch 0; None for a class without one."""

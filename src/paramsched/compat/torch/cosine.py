@@ -81,6 +81,14 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         previous = 1 + math.cos(math.pi / self._epochs("T_max", least=1))
         return 2 / previous if previous > 1e-12 else None
 
+    def _line_for_torchs_zero(self, factor: float) -> str:
+        low = self.eta_min
+        return (
+            f'group["lr"] = {low} + (group["lr"] - {low}) * {factor!r}'
+            if low
+            else super()._line_for_torchs_zero(factor)
+        )
+
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
         """Return the values after a relative step; in a chain, the rise restores the values from before the minimum."""
         a, b, _, _ = step
