@@ -55,7 +55,7 @@ class Ranks:
         for rank in range(count):
             messages = store.of(rank)
             clock = Rank0Clock(messages, first, self.start, until, lambda: self.now, lambda horizon: True)
-            self.times.append(SharedTime(messages, first, clock if rank == 0 else None))
+            self.times.append(SharedTime(messages, first, clock if rank == 0 else None, list))
         self.amounts = [[amount] for _ in self.times]
         self.ahead = [deque() for _ in self.times]  # the amounts that a rank computed in advance
         self.store, self.horizons = store, [first.horizon]

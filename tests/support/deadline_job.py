@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
+from paramsched.scheduler import _messages
 from support.updates import probe, used
 
 PLAN = ps.Plan(
@@ -135,6 +136,7 @@ def refused(rank: int) -> dict[str, Any]:
             Training(probe(), deadline=deadline if rank == 0 else "in 1 h")
         except ps.InvalidArgument as error:
             errors.append(str(error))
+        dist.barrier()
     return {"errors": errors}
 
 
@@ -146,10 +148,14 @@ def other_position(rank: int) -> dict[str, Any]:
     states = [copy.deepcopy(training.optimizers.state_dict())]
     training.update(0.0)
     states.append(training.optimizers.state_dict())
+    other, patience = Training(probe(), deadline="in 1 h"), _messages.PATIENCE
+    _messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
     try:
-        Training(probe(), deadline="in 1 h").optimizers.load_state_dict(states[rank % 2])
+        other.optimizers.load_state_dict(states[rank % 2])
     except ps.errors.StateError as error:
         return {"error": str(error)}
+    finally:
+        _messages.PATIENCE = patience  # type: ignore[misc]
     return {"error": None}
 
 
@@ -179,8 +185,8 @@ def main() -> None:
         seen[job.__name__] = job(rank)
         dist.barrier()
     seen["warnings"] = [one.getMessage() for one in messages]
-    dist.distributed_c10d._get_default_store().set_timeout(timedelta(seconds=1))
     training = Training(probe(), deadline="in 1 h", untimed_updates=0)
+    _messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
     try:
         for _ in range(10):
             if rank > 0 or training.scheduler.t < 3:

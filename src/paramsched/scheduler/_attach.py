@@ -418,7 +418,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
         "history": lead.history,
-        "source": source,
+        "source": replace(source, messages=None),
     }
 
 

@@ -4,12 +4,12 @@ import logging
 import time
 from dataclasses import replace
 
-from paramsched.errors import InvalidArgument, MissingFact, StateError
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
+from paramsched.plan.resolve import plan_number
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition
-from paramsched.scheduler._messages import several_processes
 from paramsched.scheduler._run_time import RunStart, messages_about_time, seconds_now
 from paramsched.time import Calendar
 
@@ -26,28 +26,52 @@ def start_run(
     Raises:
         InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
             another clock or a horizon.
-        StateError: rank 0 starts at another position.
+        StateError: rank 0 has no start of this plan at this position.
     """
     deadline = calendar.end
     assert deadline is not None
     site = f'Scheduler(…, deadline="{deadline}")'
     _require_seconds_without_horizon(plan, site)
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
-    messages, now = messages_about_time() if several_processes() else None, seconds_now()
-    left, position = deadline.timestamp() - time.time(), [at.t, float(at.amount or 0.0)]
-    if messages is not None and messages.is_sender:
-        messages.send([*position, left, untimed, str(deadline)])
-    elif messages is not None:
-        *of_rank_0, left, untimed, text = messages.receive()
-        if of_rank_0 != position:
-            raise StateError(
-                f"rank 0 starts at update {of_rank_0[0]} after {of_rank_0[1]} seconds, this rank at update "
-                f"{position[0]} after {position[1]} seconds. Load the same checkpoint on each rank"
-            )
-        calendar = replace(calendar, deadline=text, untimed_updates=untimed)
-        site = f'Scheduler(…, deadline="{text}")'
-    start = RunStart(at.t, position[1], left, untimed, now, messages)
-    if left <= 0 or start.horizon < 1:
+    amount, now = float(at.amount or 0.0), seconds_now()
+    messages, left = messages_about_time(plan_number(plan, plan), at.t, amount), deadline.timestamp() - time.time()
+    if messages is None or messages.is_sender:
+        start = RunStart(at.t, amount, left, untimed, now, messages)
+        if messages is not None:
+            messages.send([left, untimed, str(deadline)])
+        return _started(plan, calendar, start, optimizers, note)
+    return _started_by_rank_0(plan, calendar, RunStart(at.t, amount, left, untimed, now, messages), optimizers, note)
+
+
+def started_again(in_force: ResolvedPlan) -> ResolvedPlan | None:
+    """Return the plan at the start of rank 0 that the start of this rank belongs to; None if it is the same as before.
+
+    Raises:
+        InvalidArgument: the stages of the plan do not fit into the time left.
+        StateError: rank 0 has no such start.
+    """
+    start = in_force.start
+    if start is None or start.messages is None or start.messages.is_sender or not start.messages.settle():
+        return None
+    return _started_by_rank_0(in_force.plan, in_force.calendar, start, in_force.optimizers, in_force.note)
+
+
+def _started_by_rank_0(
+    plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[str, ...], note: Note | None
+) -> ResolvedPlan:
+    """Resolve a plan for the time that rank 0 has left at a start."""
+    assert start.messages is not None
+    left, untimed, deadline = start.messages.first()
+    calendar = replace(calendar, deadline=deadline, untimed_updates=untimed)
+    return _started(plan, calendar, replace(start, left=left, untimed=untimed), optimizers, note)
+
+
+def _started(
+    plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[str, ...], note: Note | None
+) -> ResolvedPlan:
+    """Resolve a plan for the time that is left at a start."""
+    site = f'Scheduler(…, deadline="{calendar.end}")'
+    if start.left <= 0 or start.horizon < 1:
         raise InvalidArgument(site, "the deadline is over, or less than a second is left", "Write a later deadline")
     try:
         resolved = plan.resolve(calendar.until(start.horizon), optimizers)

@@ -351,7 +351,16 @@ class PlannedGroups:
     def check_amount(self) -> None:
         """Check the consumption of the next update, if it must be checked before that update."""
         if self.clock.needs_check and self.source is not None:
-            run_uncompiled(type(self.source).check_amount)(self.source)
+            run_uncompiled(PlannedGroups._check_amount)(self)
+
+    def _check_amount(self) -> None:
+        source = self.source
+        assert source is not None
+        source.check_amount()
+        if source.in_force.start is not self.in_force.start:  # that of another Scheduler of rank 0
+            self._follow(source.in_force)
+            self.history = self.history.with_plan(self.entry())
+            self.rewrite()
 
     def advance(self, optimizer: Any) -> None:
         """Count one update, before which `is_unchanged` was called, and write the values of the next one."""

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, final
 
-import torch.distributed as dist
-
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler._clock import ResolvedPlan, RuleStates
-from paramsched.scheduler._messages import default_store, several_processes
+from paramsched.scheduler._ranks import Ranks, note_end_of_store
 from paramsched.time.progress import PROGRESS
 
 log = logging.getLogger("paramsched")
@@ -45,14 +43,28 @@ class RankRecords:
     def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]]) -> None:
         self._topic, self._groups = topic, groups
         self._kind = ""  # identifies the Schedulers that are compared; set before the first record
+        self._has_ended = False
         self._order = 0  # the index among these Schedulers of this process, starting at 1; 0 before the first record
 
-    def differing(self, place: int, record: str) -> tuple[str, str] | None:
-        """Compare a record; return the rank of a process with another record, and that record."""
-        store, rank = default_store(), dist.get_rank()
+    def differing(self, ranks: Ranks, place: int, record: str) -> tuple[str, str] | None:
+        """Compare a record; return the rank of a process with another record, and that record.
+
+        If the process of the store has ended, this and all later comparisons find no difference.
+        """
+        if self._has_ended:
+            return None
+        try:
+            return self._differing(ranks, place, record)
+        except RuntimeError:
+            self._has_ended = True
+            note_end_of_store()
+            return None
+
+    def _differing(self, ranks: Ranks, place: int, record: str) -> tuple[str, str] | None:
+        store, rank = ranks.store, ranks.own
         if not self._order:
             sizes = [len(group.get("params", ())) for group in self._groups]
-            self._kind = f"paramsched/{self._topic}/{len(sizes)}/{sum(sizes)}"
+            self._kind = f"{ranks.prefix}/{self._topic}/{len(sizes)}/{sum(sizes)}"
             self._start_next(store, rank)
         while True:
             first = store.compare_set(f"{self._kind}/{self._order}/{place}", "", f"{rank} {record}").decode()
@@ -61,7 +73,9 @@ class RankRecords:
                 return None
             try:  # the other process may be about to start another Scheduler
                 store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
-            except RuntimeError:  # it did not start one before the timeout
+            except RuntimeError:  # it did not start one before the timeout, or the store has ended
+                if not ranks.has_store():
+                    raise
                 return other, theirs
             log.warning(
                 "comparison %d: rank %d has %s, but rank %s has %s. Rank %s has started another Scheduler since, which "
@@ -94,7 +108,7 @@ class AmountAgreement:
         """Return whether amounts are compared before update `t`."""
         if t == self._compared_at or not (t - self._start < _INITIAL or t % COMPARED_EVERY == 0):
             return False
-        return several_processes()
+        return Ranks.here() is not None
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.
@@ -102,13 +116,14 @@ class AmountAgreement:
         Raises:
             InvalidArgument: another process has consumed another amount.
         """
-        if not self.is_due(t):  # the update was skipped and got another report
+        ranks = Ranks.here()
+        if not self.is_due(t) or ranks is None:  # the update was skipped and got another report
             return
         self._compared_at = t
-        found = self._records.differing(t, repr(amount))
+        found = self._records.differing(ranks, t, repr(amount))
         if found is None:
             return
-        (other, theirs), rank = found, dist.get_rank()
+        (other, theirs), rank = found, ranks.own
         call, text = "consumed", f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}"
         same = f"Pass the same number in each process: the sum of the {clock} of all processes"
         if clock == PROGRESS:
@@ -137,14 +152,13 @@ class RunAgreement:
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
         """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
-        if self._records is None or t < self._next or not several_processes():
+        if self._records is None or t < self._next:
+            return
+        ranks = Ranks.here()
+        if ranks is None:
             return
         mine = {str(rule): repr(state) for rule, state in states.items()}
-        try:
-            found = self._records.differing(self._count, json.dumps([in_force.number, mine, t]))
-        except RuntimeError:  # the process of the store has ended, or the backend has no store
-            self._records = None
-            return
+        found = self._records.differing(ranks, self._count, json.dumps([in_force.number, mine, t]))
         self._count += 1
         self._next = t if self._count < _INITIAL else t + COMPARED_EVERY
         if found is None:
@@ -165,4 +179,4 @@ class RunAgreement:
                 f"{rule} has the state {mine[rule]} and {theirs[rule]}. Pass the same metric to scheduler.observe(…) "
                 "in each process, at the same updates: the mean over all processes"
             )
-        log.warning("the values of rank %d and rank %s differ: %s. %s", dist.get_rank(), found[0], text, _DRY_RUN)
+        log.warning("the values of rank %d and rank %s differ: %s. %s", ranks.own, found[0], text, _DRY_RUN)

@@ -13,6 +13,7 @@ import numpy as np
 
 from paramsched.errors import StateError
 from paramsched.scheduler._messages import RankMessages
+from paramsched.scheduler._ranks import Ranks
 
 _SLOWEST = 1.5  # medians that an update may take without passing the deadline
 _RECENT = 9  # updates of which the median is taken
@@ -20,6 +21,7 @@ _AHEAD = 2  # updates between sending a message and its first update, so that no
 _FINENESS = 128  # a message lasts for this part of the time that is left
 _WITHOUT_HORIZON = 10.0  # the seconds that a message lasts, if the run has no horizon
 _MOST_UPDATES = 1024  # in one message
+_SETTLED_AFTER = 2  # updates after a start, when all ranks have constructed its Scheduler if they train together
 
 
 @final
@@ -62,9 +64,16 @@ def seconds_now() -> float:
     return time.monotonic()
 
 
-def messages_about_time() -> RankMessages:
-    """Return the messages in which rank 0 sends the time of a run, from its start on."""
-    return RankMessages("the time of the run")
+def messages_about_time(number: int, t: int, amount: float) -> RankMessages | None:
+    """Return the messages in which rank 0 sends the time of a run; None if this process trains alone.
+
+    Args:
+        number: the number of the plan.
+        t: the update at which the run starts.
+        amount: the training time before it, in seconds.
+    """
+    ranks = Ranks.here()
+    return None if ranks is None else RankMessages(ranks, "the time of the run", f"{number}/{t}/{amount!r}")
 
 
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
@@ -266,10 +275,14 @@ class SharedTime(RunTime):
         messages: those of rank 0.
         first: the first message, which every rank knows.
         clock: the clock of rank 0; None on the other ranks.
+        settle: decides which start of rank 0 the messages belong to.
     """
 
-    def __init__(self, messages: RankMessages, first: TimeMessage, clock: Rank0Clock | None) -> None:
-        self._messages, self._message, self._clock = messages, first, clock
+    def __init__(
+        self, messages: RankMessages, first: TimeMessage, clock: Rank0Clock | None, settle: Callable[[], object]
+    ) -> None:
+        self._messages, self._message, self._clock, self._settle = messages, first, clock, settle
+        self._settles_at = first.begin + _SETTLED_AFTER
         self._reported = 0.0  # seconds that reports have added to the announced amounts
         self.horizon = first.horizon
 
@@ -277,6 +290,7 @@ class SharedTime(RunTime):
         self._move_to(t)
         message, clock = self._message, self._clock
         end = message.end if clock is None else min(message.end, clock.due)
+        end = self._settles_at if t < self._settles_at < end else end
         # Adding the reports again may round below the amount that was used last.
         return np.maximum(message.amounts_from(t, min(end - t, most)) + self._reported, amount)
 
@@ -287,6 +301,8 @@ class SharedTime(RunTime):
     def _move_to(self, t: int) -> None:
         """Use the message of update `t`. Rank 0 also reads the time if that is due."""
         clock = self._clock
+        if clock is None and t == self._settles_at:
+            self._settle()
         if clock is not None and t >= clock.due:
             clock.read(t)
         end = self._message.end

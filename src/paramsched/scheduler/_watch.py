@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
-from paramsched.errors import InvalidArgument, ParamschedError, PlanError
+from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
 from paramsched.plan import Plan
 from paramsched.plan.note import Note
 from paramsched.scheduler._clock import ResolvedPlan
-from paramsched.scheduler._messages import RankMessages, several_processes
+from paramsched.scheduler._messages import RankMessages
 from paramsched.scheduler._plan_change import ChangingRun, PlanChange
+from paramsched.scheduler._ranks import Ranks, note_end_of_store
 from paramsched.scheduler._resume import Resume
-from paramsched.scheduler.plan_source import PlanSource, with_location
+from paramsched.scheduler.plan_source import PlanSource, messages_about_file, with_location
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("paramsched")
 
 _AHEAD: Final = 2
+_SETTLED_AFTER: Final = 2  # updates, when all ranks have constructed their Schedulers if they train together
+_NEVER: Final = 2**62
 
 
 @final
@@ -47,12 +50,17 @@ class PlanWatch:
         assert source.interval is not None
         self._file, self._plan = source.file, source.plan
         self._interval, self._run, self._resolve = source.interval, run, resolve
-        self._messages = RankMessages("changes of the plan file") if several_processes() else None
+        self._messages = source.messages
+        if self._messages is None:  # the Scheduler is a copy, or this process trains alone
+            self._messages = messages_about_file()
+            if self._messages is not None and self._messages.is_sender:
+                self._messages.send([self._file.text.text, None])
         self._reads = self._messages is None or self._messages.is_sender
         self.clock = clock = run.lead.clock
         self._last, self._next = clock.t, clock.t + source.interval.first  # updates of the series
         self._at_next: tuple[str | None, int] | None = None  # the text and the number of updates after it, if known
         self._measured_from = clock.t, time.monotonic()
+        self._settles_at = _NEVER if self._reads else clock.t + _SETTLED_AFTER
         self._set_bounds()
 
     def after_step(self, advance: Callable[[Any], object]) -> Callable[[Any], object]:
@@ -67,7 +75,7 @@ class PlanWatch:
 
     def _set_bounds(self) -> None:
         """Set the updates outside of which `follow_up` is due; look ahead if the next update of the series is near."""
-        t, next_look = self.clock.t, self._next
+        t, next_look = self.clock.t, min(self._next, self._settles_at)
         if self._reads and self._messages is not None and self._at_next is None:
             if t >= self._next - _AHEAD:
                 self._look()
@@ -77,23 +85,51 @@ class PlanWatch:
 
     def follow_up(self) -> None:
         """Look at the file, or change the plan, whichever is due."""
-        if self._messages is None and several_processes():
+        if self._messages is None and Ranks.here() is not None:
             raise InvalidArgument(
                 "Scheduler(…, watch=…)", "the process group was initialized after the Scheduler was constructed",
                 "Call torch.distributed.init_process_group(…) before ps.Scheduler(…)",
             )  # fmt: skip
+        try:
+            self._look_and_change()
+            self._set_bounds()
+        except StateError:
+            if self._messages is None or self._messages.ranks.has_store():
+                raise
+            note_end_of_store()
+            self._last, self._next, self._settles_at, self._at_next = -1, _NEVER, _NEVER, (None, 0)
+            self._set_bounds()
+
+    def _look_and_change(self) -> None:
         t = self.clock.t
+        if self._messages is not None and self._settles_at <= t:
+            self._settle(self._messages)
         if not self._last <= t < self._next and self._run.is_bound:  # also after a jump to another update
             if self._reads and self._at_next is None:
                 self._look()
             if not self._reads and self._messages is not None:
+                if self._settles_at != _NEVER:
+                    self._settle(self._messages)
                 self._at_next = self._messages.receive()
             assert self._at_next is not None
             text, number = self._at_next
             if text is not None:
                 self._change(replace(self._file.text, text=text))
             self._last, self._next, self._at_next = t, t + number, None
-        self._set_bounds()
+
+    def _settle(self, messages: RankMessages) -> None:
+        """Decide which Scheduler of rank 0 the messages belong to.
+
+        Raises:
+            StateError: it started with another text than this one.
+        """
+        self._settles_at = _NEVER
+        if messages.settle() and messages.first()[0] != self._file.text.text:
+            raise StateError(
+                f"before update {self.clock.t}, rank 0 has another Scheduler that watches {self._file.text.name}, and "
+                "it read another plan. Construct the same Schedulers on all ranks, in the same order. Construct one "
+                "for a dry run on every rank, or before init_process_group"
+            )
 
     def _look(self) -> None:
         """Look at the file, and decide what happens at the next update of the series."""

@@ -20,8 +20,9 @@ from paramsched.plan.run_amounts import (
     missing_amounts,
 )
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._messages import several_processes
+from paramsched.scheduler._deadline import started_again
 from paramsched.scheduler._rank_agreement import AmountAgreement
+from paramsched.scheduler._ranks import Ranks, shared_level
 from paramsched.scheduler._run_time import (
     OwnTime,
     Rank0Clock,
@@ -54,6 +55,7 @@ class ConsumptionSource:
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
         self._horizon = in_force.seconds_until_end
+        self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = AmountAgreement(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
@@ -67,7 +69,7 @@ class ConsumptionSource:
         if start is not None:
             messages, untimed, end = start.messages, start.untimed, start.horizon
         else:
-            messages, untimed, end = messages_about_time() if several_processes() else None, 0, None
+            messages, untimed, end = messages_about_time(self.in_force.number, clock.t, float(clock.amount)), 0, None
             horizon = self.in_force.resolved.horizon
             if horizon is not None and not horizon.is_resolved:  # in seconds
                 until = float(horizon.terms[0][1])
@@ -75,14 +77,37 @@ class ConsumptionSource:
             return OwnTime(clock.t, start, seconds_now, self._fits)
         first = first_message(clock.t, clock.amount, untimed, end)
         of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
-        return SharedTime(messages, first, of_rank_0)
+        return SharedTime(messages, first, of_rank_0, messages.settle if start is None else self._settle)
+
+    def _settle(self) -> None:
+        """Decide which start of rank 0 this one belongs to, after updates that used the deadline and time left of one.
+
+        Raises:
+            StateError: these updates used another time left.
+        """
+        before, again = self.in_force.start, started_again(self.in_force)
+        if again is None:
+            return
+        assert before is not None
+        assert again.start is not None
+        if (before.horizon, before.untimed) != (again.start.horizon, again.start.untimed):
+            raise StateError(
+                f"before update {self._clock.t}, rank 0 has another Scheduler with the same plan, whose horizon is "
+                f"{again.start.horizon} seconds instead of {before.horizon}. Construct and load the same Schedulers on "
+                "all ranks, in the same order. Construct one for a dry run on every rank, or before init_process_group"
+            )
+        self.in_force = again
 
     def _fits(self, horizon: int) -> bool:
         """Return whether the stages of the plan fit into a horizon; log if they do not."""
         try:
             self.in_force.until(horizon)
         except InvalidArgument as error:
-            log.warning("the untimed updates took so long that the horizon of the start remains: %s", error.problem)
+            log.log(
+                shared_level(),
+                "the untimed updates took so long that the horizon of the start remains: %s",
+                error.problem,
+            )
             return False
         return True
 
@@ -98,7 +123,8 @@ class ConsumptionSource:
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        unknown = self._is_unknown and not isinstance(self._time, SharedTime)
+        may_start_again = self.in_force.start is not None and clock.t == self._begin
+        unknown = self._is_unknown and (not isinstance(self._time, SharedTime) or may_start_again)
         clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
     def report(self, amount: Amount) -> None:
@@ -142,7 +168,13 @@ class ConsumptionSource:
                 fact=error.fact,
                 example=error.example,
             )
-        elif isinstance(self._time, OwnTime) and several_processes():
+        elif isinstance(self._time, SharedTime):
+            clock.needs_check = False
+            again = started_again(self.in_force)
+            if again is not None:
+                self.in_force, self._horizon = again, again.seconds_until_end
+                self._time = self._measured_time()
+        elif isinstance(self._time, OwnTime) and Ranks.here() is not None:
             raise InvalidArgument(
                 f"update {clock.t}",
                 "the Scheduler was constructed before the process group, so this process measures its own time",
@@ -225,7 +257,7 @@ class FollowedAmounts:
         self._plan_of_run = plan_of_run
         self.unit = amounts.clock
         clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
-        clock.needs_check = check_run is not None
+        clock.needs_check = True  # the run may start again before its first update
 
     @property
     def in_force(self) -> ResolvedPlan:
@@ -240,6 +272,7 @@ class FollowedAmounts:
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """Return the times of the updates to compute next; None if the block contains these already."""
         t, run = self._clock.t, self._run
+        self._clock.needs_check = self._check_run is not None
         amount = run.amount if t == run.t else run.last_amount
         if expected is not None and expected == amount:
             return None

@@ -11,7 +11,8 @@ from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
 from paramsched.plan import Plan
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
-from paramsched.scheduler._messages import RankMessages, several_processes
+from paramsched.scheduler._messages import RankMessages
+from paramsched.scheduler._ranks import Ranks
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class PlanSource:
         file: the file; None if the plan was not passed as a path.
         interval: the time between two looks at the file; None if it is not watched.
         engine_total: the length of the run in an engine, which applies if a plan has no horizon.
+        messages: those of rank 0 about a watched file, if there are several processes.
     """
 
     plan: Plan
@@ -133,6 +135,7 @@ class PlanSource:
     file: WatchedFile | None = None
     interval: Interval | None = None
     engine_total: DurationLike | None = None
+    messages: RankMessages | None = None
 
     @staticmethod
     def of(
@@ -165,9 +168,10 @@ class PlanSource:
             found = "only the path of a plan file can be watched"
             instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
             raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
-        text = _read_by_rank_0(file) if several_processes() else file.read()
+        messages = messages_about_file()
+        text = file.read() if messages is None else _read_by_rank_0(file, messages)
         loaded = text.loaded()
-        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval)
+        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval, messages=messages)
 
     def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
@@ -176,11 +180,16 @@ class PlanSource:
         return replace(calendar, total=self.engine_total if plan.horizon is None else None)
 
 
-def _read_by_rank_0(file: "PlanText") -> "PlanText":
+def messages_about_file() -> RankMessages | None:
+    """Return the messages in which rank 0 sends the text of a plan file; None if this process trains alone."""
+    ranks = Ranks.here()
+    return None if ranks is None else RankMessages(ranks, "the plan file")
+
+
+def _read_by_rank_0(file: "PlanText", messages: RankMessages) -> "PlanText":
     """Return the text of a file that rank 0 reads for all ranks."""
-    messages = RankMessages("the plan file")
     if not messages.is_sender:
-        text, problem = messages.receive()
+        text, problem = messages.first()
         if text is None:
             raise ConfigError(file.name, [f"rank 0 cannot read it: {problem}"])
         return replace(file, text=text)

@@ -6,8 +6,8 @@ from typing import Any, final
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount, example_of_size, missing_progress
 from paramsched.scheduler._clock import Clock, ResolvedPlan, UpdateTimes
-from paramsched.scheduler._messages import several_processes
 from paramsched.scheduler._rank_agreement import COMPARED_EVERY, AmountAgreement
+from paramsched.scheduler._ranks import Ranks
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.consumption import as_number, call_text
 from paramsched.time.progress import PROGRESS, rounded_progress
@@ -56,7 +56,7 @@ class ProgressSource:
         del expected
         clock, count = self._clock, block.next_size()
         assert clock.amount is not None
-        if several_processes():  # the block ends before the next comparison
+        if Ranks.here() is not None:  # the block ends before the next comparison
             count = min(count, COMPARED_EVERY - clock.t % COMPARED_EVERY)
         self._set_needs_check()
         return UpdateTimes.held(clock.t, clock.amount, count)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.scheduler import _rank_agreement
+from paramsched.scheduler._ranks import note_end_of_store
+from support.ranks import RanksInTurn
 from support.updates import probe, used
 
 COSINE = ps.Plan(lr="cosine()", horizon=3000)
@@ -23,14 +25,8 @@ class Ranks:
     """The Schedulers of two ranks, one after another in this process, with a store that they share."""
 
     def __init__(self, patch, store=None):
-        store = store or dist.HashStore()
-        self.patch = patch
-        patch.setattr(_rank_agreement, "default_store", lambda: store)
-        patch.setattr(_rank_agreement, "several_processes", lambda: True)
+        self.run_as = RanksInTurn(patch, store).run_as
         patch.setattr(_rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
-
-    def run_as(self, rank):
-        self.patch.setattr(dist, "get_rank", lambda: rank)
 
     def train(self, schedulers, updates, after=lambda rank, scheduler: None):
         for _ in range(updates):
@@ -174,7 +170,8 @@ def test_equal_runs_log_nothing_and_use_the_values_of_one_process(data):
     assert not [one.getMessage() for one in records if "the values of rank" in one.getMessage()]
 
 
-def test_a_run_goes_on_if_the_store_has_ended(monkeypatch, caplog):
+@pytest.mark.parametrize("plan", [COSINE, TOKENS, METRIC])
+def test_a_run_goes_on_if_the_store_has_ended_and_logs_it_once(monkeypatch, caplog, plan):
     class Ended(dist.Store):
         def compare_set(self, *_):
             raise dist.DistNetworkError("broken pipe")
@@ -182,12 +179,13 @@ def test_a_run_goes_on_if_the_store_has_ended(monkeypatch, caplog):
         def add(self, *_):
             raise dist.DistNetworkError("broken pipe")
 
+    note_end_of_store.cache_clear()
     ranks = Ranks(monkeypatch, Ended())
-    scheduler = ps.Scheduler(probe(), COSINE)
+    scheduler = ps.Scheduler(probe(), plan)
     ranks.train([scheduler], 50)
 
     assert scheduler.t == 50
-    assert warnings_in(caplog) == []
+    assert [one.getMessage()[:37] for one in caplog.records] == ["the process of torch's store has ende"]
 
 
 def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks):

@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
-from paramsched.scheduler import _messages, _watch, plan_source
+from paramsched.scheduler import _messages
 from support.ports import free_port
 from support.programs import Program
+from support.ranks import RanksInTurn
 from support.updates import probe, used
 from support.watch_jobs import FIRST, SECOND, UPDATES
 
@@ -25,15 +25,11 @@ class Ranks:
     """The Schedulers of several ranks, one after another in this process, with a store that they share."""
 
     def __init__(self, patch):
-        store = dist.HashStore()
-        store.set_timeout(timedelta(milliseconds=50))
-        self.patch = patch
-        patch.setattr(_messages, "default_store", lambda: store)
-        for module in (_watch, plan_source):
-            patch.setattr(module, "several_processes", lambda: True)
+        patch.setattr(_messages, "PATIENCE", timedelta(milliseconds=50))
+        self.run_as = RanksInTurn(patch).run_as
 
     def scheduler(self, rank, optimizer, path, **arguments):
-        self.patch.setattr(dist, "get_rank", lambda: rank)
+        self.run_as(rank)
         return ps.Scheduler(optimizer, path, **arguments)
 
 
@@ -127,14 +123,14 @@ def test_a_rank_without_the_messages_of_rank_0_raises(ranks, file):
     ranks.scheduler(1, optimizer, file, watch=1)
     optimizer.step()
 
-    with pytest.raises(StateError, match="waits for message 1 of rank 0 about changes of the plan file"):
+    with pytest.raises(StateError, match="waits for message 2 of rank 0 about the plan file"):
         optimizer.step()
 
 
 def test_a_process_group_that_appears_later_is_an_error(file, monkeypatch):
     optimizer = probe()
     ps.Scheduler(optimizer, file, watch=1)
-    monkeypatch.setattr(_watch, "several_processes", lambda: True)
+    RanksInTurn(monkeypatch)
 
     with pytest.raises(InvalidArgument, match=r"Call torch\.distributed\.init_process_group"):
         optimizer.step()

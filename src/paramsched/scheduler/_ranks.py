@@ -1,0 +1,82 @@
+"""The processes of one training: their ranks, their store, and the level of the lines that all of them log."""
+
+import logging
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, final
+
+import torch.distributed as dist
+
+from paramsched.base.user_warnings import warn_user
+
+log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The processes that train together.
+
+    Args:
+        own: the rank of this process.
+        store: the store that all of them share.
+        prefix: the start of their keys in the store.
+    """
+
+    own: int
+    store: Any
+    prefix: str
+
+    @staticmethod
+    def here() -> "Ranks | None":
+        """Return the processes of the default group; None if this process trains alone."""
+        if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+            return None
+        if dist.get_backend() == "fake":
+            _note_fake_group()
+            return None
+        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
+        # An attempt that was killed may have left its keys. This prefix differs for many attempts: by the number of
+        # processes, and by that of restarts. Each torchrun counts its own restarts, so only a single one can be used.
+        size, restarts = str(dist.get_world_size()), ""
+        if os.environ.get("LOCAL_WORLD_SIZE") == size:
+            restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")
+        return Ranks(dist.get_rank(), store, f"paramsched/{size}/{restarts}")
+
+    def has_store(self) -> bool:
+        """Return whether the process of the store still answers."""
+        try:
+            self.store.check([self.prefix])
+        except RuntimeError:
+            return False
+        return True
+
+
+@cache
+def _note_fake_group() -> None:
+    """Log once that torch's fake process group has no other processes."""
+    log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
+
+
+@cache
+def note_end_of_store() -> None:
+    """Log once that the comparisons and the watching end with the store."""
+    log.warning(
+        "the process of torch's store has ended: the processes are no longer compared, and a watched plan file is no "
+        "longer read. The values of the updates do not depend on this"
+    )
+
+
+def shared_level() -> int:
+    """Return the level of a warning that every rank logs: INFO on all ranks except rank 0."""
+    ranks = Ranks.here()
+    return logging.WARNING if ranks is None or ranks.own == 0 else logging.INFO
+
+
+def warn_on_rank_0(text: str) -> None:
+    """Warn of what every rank detects: at the user's line on rank 0, and in the log at level INFO on the others."""
+    if shared_level() == logging.WARNING:
+        warn_user(text)
+    else:
+        log.info(text)

@@ -1,0 +1,45 @@
+"""torch's fake process group has one process, which trains alone."""
+
+import logging
+
+import pytest
+import torch.distributed as dist
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+import paramsched as ps
+from paramsched.scheduler import _ranks
+from support.updates import probe
+
+
+@pytest.fixture(params=[FakeStore, dist.HashStore])
+def fake_group(request):
+    _ranks._note_fake_group.cache_clear()
+    dist.init_process_group("fake", store=request.param(), rank=1, world_size=8)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("clock", ["updates", "tokens", "progress", "seconds", "deadline", "watch"])
+def test_a_process_of_a_fake_group_trains_alone_and_logs_it_once(fake_group, clock, tmp_path, caplog):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: linear()\nhorizon: 100\n")
+    unit = {"deadline": "seconds", "watch": "updates"}.get(clock, clock)
+    plan = file if clock == "watch" else ps.Plan(lr="linear()", clock=unit)
+    if clock in ("updates", "tokens", "seconds"):
+        plan = ps.Plan(lr="linear()", clock=unit, horizon=f"100 {unit}")
+    facts = {"watch": {"watch": 1}, "deadline": {"deadline": "in 1 h"}}.get(clock, {})
+    caplog.set_level(logging.INFO, "paramsched")
+    scheduler = ps.Scheduler(probe(), plan, **facts)
+    for t in range(5):
+        if clock == "watch" and t == 2:
+            file.write_text("lr: 0.5\n")
+        if clock == "tokens":
+            scheduler.consumed(tokens=5)
+        if clock == "progress":
+            scheduler.report(progress=t / 10)
+        scheduler.optimizer.step()
+
+    assert scheduler.t == 5
+    assert clock != "watch" or scheduler.optimizer.param_groups[0]["lr"] == 0.05
+    assert [one.levelname for one in caplog.records if "fake one" in one.getMessage()] == ["INFO"]
+    assert not [one for one in caplog.records if one.levelno > logging.INFO and clock != "watch"]

@@ -1,0 +1,26 @@
+"""Several ranks, one after another in this process, with a store that they share."""
+
+from typing import Any
+
+import torch.distributed as dist
+
+from paramsched.scheduler._ranks import Ranks
+
+
+class RanksInTurn:
+    """Lets the code of this process run as one of several ranks.
+
+    Args:
+        patch: pytest's monkeypatch.
+        store: the store. Default: a new one.
+    """
+
+    def __init__(self, patch: Any, store: Any = None) -> None:
+        self.patch, self.store = patch, store or dist.HashStore()
+        self.run_as(0)
+
+    def run_as(self, rank: int) -> Ranks:
+        """Run as a rank from now on."""
+        ranks = Ranks(rank, self.store, "paramsched")
+        self.patch.setattr(Ranks, "here", staticmethod(lambda: ranks))
+        return ranks
