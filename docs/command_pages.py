@@ -5,17 +5,17 @@ import inspect
 import click
 
 from paramsched.cli import main
-from paramsched.cli._options import FACTS_SECTION, FactOption
+from paramsched.cli._options import SECTIONS, ConfigOption, FactOption
 
 _OPENING = (
     "`paramsched COMMAND --help` prints the same text. PLAN is a file, one line of text, or `recipe:NAME`. "
     "Exit codes: 0 success, 1 problem or difference, 2 usage or missing file."
 )
-_FACTS = (
-    "Commands that read a plan accept these options. They convert epochs, samples, tokens and seconds into "
-    "updates, and take precedence over facts in the plan's file."
-)
-_ANCHOR = FACTS_SECTION.lower().replace(" ", "-")
+_SHARED = {
+    FactOption: "Commands that read a plan accept these options. They convert epochs, samples, tokens and seconds into "
+    "updates, and take precedence over facts in the plan's file.",
+    ConfigOption: "Commands that read a plan accept these options.",
+}
 
 
 def page() -> str:
@@ -28,15 +28,16 @@ def page() -> str:
     ]
     rows = "\n".join(map(row, commands))
     sections = "\n\n".join(map(section, commands))
-    facts = {
-        one.name: one
-        for command in commands
-        for one in command.params
-        if isinstance(one, FactOption)
-    }
+    parameters = {
+        one.name: one for command in commands for one in command.params
+    }.values()
+    shared = "\n\n".join(
+        f"## {SECTIONS[kind]}\n\n{text}\n\n{option_table([one for one in parameters if type(one) is kind])}"
+        for kind, text in _SHARED.items()
+    )
     return (
         f"# Command line\n\n{_OPENING}\n\n| command | description |\n| --- | --- |\n{rows}\n\n"
-        f"## {FACTS_SECTION}\n\n{_FACTS}\n\n{option_table(list(facts.values()))}\n\n{sections}\n"
+        f"{shared}\n\n{sections}\n"
     )
 
 
@@ -55,9 +56,13 @@ def section(command: click.Command) -> str:
         for one in command.params
         if isinstance(one, click.Option) and not one.hidden
     ]
-    table = option_table([one for one in options if not isinstance(one, FactOption)])
+    table = option_table([one for one in options if type(one) not in _SHARED])
     if any(isinstance(one, FactOption) for one in options):
-        table += f"\nAlso the options of the section [{FACTS_SECTION}](#{_ANCHOR}).\n"
+        also = " and ".join(
+            f"[{SECTIONS[kind]}](#{SECTIONS[kind].lower().replace(' ', '-')})"
+            for kind in _SHARED
+        )
+        table += f"\nAlso the options of the sections {also}.\n"
     examples = "\n".join(f"$ {line}" for line in getattr(command, "examples", ()))
     shown = f"```sh\n{examples}\n```\n" if examples else ""
     return f"## paramsched {command.name}\n\n```text\n{usage}\n```\n\n{text}\n\n{shown}\n{table}"

@@ -1,33 +1,21 @@
 """The tutorial on loss laws and the how-to on scaling rules: their code and commands run, in order."""
 
-import contextlib
-import io
-import re
-import shlex
 import warnings
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from paramsched.cli import main
-from support.pages import DOCS
-
-BLOCKS = re.compile(r"<!-- run\n(.*?)-->|^```python\n(.*?)^```|^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+from support.pages import DOCS, page_code
 
 
 def printed_by(page):
-    """Run the blocks of a page in the current folder, and return what they print."""
-    names, printed = {}, io.StringIO()
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+    """Run the blocks of a page, and return what they print and the pictures that they write."""
+    blocks = list(page_code.blocks((DOCS / page).read_text(encoding="utf-8")))
+    with page_code.folder_of_page(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for hidden, code, commands in BLOCKS.findall((DOCS / page).read_text(encoding="utf-8")):
-            if hidden or code:
-                exec(compile(hidden or code, page, "exec"), names)
-            for command in re.findall(r"^\$ paramsched (.+)$", commands.replace("\\\n", ""), re.MULTILINE):
-                result = CliRunner().invoke(main, shlex.split(command))
-                assert result.exit_code == 0, result.output
-                printed.write(result.output)
-    return printed.getvalue()
+        session = page_code.Page.as_pasted(page, blocks)
+        printed = [session.run(block) for block in blocks]
+        return "".join([*printed, *(file.read_text(encoding="utf-8") for file in Path().glob("*.svg"))])
 
 
 @pytest.mark.parametrize(
@@ -43,10 +31,7 @@ def printed_by(page):
         ),
     ],
 )
-def test_the_code_of_the_page_prints_what_it_describes(page, expected, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
+def test_the_code_of_the_page_prints_what_it_describes(page, expected):
     printed = printed_by(page)
-    printed += "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("*.svg"))
 
     assert [one for one in expected if one not in printed] == []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
 from itertools import pairwise
@@ -80,13 +80,22 @@ def option_for_fact(error: MissingFact) -> str:
     return f"{option_of(error.fact)} {error.example.replace('_', '')}"
 
 
-FACTS_SECTION = "Facts of the run"
-"""The title of the section with the run facts on a help page."""
+@final
+class FactOption(click.Option):
+    """An option for a run fact."""
 
 
 @final
-class FactOption(click.Option):
-    """An option for a run fact. The help page lists these options in a separate section, below the others."""
+class ConfigOption(click.Option):
+    """An option for configs of other libraries."""
+
+
+SECTIONS = {
+    click.Option: "Options",
+    FactOption: "Facts of the run",
+    ConfigOption: "Reading configs of other libraries",
+}
+"""The sections of a help page, in order, by the class of their options."""
 
 
 def calendar_options(command: _Function) -> _Function:
@@ -99,12 +108,14 @@ def calendar_options(command: _Function) -> _Function:
 
     count, amount = {"type": click.IntRange(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
 
+    config_option = partial(click.option, cls=ConfigOption)
+
     def fact(*names: str, **settings: Any) -> Callable[[Any], Any]:
         return click.option(*names, cls=FactOption, **settings)
 
     # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
-        click.option(
+        config_option(
             "--import",
             "modules",
             multiple=True,
@@ -113,14 +124,14 @@ def calendar_options(command: _Function) -> _Function:
             callback=_import_for_option,
             help="Import MODULE first; it may register your own shapes or schedulers. May be repeated.",
         ),
-        click.option(
+        config_option(
             "--run-config",
             is_flag=True,
             expose_value=False,
             callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
             help="Execute an MMEngine config in MMEngine instead of reading it. Only for files you trust.",
         ),
-        click.option(
+        config_option(
             "--function",
             metavar="NAME",
             expose_value=False,
@@ -246,9 +257,36 @@ def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[Com
     return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
 
 
+def offer_plans(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete file names in the shell, and the names of recipes after `recipe:`."""
+    prefix = "recipe:"
+    if not typed.startswith(prefix):
+        return [CompletionItem(typed, type="file")]
+    return [CompletionItem(prefix + name) for name in _recipe_names(typed.removeprefix(prefix))]
+
+
+def offer_recipes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete names of recipes in the shell."""
+    return [CompletionItem(name) for name in _recipe_names(typed)]
+
+
+def _recipe_names(typed: str) -> list[str]:
+    from paramsched.recipe_book import recipes
+
+    return [name for name in recipes if name.startswith(typed)]
+
+
+def offer_codes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete codes of diagnostics in the shell, each after a comma."""
+    from paramsched.base.check_rules import check_rules
+
+    known, comma, last = typed.rpartition(",")
+    return [CompletionItem(known + comma + code) for code in check_rules() if code.startswith(last)]
+
+
 def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
-    return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
+    return click.argument(name, metavar=name.upper(), shell_complete=offer_plans)
 
 
 checkpoint_argument = click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile(or_folder=True))
@@ -259,7 +297,7 @@ scheduler_option = click.option(
 
 def plans_argument() -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one or more plans."""
-    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
+    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_plans)
 
 
 format_option = click.option(
@@ -293,7 +331,7 @@ loss_option = click.option(
     help="File of a loss law: predict the loss of PLAN. Experimental.",
 )
 other_option = click.option(
-    "--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over PLAN."
+    "--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."
 )
 
 
@@ -517,11 +555,11 @@ class Command(click.Command):
         return f" Write {meant} {value}".rstrip()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the run facts in a separate section, below the other options."""
+        """List the options by section."""
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         shown = [(one, record) for one in options if (record := one.get_help_record(ctx)) is not None]
-        for title, of_facts in (("Options", False), (FACTS_SECTION, True)):
-            rows = [record for one, record in shown if isinstance(one, FactOption) is of_facts]
+        for kind, title in SECTIONS.items():
+            rows = [record for one, record in shown if type(one) is kind]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

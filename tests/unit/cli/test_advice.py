@@ -48,7 +48,6 @@ def with_options(line, advice):
         ("check 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
         ("show 'cosine()' --horizon 1e17", "--at 1000"),
         ("show 'cosine()' --horizon 10 --base lr=x", "--base lr=0.1"),
-        ("convert plan.yaml", "--to yaml, or -o plan.yaml"),
         ("convert plan.yaml -o plan.txt", "--to yaml"),
         (AUDIT, "--column 'lr=my rate'"),
         ("audit two.jsonl --plan plan.yaml --horizon 4", "--optimizer disc"),

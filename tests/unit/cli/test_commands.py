@@ -698,7 +698,7 @@ def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
 
 
 def test_convert_asks_for_the_format_if_it_is_unknown(folder):
-    assert "Write --to yaml" in refused(2, "convert", "plan.yaml")
+    assert good("convert", "plan.yaml") == good("convert", "plan.yaml", "--to", "yaml")
     assert "Write --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
     assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
 

@@ -4,6 +4,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from paramsched import config
+from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
 
 
@@ -32,6 +33,20 @@ def test_format_names_are_completed_for_format_options(words):
 )
 def test_files_are_completed_for_file_arguments(words):
     assert offered(words, "pl") == [("file", "pl")]
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "expected"),
+    [
+        (["recipes"], "llama3-4", ["llama3-405b"]),
+        (["show"], "recipe:llama3-4", ["recipe:llama3-405b"]),
+        (["audit", "a.jsonl", "--plan"], "recipe:llama3-4", ["recipe:llama3-405b"]),
+        (["check", "--explain"], "PS21", [code for code in check_rules() if code.startswith("PS21")]),
+        (["check", "a.yaml", "--select"], "PS1,PS211", ["PS1,PS211"]),
+    ],
+)
+def test_recipes_and_codes_are_completed(words, typed, expected):
+    assert offered(words, typed) == [("plain", one) for one in expected]
 
 
 @pytest.mark.parametrize("command", ["plot", "convert"])

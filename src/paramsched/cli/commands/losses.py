@@ -59,7 +59,7 @@ def paramsched_compare(
         if len({one.total for one in traces.values()}) > 1:
             echo_note("the plans have different lengths; their bounds are not comparable as losses")
         bounds = of_each_plan(traces, lambda one: bound(one).value)
-        best, data, table = min(bounds.values()), [], [["plan", "bound", "gap"]]
+        best, data, table = min(bounds.values()), [], [["plan", "convex bound, not a loss", "gap"]]
         for name, value in sorted(bounds.items(), key=lambda item: item[1]):
             data.append({"plan": name, "bound": value, "gap": value - best})
             table.append([name, f"{value:.4g}", f"{value - best:.4g}"])

@@ -1,6 +1,7 @@
 """The commands that draw plans: `paramsched show` and `paramsched plot`."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from paramsched.cli._options import (
     aligned_rows,
     base_option,
     calendar_options,
+    echo_note,
     field_option,
     format_option,
     is_terminal,
@@ -307,7 +309,7 @@ def _finite_or_none(value: float) -> float | None:
     cls=Command,
     short_help="Draw plans into an SVG, HTML or PNG file.",
     examples=(
-        "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched plot plan.yaml --steps-per-epoch 500",
         "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1",
         "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
         "paramsched plot plan.yaml -o plan.html --watch",
@@ -317,10 +319,9 @@ def _finite_or_none(value: float) -> float | None:
 @click.option(
     "-o",
     "--output",
-    required=True,
     metavar="FILE",
     shell_complete=offer_files,
-    help="File to write: .svg, .html, .png or .pdf; - for standard output.",
+    help="File to write: .svg, .html, .png or .pdf; - for standard output. By default, PLAN.svg in the current folder.",
 )
 @click.option(
     "--to", metavar="NAME", help="Format of the picture: svg, html, png or pdf. By default, the suffix of FILE."
@@ -338,7 +339,7 @@ def _finite_or_none(value: float) -> float | None:
 @_watch_option
 def paramsched_plot(
     plans: tuple[str, ...],
-    output: str,
+    output: str | None,
     to: str | None,
     facts: CalendarOptions,
     bases: tuple[str, ...],
@@ -359,9 +360,18 @@ def paramsched_plot(
 
     With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
     """
-    _format_of_picture(output, to)
+    file = output or f"{_name_of_picture(plans[0])}.{to or 'svg'}"
+    _format_of_picture(file, to)
     drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
-    _write_or_watch(drawing, output, to, title, watch)
+    if output is None:
+        echo_note(f"the picture is written to {file}")
+    _write_or_watch(drawing, file, to, title, watch)
+
+
+def _name_of_picture(plan: str) -> str:
+    """Return the name of a picture without its suffix: that of the plan's file or recipe; "plan" for a line of text."""
+    name = Path(plan).stem if Path(plan).suffix else plan.removeprefix("recipe:")
+    return name if re.fullmatch(r"[\w.-]*\w", name) else "plan"
 
 
 def _write_or_watch(drawing: _Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:

@@ -167,7 +167,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json or the name of a library. By default, the suffix of FILE.",
+    help="Format to write: yaml, toml, json or the name of a library. By default, the suffix of FILE, or yaml.",
 )
 @_output_option
 @calendar_options
@@ -187,8 +187,8 @@ def paramsched_convert(
     from paramsched.cli._plan_input import read_plan_input
     from paramsched.config.plan_files import SUFFIXES
 
-    if to is None and output is None:
-        raise click.UsageError("the format to write is missing. Write --to yaml, or -o plan.yaml")
+    if to is None and output in (None, STANDARD_OUTPUT):
+        to = "yaml"
     _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")

@@ -15,7 +15,8 @@ from paramsched.cli._options import (
     field_option,
     format_option,
     json_option,
-    offer_files,
+    offer_plans,
+    offer_recipes,
 )
 from paramsched.errors import shown
 
@@ -36,11 +37,11 @@ _MOST_NEAR = 10
         "paramsched recipes --like plan.yaml --steps-per-epoch 500",
     ),
 )
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, shell_complete=offer_recipes)
 @click.option(
     "--like",
     metavar="PLAN",
-    shell_complete=offer_files,
+    shell_complete=offer_plans,
     help="List the recipes whose curves are most similar to those of PLAN.",
 )
 @calendar_options

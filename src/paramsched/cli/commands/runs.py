@@ -24,7 +24,8 @@ from paramsched.cli._options import (
     file_problem,
     format_option,
     json_option,
-    offer_files,
+    offer_codes,
+    offer_plans,
     plans_argument,
     problem_text,
     scheduler_option,
@@ -43,7 +44,14 @@ from paramsched.cli._options import (
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
-@click.option("--plan", "-p", required=True, metavar="PLAN", help="The plan: a file, recipe:NAME, or one line of text.")
+@click.option(
+    "--plan",
+    "-p",
+    required=True,
+    metavar="PLAN",
+    shell_complete=offer_plans,
+    help="The plan: a file, recipe:NAME, or one line of text.",
+)
 @calendar_options
 @field_option
 @format_option
@@ -196,9 +204,10 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--select",
     metavar="CODES",
+    shell_complete=offer_codes,
     help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
 )
-@click.option("--ignore", metavar="CODES", help="Do not report these codes.")
+@click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
@@ -212,6 +221,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--explain",
     metavar="CODE",
+    shell_complete=offer_codes,
     is_eager=True,
     expose_value=False,
     callback=_explain,
@@ -360,7 +370,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_files,
+    shell_complete=offer_plans,
     help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
 )
 @calendar_options
