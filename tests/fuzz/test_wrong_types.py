@@ -5,6 +5,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ VALUES = (
     b"x", [], [1], ["a"], {}, {"lr": 0.1}, {1: 2}, (), (1, 2), set(), object(), int, len, range(5), 1j, 10**18,
     np.array([1.0, 2.0]), np.array("x"), np.array([], dtype=object), np.float32(3), np.int64(-5), torch.tensor(1.0),
     torch.tensor([1, 2]), ps.cosine(), ps.plateau(), ps.absolute(0.1), ps.Plan(lr="cosine()", horizon=10),
-    ps.Calendar(total=10),
+    ps.Calendar(total=10), 5e-324, 1e308, (1e9, 1e-300), (5e-324, 1e9), np.array(1.0), {0: 1}, {"": 1}, {None: 1},
+    {"weight_decay": 0.1}, "linear", "adamw-timescale", np.linspace(1, 0, 30),
 )
 # fmt: on
 KEYWORDS = ("lr", "momentum", "x")
@@ -41,13 +43,15 @@ def _called_by_users(name: str) -> bool:
 
 
 NAMES = sorted(filter(_called_by_users, ps.__all__))
+NAMES += [f"scaling.{name}" for name in ("rescale", "batch_for_tokens", "seesaw")]
+NAMES += [f"loss_law.{name}" for name in ("bound", "fit", "load", "optimize", "read")]
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
     """Draw a public function with arguments of any type that match its signature."""
     name = draw(st.sampled_from(NAMES))
-    parameters = list(inspect.signature(getattr(ps, name)).parameters.values())
+    parameters = list(inspect.signature(attrgetter(name)(ps)).parameters.values())
     by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     needed = sum(one.default is one.empty for one in by_place)
     value = st.sampled_from(VALUES)
@@ -67,7 +71,7 @@ def test_a_value_of_a_wrong_type_raises_an_error_of_the_library(
     tmp_path_factory: pytest.TempPathFactory, call: tuple[str, list[Any], dict[str, Any]]
 ) -> None:
     name, positional, named = call
-    function: Callable[..., Any] = getattr(ps, name)
+    function: Callable[..., Any] = attrgetter(name)(ps)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.chdir(tmp_path_factory.getbasetemp())

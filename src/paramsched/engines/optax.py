@@ -56,6 +56,8 @@ Factory: TypeAlias = Callable[..., Any]
 Bases: TypeAlias = Mapping[str, Any]
 """The bases of the fields of one optimizer, such as `{"lr": 3e-4, "betas": (0.9, 0.95)}`."""
 
+_MOST_UPDATES: Final = 2**31 - 1
+_TOO_LONG: Final = "the count of updates in the state is an int32, at most 2,147,483,647"
 _MAX_TABLE: Final = 2**23  # updates; a table of float32 then takes 32 MB
 _ALL: Final = "all"  # the label of an optimizer without labels
 _OF_MOMENTS: Final = ("b1", "b2", "momentum")
@@ -257,7 +259,10 @@ def seek(state: Any, t: Any) -> Any:
         InvalidArgument: `t` is not an integer of at least 0.
     """
     _state_in(state)
-    at = jnp.asarray(t if isinstance(t, jax.Array) else whole_number(CallSite("seek", "t"), t, least=0), jnp.int32)
+    at = t if isinstance(t, jax.Array) else whole_number(CallSite("seek", "t"), t, least=0)
+    if not isinstance(at, jax.Array) and at > _MOST_UPDATES:
+        raise InvalidArgument(CallSite("seek", "t", shown(t)), _TOO_LONG, f"Write t={_MOST_UPDATES}")
+    at = jnp.asarray(at, jnp.int32)
     return jax.tree.map(lambda one: one._replace(count=at) if _is_planned(one) else one, state, is_leaf=_is_planned)
 
 
@@ -361,6 +366,8 @@ def _optimizers_of(
     if total is None:
         found = "the length of the run is unknown"
         raise Unresolved("planned(…)", found, "Write Plan(…, horizon=…), or pass Calendar(total=…)")
+    if total > _MOST_UPDATES:
+        raise InvalidArgument(f"planned(…) with {total:,} updates", _TOO_LONG, "Write a shorter horizon")
     tabled = total <= _MAX_TABLE
     if not tabled:
         if amounts is not None:
@@ -414,4 +421,6 @@ def _arguments_of(base: Bases, factory: Factory, label: str) -> dict[str, tuple[
         if name in dict(found.values()):
             raise InvalidArgument(site, f"another field is also the argument {name}", f"Leave {field} out")
         found[field] = name, finite_number(site, value)
+        if abs(found[field][1]) > float(jnp.finfo(jnp.asarray(0.0).dtype).max):
+            raise InvalidArgument(site, f"{value!r} is too large for JAX's default float", "Write a smaller base")
     return found

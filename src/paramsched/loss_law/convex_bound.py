@@ -1,7 +1,7 @@
 """The convex bound: a ranking of schedules that needs no earlier run."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, final
 
 import numpy as np
@@ -76,7 +76,10 @@ def bound(
     shape = rates / peak
     squares = (shape * norms[: rates.size]) ** 2
     rest, of_squares = np.cumsum(shape[::-1])[::-1], np.cumsum(squares[::-1])[::-1]
-    by_distance = span**2 / (2 * float(rest[0]))
+    by_distance = span * span / (2 * float(rest[0]))
     by_gradients = float(of_squares[0] / rest[0] + np.sum(shape[:-1] / rest[1:] * (of_squares / rest)[:-1])) / 2
+    if not (0 < by_distance < inf and 0 < by_gradients < inf):
+        found = "distance or gradients are too large or too small"
+        raise InvalidArgument("loss_law.bound(…)", found, "Write distance=1, gradients=1")
     best = sqrt(by_distance / by_gradients)
     return Bound(2 * sqrt(by_distance * by_gradients), best, by_distance / peak + peak * by_gradients)

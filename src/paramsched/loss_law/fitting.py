@@ -117,9 +117,10 @@ def fit(
         )
     # One base is that of all plans, also if some of the runs are arrays.
     any_plan = any(isinstance(plan, Plan) for plan in plans)
-    several = (Sequence, np.ndarray)
     bases, calendars = (
-        one if isinstance(one, several) else [one if isinstance(plan, Plan) or not any_plan else None for plan in plans]
+        one
+        if isinstance(one, Sequence) or (isinstance(one, np.ndarray) and one.ndim)
+        else [one if isinstance(plan, Plan) or not any_plan else None for plan in plans]
         for one in (base, calendar)
     )
     if {len(bases), len(calendars)} != {len(plans)}:

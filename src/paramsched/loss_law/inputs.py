@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from numbers import Real
-from pathlib import Path
+from types import NoneType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from paramsched.audit.log_to_plan import read_metrics
 from paramsched.base.arrays import Floats, Integers
 from paramsched.base.diagnostic import names_listed
+from paramsched.base.files import path_of_file
 from paramsched.errors import InvalidArgument, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
@@ -50,7 +51,7 @@ def rates_of(
     else:
         try:
             rates = np.asarray(plan, dtype=np.float64).copy()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             rates = np.zeros(0)
         if rates.ndim != 1 or not rates.size:
             found = f"expected a Plan, a Trace or an array of rates, got {type(plan).__name__}"
@@ -92,8 +93,8 @@ def _rates_of_trace(site: str, values: Trace, group: str | int | None, scaled: b
     keys = known if group is None else [("lr", group)]
     if not known:
         raise InvalidArgument(site, "the plan has no schedule for lr", 'Write ps.Plan(lr="cosine()", horizon=24000)')
-    if keys[0] not in values:
-        found = f"unknown group {group!r}; the plan has {', '.join(repr(one) for _, one in known)}"
+    if not isinstance(group, (str, int, NoneType)) or keys[0] not in values:
+        found = f"unknown group {shown(group)}; the plan has {', '.join(repr(one) for _, one in known)}"
         raise InvalidArgument(site, found, f"Write group={known[0][1]!r}")
     for key in keys:
         if scaled and values.base(*key).value is None and values.base(*key).share != "none":
@@ -127,7 +128,7 @@ def read(
         UnreadableLog: the log or its column cannot be read.
         OSError: the file cannot be read.
     """
-    named = read_metrics(Path(path), names=() if column is None else (column,), time=time)
+    named = read_metrics(path_of_file(path), names=() if column is None else (column,), time=time)
     found = [one for one in named if column is not None or metric_word(one.name) == "loss"]
     if len(found) != 1:
         columns = names_listed([one.name for one in found or named]) or "none"
@@ -149,14 +150,14 @@ def losses_of(site: str, curve: Curve, rates: Floats) -> tuple[Integers, Floats]
         curve = read(curve)
     try:
         at, losses = (np.asarray(one, dtype=np.float64) for one in curve)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = f"expected the path of a log, or a pair of updates and losses, got {shown(curve)}"
         raise InvalidArgument(site, found, 'Write "run.csv", or ([0, 128], [3.7, 3.5])') from None
     if at.ndim != 1 or at.shape != losses.shape:
         found = f"expected as many losses as updates, got shapes {losses.shape} and {at.shape}"
         raise InvalidArgument(site, found, "Pass one loss for each update")
-    if (bad := np.flatnonzero(~(np.isfinite(losses) & (losses > 0)))).size:
-        found = f"every loss must be finite and above 0, got {float(losses[bad[0]])} at update {at[bad[0]]:g}"
+    if (bad := np.flatnonzero(~((losses > 1e-100) & (losses < 1e100)))).size:
+        found = f"every loss must be between 1e-100 and 1e100, got {float(losses[bad[0]])} at update {at[bad[0]]:g}"
         raise InvalidArgument(site, found, "Remove these losses")
     if not (np.isfinite(at).all() and (at == np.floor(at)).all() and (np.diff(at) > 0).all() and (at >= 0).all()):
         found = "the updates must be different integers of at least 0, in order"

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import log2, sqrt
+from math import inf, isfinite, log2, sqrt
 from typing import Any, final
 
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number, not_negative, positive_number, whole_number
-from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.base.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
+from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
 
 @final
@@ -112,7 +112,9 @@ def rescale(
     if not isinstance(values, Mapping) or not values:
         found = f"expected a dict of hyperparameters, got {shown(values)}"
         raise InvalidArgument("scaling.rescale(…)", found, 'Write {"lr": 3e-4}')
-    if strange := next((key for key in values if key not in covered), None):
+    unknown = [key for key in values if key not in covered]
+    if unknown:
+        strange = unknown[0]
         found = f"the rule covers {', '.join(covered)}, not {strange}"
         both = strange in ("lr", "weight_decay") and {"adam-sqrt", "adamw-timescale"} & set(names)
         instead = 'Write rule=["adam-sqrt", "adamw-timescale"]' if both else f"Leave {strange} out"
@@ -125,6 +127,9 @@ def rescale(
     old, new = (1, 1) if batch is None else _pair("rescale", "batch", batch, whole_number, (256, 512))
     before, after = (1.0, 1.0) if tokens is None else _pair("rescale", "tokens", tokens, positive_number, (1e9, 8e9))
     ratios = _Ratios(Fraction(new, old), after / before)
+    if not 0 < ratios.tokens < inf:
+        site = CallSite("scaling.rescale", "tokens", shown(tokens))
+        raise InvalidArgument(site, "the numbers are too far apart", "Write tokens=(1e9, 8e9)")
     changed: dict[str, tuple[Any, str]] = {}
     for key, formula in (item for name in names for item in _RULES[name].items()):
         if key in values:
@@ -151,6 +156,8 @@ def _changed(key: str, value: Any, formula: _Formula, ratios: _Ratios) -> tuple[
         site = CallSite("scaling.rescale", key)
         old = not_negative(site, value) if key == "weight_decay" else positive_number(site, value)
         by = float(formula.factor(ratios))
+        if not isfinite(old * by):
+            raise InvalidArgument(site_with_value(site, value), f"{formula.text} is too large", f"Leave {key} out")
         return old * by, f"{key}: {old:.6g} -> {old * by:.6g}   × {by:.6g} = {formula.text}   {formula.source}"
     site = CallSite("scaling.rescale", key, shown(value))
     if not isinstance(value, (tuple, list)) or not all(0 <= finite_number(site, one) < 1 for one in value):
@@ -195,4 +202,8 @@ def batch_for_tokens(
     before, after = _pair("batch_for_tokens", "tokens", tokens, positive_number, (1e9, 8e9))
     power = finite_number(CallSite("scaling.batch_for_tokens", "exponent"), exponent)
     size = log2(old) + power * (log2(after) - log2(before))
-    return max(1, 2 ** round(size) if power_of_two else round(2**size))
+    if not size <= log2(MOST_COUNT):
+        site = CallSite("scaling.batch_for_tokens", "exponent", shown(exponent))
+        raise InvalidArgument(site, "the batch would be larger than 1e18", "Write exponent=0.383")
+    size = max(0.0, size)
+    return 2 ** round(size) if power_of_two else round(2**size)

@@ -52,7 +52,7 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
         return (today if today > local else today + timedelta(days=1)).astimezone()
     except InvalidArgument:
         raise
-    except (TypeError, ValueError, OverflowError, OSError):
+    except (TypeError, ValueError, OverflowError, OSError, RecursionError):
         expected = 'expected "in 55 min", "18:00", "2026-11-22 08:00", "slurm" or a datetime'
         raise InvalidArgument(site, expected, 'Write deadline="in 55 min"') from None
 

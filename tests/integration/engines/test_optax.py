@@ -570,3 +570,15 @@ def test_without_torch_the_module_is_imported() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert ran.stdout == "False\n", ran.stderr[-3000:]
+
+
+def test_more_updates_than_an_int32_counts_and_a_base_beyond_float32_are_rejected():
+    plan = ps.Plan(lr="linear()", horizon=2**31)
+    state = engine.planned(optax.sgd, ps.Plan(lr="linear()", horizon=4), base={"lr": 0.5}).init({"w": jnp.ones(3)})
+
+    with pytest.raises(ps.InvalidArgument, match="int32"):
+        engine.planned(optax.sgd, plan, base={"lr": 0.5})
+    with pytest.raises(ps.InvalidArgument, match="int32"):
+        engine.seek(state, 2**31)
+    with pytest.raises(ps.InvalidArgument, match="too large for JAX"):
+        engine.planned(optax.sgd, ps.Plan(lr="linear()", horizon=4), base={"lr": 1e39})

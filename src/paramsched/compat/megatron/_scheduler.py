@@ -276,8 +276,11 @@ class OptimizerParamScheduler:
 
         Raises:
             AssertedArgument: the arguments and the state differ, or an argument that the state needs is missing.
-            StateError: a required key is missing.
+            StateError: the state is not a mapping, or a required key is missing.
         """
+        if not isinstance(state_dict, Mapping):
+            found = f"expected a mapping, got {type(state_dict).__name__}"
+            raise StateError(f"OptimizerParamScheduler.load_state_dict(…): {found}. Pass a state of Megatron")
         saved = {
             name: state_dict[key]
             for name, (_, *older) in _SAVED.items()

@@ -176,7 +176,7 @@ def plan_of_config(
     if not isinstance(params, Mapping):
         diagnostics.refuse_kind(inner, params, "a mapping of arguments", "Write params: {}")
         return None
-    if name not in TABLES:
+    if not isinstance(name, str) or name not in TABLES:
         return _plan_of_torch(name, params, path, diagnostics, calendar)
     rows = arguments_of(TABLES[name])
     _report_unknown(name, params, inner, diagnostics)
