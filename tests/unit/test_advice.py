@@ -47,8 +47,8 @@ SENTENCES = (
     ("call", "line"),
     [
         (lambda: ps.cosine(T_max=100), "cosine(over=100)"),
-        (lambda: ps.cosine(T_max=100, eta_min=0.1), "cosine(over=100, to=0.1)"),
-        (lambda: ps.linear(start_factor=0.1, end_factor=1.0, total_iters=5), "linear(start=0.1, to=1.0, over=5)"),
+        (lambda: ps.cosine(T_max=100, eta_min=0.1), "cosine(over=100, to=absolute(0.1))"),
+        (lambda: ps.linear(start_factor=0.1, end_factor=1.0, total_iters=5), "linear(0.1, 1.0, 5)"),
         (lambda: ps.step(step_size=30), "step(every=30)"),
         (lambda: ps.wsd(num_warmup_steps=10, num_decay_steps=20), "wsd(warmup=10, decay=20)"),
         (lambda: ps.cosine_restarts(T_0=10, T_mult=2), "cosine_restarts(first=10, mult=2)"),
@@ -291,7 +291,10 @@ def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, li
     ("line", "expected_message"),
     [
         ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; use "over"'),
-        ("{cosine: {eta_min: 0.1}}", 'unknown argument "eta_min" of cosine; use "to"'),
+        (
+            "{cosine: {eta_min: 0.1}}",
+            'unknown argument "eta_min"; use "to". Write lr: {cosine: {to: {absolute: 0.1}}}',
+        ),
         ("{warmup: {num_warmup_steps: 5}}", 'unknown argument "num_warmup_steps" of warmup; use "over"'),
         ("{cosine: {over: 10ep}}", 'Write "10 epochs"'),
         ("{cosine: {over: 0.06dur}}", 'Write "6%"'),

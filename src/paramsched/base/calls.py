@@ -11,11 +11,14 @@ from typing import Any, TypeVar, cast, final, get_args, get_origin
 
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import meant_number
+from paramsched.base.peer_calls import line_of_own_call
 from paramsched.base.peer_words import (
+    ABSOLUTE,
     DROPPED,
     LENGTHS_OF_RUN,
     instead_of,
     is_share_of_run,
+    is_total,
     is_warmup_length,
     line_in_code,
     meant_argument,
@@ -233,6 +236,8 @@ class _MeantCall:
                 self.written[key] = _value_text(_as_share(parameter, value), key, name)
             else:
                 self._translate(key, value, {*parameters} - {*placed, *self.written})
+        if self.prefix and (total := next(filter(is_total, named), None)) and "over" in self.written:
+            self.written["over"] = f'"until {named[total]} steps"'
         self._add_facts()
         self.missing = [
             key
@@ -250,6 +255,9 @@ class _MeantCall:
         texts = [*self.in_order, *(f"{key}={text}" for key, text in self.written.items())]
         self.line = f"{self.prefix}{name}({', '.join(texts)})"
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
+        given = {**dict(zip(parameters, positional, strict=False)), **named}
+        if (line := line_of_own_call(name, given, parameters)) is not None:
+            self.line, self.complete = line, bool(line)
 
     def _translate(self, key: str, value: Any, free: set[str]) -> None:
         """Add an unknown argument to the corrected call as the matching parameter; omit it if there is none."""
@@ -279,7 +287,8 @@ class _MeantCall:
         elif length and isinstance(value, int) and (unit := unit_of_length(key)):
             self.meant[key], self.written[length] = length, f'"{value} {unit}"'
         elif word in free:
-            self.written[word] = _value_text(_as_share(self.parameters[word], value), word, self.name)
+            text = _value_text(_as_share(self.parameters[word], value), word, self.name)
+            self.written[word] = f"absolute({text})" if is_rate(key, self.parameters[word], value) else text
         elif facts and (known := meant_argument(key, _FACTS)) is not None:
             self.meant[key], self.facts[known] = known, text
         elif key not in DROPPED:
@@ -326,6 +335,13 @@ class _MeantCall:
 def takes_list(parameter: inspect.Parameter) -> bool:
     """Return whether a parameter expects a list."""
     return get_origin(parameter.annotation) is tuple
+
+
+def is_rate(key: str, parameter: inspect.Parameter, value: object) -> bool:
+    """Return whether an argument of another library is a rate, where the parameter expects a multiple of base."""
+    return (
+        key in ABSOLUTE and "Absolute" in str(parameter.annotation) and isinstance(value, (int, float)) and value != 0
+    )
 
 
 def _as_share(parameter: inspect.Parameter, value: Any) -> Any:

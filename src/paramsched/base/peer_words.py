@@ -31,8 +31,8 @@ DROPPED: Final = frozenset(_INDEX["dropped"])
 """Arguments of schedulers that a schedule does not need."""
 SEQUENCES: Final = frozenset(_INDEX["sequences"])
 """Names in other libraries for functions that build sequences."""
-PEER_PARAMETERS: Final[Mapping[str, Sequence[str]]] = _INDEX["parameters"]
-"""A dict from the schedulers of other libraries to their positional arguments after the optimizer."""
+ABSOLUTE: Final = frozenset(_INDEX["absolute"])
+"""Arguments of other libraries whose value is a rate, not a multiple of base."""
 UNITS: Final[Mapping[str, str]] = _INDEX["units"]
 """A dict from units of time in other libraries, such as the `ep` of `10ep` in Composer, to units here."""
 
@@ -223,6 +223,15 @@ def unit_of_length(name: str) -> str:
     )
 
 
+def is_total(name: str) -> bool:
+    """Return whether an argument is a length that includes the warmup.
+
+    >>> is_total("num_training_steps"), is_total("T_max")
+    (True, False)
+    """
+    return name in LENGTHS_OF_RUN and name.startswith(("num_training", "total", "max_", "train"))
+
+
 def is_share_of_run(name: str, value: object) -> bool:
     """Return whether an argument is a length as a fraction of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
     shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
@@ -257,12 +266,12 @@ def unknown_attribute(name: str, known: Iterable[str]) -> str:
     """Return the advice for an unknown attribute of the package; empty if no known name is similar.
 
     >>> unknown_attribute("StepLR", [])
-    '; "StepLR" is a name of torch; use step. Write ps.step(30, gamma=0.1)'
+    '; "StepLR" is a name of torch; use step. For example: ps.step(30, gamma=0.1)'
     """
     if name.startswith("_"):  # what Python and its tools ask every module for
         return ""
     if peer := advice_for_name(name):
-        return f"; {peer[0]}{peer[1] and f'. Write {line_in_code(peer[1])}'}"
+        return f"; {peer[0]}{peer[1] and f'. For example: {line_in_code(peer[1])}'}"
     near = closest(name, known)
     return f'; did you mean "{near}"?' if near else ""
 

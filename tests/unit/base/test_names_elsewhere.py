@@ -71,7 +71,7 @@ def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
 
 @pytest.mark.parametrize("row", PEER_NAMES)
 def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
-    with pytest.raises(AttributeError, match=r"use .*\. Write ps\."):
+    with pytest.raises(AttributeError, match=r"use .*(\. For example: .*|Write )ps\."):
         getattr(ps, ROWS[row][1])
 
 
@@ -99,7 +99,8 @@ def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
     assert line in str(in_text.value) or letters_of(name) == letters_of(meant_by(name)[1][1])
     # An argument with a known meaning is kept in the fix; otherwise the fix is an example.
     for problem in (mapping, staged, typed):
-        assert f"For example: {line}" in problem or "100" in problem.rpartition("Write ")[2] or "Write" not in problem
+        kept = re.search(r"100|200", problem.rpartition("Write ")[2])  # a cosine of 100 updates falls and rises in 200
+        assert f"For example: {line}" in problem or kept or "Write" not in problem
 
 
 FIELD = {

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 
 import numpy as np
 
+from paramsched.base.calls import is_rate
 from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.peer_calls import line_of_own_call
 from paramsched.base.peer_words import DROPPED, instead_of, meant_argument, own_name
 from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json, short_json
 from paramsched.curves import Curve
@@ -47,13 +49,18 @@ class ArgumentAssignment:
         """Return a dict from parameter to value, from named values. A `**` parameter collects unknown names."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
-        renamed = self.renamed_call(given)
+        meant = line_of_own_call(self.name, given, self.parameters) if extra is None else None
+        renamed = self.renamed_call(given) if meant is None else meant
         key = self.path.rpartition(".")[2]
-        if renamed and key.isidentifier():
+        if renamed and extra is None:
+            entry = (key, renamed) if key.isidentifier() else None
+            instead = "" if entry else f"Write {renamed if isinstance(renamed, str) else flow_text(renamed)}"
             unknown = [str(one) for one in given if one not in self.parameters]
             reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
             found = f"{self.name}: {'; '.join(f'unknown argument {one}' for one in reasons)}".replace("?; u", "? U")
-            self.diagnostics.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
+            self.meant |= {*self.parameters}  # the message shows the entire call
+            at_key = entry is not None
+            self.diagnostics.add(self.path, found, instead, at_key=at_key, code=WRONG_ARGUMENT, entry=entry)
             return values
         for key, value in given.items():
             if key in self.parameters and key != extra:
@@ -64,19 +71,23 @@ class ArgumentAssignment:
                 near, advice = nearest_argument(str(key), self.parameters, self.name)
                 self.meant.add(near)
                 found = f'unknown argument "{key}" of {self.name}; {advice}'
-                replace = (str(key), near) if near else None
+                replace = (str(key), near) if near and meant is None else None
                 place = child_path(self.path, key)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
-        """Return the call with corrected names; None unless several names are unknown and all can be corrected."""
+        """Return the call with corrected names; None if one cannot be corrected, or if a single name is to replace."""
         unknown = [key for key in given if key not in self.parameters]
         ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
         renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
         dropped = len(unknown) - len(ours)
-        if None in renamed or len(renamed) + dropped != len(given) or len(unknown) < 2 - bool(dropped):
+        if None in renamed or len(renamed) + dropped != len(given):
             return None
+        rates = [one for key, one in ours.items() if one and is_rate(str(key), self.parameters[one], given[key])]
+        if len(unknown) < 2 - bool(dropped or rates):
+            return None
+        renamed |= {one: {"absolute": renamed[one]} for one in rates}
         return {self.name: renamed}
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:

@@ -5,13 +5,13 @@ This module corrects mistakes in the syntax. Diagnostics about calls and names h
 """
 
 import re
-from collections.abc import Callable, Mapping
-from inspect import signature
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from paramsched.base.lookalikes import straighten_text
-from paramsched.base.peer_words import DROPPED, PEER_PARAMETERS, SEQUENCES, letters_of, meant_argument, meant_by
-from paramsched.schedules.registry import SHAPES
+from paramsched.base.peer_calls import Stage, line_of_call
+from paramsched.base.peer_words import SEQUENCES, letters_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.text.tokens import STRING, without_strings
 
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
@@ -107,51 +107,36 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
     return text[:place] + _CLOSING[outside[opened[-1]]] + text[place:]
 
 
-def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> str | None:
-    """Translate a call of another library's scheduler to text; return None if an argument has no counterpart.
+def call_as_meant(
+    name: str, advice: str, positional: Sequence[tuple[str, Any]], named: Mapping[str, tuple[str, Any]]
+) -> str | None:
+    """Translate a call of another library's scheduler to text with the same values; return None if they are unknown.
 
     Args:
-        name: the name of the scheduler in that library.
-        advice: an example of the equivalent schedule.
-        arguments: a pair (keyword, text) for each argument; the keyword of a positional argument is empty.
+        name: the name in the call.
+        advice: what to write for a name that is not one of another library; else empty.
+        positional, named: the arguments: a pair (text, value) for each.
 
-    >>> call_as_meant("StepLR", "step(30, gamma=0.1)", [("", "optimizer"), ("step_size", "25")])
-    'step(every=25)'
+    >>> call_as_meant("StepLR", "", [("25", 25)], {})
+    'step(25, 0.1)'
     """
-    last = name.rpartition(".")[2]
-    texts = [f"{key}={value}" if key else value for key, value in arguments]
+    texts = [*(text for text, _ in positional), *(f"{key}={text}" for key, (text, _) in named.items())]
+    if advice == name and not texts:  # `previous()`
+        return advice
     if advice.startswith("curves."):
-        return f"{advice.partition('(')[0]}({', '.join(texts)})"
+        return f"{advice.partition('(')[0]}({', '.join(texts)})" if texts else advice
     if advice.startswith("anneal(curve="):  # the curve has no parameters
-        return f"anneal({', '.join(texts)}, {advice[7:]}" if all(key for key, _ in arguments) else None
-    if last in (*SEQUENCES, "SequentialLR", "ChainedScheduler"):
-        listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
-        sign = " * " if last == "ChainedScheduler" else " >> "
-        return sign.join(texts) if listed is None else re.sub(r"(?<=\)),\s*", sign, listed)
-    found = meant_by(name)
-    if found is None:
-        return None
-    ours = advice.rpartition(">> ")[2].partition("(")[0] if last.endswith("with_warmup") else found[1][1]
-    if (builder := SHAPES.get(ours)) is None:
-        return None
-    if re.fullmatch(r"(?:self\.)?(?:optimizer|optim|opt)\w*", arguments[0][1]):
-        del arguments[0]
-    theirs, known, written, warmup = PEER_PARAMETERS.get(last, ()), signature(builder).parameters, [], ""
-    # The single positional argument of a lower-case function means the same in paramsched.
-    alike = not theirs and (last.islower() or found[0] == "papers") and sum(not key for key, _ in arguments) <= 1
-    alike = alike and (ours == "warmup" or bool(re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", advice)))
-    for place, (key, value) in enumerate(arguments):
-        theirs_here = key or "".join(theirs[place : place + 1])
-        if theirs_here == "num_warmup_steps" and last.endswith("with_warmup"):
-            warmup = f"warmup({value}) >> "
-        if theirs_here in (*DROPPED, *(("num_warmup_steps", "num_training_steps") if warmup else ())):
-            continue
-        meant = meant_argument(theirs_here, known, ours) if theirs_here else ""
-        if meant is None or not (meant or alike) or not (alike or theirs_here in theirs):
-            return None
-        if theirs_here in ("eta_min", "min_lr", "lr_min") and re.fullmatch(r"[\d.]+(e-?\d+)?", value):
-            value = f"absolute({value})"
-        written.append(f"{meant}={value}" if meant else value)
-    if last == "CosineAnnealingLR" and not any(one.startswith("to=") for one in written):
-        written.insert(0, "to=0.0")
-    return f"{warmup}{ours}({', '.join(written)})"
+        return advice if not texts else None if positional else f"anneal({', '.join(texts)}, {advice[7:]}"
+    values = {key: _peer_value(value) for key, (_, value) in named.items()}
+    line = line_of_call(name, [_peer_value(value) for _, value in positional], values)
+    if line is not None or name.rpartition(".")[2] not in SEQUENCES or not texts:
+        return line
+    listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
+    return " >> ".join(texts) if listed is None else re.sub(r"(?<=\)),\s*", " >> ", listed)
+
+
+def _peer_value(value: Any) -> Any:
+    """Return the value of an argument as `line_of_call` expects it."""
+    if isinstance(value, Schedule):
+        return Stage(str(value), "" if value.length is None else str(value.length))
+    return [*map(_peer_value, value)] if isinstance(value, tuple) else value

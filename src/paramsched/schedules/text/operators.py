@@ -227,13 +227,12 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) ->
     if frame.diagnostic is not None:
         diagnostic = diagnostics.found[frame.diagnostic].changed(site=diagnostics.quoted(frame.begin, end))
         diagnostics.found[frame.diagnostic] = diagnostic
-        advice = diagnostic.instead.removeprefix("Write ")
-        if "(" in advice or advice == frame.name:  # otherwise the advice is a name that replaces the wrong one
-            arguments = [("", diagnostics.text[part.begin : part.end]) for part in frame.items]
-            for name, part in frame.named.items():
-                arguments.append((name, diagnostics.text[part.begin : part.end].partition("=")[2].strip()))
-            line = call_as_meant(frame.name, advice, arguments) if arguments else advice
-            diagnostics.edits[frame.diagnostic] = None if line is None else (frame.begin, end, line)
+        example = diagnostic.instead.startswith("For example: ")  # of a name in another library
+        advice = "" if example else diagnostic.instead.removeprefix("Write ")
+        if (
+            example or "(" in advice or advice == frame.name
+        ):  # otherwise the advice is a name that replaces the wrong one
+            diagnostics.edits[frame.diagnostic] = _edit_of_peer_call(frame, advice, end, diagnostics.text)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -246,6 +245,28 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) ->
         if refused is not None:
             place = frame.items[refused] if isinstance(refused, int) else frame.named[refused]
         return diagnostics.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, diagnostics))
+
+
+def _edit_of_peer_call(frame: OpenBracket, advice: str, end: int, text: str) -> LineEdit | None:
+    """Return the edit that replaces a call of another library's scheduler; None if its values are unknown here."""
+    parts = [*frame.items, *frame.named.values()]
+    texts = [text[part.begin : part.end] for part in parts]
+    ahead = bool(texts) and re.fullmatch(r"(?:self\.)?(?:optimizer|optim|opt)\w*", texts[0]) is not None
+    others = parts[ahead:]
+    if any(part.value is BROKEN for part in others):  # its arguments are corrected first
+        return (parts[0].begin, others[0].begin, "") if ahead else (frame.begin, frame.begin, "")
+    positional = [(text[part.begin : part.end], part.value) for part in frame.items[ahead:]]
+    named = {
+        name: (text[part.begin : part.end].partition("=")[2].strip(), part.value) for name, part in frame.named.items()
+    }
+    line = call_as_meant(frame.name, advice, positional, named)
+    return None if line is None else (frame.begin, end, _as_operand(line, text[: frame.begin], text[end:]))
+
+
+def _as_operand(line: str, before: str, after: str) -> str:
+    """Return a line in brackets if it has operators and is an operand of an arithmetic operator."""
+    beside = before.rstrip()[-1:] + after.lstrip()[:1]
+    return f"({line})" if re.search(r"[-*/+]", beside) and re.search(r" (>>|[*+]) ", line) else line
 
 
 def _edit_of_call(
@@ -263,7 +284,7 @@ def _edit_of_call(
     if advice == refusal.instead:
         return None
     if re.match(rf"(.* >> )?{re.escape(frame.name)}\(", advice):
-        return frame.begin, end, advice
+        return frame.begin, end, _as_operand(advice, diagnostics.text[: frame.begin], diagnostics.text[end:])
     return None if part is None or advice.startswith(f"{argument}=") else (begin, part.end, advice)
 
 

@@ -309,7 +309,7 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
     if same is not None and (name.islower() or name.isupper()):  # a name in CamelCase may be a peer's class
         return NameDiagnostic(f'unknown schedule "{name}"; did you mean "{same}"?', meant=same)
     if peer := advice_for_name(name):
-        return NameDiagnostic(peer[0], peer[1] and f"Write {peer[1]}")
+        return NameDiagnostic(peer[0], peer[1] and f"For example: {peer[1]}")
     if name in SEQUENCES:
         return NameDiagnostic(f'unknown schedule "{name}": stages are joined by >>', "Write warmup(100) >> cosine()")
     if curve_wanted():
@@ -327,7 +327,7 @@ def _module_prefix(space: str, last: str, known: KnownNames) -> NameDiagnostic:
     if last in known:
         return NameDiagnostic(found, f"Write {last}")
     if peer := advice_for_peer(f"{space}.{last}"):
-        return NameDiagnostic(peer[0], f"Write {peer[1]}")
+        return NameDiagnostic(peer[0], f"For example: {peer[1]}")
     near = closest(last, known)
     return NameDiagnostic(found, f"Write {near}" if near else LINE_SYNTAX)
 
@@ -437,7 +437,7 @@ class LineReader:
             word, begin, end = dashed
             message, line = advice_for_name(word) or ("", "")
             site = f'"{shortened_text(self.text)}" at character {begin + 1}'
-            raise ParseError(site, message, line and f"Write {line}", text=self.text, span=(begin, end))
+            raise ParseError(site, message, line and f"For example: {line}", text=self.text, span=(begin, end))
         dashed_on = self.text[here.end : here.end + 1] == "-"  # `warm-up` is meant as one name
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
         return self.diagnostics.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
