@@ -129,6 +129,12 @@ _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
         {"zero_stage", "data_split", "sft_only_data_path", "data_output_path", "actor_model_name_or_path",
          "critic_model_name_or_path", "only_optimize_lora", "num_padding_at_beginning", "enable_hybrid_engine"}
     ),
+    "ms-swift": frozenset(
+        {"tuner_type", "train_type", "sft_type", "rlhf_type", "lazy_tokenize", "split_dataset_ratio",
+         "external_plugins",
+         "overlong_filter", "colocate_groups", "offload_teacher_model", "gkd_logits_topk", "multi_turn_scheduler",
+         "truncation_strategy", "self_cognition_sample", "custom_train_dataset_path", "train_dataset_sample"}
+    ),
     "LLaMA-Factory v1": frozenset(
         {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",
          "train_dataset", "batching_strategy"}

@@ -102,3 +102,17 @@ def test_a_script_of_deepspeed_chat_is_recognized_by_its_options():
             "deepspeed main.py --data_split 2,4,4 --num_train_epochs 2 --zero_stage 3 --learning_rate 1e-5",
             "transformers",
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        ('{"zero_optimization": {"stage": 2}, "gradient_accumulation_steps": 4}', "transformers"),
+        ("python train.py --seed 42 --min_lr 1e-5 --num_warmup_epochs 3\n", "timm"),
+        ("rlhf_type: grpo\nsplit_dataset_ratio: 0\ncolocate_groups: []\nnum_train_epochs: 1\n", "transformers"),
+        ("rlhf_type: grpo\nsplit_dataset_ratio: 0\ncolocate_groups: []\ntrain_iters: 9\n", "megatron"),
+    ],
+)
+def test_settings_of_many_programs_do_not_identify_a_format(text, format):
+    with pytest.raises(ConfigError):
+        ps.loads(text, format)

@@ -51,6 +51,9 @@ _SCRIPT_DEFAULTS: Final[Mapping[str, Any]] = {
 _COMMAND_LINE_DEFAULTS: Final[Mapping[str, Any]] = {"warmup_epochs": 5, "cycle_decay": 0.5, "eval_metric": "top1"}
 """Defaults of the script's command line that differ from those of the arguments."""
 
+_OF_MANY_PROGRAMS: Final = frozenset({"seed", "min_lr", "eval_metric"})
+"""Options that do not identify timm, because many programs have them."""
+
 _SWITCHES: Final = ("sched_on_updates", "warmup_prefix")
 
 
@@ -70,7 +73,10 @@ def read_timm_arguments(
 ) -> tuple[TimmArguments, dict[str, str]]:
     """Read the arguments and their config paths, and report all errors."""
     options = timm_options(data)
-    if not has_setting(data if isinstance(data, Mapping) else options or _OPTIONS, _OPTIONS.keys() - {"seed"}):
+    is_config = isinstance(data, Mapping)
+    keys = (data if is_config else options or _OPTIONS).keys() - _OF_MANY_PROGRAMS
+    # A misspelled option of a command is not an error, because the script of the command may have it.
+    if not (has_setting(keys, _OPTIONS) if is_config else keys & _OPTIONS.keys()):
         found, instead = (
             "expected options of timm's script, or arguments of its schedulers",
             "For example sched: cosine",

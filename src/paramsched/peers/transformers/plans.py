@@ -118,8 +118,10 @@ _SIGNS: Final = (
     "per_device_train_batch_size",
     "warmup_ratio",
     "max_steps",
-    "deepspeed",
 )
+_DECISIVE: Final = frozenset({*_OF_TRAINER, *_SIGNS} - {"gradient_accumulation_steps"})
+"""Settings without which a config is that of another program."""
+
 _BETAS: Final = {"adam_beta1": 0.9, "adam_beta2": 0.999}
 _WITHOUT_BETAS: Final = ("sgd", "adafactor", "rmsprop", "adagrad", "lion")
 
@@ -175,10 +177,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         name, keywords, run = _read_call(arguments, calendar, given_rate(base), diagnostics)
     else:
         _report_other_names(arguments, program, diagnostics)
-        if not diagnostics.count and not any(name in _OF_TRAINER or name in _SIGNS for name in data):
+        if not diagnostics.count and not any(name in _DECISIVE for name in data):
             found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
-            known = (*_OF_TRAINER, *_SIGNS)
-            report_no_settings(data, known, diagnostics, library="transformers", found=found, instead=instead)
+            report_no_settings(data, _DECISIVE, diagnostics, library="transformers", found=found, instead=instead)
             diagnostics.raise_any("config")
         name, keywords, run = _read_trainer(arguments, calendar, given_rate(base), diagnostics)
     if not name:
