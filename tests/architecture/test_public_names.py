@@ -39,7 +39,11 @@ STUB_IMPORTS = {name.name: node.module for node in STUB.body if isinstance(node,
 def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
     modules = {name for name, module in STUB_IMPORTS.items() if module == "paramsched"}
 
-    assert {*STUB_IMPORTS, "__version__"} == {*ps.__all__, *modules, "__version__"} == set(dir(ps))
+    stub, exported, found = {*STUB_IMPORTS, "__version__"}, {*ps.__all__, *modules, "__version__"}, set(dir(ps))
+    missing = sorted((exported | found) - stub)
+    assert missing == [], f"import in src/paramsched/__init__.pyi: {missing}"
+    unknown = sorted(stub - (exported & found))
+    assert unknown == [], f"remove from src/paramsched/__init__.pyi, or export: {unknown}"
 
 
 @pytest.mark.parametrize("name", STUB_IMPORTS)

@@ -3,10 +3,12 @@
 import doctest
 import importlib
 import inspect
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, find, settings
 
+from paramsched import curves
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.schedules import SHAPES
 from paramsched.schedules.registry import RULES
@@ -72,6 +74,16 @@ def test_an_error_names_a_parameter_that_cannot_be_generated():
     drawing = strategies.drawing(WORLD, affine=True)
     with pytest.raises(TypeError, match=r"parameter 'colour'.*painted"):
         find(strategies.built(painted, drawing), lambda made: True, settings=MANY)
+
+
+def test_every_curve_can_be_imported_by_typed_code():
+    init = Path(inspect.getfile(curves)).read_text(encoding="utf-8")
+    homes = {name: type(curve).__module__ for name, curve in CONSTANTS.items()}
+    homes |= {name: family.__module__ for name, family in FAMILIES.items()}
+    lines = [f"from {home} import {name} as {name}" for name, home in homes.items() if home.startswith(curves.__name__)]
+    missing = sorted(set(lines) - set(init.splitlines()))
+
+    assert missing == [], "add to src/paramsched/curves/__init__.py:\n" + "\n".join(missing)
 
 
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():

@@ -387,6 +387,23 @@ def test_an_interrupt_is_delayed_until_the_state_is_restored(first):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_an_interrupt_after_a_step_that_raises_is_delayed_too(first):
+    training = Training()
+    before = training.everything()
+    parts = [Interrupting(), training.model] if first else [training.model, Interrupting()]
+
+    def step():
+        training.step()
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(KeyboardInterrupt):
+        ps.find_lr(training.optimizer, step, updates=5, restore=parts)
+
+    assert same(training.everything(), before)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_the_range_test_runs_in_a_thread_without_signals():
     training = Training()
 

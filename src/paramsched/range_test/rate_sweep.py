@@ -149,9 +149,10 @@ class HeldInterrupts:
     def run(self, step: Callable[[], Any]) -> Any:
         """Call `step` and return its result; Ctrl-C is not delayed during the call."""
         self._in_step = True
-        found = step()
-        self._in_step = False
-        return found
+        try:
+            return step()
+        finally:
+            self._in_step = False
 
     def _receive(self, number: int, frame: Any) -> None:
         """Pass a signal to the previous handler if a step is running; else keep the signal until the context ends.

@@ -105,9 +105,15 @@ def is_plan(config: Any, *, names: Sequence[str]) -> bool:
         return True
     if not isinstance(config, Mapping) or not config or "type" in config or set(config) & set(names):
         return False
-    # The fields of a plan are schedules; a config for several optimizers contains lists of dicts.
-    fields = [value for key, value in config.items() if key not in ("groups", "targets", "note")]
-    return all(isinstance(value, (str, int, float)) for value in fields)
+    # The lines of a plan are schedules; a config for several optimizers contains lists of dicts.
+    return not {"lr", "groups", "targets", "clock", "horizon"}.isdisjoint(config) or all(map(_is_line, config.values()))
+
+
+def _is_line(value: Any) -> bool:
+    """Return whether a value may be a schedule of a native file; lists of numbers are options of MMEngine."""
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(one, (str, Mapping)) for one in value) and all(map(_is_line, value))
+    return isinstance(value, (str, int, float)) or (isinstance(value, Mapping) and "type" not in value)
 
 
 def build_schedulers(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from paramsched.base.arrays import Array, Floats
-from paramsched.errors import MissingDependency
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, parse
 from paramsched.schedules.evaluation import columns, evaluate
@@ -235,6 +236,7 @@ def check_shape(
 
     Raises:
         BrokenLaw: a schedule breaks a law.
+        InvalidArgument: `shape` is neither a schedule nor a function, for example a module or a curve.
         MissingDependency: `shape` is a function and Hypothesis is not installed.
 
     >>> from paramsched.schedules import exponential, from_function
@@ -251,6 +253,9 @@ def check_shape(
         run = Calendar(total=1000, steps_per_epoch=20) if calendar is None else calendar
         _check_schedule(shape, run, tried)
         return
+    if not callable(shape) or isinstance(shape, Curve):
+        found = f"expected a schedule, or a function that returns schedules, got {type(shape).__name__}"
+        raise InvalidArgument(f"check_shape({shown(shape)})", found, "For example check_shape(ps.exponential(0.9))")
     if find_spec("hypothesis") is None:
         raise MissingDependency("check_shape, for a function that makes schedules,", "hypothesis", "testing")
     from paramsched.testing.drawing import for_drawn_schedules

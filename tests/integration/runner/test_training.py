@@ -365,6 +365,20 @@ def test_a_plan_may_be_text_a_file_a_mapping_or_a_plan(tmp_path, form):
     assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(text)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lr": {"cosine": {"to": 0.1}}},
+        {"lr": ["warmup(2)", {"cosine": {}}]},
+        {"lr": "linear(over='20 samples')", "clock": {"lr": "samples"}},
+        {"lr": 0.5, "targets": {"dropout": {"initial": 0.1, "schedule": {"linear": {}}}}},
+        {"weight_decay": {"linear": {}}, "note": {"who": "ann"}},
+    ],
+)
+def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(given):
+    assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(json.dumps(given))
+
+
 def test_accumulation_counts_batches_with_a_warning_or_updates_if_requested():
     settings = dict(
         param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=4),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.errors import InvalidArgument
 from support.examples import examples
 from support.spread import spread
 from support.updates import planned, probe, run, used
@@ -301,3 +302,13 @@ def test_the_state_of_any_valid_plan_loads(name, order):
 
     assert other.plan == plan
     assert other.state_dict() == state
+
+
+def test_a_metric_that_no_float_can_contain_is_refused_and_the_state_is_unchanged():
+    scheduler = ps.Scheduler(probe(lr=0.1), ps.Plan(lr=ps.plateau("loss")))
+    before = scheduler.states
+
+    with pytest.raises(InvalidArgument, match=r'too large for a float.*\n?.*Write observe\(loss=float\("inf"\)\)'):
+        scheduler.observe(loss=10**400)
+
+    assert scheduler.states == before

@@ -3,7 +3,6 @@
 import csv
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -116,6 +115,7 @@ def test_the_flat_table_has_a_row_per_update_and_reads_back_exactly(tmp_path):
 
 
 def test_a_data_frame_has_a_column_per_field_and_group():
+    pd = pytest.importorskip("pandas")
     frame = trace(PLAN, GROUPS).to_pandas()
 
     assert frame.index.name == "t"

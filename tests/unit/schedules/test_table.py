@@ -5,7 +5,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -26,17 +25,22 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "conf"
 
 
+def test_a_series_of_pandas_is_a_table_of_its_values():
+    pd = pytest.importorskip("pandas")
+
+    assert ps.table(pd.Series(VALUES)) == ps.table(VALUES)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         VALUES,
         tuple(VALUES),
         np.array(VALUES),
-        pd.Series(VALUES),
         torch.tensor(VALUES, dtype=torch.float64),
         iter(VALUES),
     ],
-    ids=["list", "tuple", "numpy", "pandas", "torch", "iterator"],
+    ids=["list", "tuple", "numpy", "torch", "iterator"],
 )
 def test_a_table_has_exact_values_and_keeps_the_last(values):
     schedule = ps.table(values)
