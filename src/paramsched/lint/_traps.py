@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import prod
-from typing import TypeAlias
 
 from paramsched import curves
 from paramsched.base.codes import (
@@ -11,7 +9,6 @@ from paramsched.base.codes import (
     COUNTED_FROM_STAGE,
     FIRST_IS_START,
     FLOOR_AS_VALUE,
-    LEVEL_AS_VALUE,
     OTHERS_NAME,
     SHARE_OF_RUN,
 )
@@ -19,24 +16,18 @@ from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.feedback.base import Guided
 from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
+from paramsched.lint.levels import Trap, unlikely_level
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
-from paramsched.schedules.decays import Exponential
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.staircases import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
-_Trap: TypeAlias = tuple[str, str, str]
-"""A code, the effect of the line, and the line to write instead."""
-
 _SMALL_FLOOR = 1e-4
 """A decay that ends at such a small multiple of base probably means an absolute value."""
-
-_SMALL = 0.01
-"""A learning rate that never reaches this multiple of base probably means an absolute value."""
 
 
 def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
@@ -46,7 +37,7 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
     $.learning_rate: warning: torch's optimizers have no field "learning_rate". Write lr
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
-    traps: list[_Trap] = []
+    traps: list[Trap] = []
     if not isinstance(binding.field, Target):
         if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
             found = f'torch\'s optimizers have no field "{binding.name}"'
@@ -60,7 +51,7 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
                 path, found, "Write the name of an optimizer field, or remove it", code=OTHERS_NAME, at_key=True
             )
         if binding.name == "lr":
-            traps += _levels_meant_as_values(schedule)
+            traps += _levels_meant_as_values(binding, schedule)
     for part in _parts_of_schedule(schedule):
         if isinstance(part, Sequence):
             traps += [*_counted_from_the_stage(part), *_bound_before_the_sequence(part)]
@@ -69,19 +60,15 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
     yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in dict.fromkeys(traps))
 
 
-def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
+def _levels_meant_as_values(binding: Binding, schedule: Schedule) -> Iterator[Trap]:
     """Yield a trap if a multiple of base was probably meant as a value.
 
     `lr: 1e-3` is a thousandth of the group's own lr. `cosine(0.1)` starts at a tenth of the group's own lr.
     """
-    peak = _highest_level(schedule)
+    unlikely = unlikely_level(binding)
     last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
-    if peak is not None and 0 < peak < _SMALL:
-        yield (
-            LEVEL_AS_VALUE,
-            f"numbers are multiples of the group's own lr, so the lr never exceeds {peak:g} × base",
-            f"For an absolute value write absolute({peak!r})",
-        )
+    if unlikely is not None:
+        yield unlikely
     elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
         start = schedule.start
         if isinstance(start, float) and 0 < start <= 0.5:
@@ -99,7 +86,7 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
         )
 
 
-def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
+def _counted_from_the_stage(schedule: Sequence) -> Iterator[Trap]:
     """Yield a trap for milestones after a warmup, which count from the end of the warmup.
 
     `warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35.
@@ -120,7 +107,7 @@ def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
     )
 
 
-def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
+def _bound_before_the_sequence(schedule: Sequence) -> Iterator[Trap]:
     """Yield a trap if an operator was probably meant for an entire sequence, but applies to one stage.
 
     `warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind more tightly than `>>`.
@@ -149,7 +136,7 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
         )
 
 
-def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
+def _shares_of_the_run(schedule: Restarts) -> Iterator[Trap]:
     """Yield a trap for percentages inside `restarts`, which refer to the run and not to a cycle.
 
     In `restarts(warmup("10%") >> cosine(), "10%")`, the warmup takes the entire cycle.
@@ -180,28 +167,6 @@ def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
     yield schedule
     for part in schedule.parts():
         yield from _parts_of_schedule(part)
-
-
-def _highest_level(schedule: Schedule) -> float | None:
-    """Return the highest multiple of base that a schedule reaches; None if it cannot be determined from the levels."""
-    match schedule:
-        case Anneal(start=float(start), to=float(to)):
-            return max(abs(start), abs(to))
-        case Constant(value=float(value)):
-            return abs(value)
-        case Step() | MultiStep():
-            return 1.0
-        case Exponential(gamma=gamma) if gamma <= 1:
-            return 1.0
-        case Sequence(stages=parts):
-            peaks = [_highest_level(part) for part in parts]
-            return None if None in peaks else max(peak for peak in peaks if peak is not None)
-        case Product(operands=parts):
-            peaks = [_highest_level(part) for part in parts]
-            if None in peaks:
-                return None
-            return prod(peak for peak in peaks if peak is not None)
-    return None
 
 
 def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:

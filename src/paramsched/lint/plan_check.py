@@ -83,7 +83,8 @@ def check(
         for run in (trial, mixed):
             if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
                 curves.append(curve)
-                found += check_values(curve)
+                known = {(one.path, one.code) for one in found}
+                found += [one for one in check_values(curve) if (one.path, one.code) not in known]
                 found += check_followed(curve, _fields_followed(binding.schedule))
                 break
     # A rate with another diagnostic is not checked, so that one mistake is reported once.

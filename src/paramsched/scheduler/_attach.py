@@ -10,8 +10,10 @@ from typing import Any, Literal, TypeAlias, final, get_args
 from torch.optim import Optimizer
 
 from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
+from paramsched.lint.levels import unlikely_rates
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
@@ -277,6 +279,9 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
     initial = [name for name in fresh if log_initial_values(slots[name], groups[name], has_state=has_state)]
     other = {name: planned.values_of_other_plan(groups[name]) for name, planned in run.members.items()}
+    rates = ((slot.schedule, slot.base) for mine in slots.values() for slot in mine if slot.name == "lr")
+    if (trap := unlikely_rates(in_force.plan.bindings, rates)) is not None:
+        warn_user(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
     run.bind_lead()  # the first write; no check may fail after it
     for name, planned in run.members.items():
         planned.bind(groups[name], planned.block, other[name])

@@ -1,0 +1,81 @@
+"""Learning rates that are probably a mistake: one warning by the Scheduler, the diagnostic of `paramsched check`."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.lint.levels import unlikely_rates
+from paramsched.lint.plan_check import check
+
+SMALL, LARGE, ZERO = "PS301", "PS318", "PS403"
+WARNED = [
+    (3e-4, 3e-4, SMALL),
+    (3e-4, "table([3e-4, 1e-4], every=50)", SMALL),
+    (3e-4, "piecewise([(0, 3e-4), (10, 1e-4)])", SMALL),
+    (3e-4, "constant(3e-4) * plateau('loss')", SMALL),
+    (0.1, "constant(10)", LARGE),
+    (0.1, "cosine(30, 0)", LARGE),
+    (0.0, "warmup(2) >> cosine()", ZERO),
+]
+SOUND = [
+    (3e-4, "warmup(2) >> cosine()"),
+    (3e-4, "constant(absolute(3e-4))"),
+    (0.0, "linear(absolute(3e-4), 0)"),
+    (0.1, "table([1.0, 0.001], every=50)"),
+    (0.1, "table([3e-4, 1e-4], every=50, absolute=True)"),
+    (0.1, "constant(5)"),
+    (0.1, "constant(0)"),
+]
+
+
+def adamw(*rates):
+    return torch.optim.AdamW([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates])
+
+
+def scheduled(optimizer, plan):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ps.Scheduler(optimizer, plan)
+    return caught
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize(("rate", "line", "code"), WARNED)
+def test_the_scheduler_warns_once_and_the_check_has_the_same_code(rate, line, code, groups):
+    plan, optimizer = ps.Plan(lr=line, horizon=100), adamw(*[rate] * groups)
+    reported = {one.code for one in check(plan, groups=optimizer.param_groups)}
+
+    (warned,) = scheduled(optimizer, plan)
+
+    assert f"[{code}]" in str(warned.message)
+    assert warned.filename == __file__
+    assert code in reported
+
+
+@pytest.mark.parametrize(("rate", "line"), SOUND)
+def test_sound_rates_are_silent(rate, line):
+    plan, optimizer = ps.Plan(lr=line, horizon=100), adamw(rate)
+    reported = {one.code for one in check(plan, groups=optimizer.param_groups)}
+
+    assert not scheduled(optimizer, plan)
+    assert not reported & {SMALL, LARGE, ZERO}
+
+
+def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
+    slow = ps.Plan(ps.Binding("lr", ps.constant(1e-3), groups=0), lr="cosine()", horizon=100)
+    fast = ps.Plan(ps.Binding("lr", ps.constant(20.0), groups=0), lr="cosine()", horizon=100)
+
+    assert not scheduled(adamw(0.0, 0.1), ps.Plan(lr="cosine()", weight_decay="cosine()", horizon=100))
+    for plan in (slow, fast):
+        assert not scheduled(adamw(0.1, 0.1), plan)
+
+
+def test_the_recipes_and_the_examples_are_silent():
+    folder = Path(__file__).parents[3] / "examples"
+    plans = [ps.recipes[name].plan for name in ps.recipes] + [ps.load(path) for path in folder.glob("*/plan.yaml")]
+
+    assert len(plans) > len(ps.recipes)
+    assert [plan for plan in plans if unlikely_rates(plan.bindings, ())] == []
