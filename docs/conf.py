@@ -38,7 +38,7 @@ extensions = [
     "thumbnails",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "_generated/former_names.md"]  # a page includes it
+exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

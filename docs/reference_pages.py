@@ -10,7 +10,6 @@ from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched.base.check_rules import CheckRule, check_rules
-from paramsched.base.former_names import FORMER_NAMES
 from paramsched.base.peer_words import EDGES, other_names
 from paramsched.curves.registry import curve_text
 from paramsched.schedules import SHAPES
@@ -54,7 +53,6 @@ def pages() -> dict[str, str]:
         "errors": errors_page(),
         "names": names_page(),
         "checks": checks_page(),
-        "former_names": former_names_table(),
     }
 
 
@@ -242,27 +240,6 @@ def branches(kind: type[Exception], depth: int) -> Iterable[str]:
     for one in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
         if one.__module__ == errors.__name__:
             yield from branches(one, depth + 1)
-
-
-# ---------------------------------------------------------------- former names
-
-
-def former_names_table() -> str:
-    """Return the table of deprecated names, which the page on stability includes."""
-    rows = (
-        f"| `{former.removeprefix('paramsched.')}` | `{current.removeprefix('paramsched.')}` | "
-        f"{'.'.join(map(str, first_without(version)))} |"
-        for version, names in FORMER_NAMES.items()
-        for former, current in names.items()
-    )
-    head = "| former name in `paramsched` | write | until |\n| --- | --- | --- |"
-    return "\n".join([head, *rows]) + "\n"
-
-
-def first_without(version: str) -> tuple[int, int]:
-    """Return the first version that may remove a name that `version` deprecated."""
-    major, minor = map(int, version.split("."))
-    return (0, minor + 2) if major == 0 else (major + 1, 0)
 
 
 # ---------------------------------------------------------------- names elsewhere

@@ -23,17 +23,13 @@ ParamschedError
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import Any, Self, final
 
 from paramsched.base import codes
 from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.base.diagnostic import with_advice
-from paramsched.base.former_names import former_attribute, former_names_of
 from paramsched.base.near_names import did_you_mean as did_you_mean
-
-if not TYPE_CHECKING:
-    __getattr__ = former_names_of(__name__)
 
 
 class ParamschedError(Exception):
@@ -91,8 +87,6 @@ class InvalidArgument(ParamschedError, ValueError):
     def argument(self) -> str | None:
         """The name of the invalid argument; None if the error is not about one."""
         return None if self.call is None else self.call.argument
-
-    asked = former_attribute("asked")
 
     @property
     def problem(self) -> str:
@@ -225,8 +219,6 @@ class ConfigError(ParamschedError, ValueError):
         self.source = source
         self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
         super().__init__(source, self.diagnostics)
-
-    faults = former_attribute("faults")
 
     @property
     def problems(self) -> tuple[str, ...]:

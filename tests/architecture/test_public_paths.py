@@ -29,9 +29,3 @@ def is_there(package: str, name: str) -> bool:
     except ModuleNotFoundError:
         return False
     return True
-
-
-def test_the_former_paths_of_mmengine_are_the_same_modules():
-    assert import_module("paramsched.config.mmengine") is import_module("paramsched.peers.mmengine")
-    table = import_module("paramsched.peers.mmengine.table")
-    assert import_module("paramsched.config.dialects.mmengine.table") is table

@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any, assert_type
 
-from paramsched.runner import Hook, Runner, RunnerView
+from paramsched.runner import Hook, Runner
 
 
 class Looking(Hook):
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: Runner) -> None:
         assert_type(runner.work_dir, Path)
         assert_type(runner.values(), dict[tuple[str, int | str], float])
         assert_type(runner.training.epoch_length, int)
         runner.training.stop_training = True
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         assert_type(runner.iter, int)
         assert_type(runner.steppers[""].updates, int)

@@ -1,9 +1,6 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; with all diagnostics at once."""
 
-from typing import TYPE_CHECKING
-
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.base.former_names import former_names_of
 from paramsched.config.known_dialects import BaseLike as BaseLike
 from paramsched.config.known_dialects import Dialect as Dialect
 from paramsched.config.known_dialects import Loaded as Loaded
@@ -20,6 +17,3 @@ from paramsched.config.plan_files import plan_from as plan_from
 from paramsched.lint.plan_check import check as check
 from paramsched.plan.bases import NO_BASES as NO_BASES
 from paramsched.plan.bases import Bases as Bases
-
-if not TYPE_CHECKING:
-    __getattr__ = former_names_of(__name__)

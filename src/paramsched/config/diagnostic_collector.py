@@ -7,13 +7,12 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.base.former_names import former_names_of
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, InvalidArgument
@@ -118,10 +117,6 @@ class DiagnosticCollector:
         """Raise a ConfigError if there is a diagnostic."""
         if self.count:
             raise ConfigError(source, self.found())
-
-
-if not TYPE_CHECKING:
-    __getattr__ = former_names_of(__name__)
 
 
 def entry_text(key: str, value: str, syntax: str = "yaml") -> str:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats, arrays_of
-from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import frozen_value, shown_fields
 
 NAME_OF_CLASS: dict[type, str] = {}
@@ -62,8 +61,6 @@ class Curve(ABC):
     def serializable(self) -> bool:
         """True if the curve can be written as text and read back."""
         return type(self) in NAME_OF_CLASS
-
-    serialisable = former_attribute("serialisable")
 
     def __str__(self) -> str:
         name = NAME_OF_CLASS.get(type(self))

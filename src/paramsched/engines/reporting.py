@@ -7,7 +7,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any, final
 
-from paramsched.base.former_names import former_attribute
 from paramsched.base.user_warnings import warn_user
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import PlanOptions
@@ -42,8 +41,6 @@ class MetricRelay:
         if found:
             self._observed |= found.keys()
             scheduler.observe(**found)
-
-    tell = former_attribute("tell")
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn about metrics that a rule watches but that were never reported."""

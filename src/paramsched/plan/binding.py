@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
-from paramsched.base.former_names import former_attribute
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
@@ -112,8 +111,6 @@ class Binding:
     def serializable(self) -> bool:
         """True if the binding can be written as text: no predicate and no unregistered function."""
         return self.schedule.serializable and not callable(self.groups)
-
-    serialisable = former_attribute("serialisable")
 
     def __str__(self) -> str:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
-from paramsched.base.former_names import former_attribute
 from paramsched.base.peer_words import line_in_code
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
@@ -234,8 +233,6 @@ class Plan:
     def serializable(self) -> bool:
         """True if the plan can be written as text: it has no predicate and no unregistered function."""
         return all(binding.serializable for binding in self.bindings)
-
-    serialisable = former_attribute("serialisable")
 
     @property
     def fingerprint(self) -> str:

@@ -5,9 +5,6 @@
 The Runner requires Accelerate and tqdm: pip install "paramsched[run]".
 """
 
-from typing import TYPE_CHECKING
-
-from paramsched.base.former_names import former_names_of
 from paramsched.errors import MissingDependency
 
 try:
@@ -33,10 +30,5 @@ from paramsched.runner.metrics import MODELS as MODELS
 from paramsched.runner.metrics import Metric as Metric
 from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.runner.runner import Runner as Runner
-
-if TYPE_CHECKING:
-    RunnerView = Runner  # in annotations of hooks
-else:
-    __getattr__ = former_names_of(__name__)
 
 del _accelerate, _torch, _tqdm

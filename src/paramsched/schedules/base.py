@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from paramsched.base.arrays import Array, Arrays, Floats
 from paramsched.base.drawing import renderer
-from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import field_names, frozen_value
 from paramsched.base.peer_words import line_in_code
 from paramsched.curves import Curve
@@ -130,8 +129,6 @@ class Schedule(ABC):
             return False
         known = all(leaf.serializable for leaf in leaves_of_fields(self) if isinstance(leaf, Curve))
         return known and all(part.serializable for part in self.parts())
-
-    serialisable = former_attribute("serialisable")
 
     @cached_property
     def is_resolved(self) -> bool:

@@ -5,9 +5,7 @@ Every module of this package is imported, so a new file with a `@picture_format`
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
-from paramsched.base.former_names import former_names_of
 from paramsched.show._axes import View as View
 from paramsched.show._curves import Curves as Curves
 from paramsched.show._curves import Log as Log
@@ -38,9 +36,6 @@ from paramsched.show._text import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
 from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate
-
-if not TYPE_CHECKING:
-    __getattr__ = former_names_of(__name__)
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

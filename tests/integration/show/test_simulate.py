@@ -86,12 +86,6 @@ def test_an_object_without_an_optimizer_is_rejected():
             show.simulate(nothing, 3)
 
 
-def test_former_names_are_aliases():
-    before = (show.read_forward, show.recorded, show.Recorded, show.Drawable)
-
-    assert before == (show.simulate, show.curves_from_values, show.RecordedCurves, show.Curves)
-
-
 def test_metrics_may_come_from_a_function_or_a_sequence():
     feed = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
     constant = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)

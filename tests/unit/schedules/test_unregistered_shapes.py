@@ -97,13 +97,3 @@ class Halving(rules.Rule):
 def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
     assert (str(schedule), repr(schedule)) == (text, text)
     assert not schedule.serializable
-
-
-@pytest.mark.parametrize(
-    "value",
-    [cosine(), curves.cosine, rules.linear(0.1), Plan(lr=cosine()), Plan(lr=cosine()).bindings[0]],
-    ids=["schedule", "curve", "rule", "plan", "binding"],
-)
-def test_the_british_spelling_still_works_and_names_the_american_one(value):
-    with pytest.warns(DeprecationWarning, match=r"use \.serializable"):
-        assert value.serialisable is value.serializable

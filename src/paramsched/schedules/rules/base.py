@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.base.arrays import Floats
-from paramsched.base.former_names import former_attribute
 from paramsched.base.frozen_values import frozen_value
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import Curve
@@ -94,8 +93,6 @@ class Rule(ABC):
         return has_shape(self) and all(
             value.serializable for value in self._values() if isinstance(value, Curve | Schedule)
         )
-
-    serialisable = former_attribute("serialisable")
 
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
