@@ -104,7 +104,6 @@ def plan_or_refuse(data, facts):
         try:
             plan = mmengine.to_plan(data, calendar=facts)
             mmengine.bases_of(data, facts)
-            mmengine.from_plan(plan)
         except ps.errors.ParamschedError:
             return
 

@@ -1,19 +1,13 @@
 """The tables of arguments against the signatures of the peers: names, and defaults."""
 
 import inspect
-import os
 
 import pytest
 
 from paramsched.config.arguments import arguments_of, defaults_of
-from paramsched.peers.optax.constructors import CONSTRUCTORS
 from support import timm_peer
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
 pytestmark = pytest.mark.heavy
-
-OF_KERAS = ("name", "dtype", "verbose", "kwargs")  # these do not affect the schedule
 
 
 def defaults_in(signature, *but):
@@ -40,35 +34,6 @@ def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
         name: default for name, default in theirs.items() if name not in but
     }
     assert list(ours["decay_milestones"]) == list(theirs["decay_milestones"])
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["ExponentialDecay", "InverseTimeDecay", "PolynomialDecay", "PiecewiseConstantDecay", "CosineDecay",
-     "CosineDecayRestarts"],
-)  # fmt: skip
-def test_the_tables_of_keras_have_the_arguments_of_its_schedules(name):
-    keras = pytest.importorskip("keras")
-    from paramsched.peers.keras import _TABLES
-
-    assert_same(_TABLES[name], defaults_in(getattr(keras.optimizers.schedules, name), *OF_KERAS))
-
-
-def test_the_table_of_a_plateau_has_the_arguments_of_keras():
-    keras = pytest.importorskip("keras")
-    from paramsched.peers.keras import _TABLES
-
-    assert_same(_TABLES["ReduceLROnPlateau"], defaults_in(keras.callbacks.ReduceLROnPlateau, *OF_KERAS))
-
-
-@pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_the_tables_of_optax_have_the_arguments_of_its_schedules_in_order(name):
-    optax = pytest.importorskip("optax")
-
-    theirs = defaults_in(getattr(optax, name))
-
-    assert_same(CONSTRUCTORS[name], theirs)
-    assert [*arguments_of(CONSTRUCTORS[name])] == [*theirs]  # arguments may be given by position
 
 
 @pytest.mark.parametrize(

@@ -131,13 +131,6 @@ def calendar_options(command: _Function) -> _Function:
             callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
             help="Execute an MMEngine config in MMEngine instead of reading it. Only for files you trust.",
         ),
-        config_option(
-            "--function",
-            metavar="NAME",
-            expose_value=False,
-            callback=lambda context, _, value: context.meta.update({_FUNCTION: value}),
-            help="Function of a Python config of torchtitan that returns the config. It is read, not executed.",
-        ),
         fact("--frames-per-step", **amount, help="Environment frames per update."),
         fact("--sequence-length", **count, help="Tokens per sample."),
         fact("--seconds-per-step", **amount, help="Seconds per update."),
@@ -196,19 +189,12 @@ def view_options(command: _Function) -> _Function:
 
 
 _RUN_CONFIG = "paramsched.run_config"
-_FUNCTION = "paramsched.function"
 
 
 def runs_configs() -> bool:
     """Return whether `--run-config` was passed."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_RUN_CONFIG))
-
-
-def function_of_config() -> str | None:
-    """Return the name that `--function` passed, or None."""
-    context = click.get_current_context(silent=True)
-    return None if context is None else context.meta.get(_FUNCTION)
 
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's

@@ -17,7 +17,7 @@ from paramsched import config, recipe_book
 from paramsched.base.diagnostic import Diagnostic, with_advice
 from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.cli._options import CalendarOptions, echo_note, function_of_config, option_of, runs_configs
+from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
 from paramsched.config import Bases, Loaded
 from paramsched.config.command_lines import mapping_of_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector
@@ -88,8 +88,6 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         source = read_plan_text(given, format)
         if source.format == "transformers":
             return _with_deepspeed(source)
-        if source.format == "torchtitan":
-            return replace(source, function=function_of_config())
         return replace(source, run_config=runs_configs() and source.format == "mmengine")
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)

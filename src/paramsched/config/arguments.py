@@ -39,7 +39,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import Absolute, Constant, Level, Schedule, absolute, constant, take
+from paramsched.schedules import Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
 
 _Table = TypeVar("_Table")
@@ -285,13 +285,6 @@ def to_level(value: float) -> Level:
     return absolute(value) if value else 0.0
 
 
-def from_level(level: Level) -> float | None:
-    """Return the value of an absolute level, and 0.0 for the level 0; None for any other multiple of base."""
-    if isinstance(level, Absolute):
-        return level.value
-    return 0.0 if level == 0 else None
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class ReadingNotes:
@@ -350,11 +343,6 @@ class ReadEntry:
         """
         if not self.wrong & {name, *others}:
             self.notes.diagnostics.add(self.places[name], found, instead, code=code)
-
-    def warn_held(self, name: str, length: float) -> None:
-        """Add a warning that the scheduler stays at its first value because the argument `name` is 0."""
-        caution = f"with {name} {length:g}, {self.name} stays at its first value"
-        self.notes.cautions.append(f"{self.places[name]}: {caution}")
 
     def schedule(self) -> Any:
         """Return the schedule. If the arguments contradict each other, add a diagnostic and return None."""
@@ -442,11 +430,6 @@ def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
 def given_rate(base: float | Mapping[str, float] | None) -> float | None:
     """Return the base of lr if the caller specified it."""
     return base.get("lr") if isinstance(base, Mapping) else base
-
-
-def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
-    """Return the base of lr; None if it is missing, or if it is 0, because no level is a multiple of 0."""
-    return float(given_rate(base) or 0.0) or None
 
 
 def updates_with_accumulation(

@@ -61,11 +61,9 @@ class Dialect(Protocol):
 
     Only `to_plan` is required. These attributes are optional:
 
-    - `from_plan(plan) -> data`: returns the peer's config of a plan
     - `recognizes(data) -> bool`: returns whether data looks like this dialect; the error of an invalid native file then
       suggests the dialect
-    - `read(text, source) -> data` and `write(data) -> text`, if the files are not YAML, TOML or JSON
-    - `read_function(text, source, function) -> data`, if a function in a Python file returns the config
+    - `read(text, source) -> data`, if the files are not YAML, TOML or JSON
     - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, if `read` supports several syntaxes; used to locate
       diagnostics
     - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
@@ -91,11 +89,8 @@ class KnownDialect:
 
     name: str
     to_plan: Callable[..., Plan]
-    from_plan: Callable[[Plan], Any] | None = None
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
-    read_function: Callable[[str, str, str], Any] | None = None
-    write: Callable[[Any], str] | None = None
     syntax_of: Callable[[str], str] | None = None
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
@@ -187,7 +182,7 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     optional = (
-        "from_plan", "recognizes", "read", "read_function", "write", "syntax_of", "execute", "bases_of", "facts_of",
+        "recognizes", "read", "syntax_of", "execute", "bases_of", "facts_of",
         "notes_of",
     )  # fmt: skip
     functions = {one: getattr(given, one, None) for one in optional}

@@ -79,7 +79,6 @@ def load(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
     run_config: bool = False,
-    function: str | None = None,
 ) -> Plan:
     """Read a plan from a file.
 
@@ -93,7 +92,6 @@ def load(
         base: the base of lr, or the bases by field, for dialects with absolute values.
         run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
             files that you trust.
-        function: the function of a Python config of torchtitan that returns the config; it is read, not executed.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -106,9 +104,7 @@ def load(
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
     """
-    return load_with_bases(
-        path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config, function=function
-    ).plan
+    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config).plan
 
 
 def load_with_bases(
@@ -119,7 +115,6 @@ def load_with_bases(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
     run_config: bool = False,
-    function: str | None = None,
 ) -> Loaded:
     """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
 
@@ -127,7 +122,7 @@ def load_with_bases(
     the schedules' values in a run of the config. Native files contain no values of the optimizer.
     """
     try:
-        text = replace(read_plan_text(path, format, run_config=run_config), function=function)
+        text = read_plan_text(path, format, run_config=run_config)
     except OSError as error:
         if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
             found = "no file has this name; for the text of a plan, write ps.loads(text)"
@@ -219,12 +214,11 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     Args:
         plan: the plan.
         path: the file, which is replaced atomically. A pipe or a device is written into. None returns the text.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix, or YAML
-            without a path.
+        format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix, or YAML without a path.
 
     Raises:
         PlanError: the plan contains a predicate or a function without a name.
-        InvalidArgument: the format is unknown, or it cannot express this plan.
+        InvalidArgument: the format is unknown, or it can only be read.
         OSError: the file cannot be written. It is unchanged.
 
     >>> from paramsched.schedules import cosine
@@ -258,13 +252,14 @@ def convert(
 
     Args:
         text: the text of the plan.
-        format, to: the format of the text and of the result: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        format: the format of the text: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        to: the format of the result: `"yaml"`, `"toml"` or `"json"`.
         shapes: as in `load`.
         calendar, base: as in `load`.
 
     Raises:
         ConfigError: the text has errors.
-        InvalidArgument: the format is unknown, or it cannot express this plan.
+        InvalidArgument: the format is unknown, or `to` can only be read.
 
     >>> print(convert("lr: 0.5", "yaml", "toml"))
     lr = "constant(0.5)"
@@ -336,7 +331,6 @@ class PlanText:
         folder: the folder of relative paths in a native file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
         inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
-        function: the function of a Python file that returns the config; None if the file is the config.
     """
 
     name: str
@@ -346,7 +340,6 @@ class PlanText:
     folder: Path | None = None
     run_config: bool = False
     inserted: "tuple[str, PlanText] | None" = None
-    function: str | None = None
 
     def loaded(
         self,
@@ -361,9 +354,6 @@ class PlanText:
         if self.run_config and (dialect is None or dialect.execute is None):
             found = f"expected a config of MMEngine, got {self.format}"
             raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
-        if self.function is not None and (dialect is None or dialect.read_function is None):
-            found = f"expected a Python config of torchtitan, got {self.format}"
-            raise InvalidArgument(f"function={self.function!r}", found, 'Add format="torchtitan"')
         refuse_long_text(self.text, self.name)
         try:
             if dialect is None:
@@ -399,8 +389,6 @@ class PlanText:
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
             return dialect.call(dialect.execute, self.name)
-        if self.function is not None and dialect.read_function is not None:
-            return dialect.call(dialect.read_function, self.text, self.name, self.function)
         if dialect.read is not None and self.syntax != "toml":
             return dialect.call(dialect.read, self.text, self.name)
         command = self._command_in(dialect)
@@ -584,25 +572,21 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
     Args:
         folder: the folder of the file, to which the paths of the plan's tables refer.
     """
-    if _is_native(known_format(format)):
-        text = _syntax_of(format, syntax)[1](native.from_plan(plan))
-        tables = folder_of_tables(binding.schedule for binding in plan.bindings)
-        place = tables if folder is None or tables is None else folder
-        written = PlanText("the plan as text", text, format, syntax, place)
-        try:
-            same = written.loaded().plan == plan
-        except ConfigError as error:
-            advice = "Make the plan smaller, or register its shapes"
-            raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
-        if not same:
-            found = "reading the text gives another plan, because a name in the plan is also the name of something else"
-            raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
-        return text
-    dialect = dialect_named(format)
-    if dialect.from_plan is None:
-        raise InvalidArgument(f"format={format!r}", "the dialect can only be read", format="yaml")
-    write = dialect.write or _syntax_of(format, syntax)[1]
-    return dialect.call(write, dialect.call(dialect.from_plan, plan))
+    if not _is_native(known_format(format)):
+        raise InvalidArgument(f"format={format!r}", "this format can only be read", format="yaml")
+    text = _syntax_of(format, syntax)[1](native.from_plan(plan))
+    tables = folder_of_tables(binding.schedule for binding in plan.bindings)
+    place = tables if folder is None or tables is None else folder
+    written = PlanText("the plan as text", text, format, syntax, place)
+    try:
+        same = written.loaded().plan == plan
+    except ConfigError as error:
+        advice = "Make the plan smaller, or register its shapes"
+        raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
+    if not same:
+        found = "reading the text gives another plan, because a name in the plan is also the name of something else"
+        raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
+    return text
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:

@@ -9,7 +9,6 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.read_bases import read_python
 from paramsched.peers import mmengine
 from support import mmengine_peer as peer
 
@@ -77,127 +76,6 @@ def test_a_fraction_of_an_epoch_is_truncated_to_iterations_as_in_mmengine(curve,
         expected = peer.run(built, optimizer, 4, length)[:, 0]
 
     np.testing.assert_allclose(ps.trace(plan, {"lr": 0.1}, facts)["lr"], expected, rtol=1e-12)
-
-
-@given(peer.lists())
-def test_an_exported_plan_is_read_back_with_the_same_values(drawn):
-    configs, kind, groups = drawn
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        plan = mmengine.to_plan(configs, calendar=CALENDAR)
-        try:
-            said = mmengine.from_plan(plan)
-        except ps.errors.PlanError:
-            reject()
-        again = mmengine.to_plan(read_python(mmengine.write(said)), calendar=CALENDAR)
-
-    np.testing.assert_array_equal(planned(again, kind, groups), planned(plan, kind, groups))
-
-
-@given(peer.lists())
-def test_an_exported_plan_has_the_same_values_in_mmengine(drawn):
-    configs, kind, groups = drawn
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        plan = mmengine.to_plan(configs, calendar=CALENDAR)
-        try:
-            said = mmengine.from_plan(plan)["param_scheduler"]
-        except ps.errors.PlanError:
-            reject()
-
-    peer.assert_same(peer.peer_values(said, kind, groups), planned(plan, kind, groups), kind, groups)
-
-
-@given(peer.scheduler_configs(), st.booleans())
-def test_the_plan_of_a_single_scheduler_can_be_exported_to_mmengine(config, known):
-    (whole,) = with_ends([{name: value for name, value in config.items() if name != "end"}])
-    config = {**whole, "end": min(config.get("end", whole["end"]), whole["end"])}
-    train = {"train_cfg": {"max_epochs": peer.EPOCHS}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            plan = mmengine.to_plan({"param_scheduler": config, **train}, calendar=CALENDAR if known else None)
-        except ps.errors.MissingFact:
-            reject()
-        said = mmengine.from_plan(plan)
-        again = mmengine.to_plan({**train, **said}, calendar=CALENDAR if known else None)
-
-    np.testing.assert_array_equal(planned(again, "SGD", 2), planned(plan, "SGD", 2))
-
-
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        ({"type": "ConstantLR", "factor": 0.5, "begin": 4, "end": 7}, {"begin": 4, "end": 7}),
-        ({"type": "ConstantLR", "factor": 0.5, "begin": 4}, {"begin": 4, "end": 12}),
-        ({"type": "ConstantLR", "factor": 0.5, "begin": 40, "by_epoch": False}, {"begin": 40, "end": 60}),
-        (
-            {"type": "LinearLR", "begin": 1, "end": 5, "convert_to_iter_based": True},
-            {"begin": 1, "end": 5, "convert_to_iter_based": True},
-        ),
-        (
-            {"type": "StepLR", "step_size": 6, "begin": 9, "end": 12, "convert_to_iter_based": True},
-            {"begin": 9, "end": 12, "convert_to_iter_based": True},
-        ),
-        (
-            {"type": "ExponentialLR", "gamma": 0.9, "begin": 1, "end": 5, "convert_to_iter_based": True},
-            {"begin": 1, "end": 5, "convert_to_iter_based": True},
-        ),
-    ],
-)
-def test_a_later_window_is_exported_unchanged(config, said):
-    calendar = None if "convert_to_iter_based" in config else CALENDAR
-    plan = mmengine.to_plan({"param_scheduler": config, "train_cfg": {"max_epochs": 12}}, calendar=calendar)
-
-    (written,) = mmengine.from_plan(plan)["param_scheduler"]
-
-    assert said.items() <= written.items()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "linear(0.01, 1, over=10) >> cosine(to=0.1)",
-        "linear(0.001, 1, over=5) >> constant(over=20) >> linear(1, 0.1, over=30)",
-        "cosine(to=absolute(0.003))",
-        "cosine(to=0.2, over=40)",
-        "multistep([12, 40], 0.3)",
-        "step(13, 0.5)",
-        "exponential(0.99)",
-        "polynomial(2.0, over=50)",
-        "chain(warmup(10, 0.1), exponential(0.98))",
-        "constant(0.25)",
-        'every(cosine(over="12 epochs"), "epoch")',
-        'step("3 epochs")',
-    ],
-)
-def test_an_exported_native_plan_has_the_same_values_in_mmengine(line):
-    plan = ps.Plan(lr=line, horizon=peer.EPOCHS * peer.LENGTH)
-
-    said = mmengine.from_plan(plan)["param_scheduler"]
-
-    peer.assert_same(peer.peer_values(said, "SGD", 2), planned(plan, "SGD", 2), "SGD", 2)
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ("warmup(10) >> cosine()", "cannot be 0"),
-        ("linear(0.5, 2.0)", "factors of LinearLR must be in"),
-        ("cosine(index='(t+1)/n')", "t/n"),
-        ("linear(0.1, 1, over='5%')", "integer number of epochs or iterations"),
-        ("linear(0.5, 1, over='5 epochs')", "between epochs only"),
-        ("inverse_sqrt(10)", "no such scheduler"),
-        ("cosine() * plateau(min=0.1)", "the floor of ReduceOnPlateauLR is an absolute value"),
-    ],
-)
-def test_a_plan_that_mmengine_cannot_express_is_rejected_with_the_reason(line, why):
-    plan = ps.Plan(lr=line, horizon=100)
-
-    with pytest.raises(ps.errors.PlanError, match=why) as refusal:
-        mmengine.from_plan(plan)
-
-    assert 'format="yaml"' in str(refusal.value) or "resolve" in str(refusal.value)
 
 
 def test_schedulers_by_optimizer_are_separate_plans():

@@ -160,14 +160,12 @@ def test_json_and_yaml_give_the_same_plan(syntax):
     assert loads(text, "mmengine") == mmengine.to_plan(data)
 
 
-def test_a_config_is_converted_to_native_and_back():
+def test_a_config_is_converted_to_a_native_plan():
     text = STEP + "train_cfg = dict(by_epoch=True, max_epochs=12)\n"
 
     native = convert(text, "mmengine", "yaml")
-    back = convert(native, "yaml", "mmengine")
 
     assert native == 'horizon: 12 epochs\nlr: step("2 epochs")\n'
-    assert loads(back, "mmengine") == loads(text, "mmengine")
 
 
 @pytest.mark.parametrize("text", ["", "x = 1", "[", "{}", "- 1", "\x00", "param_scheduler = None"])

@@ -21,7 +21,6 @@ from support.spread import spread
 PEERS = {
     "composer": "max_duration: 10ba\nscheduler: {name: cosine_with_warmup, t_warmup: 1ba}\n",
     "fvcore": "SOLVER: {MAX_ITER: 9000, BASE_LR: 0.1}\n",
-    "keras": "callbacks: [{class_name: ReduceLROnPlateau, config: {monitor: loss}}]\n",
     "mmengine": "train_cfg: {max_epochs: 12}\nparam_scheduler: {type: StepLR, step_size: 3}\n",
     "torch": "scheduler: {StepLR: {step_size: 3}}\n",
     "torchtitan": "training: {steps: 100}\nlr_scheduler: {warmup_steps: 3}\n",

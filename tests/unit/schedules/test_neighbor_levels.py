@@ -11,7 +11,7 @@ import pytest
 import paramsched as ps
 from paramsched import config
 from paramsched.base.arrays import Array, Arrays
-from paramsched.errors import ConfigError, PlanError, Unresolved
+from paramsched.errors import ConfigError, Unresolved
 from paramsched.peers import mmengine
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
@@ -456,18 +456,6 @@ def test_an_invalid_level_in_a_mapping_is_reported_with_its_location():
 
     assert "$.lr.start: " in str(refusal.value)
     assert "Write following" in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("lr", "found"),
-    [
-        ("warmup(10) >> linear(previous, 0, 10)", "the value of previous is unknown until the plan is resolved"),
-        ("linear(1, 0.5 + absolute(1e-6), 10)", "a multiple of base or a value, not the sum of both"),
-    ],
-)
-def test_mmengine_export_rejects_neighbor_levels_and_sums(lr, found):
-    with pytest.raises(PlanError, match=found):
-        config.dump(ps.Plan(lr=lr, horizon=20), format="mmengine")
 
 
 def test_a_stage_can_continue_from_the_end_of_an_mmengine_list():

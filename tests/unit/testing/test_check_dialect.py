@@ -64,11 +64,6 @@ def raises_key_error(data, **facts):
         (dialect(recognizes=lambda data: False), "recognizes returns True for its own configs"),
         (dialect(recognizes=lambda data: True), "recognizes returns False for other data"),
         (dialect(recognizes=lambda data: "rate" in data), "recognizes never raises an error"),
-        (dialect(from_plan=lambda plan: {"rate": 0.25}), "from_plan reads back as an equal plan"),
-        (
-            dialect(from_plan=lambda plan: {"rate": 0.5}, write=str, read=lambda text, source: {"rate": 0.25}),
-            "read is the inverse of write",
-        ),
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )

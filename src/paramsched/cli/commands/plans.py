@@ -87,7 +87,7 @@ def paramsched_change(
         length_from_option,
         read_plan_input,
     )
-    from paramsched.config.plan_files import SUFFIXES
+    from paramsched.config.plan_files import SUFFIXES, SYNTAXES
     from paramsched.errors import InvalidArgument
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
@@ -109,7 +109,7 @@ def paramsched_change(
     except InvalidArgument as error:
         raise error.changed(site=plan) from None  # in place of the call in Python
     _note_comments(read)
-    own = "yaml" if read.source is None else read.source.format
+    own = "yaml" if read.source is None or read.source.format not in SYNTAXES else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
     target = to or (None if by_suffix else own)
     _require_format(target)
@@ -120,12 +120,11 @@ def _require_format(to: str | None) -> None:
     """Raise an error for a format that is unknown or can only be read."""
     from paramsched import config
     from paramsched.base.near_names import did_you_mean
-    from paramsched.config.known_dialects import dialect_named
     from paramsched.config.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
         raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, config.formats())}")
-    if to is not None and to not in (*SYNTAXES, "native") and dialect_named(to).from_plan is None:
+    if to is not None and to not in (*SYNTAXES, "native"):
         raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
 
 
@@ -167,7 +166,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml, json or the name of a library. By default, the suffix of FILE, or yaml.",
+    help="Format to write: yaml, toml or json. By default, the suffix of FILE, or yaml.",
 )
 @_output_option
 @calendar_options

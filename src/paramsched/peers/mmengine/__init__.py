@@ -10,22 +10,19 @@
   supported. With `run_config=True` MMEngine executes them.
 """
 
-from paramsched.peers.mmengine.config_run import execute, facts_of, read, write
+from paramsched.peers.mmengine.config_run import execute, facts_of, read
 from paramsched.peers.mmengine.plans import bases_of, to_plan, to_plans
 from paramsched.peers.mmengine.table import recognizes
-from paramsched.peers.mmengine.write_plan import from_plan
 
 __all__ = [
     "bases_of",
     "execute",
     "facts_of",
-    "from_plan",
     "read",
     "recognizes",
     "scheduler_entries",
     "to_plan",
     "to_plans",
-    "write",
 ]
 
 scheduler_entries = ("param_scheduler",)

@@ -248,27 +248,6 @@ def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
     raise refusal
 
 
-def write(data: Any) -> str:
-    """Return a config as Python text with an assignment for each entry.
-
-    >>> print(write({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))
-    param_scheduler = [
-        dict(type='StepLR', step_size=2),
-    ]
-    <BLANKLINE>
-    """
-    whole = data if isinstance(data, Mapping) and "type" not in data else {"param_scheduler": data}
-    return "".join(f"{name} = {_python_expression(value)}\n" for name, value in whole.items())
-
-
-def _python_expression(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"dict({', '.join(f'{name}={_python_expression(one)}' for name, one in value.items())})"
-    if isinstance(value, list) and value and isinstance(value[0], Mapping):
-        return "[\n" + "".join(f"    {_python_expression(one)},\n" for one in value) + "]"
-    return repr(value)
-
-
 def execute(path: str) -> dict[str, Any]:
     """Execute a config file in MMEngine, with all its imports, and return its values; warn that it was executed.
 

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, isfinite
 from numbers import Real
-from typing import Any, ClassVar, Final, NoReturn, TypeAlias, final
+from typing import Any, ClassVar, Final, TypeAlias, final
 
 from paramsched.config.arguments import Argument
-from paramsched.config.peer_exports import PeerExporter
 from paramsched.feedback.base import MetricRule
-from paramsched.plan import Binding
 from paramsched.schedules import Schedule, every
-from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration, DurationLike
 
@@ -180,131 +177,7 @@ class FormNeeds:
         return self.size == 1 and not self.ticks.converted
 
 
-MMENGINE = PeerExporter("MMEngine")
 EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class StretchedWindow:
-    """The window of a part of a plan that moves from one level to another over a known length.
-
-    Args:
-        ticks: the length of the part, in steps.
-        window: the window's begin, end and unit as arguments.
-        fills_window: True if the part ends with the window.
-        open_window: `window`, without its end if that is the end of the run.
-    """
-
-    ticks: int
-    window: dict[str, Any]
-    fills_window: bool
-    open_window: dict[str, Any]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class WrittenPart:
-    """The context of a part of a plan that is converted to schedulers.
-
-    Args:
-        binding: the binding that contains the part.
-        horizon: the horizon of the plan.
-        begin: the first step of the part.
-        stop: the step before the last one of the part; None if the part lasts to the end of the run.
-        stepwise: True if the part changes between epochs only.
-        level: the level at the start of the part.
-        stretched: the window of the part, if it moves between two levels over a known length.
-    """
-
-    binding: Binding
-    horizon: Duration | None
-    begin: Duration = Duration.of(0)  # noqa: RUF009  # a frozen value
-    stop: Duration | None = None
-    stepwise: bool = False
-    level: Level = 1.0
-    stretched: StretchedWindow | None = None
-
-    @property
-    def everywhere(self) -> bool:
-        """True if the part covers the entire run."""
-        return self.begin == Duration.of(0) and self.stop is None and not self.stepwise
-
-    def ticks(self, duration: Duration) -> tuple[int, bool]:
-        """Return a length as a number of epochs or iterations, and whether it is in epochs."""
-        return whole_ticks(duration, "length", f'"{duration}" of {self.binding}')
-
-    def first_tick(self, by_epoch: bool) -> int:
-        """Return the begin of the part's window, in epochs if `by_epoch`, else in iterations."""
-        begin, in_epochs = self.ticks(self.begin)
-        if begin and in_epochs != by_epoch:
-            self.refuse(self.binding.schedule, "a window must have the unit of the scheduler's counts")
-        return begin
-
-    def window(self, by_epoch: bool, *, one_more: bool) -> dict[str, Any]:
-        """Return the part's window as arguments; if `one_more`, add one step, as the last step has an effect."""
-        begin = self.first_tick(by_epoch)
-        if self.stop is None:
-            return window_arguments(begin, None, by_epoch)
-        # A window in epochs that MMEngine converts to iterations ends one iteration before the end of an epoch.
-        if by_epoch and (end := whole_epochs(self.stop + UPDATE)):
-            return window_arguments(begin, end, True, converted=True)
-        return window_arguments(begin, self.ticks(self.stop)[0] + one_more, by_epoch)
-
-    def bounds_by_epoch(self) -> bool:
-        """Return whether the part's window is in epochs, for a shape whose arguments contain no unit."""
-        bounds = [bound for bound in (self.begin, self.stop) if bound is not None and bound.terms]
-        return self.ticks(bounds[0])[1] if bounds else self.stepwise
-
-    def refuse(self, part: object, why: str) -> NoReturn:
-        """Raise the error for a part that MMEngine cannot express."""
-        MMENGINE.refuse(f"{part} of {self.binding.name}", why)
-
-
-def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]:
-    """Return a length as a number of epochs or iterations, and whether it is in epochs.
-
-    Args:
-        duration: the length.
-        what: the name of the length, for the error.
-        written: the length as text, for the error.
-    """
-    units = {unit for unit, _ in duration.terms}
-    amount = sum((count for _, count in duration.terms), Fraction(0))
-    if (not units <= {"epochs"} and not units <= {"updates"}) or amount.denominator != 1:
-        found = "lengths must be an integer number of epochs or iterations"
-        MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)", format="yaml")
-    return int(amount), units == {"epochs"}
-
-
-def whole_epochs(duration: Duration) -> int | None:
-    """Return a length as a number of epochs, or None if it is not an integer; a length of 0 is 0 epochs."""
-    amounts = dict(duration.terms)
-    count = amounts.pop("epochs", Fraction(0))
-    return int(count) if not amounts and count.denominator == 1 else None
-
-
-def window_arguments(begin: int, end: int | None, by_epoch: bool, *, converted: bool = False) -> dict[str, Any]:
-    """Return a window as arguments, without those that are MMEngine's default."""
-    window: dict[str, Any] = {} if by_epoch else {"by_epoch": False}
-    if begin:
-        window["begin"] = begin
-    if end is not None and end < INF:
-        window["end"] = end
-    return {**window, CONVERTED: True} if converted else window
-
-
-def describe_level(level: Level) -> str:
-    """Return a level as text for a message."""
-    return str(level) if isinstance(level, Absolute) else f"{level:g} times base"
-
-
-FoundArguments: TypeAlias = dict[str, Any] | None
-"""The arguments that express a part of a plan, or None if the row cannot. The window of a rule is not among them."""
-
-
-RuleOfPlan: TypeAlias = Rule | MetricRule[Any]
-"""A rule in a plan: a part of a recurrence, or a metric rule."""
 
 
 class SchedulerRow:
@@ -346,14 +219,6 @@ class SchedulerRow:
 
     def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
         """Return the closed form, with time counted from the start of the window; None if there is none."""
-        return None
-
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        """Return the arguments that express a rule of a plan, without its window."""
-        return None
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the arguments that express a part of a plan, with its window."""
         return None
 
     def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:

@@ -7,37 +7,24 @@ from itertools import accumulate
 from math import ceil
 from typing import Any, ClassVar, Final, TypeAlias
 
-from paramsched.config.arguments import Argument, from_level
-from paramsched.curves import Cosine, Linear, Polynomial
+from paramsched.config.arguments import Argument
 from paramsched.feedback.base import MetricRule
-from paramsched.feedback.plateau import Plateau, plateau
+from paramsched.feedback.plateau import plateau
 from paramsched.peers.mmengine.row import (
     CONVERTED,
-    EPOCH,
     INF,
-    UPDATE,
     WINDOW_ARGUMENTS,
     Arguments,
     ClosedForm,
     FormNeeds,
-    FoundArguments,
     InvalidSchedulerArgument,
-    RuleOfPlan,
     SchedulerRow,
-    WrittenPart,
     each_number,
     is_real_number,
     number_errors,
-    whole_epochs,
-    window_arguments,
 )
 from paramsched.schedules import (
-    Absolute,
-    Anneal,
-    Constant,
-    Exponential,
     Level,
-    Schedule,
     absolute,
     constant,
     cosine,
@@ -49,9 +36,6 @@ from paramsched.schedules import (
     step,
 )
 from paramsched.schedules.rules import Rule
-from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.staircases import MultiStep, Step
-from paramsched.time import Duration
 
 _Errors: TypeAlias = Iterator[InvalidSchedulerArgument]
 
@@ -125,39 +109,6 @@ class _Constant(SchedulerRow):
         held = constant(factor, over=ticks.last(needs.size)) >> constant(1.0, over=ticks.one)
         return ClosedForm(held, ends_itself=True, undone=True)
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return `factor` and the window.
-
-        If the schedule returns to 1, the last step of the window undoes the factor. If the part is empty, the window
-        has one step. Otherwise it ends after the run.
-        """
-        match schedule:
-            case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
-                0 <= factor <= 1
-            ):
-                # The last step of the window undoes the factor.
-                first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
-                if size and first is not None:
-                    return {"factor": factor, **window_arguments(first, first + size, True, converted=True)}
-                count, by_epoch = part.ticks(over)
-                begin = part.first_tick(by_epoch)
-                return {"factor": factor, **window_arguments(begin, begin + count + 1, by_epoch)}
-            case Constant():
-                if not isinstance(schedule.value, float) or not 0 <= schedule.value <= 1:
-                    part.refuse(schedule, "the factor of ConstantLR must be in [0, 1]")
-                begin, by_epoch = part.ticks(part.begin)
-                end = begin
-                if part.stop is None or part.stop != part.begin:
-                    if part.horizon is None:
-                        part.refuse(schedule, "ConstantLR needs an end, and the plan has no horizon")
-                    # The last step undoes the factor, so it must come after the run.
-                    end, by_epoch = part.ticks(part.horizon)
-                return {"factor": schedule.value, **window_arguments(begin, end + 1, by_epoch)}
-        return None
-
 
 class _Linear(SchedulerRow):
     name = "Linear"
@@ -197,30 +148,6 @@ class _Linear(SchedulerRow):
         line = needs.ticks.changing(linear(start, to, over=needs.ticks.last(needs.size)))
         return ClosedForm(line, ends_itself=True, undone=to == 1)
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.LinearRule) or rule.over is not None:
-            return None
-        return {"start_factor": rule.start, "end_factor": rule.to}
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the arguments of a line between two multiples of the base."""
-        level, found = part.level, part.stretched
-        if found is None or not isinstance(schedule, Anneal) or not isinstance(schedule.curve, Linear):
-            return None
-        start, to = schedule.start, schedule.to
-        if not isinstance(to, float) or not isinstance(level, float):
-            return None
-        if not found.fills_window:
-            part.refuse(schedule, "the line of LinearLR must end with its window")
-        if not isinstance(start, float) or level == 0:
-            part.refuse(schedule, "LinearLR scales the current value")
-        first, last = start / level, to / level
-        if not 0 <= first <= 1 or not 0 <= last <= 1:
-            part.refuse(schedule, "the factors of LinearLR must be in [0, 1]")
-        if first == 0:
-            part.refuse(schedule, "LinearLR divides by its first factor, which therefore cannot be 0; start at 1e-6")
-        return {"start_factor": first, "end_factor": last, **found.window}
-
 
 class _Step(SchedulerRow):
     name = "Step"
@@ -245,15 +172,6 @@ class _Step(SchedulerRow):
 
     def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
         return ClosedForm(step(needs.ticks.count(arguments["step_size"]), arguments["gamma"]))
-
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        return {"step_size": rule.every, "gamma": rule.gamma} if isinstance(rule, rules.StepRule) else None
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        if not isinstance(schedule, Step):
-            return None
-        size, by_epoch = part.ticks(schedule.every)
-        return {"step_size": size, "gamma": schedule.gamma, **part.window(by_epoch, one_more=True)}
 
 
 class _MultiStep(SchedulerRow):
@@ -288,23 +206,6 @@ class _MultiStep(SchedulerRow):
         times = tuple(needs.ticks.count(one) for one in _reached_milestones(arguments) if one < limit)
         return ClosedForm(multistep(times, arguments["gamma"]), cut_at_end=True) if times else None
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.MultiStepRule):
-            return None
-        return {"milestones": list(rule.milestones), "gamma": rule.gamma}
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the milestones and the window as arguments; all must be in epochs, or all in iterations."""
-        if not isinstance(schedule, MultiStep):
-            return None
-        counts = [part.ticks(milestone) for milestone in schedule.milestones]
-        units = {by_epoch for count, by_epoch in counts if count}  # a count of 0 is valid in both units
-        if len(units) > 1:
-            part.refuse(schedule, "the milestones of MultiStepLR must have a single unit")
-        by_epoch = units.pop() if units else part.bounds_by_epoch()
-        milestones = [count for count, _ in counts]
-        return {"milestones": milestones, "gamma": schedule.gamma, **part.window(by_epoch, one_more=False)}
-
 
 def _reached_milestones(arguments: Arguments) -> list[int]:
     """Return the sorted milestones with repetitions, without fractional and negative ones, which are never reached."""
@@ -332,20 +233,6 @@ class _Exponential(SchedulerRow):
 
     def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
         return ClosedForm(needs.ticks.changing(exponential(arguments["gamma"], needs.ticks.one)))
-
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        return {"gamma": rule.gamma} if isinstance(rule, rules.ExponentialRule) else None
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        if not isinstance(schedule, Exponential):
-            return None
-        by_epoch = part.stepwise and schedule.per == EPOCH
-        if not by_epoch and (part.stepwise or schedule.per != UPDATE):
-            part.refuse(schedule, "ExponentialLR multiplies once per step")
-        first, end = whole_epochs(part.begin), None if part.stop is None else whole_epochs(part.stop + UPDATE)
-        if not by_epoch and (end or (first and part.stop is None)):
-            return {"gamma": schedule.gamma, **window_arguments(first or 0, end, True, converted=True)}
-        return {"gamma": schedule.gamma, **part.window(by_epoch, one_more=True)}
 
 
 class _Poly(SchedulerRow):
@@ -375,22 +262,6 @@ class _Poly(SchedulerRow):
         decay = polynomial(float(arguments["power"]), to=floor, over=needs.ticks.last(needs.size))
         return ClosedForm(needs.ticks.changing(decay), multiplies=False, ends_itself=True)
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.PolynomialRule) or rule.over is not None or not isinstance(rule.to, Absolute):
-            return None
-        return {"eta_min": rule.to.value, "power": rule.power}
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return the arguments of a polynomial decay to an absolute value or 0; the decay must end with its window."""
-        found = part.stretched
-        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.fills_window:
-            return None
-        floor = from_level(schedule.to)
-        if floor is None or not isinstance(schedule.curve, (Linear, Polynomial)):
-            return None
-        power = 1.0 if isinstance(schedule.curve, Linear) else schedule.curve.exponent
-        return {"eta_min": floor, "power": power, **found.window}
-
 
 _FLOORS: Final = {
     "eta_min": Argument(None, meaning="floor, as an absolute value"),
@@ -407,11 +278,6 @@ def _floor_level(arguments: Arguments) -> Level:
     """Return the floor of a cosine, an absolute value or a multiple of the base."""
     ratio = arguments.get("eta_min_ratio")
     return absolute(arguments["eta_min"] or 0.0) if ratio is None else float(ratio)
-
-
-def _floor_arguments(level: Level) -> dict[str, Any]:
-    """Return a floor as `eta_min` if it is an absolute value, else as `eta_min_ratio`."""
-    return {"eta_min": level.value} if isinstance(level, Absolute) else {"eta_min_ratio": level}
 
 
 class _CosineAnnealing(SchedulerRow):
@@ -462,20 +328,6 @@ class _CosineAnnealing(SchedulerRow):
         ends_itself = length == needs.size - 1 and not ticks.converted
         return ClosedForm(decay, multiplies=zero, ends_itself=ends_itself, to_base=bool(ratio))
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.CosineRule) or rule.base != 1.0:
-            return None
-        return {**({} if rule.over is None else {"T_max": rule.over}), **_floor_arguments(rule.to)}
-
-    def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        found = part.stretched
-        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level:
-            return None
-        if not isinstance(schedule.curve, Cosine):
-            return None
-        floor = {} if schedule.to == 0.0 else _floor_arguments(schedule.to)
-        return {"T_max": found.ticks, **floor, **found.open_window}
-
 
 class _CosineRestart(SchedulerRow):
     name = "CosineRestart"
@@ -516,12 +368,6 @@ class _CosineRestart(SchedulerRow):
     def rule(self, arguments: Arguments) -> Rule:
         periods, weights = tuple(map(_int_if_whole, arguments["periods"])), tuple(arguments["restart_weights"])
         return rules.cosine_restarts(periods, weights, _floor_level(arguments), **_window_of_rule(arguments))
-
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.CosineRestartsRule) or rule.base != 1.0:
-            return None
-        lists = {"periods": list(rule.periods), "restart_weights": list(rule.weights)}
-        return {**lists, **_floor_arguments(rule.to)}
 
 
 class _OneCycle(SchedulerRow):
@@ -586,19 +432,6 @@ class _OneCycle(SchedulerRow):
             **_window_of_rule(arguments),
         )
 
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        if not isinstance(rule, rules.OneCycleRule):
-            return None
-        return {
-            "eta_max": rule.peak,
-            **({} if rule.over is None else {"total_steps": rule.over}),
-            "pct_start": rule.pct_start,
-            "anneal_strategy": rule.anneal,
-            "div_factor": rule.div,
-            "final_div_factor": rule.final_div,
-            "three_phase": rule.three_phase,
-        }
-
 
 class _ReduceOnPlateau(SchedulerRow):
     name = "ReduceOnPlateau"
@@ -650,27 +483,6 @@ class _ReduceOnPlateau(SchedulerRow):
             float(arguments["min_value"]) / base if base and arguments["min_value"] else 0.0,
             float(arguments["eps"]) / base if base else 0.0,
         )
-
-    def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        """Return the arguments of a plateau without a floor, because MMEngine's floor is an absolute value."""
-        if not isinstance(rule, Plateau):
-            return None
-        if rule.min or rule.nonfinite != "count":
-            why = (
-                "the floor of ReduceOnPlateauLR is an absolute value, not a multiple of base, and a metric that is not "
-                "finite counts as no improvement"
-            )
-            part.refuse(rule, why)
-        return {
-            "monitor": rule.metric,
-            "rule": "less" if rule.mode == "min" else "greater",
-            "factor": rule.factor,
-            "patience": rule.patience,
-            "threshold": rule.threshold,
-            "threshold_rule": rule.threshold_mode,
-            "cooldown": rule.cooldown,
-            "eps": rule.eps,
-        }
 
 
 COSINE_ANNEALING, MULTI_STEP = _CosineAnnealing(), _MultiStep()

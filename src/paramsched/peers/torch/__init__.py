@@ -8,9 +8,8 @@
 Source: torch 2.13.
 """
 
-from paramsched.peers.torch.from_plan import from_plan
 from paramsched.peers.torch.plans import bases_of, recognizes, to_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_scheduler", "scheduler")

@@ -5,13 +5,19 @@
 - `decay_ratio` is a fraction of `total_steps`, rounded to the nearest update. Without it the decay starts after the
   warmup.
 - `total_steps` defaults to `training.steps`.
-- A job is TOML up to torchtitan 0.2. Since 0.3 it is a function in a Python file, which is read without executing it.
+- A job is TOML up to torchtitan 0.2, or YAML. Since 0.3 it is a function in a Python file, which is not read.
 
 Source: torchtitan b5bcd76c (2026-08-21), `components/optimizer/lr_scheduler.py` and `models/*/config_registry.py`.
 """
 
-from paramsched.peers.torchtitan.plans import bases_of, notes_of, recognizes, scheduler_entries, to_plan
-from paramsched.peers.torchtitan.python_configs import read_function
-from paramsched.peers.torchtitan.texts import read, syntax_of
+from paramsched.peers.torchtitan.plans import (
+    bases_of,
+    notes_of,
+    read,
+    recognizes,
+    scheduler_entries,
+    syntax_of,
+    to_plan,
+)
 
-__all__ = ["bases_of", "notes_of", "read", "read_function", "recognizes", "scheduler_entries", "syntax_of", "to_plan"]
+__all__ = ["bases_of", "notes_of", "read", "recognizes", "scheduler_entries", "syntax_of", "to_plan"]

@@ -1,6 +1,8 @@
 """Plans of torchtitan's jobs, and the optimizer's values in them."""
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
@@ -17,8 +19,10 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
+from paramsched.config.plan_files import read_peer_data
 from paramsched.config.unused_settings import has_setting, note_defaults, report_no_settings, report_unused_settings
 from paramsched.curves import Curve
+from paramsched.errors import ConfigError
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, anneal, constant, warmup
@@ -54,6 +58,30 @@ class _Training:
 
 
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
+
+
+_TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
+
+
+def read(text: str, source: str) -> Any:
+    """Read a job from TOML or YAML.
+
+    Raises:
+        ConfigError: the file is a Python config, which is not read.
+    """
+    if Path(source).suffix == ".py":
+        found = "Python configs of torchtitan are not read. Write its lr_scheduler table as TOML, with training.steps"
+        raise ConfigError(source, [found])
+    return read_peer_data(text, syntax_of(text), source)
+
+
+def syntax_of(text: str) -> str:
+    """Return the syntax of a job's text.
+
+    >>> syntax_of("[training]"), syntax_of("training: {steps: 10}")
+    ('toml', 'yaml')
+    """
+    return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
 
 
 def recognizes(data: Any) -> bool:

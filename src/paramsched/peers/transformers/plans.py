@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -12,7 +11,6 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
-from paramsched import curves
 from paramsched.base.codes import DEEPSPEED_WINS, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
@@ -35,23 +33,12 @@ from paramsched.config.arguments import (
 from paramsched.config.command_lines import mapping_of_options, named_options, program_of_command
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_exports import PeerExporter, schedules_lr_alone
 from paramsched.config.unused_settings import note_defaults, report_no_settings, report_unused_settings
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact
-from paramsched.feedback.base import Guided
-from paramsched.feedback.plateau import Plateau
+from paramsched.errors import MissingFact
 from paramsched.peers.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
-from paramsched.peers.transformers.schedulers import DECAYS, RAMPS, SCHEDULERS, Run
-from paramsched.plan import Plan, resolve
+from paramsched.peers.transformers.schedulers import SCHEDULERS, Run
+from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.plan.contents import values_inside
-from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
-from paramsched.schedules.affine import NeighborLevel
-from paramsched.schedules.cuts import Skip
-from paramsched.schedules.decays import PowerLaw
-from paramsched.schedules.named_anneals import CosineWave
-from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar, Duration, DurationLike
 
 
@@ -403,53 +390,6 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
     return note_defaults("transformers 5.23", _defaults_taken(mapping_of_options(data)))
 
 
-_EXPORTER: Final = PeerExporter("transformers")
-_UNTIL_BASE: Final = 1.0
-
-
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """Return a plan as entries of a `TrainingArguments`, or of `get_scheduler` if the plan has no horizon.
-
-    Raises:
-        PlanError: transformers has no such scheduler.
-
-    >>> from paramsched.schedules import cosine, warmup
-    >>> from_plan(Plan(lr=warmup("3%") >> cosine(), horizon="2 epochs"))
-    {'lr_scheduler_type': 'cosine', 'warmup_steps': 0.03, 'num_train_epochs': 2}
-    """
-    if not schedules_lr_alone(plan):
-        _EXPORTER.refuse(plan.bindings[0], "its schedulers set only lr of all groups")
-    schedule = plan.bindings[0].schedule
-    if plan.clock != "updates":
-        _EXPORTER.refuse(plan.bindings[0], "its schedulers count updates")
-    if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
-        _EXPORTER.refuse(plan.bindings[0], "the level of a neighbor is unknown until the plan is resolved")
-    run = _run_entries(plan)
-    in_updates = plan.horizon is not None and plan.horizon.is_resolved
-    for name, warmup, keywords in _all_guesses(schedule):
-        found = _arguments_of(plan, name, warmup, keywords, run)
-        if found is None:
-            continue
-        with suppress(ConfigError, InvalidArgument):
-            back = to_plan(found)
-            # In a run of known length the two plans may contain the same length in different units.
-            if back == plan or (in_updates and resolve(back, Calendar()) == resolve(plan, Calendar())):
-                return found
-    return _EXPORTER.refuse(plan.bindings[0], "it has no scheduler with these values")
-
-
-def _run_entries(plan: Plan) -> dict[str, Any]:
-    """Return the horizon as an entry in updates or epochs."""
-    if plan.horizon is None:
-        return {}
-    if plan.horizon.is_resolved:
-        return {"max_steps": plan.horizon.updates}
-    if len(plan.horizon.terms) != 1 or plan.horizon.terms[0][0] != "epochs":
-        _EXPORTER.refuse(plan.bindings[0], f"the horizon must be in updates or epochs, got {plan.horizon}")
-    amount = float(plan.horizon.terms[0][1])
-    return {"num_train_epochs": int(amount) if amount.is_integer() else amount}
-
-
 def _arguments_of(
     plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any] | None:
@@ -470,118 +410,3 @@ def _arguments_of(
         return {**call, "scheduler_specific_kwargs": keywords} if keywords else call
     found = {"lr_scheduler_type": name} | ({"lr_scheduler_kwargs": keywords} if keywords else {})
     return found | ({"warmup_steps": length} if length else {}) | run
-
-
-_ArgumentGuess = tuple[str, Duration | None, dict[str, Any]]
-
-
-def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
-    """Yield candidates (name of a scheduler, warmup, arguments) for a schedule; the caller checks whether they fit."""
-    if isinstance(schedule, Guided):
-        yield from _plateau_guesses(schedule)
-        return
-    stages = list(stages_of(schedule))
-    first = stages[0]
-    yield from _stages_guesses(None, stages)
-    if isinstance(first, Anneal) and first.to == _UNTIL_BASE and first.over is not None:
-        yield from _stages_guesses(first, stages[1:])
-    if isinstance(first, Constant) and isinstance(first.value, float) and first.over == Duration.of(1):
-        for _, _, keywords in _early_guesses(stages[1:]):
-            yield "cosine_warmup_with_min_lr", first.over, {**keywords, "warmup_lr_rate": first.value}
-
-
-def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Yield candidates for the stages after a warmup."""
-    length = None if ramp is None else ramp.over
-    if not rest or (len(rest) == 1 and isinstance(rest[0], Constant)):
-        yield "constant" if ramp is None else "constant_with_warmup", length, {}
-    if len(rest) == 1:
-        yield from ((name, length, keywords) for name, keywords in _decay_guesses(rest[0]))
-    for name, _, keywords in _early_guesses(rest):
-        late = {} if ramp is None or ramp.index == "(t+1)/n" else {"warmup_lr_rate": ramp.start}
-        yield name, length, keywords | late
-    yield from _stable_guesses(ramp, rest)
-
-
-def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield candidates for a single stage after a warmup."""
-    match stage:
-        case Anneal(curve=curves.Cosine()):
-            yield "cosine", {}
-            yield "cosine_with_min_lr", _floor_keywords(stage.to)
-        case CosineWave():
-            yield "cosine", {"num_cycles": stage.cycles}
-            yield "cosine_with_min_lr", {"num_cycles": stage.cycles, **_floor_keywords(stage.to)}
-        case Anneal(curve=curves.Linear() | curves.Polynomial()):
-            yield "linear", {}
-            power = {"power": stage.curve.exponent} if isinstance(stage.curve, curves.Polynomial) else {}
-            yield "polynomial", {"lr_end": stage.to.value if isinstance(stage.to, Absolute) else 0.0, **power}
-        case PowerLaw(exponent=0.5):
-            yield "inverse_sqrt", {}
-            if stage.timescale.is_resolved:
-                yield "inverse_sqrt", {"timescale": stage.timescale.updates}
-        case Restarts(times=int() as times):
-            yield "cosine_with_restarts", {"num_cycles": times}
-
-
-def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Yield candidates for `cosine_warmup_with_min_lr`, whose cosine is one update early."""
-    if len(rest) != 1:
-        return
-    stage = rest[0]
-    if isinstance(stage, Anneal):
-        yield "cosine_warmup_with_min_lr", None, _floor_keywords(stage.to)
-    elif isinstance(stage, Skip) and isinstance(stage.schedule, CosineWave):
-        keywords = {"num_cycles": stage.schedule.cycles, **_floor_keywords(stage.schedule.to)}
-        yield "cosine_warmup_with_min_lr", None, keywords
-
-
-def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Yield candidates for `warmup_stable_decay`: base, a decay, and optionally the floor."""
-    stable = rest[0] if rest and isinstance(rest[0], Constant) and rest[0].value == _UNTIL_BASE else None
-    inner = rest[1:] if stable is not None else rest
-    decay = inner[0].schedule if inner and isinstance(inner[0], Skip) else inner[0] if inner else None
-    length = None if ramp is None else ramp.over
-    keywords: dict[str, Any] = {"num_decay_steps": 0}
-    if stable is not None and stable.over is not None and stable.over.is_resolved:
-        keywords["num_stable_steps"] = stable.over.updates
-    if ramp is not None:
-        kind = next((word for word, curve in RAMPS.items() if curve == ramp.curve), "linear")
-        keywords |= {"warmup_type": kind} if kind != "linear" else {}
-    if isinstance(decay, Constant):  # the floor without a decay
-        yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": decay.value}
-    if not isinstance(decay, (Anneal, CosineWave)) or decay.over is None or not decay.over.is_resolved:
-        return
-    keywords["num_decay_steps"] = decay.over.updates
-    if isinstance(decay, CosineWave):
-        keywords["num_cycles"] = decay.cycles
-    elif (kind := next((word for word, curve in DECAYS.items() if curve == decay.curve), "cosine")) != "cosine":
-        keywords["decay_type"] = kind
-    if decay.to != 0:
-        keywords["min_lr_ratio"] = decay.to
-    yield "warmup_stable_decay", length, keywords
-
-
-def _floor_keywords(level: Level) -> dict[str, Any]:
-    if isinstance(level, Absolute):
-        return {"min_lr": level.value}
-    return {"min_lr_rate": level} if isinstance(level, float) and math.isfinite(level) else {}
-
-
-def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
-    """Yield candidates for `reduce_lr_on_plateau` without a smallest reduction, which is absolute in transformers."""
-    rule = schedule.guides[0]
-    if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
-        return
-    floor = {"min_lr": rule.min.value} if isinstance(rule.min, Absolute) else {}
-    keywords = {
-        "mode": rule.mode,
-        "factor": rule.factor,
-        "patience": rule.patience,
-        "threshold": rule.threshold,
-        "threshold_mode": rule.threshold_mode,
-        "cooldown": rule.cooldown,
-        "eps": 0.0,
-        **floor,
-    }
-    yield "reduce_lr_on_plateau", None, keywords
