@@ -1,6 +1,5 @@
 """Attaching a plan to one or several optimizers: the checks before any write, and the hooks."""
 
-import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
@@ -31,6 +30,7 @@ from paramsched.scheduler._group_keys import (
 )
 from paramsched.scheduler._plan_change import ChangingRun
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._ranks import log_on_rank_0
 from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
@@ -154,8 +154,6 @@ def hooks_on(optimizer: Any) -> PlanHooks | None:
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 
-log = logging.getLogger("paramsched")
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -277,7 +275,8 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     slots = {name: planned.block.slots for name, planned in run.members.items()}
     fresh = [name for name in slots if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
-    initial = [name for name in fresh if log_initial_values(slots[name], groups[name], has_state=has_state)]
+    labels = {name: planned.labels(groups[name]) for name, planned in run.members.items()}
+    initial = log_initial_values([(slots[name], groups[name], labels[name]) for name in fresh], has_state=has_state)
     other = {name: planned.values_of_other_plan(groups[name]) for name, planned in run.members.items()}
     rates = ((slot.schedule, slot.base) for mine in slots.values() for slot in mine if slot.name == "lr")
     if (trap := unlikely_rates(in_force.plan.bindings, rates)) is not None:
@@ -308,12 +307,12 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
     if not before and start is None and not any(counts.values()):
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if initial or taken:
-            report_position(chain.from_iterable(slots.values()), taken, 0 if carried else None, initial=bool(initial))
+            report_position(chain.from_iterable(slots.values()), taken, 0 if carried else None, initial=initial)
     if not carried and start:
         warn_of_present_bases(((slot, groups[name][slot.group]) for name in slots for slot in slots[name]), start)
     if carried and start is not None and start != run.clock.t:
         whose = "these optimizers carry" if names else "this optimizer carries"
-        log.warning("t=%d is ignored: %s a count of %d updates, which takes precedence", start, whose, run.clock.t)
+        log_on_rank_0("t=%d is ignored: %s a count of %d updates, which takes precedence", start, whose, run.clock.t)
     warn_if_over(lead)
     if not carried:
         warn_if_shorter_than_epoch(lead)

@@ -6,7 +6,6 @@ from typing import Any, final
 
 import torch
 
-from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
@@ -26,6 +25,7 @@ from paramsched.scheduler._group_keys import (
     write_position_entries,
 )
 from paramsched.scheduler._rank_agreement import RunAgreement
+from paramsched.scheduler._ranks import warn_on_rank_0
 from paramsched.scheduler._slots import (
     LateGroups,
     Slot,
@@ -565,7 +565,7 @@ class PlannedGroups:
             if not self._has_warned and id(group) in places and not _is_planned(found, planned):
                 self._has_warned = True
                 name = self.labels(groups)[places[id(group)]]
-                warn_user(
+                warn_on_rank_0(
                     f"{field} of group {name!r} was {found!r} at update {self.clock.t - 1} "
                     f"instead of the planned {planned!r}: other code wrote it. It was used for one update; the next "
                     "one uses the plan again. To change a value permanently, change the plan."

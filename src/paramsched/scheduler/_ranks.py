@@ -68,15 +68,20 @@ def note_end_of_store() -> None:
     )
 
 
-def shared_level() -> int:
-    """Return the level of a warning that every rank logs: INFO on all ranks except rank 0."""
+def is_rank_0() -> bool:
+    """Return whether this process is rank 0, or trains alone."""
     ranks = Ranks.here()
-    return logging.WARNING if ranks is None or ranks.own == 0 else logging.INFO
+    return ranks is None or ranks.own == 0
+
+
+def log_on_rank_0(text: str, *arguments: Any) -> None:
+    """Log a warning about what every rank detects; the other ranks log it at level INFO."""
+    log.log(logging.WARNING if is_rank_0() else logging.INFO, text, *arguments, stacklevel=2)
 
 
 def warn_on_rank_0(text: str) -> None:
-    """Warn of what every rank detects: at the user's line on rank 0, and in the log at level INFO on the others."""
-    if shared_level() == logging.WARNING:
+    """Warn of what every rank detects, at the user's line; the other ranks log it at level INFO."""
+    if is_rank_0():
         warn_user(text)
     else:
         log.info(text)

@@ -1,13 +1,10 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
-from paramsched.base.user_warnings import warn_user
 from paramsched.errors import PlanChanged, StateError, shown
-from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
@@ -25,7 +22,8 @@ from paramsched.scheduler._group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._run import Load, Run
+from paramsched.scheduler._ranks import log_on_rank_0, warn_on_rank_0
+from paramsched.scheduler._run import ChangedBase, Load, Run, by_field
 from paramsched.scheduler._slots import (
     Slot,
     bases_by_slot,
@@ -41,26 +39,29 @@ from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, re
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time.progress import amount_text
 
-log = logging.getLogger("paramsched")
 
+def log_initial_values(
+    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]], *, has_state: bool
+) -> bool:
+    """Log the initial values of an earlier scheduler that are used as bases: one line for each field.
 
-def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group], *, has_state: bool) -> bool:
-    """Log the initial values of an earlier scheduler that are used as bases.
+    Args:
+        parts: the slots, the groups and their labels, of each optimizer.
+        has_state: True if an optimizer has a state.
 
     Returns:
         True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
     """
-    found = [slot for slot in slots if initial_value(slot.field, groups[slot.group]) is not None]
-    moved = has_state
-    for slot in found:
-        now = slot.field.read(groups[slot.group])
-        if now != slot.base:
-            moved = True
-            log.warning(
-                "group %r carries initial_%s of an earlier scheduler: %r is the base of %s, not the present %r",
-                label(groups[slot.group], slot.group), slot.field, slot.base, slot.field, now,
-            )  # fmt: skip
-    return bool(found) and moved
+    found = [
+        ChangedBase(str(slot.field), labels[slot.group], slot.field.read(groups[slot.group]), slot.base)
+        for slots, groups, labels in parts
+        for slot in slots
+        if initial_value(slot.field, groups[slot.group]) is not None
+    ]
+    moved = [one for one in found if one.code != one.base]
+    for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
+        log_on_rank_0("%s: initial_%s of an earlier scheduler: %s", groups_text, field, values)
+    return bool(found) and (has_state or bool(moved))
 
 
 def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
@@ -78,16 +79,16 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
-        warn_user(text)
+        warn_on_rank_0(text)
     elif carried is None:
-        log.warning(text)
+        log_on_rank_0(text)
 
 
 def warn_of_present_bases(slots: Iterable[tuple[Slot, Group]], t: int) -> None:
     """Warn that an earlier scheduler may have changed the bases of groups without an initial value."""
     present = [slot for slot, group in slots if not any(str(key).startswith("initial_") for key in group)]
     if present:
-        warn_user(
+        warn_on_rank_0(
             f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
             'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
@@ -113,7 +114,7 @@ def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
 
 def log_takeover(t: int) -> None:
     """Log that a second Scheduler with the same plan replaces one that is still referenced."""
-    log.warning(
+    log_on_rank_0(
         "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
         "raises when it is used", t,
     )  # fmt: skip
@@ -128,30 +129,27 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
     """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
-        log.warning(
+        log_on_rank_0(
             "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
             "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
         )  # fmt: skip
 
 
-def log_bases(
-    slots: Iterable[Slot], before: Mapping[tuple[int, str], float], labels: Sequence[str | int] | None = None
-) -> None:
-    """Log the bases that differ from those in the code, `before`; `labels` name the groups of several optimizers."""
-    for slot in slots:
-        code = before.get((slot.group, slot.field.slot), slot.base)
-        if code != slot.base:
-            log.warning(
-                "base of %s in group %s: %r in the code, %r in the checkpoint, which takes precedence",
-                slot.field, slot.group if labels is None else labels[slot.group], code, slot.base,
-            )  # fmt: skip
+def changed_bases(
+    slots: Iterable[Slot], before: Mapping[tuple[int, str], float], labels: Sequence[str | int]
+) -> list[ChangedBase]:
+    """Return the bases that differ from those in the code, `before`; `labels` name the groups."""
+    pairs = ((slot, before.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
+    return [
+        ChangedBase(str(slot.field), labels[slot.group], code, slot.base) for slot, code in pairs if code != slot.base
+    ]
 
 
 def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> None:
     """Log that two checkpoints disagree; the one loaded last takes precedence."""
     clock = planned.clock
     if clock.source not in (None, source) and clock.t != count:
-        log.warning(
+        log_on_rank_0(
             "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
             "the one loaded last takes precedence: %d",
             clock.source, clock.t, source, count, count,
@@ -162,7 +160,7 @@ def warn_if_over(planned: PlannedGroups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
-        warn_user(
+        warn_on_rank_0(
             f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values "
             "are kept. To restart the plan, call scheduler.seek(0)."
         )
@@ -175,7 +173,7 @@ def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
     if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
         return
     if horizon.updates < epoch:
-        warn_user(
+        warn_on_rank_0(
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
             f'values are kept. For {horizon} epochs write horizon="{horizon} epochs"'
         )
@@ -209,7 +207,7 @@ def log_later_deadline(
     )
     both = [name for name in new if name in old]
     used = [values_at([slots[name] for name in both], position.times, states) for slots in (old, new)]
-    log.warning(
+    log_on_rank_0(
         "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
         "values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
         before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
@@ -257,13 +255,15 @@ class Resume:
         found, slots, reached = count_carried(groups), planned.slots(groups), lead.clock.t
         other = planned.values_of_other_plan(groups)
         if not found:
-            self._warn_of_missing_count(run, slots, optimizer, found)
+            self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
         moves = found is not None or not run.is_shared  # several optimizers join the run without a count
         if moves:
             source = None if found is None else "optimizer"
             moves = self._move_run(run, name, self.position_of(planned, groups), source, other)
         if found is not None:
-            log_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
+            run.changed_bases += changed_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
+            if not run.is_shared or run.loads.keys() >= run.members.keys():
+                run.log_changed_bases()
         is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
         unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
         now = lead.entry()  # an optimizer's state has no history
@@ -281,17 +281,19 @@ class Resume:
         if moves:
             warn_if_over(lead)
 
-    def _warn_of_missing_count(self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None) -> None:
+    def _warn_of_missing_count(
+        self, run: Run, slots: Iterable[Slot], optimizer: Any, count: int | None, labels: Sequence[str | int]
+    ) -> None:
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
         taken, groups = updates_in_state(optimizer), optimizer.param_groups
-        initial = count is None and log_initial_values(slots, groups, has_state=True)
+        initial = count is None and log_initial_values([(slots, groups, labels)], has_state=True)
         if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
             return
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        warn_user(
+        warn_on_rank_0(
             f"the optimizer's checkpoint carries {_carried_text(count)}: the plan starts at 0, with {bases} as bases. "
             f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         )
@@ -401,11 +403,13 @@ class Resume:
         run.bind_lead()
         for name, planned in run.members.items():
             if blocks[name] is not planned.block:
-                log_bases(blocks[name].slots, bases_by_slot(planned.block.slots), planned.labels(groups[name]))
+                code_bases, labels = bases_by_slot(planned.block.slots), planned.labels(groups[name])
+                run.changed_bases += changed_bases(blocks[name].slots, code_bases, labels)
             planned.in_force, planned.scope, planned.clock.states = chosen, scopes[name], states
             if run.is_shared:
                 planned.clock.set_position(positions[name])
             planned.bind(groups[name], blocks[name], held.get(name))
+        run.log_changed_bases()
         run.count_behind()
         run.loads = {}
         warn_if_over(lead)
@@ -413,14 +417,14 @@ class Resume:
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
         if state.optimizers.keys() != groups.keys():
-            log.warning(
+            log_on_rank_0(
                 "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
                 shown_names(state.optimizers), shown_names(groups),
             )  # fmt: skip
         for name, mine in groups.items():
             saved = state.optimizers.get(name, len(mine))
             if saved != len(mine):
-                log.warning(
+                log_on_rank_0(
                     "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
@@ -438,11 +442,12 @@ class Resume:
         if not same_text:
             why = state.unreadable or "one of them cannot be written as text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log.warning("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+            log_on_rank_0("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
         return code
 
-    def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
+    def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
+        planned = run.lead
         groups: list[Group] = optimizer.param_groups
         taken, slots = updates_in_state(optimizer), planned.block.slots
         t = at if taken is None else taken
@@ -458,9 +463,10 @@ class Resume:
             planned.in_force = planned.started_at(position)
             mine = slots_of(planned.in_force.counted, groups, bases_by_slot(mine))
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
-        log_bases(mine, bases_by_slot(slots))
+        run.changed_bases = changed_bases(mine, bases_by_slot(slots), planned.labels(groups))
+        run.log_changed_bases()
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
-        log.warning(
+        log_on_rank_0(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
             "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
             at, unit,
@@ -507,7 +513,7 @@ class Resume:
                     + "\n".join(map(str, refused))
                     + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
                 )
-            log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
+            log_on_rank_0("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
             log_other_epoch(saved, code)
         self.accepted = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
@@ -539,16 +545,16 @@ class Resume:
         if run.is_shared:
             self.accepted |= numbers
         later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
-        log.warning(
+        log_on_rank_0(
             "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
             "the code's plan continues from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
         in_force = planned.in_force
         if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
-            log.warning(
+            log_on_rank_0(
                 "run facts determine the lengths of this plan: it also differs if only the number of updates in an "
-                "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT
+                "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT,
             )
 
     def unknown_plans(self, in_force: ResolvedPlan, groups: list[Group]) -> frozenset[int]:

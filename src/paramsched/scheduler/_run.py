@@ -1,7 +1,6 @@
 """The run of one or several optimizers under one plan: the shared clock, and what the step of each one advances."""
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,10 +10,9 @@ from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._ranks import log_on_rank_0
 from paramsched.scheduler._value_block import Values
 from paramsched.scheduler.updates import run_uncompiled
-
-log = logging.getLogger("paramsched")
 
 
 def conflicting_numbers(numbers: Mapping[str, int], instead: str) -> StateError:
@@ -44,6 +42,45 @@ def starting_numbers(names: Iterable[str], carried: Mapping[str, int], start: in
             raise conflicting_numbers(carried, "ps.Scheduler(optimizers, plan, t=n)")
         return dict.fromkeys(names, start)
     return {name: carried.get(name, t) if drive == "optimizer" else t for name in names}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ChangedBase:
+    """A base that another source than the code determines.
+
+    Args:
+        field: the field.
+        group: the label of the group.
+        code: the number in the code.
+        base: the base.
+    """
+
+    field: str
+    group: str | int
+    code: Any
+    base: float
+
+
+_SHOWN = 8  # groups, and pairs of numbers, that a message names
+
+
+def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, str, str]]:
+    """Return the field, its groups and its numbers for each field of some changes; `text` formats a pair of numbers."""
+    found: dict[str, list[ChangedBase]] = {}
+    for one in changes:
+        found.setdefault(one.field, []).append(one)
+    for field, mine in found.items():
+        labels, pairs = [one.group for one in mine], dict.fromkeys((one.code, one.base) for one in mine)
+        groups = (
+            f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
+        )
+        yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
+
+
+def _listed(texts: Iterable[str], separator: str) -> str:
+    found = list(texts)
+    return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
 
 
 @final
@@ -97,6 +134,7 @@ class Run:
         self.warned_of_missing_count = False
         self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
         self._parts = [lead, *self.members.values()] if self.is_shared else [lead]
+        self.changed_bases: list[ChangedBase] = []  # of loaded states, which are not logged yet
         self._has_warned = False
 
     # ------------------------------------------------------------------ positions
@@ -186,7 +224,7 @@ class Run:
             planned.release()
         left = [name for name in self.members if name not in kept]
         if kept and left:
-            log.warning(
+            log_on_rank_0(
                 "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
                 "from all its optimizers, so no plan drives %s now",
                 shown_names(kept), shown_names(left), shown_names(left),
@@ -201,8 +239,16 @@ class Run:
         self.behind = len(self.members) - 1
         self.advance_lead()
 
+    def log_changed_bases(self) -> None:
+        """Log the bases of the loaded states that differ from those in the code: one line for each field."""
+        for field, groups, values in by_field(self.changed_bases, "{code!r} in the code, {base!r} in the checkpoint"):
+            log_on_rank_0("base of %s in %s: %s, which takes precedence", field, groups, values)
+        self.changed_bases = []
+
     def advance_lead(self) -> None:
         """Count an update of the run."""
+        if self.changed_bases:  # not all optimizers have loaded a state
+            run_uncompiled(Run.log_changed_bases)(self)
         if self.is_plain:
             self.clock.t += 1
         else:
@@ -221,7 +267,7 @@ class Run:
             self.advance_without_step(self.members[name])
         if not self._has_warned:
             self._has_warned = True
-            log.warning(
+            log_on_rank_0(
                 "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
                 "update may use values that are one update old. To count the updates of one optimizer, write "
                 'drive="%s"',
@@ -239,6 +285,7 @@ class Run:
     def advance_by_hand(self, optimizers: Mapping[str, Any]) -> None:
         """Count one update of several optimizers."""
         self.lead.require_attached("step")
+        self.log_changed_bases()
         if self.is_plain:
             self.clock.t += 1
         else:

@@ -1,6 +1,5 @@
 """Slots: the entries of param groups that a plan writes, with their bases and values."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isclose, isfinite
@@ -16,6 +15,7 @@ from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import COUNT, Group
+from paramsched.scheduler._ranks import log_on_rank_0
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate, quiet
@@ -211,8 +211,6 @@ LateGroups: TypeAlias = Literal["base", "present"]
 """The role of the value in a group that is added during the run: `"base"` uses it as the base of the schedule;
 `"present"` keeps it as the value at that update, and computes the base of the schedule from it."""
 
-log = logging.getLogger("paramsched")
-
 
 def with_late_bases(
     slots: tuple[Slot, ...],
@@ -231,12 +229,12 @@ def with_late_bases(
         name = labels[slot.group]
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
-            log.warning(
+            log_on_rank_0(
                 "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
                 '%r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
             )  # fmt: skip
         else:
-            log.warning(
+            log_on_rank_0(
                 "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
                 '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,

@@ -22,7 +22,7 @@ from paramsched.plan.run_amounts import (
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._deadline import started_again
 from paramsched.scheduler._rank_agreement import AmountAgreement
-from paramsched.scheduler._ranks import Ranks, shared_level
+from paramsched.scheduler._ranks import Ranks, log_on_rank_0
 from paramsched.scheduler._run_time import (
     OwnTime,
     Rank0Clock,
@@ -103,8 +103,7 @@ class ConsumptionSource:
         try:
             self.in_force.until(horizon)
         except InvalidArgument as error:
-            log.log(
-                shared_level(),
+            log_on_rank_0(
                 "the untimed updates took so long that the horizon of the start remains: %s",
                 error.problem,
             )

@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.base.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.user_warnings import warn_user
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
@@ -40,6 +39,7 @@ from paramsched.scheduler._attach import (
 from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._ranks import warn_on_rank_0
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run import Run
 from paramsched.scheduler._slots import LateGroups as LateGroups
@@ -464,7 +464,7 @@ class Scheduler(LRScheduler):
         """Warn of reports of one kind, once in the life of the Scheduler."""
         if kind not in self._warned:
             self._warned |= {kind}
-            warn_user(text)
+            warn_on_rank_0(text)
 
     @_method
     def measured(self, **amount: Any) -> None:
@@ -688,7 +688,7 @@ class Scheduler(LRScheduler):
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
-            self._resume.load_position(planned, at, state_dict.get("base_lrs"), self.optimizer)
+            self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
             return
         state = read_scheduler_state(state_dict, (planned.in_force.plan, planned.in_force.calendar))
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})

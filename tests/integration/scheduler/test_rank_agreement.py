@@ -204,3 +204,26 @@ def test_a_dry_run_with_fewer_optimizers_is_not_compared(ranks):
     update(dry_run, 5)
     with pytest.raises(ps.InvalidArgument, match="rank 1 would then have consumed 5 tokens, but rank 0 64"):
         update(same, 5)
+
+
+@pytest.mark.parametrize(("rank", "level"), [(0, "WARNING"), (1, "INFO")])
+def test_what_every_rank_detects_is_a_warning_on_rank_0_only(ranks, caplog, recwarn, rank, level):
+    caplog.set_level(logging.INFO, "paramsched")
+    first, second = probe(), probe(lr=0.3)
+    ps.Scheduler(first, COSINE)
+    first.step()
+    ranks.run_as(rank)
+    ps.Scheduler(second, LINEAR)
+    second.load_state_dict(first.state_dict())
+    second.param_groups[0]["lr"] = 7.0
+    second.step()
+
+    compared, found = (
+        {one.levelname for one in caplog.records if ("the values of rank" in one.getMessage()) is is_compared}
+        for is_compared in (True, False)
+    )
+    texts = [str(one.message) for one in recwarn] + caplog.messages
+    assert found == {level}
+    assert compared == {"WARNING"}  # only the rank that finds a difference knows it
+    assert len(recwarn) == (rank == 0)
+    assert [sum(words in text for text in texts) for words in ("base of lr", "fingerprint", "other code")] == [1, 1, 1]

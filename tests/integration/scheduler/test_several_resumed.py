@@ -388,3 +388,30 @@ def test_the_history_of_a_run_goes_on_in_a_new_scheduler():
     again = ps.Scheduler(probes("ab"), CHANGED)
     again.load_state_dict(scheduler.state_dict())
     assert again.history == scheduler.history
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("loads", ["all", "all but one", "scheduler"])
+def test_other_bases_are_logged_in_one_line_for_each_field(caplog, count, loads):
+    def made(lr):
+        return {f"o{index}": probe({}, {}, lr=lr * (1 + index)) for index in range(count)}
+
+    plan = ps.Plan(lr="cosine()", weight_decay="linear()", horizon=100)
+    first, second = made(0.1), made(0.2)
+    before, after = ps.Scheduler(first, plan), ps.Scheduler(second, plan)
+    for one in first.values():
+        one.step()
+    caplog.clear()
+    if loads == "scheduler":
+        after.load_state_dict(before.state_dict())
+    else:
+        for name in list(second)[: count - (loads == "all but one" and count > 1)]:
+            second[name].load_state_dict(first[name].state_dict())
+    for one in second.values():
+        one.step()
+
+    lines = [text for text in caplog.messages if text.startswith("base of ")]
+    groups = 2 * count - 2 * (loads == "all but one" and count > 1)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"base of lr in {groups} groups (o0/0, o0/1")
+    assert "0.2 in the code, 0.1 in the checkpoint" in lines[0]
