@@ -256,3 +256,24 @@ def test_the_accumulation_of_the_config_is_used(updates, accumulation, epochs):
     assert mmengine.facts_of(config) == ps.Calendar(accumulation=accumulation)
     with pytest.warns(DiagnosticWarning, match=f"it is {accumulation}, but the specified accumulation of 17 takes"):
         mmengine.to_plan(config, calendar=ps.Calendar(batches_per_epoch=600, accumulation=17))
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "train", "path"),
+    [
+        ({"by_epoch": False, "end": 8}, {"max_epochs": 2}, "$.param_scheduler"),
+        ({"by_epoch": False, "end": 8}, {"max_iters": 20}, "$.param_scheduler"),
+        ({"end": 1, "convert_to_iter_based": True}, {"max_iters": 20}, "$.train_cfg.max_iters"),
+    ],
+)
+def test_counts_of_batches_are_warned_of(scheduler, train, path):
+    config = {
+        "optim_wrapper": {"accumulative_counts": 4},
+        "train_cfg": train,
+        "param_scheduler": {"type": "LinearLR", **scheduler},
+    }
+
+    with pytest.warns(DiagnosticWarning, match="with 4 batches per update, .* counts batches in MMEngine") as caught:
+        mmengine.to_plan(config, calendar=ps.Calendar(batches_per_epoch=40))
+
+    assert [one.message.diagnostic.path for one in caught] == [path]

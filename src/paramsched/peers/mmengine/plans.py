@@ -18,7 +18,7 @@ from paramsched.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched.base.diagnostic import Diagnostic, child_path
+from paramsched.base.diagnostic import Diagnostic, child_path, entry_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.diagnostic_collector import DiagnosticCollector
@@ -309,12 +309,18 @@ class SchedulerReader:
         by_iteration = [
             one.path for one in entries if not ticks_by_epoch(one.arguments) and one.path not in self.converted
         ]
-        if self.run.accumulation > 1 and by_iteration:
-            text = (
-                f"with {self.run.accumulation} batches per update, by_epoch=False counts batches in MMEngine and "
-                f"updates in a Plan; divide begin, end and the other counts by {self.run.accumulation}"
+        train = config_values.get("train_cfg")
+        runs_by_iterations = isinstance(train, Mapping) and "max_iters" in train
+        if self.run.accumulation > 1 and (by_iteration or runs_by_iterations):
+            name, counts = (
+                ("by_epoch=False", "begin, end and the other counts") if by_iteration else ("max_iters", "it")
             )
-            self.warnings.append(Diagnostic(by_iteration[0], text, code=COUNTS_BATCHES))
+            text = (
+                f"with {self.run.accumulation} batches per update, {name} counts batches in MMEngine and updates in a "
+                f"Plan; divide {counts} by {self.run.accumulation}"
+            )
+            path = by_iteration[0] if by_iteration else child_path(entry_path("train_cfg"), "max_iters")
+            self.warnings.append(Diagnostic(path, text, code=COUNTS_BATCHES))
 
 
 def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
