@@ -345,6 +345,7 @@ def test_a_function_here_with_the_arguments_of_torch_gets_the_values_of_torch(fo
             "[LinearLR(optimizer, 0.1, total_iters=10), CosineAnnealingLR(optimizer, 30)], milestones=[10]",
         ),
         ("SequentialLR", "[LinearLR(optimizer, 0.1), StepLR(optimizer, 20), ConstantLR(optimizer)], [10, 50]"),
+        ("SequentialLR", "[LinearLR(optimizer, 0.1), MultiStepLR(optimizer, [3, 99])], [10]"),
         ("SequentialLR", "[LinearLR(optimizer, 0.1, 1.0, 30), ExponentialLR(optimizer, 0.9)], milestones=[20]"),
     ],
 )

@@ -247,7 +247,10 @@ def _sequential_lr(schedulers: Sequence[Stage], milestones: Sequence[int]) -> st
         one.text if one.length == length else f"take({one.text}, {length})"
         for one, length in zip(schedulers, lengths, strict=False)
     ]
-    return " >> ".join([*stages, schedulers[-1].text])
+    last = schedulers[-1].text
+    if late := re.match(r"multistep\(\[[^]]*?(\d+)\]", last):  # a stage must reach its last milestone
+        last = f"take({last}, {int(late[1]) + 1})"
+    return " >> ".join([*stages, last])
 
 
 @_calls("torch", "ChainedScheduler")
@@ -407,7 +410,10 @@ def _timm(line: Callable[[Callable[[int], str]], str], others: Mapping[str, Any]
     whole = line(length)
     if given["warmup_t"]:
         ramp = f"warmup({length(given['warmup_t'])}, {_level(given['warmup_lr_init'])})"
-        whole = f"{ramp} >> {whole}" if given["warmup_prefix"] else f"overlay({ramp}, {whole})"
+        if given["warmup_prefix"] and whole.startswith("multistep("):  # a stage must reach its last milestone
+            whole = f"overlay({ramp}, shift({whole}, {length(given['warmup_t'])}))"
+        else:
+            whole = f"{ramp} >> {whole}" if given["warmup_prefix"] else f"overlay({ramp}, {whole})"
     return f'every({whole}, "epoch")' if by_epoch else whole
 
 
