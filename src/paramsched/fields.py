@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched.base.near_names import KNOWN as KNOWN
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
@@ -15,11 +16,8 @@ from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 Group: TypeAlias = Mapping[str, Any]
 """A parameter group: a dict of a torch optimizer's `param_groups`, or any other mapping."""
 
-KNOWN = (
-    "alpha", "betas", "beta2_decay", "d", "dampening", "eps", "etas", "initial_accumulator_value", "lambd", "lr",
-    "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
-)  # fmt: skip
-"""The numeric entries of the parameter groups of torch's own optimizers."""
+PAIRS = ("betas", "etas", "step_sizes")
+"""The fields in `KNOWN` whose values are tuples."""
 
 KNOWN_ELSEWHERE = (
     *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
@@ -107,7 +105,8 @@ class Field:
             ours = OTHER_NAMES.get(self.key.lower())
             near = ours if ours in names else closest(str(self), names)
             found = f"unknown field; {did_you_mean(str(self), names)}" if names else "the group has no numeric field"
-            instead = "" if near is None else f'Write "{near}"'
+            instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
+            instead = instead if near is None else f'Write "{near}"'
             raise UnknownField(
                 f'"{self}" in {where}', found, instead if names else f'Add it: group["{self.key}"] = 0.1'
             )

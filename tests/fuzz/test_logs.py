@@ -255,8 +255,8 @@ def test_a_recursive_container_is_visited_once(audited: Any) -> None:
         (b'{"t": 0, "groups": 3}', ".jsonl", "expected a list of objects"),
         (b'{"t": 0, "groups": []}', ".jsonl", "the log has no fields"),
         (b'{"t": 0, "lr[99999999999]": 0.1}', ".jsonl", "got 99999999999"),
-        (b"PK\x03\x04", ".npz", "torch cannot read it"),
-        (b"x", ".pt", "torch cannot read it"),
+        (b"PK\x03\x04", ".npz", "not a PyTorch checkpoint"),
+        (b"x", ".pt", "not a PyTorch checkpoint"),
     ],
 )
 def test_the_message_names_the_type_of_the_file(audited: Any, data: bytes, suffix: str, said: str) -> None:

@@ -44,6 +44,9 @@ def refuses_text_for_a_number() -> None:
     ps.exponential("0.9")  # type: ignore[arg-type]
     ps.warmup(over=None)  # type: ignore[arg-type]
     ps.Calendar(totl=3)  # type: ignore[call-arg]
+    ps.scaling.rescale({"lr": 0.1}, rule="sqrt", batch=(1, 2))  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", clock={"lr": "token"})  # type: ignore[dict-item]
 
 
 def refuses_misspelled_names() -> None:

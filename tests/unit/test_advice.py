@@ -14,7 +14,7 @@ import torch
 
 import paramsched as ps
 from paramsched import config, curves
-from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, UnreadableTable
+from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, ParamschedError, UnreadableTable
 from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
@@ -427,3 +427,79 @@ def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
     with pytest.raises(InvalidArgument) as refusal:
         ps.loads(path)
     assert refusal.value.instead == f"Write ps.load({path!r})"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "instead"),
+    [
+        ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Pass it to ps.Scheduler(…, deadline='in 4 h')"),
+        ("lr: cosine()\nsteps_per_epoch: 500", "$.steps_per_epoch", "Pass it to ps.Scheduler(…, steps_per_epoch=500)"),
+        ("optimizers: {muon: {lr: cosine()}}", "$.optimizers", "Write groups: {muon: {lr: cosine()}}"),
+        (
+            "betas: ['linear(0.8, 0.9)', 0.99]",
+            "$.betas",
+            'Write the entries "betas[0]": linear(0.8, 0.9) and "betas[1]": 0.99',
+        ),
+        ("betas: [linear(0.8, 0.9), 0.99]", "", "Write the entry betas[0]: linear(0.8, 0.9)"),
+        ("lr: {cosine: {until: 5}}", "$.lr.until", ""),
+    ],
+)
+def test_an_entry_of_a_file_that_belongs_elsewhere_gets_its_place(text, path, instead):
+    with pytest.raises(ConfigError) as refusal:
+        ps.loads(text)
+
+    (fault,) = refusal.value.diagnostics
+    assert (fault.path, fault.instead) == (path, instead)
+    assert len(fault.message) < 200  # no list of all schedules
+
+
+def test_a_list_for_a_pair_gets_a_binding_for_each_element():
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.Plan(lr="cosine()", betas=["linear(0.85, 0.95)", 0.99])
+
+    bindings = eval(refusal.value.instead.removeprefix("Write "), {"Binding": ps.Binding})
+    assert [str(one) for one in bindings] == ["betas[0]: linear(0.85, 0.95)", "betas[1]: constant(0.99)"]
+
+
+@pytest.mark.parametrize("value", [-1, 0, -1.0])
+def test_a_length_that_means_no_limit_elsewhere_is_not_a_run_of_one_update(value):
+    for call in (lambda: ps.Calendar(total=value), lambda: ps.Plan(lr=0.1, horizon=value)):
+        with pytest.raises(InvalidArgument) as refusal:
+            call()
+        assert not re.search(r"=1\b", refusal.value.instead)
+
+
+LONG = "q" * 9_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            LONG,
+            f"{LONG}(3)",
+            f"cosine({LONG}=3)",
+            f"curves.{LONG}(2)",
+            f"rules.{LONG}(2)",
+            f"ps.{LONG}.x(2)",
+            f"cosine({LONG})",
+        ),
+        *(
+            f"anneal(curve={LONG})",
+            f"cosine(over='{LONG}')",
+            f"cosine() {LONG}",
+            f"like('{LONG}') + {LONG}",
+            f"'{LONG}'",
+        ),
+        *(f"1{LONG}", f"{LONG}-{LONG}", "1" * 9_000, f"warmup({'1' * 9_000})", f"cosine(to={'1' * 9_000}j)"),
+    ],
+    ids=range(17),
+)
+def test_a_message_about_a_long_name_is_short(text):
+    with pytest.raises(ParamschedError) as refusal:
+        ps.Plan(lr=text, horizon=9).resolve(ps.Calendar())
+    with pytest.raises(ParamschedError) as of_file:
+        ps.loads(f"horizon: 9\nlr: {text}").resolve(ps.Calendar())
+
+    assert len(str(refusal.value)) < 1000
+    assert all(len(one.message) < 1000 for one in getattr(of_file.value, "diagnostics", []))

@@ -10,7 +10,7 @@ from paramsched.base.diagnostic import printable
 from paramsched.base.files import open_to_read
 from paramsched.errors import MissingDependency
 
-_TORCH_SAVE = "Pass a checkpoint that torch.save has written"
+_TORCH_SAVE = "Pass a file saved with torch.save"
 
 
 def import_torch() -> Any:
@@ -80,7 +80,7 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
         pickled = [archive.open(one) for one in records if one.filename.lower().endswith(".pkl")]
     # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
     elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
-        raise UnreadableLog(where, "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
+        raise UnreadableLog(where, "not a PyTorch checkpoint", _TORCH_SAVE)
     stream.seek(0)
     if any(map(_creates_bytearray, pickled)):
         raise UnreadableLog(where, "its pickle creates a bytearray, which the state of an optimizer never contains")

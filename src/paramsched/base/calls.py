@@ -9,7 +9,7 @@ from functools import wraps
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.base.number_checks import meant_number
 from paramsched.base.peer_calls import line_of_own_call
 from paramsched.base.peer_words import (
@@ -195,6 +195,7 @@ _FACT_OF_UNIT = {
     "tokens": ("tokens_per_step", "4096"),
     "samples": ("batch_size", "32"),
 }
+_OF_ONE_CURVE = ("linear", "cosine")
 _STAGES = ("cosine", "linear", "polynomial", "exponential", "constant", "anneal", "inverse_sqrt", "step", "multistep")
 
 
@@ -252,6 +253,14 @@ class _MeantCall:
             )
         if "total" in self.written and "plan" in self.written:
             self.written["plan"] = self.written["plan"].replace(_HORIZON, "")
+        if "curve" in self.named and name in _OF_ONE_CURVE:  # anneal takes any curve
+            self.in_order, self.written, placed = (
+                [],
+                {**dict(zip(placed, self.in_order, strict=True)), **self.written},
+                [],
+            )
+            self.meant["curve"], self.written["curve"] = None, _value_text(named["curve"], "curve", name)
+            self.complete, name = True, "anneal"
         texts = [*self.in_order, *(f"{key}={text}" for key, text in self.written.items())]
         self.line = f"{self.prefix}{name}({', '.join(texts)})"
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
@@ -282,6 +291,8 @@ class _MeantCall:
             unit, ours = LENGTHS_OF_RUN[key], total or "total"
             self.meant[key] = ours
             (self.facts if facts else self.written)[ours] = f'"{value} {unit}"' if unit else text
+        elif key == "until" and "over" in free:
+            self.meant[key], self.written["over"] = "over", f'"until {value}{" steps" * isinstance(value, int)}"'
         elif is_share_of_run(key, value) and "over" in free:
             self.meant[key], self.written["over"] = "over", repr(f"{value * 100:.12g}%")
         elif length and isinstance(value, int) and (unit := unit_of_length(key)):
@@ -318,15 +329,17 @@ class _MeantCall:
             return InvalidCall(f"{self.name}(…)", error, instead)
         unknown = []
         for key, ours in self.meant.items():
-            if ours is None:
+            if key == "curve" and self.name in _OF_ONE_CURVE:
+                advice = "anneal takes any curve"
+            elif ours is None:
                 advice = instead_of(key) or did_you_mean(key, self.parameters)
             elif ours in _FACTS and ours not in self.parameters:
                 advice = f"it is a run fact: Calendar({ours}=…)"
-            elif own_name(key, [ours], self.name) is None:
+            elif own_name(key, [ours], self.name) is None and key != "until":
                 advice = did_you_mean(key, [ours])
             else:
                 advice = f'use "{ours}"'
-            unknown.append(f'unknown argument "{key}"; {advice}')
+            unknown.append(f'unknown argument "{shortened_text(key)}"; {advice}')
         key, ours = next(iter(self.meant.items()))
         refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown).replace("?; u", "? U"), instead)
         return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)

@@ -27,6 +27,18 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     return close[0] if close else None
 
 
+def shortened_text(text: str) -> str:
+    """Shorten a text for a message: to one line of at most 60 characters."""
+    flat = " ".join(text[:400].split())
+    return flat if len(flat) <= 60 else flat[:57] + "..."
+
+
+KNOWN = (
+    "alpha", "betas", "beta2_decay", "d", "dampening", "eps", "etas", "initial_accumulator_value", "lambd", "lr",
+    "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
+)  # fmt: skip
+"""The numeric entries of the parameter groups of torch's own optimizers."""
+
 _LONGEST_LIST = 360  # the most characters that the names in a message may have
 
 

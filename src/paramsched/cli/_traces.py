@@ -326,7 +326,7 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error.problem}. Only its metrics are drawn")
+            echo_note(f"--used: {error.problem}; only metrics are drawn. {error.instead}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise click.UsageError(f"--used: {problem_text(error)}") from None

@@ -13,7 +13,7 @@ from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.codes import KEY_TWICE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.files import is_replaced, path_of_file, write_whole_file
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
@@ -66,7 +66,6 @@ from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
 from paramsched.plan.note import Note
 from paramsched.schedules.table import folder_of_tables
-from paramsched.schedules.text.tokens import shortened_text
 from paramsched.time import Calendar
 
 

@@ -87,7 +87,8 @@ class EngineFacts:
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
-        source = PlanSource.of(plan, options.watch, self.call)
+        names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
+        source = PlanSource.of(plan, options.watch, self.call, names)
         horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(source.plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:

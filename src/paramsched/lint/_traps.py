@@ -47,9 +47,9 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
             yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
             found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
-            yield Diagnostic(
-                path, found, "Write the name of an optimizer field, or remove it", code=OTHERS_NAME, at_key=True
-            )
+            target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
+            instead = f"Write the name of an optimizer field; or, outside the optimizer, targets: {target}"
+            yield Diagnostic(path, found, instead, code=OTHERS_NAME, at_key=True)
         if binding.name == "lr":
             traps += _levels_meant_as_values(binding, schedule)
     for part in _parts_of_schedule(schedule):

@@ -198,7 +198,8 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
             there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
             found = f"the optimizer has no {key}; it has {', '.join(there)}"
-            yield Diagnostic(path, found, "Remove it", code=codes.NO_SUCH_FIELD)
+            instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
+            yield Diagnostic(path, found, instead, code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
             found = f"{binding.name} of the optimizer is 0, so every multiple of it is 0"
             yield Diagnostic(path, found, "Set it in the optimizer, or write absolute(0.01)", code=codes.BASE_OF_ZERO)

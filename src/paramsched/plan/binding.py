@@ -11,13 +11,13 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.fields import Field, Group
+from paramsched.fields import PAIRS, Field, Group
 from paramsched.schedules import Schedule, chain, meant_line, parse, parse_own
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.retimed import Chain
 from paramsched.time import Duration
 from paramsched.time.calendar import UPDATES as UPDATES
-from paramsched.time.calendar import known_clock
+from paramsched.time.calendar import ClockName, known_clock
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
 """Selects groups by text, index, or a predicate over the group dict; None selects the groups without their own line.
@@ -151,6 +151,12 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
+        if name in PAIRS and not isinstance(schedule, Mapping):
+            lines = (
+                f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
+                for index, one in enumerate(schedule)
+            )
+            raise InvalidArgument(site(), "each element is a field of its own", f"Write {', '.join(lines)}")
         line = None
         if isinstance(schedule, Mapping):
             if len(schedule) == 1 and isinstance(given := next(iter(schedule.values())), Mapping):
@@ -209,7 +215,7 @@ def binding_key(binding: Binding) -> tuple[Any, ...]:
     return isinstance(binding.field, Target), binding.name, binding.groups
 
 
-PlanClock: TypeAlias = str | Mapping[str, str]
+PlanClock: TypeAlias = ClockName | Mapping[str, ClockName]
 """The name of a plan's clock, or a mapping from fields and targets to clocks; all others count updates."""
 
 
@@ -247,7 +253,7 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     return MappingProxyType(kept) if kept else UPDATES
 
 
-def clock_of_field(clock: PlanClock, name: str) -> str:
+def clock_of_field(clock: PlanClock, name: str) -> ClockName:
     """Return the clock of a field or a target."""
     return clock if isinstance(clock, str) else clock.get(name, UPDATES)
 
@@ -275,7 +281,7 @@ def clock_text(clock: PlanClock) -> str:
     return "{" + ", ".join(f"{name}: {one}" for name, one in clock.items()) + "}"
 
 
-def clock_as_data(clock: PlanClock) -> str | dict[str, str]:
+def clock_as_data(clock: PlanClock) -> ClockName | dict[str, ClockName]:
     """Return a clock as data for files and JSON."""
     return clock if isinstance(clock, str) else dict(clock)
 

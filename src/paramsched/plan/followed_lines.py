@@ -156,8 +156,8 @@ class _FollowedPlan:
             resolved_as: the line on whose clock the schedule is resolved.
         """
         if line in followers:
-            cycle = " -> ".join(one.name for one in (*followers[followers.index(line) :], line))
-            raise PlanError(f"{line}: {schedule}", f"it follows itself: {cycle}", "Remove one of them")
+            cycle = " → ".join(one.name for one in (*followers[followers.index(line) :], line))
+            raise PlanError(f"{line}: {schedule}", f"circular reference: {cycle}", "Remove one of them")
 
         def followed(like: Like) -> Schedule:
             name = name_followed(like)
@@ -208,7 +208,7 @@ class _FollowedPlan:
         lines = self.lines[name]
         if name == line.name and not line.is_target:  # in a line for some groups, its own field means the default line
             if line.groups is None:
-                raise _refusal(like, line, "it follows itself", "Write its schedule here")
+                raise _refusal(like, line, "circular reference", "Write its schedule here")
         elif groups is not None:
             overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)

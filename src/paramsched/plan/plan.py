@@ -159,7 +159,7 @@ class Plan:
                 length = None if horizon is None else Duration.of(horizon)
             except InvalidArgument as refusal:
                 sample = refusal.sample
-                if sample is None or str(sample).endswith("%"):
+                if sample in (None, 1) or str(sample).endswith("%"):  # 1 from -1, "no limit" in other programs
                     sample = 10_000
                 raise refusal.changed(instead=f"Write horizon={sample!r}") from None
             if length is not None and length.until:

@@ -105,4 +105,4 @@ def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = 
     sizes.append(constant(float(first * growth ** len(cuts))))
     lr = replace(plan.bindings[0], schedule=sequence(*stages))
     lines = [lr, Binding(Target(usual_size(clock), 1.0), sequence(*sizes))]
-    return Plan(*lines, horizon=resolved.horizon, clock=clock)
+    return Plan(*lines, horizon=resolved.horizon, clock=plan.clock)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf, isfinite, log2, sqrt
-from typing import Any, final
+from typing import Any, Literal, TypeAlias, final
 
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
@@ -37,6 +37,8 @@ _BY_TIMESCALE = _Formula(
     "arXiv 2405.13698, 2505.13738",
     lambda ratios: float(ratios.batch) / ratios.lr / ratios.tokens,
 )
+RuleName: TypeAlias = Literal["linear", "adam-sqrt", "adamw-timescale", "nanochat"]
+
 _RULES: Mapping[str, Mapping[str, _Formula]] = {
     "linear": {"lr": _Formula("B/B₀", "arXiv 1706.02677", lambda ratios: float(ratios.batch))},
     "adam-sqrt": {
@@ -77,7 +79,7 @@ class Rescaled:
 def rescale(
     values: Mapping[str, Any],
     *,
-    rule: str | Sequence[str],
+    rule: RuleName | Sequence[RuleName],
     batch: tuple[int, int] | None = None,
     tokens: tuple[float, float] | None = None,
 ) -> Rescaled:

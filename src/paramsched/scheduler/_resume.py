@@ -74,7 +74,8 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         initial: True if earlier schedulers stored initial values.
     """
     text = (
-        f"the optimizer carries {_carried_text(carried)}: the plan starts at 0, with {_bases(slots, initial=initial)}. "
+        f"{_found_count('the optimizer', carried)}; starting the plan at update 0, with "
+        f"{_bases(slots, initial=initial)}. "
         f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it "
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
@@ -98,8 +99,10 @@ def warn_of_present_bases(slots: Iterable[tuple[Slot, Group]], t: int) -> None:
 _HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
 
 
-def _carried_text(count: int | None) -> str:
-    return "no count of updates" if count is None else f"a count of {count} update{'s' if count != 1 else ''}"
+def _found_count(where: str, count: int | None) -> str:
+    if count is None:
+        return f"no update count found in {where}"
+    return f"{where} carries a count of {count} update{'s' if count != 1 else ''}"
 
 
 _SHOWN = 4  # bases that a message names
@@ -294,7 +297,8 @@ class Resume:
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
         warn_on_rank_0(
-            f"the optimizer's checkpoint carries {_carried_text(count)}: the plan starts at 0, with {bases} as bases. "
+            f"{_found_count('the checkpoint of the optimizer', count)}; starting the plan at update 0, with {bases} as "
+            "bases. "
             f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         )
 

@@ -16,11 +16,11 @@ from paramsched.scheduler.updates import run_uncompiled
 
 
 def conflicting_numbers(numbers: Mapping[str, int], instead: str) -> StateError:
-    """Return the error for checkpoints of different runs, or of different moments of one."""
+    """Return the error for checkpoints of different runs, or for checkpoints of one run saved at different updates."""
     first, last = min(numbers, key=numbers.__getitem__), max(numbers, key=numbers.__getitem__)
     return StateError(
         f"the checkpoint of {first} is of update {numbers[first]}, that of {last} of update {numbers[last]}: the "
-        f"optimizers of one run differ by at most 1. Load checkpoints of one moment, or write {instead}"
+        f"optimizers of one run differ by at most 1. Load checkpoints saved at the same update, or write {instead}"
     )
 
 

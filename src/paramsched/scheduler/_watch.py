@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
 from paramsched.plan import Plan
+from paramsched.plan.diff import Diff
 from paramsched.plan.note import Note
 from paramsched.scheduler._clock import ResolvedPlan
 from paramsched.scheduler._messages import RankMessages
@@ -169,7 +170,8 @@ class PlanWatch:
             return
         self._plan = change.in_force.plan
         if self._reads:
-            changes = Resume("new").changes_between(before, change.in_force)
+            found = Resume("new").changes_between(before, change.in_force)
+            changes = Diff(tuple(replace(one, when=None) for one in found))  # they differ in the past too
             log.warning("%s has changed: its plan applies from update %d on\n%s", text.name, self.clock.t, changes)
         self._run.apply(change)
 

@@ -104,7 +104,7 @@ class ConsumptionSource:
             self.in_force.until(horizon)
         except InvalidArgument as error:
             log_on_rank_0(
-                "the untimed updates took so long that the horizon of the start remains: %s",
+                "start-up took too long to fit the plan before the deadline; keeping the original horizon: %s",
                 error.problem,
             )
             return False

@@ -249,7 +249,8 @@ def warmup(
 
     Args:
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
-        start: the first level, a multiple of base, or `absolute(x)` for an absolute value.
+        start: the first level, a multiple of base, or `absolute(x)` for an absolute value. With 0, update 0 has the
+            value 0, as in transformers; `index="(t+1)/n"` starts at 1/n.
         to: the last level; 1 is base. `following` is the level at which the next stage starts.
         curve: a curve such as `curves.linear` or `curves.cosine`, or a function of t / n.
         index: the formula of the elapsed fraction. With `"t/n"` the first update has the value `start`, often 0. With

@@ -153,7 +153,7 @@ class Schedule(ABC):
 
     def require_resolved(self) -> None:
         if not self.is_resolved:
-            found = "it contains a unit other than updates, or a stage without a length"
+            found = "it still has units or open-ended stages; resolve it first"
             if self.has_neighbor_levels:
                 found = "it contains previous or following, a level that ps.resolve takes from a neighboring stage"
             raise Unresolved(

@@ -195,7 +195,7 @@ class Sequence(Schedule):
             needed, available = map(span.calendar.count_text, (taken, left + taken))
             raise InvalidArgument(
                 str(self),
-                f"the stages with a length take {needed} of {available}; no updates remain for {stage}",
+                f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
                 "Shorten a stage, or lengthen the horizon",
             )
         return left

@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import zip_longest
 from math import ceil, prod
 from numbers import Integral, Real
-from typing import Any, final
+from typing import Any, Final, Literal, TypeAlias, cast, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.frozen_values import only_set_fields
@@ -130,6 +130,10 @@ class Calendar:
                     "Pass only one of steps_per_epoch and batches_per_epoch",
                 )
         if self.total is not None:
+            if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
+                found = "a run must have at least 1 update"
+                instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
+                raise InvalidArgument(CallSite("Calendar", "total", shown(self.total)), found, instead)
             total = Duration.of(self.total)
             if total.until:
                 raise InvalidArgument(
@@ -324,7 +328,7 @@ _NEEDED = {
 }
 
 
-UPDATES = "updates"
+UPDATES: Final = "updates"
 """The default clock of a plan."""
 
 CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS)
@@ -333,10 +337,15 @@ CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS
 Checkpoints contain the index of a clock, so new clocks are appended.
 """
 
+ClockName: TypeAlias = Literal[
+    "updates", "samples", "tokens", "seconds", "frames", "batches", "progress", "images", "examples"
+]
+"""A clock or a synonym of one."""
+
 CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
 
 
-def known_clock(value: Any, site: str | CallSite) -> str:
+def known_clock(value: Any, site: str | CallSite) -> ClockName:
     """Return the clock that `value` names, directly or by a synonym.
 
     Raises:
@@ -347,7 +356,7 @@ def known_clock(value: Any, site: str | CallSite) -> str:
     """
     name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
-        return name
+        return cast(ClockName, name)
     found = (
         f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}'
         if isinstance(value, str)

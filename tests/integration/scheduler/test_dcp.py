@@ -283,7 +283,7 @@ def test_attaching_a_plan_after_the_load_causes_a_warning(tmp_path):
     model, optimizer = made()
     load(tmp_path, model, optimizer)
 
-    with pytest.warns(UserWarning, match=r"no count of updates.*weight_decay 0\.00.*t=n\) \(its own state counts 8\)"):
+    with pytest.warns(UserWarning, match=r"no update count.*weight_decay 0\.00.*t=n\) \(its own state counts 8\)"):
         ps.Scheduler(optimizer, PLANS["two fields"])
 
 

@@ -148,7 +148,7 @@ def test_an_optimizer_that_stepped_without_a_plan_is_warned_of_unless_t_is_0(cap
     optimizer.step()
 
     ps.Scheduler(optimizer, PLAN).detach()
-    assert "the plan starts at 0" in caplog.text
+    assert "starting the plan at update 0" in caplog.text
     caplog.clear()
     ps.Scheduler(optimizer, PLAN, t=0)
 

@@ -99,6 +99,8 @@ def test_what_cannot_be_followed_is_logged_once_and_nothing_changes(file, caplog
     assert problem.startswith(f"the run cannot follow {file}, so it keeps its plan:\n")
     assert said.format(file=file) in problem
     assert "applies from update 11 on" in followed
+    assert "from update 0" not in followed
+    assert "by up to" not in followed
     assert before[0]["paramsched_plan"] != optimizer.param_groups[0]["paramsched_plan"]
     assert len(scheduler.history) == 2
 

@@ -92,7 +92,7 @@ def test_runs_are_named_by_the_shortest_distinct_part_of_their_paths(folder):
 
     assert result.exit_code == 0
     assert all(f"{name}   2 -> 1" in result.output for name in ("a/log.csv", "b/log.csv", "best"))
-    assert "Only its metrics are drawn" in result.output
+    assert "only metrics are drawn" in result.output
 
 
 def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(folder):

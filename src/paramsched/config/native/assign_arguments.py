@@ -140,6 +140,8 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
         return ours, f'use "{ours}"'
     if (instead := instead_of(key)) is not None:
         return None, instead
+    if key == "until" and "over" in parameters:
+        return None, 'a time of the run is an over: "until 5 epochs"'
     if (meant := meant_argument(key, parameters, function)) is not None:
         return meant, f'did you mean "{meant}"?'
     return closest(key, parameters), did_you_mean(key, parameters)

@@ -49,19 +49,21 @@ from paramsched.config.native.assign_arguments import (
 from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
-from paramsched.fields import KNOWN, Field, known_field
+from paramsched.fields import KNOWN, PAIRS, Field, known_field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
 from paramsched.plan.note import MOST_NOTE, NOTE_KEYS, Note
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import known_clock, meant_clock
+from paramsched.time.calendar import ClockName, known_clock, meant_clock
 from paramsched.time.progress import PROGRESS
 
 NOTE = entry_path("note")
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
+_FACTS = ("deadline", "untimed_updates", "steps_per_epoch", "batches_per_epoch")
+"""Run facts that no plan schedules."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
@@ -190,7 +192,7 @@ class _PlanReader:
             self.diagnostics.refuse(place, refusal)
             return None
 
-    def read_clock_name(self, value: Any, path: str) -> str | None:
+    def read_clock_name(self, value: Any, path: str) -> ClockName | None:
         """Return the name of a clock; None if it is invalid."""
         if isinstance(value, BadValue):
             self.values.note_bad_value(value, path)
@@ -340,13 +342,24 @@ class _PlanReader:
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
         """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
         value = plain_json(value)
+        if key in PAIRS and isinstance(value, list):
+            written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))
+            found = "a list is a sequence of stages; each element of this field is a field of its own"
+            self.diagnostics.add(path, found, f"Write the entries {written}", at_key=True, code=WRONG_TYPE)
+            return True
+        if key in _FACTS and isinstance(value, (int, float, str)) and "(" not in str(value):
+            found = f'"{key}" is a run fact, not a field'
+            self.diagnostics.add(
+                path, found, f"Pass it to ps.Scheduler(…, {key}={value!r})", at_key=True, code=UNKNOWN_FIELD
+            )
+            return True
         if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
             return True
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
             found = f'"{key}" is not a field; the entries of a plan are written at the top level'
-            written = ", ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
+            written = " and ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
             self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
             return True
@@ -358,7 +371,9 @@ class _PlanReader:
             return True
         fields: Any = None
         others: Any = None
-        if (named := _field_and_group(key)) is not None:
+        if key == "optimizers" and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
+            fields = value
+        elif (named := _field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
         elif key not in KNOWN and isinstance(value, dict) and value and all(name in KNOWN for name in value):
             fields = {key: value}

@@ -19,6 +19,7 @@ from paramsched.config._text_places import MERGE, Place, PlaceTree
 from paramsched.config.diagnostic_collector import Pairs, number_from_text, short_json
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
 from paramsched.errors import ConfigError
+from paramsched.fields import PAIRS
 from paramsched.schedules import meant_line
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
@@ -117,6 +118,7 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
 
 
 _COMMA: Final = re.compile(r"\s*,")
+_PAIR: Final = re.compile(rf"[ \t]*({'|'.join(PAIRS)}):\s*\[")
 
 
 def _refuse_cut_call(event: Any, text: str, source: str) -> None:
@@ -132,6 +134,10 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
     call = text[begin:end].strip()
     found = "inside {} and [] a comma ends a text, and this call has one"
     fault = TextLines(text).fault(begin, found, "Put the whole call in quotes")
+    field = _PAIR.match(text, text.rfind("\n", 0, begin) + 1)
+    if field is not None and field.end() <= begin:
+        found = "each element of this field is a field of its own"
+        raise ConfigError(source, [TextLines(text).fault(begin, found, f"Write the entry {field[1]}[0]: {call}")])
     if depth == 0:
         quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
         fault = replace(fault, instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))

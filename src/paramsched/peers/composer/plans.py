@@ -35,6 +35,7 @@ from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, every
 from paramsched.time import Calendar
+from paramsched.time.calendar import known_clock
 
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
@@ -159,7 +160,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         schedule = math.prod(schedules[1:], start=schedules[0])
         if by_epoch:
             schedule = every(schedule, "epoch")
-        return Plan(lr=schedule, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
+        return Plan(
+            lr=schedule, horizon=horizon, clock=known_clock(UNITS_OF_TIMES[amounts[0]], "clock") if amounts else None
+        )
 
 
 def _run_of_config(

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from paramsched.base.calls import build_from_call
+from paramsched.base.near_names import shortened_text
 from paramsched.base.number_checks import finite_number
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, shown
@@ -23,7 +24,6 @@ from paramsched.schedules.text.tokens import (
     OpenBracket,
     TextPart,
     Token,
-    shortened_text,
 )
 from paramsched.schedules.text.writing import written_value
 from paramsched.time import Duration, DurationLike
@@ -283,7 +283,7 @@ def _edit_of_call(
         return begin, part.end, written_value(refusal.sample)
     if advice == refusal.instead:
         return None
-    if re.match(rf"(.* >> )?{re.escape(frame.name)}\(", advice):
+    if re.match(rf"(.* >> )?({re.escape(frame.name)}|anneal)\(", advice):
         return frame.begin, end, _as_operand(advice, diagnostics.text[: frame.begin], diagnostics.text[end:])
     return None if part is None or advice.startswith(f"{argument}=") else (begin, part.end, advice)
 

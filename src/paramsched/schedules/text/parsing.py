@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, final
 from paramsched.base.calls import example_call
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.lookalikes import first_lookalike, straighten_text
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import KNOWN, closest, did_you_mean, shortened_text
 from paramsched.base.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
 from paramsched.errors import InvalidArgument, ParseError, shown
@@ -37,7 +37,6 @@ from paramsched.schedules.text.tokens import (
     OpenBracket,
     TextPart,
     Token,
-    shortened_text,
     syntax_error,
     tokens_of,
 )
@@ -279,6 +278,8 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameDiagnostic(f"{name} is a function and needs brackets", f"Write {called_by_name(name, known[name])}")
     if curve_wanted() and (advice := advice_for_curve(name)):
         return NameDiagnostic('a curve needs the prefix "curves."', advice)
+    if name in KNOWN or name in ("accumulation", "batch_size"):
+        return NameDiagnostic(f'"{name}" is a field or target, not a schedule', f'Write like("{name}")')
     return _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
@@ -438,9 +439,12 @@ class LineReader:
             message, line = advice_for_name(word) or ("", "")
             site = f'"{shortened_text(self.text)}" at character {begin + 1}'
             raise ParseError(site, message, line and f"For example: {line}", text=self.text, span=(begin, end))
+        message = found.found
+        for one in name.split("."):
+            message = message.replace(one, shortened_text(one))
         dashed_on = self.text[here.end : here.end + 1] == "-"  # `warm-up` is meant as one name
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
-        return self.diagnostics.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
+        return self.diagnostics.add(here, message, found.instead, code=UNKNOWN_NAME, replace=replace)
 
     def _end_argument(self, frame: OpenBracket) -> None:
         self._depth -= reduce_operators(frame, 0, self.diagnostics)

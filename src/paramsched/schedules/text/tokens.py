@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.base.codes import SYNTAX
 from paramsched.base.lookalikes import first_lookalike
+from paramsched.base.near_names import shortened_text
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
@@ -85,18 +86,12 @@ def syntax_error(text: str, begin: int, end: int, found: str, instead: str = "")
     return ParseError(f'"{shortened_text(text)}"', message, instead or EXAMPLE_LINE, text=text, span=(begin, end))
 
 
-def shortened_text(text: str) -> str:
-    """Shorten a text for a message: to one line of at most 60 characters."""
-    flat = " ".join(text[:400].split())
-    return flat if len(flat) <= 60 else flat[:57] + "..."
-
-
 def _number_value(text: str, word: str, begin: int) -> int | float:
     """Return the value of a number token, by Python's rules."""
     end = begin + len(word)
     if word[-1] in "jJ":
         raise ParseError(
-            f'"{word}" at character {begin + 1}',
+            f'"{shortened_text(word)}" at character {begin + 1}',
             "complex numbers are not part of a schedule's text",
             "Write 0.1",
             text=text,
