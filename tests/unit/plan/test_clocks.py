@@ -254,10 +254,10 @@ def test_images_and_examples_are_aliases_of_samples():
 @pytest.mark.parametrize(
     ("clock", "first", "second", "horizon", "found"),
     [
-        ("updates", "8 updates", "5 updates", "9 updates", "take 13 updates of 9 updates"),
-        ("seconds", "8 s", "5 s", "9 s", "take 13 seconds of 9 seconds"),
-        ("tokens", "800 tokens", "600 tokens", "900 tokens", "take 1400 tokens of 900 tokens"),
-        ("progress", "80%", "60%", None, "take 140% of 100%"),
+        ("updates", "8 updates", "5 updates", "9 updates", "need 13 updates, but only 9 updates are left"),
+        ("seconds", "8 s", "5 s", "9 s", "need 13 seconds, but only 9 seconds are left"),
+        ("tokens", "800 tokens", "600 tokens", "900 tokens", "need 1400 tokens, but only 900 tokens are left"),
+        ("progress", "80%", "60%", None, "need 140%, but only 100% are left"),
     ],
 )
 def test_stages_longer_than_the_run_are_reported_in_the_unit_of_the_clock(clock, first, second, horizon, found):
