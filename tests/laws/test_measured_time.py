@@ -1,6 +1,7 @@
 """The measured time of a run: of one process, and of rank 0 for all, with drawn durations and stalls."""
 
 import itertools
+import math
 from collections import deque
 
 import pytest
@@ -47,14 +48,14 @@ class Reader:
 class Ranks:
     """Several ranks that update together, and the clock of rank 0."""
 
-    def __init__(self, count, *, amount=0.0, left=None, untimed=0, until=None, t=0):
+    def __init__(self, count, *, amount=0.0, left=None, untimed=0, until=None, t=0, stages=0):
         self.now, self.t, store = 7.0, t, Store()
         self.start = None if left is None else RunStart(t, amount, left, untimed, self.now)
         first = first_message(t, amount, untimed, None if self.start is None else self.start.horizon)
         self.times = []
         for rank in range(count):
             messages = store.of(rank)
-            clock = Rank0Clock(messages, first, self.start, until, lambda: self.now, lambda horizon: True)
+            clock = Rank0Clock(messages, first, self.start, until, lambda: self.now, lambda one: max(one, stages))
             self.times.append(SharedTime(messages, first, clock if rank == 0 else None, list))
         self.amounts = [[amount] for _ in self.times]
         self.ahead = [deque() for _ in self.times]  # the amounts that a rank computed in advance
@@ -103,6 +104,24 @@ def test_without_slow_updates_the_last_one_ends_before_the_deadline_and_begins_n
 
     assert ranks.now <= end
     assert end - began <= 1 + 5 * longest
+
+
+@given(st.integers(1, 4), st.floats(0.05, 0.95), st.integers(5, 40), st.integers(5, 400))
+def test_stages_that_do_not_fit_after_a_slow_start_end_at_the_deadline(untimed, share, amount, updates):
+    left, stages = 100.0, amount + 90
+    ranks = Ranks(2, amount=float(amount), left=left, untimed=untimed, stages=stages)
+    end = ranks.now + left
+    for _ in range(untimed):
+        ranks.update(left * share / untimed)
+    rest = end - ranks.now
+    pace = max(1.0, 90 / rest)
+    while not ranks.is_over:
+        ranks.update(rest / updates)
+        assert ranks.amounts[0] == ranks.amounts[1]
+
+    assert ranks.horizons[-1] == max(stages, math.floor(amount + rest))
+    assert end - 6 * rest / updates - 1 <= ranks.now <= end * (1 + 1e-12)
+    assert ranks.amounts[0][-1] <= amount + pace * (ranks.now - 7.0 - left * share) + 3 * pace * rest / updates
 
 
 @given(st.lists(DURATIONS, min_size=30, max_size=300))

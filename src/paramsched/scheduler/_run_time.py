@@ -1,5 +1,6 @@
 """The measured time of a run on the clock of seconds: of one process, or of rank 0 for all processes."""
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -7,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import floor
 from statistics import median
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from paramsched.errors import StateError
 from paramsched.scheduler._messages import RankMessages
 from paramsched.scheduler._ranks import Ranks
 
+log = logging.getLogger("paramsched")
+
 _SLOWEST = 1.5  # medians that an update may take without passing the deadline
+_LEAST_LEFT = 0.001  # seconds; with less, the run is over
 _RECENT = 9  # updates of which the median is taken
 _AHEAD = 2  # updates between sending a message and its first update, so that no rank waits for it
 _FINENESS = 128  # a message lasts for this part of the time that is left
@@ -54,9 +58,23 @@ class RunStart:
         """Return the seconds until the deadline, at a time of the monotonic clock."""
         return self.left - (now - self.at)
 
-    def horizon_at(self, now: float) -> int:
-        """Return the horizon if the clock starts now; it is at most that of the start."""
-        return min(self.horizon, floor(self.amount + self.left_at(now)))
+    def fixed_at(self, now: float, shortest: "ShortestHorizon") -> tuple[int, float]:
+        """Return the horizon if the clock starts now, and the seconds that each measured second counts as.
+
+        If the stages of the plan do not fit into the time left, the horizon is the shortest one into which they fit,
+        and a second counts as more than one, so that all stages are shorter by one factor and end at the deadline.
+        """
+        left = max(self.left_at(now), 0.0)
+        wanted = min(self.horizon, floor(self.amount + left))
+        horizon = shortest(wanted)
+        if horizon == wanted:
+            return horizon, 1.0
+        needed = horizon - self.amount
+        log.warning(
+            "start-up took %.3g s; the stages need %.3g s and %.3g s are left, so they are shortened to %.0f %%",
+            self.left - self.left_at(now), needed, left, 100 * left / needed,
+        )  # fmt: skip
+        return horizon, 1.0 if left < _LEAST_LEFT else needed / left
 
 
 def seconds_now() -> float:
@@ -78,7 +96,7 @@ def messages_about_time(number: int, t: int, amount: float) -> RankMessages | No
 
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
     """Return whether the time left is too short for this number of slow updates."""
-    return left <= 0 or (bool(durations) and left < updates * _SLOWEST * median(durations))
+    return left < _LEAST_LEFT or (bool(durations) and left < updates * _SLOWEST * median(durations))
 
 
 @final
@@ -175,8 +193,8 @@ class RunTime(ABC):
         """Count an update whose seconds were reported: `amount` is the amount before update `t`."""
 
 
-Fits = Callable[[int], bool]
-"""A function that returns whether the stages of the plan fit into a horizon."""
+ShortestHorizon: TypeAlias = Callable[[int], int]
+"""Returns a horizon itself, or the next one into which the stages of the plan fit."""
 
 
 @final
@@ -187,11 +205,12 @@ class OwnTime(RunTime):
         t: the coming update.
         start: the start of a run with a deadline, or None.
         now: the monotonic clock.
-        fits: as in `Fits`.
+        shortest: as in `ShortestHorizon`.
     """
 
-    def __init__(self, t: int, start: RunStart | None, now: Callable[[], float], fits: Fits) -> None:
-        self._start, self._now, self._fits = start, now, fits
+    def __init__(self, t: int, start: RunStart | None, now: Callable[[], float], shortest: ShortestHorizon) -> None:
+        self._start, self._now, self._shortest = start, now, shortest
+        self._pace = 1.0  # seconds that a measured second counts as
         self._since = now() if start is None else start.at
         self._clock_starts = t if start is None else t + start.untimed
         self._durations: deque[float] = deque(maxlen=_RECENT)
@@ -206,9 +225,9 @@ class OwnTime(RunTime):
             return np.array([amount + lap], dtype=np.float64)
         if t > self._clock_starts:
             self._durations.append(lap)
-            amount += lap
-        elif t == self._clock_starts and self._fits(start.horizon_at(now)):
-            self.horizon = start.horizon_at(now)
+            amount += lap * self._pace
+        elif t == self._clock_starts:
+            self.horizon, self._pace = start.fixed_at(now, self._shortest)
         if self.stop is None and ends_before(1, start.left_at(now), self._durations):
             self.stop = t
         return np.array([amount], dtype=np.float64)
@@ -227,7 +246,7 @@ class Rank0Clock:
         start: the start of a run with a deadline, or None.
         until: the horizon of the plan; None if it has none, or if the run has a deadline.
         now: the monotonic clock.
-        fits: as in `Fits`.
+        shortest: as in `ShortestHorizon`.
     """
 
     def __init__(
@@ -237,9 +256,10 @@ class Rank0Clock:
         start: RunStart | None,
         until: float | None,
         now: Callable[[], float],
-        fits: Fits,
+        shortest: ShortestHorizon,
     ) -> None:
-        self._messages, self._start, self._until, self._now, self._fits = messages, start, until, now, fits
+        self._messages, self._start, self._until, self._now, self._shortest = messages, start, until, now, shortest
+        self._pace = 1.0  # seconds that a measured second counts as
         self._last, self._amount = first, first.amount
         self._clock_starts = first.end - 1 - _AHEAD
         self._begun = self._since = now() if start is None else start.at
@@ -254,13 +274,15 @@ class Rank0Clock:
         if t <= self._clock_starts:
             self._begun = self._since = now
             self._read_at, self.due = t, last.end - _AHEAD
-            if start is not None and self._fits(start.horizon_at(now)):
-                self._last = replace(last, horizon=start.horizon_at(now))
+            if start is not None:
+                horizon, self._pace = start.fixed_at(now, self._shortest)
+                self._last = replace(last, horizon=horizon)
             return
-        self._durations.append((now - self._since) / (t - self._read_at))
+        pace = self._pace
+        self._durations.append(pace * (now - self._since) / (t - self._read_at))
         self._since, self._read_at = now, t
-        amount = self._amount + (now - self._begun)
-        left = start.left_at(now) if start is not None else None if self._until is None else self._until - amount
+        amount = self._amount + pace * (now - self._begun)
+        left = pace * start.left_at(now) if start is not None else None if self._until is None else self._until - amount
         self._last = next_message(last, amount, self._durations, left, has_deadline=start is not None)
         self._messages.send(asdict(self._last))
         self.sent.append(self._last)

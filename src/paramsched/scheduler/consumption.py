@@ -1,6 +1,7 @@
 """The consumption of each update, and its sources."""
 
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from numbers import Integral, Real
@@ -22,7 +23,7 @@ from paramsched.plan.run_amounts import (
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._deadline import started_again
 from paramsched.scheduler._rank_agreement import AmountAgreement
-from paramsched.scheduler._ranks import Ranks, log_on_rank_0
+from paramsched.scheduler._ranks import Ranks
 from paramsched.scheduler._run_time import (
     OwnTime,
     Rank0Clock,
@@ -74,9 +75,11 @@ class ConsumptionSource:
             if horizon is not None and not horizon.is_resolved:  # in seconds
                 until = float(horizon.terms[0][1])
         if messages is None:
-            return OwnTime(clock.t, start, seconds_now, self._fits)
+            return OwnTime(clock.t, start, seconds_now, self._shortest)
         first = first_message(clock.t, clock.amount, untimed, end)
-        of_rank_0 = Rank0Clock(messages, first, start, until, seconds_now, self._fits) if messages.is_sender else None
+        of_rank_0 = (
+            Rank0Clock(messages, first, start, until, seconds_now, self._shortest) if messages.is_sender else None
+        )
         return SharedTime(messages, first, of_rank_0, messages.settle if start is None else self._settle)
 
     def _settle(self) -> None:
@@ -98,15 +101,17 @@ class ConsumptionSource:
             )
         self.in_force = again
 
+    def _shortest(self, horizon: int) -> int:
+        """Return a horizon itself, or the next one into which the stages of the plan fit; that of the start does."""
+        assert self._horizon is not None
+        longer = range(horizon, self._horizon)
+        return longer.start + bisect_left(longer, True, key=self._fits)
+
     def _fits(self, horizon: int) -> bool:
-        """Return whether the stages of the plan fit into a horizon; log if they do not."""
+        """Return whether the stages of the plan fit into a horizon."""
         try:
             self.in_force.until(horizon)
-        except InvalidArgument as error:
-            log_on_rank_0(
-                "start-up took too long to fit the plan before the deadline; keeping the original horizon: %s",
-                error.problem,
-            )
+        except InvalidArgument:
             return False
         return True
 

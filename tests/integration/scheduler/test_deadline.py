@@ -108,16 +108,36 @@ def test_no_update_begins_after_the_deadline(clock, untimed):
     assert scheduler.should_stop
 
 
-def test_untimed_updates_that_leave_too_little_keep_the_horizon_of_the_start(clock, caplog):
-    optimizer = probe()
+@pytest.mark.parametrize(("slow", "horizon"), [(55.5, 44), (60, 40), (61, 40), (90, 40), (99.5, 40)])
+def test_after_slow_untimed_updates_the_open_stage_is_shorter_then_all_stages_by_one_factor(
+    clock, caplog, slow, horizon
+):
+    optimizer, left = probe(), 100 - slow
     scheduler = ps.Scheduler(optimizer, PLAN, deadline="in 100 s")
     with caplog.at_level(logging.WARNING, "paramsched"):
-        step(optimizer, clock, 61)
-    step(optimizer, clock, 1)
+        step(optimizer, clock, slow)
+    pace = 1 if left >= horizon else 40 / left
 
-    assert len(scheduler.history) == 1
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(lr_at(100, 1))
-    assert "the horizon of the start remains" in caplog.text
+    assert scheduler.amount == 0
+    for done in range(1, 65):
+        step(optimizer, clock, left / 64)
+        amount = pace * left * done / 64
+        assert scheduler.amount == pytest.approx(amount)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(lr_at(horizon, amount), abs=1e-12)
+    assert scheduler.should_stop
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
+    text = f"start-up took {slow:.3g} s; the stages need 40 s and {left:.3g} s are left, so they are shortened to"
+    assert [text in line.getMessage() for line in caplog.records] == [True] * (pace > 1)
+    replayed = ps.trace(ps.Plan.of_text(scheduler.history[-1][2]), {"lr": 0.1}, amounts=[scheduler.amount])
+    assert replayed["lr", 0].tolist() == [optimizer.param_groups[0]["lr"]]
+
+
+def test_untimed_updates_that_leave_nothing_end_the_run(clock):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, deadline="in 100 s")
+    step(optimizer, clock, 99.9999)
+
+    assert scheduler.should_stop
 
 
 def run_of(clock, plan, saved=None, seconds=(), what="both", **facts):
