@@ -233,6 +233,7 @@ def test_a_scheduler_may_be_written_in_several_forms(data):
         ({"scheduler": "cosine_with_warmpu"}, '$.scheduler: unknown scheduler "cosine_with_warmpu"; did'),
         ({"StepScheduler": {"step_size": "10its"}}, '$.StepScheduler.step_size: expected a time in'),
         ({"StepScheduler": {"step_size": 10}}, "expected a time, got 10. Write step_size: 10ba"),
+        ({"StepScheduler": {"step_size": 5e12}}, "got 5000000000000.0. Write step_size: 5000000000000tok"),
         ({"StepScheduler": {"step_size": "1h30m"}}, "Composer's schedulers do not accept wall-clock times"),
         ({"StepScheduler": {"step_size": "90sec"}}, "Composer's schedulers do not accept wall-clock times"),
         ({"StepScheduler": {"step_size": "5iter"}}, '"5iter": a plan has no unit for iterations'),
