@@ -147,6 +147,11 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
     states = checkpoint.optimizers()
     plain = [one for one in given if one in states or "=" not in one]
     chosen = {name: path for one in given if one not in plain for name, _, path in [one.partition("=")]}
+    last = {path.rpartition(".")[2]: path for path in states}
+    if not names and not given and 1 < len(states) == len(last):
+        found = f"it has several states: {names_listed(states)}"
+        each = " ".join(f"--optimizer {name}={path}" for name, path in last.items())
+        raise UnreadableLog(path_text(checkpoint.file), found, f"Write {printable(each)}", option="--optimizer")
     if not names and not chosen and len(plain) < 2:
         return {ALONE: checkpoint.optimizer(plain[0] if plain else None)[0]}
     for path in plain:

@@ -21,7 +21,7 @@ from paramsched.base.codes import (
     UNREADABLE,
 )
 from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
-from paramsched.base.files import is_replaced, write_whole_file
+from paramsched.base.files import is_replaced, write_over_text
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli._options import CalendarOptions, diagnostic_for_command, echo_note, error_for_command
 from paramsched.cli._plan_input import (
@@ -229,7 +229,6 @@ def _findings_in(
 
 
 _MOST_ROUNDS = 10  # a fix may reveal the next problem
-_MARK = b"\xef\xbb\xbf"  # the byte order mark, which some editors write at the start of a file
 
 
 def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
@@ -253,9 +252,7 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
         edits = edits_of(one for one in checked.findings if one.file in ("", given))
         if checked.text is None or not edits:
             break
-        old, new = checked.text.encode(), with_edits(checked.text, edits).encode()
-        # Write only if the file still has the old text, with or without a byte order mark.
-        if any(write_whole_file(Path(given), mark + new, over=mark + old) for mark in (b"", _MARK)):
+        if write_over_text(Path(given), checked.text, with_edits(checked.text, edits)):
             changed += len(edits)
     if changed:
         echo_note(f"{given}: fixed {changed} {'problem' if changed == 1 else 'problems'}")

@@ -187,6 +187,7 @@ def read_arguments(
     of: str = "",
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
     aliases: bool = True,
+    last_counts: bool = False,
 ) -> tuple[_Table, dict[str, str], set[str]]:
     """Read the arguments that a table specifies, and report every problem.
 
@@ -197,6 +198,8 @@ def read_arguments(
         of: the name of the scheduler, for diagnostics that would not show it.
         defaults: defaults that take precedence over those of the table.
         aliases: whether the aliases of arguments are accepted.
+        last_counts: True if the last of several names of an argument counts, as on a command line. It is an error in
+            a config.
 
     Returns:
         The table, with a default or an example in place of each value that is wrong or missing; the location of each
@@ -206,7 +209,13 @@ def read_arguments(
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
     names = names_of(into) if aliases else {name: name for name in rows}
     diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
-    keys = {names[key]: key for key in written if key in names}
+    keys: dict[str, str] = {}
+    for key in filter(names.__contains__, written):
+        other = keys.get(names[key], key)
+        if other != key and not last_counts:
+            found = f"{other} and {key} are names of one argument"
+            diagnostics.add(written[key][1], found, f"Remove {other}", at_key=True, code=WRONG_ARGUMENT)
+        keys[names[key]] = key
     locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
     values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
     wrong = set[str]()

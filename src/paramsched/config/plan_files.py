@@ -231,10 +231,14 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
-    folder = file.parent if is_replaced(file) else None
-    text = text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
-    write_whole_file(file, text.encode())
+    write_whole_file(file, text_for_file(plan, file, format).encode())
     return None
+
+
+def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
+    """Return the text of a plan for a file, by default in the format of its suffix."""
+    folder = file.parent if is_replaced(file) else None
+    return text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
 
 
 @partial(explain_wrong_keywords, name="ps.config.convert")

@@ -457,3 +457,16 @@ def test_a_state_of_deepspeed_has_the_position_only(tmp_path):
     assert "so a changed JSON acts at a resume" in report["diagnostics"][1]["message"]
     output = CliRunner().invoke(main, ["resume", str(tmp_path / "a.pt"), "--plan", "cosine(over=10)"]).output
     assert "will not act: lr_scheduler (of DeepSpeed, at 7)" in output
+
+
+def test_several_optimizers_without_a_scheduler_are_each_named_in_the_advice(tmp_path):
+    made = (torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in range(2))
+    file = tmp_path / "c.pt"
+    torch.save({name: one.state_dict() for name, one in zip(("muon", "adamw"), made, strict=True)}, file)
+    words = ["resume", str(file), "--plan", "cosine()", "--horizon", "10", "--at", "3"]
+
+    ended = CliRunner().invoke(main, words)
+
+    named = ["--optimizer", "muon=muon", "--optimizer", "adamw=adamw"]
+    assert f"Write {' '.join(named)}" in ended.stderr
+    assert "muon" in CliRunner().invoke(main, [*words, *named]).stdout

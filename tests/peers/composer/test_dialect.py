@@ -325,3 +325,14 @@ def test_errors_have_the_location_of_the_entry(data, said):
         dialect.to_plan(data)
 
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("target", ["composer.optim.StepScheduler", "composer.optim.scheduler.StepScheduler"])
+@pytest.mark.parametrize("place", ["scheduler", "schedulers", None])
+def test_a_target_of_hydra_names_the_class(target, place):
+    entry = {"_target_": target, "_convert_": "all", "step_size": "2ep"}
+    config = entry if place is None else {place: [entry] if place == "schedulers" else entry}
+
+    assert dialect.recognizes({**config, "max_duration": "10ep"})
+    plan = dialect.to_plan({**config, "max_duration": "10ep"})
+    assert plan == dialect.to_plan({"StepScheduler": {"step_size": "2ep"}, "max_duration": "10ep"})

@@ -1,5 +1,6 @@
 """The dialect of Megatron-LM against its rules, written out here, at every iteration."""
 
+import json
 import math
 
 import numpy as np
@@ -184,7 +185,6 @@ def as_command_line(data):
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
-        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for embedding"),
         ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
         ("--train-iters 9", "$: expected arguments, got text"),
     ],
@@ -477,3 +477,15 @@ def test_a_note_names_the_version_whose_defaults_are_used():
 
     taken = "min_lr 0.0, weight_decay 0.01, lr_wsd_decay_style exponential"
     assert found.path_and_message == f"$: defaults of Megatron-LM core 0.20 are taken for {taken}"
+
+
+@pytest.mark.parametrize(("floor", "expected"), [({}, 6e-6), ({"decoupled_min_lr": 1e-5}, 1e-5)])
+def test_decoupled_groups_get_a_warning_with_their_line(floor, expected):
+    options = {"train_iters": 1000, "lr": 1e-3, "min_lr": 6e-6, "lr_decay_style": "cosine"}
+
+    with pytest.warns(UserWarning, match="the plan is for the other groups") as caught:
+        plan = dialect.to_plan({**options, "decoupled_lr": 5e-4, **floor})
+
+    assert plan == dialect.to_plan(options)
+    (line,) = json.loads(str(caught[0].message).partition("groups: ")[2])["is_decoupled_lr=true"].values()
+    assert ps.parse(line) == dialect.to_plan({**options, "min_lr": expected}).bindings[0].schedule

@@ -356,3 +356,18 @@ def test_the_defaults_of_timms_script_are_noted():
 
     taken = "warmup_epochs 5, warmup_lr 1e-05, min_lr 0.0, cooldown_epochs 0"
     assert note.found == f"defaults of timm 1.0.31 are taken for {taken}"
+
+
+def test_two_names_of_one_argument_are_an_error_in_a_config_and_the_last_counts_on_a_command_line():
+    with pytest.raises(ps.errors.ConfigError, match=r"dr and decay_rate are names of one argument"):
+        dialect.to_plan({"sched": "step", "epochs": 30, "dr": 0.2, "decay_rate": 0.3})
+    words = "--sched step --epochs 30 --decay-rate"
+
+    assert dialect.to_plan(f"{words} 0.2 --dr 0.3".split()) == dialect.to_plan(f"{words} 0.3".split())
+
+
+@pytest.mark.parametrize("options", ["--sched step --lr 0.1", "--sched wsd --epochs 30", "--sched multistep"])
+def test_every_default_in_the_note_is_a_value(options):
+    (note,) = dialect.notes_of(options.split())
+
+    assert "None" not in note.found

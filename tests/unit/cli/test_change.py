@@ -131,3 +131,19 @@ def test_invalid_arguments_are_rejected(folder, arguments, code, message):
 
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr
+
+
+def test_a_change_of_another_program_in_the_meantime_is_kept(folder, monkeypatch):
+    changed_by_others = YAML + "momentum: linear()\n"
+    cooldown = ps.Plan.cooldown
+
+    def slow(plan, *arguments):
+        (folder / "plan.yaml").write_text(changed_by_others)
+        return cooldown(plan, *arguments)
+
+    monkeypatch.setattr(ps.Plan, "cooldown", slow)
+    ended = CliRunner().invoke(main, ["change", "plan.yaml", "--at", "8000", "--cooldown", "100", "-o", "plan.yaml"])
+
+    assert ended.exit_code == 1
+    assert "another program has changed the file" in ended.stderr
+    assert (folder / "plan.yaml").read_text() == changed_by_others

@@ -80,6 +80,7 @@ def paramsched_change(
     """
     from dataclasses import replace
 
+    from paramsched.base.files import is_replaced, write_over_text
     from paramsched.cli._plan_input import (
         changes_from_arguments,
         factors_from_options,
@@ -87,7 +88,7 @@ def paramsched_change(
         length_from_option,
         read_plan_input,
     )
-    from paramsched.config.plan_files import SUFFIXES, SYNTAXES
+    from paramsched.config.plan_files import SUFFIXES, SYNTAXES, text_for_file
     from paramsched.errors import InvalidArgument
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
@@ -113,7 +114,15 @@ def paramsched_change(
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
     target = to or (None if by_suffix else own)
     _require_format(target)
-    _write_plan(changed, output, target)
+    if (
+        read.source is None
+        or output is None
+        or not is_replaced(Path(output))
+        or os.path.realpath(plan) != os.path.realpath(output)
+    ):
+        _write_plan(changed, output, target)
+    elif not write_over_text(Path(output), read.source.text, text_for_file(changed, Path(output), target)):
+        raise click.ClickException(f"{plan}: another program has changed the file. Run the command again")
 
 
 def _require_format(to: str | None) -> None:

@@ -2,8 +2,8 @@
 
 - `scheduler: {name: cosine_with_warmup, t_warmup: 100ba, alpha_f: 0.1}` next to `max_duration: 4800ba`; entries that
   are unrelated to schedules are ignored.
-- `schedulers` is a list whose members multiply. A class is specified by `name`, or as
-  `StepScheduler: {step_size: 10ep}`.
+- `schedulers` is a list whose members multiply. A class is specified by `name`, by Hydra's
+  `_target_: composer.optim.StepScheduler`, or as `StepScheduler: {step_size: 10ep}`.
 - Times have units: `10ep`, `5ba` (updates), `2000tok`, `100sp`, `0.06dur` (a fraction of `max_duration`). Fractions are
   rounded down, as in Composer.
 - Times in tokens or samples give a plan on that clock.

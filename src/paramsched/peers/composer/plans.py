@@ -40,6 +40,10 @@ from paramsched.time.calendar import known_clock
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
+_TARGET: Final = "_target_"
+_OF_HYDRA: Final = (_TARGET, "_partial_", "_recursive_", "_convert_")
+
+
 @argument_table
 class _RunArguments:
     """The settings of a run that its schedule depends on."""
@@ -188,6 +192,8 @@ def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[
             if isinstance(listed, (list, tuple)):
                 return [one for i, entry in enumerate(listed) for one in _named_in(entry, child_path(path, i))]
             return _named_in(listed, path)
+    if str(data.get(_TARGET)).startswith("composer.optim."):
+        return _named_in({name: value for name, value in data.items() if name not in _OF_RUN}, path_of_run)
     if _is_scheduler(data.get("name")):
         arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
         return [(data["name"], arguments, path_of_run)]
@@ -198,6 +204,9 @@ def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
     """Return the schedulers of one entry, as `_listed_schedulers` does."""
     if not isinstance(entry, Mapping):
         return [(entry, {}, path)]
+    if _TARGET in entry:
+        name = str(entry[_TARGET]).removeprefix("composer.optim.").removeprefix("scheduler.")
+        return [(name, {key: value for key, value in entry.items() if key not in _OF_HYDRA}, path)]
     if "name" in entry:
         return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
     if entry and not any(isinstance(values, Mapping) or _is_scheduler(name) for name, values in entry.items()):

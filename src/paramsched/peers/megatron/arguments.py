@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched import curves
-from paramsched.base.codes import MISSING_FACT, OUTSIDE_PLAN, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD, UNREADABLE
+from paramsched.base.codes import MISSING_FACT, OUTSIDE_PLAN, REFUSED_VALUE, SAID_TWICE, UNKNOWN_FIELD
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.config.arguments import (
     WrongValue,
@@ -82,6 +82,8 @@ class MegatronArguments:
 
     lr: float | None = argument(None, low=0, example=0.0001)
     min_lr: float = argument(0.0, low=0, example=1e-05)
+    decoupled_lr: float | None = argument(None, low=0, example=0.0001)
+    decoupled_min_lr: float | None = argument(None, low=0, example=1e-05)
     lr_decay_style: Literal["constant", "linear", "cosine", "inverse-square-root", "WSD"] = argument("linear")
     lr_wsd_decay_style: Literal["linear", "cosine", "exponential", "minus_sqrt"] = argument("exponential")
     lr_decay_iters: int | None = argument(None, low=0, example=500_000)
@@ -161,7 +163,6 @@ _SCHEDULED: Final = (
 )
 """The prefixes of arguments that affect a schedule."""
 
-_REFUSED: Final = ("decoupled_lr", "decoupled_min_lr")
 _IGNORED: Final = {
     "use_mup": "groups have other bases",
     "head_lr_mult": "the groups of the head have other bases",
@@ -211,11 +212,7 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector, *, ramp
         report_no_settings(data, lengths, diagnostics, library="Megatron-LM", found=found, instead=instead)
         return MegatronArguments()
     for name, (value, path) in options.items():
-        if name in _REFUSED:
-            if value is not None:
-                instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                diagnostics.add(path, "it sets another lr for embedding and output layers", instead, code=UNREADABLE)
-        elif name in _NAMES:
+        if name in _NAMES:
             computed = name in _COMPUTED and str(value).startswith("$")
             written[name] = None if computed else value_of_words(value), path
         elif name in _RENAMED and value is not None:
@@ -243,7 +240,7 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     """Report the options that look like settings of a schedule but are ignored."""
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
     reported = {diagnostic.path for diagnostic in diagnostics.found()}
-    used = {*_NAMES, *_REFUSED, *_HARMLESS, *_IGNORED, *(name for name, path in written.items() if path in reported)}
+    used = {*_NAMES, *_HARMLESS, *_IGNORED, *(name for name, path in written.items() if path in reported)}
     # In gpt-neox the decay of lr is different, although the arguments have the names of Megatron's.
     command = program_of_command(data)
     own = ("lr_decay_style",) if program_of(written) else ()

@@ -1,7 +1,8 @@
 """Conversion of the arguments of Megatron-LM to a plan."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, final
 
@@ -85,6 +86,13 @@ def plan_of(data: Any, *, ramps: bool) -> Plan:
         run = _run_of(arguments, diagnostics)
         diagnostics.raise_any("config")
         fields: dict[str, Any] = {"lr": _planned_rate(arguments, run, diagnostics)}
+        if arguments.decoupled_lr is not None:
+            floor = arguments.min_lr if arguments.decoupled_min_lr is None else arguments.decoupled_min_lr
+            own = replace(arguments, lr=arguments.decoupled_lr, min_lr=floor)
+            groups = json.dumps({"is_decoupled_lr=true": {"lr": str(_planned_rate(own, run, diagnostics))}})
+            found = f"the plan is for the other groups; the base of embedding and output layers is {own.lr:g}"
+            place = written_options(data)["decoupled_lr"][1]
+            warn_user(Diagnostic(place, found, f"For example groups: {groups}", code=NOT_IN_SCRIPT))
         start, end, style = arguments.start_weight_decay, arguments.end_weight_decay, arguments.weight_decay_incr_style
         if start is not None and end is not None:
             fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])

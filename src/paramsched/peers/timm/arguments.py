@@ -97,7 +97,7 @@ class TimmArguments:
     @property
     def epochs_of_decay(self) -> float:
         """`decay_epochs`, or the default of the scheduler."""
-        return (0.2 if self.sched in STABLE else 90.0) if self.decay_epochs is None else self.decay_epochs
+        return (0.2 if self.sched in STABLE else 90) if self.decay_epochs is None else self.decay_epochs
 
     @property
     def step_period(self) -> Fraction:

@@ -89,7 +89,12 @@ def read_timm_arguments(
             value, path = options["sched_on_updates"]
             written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
         arguments, places, _ = read_arguments(
-            TimmArguments, written, ROOT, diagnostics, defaults=_defaults_of_script(data)
+            TimmArguments,
+            written,
+            ROOT,
+            diagnostics,
+            defaults=_defaults_of_script(data),
+            last_counts=not isinstance(data, Mapping),
         )
         # The script derives the mode from the metric.
         arguments = replace(arguments, plateau_mode="min" if "loss" in str(arguments.eval_metric) else "max")
@@ -159,6 +164,8 @@ def defaults_taken(data: Any) -> dict[str, object]:
     used += ["min_lr", "cooldown_epochs"] if sched in (*CYCLES, *STABLE) else []
     used += _USED_BY.get(str(sched), ())
     written = {argument: option for option, argument in _OPTIONS.items() if option != "dr"}
+    if values["decay_epochs"] is None:
+        values["decay_epochs"] = TimmArguments(sched=sched).epochs_of_decay
     return {written[name]: values[name] for name in used if name not in arguments}
 
 
