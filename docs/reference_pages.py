@@ -61,16 +61,21 @@ def pages() -> dict[str, str]:
 
 def shapes_page() -> str:
     """Return the page of every shape with a picture, its formula, its source, and its names in other libraries."""
-    lines = {name: line_of_shape(name) for name in sorted(SHAPES)}
-    thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items() if line)
-    sections = (
-        f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}{documented('paramsched', [name])}"
-        for name, line in lines.items()
-    )
-    return (
-        "\n\n".join(["# Shapes", SHAPES_OPENING, gallery(thumbnails), *sections])
-        + "\n"
-    )
+    groups = {title: names.split() for title, names in shape_lines.GROUPS.items()}
+    rest = SHAPES.keys() - {name for names in groups.values() for name in names}
+    groups |= {"Others": sorted(rest)} if rest else {}
+    galleries, sections = [], []
+    for title, names in groups.items():
+        lines = {name: line_of_shape(name) for name in names}
+        thumbnails = "\n".join(
+            f"{name} | {line}" for name, line in lines.items() if line
+        )
+        galleries.append(f"**{title}**\n\n{gallery(thumbnails)}")
+        sections += [
+            f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}{documented('paramsched', [name])}"
+            for name, line in lines.items()
+        ]
+    return "\n\n".join(["# Shapes", SHAPES_OPENING, *galleries, *sections]) + "\n"
 
 
 def line_of_shape(name: str) -> str:

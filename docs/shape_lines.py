@@ -76,6 +76,21 @@ SHAPES = {
 }
 """Empty for shapes without a picture of their own. Other shapes are drawn from the first call in their docstring."""
 
+GROUPS = {
+    "Decays": "cosine linear constant polynomial exponential geometric step multistep stairs piecewise anneal cooldown "
+    "inverse_sqrt inverse_time inverse_sigmoid natural_exponential power_law logistic tanh linear_cosine chebyshev "
+    "power_scheduler table table_file",
+    "Warmups, and warmups with a decay": "warmup exponential_warmup gaussian_warmup untuned_linear_warmup "
+    "untuned_exponential_warmup radam_warmup wsd wsd_s trapezoid tri_stage slanted_triangular noam t5 rsqrt ema_warmup "
+    "ema_power ademamix_beta3",
+    "Cycles": "one_cycle cosine_restarts warmup_restarts cyclic cyclical_anneal cosine_wave polynomial_cycle restarts "
+    "every jagged",
+    "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded noise like "
+    "as_factor from_function",
+    "Rules": "recurrence plateau new_bob greedy spike",
+}
+"""The shapes by group, in the order of the page."""
+
 TOKENS_PER_UPDATE = {"power_scheduler": 50_000_000}
 """The tokens that one update consumes, chosen so that the bend of the shape is in the picture."""
 

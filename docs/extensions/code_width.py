@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 LOG = logging.getLogger(__name__)
-_DOTS = re.compile("[\u2800-\u28ff]")
+DOTS = re.compile("[\u2800-\u28ff]")
 
 
 def check_width(app: Sphinx, doctree: nodes.document) -> None:
@@ -20,7 +20,7 @@ def check_width(app: Sphinx, doctree: nodes.document) -> None:
     for node in doctree.findall(
         lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)
     ):
-        if _DOTS.search(node.astext()):
+        if DOTS.search(node.astext()):
             node["classes"].append("drawing")
         for line in node.astext().splitlines():
             if len(line) > COLUMNS:

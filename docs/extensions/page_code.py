@@ -156,7 +156,8 @@ class Page:
         if block.file is not None:
             Path(block.file).write_text(block.text + "\n", encoding="utf-8")
         elif block.language == "console":
-            return run_commands(block.text)
+            pairs = run_commands(block.text)
+            return "\n".join(filter(None, (text for pair in pairs for text in pair)))
         elif block.language == "python":
             return self.run_python(block.text)
         return ""
@@ -190,20 +191,25 @@ class Page:
             raise Failure("".join(report))
 
 
-def run_commands(text: str) -> str:
-    """Run the commands after `$`, and return each of them with its output.
+def run_commands(text: str) -> list[tuple[str, str]]:
+    """Run the commands after `$`, and return each of them, as it is written, with its output.
 
     Raises:
         Failure: a command failed without `# fails` after it, or succeeded with it.
     """
     shown = []
     for written in _COMMAND.findall(text):
-        command, _, remark = re.sub(r"\\\n\s*", "", written).partition("  # ")
+        command, _, remark = one_line(written).partition("  # ")
         code, output = run_command(shlex.split(command))
         if (code != 0) != remark.startswith("fails"):
             raise Failure(f"$ {command}\n{output}\nexit code {code}")
-        shown += [f"$ {written.partition('  # ')[0]}", output.rstrip()]
-    return "\n".join(filter(None, shown))
+        shown.append((f"$ {written.partition('  # ')[0]}", output.rstrip()))
+    return shown
+
+
+def one_line(written: str) -> str:
+    """Return a command whose lines end with a backslash as one line."""
+    return re.sub(r"\\\n\s*", "", written)
 
 
 def run_command(arguments: list[str]) -> tuple[int, str]:

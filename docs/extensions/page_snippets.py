@@ -13,6 +13,7 @@ Output is wrapped at the width of the column, as in a terminal of that width.
 
 import logging as logs
 import re
+import shlex
 import textwrap
 import traceback
 import warnings
@@ -21,8 +22,19 @@ from functools import partial
 from pathlib import Path
 
 import toy
+from code_width import DOTS
 from docutils import nodes
-from page_code import Block, Failure, Page, file_name, folder_of_page, reason_not_run
+from page_code import (
+    Block,
+    Failure,
+    Page,
+    file_name,
+    folder_of_page,
+    one_line,
+    reason_not_run,
+    run_command,
+    run_commands,
+)
 from page_width import COLUMNS
 from plan_picture import without_style
 from sphinx.application import Sphinx
@@ -117,19 +129,33 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
     if "source" in node:  # an included file, which the tests run
         return
     block = block_of(node)
-    output = wrapped(page.run(block).rstrip())
-    if output and block.language == "console":
-        set_text(node, output)
-        for file in reversed(_PICTURE.findall(block.text)):
-            picture = without_style(Path(file).read_text(encoding="utf-8"))
-            shown = f'<div class="plan">{picture}</div>'
-            where = node.parent.index(node) + 1
-            node.parent.insert(where, nodes.raw("", shown, format="html"))
-    elif output:
+    if block.file is None and block.language == "console":
+        run_console(node, block.text)
+    elif output := wrapped(page.run(block).rstrip()):
         shown = nodes.literal_block(
             output, output, language="text", classes=["output"]
         )
         node.parent.insert(node.parent.index(node) + 1, shown)
+
+
+def run_console(node: nodes.literal_block, text: str) -> None:
+    """Run commands, and show their output and their pictures. A drawing of the terminal is shown as its SVG."""
+    shown, files = [], []
+    for written, output in run_commands(text):
+        shown.append(written)
+        if DOTS.search(output):
+            files.append(f"drawing-{len(files)}.svg")
+            arguments = shlex.split(one_line(written.removeprefix("$ ")))
+            run_command([*arguments, "-o", files[-1]])
+        elif output:
+            shown.append(output)
+        files += _PICTURE.findall(written)
+    set_text(node, wrapped("\n".join(shown)))
+    for file in reversed(files):
+        picture = without_style(Path(file).read_text(encoding="utf-8"))
+        html = f'<div class="plan">{picture}</div>'
+        where = node.parent.index(node) + 1
+        node.parent.insert(where, nodes.raw("", html, format="html"))
 
 
 def block_of(node: nodes.Element) -> Block:

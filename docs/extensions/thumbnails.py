@@ -40,7 +40,7 @@ def thumbnail(trace: show.Curves) -> str:
 
 def card(name: str, text: str, address: str, picture: str) -> str:
     """Return one entry of a gallery."""
-    return f'<a href="{address}">{picture}<b>{escape(name)}</b><span>{escape(text)}</span></a>'
+    return f'<a href="{address}">{picture}<b>{escape(name).replace("_", "_<wbr>")}</b><span>{escape(text)}</span></a>'
 
 
 class Gallery(SphinxDirective):

@@ -80,6 +80,14 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     assert [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))] == []
 
 
+def test_every_shape_is_in_one_group_of_the_gallery():
+    lines = _of_the_docs("shape_lines")[0]
+    grouped = " ".join(lines.GROUPS.values()).split()
+
+    assert sorted(grouped) == sorted(SHAPES)
+    assert grouped[:2] == ["cosine", "linear"]
+
+
 def test_every_shape_except_three_has_a_picture():
     reference = _of_the_docs("reference_pages")[0]
 

@@ -375,15 +375,18 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     last = max(int(t.max()) for t in differing if t.size)
     end = max(int(pair.column.t.max()) for pair in match.pairs)
     ratio = _ratio_from(match, first.t)
+    explained = match.exact
     if match.exact >= _MIN_EXPLAINED * match.values:
         text = f"all values except {few} are as planned: other code wrote the rest, or the rest was rounded"
     elif _followed_until(match, first.t, sure=ratio is not None):
         until = "on" if last == end else f"to update {last:,}"
         text = f"other code wrote the values from update {first.t:,} {until}"
-        text += "" if ratio is None else f": {ratio:.6g} times the planned values"
+        if ratio is not None:
+            text += f": {ratio:.6g} times the planned values"
+            explained = match.values
     else:
         return ()
-    return (Explanation(name, text, match.exact),)
+    return (Explanation(name, text, explained),)
 
 
 def _ratio_from(match: LogMatch, k: int) -> float | None:
@@ -391,11 +394,13 @@ def _ratio_from(match: LogMatch, k: int) -> float | None:
     ratios = []
     for pair, _, equal, planned in match.columns:
         later = (pair.column.t >= k) & (planned != 0)
-        if not (later & ~equal).any():
+        if equal.all():
             continue
+        if later.sum() < 3:
+            return None
         highest = int(np.argmax(np.where(later, np.abs(planned), -1)))
         ratio = float(pair.column.values[highest] / planned[highest])
-        if not np.isfinite(ratio) or later.sum() < 3:
+        if not np.isfinite(ratio):
             return None
         scaled = np.where(pair.column.t >= k, planned * ratio, planned)
         if not pair.column.equals(scaled)[pair.column.t >= k].all():

@@ -245,6 +245,7 @@ def test_external_writes_over_step_and_linear_decays_are_identified(audit, plan,
 
     assert cause.name == "written by something else"
     assert "from update 85 on" in cause.text
+    assert cause.explains == (len(values) if "times the planned values" in cause.text else 85)
 
 
 def test_a_scaled_base_is_reported_with_the_number_of_processes(audit):
