@@ -63,7 +63,11 @@ def _started_by_rank_0(
     assert start.messages is not None
     left, untimed, deadline = start.messages.first()
     calendar = replace(calendar, deadline=deadline, untimed_updates=untimed)
-    return _started(plan, calendar, replace(start, left=left, untimed=untimed), optimizers, note)
+    try:
+        return _started(plan, calendar, replace(start, left=left, untimed=untimed), optimizers, note)
+    except InvalidArgument:
+        start.messages.keep()  # rank 0 has refused it too
+        raise
 
 
 def _started(

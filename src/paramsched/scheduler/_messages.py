@@ -123,9 +123,13 @@ class RankMessages:
             self.settle()
         message = self._next()
         if not self._is_read:
-            self._ask(self.ranks.store.set, self._read_key(self._start), str(self._own))
-            self._is_read = True
+            self.keep()
         return message
+
+    def keep(self) -> None:
+        """Decide the match: no later start of this rank is matched with the same start of rank 0."""
+        self._ask(self.ranks.store.set, self._read_key(self._start), str(self._own))
+        self._is_read = True
 
     def _next(self) -> Any:
         key = self._text_of(self._count)
