@@ -265,7 +265,7 @@ def names_page() -> str:
     )
     opening = (
         "Names of schedulers and their arguments in other libraries and in papers, with the schedule to write here. "
-        "An error about one of these names, and `paramsched find`, suggest the same line."
+        "An error about one of these names suggests the same line."
     )
     return (
         "# Names in other libraries\n\n"

@@ -381,7 +381,7 @@ def checkpoints(draw: st.DrawFn) -> bytes:
 
 
 COMMANDS = (
-    ["check"], ["show"], ["explain"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"], ["find"],
+    ["check"], ["show"], ["explain"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"],
     ["diff", "{}", "cosine(to=0.5)"], ["change", "{}", "--at", "5", "lr=cosine()"], ["trace"],
 )  # fmt: skip
 FACTS = (
@@ -398,7 +398,7 @@ def calls(draw: st.DrawFn, given: str) -> list[str]:
     """Draw a command on a plan."""
     known = main.list_commands(click.Context(main))
     words = draw(st.sampled_from([one for one in COMMANDS if one[0] in known]))
-    facts = draw(st.sampled_from(FACTS)) if words[0] != "find" else []
+    facts = draw(st.sampled_from(FACTS))
     if "{}" in words:
         return [*(given if one == "{}" else one for one in words), *facts]
     return [*words[:1], given, *words[1:], *facts]

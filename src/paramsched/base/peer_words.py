@@ -1,11 +1,11 @@
 """Names in other libraries and what to write instead. `peers.json` contains the names, in the order of search.
 
-Docstrings, errors, the documentation and `paramsched find` show these names. No function accepts them as arguments.
+Docstrings, errors and the documentation show these names. No function accepts them as arguments.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -132,15 +132,6 @@ def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
             ours.setdefault(name, argument)
     without = _INDEX["no argument"]
     return {name: (ours.get(name), without.get(name)) for name in dict.fromkeys([*ours, *without])}
-
-
-def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield (keyword, argument here, advice) for each keyword of other libraries; the last two may be None.
-
-    >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
-    ('cycle_mul', 'mult', None)
-    """
-    return ((name, *row) for name, row in _keywords().items())
 
 
 def line_of_keyword(argument: str | None) -> str:

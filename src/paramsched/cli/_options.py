@@ -591,14 +591,14 @@ _COMMAND_ALIASES = {
     "cmp": "diff",
     **dict.fromkeys(("export", "import", "translate"), "convert"),
     **dict.fromkeys(("train", "start"), "run"),
-    "search": "find",
+    **dict.fromkeys(("find", "search"), "recipes"),
     "edit": "change",
     "describe": "explain",
 }
 
 _MODULES = {
     **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "plans"),
-    **dict.fromkeys(("find", "recipes"), "recipes"),
+    "recipes": "recipes",
     **dict.fromkeys(("audit", "check", "history", "resume", "run"), "runs"),
     **dict.fromkeys(("plot", "show"), "pictures"),
     "compare": "losses",

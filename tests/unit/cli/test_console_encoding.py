@@ -30,7 +30,7 @@ def call(*command):
         ["check", "plan.yaml"],
         ["show", "plan.yaml", "--json"],
         ["recipes", "llama3-405b"],
-        ["find", "warmup → 余弦"],
+        ["recipes", "warmup → 余弦"],
         ["check", "--help"],
     ],
     ids=" ".join,

@@ -1,4 +1,4 @@
-"""The commands that search: `paramsched find` and `paramsched recipes`."""
+"""The command `paramsched recipes`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from paramsched.cli._options import (
     offer_plans,
     offer_recipes,
 )
-from paramsched.errors import shown
 
 if TYPE_CHECKING:
     from paramsched.recipe_book import Recipe
@@ -116,45 +115,3 @@ def _facts_of(recipe: "Recipe") -> dict[str, Any]:
 
 def _named_values(values: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-_MOST_RECIPES = 4
-
-
-@click.command(
-    "find",
-    cls=Command,
-    short_help="Find schedules by a description, or by their names in other libraries.",
-    examples=(
-        "paramsched find linear warmup with cosine decay",
-        "paramsched find CosineAnnealingWarmRestarts",
-        "paramsched find num_warmup_steps",
-    ),
-)
-@click.argument("words", nargs=-1, required=True)
-@click.option(
-    "--most",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=8,
-    show_default=True,
-    help="Number of results, not counting recipes.",
-)
-def paramsched_find(words: tuple[str, ...], most: int) -> None:
-    """Find shapes, curves, rules, arguments and recipes for WORDS. Each result is a line to paste; the best is first.
-
-    WORDS are a description, a name from another library (CosineAnnealingLR), or one of its keywords (T_max).
-
-    Exit code 1 if there is no result.
-    """
-    from paramsched.cli._search import nearest_for, recipes_for, schedules_for, warmup_for
-
-    site = " ".join(words)
-    schedules = {hit.line: hit for hit in [*warmup_for(site), *schedules_for(site)]}
-    found = [*schedules.values()][:most] + recipes_for(site)[:_MOST_RECIPES]
-    found = found or nearest_for(site)[:most]
-    if not found:
-        echo(f"No result for {shown(site)}. Try a single word: cosine, restarts, plateau", err=True)
-        raise SystemExit(1)
-    for hit in found:
-        echo("\n    ".join([hit.line, *hit.descriptions]))
