@@ -144,9 +144,11 @@ class LossLaw:
                 one peak was wrong by 0.03 at half, by 0.06 at twice, and by 0.2 at a tenth of it.
 
         Raises:
-            InvalidArgument: the rates are unknown, have another peak, or `at` is not in the run.
+            InvalidArgument: the rates are unknown, have another peak, or `at` is not in the run; or the law would
+                predict a loss below its L0, as it does for many cycles.
 
-        Warns if the run is more than three times as long as the longest fitted run, or has smaller rates.
+        Warns if the run is more than three times as long as the longest fitted run, has smaller rates, or if its rate
+        rises again by more than a tenth of the peak after it has fallen.
 
         >>> constants = dict(L0=2.65, A=0.6, alpha=0.46, B=440, C=2.1, beta=0.59, gamma=0.64)
         >>> law = LossLaw(constants, ((0.0,) * 7,) * 7, 0.001, (3e-4,), 24000)
@@ -177,7 +179,20 @@ class LossLaw:
             )
         if (lowest := float(rates[first:].min())) < 0.99 * self.lowest:
             warn_user(f"the run has rates down to {lowest:.3g}; the smallest fitted rate is {self.lowest:.3g}")
-        return Prediction(points, *self.losses(rates, points), rates)
+        losses = self.losses(rates, points)
+        if (least := float(losses[0].min())) <= self.constants["L0"]:  # each rise and fall of a rate adds to the terms
+            found = f"the predicted loss is {least:.4g}, but the law has no loss below {self.constants['L0']:.4g}"
+            instead = (
+                "The law does not hold for a rate that rises and falls again and again. Pass a rate with fewer cycles"
+            )
+            raise InvalidArgument("law.predict(…)", found, instead)
+        falls = np.flatnonzero(np.diff(rates[first:]) < 0)
+        again = rates[first:][falls[0] + 1 :] if falls.size else rates[:0]
+        if again.size and float(np.max(again - np.minimum.accumulate(again))) > NEAR_PEAK * peak:
+            warn_user(
+                "the rate rises again after it has fallen; the law counts each cycle anew, and predicts too low a loss"
+            )
+        return Prediction(points, *losses, rates)
 
     def losses(self, rates: Floats, points: Integers) -> tuple[Floats, Floats, Floats]:
         """Return the loss at some updates of a run, and its band, without the checks of `predict`."""

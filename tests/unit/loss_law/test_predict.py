@@ -191,3 +191,19 @@ def test_a_prediction_draws_itself_in_a_notebook():
     assert ">loss</text>" in bundle["image/svg+xml"]
     assert f"predicted: {found}" in bundle["image/svg+xml"]
     assert repr(found) == f"<Prediction {found}>"
+
+
+def test_a_rate_that_rises_again_is_warned_about_and_a_loss_below_the_floor_is_refused():
+    constants = {"L0": 2.65, "A": 0.6, "alpha": 0.46, "B": 440, "C": 2.1, "beta": 0.59, "gamma": 0.64}
+    law = ps.loss_law.LossLaw(constants, ((0.0,) * 7,) * 7, 0.001, (3e-4,), 24000)
+
+    def predicted(lr):
+        return law.predict(ps.Plan(lr=lr, horizon=24000), base={"lr": 3e-4})
+
+    with pytest.warns(UserWarning, match="rises again after it has fallen"):
+        assert predicted("restarts(cosine(), times=10)").final > 2.65
+    with pytest.raises(InvalidArgument, match=r"no loss below 2\.65"):
+        predicted("restarts(cosine(), times=1000)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted("warmup(100) >> cosine(to=0.1)")
