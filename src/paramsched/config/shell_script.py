@@ -81,6 +81,12 @@ _ESCAPES_IN_QUOTES: Final = re.compile(r'(?:\\[$`"\\])+')
 _EXPR: Final = re.compile(r"(?:\$\(|`)\s*expr((?:\s+(?:\w+|\$\w+|\$\{\w+\}|[-+/%]|\\\*))+)\s*[)`]")
 _NAME: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|([0-9@*#?$!-]))")
 _BRACES: Final = re.compile(r"(\w+|[@*#?$!-])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
+_UNSET: Final = re.compile(
+    r"""\s*\[\[?\s+-z\s+"?\$\{?([A-Za-z_]\w*)(?::?-)?\}?"?\s+\]\]?\s*(?:;|\n)\s*then\b"""
+    r"(?=(?:(?!\b(?:if|else|elif|case|for|while|until)\b).){,9999}?\bfi\b)",
+    re.DOTALL,
+)
+"""A test for a variable without a value, such as `[ -z "$A" ]`, whose block has no other branch and no block inside."""
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=")
 _REDIRECTION: Final = re.compile(r"\d*(?:<<<|<<-?|[<>]&|>>|>\||<>|[<>])|&>>?")
 _END_OF_COMMAND: Final = re.compile(r";;|&&|\|\||[\n;&|()]")
@@ -145,6 +151,7 @@ class _Script:
         # Blocks of if, for, case and functions, which may not run. Those with a condition record where each variable
         # is first set; None if it is set twice.
         self.blocks: list[dict[str, int | None] | None] = []
+        self.is_taken = False  # in a branch of `if` that is always taken
         self.doubtful = False  # the command follows && or ||
         self.unclosed: int | None = None
         self.delimiters: list[str] = []
@@ -233,7 +240,13 @@ class _Script:
         if found is None or found[0] not in _RESERVED:
             return False
         self.at = found.end()
-        if found[0] in _OPENERS:
+        unset = _UNSET.match(self.text, self.at, self.end) if found[0] == "if" else None
+        if unset and unset[1] not in self.variables and not self.blocks:
+            self.is_taken = True
+            self.at = unset.end()
+        elif found[0] == "fi" and self.is_taken:
+            self.is_taken = False
+        elif found[0] in _OPENERS:
             self.blocks.append({} if found[0] in ("if", "case") else None)
         elif found[0] in _CLOSERS and self.blocks:
             for name, begin in (self.blocks.pop() or {}).items():
@@ -295,6 +308,8 @@ class _Script:
 
     def add(self, fields: list[ShellWord], *, runs: bool) -> None:
         """Add a command that may have options, or a value. Commands inside its words are parsed as well."""
+        if runs and fields and fields[0].text in ("[", "[[", "test"):
+            return
         if self.nested < _MOST_NESTED:
             fields = [inner for index, word in enumerate(fields) for inner in self.run_text(index, word, fields, runs)]
         if runs and not any(word.text.startswith("-") or any(one.several for one in word.unknown) for word in fields):

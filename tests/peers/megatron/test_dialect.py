@@ -489,3 +489,11 @@ def test_decoupled_groups_get_a_warning_with_their_line(floor, expected):
     assert plan == dialect.to_plan(options)
     (line,) = json.loads(str(caught[0].message).partition("groups: ")[2])["is_decoupled_lr=true"].values()
     assert ps.parse(line) == dialect.to_plan({**options, "min_lr": expected}).bindings[0].schedule
+
+
+@pytest.mark.parametrize("test", ["[ -z ${A} ]", '[ -z "$A" ]', '[[ -z "${A:-}" ]]'])
+@pytest.mark.parametrize("option", ["", "--lr 1e-4 "])
+def test_a_test_for_a_variable_that_is_set_nowhere_is_true(test, option):
+    script = f'if {test}; then\n A="--train-iters 100"\nfi\npython pretrain_gpt.py {option}${{A}}\n'
+
+    assert ps.loads(script, "megatron").horizon == ps.Duration.of(100)
