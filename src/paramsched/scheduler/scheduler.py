@@ -213,7 +213,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(), horizon="2 epochs"), calendar="later")
+        >>> plan = Plan(lr=linear(), horizon="2 epochs")
+        >>> scheduler = Scheduler(optimizer, plan, calendar="later")
         >>> scheduler.resolve(steps_per_epoch=100)
         >>> scheduler.calendar.steps_per_epoch
         100
@@ -521,7 +522,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr="plateau('val_loss', factor=0.5, patience=0)"))
+        >>> plan = Plan(lr="plateau('val_loss', factor=0.5, patience=0)")
+        >>> scheduler = Scheduler(optimizer, plan)
         >>> scheduler.observe(val_loss=0.3)
         >>> scheduler.observe(val_loss=0.4)
         >>> scheduler.value("lr")
