@@ -703,6 +703,14 @@ def test_convert_asks_for_the_format_if_it_is_unknown(folder):
     assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
 
 
+def test_a_printed_recipe_is_its_plan_with_short_amounts():
+    printed = {name: good("recipes", name) for name in paramsched.recipes}
+
+    assert [name for name, text in printed.items() if paramsched.loads(text) != paramsched.recipes[name].plan] == []
+    assert '"2.87T tokens"' in printed["llama3-405b"]
+    assert not [name for name, text in printed.items() if "000000 tokens" in text]
+
+
 def test_the_schema_command_prints_the_schema_of_the_library():
     assert json.loads(good("schema")) == json.loads(json.dumps(config.schema()))
 

@@ -1,5 +1,6 @@
 """The command `paramsched recipes`."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,13 +95,23 @@ def paramsched_recipes(
         lines += [f"# Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             lines.append(f"# Facts of the run: {_named_values(facts_of_run)}")
-        echo("\n".join([*lines, (config.dump(only.plan) or "").rstrip("\n")]))
+        text = re.sub(r"\b\d+(?= (?:tokens|samples)\b)", _short_amount, config.dump(only.plan) or "")
+        echo("\n".join([*lines, text.rstrip("\n")]))
         return
     if not found:
         raise click.UsageError(
             f"no recipe matches all of: {' '.join(words)}. Without WORDS, all {len(recipes)} recipes are listed"
         )
     echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
+
+
+def _short_amount(found: re.Match[str]) -> str:
+    """Return a large amount with the letter of its scale, which the readers of plans accept: `2.87T`."""
+    amount = int(found[0])
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
+        if amount >= size and amount * 1000 % size == 0:
+            return f"{amount / size:.12g}{letter}"
+    return found[0]
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
