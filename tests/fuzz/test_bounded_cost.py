@@ -381,7 +381,7 @@ def checkpoints(draw: st.DrawFn) -> bytes:
 
 
 COMMANDS = (
-    ["check"], ["show"], ["explain"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"],
+    ["check"], ["show"], ["show", "--table"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"],
     ["diff", "{}", "cosine(to=0.5)"], ["change", "{}", "--at", "5", "lr=cosine()"], ["trace"],
 )  # fmt: skip
 FACTS = (

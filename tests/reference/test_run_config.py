@@ -84,7 +84,7 @@ def test_without_mmengine_the_error_names_the_library_to_install(file, monkeypat
         ["plot", "CONFIG", "-o", "PICTURE"],
         ["check", "CONFIG"],
         ["convert", "CONFIG", "--to", "yaml"],
-        ["explain", "CONFIG"],
+        ["show", "--table", "CONFIG"],
         ["diff", "CONFIG", "CONFIG"],
     ],
     ids=lambda command: command[0],

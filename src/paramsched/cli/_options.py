@@ -593,11 +593,11 @@ _COMMAND_ALIASES = {
     **dict.fromkeys(("train", "start"), "run"),
     **dict.fromkeys(("find", "search"), "recipes"),
     "edit": "change",
-    "describe": "explain",
+    **dict.fromkeys(("describe", "explain"), "show --table"),
 }
 
 _MODULES = {
-    **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "plans"),
+    **dict.fromkeys(("change", "convert", "diff", "schema"), "plans"),
     "recipes": "recipes",
     **dict.fromkeys(("audit", "check", "history", "resume", "run"), "runs"),
     **dict.fromkeys(("plot", "show"), "pictures"),

@@ -44,7 +44,7 @@ def with_options(line, advice):
     [
         ("show 'warmup(500) >> cosine()'", "--horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500"),
         ("show 'warmup(500) >> cosine()' --horizon '9 epochs'", "--steps-per-epoch 100"),
-        ("explain 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
+        ("show --table 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
         ("check 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
         ("show 'cosine()' --horizon 1e17", "--at 1000"),
         ("show 'cosine()' --horizon 10 --base lr=x", "--base lr=0.1"),

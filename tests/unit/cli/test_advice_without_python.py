@@ -55,7 +55,7 @@ CHANGES = (
 def calls_with(plan):
     """Calls of every command that takes a plan, a log or a checkpoint, with this one."""
     for facts in FACTS:
-        yield from (["check", plan, *facts], ["show", plan, *facts], ["explain", plan, *facts])
+        yield from (["check", plan, *facts], ["show", plan, *facts], ["show", "--table", plan, *facts])
         yield ["audit", "log.csv", "--plan", plan, *facts]
     yield from (["check", plan, "--format", name] for name in (*config.formats(), "unknown"))
     yield from (["convert", plan, "--to", name] for name in (*config.formats(), "unknown"))

@@ -29,8 +29,8 @@ def output_of(*arguments):
     return found.output
 
 
-def test_explain_has_times_in_tokens(plan):
-    output = output_of("explain", plan, "--sequence-length", "1000")
+def test_the_table_has_times_in_tokens(plan):
+    output = output_of("show", plan, "--table", "--sequence-length", "1000")
     assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", output)
     assert re.search(r" 0 +2,999,999 .* tokens, × base", output)
 

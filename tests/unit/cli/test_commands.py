@@ -61,7 +61,7 @@ def refused(code, *arguments):
 # ---------------------------------------------------------------- every command
 
 
-COMMANDS = ("change", "check", "convert", "diff", "explain", "plot", "schema", "show")
+COMMANDS = ("change", "check", "convert", "diff", "plot", "schema", "show")
 
 
 def test_help_lists_every_command_with_a_line():
@@ -138,7 +138,6 @@ PLAN_COMMANDS = {
     "show": (),
     "plot": ("-o", "x.svg"),
     "check": (),
-    "explain": (),
     "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
     "change": ("--at", "100", "lr=0.5"),
@@ -187,7 +186,7 @@ def test_an_unknown_format_gets_the_nearest_suggestion(folder, name, more):
     assert 'did you mean "yaml"?' in refused(2, name, "plan.yaml", option, "yml", *more)
 
 
-@pytest.mark.parametrize("name", ["show", "explain", "check", "plot"])
+@pytest.mark.parametrize("name", ["show", "check", "plot"])
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -319,7 +318,7 @@ def test_a_missing_fact_is_named_by_its_option(arguments, expected):
     assert expected in refused(2, "show", *arguments)
 
 
-@pytest.mark.parametrize("name", ["show", "explain", "diff"])
+@pytest.mark.parametrize("name", ["show", "show --table", "diff"])
 @pytest.mark.parametrize(
     ("plan", "more", "option"),
     [
@@ -331,7 +330,7 @@ def test_a_missing_fact_is_named_by_its_option(arguments, expected):
     ],
 )
 def test_the_suggested_options_for_a_missing_fact_work(name, plan, more, option):
-    arguments = (name, plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
+    arguments = (*name.split(), plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
 
     message = refused(2, *arguments)
     wanted = message.splitlines()[-1].rpartition("Write ")[2].split()
@@ -432,10 +431,12 @@ def test_a_line_of_text_applies_to_the_requested_field():
 
 
 def test_standard_input_is_yaml_unless_a_format_is_specified():
-    assert good("explain", "-", input="lr: 0.5\nhorizon: 5").startswith("The run is 5 updates long.")
-    assert good("explain", "-", "--format", "toml", input="lr = 0.5").startswith("The length of the run is unknown.")
-    assert call("explain", "-", input=b"\xff").exit_code == 2
-    assert call("explain", "-", input="lr: x" * 300_000).exit_code == 1
+    assert good("show", "--table", "-", input="lr: 0.5\nhorizon: 5").startswith("The run is 5 updates long.")
+    assert good("show", "--table", "-", "--format", "toml", input="lr = 0.5").startswith(
+        "The length of the run is unknown."
+    )
+    assert call("show", "--table", "-", input=b"\xff").exit_code == 2
+    assert call("show", "--table", "-", input="lr: x" * 300_000).exit_code == 1
 
 
 def test_groups_selected_by_index_are_drawn(folder):
@@ -615,11 +616,11 @@ def test_check_resolves_lengths_if_run_facts_are_given(folder):
     assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
 
 
-# ---------------------------------------------------------------- explain
+# ---------------------------------------------------------------- show --table
 
 
-def test_explain_lists_each_stage_with_its_updates(folder):
-    assert good("explain", LINE, *RUN) == (
+def test_the_table_lists_each_stage_with_its_updates(folder):
+    assert good("show", "--table", LINE, *RUN) == (
         "The run is 45,000 updates long, 90 epochs of 500.\n\n"
         'lr: warmup("5%") >> cosine(to=0.1)\n'
         "  stage   from      to  start value  end value  formula                     units\n"
@@ -628,16 +629,16 @@ def test_explain_lists_each_stage_with_its_updates(folder):
     )
 
 
-def test_explain_needs_no_facts(folder):
-    printed = good("explain", "plan.yaml")
+def test_the_table_needs_no_facts(folder):
+    printed = good("show", "--table", "plan.yaml")
 
     assert printed.startswith("The run is 20 epochs long.\n\nlr: ")
     assert "lr of group head: constant(0.5)\n" in printed
     assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in printed
 
 
-def test_explain_names_the_fact_needed_for_a_given_horizon():
-    assert "Write --steps-per-epoch 100" in refused(2, "explain", LINE, "--horizon", "9 epochs")
+def test_the_table_names_the_fact_needed_for_a_given_horizon():
+    assert "Write --steps-per-epoch 100" in refused(2, "show", "--table", LINE, "--horizon", "9 epochs")
 
 
 @pytest.mark.parametrize(
@@ -652,11 +653,31 @@ def test_explain_names_the_fact_needed_for_a_given_horizon():
         "window(cosine(), 2)",
     ],
 )
-def test_explain_supports_every_combinator(line):
+def test_the_table_supports_every_combinator(line):
     for facts in ((), ("--horizon", "20 epochs", "--steps-per-epoch", "10")):
-        result = call("explain", line, *facts)
+        result = call("show", "--table", line, *facts)
         assert result.exit_code == 0, result.output
         assert "None" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--at 5",
+        "--json",
+        "-o x.svg",
+        "--base lr=0.1",
+        "--other plan.yaml",
+        "--used x.csv",
+        "--loss plan.yaml",
+        "plan.yaml",
+    ],
+)
+def test_the_table_refuses_what_it_cannot_show(folder, more):
+    message = refused(2, "show", "plan.yaml", "--table", *more.split())
+
+    line = message.strip().rpartition("Write paramsched ")[2]
+    assert call(*shlex.split(line)).exit_code == 0
 
 
 # ---------------------------------------------------------------- convert, schema
@@ -731,7 +752,7 @@ def test_no_command_imports_torch_or_jax(folder):
         "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
         "             ['plot', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
         "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
-        "             ['explain', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'], ['schema']):\n"
+        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'], ['schema']):\n"
         "    try:\n"
         "        main(line)\n"
         "    except SystemExit as end:\n"

@@ -26,7 +26,7 @@ def call(*command):
     "command",
     [
         ["show", "plan.yaml"],
-        ["explain", "plan.yaml"],
+        ["show", "--table", "plan.yaml"],
         ["check", "plan.yaml"],
         ["show", "plan.yaml", "--json"],
         ["recipes", "llama3-405b"],

@@ -30,8 +30,8 @@ def said_by(*arguments, code=0):
     return found.output
 
 
-def test_explain_has_the_line_as_written_and_as_it_is_evaluated(plan):
-    said = said_by("explain", plan, *FACTS)
+def test_the_table_has_the_line_as_written_and_as_it_is_evaluated(plan):
+    said = said_by("show", plan, "--table", *FACTS)
 
     assert '(like("batch_size") * constant(0.25)) ** 0.5\n' in said
     assert re.search(r" 0 +29,999,999 +0 +0\.4\S* .*as_factor\(rounded\(linear\(4\.0, 64\.0, 20000000\)", said)

@@ -38,8 +38,8 @@ def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run):
     assert 'Write "5%" [PS106]' in output
 
 
-def test_explain_shows_the_stages_in_percent(run):
-    _, output = run("explain", "plan.yaml")
+def test_the_table_shows_the_stages_in_percent(run):
+    _, output = run("show", "plan.yaml", "--table")
 
     assert "Its clock is the progress that its loop reports." in output
     rows = [line.split() for line in output.splitlines() if line.startswith("  ") and "progress" in line]

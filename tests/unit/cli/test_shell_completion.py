@@ -28,7 +28,7 @@ def test_format_names_are_completed_for_format_options(words):
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["explain"], ["check", "a.yaml"], ["diff", "a.yaml"], ["show", "a.yaml", "--other"], ["audit"], ["run"]],
+    [["show"], ["convert"], ["check", "a.yaml"], ["diff", "a.yaml"], ["show", "a.yaml", "--other"], ["audit"], ["run"]],
     ids=" ".join,
 )
 def test_files_are_completed_for_file_arguments(words):

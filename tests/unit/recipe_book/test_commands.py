@@ -54,7 +54,7 @@ def test_the_most_similar_recipes_come_first():
     "arguments",
     [
         ("show", "recipe:dinov2-vitl"),
-        ("explain", "recipe:dinov2-vitl"),
+        ("show", "--table", "recipe:dinov2-vitl"),
         ("check", "recipe:dinov2-vitl"),
         ("convert", "recipe:dinov2-vitl", "--to", "json"),
         ("diff", "recipe:yolov5s", "recipe:yolov5s"),

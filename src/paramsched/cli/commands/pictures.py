@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -107,6 +108,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
+        "paramsched show plan.yaml --table --steps-per-epoch 500",
         "paramsched show plan.yaml --watch",
         "paramsched show recipe:llama3-405b",
         "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
@@ -118,6 +120,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @field_option
 @format_option
 @click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
+@click.option("--table", "as_table", is_flag=True, help="Print the stages of a plan as a table.")
 @click.option(
     "--width",
     type=click.IntRange(24, 1000),
@@ -150,6 +153,7 @@ def paramsched_show(
     field: str,
     format: str | None,
     times: tuple[str, ...],
+    as_table: bool,
     width: int | None,
     height: int,
     only_ascii: bool,
@@ -167,6 +171,9 @@ def paramsched_show(
     """Draw PLAN in the terminal: a panel for each field, with breakpoints marked on the axis.
 
     Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
+    With --table, the stages of a plan are printed: from, to, start value, end value, formula, units. Times are updates;
+    without facts of the run, they are in the units of PLAN. Values are multiples of base.
+
     With --loss, a panel below shows the predicted loss of each plan with its band.
 
     With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
@@ -174,8 +181,17 @@ def paramsched_show(
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
-    prints = bool(times) or as_json
+    prints = bool(times) or as_json or as_table
     pair = paired_with_deepspeed(plans, format) if prints else None
+    if as_table:
+        options = {"--at": times, "--json": as_json, "--output": output, "--base": bases, "--other": other}
+        options |= {"--loss": loss, "--used": used, "the other plans": len(plans) > 1 and pair is None}
+        if unused := [option for option, value in options.items() if value]:
+            named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
+            raise click.UsageError(
+                f"--table prints the stages of one plan. Leave out {', '.join(unused)}. "
+                f"Write paramsched show {named} --table"
+            )
     if len(plans) > 1 and pair is None and prints and (times or loss is None):
         raise click.UsageError(f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if times and loss is not None:
@@ -203,6 +219,8 @@ def paramsched_show(
         if times:
             read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair)
             return _values_at(read, known, bases, times, as_json)
+        if as_table:
+            return _stages(*loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair), facts)
         if as_json:
             return _all_values(drawing)
         columns = width or (shutil.get_terminal_size().columns if terminal else 80)
@@ -213,6 +231,29 @@ def paramsched_show(
         drawing.watch(draw, None)
     else:
         click.echo(draw(), color=None if prints else colored)
+
+
+def _stages(loaded: "Loaded", known: CalendarOptions, facts: CalendarOptions) -> str:
+    """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
+    from paramsched.base.diagnostic import printable_lines
+    from paramsched.cli._plan_input import calendar_from_options
+    from paramsched.cli._table import stage_table
+    from paramsched.cli._traces import echo_base_notes
+    from paramsched.errors import MissingFact, Unresolved
+    from paramsched.plan.resolve import known_total
+
+    read = loaded.plan
+    try:
+        calendar = calendar_from_options(known)
+        resolved = read.resolve(calendar)
+    except (MissingFact, Unresolved):
+        if facts.given and facts.horizon is not None:
+            raise
+        calendar, resolved = None, None
+    echo_base_notes(loaded)
+    epoch = None if calendar is None else calendar.updates_per_epoch
+    total = None if resolved is None or calendar is None else known_total(resolved, calendar)
+    return printable_lines(stage_table(read, resolved, loaded.bases, total, epoch))
 
 
 def _all_values(drawing: _Drawing) -> str:

@@ -1,4 +1,4 @@
-"""The commands for plan files: `paramsched change`, `convert`, `diff`, `explain` and `schema`."""
+"""The commands for plan files: `paramsched change`, `convert`, `diff` and `schema`."""
 
 import os
 from pathlib import Path
@@ -247,42 +247,6 @@ def paramsched_diff(
         echo(str(changes))
     if changes:
         click.get_current_context().exit(BAD_PLAN)
-
-
-@click.command(
-    "explain",
-    cls=Command,
-    short_help="Print the stages of a plan as a table.",
-    examples=("paramsched explain plan.yaml --steps-per-epoch 500",),
-)
-@plan_argument()
-@calendar_options
-@field_option
-@format_option
-def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
-    """Print the stages of PLAN as a table: from, to, start value, end value, formula, units.
-
-    With facts of the run, times are updates; without them, they are in the units of PLAN.
-    """
-    from paramsched.cli._explain import explain
-    from paramsched.cli._plan_input import calendar_from_options, loaded_with_facts
-    from paramsched.cli._traces import echo_base_notes
-    from paramsched.errors import MissingFact, Unresolved
-    from paramsched.plan.resolve import known_total
-
-    loaded, known = loaded_with_facts(plan, format=format, field=field, facts=facts)
-    read = loaded.plan
-    try:
-        calendar = calendar_from_options(known)
-        resolved = read.resolve(calendar)
-    except (MissingFact, Unresolved):
-        if facts.given and facts.horizon is not None:
-            raise
-        calendar, resolved = None, None
-    echo_base_notes(loaded)
-    epoch = None if calendar is None else calendar.updates_per_epoch
-    total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    echo(explain(read, resolved, loaded.bases, total, epoch))
 
 
 @click.command(

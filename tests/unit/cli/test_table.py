@@ -1,4 +1,4 @@
-"""`paramsched explain`: the stages of a plan as a table whose values are those of the schedule."""
+"""`paramsched show --table`: the stages of a plan as a table whose values are those of the schedule."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.cli._explain import explain
+from paramsched.cli._table import stage_table
 from paramsched.config import NO_BASES
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -18,7 +18,7 @@ RUN = Calendar(total=2000, steps_per_epoch=100)
 def rows(plan, calendar=RUN):
     """Return the table of a plan with one schedule as lists of cells."""
     resolved = None if calendar is None else plan.resolve(calendar)
-    text = explain(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
+    text = stage_table(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
     table = [line for line in text.splitlines() if re.match(r"  +\d+  ", line)]
     return [re.split(r"  +", line.strip()) for line in table]
 

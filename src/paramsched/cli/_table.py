@@ -1,4 +1,4 @@
-"""The table of `paramsched explain`: the updates and values of each stage."""
+"""The table of `paramsched show --table`: the updates and values of each stage."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -25,7 +25,7 @@ _LONGEST = 200  # characters of a formula, because a table may contain thousands
 _UNKNOWN = "?"
 
 
-def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, steps_per_epoch: int | None) -> str:
+def stage_table(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, steps_per_epoch: int | None) -> str:
     """Return the table of a plan: a row for each stage, with its first and last update and the values there.
 
     Args:
@@ -38,7 +38,7 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
     >>> from paramsched.config import NO_BASES
     >>> from paramsched.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
-    >>> print(explain(plan, plan.resolve(Calendar(total=1000)), NO_BASES, 1000, None))
+    >>> print(stage_table(plan, plan.resolve(Calendar(total=1000)), NO_BASES, 1000, None))
     The run is 1,000 updates long.
     <BLANKLINE>
     lr: warmup("5%") >> cosine(to=0.1)
