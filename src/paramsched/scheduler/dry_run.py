@@ -17,6 +17,7 @@ from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler._resume import Resume
+from paramsched.scheduler._slots import bases_by_slot
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
@@ -149,6 +150,14 @@ def dry_run(
             if behind:  # these have not stepped in the last update, so their next step belongs to it
                 before, _ = amount_carried(given[min(behind)], unit)
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
+                for name in behind:  # another plan may have determined the values of this step
+                    planned = scheduler._run.members[name]
+                    held = planned.values_of_other_plan(given[name])
+                    if saved is not None:
+                        held = bases_by_slot(planned.block.slots) | dict(saved.pending.get(name, {}))
+                    if held is not None:
+                        planned.block.hold(held)
+                        planned.block.write_initial()
                 values += _coming_values(scheduler, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
             amounts = scheduler._planned.in_force.amounts
