@@ -1,7 +1,5 @@
-"""The dialect of fvcore and detectron2: param schedulers as mappings, and the `SOLVER` section of a config.
+"""The dialect of detectron2, whose schedulers are fvcore's: the `SOLVER` section of a config.
 
-- A param scheduler is `{"CosineParamScheduler": {"start_value": 1, "end_value": 0}, "max_iter": 90000}`; composites are
-  supported.
 - A config is `{"SOLVER": {"LR_SCHEDULER_NAME": "WarmupMultiStepLR", …}}` or the section alone; missing entries have
   detectron2's defaults.
 - The entries of a file are merged over those of the file that `_BASE_` names. `STEPS: (60000, 80000)` is read as
