@@ -20,7 +20,6 @@ from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import StateError
 
 lr_scheduler = torch.optim.lr_scheduler
-# That is the subject of test_gradual_warmup_published.py.
 pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 ours = SimpleNamespace(GradualWarmupScheduler=GradualWarmupScheduler)
 if find_spec("warmup_scheduler"):
@@ -344,6 +343,91 @@ def test_the_documented_class_gives_the_same_values(base: type, library: Any, mu
 # The contract beside the rows.
 
 
+class Clamped(GradualWarmupScheduler):
+    def get_lr(self) -> Any:
+        return [min(lr, 2.5) for lr in super().get_lr()]
+
+
+class Squared(GradualWarmupScheduler):
+    """A custom ramp with the package's transition to the after-scheduler, as users write it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.finished = False
+        super().__init__(*arguments)
+
+    def get_lr(self) -> Any:
+        if self.last_epoch > self.total_epoch:
+            if self.after_scheduler:
+                if not self.finished:
+                    self.after_scheduler.base_lrs = [lr * self.multiplier for lr in self.base_lrs]
+                    self.finished = True
+                return self.after_scheduler.get_lr()
+            return [lr * self.multiplier for lr in self.base_lrs]
+        share = (self.last_epoch / self.total_epoch) ** 2
+        return [lr * ((self.multiplier - 1.0) * share + 1.0) for lr in self.base_lrs]
+
+
+class Logged(GradualWarmupScheduler):
+    """A subclass that records the calls of its methods."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.calls: list[Any] = []
+        super().__init__(*arguments)
+
+    def get_lr(self) -> Any:
+        self.calls.append(self.last_epoch)
+        return super().get_lr()
+
+    def step(self, epoch: Any = None, metrics: Any = None) -> None:
+        self.calls.append("step")
+        super().step(epoch, metrics)
+
+
+@pytest.mark.parametrize("library", [lr_scheduler, compat], ids=["torch", "paramsched"])
+@pytest.mark.parametrize(
+    ("kind", "ramp"),
+    [(Clamped, [1, 1.75, 2.5, 2.5, 2.5]), (Squared, [1, 1.1875, 1.75, 2.6875, 4]), (Logged, [1, 1.75, 2.5, 3.25, 4])],
+)
+def test_the_get_lr_of_a_subclass_gives_the_ramp(library: Any, kind: Any, ramp: list[float]) -> None:
+    scheduler = build(SimpleNamespace(GradualWarmupScheduler=kind), 4, 4, lambda o: library.StepLR(o, 1, 0.5))
+
+    assert curve(scheduler, 8) == [*ramp, 2, 1, 0.5]
+    assert scheduler.finished
+    calls = ["step", 0, "step", 1, "step", 2, "step", 3, "step", 4, *["step"] * 4]
+    assert vars(scheduler).get("calls") in (None, calls)
+
+
+@pytest.mark.filterwarnings("error")
+class TestTheWarning:
+    """Rows 1, 6, 7 and 12 are reported once, where the values of the package begin to differ."""
+
+    @pytest.mark.parametrize("after", [cosine, halving, lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t))])
+    def test_it_is_issued_once_at_the_line_of_the_user(self, after: Any) -> None:
+        scheduler = build(ours, 1, 4, after)
+        curve(scheduler, 4)
+        scheduler.optimizer.step()
+
+        with pytest.warns(UserWarning, match=r"from step 5 on .*docs/compat/divergences.md, .*, row 1\)") as warned:
+            scheduler.step()
+
+        assert warned[0].filename == __file__
+        curve(scheduler, 5)
+
+    @pytest.mark.parametrize(("after", "rows"), [(plateau, "rows 6 and 7"), (one_cycle, "row 12")])
+    def test_it_is_issued_by_the_constructor_if_the_ramp_differs(self, after: Any, rows: str) -> None:
+        with pytest.warns(UserWarning, match=rf"from the first step on .*, {rows}\)"):
+            build(ours, 1, 4, after)
+
+    @pytest.mark.parametrize(
+        ("length", "after"), [(4, lambda o: lr_scheduler.ExponentialLR(o, 0.9)), (4, None), (0, halving)]
+    )
+    def test_it_is_not_issued_without_a_difference(self, length: int, after: Any) -> None:
+        curve(build(ours, 1, length, after), 12)
+
+    def test_it_is_not_issued_for_the_form_of_the_document(self) -> None:
+        curve(build_seed(ours, cosine), 12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "instead"),
     [
@@ -403,6 +487,7 @@ def test_get_lr_warns_and_suggests_get_last_lr() -> None:
     ("spoil", "found"),
     [
         (lambda state: state.pop("multiplier"), "multiplier missing"),
+        (lambda state: state.pop("after"), r"after missing.*write scheduler.step\(100\)"),  # a state of the package
         (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
     ],
 )

@@ -15,7 +15,6 @@ from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 
 theirs = torch.optim.lr_scheduler
-# That is the subject of test_gradual_warmup_published.py.
 pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
 Build = Callable[[torch.optim.Optimizer], Any]
 

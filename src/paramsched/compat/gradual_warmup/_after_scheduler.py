@@ -56,10 +56,6 @@ class AfterScheduler:
             set_fields(self.optimizer, self.start)
             self.position = 0
 
-    def resume(self, u: float) -> None:
-        """Set the position of a metric-driven scheduler to the saved `u`, which is negative during the ramp."""
-        self.position, self.running = max(u, 0), u > 0
-
     def step_with_metric(self, metric: Any) -> None:
         self._start_running()
         guided: Any = self.scheduler
