@@ -11,8 +11,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE / "extensions")]
-import command_pages  # noqa: E402  # beside this file
+sys.path.insert(0, str(HERE / "extensions"))
+import command_pages  # noqa: E402  # from `extensions/`
 import module_pages  # noqa: E402
 import recipe_pages  # noqa: E402
 import reference_pages  # noqa: E402
@@ -32,6 +32,7 @@ extensions = [
     "page_snippets",
     "script_tabs",
     "peer_names",
+    "figure_role",
     "code_width",
     "one_side_bar",
     "short_types",
@@ -57,7 +58,10 @@ default_role = "code"  # docstrings are written with single backticks
 suppress_warnings = ["ref.python"]
 
 # Pages run code and draw pictures, so all of them are read again after a change of the library.
-files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.glob("extensions/*.py")])
+source = HERE.parent / "src"
+files = sorted(
+    [*source.rglob("*.py"), *source.rglob("*.yaml"), *HERE.glob("extensions/*.py")]
+)
 library_digest = hashlib.sha256(
     b"".join(file.read_bytes() for file in files)
 ).hexdigest()

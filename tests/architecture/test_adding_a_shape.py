@@ -62,7 +62,7 @@ assert "half_life" in str(found)
 def test_the_documentation_lists_the_new_shape(library):
     code = f"""
 import sys
-sys.path.insert(0, {str(ROOT / "docs")!r})
+sys.path.insert(0, {str(ROOT / "docs" / "extensions")!r})
 import reference_pages
 assert "half_life" in reference_pages.pages()["shapes"]
 """

@@ -9,9 +9,9 @@ from paramsched.scheduler.updates import UNCOUNTED_STEPS
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "src" / "paramsched"
-MAP = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+MAP = (ROOT / "docs" / "explanation" / "how-it-works.md").read_text(encoding="utf-8")
 PAGES = {
-    "docs/how-it-works.md": MAP,
+    "docs/explanation/how-it-works.md": MAP,
     **{
         f"{package}/README.md": (LIBRARY / package / "README.md").read_text(encoding="utf-8")
         for package in ("scheduler", "compat")

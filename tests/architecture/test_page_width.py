@@ -1,11 +1,11 @@
 """Code on a page is at most as wide as the column. The build of the pages checks what it generates and prints, too."""
 
 import re
-import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from support.pages import of_the_docs
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "_" not in page.parts[-2][:1])])
@@ -15,9 +15,7 @@ BLOCK = re.compile(r"^```.*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 @pytest.fixture(scope="module")
 def width():
     """The module of the pages that defines the width; `docs` is no package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
-        return import_module("page_width")
+    return of_the_docs("page_width")[0]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,32 +1,21 @@
 """Every public name has a page of the reference, and every shape a picture there."""
 
 import re
-import sys
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 import paramsched as ps
 from paramsched import curves
 from paramsched.schedules import SHAPES
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def _of_the_docs(*names: str) -> list[Any]:
-    """Import the modules that generate the pages, which are not in a package."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [str(DOCS), str(DOCS / "extensions"), *sys.path])
-        return [import_module(name) for name in names]
+from support.pages import of_the_docs
 
 
 @pytest.fixture(scope="module")
 def pages() -> str:
     """Return the text of all reference pages that are generated from the code."""
-    reference, modules = _of_the_docs("reference_pages", "module_pages")
+    reference, modules = of_the_docs("reference_pages", "module_pages")
     return "\n".join([*reference.pages().values(), *modules.pages().values()])
 
 
@@ -72,7 +61,7 @@ def test_every_engine_and_drop_in_has_a_page(pages, package):
 
 
 def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
-    reference, lines = _of_the_docs("reference_pages", "shape_lines")
+    reference, lines = of_the_docs("reference_pages", "shape_lines")
 
     assert set(lines.SHAPES) <= set(SHAPES)
     drawn = {name: line for name, line in lines.SHAPES.items() if line}
@@ -81,7 +70,7 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
 
 
 def test_every_shape_is_in_one_group_of_the_gallery():
-    lines = _of_the_docs("shape_lines")[0]
+    lines = of_the_docs("shape_lines")[0]
     grouped = " ".join(lines.GROUPS.values()).split()
 
     assert sorted(grouped) == sorted(SHAPES)
@@ -89,20 +78,20 @@ def test_every_shape_is_in_one_group_of_the_gallery():
 
 
 def test_every_shape_except_three_has_a_picture():
-    reference = _of_the_docs("reference_pages")[0]
+    reference = of_the_docs("reference_pages")[0]
 
     assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
 
 
 def test_every_curve_is_drawn():
-    reference = _of_the_docs("reference_pages")[0]
+    reference = of_the_docs("reference_pages")[0]
     lines = {name: reference.line_of_curve(name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
 
     assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
 
 
 def test_the_value_of_each_metric_rule_changes_in_its_picture():
-    runs, lines = _of_the_docs("metric_run", "shape_lines")
+    runs, lines = of_the_docs("metric_run", "shape_lines")
     rules = {name: line for name, line in lines.SHAPES.items() if line and runs.follows_metric(line)}
 
     assert set(rules) == {"plateau", "greedy", "new_bob", "spike"}
@@ -110,7 +99,7 @@ def test_the_value_of_each_metric_rule_changes_in_its_picture():
 
 
 def test_the_reference_page_shows_every_curve_with_its_required_arguments():
-    lines = _of_the_docs("shape_lines")[0]
+    lines = of_the_docs("shape_lines")[0]
 
     for name in [*curves.CONSTANTS, *curves.FAMILIES]:
         ps.parse(f"anneal(1, 0, curve=curves.{lines.CURVES.get(name, name)})")

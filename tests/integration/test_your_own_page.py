@@ -10,7 +10,7 @@ import pytest
 import paramsched as ps
 from support.registered_shapes import shapes_as_before
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-own.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "your-own.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 PLANS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 

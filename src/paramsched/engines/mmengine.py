@@ -5,7 +5,7 @@
     Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
     register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
 
-The 29 classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
+The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
 a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
 load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
 """
@@ -72,7 +72,7 @@ _updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 class _CountsUpdates:
-    """Mixin for the 29 classes with MMEngine's names.
+    """Mixin for the classes with MMEngine's names.
 
     It adds the argument `count`, which matters if gradients are accumulated.
 
@@ -253,10 +253,10 @@ class _AmountHook:
 
 
 def register(*, force: bool = False) -> None:
-    """Make the 29 classes, `PlanScheduler`, `ValuesHook` and `AmountHook` usable by name in MMEngine's configs.
+    """Make the scheduler classes, `PlanScheduler`, `ValuesHook` and `AmountHook` usable by name in MMEngine's configs.
 
     Args:
-        force: True to register the 29 classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
+        force: True to register the classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
             With the scope `paramsched`, as in `paramsched.StepLR`, they are always registered.
 
     Raises:

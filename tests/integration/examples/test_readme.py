@@ -1,7 +1,6 @@
 """The examples of the README run as printed, and its pictures show its plan."""
 
 import doctest
-import importlib.util
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 
 import paramsched as ps
+from support.pages import of_the_docs
 
 README = Path(__file__).parents[3] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -61,8 +61,6 @@ def test_the_loop_runs_as_printed(tmp_path, monkeypatch):
 
 
 def test_the_stored_picture_shows_the_plan():
-    spec = importlib.util.spec_from_file_location("readme_picture", README.parent / "docs" / "readme_picture.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    (module,) = of_the_docs("readme_picture")
 
-    assert module.FILE.read_text(encoding="utf-8") == module.picture(), "run python docs/readme_picture.py"
+    assert module.FILE.read_text(encoding="utf-8") == module.picture(), "run python docs/extensions/readme_picture.py"

@@ -43,7 +43,7 @@ def short(tmp_path):
 
 
 def test_the_example_on_the_page_runs(tmp_path):
-    page = (ROOT / "docs" / "runner.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "runner.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
 
     finished = python(tmp_path, "-c", code)

@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 
-PAGE = Path(__file__).parents[3] / "docs" / "levels.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "levels.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 LEVELS = re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)
 

@@ -55,7 +55,7 @@ class GradualWarmupScheduler(LRScheduler):
         InvalidArgument: if both lengths or neither is passed, m is below 1, the after-scheduler belongs to another
             optimizer, or the base cannot be determined.
 
-    Differs from warmup-scheduler in 16 ways (`docs/compat/divergences.md`); the main one: in
+    Differs from warmup-scheduler (`docs/compat/divergences.md`); the main difference: in
     warmup-scheduler the after-scheduler runs one step late. A warning is issued once if the values differ.
 
     Source: Goyal et al. 2017 (1706.02677); warmup-scheduler 0.3.

@@ -93,7 +93,7 @@ class OptimizerParamScheduler:
 
     All arguments are attributes that are read at each step. The constructor writes the values of n = 0.
 
-    Differs from Megatron in 11 ways (`docs/compat/divergences.md`); the main one: loading a state restores n, where
+    Differs from Megatron (`docs/compat/divergences.md`); the main difference: loading a state restores n, where
     Megatron adds it, and every value is restored before the groups are written.
 
     Args:

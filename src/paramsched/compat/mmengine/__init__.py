@@ -2,7 +2,7 @@
 
     from paramsched.compat.mmengine import MultiStepLR      # was: mmengine.optim.scheduler
 
-The 29 classes have MMEngine's names and arguments; docs/compat/divergences.md lists the differences. MMEngine itself
+The classes have MMEngine's names and arguments; docs/compat/divergences.md lists the differences. MMEngine itself
 is not required.
 """
 

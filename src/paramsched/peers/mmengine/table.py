@@ -41,7 +41,7 @@ def row_of_class(name: str) -> tuple[SchedulerRow, str] | None:
 
 
 def class_names() -> list[str]:
-    """Return the names of the 29 classes."""
+    """Return the names of the classes."""
     return [name + ending for name in SCHEDULER_ROWS for ending in FAMILIES if row_of_class(name + ending)]
 
 

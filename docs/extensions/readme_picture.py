@@ -1,6 +1,6 @@
 """Draw the picture of the README: its plan file next to the curves, as one SVG for light and dark screens.
 
-python docs/readme_picture.py     writes docs/static/plan.svg
+python docs/extensions/readme_picture.py     writes docs/static/plan.svg
 """
 
 import re
@@ -11,10 +11,10 @@ import numpy as np
 
 import paramsched as ps
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 FIELDS = ("lr", "weight_decay", "betas[0]")
 BASE = {"lr": 0.003, "weight_decay": 0.05, "betas": (0.9, 0.999)}
-FILE = Path(__file__).parent / "static" / "plan.svg"
+FILE = Path(__file__).parents[1] / "static" / "plan.svg"
 
 WIDTH, HEIGHT, LEFT, PANEL = (
     1000,

@@ -34,8 +34,8 @@ A rule computes each value from the previous one, as the schedulers of torch and
 gives the value at every time directly.
 """
 CHECKS_OPENING = """\
-The diagnostics of [`paramsched check`](../checking). The meaning of a code never changes. No run can start with an
-error. A plan with a warning runs, but probably not as intended.
+The diagnostics of [`paramsched check`](../reference/checking.md). The meaning of a code never changes. No run can
+start with an error. A plan with a warning runs, but probably not as intended.
 """
 ERRORS_OPENING = """\
 Every error that the library raises deliberately is a `ParamschedError`. Its message states what was expected, what was

@@ -49,13 +49,13 @@ MODULES = {
         "Move hyperparameters to another batch size. Start with [its guide](../how-to/another-batch-size.md)."
     ),
     "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
-    "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../runner.md).",
+    "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
     "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
     "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
     "paramsched.engines.accelerate": "Accelerate. Start with [its guide](../engines/accelerate.md).",
     "paramsched.engines.mmengine": (
-        "`PlanScheduler`, hooks and the 29 scheduler classes. Start with [its guide](../engines/mmengine.md)."
+        "`PlanScheduler`, hooks and the scheduler classes. Start with [its guide](../engines/mmengine.md)."
     ),
     "paramsched.engines.pytorch_accelerated": (
         "pytorch-accelerated. Start with [its guide](../engines/pytorch_accelerated.md)."

@@ -19,7 +19,7 @@ def pages() -> dict[str, str]:
     opening = (
         f"{len(ps.recipes)} published training runs, each with a picture of its plan. "
         "Write `ps.recipes['gpt3-175b']` in Python, or `recipe:gpt3-175b` in place of a plan file in a command. "
-        "[How to use recipes](../published-recipes.md)."
+        "[How to use recipes](../reference/published-recipes.md)."
     )
     index = f"# Recipe gallery\n\n{opening}\n\n{galleries}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     return {"recipes": index} | {
