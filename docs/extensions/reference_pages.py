@@ -9,8 +9,8 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
+from paramsched.advice.peer_words import EDGES, other_names
 from paramsched.base.check_rules import CheckRule, check_rules
-from paramsched.base.peer_words import EDGES, other_names
 from paramsched.curves.registry import curve_text
 from paramsched.schedules import SHAPES
 

@@ -8,7 +8,7 @@ A *schedule* is a pure function of time and base. A *plan* assigns schedules to 
 
 from importlib import import_module
 
-from paramsched.base.drawing import register_renderer
+from paramsched.base.entries import register_entries
 
 __version__ = "0.2.0"
 
@@ -36,7 +36,8 @@ _MODULES = (
     *("plan", "recipe_book", "runner", "scaling", "schedules", "show", "time"),
 )
 
-register_renderer(lambda: import_module("paramsched.show"))  # values draw themselves, but must not import `show`
+register_entries("packages", {"drawing": "paramsched.show", "dialects": "paramsched.peers"})
+register_entries("shapes", dict.fromkeys(("greedy", "new_bob", "plateau", "spike"), "paramsched.feedback"))
 
 
 def __getattr__(name: str) -> object:
@@ -73,7 +74,7 @@ def _public_names() -> list[str]:
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape from this library or from a user's package."""
-    from paramsched.base.peer_words import line_in_code, unknown_attribute
+    from paramsched.advice.peer_words import line_in_code, unknown_attribute
     from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched.advice.peer_words import OTHER_NAMES
 from paramsched.base.near_names import KNOWN as KNOWN
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 
 Group: TypeAlias = Mapping[str, Any]

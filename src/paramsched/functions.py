@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, final
 
-from paramsched.base.calls import explain_wrong_keywords
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.advice.number_checks import finite_number
+from paramsched.advice.peer_words import line_in_code
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number
-from paramsched.base.peer_words import line_in_code
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.base.peer_calls import CALLS
+from paramsched.advice.peer_calls import CALLS
 from paramsched.config.arguments import defaults_of
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.torch.shapes import TABLES

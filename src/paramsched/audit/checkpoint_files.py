@@ -11,8 +11,8 @@ from paramsched.audit.dcp_folder import METADATA, read_dcp_folder
 from paramsched.audit.log_values import MOST_GROUPS, MOST_UPDATES, UnreadableLog, nearest_in_file, path_text
 from paramsched.audit.torch_files import load_torch_file
 from paramsched.base.diagnostic import names_listed, printable
-from paramsched.base.files import open_to_read
 from paramsched.fields import finite_or_none
+from paramsched.run_files.files import open_to_read
 
 _TRAINER_STATE: Final = "trainer_state.json"
 _PARTS = re.compile(r"(optimizer|scheduler)(_\d+)?\.(bin|pt)|custom_checkpoint_\d+\.pkl|runner\.pt")

@@ -19,7 +19,7 @@ from paramsched.audit.match import (
     pair_columns,
     which_depend_on_base,
 )
-from paramsched.base.arrays import ROUNDING, Floats
+from paramsched.curves.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar

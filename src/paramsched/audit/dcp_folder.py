@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from paramsched.audit.log_values import UnreadableLog, path_text
 from paramsched.audit.torch_files import first_line, import_torch, load_stream
 from paramsched.base.diagnostic import printable
-from paramsched.base.files import open_to_read
+from paramsched.run_files.files import open_to_read
 
 METADATA: Final = ".metadata"
 """The file that identifies such a folder: a pickle with the place of each entry."""

@@ -29,9 +29,9 @@ from paramsched.audit.log_values import (
     with_shared_digits,
 )
 from paramsched.base.diagnostic import names_listed, printable
-from paramsched.base.files import open_to_read
 from paramsched.errors import MissingDependency
 from paramsched.fields import Field
+from paramsched.run_files.files import open_to_read
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
 _EVENTS = "tfevents"  # in the name of each event file

@@ -13,6 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched.advice.number_checks import whole_number
 from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
 from paramsched.audit.log_values import (
     LogColumn,
@@ -21,14 +22,13 @@ from paramsched.audit.log_values import (
     path_text,
     require_columns,
 )
-from paramsched.base.arrays import Floats, last_of_each
-from paramsched.base.files import open_to_read, path_of_file, write_whole_file
-from paramsched.base.number_checks import whole_number
 from paramsched.curves import CurveLike
+from paramsched.curves.arrays import Floats, last_of_each
 from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
+from paramsched.run_files.files import open_to_read, path_of_file, write_whole_file
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
 from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
 

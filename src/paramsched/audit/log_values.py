@@ -9,9 +9,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
+from paramsched.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time.calendar import CLOCK_SYNONYMS
 

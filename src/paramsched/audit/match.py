@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 import numpy as np
 
 from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
-from paramsched.base.arrays import ROUNDING, Floats
+from paramsched.curves.arrays import ROUNDING, Floats
 from paramsched.errors import MissingFact, PlanError
 from paramsched.fields import Field
 from paramsched.plan import Bound, Plan, bind

@@ -7,8 +7,8 @@ from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 from paramsched.audit.log_values import UnreadableLog, path_text
 from paramsched.base.diagnostic import printable
-from paramsched.base.files import open_to_read
 from paramsched.errors import MissingDependency
+from paramsched.run_files.files import open_to_read
 
 _TORCH_SAVE = "Pass a file saved with torch.save"
 

@@ -21,7 +21,6 @@ from paramsched.base.codes import (
     UNREADABLE,
 )
 from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
-from paramsched.base.files import is_replaced, write_over_text
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli._options import CalendarOptions, diagnostic_for_command, echo_note, error_for_command
 from paramsched.cli._plan_input import (
@@ -39,6 +38,7 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, M
 from paramsched.lint.comments import without_silenced
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
+from paramsched.run_files.files import is_replaced, write_over_text
 from paramsched.time import Calendar, Duration
 
 

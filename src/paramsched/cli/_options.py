@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
+from paramsched.advice.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
 from paramsched.base.diagnostic import Diagnostic, printable, printable_lines
-from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
-from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
 from paramsched.errors import (
     ConfigError,
     InvalidArgument,
@@ -32,6 +31,7 @@ from paramsched.errors import (
     PlanError,
 )
 from paramsched.fields import KNOWN
+from paramsched.run_files.files import write_whole_file
 from paramsched.time.calendar import CLOCKS
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ import click
 
 from paramsched import config, recipe_book
 from paramsched.base.diagnostic import Diagnostic, with_advice
-from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
 from paramsched.config import Bases, Loaded
@@ -29,6 +28,7 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unknown
 from paramsched.plan import Binding, Plan
 from paramsched.plan.contents import units_of_plan
 from paramsched.plan.resolve import known_total
+from paramsched.run_files.files import naming_errors
 from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration

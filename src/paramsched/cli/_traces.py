@@ -12,7 +12,6 @@ import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
-from paramsched.base.arrays import Floats
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
@@ -27,6 +26,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.config import Loaded
 from paramsched.config.plan_files import PlanText
+from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field

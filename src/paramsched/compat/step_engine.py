@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Floats
+from paramsched.curves.arrays import Array, Floats
 from paramsched.schedules.affine import Level
 from paramsched.schedules.rules import Rule, ShareRule
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
 
 from paramsched.base.diagnostic import ROOT, Diagnostic, entry_path
+from paramsched.base.entries import load_entry
 from paramsched.config import native
 from paramsched.config.schedule_text import entry_point_in_words, entry_points_of
 from paramsched.errors import ConfigError, ParamschedError
@@ -44,8 +46,6 @@ class Loaded:
     notes: tuple[Diagnostic, ...] = ()
     note: Note | None = None
 
-
-_PEERS: Final = "paramsched.peers"  # its modules are imported by name, because this package is a layer below
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
 """The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
@@ -131,10 +131,14 @@ class KnownDialect:
         return plan
 
 
+def _peers() -> ModuleType:
+    return load_entry("packages", "dialects")  # by its entry, because this package is a layer below
+
+
 @lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
     """Return the names of the dialects in this library."""
-    return tuple(sorted(["native", *(module.name for module in iter_modules(import_module(_PEERS).__path__))]))
+    return tuple(sorted(["native", *(module.name for module in iter_modules(_peers().__path__))]))
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -149,7 +153,7 @@ def dialect_names() -> tuple[str, ...]:
 def dialect_named(name: str) -> KnownDialect:
     """Return a dialect by its name. Other packages are imported only for names unknown to this library."""
     if name in own_names():
-        module = native if name == "native" else import_module(f"{_PEERS}.{name}")
+        module = native if name == "native" else import_module(f"{_peers().__name__}.{name}")
         return _functions_of(module, name, "")
     points = [point for point in _entry_points(tuple(sys.path)) if point.name == name]
     origins = [entry_point_in_words(point) for point in points]

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.base.calls import explain_wrong_keywords
+from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.base.codes import KEY_TWICE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
@@ -65,6 +64,7 @@ from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
 from paramsched.plan.note import Note
+from paramsched.run_files.files import is_replaced, path_of_file, write_whole_file
 from paramsched.schedules.table import folder_of_tables
 from paramsched.time import Calendar
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.base.diagnostic import Diagnostic, TextLines, entry_path
-from paramsched.base.files import kind_of_file, open_to_read
 from paramsched.config.diagnostic_collector import short_json
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import (
@@ -25,6 +24,7 @@ from paramsched.config.python_config.source import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning, References
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
 from paramsched.errors import ConfigError
+from paramsched.run_files.files import kind_of_file, open_to_read
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.diagnostic import TextLines as TextLines
-from paramsched.base.files import open_to_read, own_descriptor
 from paramsched.errors import ConfigError
+from paramsched.run_files.files import open_to_read, own_descriptor
 
 MOST_BYTES = 1_000_000
 MOST_LINE = 10_000

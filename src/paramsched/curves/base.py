@@ -6,8 +6,8 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, Floats, arrays_of
 from paramsched.base.frozen_values import frozen_value, shown_fields
+from paramsched.curves.arrays import Array, Arrays, Floats, arrays_of
 
 NAME_OF_CLASS: dict[type, str] = {}
 """A dict from each class of curves to its name in a schedule's text, such as `rex`."""

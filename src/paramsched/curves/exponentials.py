@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
 from paramsched.curves.parameters import finite_parameter, positive_parameter
 from paramsched.curves.registry import constant_curve, curve

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
 from paramsched.curves.parameters import positive_parameter
 from paramsched.curves.registry import constant_curve, curve

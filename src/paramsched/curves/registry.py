@@ -6,10 +6,10 @@ from typing import Any, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.calls import built_class, example_call, register_builder
+from paramsched.advice.calls import built_class, example_call, register_builder
+from paramsched.advice.peer_words import with_other_names
 from paramsched.base.near_names import closest
-from paramsched.base.peer_words import with_other_names
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
 

@@ -20,8 +20,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.calls import explain_wrong_keywords
-from paramsched.base.number_checks import finite_number, require_choice, whole_number
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.advice.number_checks import finite_number, require_choice, whole_number
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import (
     CallSite,

@@ -8,8 +8,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import not_negative, positive_number, require_choice
+from paramsched.advice.number_checks import not_negative, positive_number, require_choice
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
 from paramsched.schedules.base import Schedule

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.number_checks import keep_checked, not_negative, whole_number
+from paramsched.advice.number_checks import keep_checked, not_negative, whole_number
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.feedback.base import (
     Against,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched.base.number_checks import finite_number, keep_checked, not_negative, whole_number
+from paramsched.advice.number_checks import finite_number, keep_checked, not_negative, whole_number
 from paramsched.feedback.base import (
     Against,
     MetricRule,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.feedback.base import (
     MetricRule,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from paramsched import curves
+from paramsched.advice.peer_words import OTHER_NAMES
 from paramsched.base.codes import (
     BINDS_FIRST,
     COUNTED_FROM_STAGE,
@@ -13,7 +14,6 @@ from paramsched.base.codes import (
     SHARE_OF_RUN,
 )
 from paramsched.base.diagnostic import Diagnostic
-from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.feedback.base import Guided
 from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.lint.levels import Trap, unlikely_level

@@ -8,7 +8,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats, Integers
+from paramsched.curves.arrays import Floats, Integers
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.plan import Binding, Plan
 from paramsched.plan.contents import durations_in, values_inside

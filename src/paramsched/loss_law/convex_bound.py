@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.base.number_checks import positive_number
+from paramsched.advice.number_checks import positive_number
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, rates_of
 from paramsched.time import Calendar

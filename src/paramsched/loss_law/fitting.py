@@ -8,8 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats
 from paramsched.base.user_warnings import warn_user
+from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
 from paramsched.loss_law.law import NEAR_PEAK, FittedCurve, LossLaw

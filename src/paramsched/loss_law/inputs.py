@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from paramsched.audit.log_to_plan import read_metrics
-from paramsched.base.arrays import Floats, Integers
 from paramsched.base.diagnostic import names_listed
-from paramsched.base.files import path_of_file
+from paramsched.curves.arrays import Floats, Integers
 from paramsched.errors import InvalidArgument, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.trace import Trace, groups_of, trace
+from paramsched.run_files.files import path_of_file
 from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import groups_of_selectors
 from paramsched.time import Calendar

@@ -10,12 +10,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.base.arrays import Floats, Integers
-from paramsched.base.files import open_to_read, path_of_file, write_whole_file
 from paramsched.base.user_warnings import warn_user
+from paramsched.curves.arrays import Floats, Integers
 from paramsched.errors import InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, first_fitted, rates_of
 from paramsched.loss_law.multi_power import CONSTANTS, terms_at
+from paramsched.run_files.files import open_to_read, path_of_file, write_whole_file
 from paramsched.show import LoggedRun, curves_from_values, figure, mime_bundle
 from paramsched.time import Calendar
 

@@ -15,7 +15,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats, Integers
+from paramsched.curves.arrays import Floats, Integers
 
 CONSTANTS = ("L0", "A", "alpha", "B", "C", "beta", "gamma")
 """The names of the constants, in the order of every array of constants."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
-from paramsched.base.calls import explain_wrong_keywords_of
+from paramsched.advice.calls import explain_wrong_keywords_of
+from paramsched.advice.number_checks import finite_number
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import PAIRS, Field, Group

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from paramsched.advice.number_checks import finite_number
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Floats
 from paramsched.base.diagnostic import printable
-from paramsched.base.drawing import renderer
+from paramsched.base.entries import load_entry
+from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import MissingFact, PlanError, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
@@ -77,7 +77,7 @@ class Diff:
         return "\n".join(str(change) for change in self.changes)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = renderer().mime_bundle(self)
+        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
         return bundle
 
 

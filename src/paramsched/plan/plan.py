@@ -5,9 +5,10 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from paramsched.base.calls import explain_wrong_keywords
-from paramsched.base.drawing import renderer
-from paramsched.base.peer_words import line_in_code
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.advice.field_keywords import refuse_wrong_fields
+from paramsched.advice.peer_words import line_in_code
+from paramsched.base.entries import load_entry
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, Unresolved, shown
@@ -31,7 +32,6 @@ from paramsched.plan.binding import (
     write_canonical_text,
 )
 from paramsched.plan.changes import PlanLines
-from paramsched.plan.field_keywords import refuse_wrong_fields
 from paramsched.plan.followed_lines import with_followed_lines
 from paramsched.plan.resolve_clocks import resolve_on_clocks
 from paramsched.plan.run_amounts import PLANNED_SIZES
@@ -146,7 +146,7 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            refuse_wrong_fields(bindings, fields, horizon, clock)
+            refuse_wrong_fields(bindings, fields, horizon, clock, binding=Binding, schedule=Schedule)
             given = [checked_binding(one) for one in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
@@ -453,12 +453,12 @@ class Plan:
             raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
         known = Calendar(**facts) if calendar is None else calendar
         view = {"log": log, "log_time": log_time, "unit": unit}
-        show = renderer()
+        show = load_entry("packages", "drawing")
         drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(**view))
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = renderer().mime_bundle(self)
+        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
         return bundle
 
     def __repr__(self) -> str:

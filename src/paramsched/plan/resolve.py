@@ -6,8 +6,8 @@ from typing import Any, final, overload
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Floats
-from paramsched.base.calls import explain_wrong_keywords
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, Group, label

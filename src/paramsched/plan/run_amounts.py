@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Floats
-from paramsched.base.calls import explain_wrong_keywords
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.advice.number_checks import meant_number
 from paramsched.base.diagnostic import names_listed
-from paramsched.base.drawing import renderer
-from paramsched.base.number_checks import meant_number
+from paramsched.base.entries import load_entry
+from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group
@@ -142,7 +142,7 @@ class Trace:
         return replace(self, _bases=self._bases | assumed)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = renderer().mime_bundle(self)
+        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
         return bundle
 
     def __repr__(self) -> str:
@@ -161,7 +161,7 @@ class Trace:
         from io import StringIO
         from pathlib import Path  # this import takes a tenth of the time to import the library
 
-        from paramsched.base.files import write_whole_file
+        from paramsched.run_files.files import write_whole_file
 
         columns = [values.tolist() for values in self._columns.values()]
         text = StringIO(newline="")

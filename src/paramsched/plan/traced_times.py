@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 from paramsched.plan.plan import Plan
 from paramsched.plan.resolve import (

@@ -13,9 +13,9 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from paramsched.base.arrays import Floats
-from paramsched.base.number_checks import positive_number
+from paramsched.advice.number_checks import positive_number
 from paramsched.compat.group_fields import set_value
+from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan

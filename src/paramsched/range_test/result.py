@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats
+from paramsched.curves.arrays import Floats
 from paramsched.errors import MissingDependency
 from paramsched.show import loss_by_rate
 

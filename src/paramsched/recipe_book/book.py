@@ -9,11 +9,11 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats
 from paramsched.base.near_names import did_you_mean
 from paramsched.config import native
 from paramsched.config.plan_files import read_data
 from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument, UnknownRecipe
 from paramsched.fields import label
 from paramsched.plan import Plan, bind

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from paramsched.base.files import write_whole_file
+from paramsched.run_files.files import write_whole_file
 
 
 def flush_path(path: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, final
 from weakref import WeakSet
 
-from paramsched.base.files import kind_of_file
 from paramsched.errors import FolderInUse
+from paramsched.run_files.files import kind_of_file
 
 try:
     import fcntl

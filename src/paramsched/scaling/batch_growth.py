@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from paramsched.base.number_checks import whole_number
+from paramsched.advice.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.plan import require_plan

@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import inf, isfinite, log2, sqrt
 from typing import Any, Literal, TypeAlias, final
 
+from paramsched.advice.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched.base.arrays import Floats
+from paramsched.curves.arrays import Floats
 from paramsched.fields import Field, base_of, is_number, label, recorded_base
 from paramsched.plan import Plan, Target, bind
 from paramsched.plan.binding import UPDATES, clock_of_field

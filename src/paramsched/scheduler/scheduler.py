@@ -10,7 +10,7 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched.base.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
+from paramsched.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule

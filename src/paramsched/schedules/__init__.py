@@ -96,4 +96,3 @@ from paramsched.schedules.text.parsing import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-import_module("paramsched.feedback")  # registers its metric rules as shapes, so that text can contain them

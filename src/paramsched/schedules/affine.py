@@ -7,8 +7,8 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, arrays_of, is_numpy
-from paramsched.base.number_checks import finite_number, keep_checked
+from paramsched.advice.number_checks import finite_number, keep_checked
+from paramsched.curves.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 
 

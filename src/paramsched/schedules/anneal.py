@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias, cast, final
 import numpy as np
 
 from paramsched import curves
-from paramsched.base.arrays import Array, Arrays, in_place
-from paramsched.base.number_checks import keep_checked, require_choice
+from paramsched.advice.number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
+from paramsched.curves.arrays import Array, Arrays, in_place
 from paramsched.errors import CallSite
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked
+from paramsched.advice.number_checks import finite_number, keep_checked
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule

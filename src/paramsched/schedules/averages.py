@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import final
 
 from paramsched import curves
-from paramsched.base.arrays import NUMPY, Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.curves.arrays import NUMPY, Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
 from paramsched.schedules.anneal import anneal, warmup

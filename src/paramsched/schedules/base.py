@@ -10,11 +10,11 @@ from math import ceil
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
-from paramsched.base.arrays import Array, Arrays, Floats
-from paramsched.base.drawing import renderer
+from paramsched.advice.peer_words import line_in_code
+from paramsched.base.entries import load_entry
 from paramsched.base.frozen_values import field_names, frozen_value
-from paramsched.base.peer_words import line_in_code
 from paramsched.curves import Curve
+from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.schedules.evaluation import value_at
@@ -82,7 +82,7 @@ class Schedule(ABC):
         return self._at(t, base, ops)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = renderer().mime_bundle(self)
+        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
         return bundle
 
     @property

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, final
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.as_factor import AsFactor

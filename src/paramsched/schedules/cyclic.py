@@ -7,9 +7,9 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched import curves
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
 from paramsched.curves import CurveLike
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any, final
 
 from paramsched import curves
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from paramsched.base.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.curves.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import PlanError, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.as_factor import AsFactor

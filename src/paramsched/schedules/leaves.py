@@ -8,11 +8,11 @@ from typing import Any, final
 import numpy as np
 
 from paramsched import curves
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.calls import example_call
+from paramsched.advice.calls import example_call
+from paramsched.advice.number_checks import keep_checked
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, Floats, Integers
-from paramsched.base.number_checks import MOST_COUNT, finite_number, require_choice
+from paramsched.advice.number_checks import MOST_COUNT, finite_number, require_choice
+from paramsched.curves.arrays import Array, Arrays, Floats, Integers
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.time import Duration
 

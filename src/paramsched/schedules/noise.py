@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import keep_checked, positive_number, require_choice, whole_number
+from paramsched.advice.number_checks import keep_checked, positive_number, require_choice, whole_number
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule

@@ -9,8 +9,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import keep_checked
+from paramsched.advice.number_checks import keep_checked
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
 from paramsched.schedules.base import Schedule

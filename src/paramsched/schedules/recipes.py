@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
-from paramsched.base.number_checks import finite_number, positive_number
+from paramsched.advice.number_checks import finite_number, positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous

@@ -10,8 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, Floats, Integers
-from paramsched.base.number_checks import keep_checked, whole_number
+from paramsched.advice.number_checks import keep_checked, whole_number
+from paramsched.curves.arrays import Array, Arrays, Floats, Integers
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule

@@ -1,11 +1,38 @@
 """The registry: every function that builds a schedule or a rule, by its name in text."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, Final, final
 
-from paramsched.base.calls import Builder, built_class, register_builder
+from paramsched.advice.calls import Builder, built_class, register_builder
+from paramsched.base.entries import entry_names, load_entry
 
-SHAPES: dict[str, Callable[..., Any]] = {}
+
+@final
+class Registry(MutableMapping[str, Callable[..., Any]]):
+    """A dict from name to builder. Looking up the name of an entry imports the module that registers its builder."""
+
+    def __init__(self) -> None:
+        self._builders: dict[str, Callable[..., Any]] = {}
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        if name not in self._builders and name in entry_names("shapes"):
+            load_entry("shapes", name)
+        return self._builders[name]
+
+    def __setitem__(self, name: str, builder: Callable[..., Any]) -> None:
+        self._builders[name] = builder
+
+    def __delitem__(self, name: str) -> None:
+        del self._builders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._builders, *entry_names("shapes"))))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+SHAPES: Final = Registry()
 """Every function that builds a schedule, by its name in text, configs and the command line.
 
 The table is global, as Python's table of codecs is, because a text must mean the same everywhere in the process.

@@ -8,9 +8,9 @@ from math import ceil, floor
 from typing import final
 
 from paramsched import curves
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import CurveLike
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level
 from paramsched.schedules.anneal import anneal, warmup

@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import final
 
-from paramsched.base.arrays import Array, Arrays
-from paramsched.base.number_checks import keep_checked, whole_number
+from paramsched.advice.number_checks import keep_checked, whole_number
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule

@@ -10,7 +10,7 @@ from itertools import accumulate
 from math import ceil, floor
 from typing import final
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, no_horizon

@@ -9,8 +9,8 @@ from typing import final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, Floats
-from paramsched.base.number_checks import keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import keep_checked, positive_number, whole_number
+from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule

@@ -12,13 +12,13 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays, Floats
+from paramsched.advice.number_checks import finite_number, keep_checked, whole_number
 from paramsched.base.diagnostic import names_listed, printable
-from paramsched.base.files import open_to_read
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import finite_number, keep_checked, whole_number
 from paramsched.curves import Curve, CurveLike
+from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_with_value
+from paramsched.run_files.files import open_to_read
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument

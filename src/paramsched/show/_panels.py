@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.base.arrays import equal_up_to_rounding, last_of_each
+from paramsched.curves.arrays import equal_up_to_rounding, last_of_each
 from paramsched.errors import InvalidArgument
 from paramsched.plan.trace import Trace
 from paramsched.show._axes import (

@@ -10,10 +10,10 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import NUMPY
 from paramsched.config import dump, loads
 from paramsched.config.known_dialects import BaseLike
 from paramsched.curves import CurveLike, curve_of
+from paramsched.curves.arrays import NUMPY
 from paramsched.errors import ParamschedError
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, replay

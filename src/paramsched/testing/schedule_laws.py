@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Floats
 from paramsched.curves import Curve
+from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, parse

@@ -12,7 +12,7 @@ from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, Final, Literal, TypeAlias, cast, final
 
-from paramsched.base.calls import explain_wrong_keywords_of
+from paramsched.advice.calls import explain_wrong_keywords_of
 from paramsched.base.frozen_values import only_set_fields
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown

@@ -8,8 +8,8 @@ from math import ceil
 from numbers import Integral
 from typing import TypeAlias, final
 
+from paramsched.advice.peer_words import UNITS as UNITS_OF_PEERS
 from paramsched.base.codes import UNKNOWN_NAME
-from paramsched.base.peer_words import UNITS as UNITS_OF_PEERS
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 
 PROGRESS: Final = "progress"
 """The clock whose amount is the fraction of the run that is done."""

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.base.files import report_opened_files
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.run_files.files import report_opened_files
 from paramsched.scheduler import _watch
 from support.several import lines, probes
 from support.updates import group, planned, probe, run, used

@@ -10,7 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import config
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import ConfigError, Unresolved
 from paramsched.peers import mmengine
 from paramsched.schedules import Schedule

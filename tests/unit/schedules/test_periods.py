@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.base.arrays import NUMPY, arrays_of
+from paramsched.curves.arrays import NUMPY, arrays_of
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import (

@@ -80,7 +80,6 @@ def paramsched_change(
     """
     from dataclasses import replace
 
-    from paramsched.base.files import is_replaced, write_over_text
     from paramsched.cli._plan_input import (
         changes_from_arguments,
         factors_from_options,
@@ -90,6 +89,7 @@ def paramsched_change(
     )
     from paramsched.config.plan_files import SUFFIXES, SYNTAXES, text_for_file
     from paramsched.errors import InvalidArgument
+    from paramsched.run_files.files import is_replaced, write_over_text
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
@@ -191,9 +191,9 @@ def paramsched_convert(
     log are written to files next to the output.
     """
     from paramsched.audit import plan_from_log
-    from paramsched.base.files import is_replaced
     from paramsched.cli._plan_input import read_plan_input
     from paramsched.config.plan_files import SUFFIXES
+    from paramsched.run_files.files import is_replaced
 
     if to is None and output in (None, STANDARD_OUTPUT):
         to = "yaml"

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.base.number_checks import finite_number, whole_number
+from paramsched.advice.number_checks import finite_number, whole_number
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat.group_fields import (

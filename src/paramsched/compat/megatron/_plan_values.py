@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
-from paramsched.base.number_checks import require_choice, whole_number
+from paramsched.advice.number_checks import require_choice, whole_number
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.fields import Field, base_of
 from paramsched.plan import Plan

@@ -7,7 +7,7 @@ from typing import Any, Self
 from torch.optim import Optimizer
 
 from paramsched import curves
-from paramsched.base.number_checks import whole_number
+from paramsched.advice.number_checks import whole_number
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._placeholders import (

@@ -11,7 +11,7 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.base.number_checks import finite_number, whole_number
+from paramsched.advice.number_checks import finite_number, whole_number
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.step_engine import StepEngine
 from paramsched.errors import AssertedArgument, InvalidArgument

@@ -9,7 +9,7 @@ from typing import Any, Self, TypedDict
 from torch.optim import Optimizer
 
 from paramsched import curves
-from paramsched.base.number_checks import whole_number
+from paramsched.advice.number_checks import whole_number
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._placeholders import (

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.base.number_checks import MOST_COUNT
+from paramsched.advice.number_checks import MOST_COUNT
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import Number, by_value
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown

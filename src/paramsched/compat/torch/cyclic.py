@@ -11,7 +11,6 @@ import numpy as np
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.base.arrays import Floats
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
@@ -27,6 +26,7 @@ from paramsched.compat.torch._arguments import (
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
 from paramsched.compat.torch.base import Verbose, drop_in_name, hook
 from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
+from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.base.number_checks import MOST_COUNT
+from paramsched.advice.number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._arguments import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR

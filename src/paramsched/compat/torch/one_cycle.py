@@ -8,7 +8,6 @@ import numpy as np
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.base.arrays import Floats
 from paramsched.compat.group_fields import by_value, select, set_entries, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch._arguments import (
@@ -21,6 +20,7 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose, hook
+from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.rules import along_knots
 

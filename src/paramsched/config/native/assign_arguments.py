@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 
 import numpy as np
 
-from paramsched.base.calls import is_rate
+from paramsched.advice.calls import is_rate
+from paramsched.advice.peer_calls import line_of_own_call
+from paramsched.advice.peer_words import DROPPED, instead_of, meant_argument, own_name
 from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.peer_calls import line_of_own_call
-from paramsched.base.peer_words import DROPPED, instead_of, meant_argument, own_name
 from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json, short_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, MissingDependency

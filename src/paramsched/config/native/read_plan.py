@@ -7,6 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+from paramsched.advice.lookalikes import first_lookalike, straighten_text
+from paramsched.advice.number_checks import finite_number
+from paramsched.advice.peer_words import (
+    LENGTHS_OF_RUN,
+    OTHER_NAMES,
+    advice_for_name,
+    instead_of,
+    is_warmup_length,
+    meant_argument,
+)
 from paramsched.base.codes import (
     HORIZON_NOT_POSITIVE,
     NOTHING_PLANNED,
@@ -17,17 +27,7 @@ from paramsched.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
-from paramsched.base.lookalikes import first_lookalike, straighten_text
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.number_checks import finite_number
-from paramsched.base.peer_words import (
-    LENGTHS_OF_RUN,
-    OTHER_NAMES,
-    advice_for_name,
-    instead_of,
-    is_warmup_length,
-    meant_argument,
-)
 from paramsched.config.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,

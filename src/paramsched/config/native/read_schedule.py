@@ -10,12 +10,12 @@ from operator import add, mul
 from types import NoneType
 from typing import Any, final
 
-from paramsched.base.calls import build_from_call
+from paramsched.advice.calls import build_from_call
+from paramsched.advice.number_checks import finite_number, meant_number
+from paramsched.advice.peer_words import advice_for_name, advice_for_peer
 from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.number_checks import finite_number, meant_number
-from paramsched.base.peer_words import advice_for_name, advice_for_peer
 from paramsched.config.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,

@@ -5,8 +5,8 @@ import math
 import re
 from typing import Any, final
 
+from paramsched.advice.lookalikes import straighten_text
 from paramsched.base.diagnostic import TextLines, json_text
-from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.diagnostic_collector import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.yaml_text import read_yaml

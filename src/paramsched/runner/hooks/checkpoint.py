@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from paramsched.advice.number_checks import whole_number
 from paramsched.base.near_names import did_you_mean
-from paramsched.base.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, ParamschedError, site_with_value
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, TextIO, final
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from paramsched.base.files import naming_errors
-from paramsched.base.number_checks import whole_number
+from paramsched.advice.number_checks import whole_number
 from paramsched.errors import CallSite, StateError
 from paramsched.fields import OURS
 from paramsched.plan.binding import amount_clock
+from paramsched.run_files.files import naming_errors
 from paramsched.runner._param_schedulers import field_of_group
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS

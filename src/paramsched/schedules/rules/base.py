@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Floats
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.base.frozen_values import frozen_value
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import Curve
+from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.base import Schedule

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched import curves
-from paramsched.base.arrays import Floats
-from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Level, level_of, split_level
 from paramsched.schedules.registry import rule

@@ -7,9 +7,9 @@ from typing import Any, final
 import numpy as np
 
 from paramsched import curves
-from paramsched.base.arrays import NUMPY, Floats
-from paramsched.base.number_checks import finite_number, whole_number
+from paramsched.advice.number_checks import finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
+from paramsched.curves.arrays import NUMPY, Floats
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Level, level_of
 from paramsched.schedules.anneal import linear as linear_shape

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from paramsched.base.calls import build_from_call
+from paramsched.advice.calls import build_from_call
+from paramsched.advice.mending import call_as_meant
+from paramsched.advice.number_checks import finite_number
+from paramsched.advice.peer_calls import Stage
 from paramsched.base.near_names import shortened_text
-from paramsched.base.number_checks import finite_number
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import combine_operands
-from paramsched.schedules.text.mending import call_as_meant
 from paramsched.schedules.text.tokens import (
     BROKEN,
     EXAMPLE_LINE,
@@ -255,12 +256,20 @@ def _edit_of_peer_call(frame: OpenBracket, advice: str, end: int, text: str) -> 
     others = parts[ahead:]
     if any(part.value is BROKEN for part in others):  # its arguments are corrected first
         return (parts[0].begin, others[0].begin, "") if ahead else (frame.begin, frame.begin, "")
-    positional = [(text[part.begin : part.end], part.value) for part in frame.items[ahead:]]
+    positional = [(text[part.begin : part.end], _peer_value(part.value)) for part in frame.items[ahead:]]
     named = {
-        name: (text[part.begin : part.end].partition("=")[2].strip(), part.value) for name, part in frame.named.items()
+        name: (text[part.begin : part.end].partition("=")[2].strip(), _peer_value(part.value))
+        for name, part in frame.named.items()
     }
     line = call_as_meant(frame.name, advice, positional, named)
     return None if line is None else (frame.begin, end, _as_operand(line, text[: frame.begin], text[end:]))
+
+
+def _peer_value(value: Any) -> Any:
+    """Return the value of an argument as `line_of_call` takes it."""
+    if isinstance(value, Schedule):
+        return Stage(str(value), "" if value.length is None else str(value.length))
+    return [*map(_peer_value, value)] if isinstance(value, tuple) else value
 
 
 def _as_operand(line: str, before: str, after: str) -> str:

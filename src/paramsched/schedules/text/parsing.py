@@ -6,23 +6,24 @@ the location of every value is known.
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeAlias, final
 
-from paramsched.base.calls import example_call
+from paramsched.advice.calls import example_call
+from paramsched.advice.lookalikes import first_lookalike, straighten_text
+from paramsched.advice.mending import rewritten
+from paramsched.advice.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.base.codes import UNKNOWN_NAME
-from paramsched.base.lookalikes import first_lookalike, straighten_text
 from paramsched.base.near_names import KNOWN, closest, did_you_mean, shortened_text
-from paramsched.base.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel, absolute
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import RULES, SHAPES
-from paramsched.schedules.text.mending import rewritten
 from paramsched.schedules.text.operators import (
     BINDS,
     BINDS_SIGN,
@@ -156,13 +157,13 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
     return []
 
 
-def _known_names(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def _known_names(shapes: Iterable[Callable[..., Any]]) -> Mapping[str, Callable[..., Any]]:
     try:
         own = {builder.__name__: builder for builder in shapes}
     except (TypeError, AttributeError):
         found = f"expected a list of functions, got {type(shapes).__name__}"
         raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]") from None
-    return {**SHAPES, "absolute": absolute, **own}
+    return ChainMap(own, {"absolute": absolute}, SHAPES)
 
 
 def _value_of(reader: "LineReader") -> Any:

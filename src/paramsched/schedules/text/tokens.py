@@ -9,8 +9,9 @@ from inspect import Parameter, signature
 from itertools import islice
 from typing import Any, TypeAlias, final
 
+from paramsched.advice.lookalikes import first_lookalike
+from paramsched.advice.mending import without_strings
 from paramsched.base.codes import SYNTAX
-from paramsched.base.lookalikes import first_lookalike
 from paramsched.base.near_names import shortened_text
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
@@ -127,7 +128,6 @@ def _string_value(text: str, word: str, begin: int) -> str:
     return value
 
 
-STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LENGTH = re.compile(
     r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|(?![eE][-+])[A-Za-z]+(?!\w))"
 )
@@ -185,11 +185,6 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
         return None
     opening, place = open_[-1]
     return place, place + 1, f"the bracket {opening} is never closed", f"Close it with {_CLOSING[opening]}"
-
-
-def without_strings(text: str) -> str:
-    """Return the text with every quoted string replaced by blanks."""
-    return STRING.sub(lambda found: " " * len(found[0]), text)
 
 
 BROKEN = object()

@@ -8,12 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.base.lookalikes import straighten_text
-from paramsched.base.peer_calls import Stage, line_of_call
-from paramsched.base.peer_words import SEQUENCES, letters_of
-from paramsched.schedules.base import Schedule
-from paramsched.schedules.text.tokens import STRING, without_strings
+from paramsched.advice.lookalikes import straighten_text
+from paramsched.advice.peer_calls import line_of_call
+from paramsched.advice.peer_words import SEQUENCES, letters_of
 
+STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
 _NAMED_CALL: Final = r"(?=[A-Za-z_]\w*\s*\()"
@@ -115,7 +114,7 @@ def call_as_meant(
     Args:
         name: the name in the call.
         advice: what to write for a name that is not one of another library; else empty.
-        positional, named: the arguments: a pair (text, value) for each.
+        positional, named: the arguments: a pair (text, value) for each, with values as `line_of_call` takes them.
 
     >>> call_as_meant("StepLR", "", [("25", 25)], {})
     'step(25, 0.1)'
@@ -127,16 +126,13 @@ def call_as_meant(
         return f"{advice.partition('(')[0]}({', '.join(texts)})" if texts else advice
     if advice.startswith("anneal(curve="):  # the curve has no parameters
         return advice if not texts else None if positional else f"anneal({', '.join(texts)}, {advice[7:]}"
-    values = {key: _peer_value(value) for key, (_, value) in named.items()}
-    line = line_of_call(name, [_peer_value(value) for _, value in positional], values)
+    line = line_of_call(name, [value for _, value in positional], {key: value for key, (_, value) in named.items()})
     if line is not None or name.rpartition(".")[2] not in SEQUENCES or not texts:
         return line
     listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
     return " >> ".join(texts) if listed is None else re.sub(r"(?<=\)),\s*", " >> ", listed)
 
 
-def _peer_value(value: Any) -> Any:
-    """Return the value of an argument as `line_of_call` expects it."""
-    if isinstance(value, Schedule):
-        return Stage(str(value), "" if value.length is None else str(value.length))
-    return [*map(_peer_value, value)] if isinstance(value, tuple) else value
+def without_strings(text: str) -> str:
+    """Return the text with every quoted string replaced by blanks."""
+    return STRING.sub(lambda found: " " * len(found[0]), text)

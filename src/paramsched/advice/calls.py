@@ -3,16 +3,15 @@
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from types import FunctionType, MethodType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
-from paramsched.base.near_names import did_you_mean, shortened_text
-from paramsched.base.number_checks import meant_number
-from paramsched.base.peer_calls import line_of_own_call
-from paramsched.base.peer_words import (
+from paramsched.advice.number_checks import meant_number
+from paramsched.advice.peer_calls import line_of_own_call
+from paramsched.advice.peer_words import (
     ABSOLUTE,
     DROPPED,
     LENGTHS_OF_RUN,
@@ -27,6 +26,7 @@ from paramsched.base.peer_words import (
     warmup_text,
     with_other_names,
 )
+from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
@@ -422,7 +422,9 @@ def _closing_bracket(line: str, begin: int) -> int | None:
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
-def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, kind: str, prefix: str) -> Builder:
+def register_builder(
+    table: MutableMapping[str, Callable[..., Any]], builder: Builder, *, kind: str, prefix: str
+) -> Builder:
     """Register a builder in a table, and wrap it so that an unknown keyword suggests the right one.
 
     The names that other libraries use for the same schedule are appended to its docstring.

@@ -8,7 +8,7 @@ from torch.optim import lr_scheduler
 
 import paramsched as ps
 from paramsched import curves
-from paramsched.base.peer_words import (
+from paramsched.advice.peer_words import (
     letters_of,
     line_in_code,
     meant_by,

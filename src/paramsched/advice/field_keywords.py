@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched.base.near_names import closest
-from paramsched.base.peer_words import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.advice.peer_words import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.base.near_names import KNOWN, closest
 from paramsched.errors import InvalidCall, shown
-from paramsched.fields import KNOWN
-from paramsched.plan.binding import Binding
-from paramsched.schedules import Schedule
 
 _ENTRIES = ("horizon", "clock")
 _FACTS = ("steps_per_epoch", "batches_per_epoch")
@@ -18,7 +15,15 @@ _NOT_FIELDS = {
 }
 
 
-def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], horizon: Any, clock: Any) -> None:
+def refuse_wrong_fields(
+    bindings: Sequence[Any],
+    fields: Mapping[str, Any],
+    horizon: Any,
+    clock: Any,
+    *,
+    binding: type[Any],
+    schedule: type[Any],
+) -> None:
     """Raise for misspelled keywords of a plan, misspelled fields, and arguments of other libraries.
 
     A custom optimizer's field with such a name can be scheduled with `Binding(name, schedule)`.
@@ -27,20 +32,28 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         bindings: the positional arguments.
         fields: the keywords that should be fields.
         horizon, clock: the other keywords, or None.
+        binding, schedule: the classes `Binding` and `Schedule`, which belong to packages above this one.
 
     Raises:
         InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error
             contains the correct call.
     """
-    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
-    others = [one for one in bindings if not isinstance(one, Binding)]
+    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value, schedule))}
+    others = [one for one in bindings if not isinstance(one, binding)]
     if not wrong and not others:
         return
+
+    def code(value: Any) -> str:
+        """Return a value as Python code."""
+        if isinstance(value, binding):
+            return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
+        return str(value) if isinstance(value, schedule) else repr(value)
+
     several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
     given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
     nested: dict[str, Mapping[str, Any]] = {}  # the fields of groups
-    written = [_text(one) for one in given if isinstance(one, Binding)]
+    written = [code(one) for one in given if isinstance(one, binding)]
     name = "lr"
     for other in given:
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
@@ -48,7 +61,7 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         elif isinstance(other, Mapping):
             kept |= {str(key): line for key, line in other.items() if not isinstance(line, Mapping)}
             nested |= {str(key): lines for key, lines in other.items() if isinstance(lines, Mapping)}
-        elif isinstance(other, (Schedule, str)):
+        elif isinstance(other, (schedule, str)):
             kept[name] = other
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
         if name not in wrong:
@@ -60,8 +73,8 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
             for target, entry in value.items():
                 kind = "initial" if isinstance(entry, (int, float)) else "schedule"
                 whole = entry if isinstance(entry, Mapping) else {kind: entry}
-                initial, schedule = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
-                written.append(f"Binding(Target({target!r}, {initial!r}), {_text(schedule)})")
+                initial, line = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+                written.append(f"Binding(Target({target!r}, {initial!r}), {code(line)})")
         elif is_warmup_length(name):
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
         elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
@@ -69,14 +82,14 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
             kept.setdefault(meant, value)
     written += [
-        f"Binding({field!r}, {_text(line)}, groups={group!r})"
+        f"Binding({field!r}, {code(line)}, groups={group!r})"
         for group, lines in nested.items()
         for field, line in lines.items()
     ]
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}
-    written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
-    named = [f"{name}={_text(value)}" for name, value in kept.items() if name.isidentifier()]
+    written += [f"Binding({name!r}, {code(value)})" for name, value in kept.items() if not name.isidentifier()]
+    named = [f"{name}={code(value)}" for name, value in kept.items() if name.isidentifier()]
     found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
     found += [f"{shown(one)}: not a Binding" for one in others]
     raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
@@ -87,13 +100,13 @@ def _entry(name: str) -> str | None:
     return lower if lower in _ENTRIES else closest(lower, _ENTRIES)
 
 
-def _reason(name: str, value: Any) -> str:
+def _reason(name: str, value: Any, schedule: type[Any]) -> str:
     """Return why a keyword cannot be a field; an empty text if it can."""
     if name in KNOWN:
         return ""
     if is_warmup_length(name) and isinstance(value, int):
         return "a warmup is a stage of the schedule"
-    if name in LENGTHS_OF_RUN and not isinstance(value, Schedule) and not (isinstance(value, str) and "(" in value):
+    if name in LENGTHS_OF_RUN and not isinstance(value, schedule) and not (isinstance(value, str) and "(" in value):
         return 'the length of the run is "horizon"'
     if (entry := _entry(name)) is not None:
         return f'did you mean "{entry}"?'
@@ -103,10 +116,3 @@ def _reason(name: str, value: Any) -> str:
         return _NOT_FIELDS[name]
     # Other misspelled fields raise when the plan is attached, because the optimizer may have a field of that name.
     return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
-
-
-def _text(value: Any) -> str:
-    """Return a value as Python code."""
-    if isinstance(value, Binding):
-        return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
-    return str(value) if isinstance(value, Schedule) else repr(value)

@@ -12,7 +12,7 @@ from inspect import signature
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched.base.peer_words import own_name
+from paramsched.advice.peer_words import own_name
 
 CALLS: Final[dict[str, dict[str, Callable[..., str]]]] = {}
 """A dict from library to a dict from the name of a scheduler to the function with its arguments."""

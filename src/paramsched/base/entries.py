@@ -1,0 +1,25 @@
+"""Packages that a package below them needs at run time: the one that draws, metric rules, dialects.
+
+`import paramsched` registers their names, and each is imported on first use. So imports point down only.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
+
+_ENTRIES: dict[str, Mapping[str, str]] = {}
+
+
+def register_entries(purpose: str, modules: Mapping[str, str]) -> None:
+    """Register the names of modules for a purpose, in place of those registered before."""
+    _ENTRIES[purpose] = modules
+
+
+def entry_names(purpose: str) -> tuple[str, ...]:
+    """Return the names of the entries for a purpose, such as the metric rules for "shapes"."""
+    return tuple(_ENTRIES.get(purpose, ()))
+
+
+def load_entry(purpose: str, name: str) -> ModuleType:
+    """Import the module of an entry."""
+    return import_module(_ENTRIES[purpose][name])
