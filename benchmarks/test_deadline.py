@@ -7,8 +7,8 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.scheduler import _deadline, _messages, consumption
-from paramsched.scheduler._messages import RankMessages
+from paramsched.runs import consumption, deadline, rank_messages
+from paramsched.runs.rank_messages import RankMessages
 
 UPDATES = 4096
 LR = ps.warmup("2 min") >> ps.constant() >> ps.linear(ps.previous, 0, over="10 min")
@@ -56,8 +56,8 @@ def test_a_deadline_of_several_processes(report, least, monkeypatch, rank, count
     """Each update of rank 0 sends its part of a message; the messages that rank 1 reads are sent before."""
     plain = steps(BY_UPDATES, UPDATES)
     store = dist.HashStore()
-    monkeypatch.setattr(_messages, "default_store", lambda: store)
-    for module in (_deadline, consumption):
+    monkeypatch.setattr(rank_messages, "default_store", lambda: store)
+    for module in (deadline, consumption):
         monkeypatch.setattr(module, "several_processes", lambda: True)
     monkeypatch.setattr(dist, "get_rank", lambda: 0)
     if rank:
@@ -74,7 +74,7 @@ def test_a_deadline_of_several_processes(report, least, monkeypatch, rank, count
 
 def test_a_message(report, least, monkeypatch):
     store = dist.HashStore()
-    monkeypatch.setattr(_messages, "default_store", lambda: store)
+    monkeypatch.setattr(rank_messages, "default_store", lambda: store)
     monkeypatch.setattr(dist, "get_rank", lambda: 0)
     sender = RankMessages("a message")
     monkeypatch.setattr(dist, "get_rank", lambda: 1)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.scheduler._clock import UpdateTimes
+from paramsched.scheduler.run_state import UpdateTimes
 
 UPDATES = 4096  # a full block, so that every round includes the computation of a block
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory

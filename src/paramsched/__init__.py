@@ -24,7 +24,7 @@ _HOMES = {
     "paramsched.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
     "paramsched.range_test": ("find_lr",),  # it imports torch
     "paramsched.recipe_book": ("recipes",),
-    "paramsched.scheduler": ("Scheduler",),  # it imports torch
+    "paramsched.runs": ("Scheduler",),  # it imports torch
     "paramsched.schedules": (
         *("Absolute", "Anneal", "Constant", "Exponential", "Schedule"),
         *("absolute", "following", "parse", "previous", "register_function", "rules", "shape", "tabulate"),

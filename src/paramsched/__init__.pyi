@@ -43,7 +43,7 @@ from paramsched.plan.trace import Trace as Trace
 from paramsched.plan.trace import trace as trace
 from paramsched.range_test import find_lr as find_lr
 from paramsched.recipe_book import recipes as recipes
-from paramsched.scheduler import Scheduler as Scheduler
+from paramsched.runs import Scheduler as Scheduler
 from paramsched.schedules import Absolute as Absolute
 from paramsched.schedules import Anneal as Anneal
 from paramsched.schedules import Constant as Constant

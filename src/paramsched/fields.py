@@ -146,13 +146,10 @@ class Field:
 BASES = f"{OURS}bases"
 """The key in a parameter group for the bases of its scheduled fields: a JSON mapping from `Field.slot` to base."""
 
-BASE = f"{OURS}base_"
-"""The prefix of the keys in older checkpoints, in which each base has a key of its own."""
-
 
 def recorded_base(group: Group, slot: str) -> Any:
     """Return the base that a plan recorded in a group for the field with this `slot`; None if there is none."""
-    return group.get(f"{BASE}{slot}", recorded_bases(group).get(slot))
+    return recorded_bases(group).get(slot)
 
 
 def recorded_bases(group: Group) -> dict[str, Any]:

@@ -14,7 +14,7 @@ PAGES = {
     "docs/explanation/how-it-works.md": MAP,
     **{
         f"{package}/README.md": (LIBRARY / package / "README.md").read_text(encoding="utf-8")
-        for package in ("scheduler", "compat")
+        for package in ("runs", "scheduler", "compat")
     },
 }
 

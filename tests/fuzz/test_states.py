@@ -62,7 +62,6 @@ keys = st.sampled_from(
         "paramsched_reported",
         "paramsched_plan",
         "paramsched_bases",
-        "paramsched_base_lr",
         "name",
         5,
         None,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.scheduler._run_time import (
+from paramsched.runs.seconds import (
     OwnTime,
     Rank0Clock,
     RunStart,

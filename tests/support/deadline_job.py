@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.scheduler import _messages
+from paramsched.runs import rank_messages
 from support.updates import probe, used
 
 PLAN = ps.Plan(
@@ -148,14 +148,14 @@ def other_position(rank: int) -> dict[str, Any]:
     states = [copy.deepcopy(training.optimizers.state_dict())]
     training.update(0.0)
     states.append(training.optimizers.state_dict())
-    other, patience = Training(probe(), deadline="in 1 h"), _messages.PATIENCE
-    _messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
+    other, patience = Training(probe(), deadline="in 1 h"), rank_messages.PATIENCE
+    rank_messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
     try:
         other.optimizers.load_state_dict(states[rank % 2])
     except ps.errors.StateError as error:
         return {"error": str(error)}
     finally:
-        _messages.PATIENCE = patience  # type: ignore[misc]
+        rank_messages.PATIENCE = patience  # type: ignore[misc]
     return {"error": None}
 
 
@@ -186,7 +186,7 @@ def main() -> None:
         dist.barrier()
     seen["warnings"] = [one.getMessage() for one in messages]
     training = Training(probe(), deadline="in 1 h", untimed_updates=0)
-    _messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
+    rank_messages.PATIENCE = timedelta(seconds=1)  # type: ignore[misc]
     try:
         for _ in range(10):
             if rank > 0 or training.scheduler.t < 3:

@@ -17,8 +17,8 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.scheduler import _messages
-from paramsched.scheduler._ranks import Ranks
+from paramsched.runs import rank_messages
+from paramsched.runs.processes import Ranks
 from support.updates import probe, used
 
 UPDATES = 24
@@ -66,7 +66,7 @@ def train(clock: str, folder: Path, dry: tuple[int | None, int], rank: int, size
 
 def main(port: int, rank: int, size: int, attempt: int, folder: Path) -> None:
     store = dist.TCPStore("127.0.0.1", port, None, is_master=False, timeout=timedelta(seconds=60))
-    _messages.PATIENCE = timedelta(seconds=5)  # type: ignore[misc]
+    rank_messages.PATIENCE = timedelta(seconds=5)  # type: ignore[misc]
     if attempt == 0:
         ranks = Ranks(rank, dist.PrefixStore("default_pg", store), f"paramsched/{size}/")
         Ranks.here = staticmethod(lambda: ranks)  # type: ignore[method-assign]

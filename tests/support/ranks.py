@@ -4,7 +4,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from paramsched.scheduler._ranks import Ranks
+from paramsched.runs.processes import Ranks
 
 
 class RanksInTurn:

@@ -344,13 +344,13 @@ def context_of(path):
         "consumed": ps.Plan(lr="linear(over='100 tokens')", clock="tokens"),
         "report": ps.Plan(lr="linear()", clock="progress"),
         "observe": ps.Plan(lr="plateau('val_loss')"),
-        "resolve": ps.Plan(lr="linear()", horizon="2 epochs"),
+        "set_facts": ps.Plan(lr="linear()", horizon="2 epochs"),
     }
     method = path.rpartition(".")[2]
     plan = plans.get({"measured": "consumed"}.get(method, method), ps.Plan(lr="linear()", horizon=10_000))
-    calendar = "later" if method == "resolve" else None
+    calendar = "later" if method == "set_facts" else None
     scheduler = ps.Scheduler(optimizer, plan, calendar=calendar) if ".Scheduler." in path else None
-    plan = ps.Plan(lr="linear()", horizon=100 if method == "resolve" else 10_000)
+    plan = ps.Plan(lr="linear()", horizon=100 if method == "set_facts" else 10_000)
     return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer}
 
 

@@ -10,7 +10,7 @@ from paramsched.base.diagnostic import printable
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
 from paramsched.plan.optimizers import ALONE
-from paramsched.scheduler.dry_run import DryRun, Message, dry_run
+from paramsched.runs.dry_run import DryRun, Message, dry_run
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.time import Calendar
 from paramsched.time.progress import amount_text

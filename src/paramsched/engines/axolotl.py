@@ -21,7 +21,7 @@ from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callback_on_demand, classes_on_demand
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.plan.binding import amount_clock
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.runs.scheduler import Scheduler
 from paramsched.time import Calendar
 
 _IGNORED: Final = (

@@ -11,8 +11,8 @@ from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency
+from paramsched.runs.scheduler import PlanLike, Scheduler
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 

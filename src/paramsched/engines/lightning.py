@@ -15,8 +15,8 @@ from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import check_names, one_plan_text
+from paramsched.runs.scheduler import PlanLike, Scheduler
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 

@@ -12,8 +12,8 @@ from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callback_on_demand
 from paramsched.errors import MissingDependency
+from paramsched.runs.scheduler import PlanLike, Scheduler
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 

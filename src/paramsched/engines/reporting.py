@@ -15,8 +15,8 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.scheduler.consumption import checked_amount
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.runs.consumption import checked_amount
+from paramsched.runs.scheduler import Scheduler
 from paramsched.time.calendar import SIZES
 from paramsched.time.progress import PROGRESS
 

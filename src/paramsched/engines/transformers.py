@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
+from paramsched.runs.scheduler import PlanLike, Scheduler
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.scheduler.scheduler import PlanLike, Scheduler
 from paramsched.time import Calendar
 
 _Trainer = TypeVar("_Trainer")

@@ -29,7 +29,7 @@ from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import EpochBatches, EvalLoop
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MeanOf, MetricLike
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AmpOptimWrapper
-from paramsched.scheduler import Scheduler
+from paramsched.runs import Scheduler
 
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner

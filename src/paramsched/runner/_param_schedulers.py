@@ -18,8 +18,8 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
-from paramsched.scheduler import Scheduler
-from paramsched.scheduler.plan_source import PlanSource
+from paramsched.runs import Scheduler
+from paramsched.runs.plan_source import PlanSource
 from paramsched.time import Calendar
 
 

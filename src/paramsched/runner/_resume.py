@@ -26,7 +26,7 @@ from paramsched.runner._param_schedulers import Schedulers
 from paramsched.runner.hooks import CheckpointHook, EarlyStoppingHook, LoggerHook
 from paramsched.runner.loops import Position
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
-from paramsched.scheduler import Scheduler
+from paramsched.runs import Scheduler
 
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner

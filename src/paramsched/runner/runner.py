@@ -42,7 +42,7 @@ from paramsched.runner._resume import gradients_of, require_fit_for, resume_run,
 from paramsched.runner._settings import read_settings, settings_in
 from paramsched.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
-from paramsched.scheduler import Scheduler
+from paramsched.runs import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 
 

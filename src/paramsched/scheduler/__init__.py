@@ -1,3 +1,1 @@
-"""The Scheduler: the only mutable object, which keeps a clock and writes values into an optimizer."""
-
-from paramsched.scheduler.scheduler import Scheduler as Scheduler
+"""How a plan reaches one optimizer: the start of a run, the hooks, and the writes at each update."""

@@ -2,8 +2,7 @@
 
 It has the same keys for every plan, and mappings in it are tuples of pairs. The reason is that
 `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads, including those of inner
-mappings, and `dcp_to_torch_save` drops empty mappings. States of version 1 have mappings, and the keys `amount`, `said`
-and `history` only if these have a value.
+mappings, and `dcp_to_torch_save` drops empty mappings.
 """
 
 import ast
@@ -21,8 +20,8 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.optimizers import ALONE
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
-from paramsched.scheduler._group_keys import (
+from paramsched.scheduler.block import Values
+from paramsched.scheduler.group_keys import (
     Entry,
     History,
     is_amount,
@@ -31,16 +30,15 @@ from paramsched.scheduler._group_keys import (
     read_history,
     read_pairs,
 )
-from paramsched.scheduler._run import Run
-from paramsched.scheduler._slots import bases_by_slot
-from paramsched.scheduler._value_block import Values
+from paramsched.scheduler.run import Run
+from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.slots import bases_by_slot
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar, Duration
 
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
-_KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
-_KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
+_KEYS = {"version", "t", "amount", "said", "plan", "history", "calendar", "groups", "bases", "feedback"}
 _KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
 
 
@@ -182,25 +180,20 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             "call scheduler.seek(n)"
         )
     version = state["version"]
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise StateError(f"state: version is {version!r}, not an integer of at least 1")
+    if isinstance(version, bool) or not isinstance(version, int) or version < VERSION:
+        raise StateError(f"state: version is {version!r}, not an integer of at least {VERSION}")
     if version > VERSION:
         raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
     of_several = _KEYS_OF_SEVERAL if "optimizers" in state else set()
-    if missing := (of_several | (_KEYS_OF_VERSION_1 if version == 1 else _KEYS)) - state.keys():
+    if missing := (of_several | _KEYS) - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS - of_several:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
-    if version == 1 and state["feedback"] and not isinstance(state["feedback"], Mapping):
-        raise StateError(
-            "state of version 1 whose feedback was not loaded: it has the feedback of this run instead. Convert the "
-            "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
-        )
     optimizers, text = _read_optimizers(state), state["plan"]
     groups = sum(optimizers.values())
     facts = read_pairs("calendar", state["calendar"])
-    entries = state.get("history")
-    history = _single_plan_history(text, state.get("amount")) if entries is None else read_history(entries)
+    entries = state["history"]
+    history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
     if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
@@ -235,7 +228,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     for name in ("amount", "said", "last_amount"):
         if state.get(name) is not None and not is_amount(state[name], clock):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
-    position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
+    position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"])
     if plan is not None and position.amount is not None and clock is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:

@@ -1,7 +1,5 @@
 """torch.distributed.checkpoint restores the same state as torch.save, even after changes."""
 
-import json
-import pickle
 import tempfile
 import warnings
 from pathlib import Path
@@ -320,89 +318,3 @@ def test_a_new_run_causes_no_warning(t, tmp_path, recwarn):
     load(tmp_path, model, optimizer)
 
     assert [str(one.message) for one in recwarn if "count" in str(one.message)] == []
-
-
-# ---------------------------------------------------------------------- states of version 1
-
-STATES = Path(__file__).parent / "states"
-
-
-def saved_by_version_1(name):
-    """Return the state saved after five updates and the values of the next six."""
-    saved = json.loads((STATES / "runs_of_version_1.json").read_text())[name]
-    for group in saved["optimizer"]["param_groups"]:
-        group["betas"] = tuple(group["betas"])
-    return saved | {"used": [[tuple(values) for values in groups] for groups in saved["used"]]}
-
-
-@pytest.mark.parametrize("name", ["lr", "two fields", "betas", "tokens", "tokens for one field", "plateau"])
-@pytest.mark.parametrize("with_scheduler", [True, False])
-def test_a_checkpoint_of_version_1_resumes_to_the_uninterrupted_values(name, with_scheduler):
-    saved = saved_by_version_1(name)
-    model, optimizer = made(2)
-    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
-    optimizer.load_state_dict(saved["optimizer"])
-    if with_scheduler:
-        scheduler.load_state_dict(saved["scheduler"])
-    elif scheduler.plan.metric_rules:
-        pytest.skip("the states of metric rules are in the scheduler's state")
-
-    assert (scheduler.t, scheduler.amount) == (saved["t"], saved["amount"])
-    assert run(model, optimizer, scheduler, 6) == saved["used"]
-    assert not [key for key in optimizer.state_dict()["param_groups"][0] if key.startswith("paramsched_base_")]
-
-
-@pytest.mark.parametrize("keys", ["of both", "of the template"])
-@pytest.mark.parametrize("new", ["lr", "two fields", "tokens"])
-@pytest.mark.parametrize("name", ["lr", "two fields", "tokens"])
-def test_entries_of_a_new_optimizer_are_not_mistaken_for_version_1(name, new, keys):
-    """Torch keeps the entries of both with `full_state_dict`, only the new ones with `allow_partial_load`."""
-    saved = saved_by_version_1(name)["optimizer"]
-    runs = []
-    for merged in (False, True):
-        model, optimizer = made(2)
-        if merged and keys == "of both":
-            for group in optimizer.param_groups:
-                group["lr"] *= 2  # the base of the checkpoint counts
-        scheduler = ps.Scheduler(optimizer, PLANS[new], calendar=ps.Calendar(**FACTS[0]))
-        groups = [dict(group) for group in saved["param_groups"]]
-        if merged:
-            template = optimizer.state_dict()["param_groups"]
-            groups = [mine | theirs for mine, theirs in zip(template, groups, strict=True)]
-            if keys == "of the template":
-                groups = [{key: group[key] for key in mine} for mine, group in zip(template, groups, strict=True)]
-        optimizer.load_state_dict(saved | {"param_groups": groups})
-        runs.append((scheduler.t, scheduler.amount, run(model, optimizer, scheduler, 6)))
-
-    assert runs[0] == runs[1]
-
-
-def test_a_scheduler_state_of_version_1_without_metric_states_is_rejected():
-    saved = saved_by_version_1("plateau")["scheduler"]
-    scheduler = ps.Scheduler(made(2)[1], PLANS["plateau"], calendar=ps.Calendar(**FACTS[0]))
-    template = scheduler.state_dict()
-
-    with pytest.raises(ps.errors.StateError, match="dcp_to_torch_save"):
-        scheduler.load_state_dict(
-            {key: saved.get(key, template[key]) for key in template} | {"feedback": template["feedback"]}
-        )
-
-
-@pytest.mark.parametrize("name", ["lr", "tokens"])
-def test_a_plan_is_attached_to_an_optimizer_with_a_state_of_version_1(name):
-    saved = saved_by_version_1(name)
-    model, optimizer = made(2)
-    optimizer.load_state_dict(saved["optimizer"])
-    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
-
-    assert run(model, optimizer, scheduler, 6) == saved["used"]
-
-
-def test_a_scheduler_pickled_by_version_1_continues():
-    scheduler = pickle.loads((STATES / "scheduler_of_version_1.pickle").read_bytes())
-
-    assert (scheduler.t, scheduler.amount) == (2, 190)
-    scheduler.consumed(tokens=67)
-    scheduler.optimizer.step()
-    assert (scheduler.t, scheduler.amount) == (3, 300)
-    assert scheduler.state_dict()["version"] == 2

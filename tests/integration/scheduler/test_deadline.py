@@ -348,7 +348,7 @@ def test_run_facts_may_be_passed_later(clock):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
     clock.pass_(1000)
-    scheduler.resolve(deadline="in 100 s", untimed_updates=0)
+    scheduler.set_facts(deadline="in 100 s", untimed_updates=0)
     step(optimizer, clock, 5)
 
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)

@@ -15,7 +15,7 @@ def test_run_facts_may_be_set_later_without_changing_the_run(drive):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
 
-    scheduler.resolve(steps_per_epoch=5)
+    scheduler.set_facts(steps_per_epoch=5)
     for _ in range(20):
         optimizer.step()
         scheduler.step()
@@ -31,7 +31,7 @@ def test_without_run_facts_the_first_update_fails_with_the_call_to_make(drive):
     step = optimizer.step if drive == "optimizer" else scheduler.step
 
     for call in (step, scheduler.values, scheduler.state_dict, scheduler.get_last_lr, lambda: scheduler.last_epoch):
-        with pytest.raises(ParamschedError, match=r"Call scheduler\.resolve\(steps_per_epoch=len\(loader\)\) before"):
+        with pytest.raises(ParamschedError, match=r"Call scheduler\.set_facts\(steps_per_epoch=len\(loader\)\) before"):
             call()
 
     assert optimizer.used == []
@@ -43,16 +43,16 @@ def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     with pytest.raises(MissingFact) as told:
         ps.Scheduler(probe(), PLAN)
     assert "Write ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
-    assert 'ps.Scheduler(optimizer, plan, calendar="later"), and scheduler.resolve(steps_per_epoch=100)' in str(
+    assert 'ps.Scheduler(optimizer, plan, calendar="later"), and scheduler.set_facts(steps_per_epoch=100)' in str(
         told.value
     )
 
     optimizer, plan = probe(), PLAN
     ps.Scheduler(optimizer, plan, steps_per_epoch=100).detach()
     scheduler = ps.Scheduler(optimizer, plan, calendar="later")
-    with pytest.raises(MissingFact, match=r"Write scheduler\.resolve\(steps_per_epoch=100\)$"):
-        scheduler.resolve()
-    scheduler.resolve(steps_per_epoch=100)
+    with pytest.raises(MissingFact, match=r"Write scheduler\.set_facts\(steps_per_epoch=100\)$"):
+        scheduler.set_facts()
+    scheduler.set_facts(steps_per_epoch=100)
 
     assert scheduler.value("lr") == 0.0
 
@@ -65,7 +65,7 @@ def test_a_state_loaded_before_the_facts_is_resumed():
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
 
     scheduler.load_state_dict(before.state_dict())
-    scheduler.resolve(ps.Calendar(steps_per_epoch=5))
+    scheduler.set_facts(ps.Calendar(steps_per_epoch=5))
     run(optimizer, 3)
 
     assert used(optimizer) == LR[7:10]
@@ -79,7 +79,7 @@ def test_an_optimizer_checkpoint_may_be_loaded_before_the_facts():
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
 
     optimizer.load_state_dict(first.state_dict())
-    scheduler.resolve(steps_per_epoch=5)
+    scheduler.set_facts(steps_per_epoch=5)
     run(optimizer, 3)
 
     assert used(optimizer) == LR[7:10]
@@ -90,7 +90,7 @@ def test_groups_added_before_the_facts_are_scheduled_from_the_first_update():
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
     optimizer.add_param_group(group(lr=0.5))
 
-    scheduler.resolve(steps_per_epoch=5)
+    scheduler.set_facts(steps_per_epoch=5)
     run(optimizer, 6)
 
     assert used(optimizer, "lr", 1) == planned(PLAN, {"lr": 0.5}, steps_per_epoch=5)[:6]
@@ -108,8 +108,8 @@ def test_errors_that_need_no_facts_are_raised_at_once():
 def test_facts_can_be_set_only_once():
     scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
     with pytest.raises(InvalidArgument, match='did you mean "steps_per_epoch"'):
-        scheduler.resolve(steps_per_epochs=5)
-    scheduler.resolve(steps_per_epoch=5)
+        scheduler.set_facts(steps_per_epochs=5)
+    scheduler.set_facts(steps_per_epoch=5)
 
-    with pytest.raises(ParamschedError, match="the plan is resolved already"):
-        scheduler.resolve(steps_per_epoch=5)
+    with pytest.raises(ParamschedError, match="the run facts are known already"):
+        scheduler.set_facts(steps_per_epoch=5)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.scheduler import _rank_agreement
-from paramsched.scheduler._ranks import note_end_of_store
+from paramsched.runs import rank_agreement
+from paramsched.runs.processes import note_end_of_store
 from support.ranks import RanksInTurn
 from support.updates import probe, used
 
@@ -26,7 +26,7 @@ class Ranks:
 
     def __init__(self, patch, store=None):
         self.run_as = RanksInTurn(patch, store).run_as
-        patch.setattr(_rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+        patch.setattr(rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
 
     def train(self, schedulers, updates, after=lambda rank, scheduler: None):
         for _ in range(updates):

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.errors import StateError
-from paramsched.scheduler import _messages
-from paramsched.scheduler._messages import RankMessages
+from paramsched.runs import rank_messages
+from paramsched.runs.rank_messages import RankMessages
 from support.ranks import RanksInTurn
 
 
 @pytest.fixture
 def opened(monkeypatch):
     """Return a function that opens messages as a rank, in a store that all ranks share."""
-    monkeypatch.setattr(_messages, "PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr(rank_messages, "PATIENCE", timedelta(milliseconds=50))
     ranks = RanksInTurn(monkeypatch)
     return lambda rank, topic="seconds", key="": RankMessages(ranks.run_as(rank), topic, key)
 
@@ -94,7 +94,7 @@ def test_a_message_that_rank_0_never_sends_is_an_error_that_names_it(opened):
 
 
 def test_the_store_keeps_a_limited_number_of_messages(opened, monkeypatch):
-    monkeypatch.setattr(_messages, "_KEPT", 4)
+    monkeypatch.setattr(rank_messages, "_KEPT", 4)
     sender, reader = opened(0), opened(1)
     counts = set()
     for number in range(20):

@@ -658,9 +658,9 @@ def test_seek_on_the_clock_of_updates_rejects_an_amount():
 def test_resolving_later_without_facts_is_allowed():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
-    with pytest.raises(ParamschedError, match="resolve"):
+    with pytest.raises(ParamschedError, match="set_facts"):
         scheduler.consumed(tokens=3)
 
-    scheduler.resolve()
+    scheduler.set_facts()
     run_with_amounts(optimizer, scheduler, [100])
     assert scheduler.amount == 100

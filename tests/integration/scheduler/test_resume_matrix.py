@@ -301,8 +301,8 @@ def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
 @pytest.mark.parametrize(
     ("key", "value"),
     [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5),
-     ("paramsched_t", 2**70), ("paramsched_base_lr", "0.1"), ("paramsched_base_lr", None),
-     ("paramsched_base_lr", float("nan"))],
+     ("paramsched_t", 2**70), ("paramsched_bases", "0.1"),
+     ("paramsched_bases", '{"lr": "0.1"}'), ("paramsched_bases", '{"lr": NaN}')],
 )  # fmt: skip
 def test_an_invalid_group_entry_is_rejected_and_changes_nothing(key, value):
     optimizer = probe(*BASES)

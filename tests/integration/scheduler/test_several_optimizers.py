@@ -263,7 +263,7 @@ def test_facts_may_be_passed_later():
     scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0, over='2 epochs')"), calendar="later")
     with pytest.raises(ParamschedError, match="no run facts yet"):
         optimizers["b"].step()
-    scheduler.resolve(steps_per_epoch=5)
+    scheduler.set_facts(steps_per_epoch=5)
     for _ in range(5):
         for one in optimizers.values():
             one.step()

@@ -113,7 +113,7 @@ def test_group_keys_that_are_not_text_are_ignored():
     assert {5, None, ("a",)} < optimizer.param_groups[0].keys()
 
 
-@pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_bases", "paramsched_base_lr"])
+@pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_bases"])
 @pytest.mark.parametrize("value", [None, "x", float("nan"), [1], True, torch.tensor(1.5)], ids=repr)
 @pytest.mark.parametrize("index", [0, 1])
 def test_an_invalid_entry_in_a_checkpoint_is_rejected_with_its_name(key, value, index):

@@ -13,7 +13,7 @@ import paramsched as ps
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.run_files.files import report_opened_files
-from paramsched.scheduler import _watch
+from paramsched.runs import watch
 from support.several import lines, probes
 from support.updates import group, planned, probe, run, used
 
@@ -338,7 +338,7 @@ def test_a_copy_watches_the_file_too(file, several, copied):
 
 def test_an_interval_in_seconds_follows_the_measured_rate(file, monkeypatch):
     now, took = 0.0, 0.5
-    monkeypatch.setattr(_watch.time, "monotonic", lambda: now)
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(optimizer, file, watch="30 s")
     looks = []
@@ -371,7 +371,7 @@ def test_facts_that_are_passed_later_resolve_changed_files_too(file):
     file.write_text("horizon: 2 epochs\nlr: linear()\n")
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(optimizer, file, calendar="later", watch=1)
-    scheduler.resolve(steps_per_epoch=10)
+    scheduler.set_facts(steps_per_epoch=10)
 
     change_to(file, "horizon: 4 epochs\nlr: linear()\n", optimizer, scheduler)
 

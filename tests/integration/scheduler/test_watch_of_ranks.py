@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, StateError
-from paramsched.scheduler import _messages
+from paramsched.runs import rank_messages
 from support.ports import free_port
 from support.programs import Program
 from support.ranks import RanksInTurn
@@ -25,7 +25,7 @@ class Ranks:
     """The Schedulers of several ranks, one after another in this process, with a store that they share."""
 
     def __init__(self, patch):
-        patch.setattr(_messages, "PATIENCE", timedelta(milliseconds=50))
+        patch.setattr(rank_messages, "PATIENCE", timedelta(milliseconds=50))
         self.run_as = RanksInTurn(patch).run_as
 
     def scheduler(self, rank, optimizer, path, **arguments):

@@ -20,7 +20,7 @@ from paramsched.run_files.files import naming_errors
 from paramsched.runner._param_schedulers import field_of_group
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
-from paramsched.scheduler import Scheduler
+from paramsched.runs import Scheduler
 from paramsched.scheduler.updates import watch_updates
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.runner._param_schedulers import distinct_schedulers
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
-from paramsched.scheduler import Scheduler
+from paramsched.runs import Scheduler
 
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final, final
 
 from paramsched.errors import StateError
-from paramsched.scheduler._ranks import Ranks
+from paramsched.runs.processes import Ranks
 
 PATIENCE: Final = timedelta(seconds=50)  # how long a rank waits for rank 0
 _LOOK: Final = 0.01  # seconds between two looks for a start of rank 0

@@ -10,8 +10,10 @@ from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
 from paramsched.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
-from paramsched.scheduler._clock import ResolvedPlan, RunPosition, with_horizon
-from paramsched.scheduler._group_keys import (
+from paramsched.runs.consumption import resume_position
+from paramsched.runs.processes import log_on_rank_0, warn_on_rank_0
+from paramsched.scheduler.block import ValueBlock, Values
+from paramsched.scheduler.group_keys import (
     COUNT,
     PLAN,
     Group,
@@ -21,10 +23,11 @@ from paramsched.scheduler._group_keys import (
     count_carried,
     is_finite_number,
 )
-from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._ranks import log_on_rank_0, warn_on_rank_0
-from paramsched.scheduler._run import ChangedBase, Load, Run, by_field
-from paramsched.scheduler._slots import (
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.run import ChangedBase, Load, Run, by_field
+from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
+from paramsched.scheduler.slots import (
     Slot,
     bases_by_slot,
     initial_value,
@@ -33,9 +36,6 @@ from paramsched.scheduler._slots import (
     values_at,
     with_base,
 )
-from paramsched.scheduler._value_block import ValueBlock, Values
-from paramsched.scheduler.consumption import resume_position
-from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time.progress import amount_text
 
@@ -148,18 +148,18 @@ def changed_bases(
     ]
 
 
-def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> None:
+def log_conflicting_counts(planned: Groups, count: int, source: str) -> None:
     """Log that two checkpoints disagree; the one loaded last takes precedence."""
     clock = planned.clock
-    if clock.source not in (None, source) and clock.t != count:
+    if clock.restored_from not in (None, source) and clock.t != count:
         log_on_rank_0(
             "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
             "the one loaded last takes precedence: %d",
-            clock.source, clock.t, source, count, count,
+            clock.restored_from, clock.t, source, count, count,
         )  # fmt: skip
 
 
-def warn_if_over(planned: PlannedGroups) -> None:
+def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
@@ -169,7 +169,7 @@ def warn_if_over(planned: PlannedGroups) -> None:
         )
 
 
-def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
+def warn_if_shorter_than_epoch(planned: Groups) -> None:
     """Warn if the horizon in updates is shorter than one epoch: epochs were probably meant."""
     plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
     horizon = plan.horizon
@@ -329,7 +329,7 @@ class Resume:
         run.loads, run.loaded_numbers = loads, run.numbers
         return moved is not None
 
-    def position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
+    def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (

@@ -11,8 +11,8 @@ from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
 from paramsched.plan import Plan
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
-from paramsched.scheduler._messages import RankMessages
-from paramsched.scheduler._ranks import Ranks
+from paramsched.runs.processes import Ranks
+from paramsched.runs.rank_messages import RankMessages
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.errors import StateError, shown
-from paramsched.fields import BASE, BASES, OURS, json_or_none, recorded_bases
+from paramsched.fields import BASES, OURS, json_or_none, recorded_bases
 from paramsched.plan.note import Note, is_note
 from paramsched.plan.run_amounts import Amount
 from paramsched.time.calendar import CLOCKS
@@ -31,8 +31,7 @@ CLOCK = f"{OURS}clock"
 REPORTED = f"{OURS}said"
 """A JSON list of the count and the reported consumption that no update has counted yet; None if the plan is by updates.
 
-If the count in this list differs from that of the group, the list was not loaded: checkpoints of older versions do not
-contain it. If consumption was reported, their first group has the reported amount in place of the list.
+If the count in this list differs from that of the group, updates have followed since the list was written.
 """
 
 
@@ -67,16 +66,7 @@ def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Grou
     for (index, slot), base in bases.items():
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
-        # Checkpoints of older versions have one entry for each base. These entries take precedence over the JSON
-        # text; invalid ones are dropped.
-        old = {key: group.pop(key) for key in _keys_of_bases(group)}
-        before = recorded_bases(group) | {key.removeprefix(BASE): base for key, base in old.items()}
-        group[BASES] = json.dumps({slot: base for slot, base in before.items() if is_finite_number(base)} | mine)
-
-
-def _keys_of_bases(group: Group) -> list[str]:
-    """Return the keys of the base entries that older versions wrote, one for each base."""
-    return [key for key in group if isinstance(key, str) and key.startswith(BASE)]
+        group[BASES] = json.dumps(recorded_bases(group) | mine)
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -87,13 +77,8 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
         return None, None
-    found = group.get(REPORTED)
-    at, reported = json.loads(found) if isinstance(found, str) else (group[COUNT], found)
-    if at == group[COUNT]:
-        return group.get(AMOUNT), reported
-    # A checkpoint of an older version. If its plan was by updates, the group still has the amount from before the load,
-    # which is 0 in a new optimizer.
-    return group.get(AMOUNT) or None, None
+    at, reported = json_or_none(group.get(REPORTED)) or (None, None)
+    return group.get(AMOUNT), reported if at == group[COUNT] else None
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -115,10 +100,9 @@ def check_entries(groups: list[Group]) -> None:
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
             raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
-        old = [(key, group[key]) for key in _keys_of_bases(group)]
-        for key, base in [*old, *((BASES, base) for base in recorded_bases(group).values())]:
+        for base in recorded_bases(group).values():
             if not is_finite_number(base):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(base)}, not a finite number")
+                raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(base)}, not a finite number")
 
 
 def _require_count(count: Any, index: int, key: str = COUNT) -> None:
@@ -227,12 +211,11 @@ class History:
 
 
 def read_pairs(name: str, value: Any) -> dict[str, Any]:
-    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
-    pairs = list(value.items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, (tuple, list)):
+    """Read the pairs of name and value in a state."""
+    if not isinstance(value, (tuple, list)):
         raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
     found: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in value:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
             raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
         found[pair[0]] = pair[1]

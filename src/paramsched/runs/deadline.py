@@ -9,8 +9,8 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
-from paramsched.scheduler._clock import ResolvedPlan, RunPosition
-from paramsched.scheduler._run_time import RunStart, messages_about_time, seconds_now
+from paramsched.runs.seconds import RunStart, messages_about_time, seconds_now
+from paramsched.scheduler.run_state import ResolvedPlan, RunPosition
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")

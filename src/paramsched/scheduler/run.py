@@ -7,11 +7,11 @@ from typing import Any, final
 from paramsched.errors import StateError
 from paramsched.plan.optimizers import shown_names
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Clock, RunPosition
-from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._ranks import log_on_rank_0
-from paramsched.scheduler._value_block import Values
+from paramsched.runs.processes import log_on_rank_0
+from paramsched.scheduler.block import Values
+from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.run_state import RunPosition, RunState
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -119,10 +119,10 @@ class Run:
         drive: `"optimizer"` for the shared clock, the name of an optimizer, or `"manual"`.
     """
 
-    def __init__(self, lead: PlannedGroups, members: Mapping[str, PlannedGroups], drive: str) -> None:
+    def __init__(self, lead: Groups, members: Mapping[str, Groups], drive: str) -> None:
         self.lead, self.members, self.drive = lead, dict(members), drive
         self.is_shared = lead not in self.members.values()  # False for a single optimizer
-        self.clock: Clock = lead.clock
+        self.clock: RunState = lead.clock
         self.param_groups: list[Group] = [{}]  # of the lead of several optimizers: their parameters, without fields
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self.handles: list[Any] = []  # of all hooks on the optimizers
@@ -158,7 +158,7 @@ class Run:
 
     def note_plain(self) -> None:
         """Note whether only the clock counts an update of several optimizers, after a plan was bound."""
-        self.is_plain = self.lead.source is None and not self.lead.block.targets
+        self.is_plain = self.lead.consumption is None and not self.lead.block.targets
 
     def count_behind(self) -> None:
         """Count the optimizers that have not taken part in the last update, after positions were set."""
@@ -274,7 +274,7 @@ class Run:
                 t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
             )  # fmt: skip
 
-    def advance_without_step(self, planned: PlannedGroups) -> None:
+    def advance_without_step(self, planned: Groups) -> None:
         """Move an optimizer to the next update, without a step of it."""
         if planned.bound:
             planned.advance(planned)

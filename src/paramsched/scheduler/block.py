@@ -17,10 +17,10 @@ from paramsched.fields import Field, label
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import RuleStates, UpdateTimes
-from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._slots import Slot, SlotsOfSchedule, rows_of, values_of
-from paramsched.scheduler._writes import (
+from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.run_state import RuleStates, UpdateTimes
+from paramsched.scheduler.slots import Slot, SlotsOfSchedule, rows_of, values_of
+from paramsched.scheduler.writes import (
     EntryKind,
     Overwritten,
     Writer,

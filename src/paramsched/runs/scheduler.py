@@ -19,7 +19,25 @@ from paramsched.plan import Plan
 from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
-from paramsched.scheduler._attach import (
+from paramsched.runs.consumption import ConsumptionSource, checked_amount
+from paramsched.runs.plan_source import PlanLike as PlanLike
+from paramsched.runs.plan_source import PlanSource, with_location
+from paramsched.runs.processes import warn_on_rank_0
+from paramsched.runs.progress import ProgressSource, checked_progress
+from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.resume import Resume
+from paramsched.scheduler.run import Run
+from paramsched.scheduler.run_state import RunPosition
+from paramsched.scheduler.saved_state import (
+    OnChange,
+    checked_on_change,
+    position_of_torch,
+    read_scheduler_state,
+    state_of,
+)
+from paramsched.scheduler.slots import LateGroups as LateGroups
+from paramsched.scheduler.start import (
     AttachRequest,
     Drive,
     NotAttached,
@@ -35,24 +53,6 @@ from paramsched.scheduler._attach import (
     specified_facts,
     unwrapped_optimizer,
     unwrapped_optimizers,
-)
-from paramsched.scheduler._clock import RunPosition
-from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._ranks import warn_on_rank_0
-from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._run import Run
-from paramsched.scheduler._slots import LateGroups as LateGroups
-from paramsched.scheduler.consumption import ConsumptionSource, checked_amount
-from paramsched.scheduler.plan_source import PlanLike as PlanLike
-from paramsched.scheduler.plan_source import PlanSource, with_location
-from paramsched.scheduler.reported_progress import ProgressSource, checked_progress
-from paramsched.scheduler.saved_state import (
-    OnChange,
-    checked_on_change,
-    position_of_torch,
-    read_scheduler_state,
-    state_of,
 )
 from paramsched.scheduler.updates import refuse_steps_of_processes
 from paramsched.time import Calendar, DurationLike
@@ -90,7 +90,7 @@ class Scheduler(LRScheduler):
         calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
             `frames_per_step`, `deadline`, `untimed_updates`. With `"later"`, pass them before the first update:
-            `scheduler.resolve(steps_per_epoch=len(loader))`.
+            `scheduler.set_facts(steps_per_epoch=len(loader))`.
         drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
             once, and the name of an optimizer counts its updates.
@@ -125,7 +125,7 @@ class Scheduler(LRScheduler):
     optimizer: Any
     _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
-    _planned: PlannedGroups  # the run itself: its clock, targets, consumption and history
+    _planned: Groups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
     _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
     _waiting: WaitingForFacts | None = None
@@ -200,7 +200,7 @@ class Scheduler(LRScheduler):
         run.scheduler = ref(self)
 
     @_method
-    def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
+    def set_facts(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
 
         Args:
@@ -215,18 +215,18 @@ class Scheduler(LRScheduler):
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         >>> plan = Plan(lr=linear(), horizon="2 epochs")
         >>> scheduler = Scheduler(optimizer, plan, calendar="later")
-        >>> scheduler.resolve(steps_per_epoch=100)
+        >>> scheduler.set_facts(steps_per_epoch=100)
         >>> scheduler.calendar.steps_per_epoch
         100
         """
         waiting = self._waiting
         if waiting is None:
             raise ParamschedError(
-                "scheduler.resolve(…): the plan is resolved already. This method is for a Scheduler that was "
+                "scheduler.set_facts(…): the run facts are known already. This method is for a Scheduler that was "
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
-        known = calendar_of_call("resolve", calendar, specified_facts(**facts))
-        self._attach(waiting.request, known, call="scheduler.resolve(")
+        known = calendar_of_call("set_facts", calendar, specified_facts(**facts))
+        self._attach(waiting.request, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()
         if waiting.state is not None:
@@ -439,7 +439,7 @@ class Scheduler(LRScheduler):
         planned.require_attached("report")
         self._refuse_with_deadline("report(progress=…)")
         reached = checked_progress("scheduler.report(", planned.in_force.unit, progress, most=inf)
-        source, before = planned.source, planned.clock.amount
+        source, before = planned.consumption, planned.clock.amount
         assert isinstance(source, ProgressSource)
         assert before is not None
         if reached > 1:
@@ -496,7 +496,7 @@ class Scheduler(LRScheduler):
         """Validate reported consumption; return it with the source that receives it."""
         self._planned.require_attached(what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
-        source, clock = self._planned.source, self._planned.clock
+        source, clock = self._planned.consumption, self._planned.clock
         self._refuse_with_deadline(f"{what}(seconds=…)")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
@@ -617,7 +617,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock, source = self._planned.clock, self._planned.source
+        clock, source = self._planned.clock, self._planned.consumption
         if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
             return True
         return self._planned.in_force.is_over_at(clock.t, clock.amount)
@@ -700,8 +700,7 @@ class Scheduler(LRScheduler):
         return copied | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        given = state.get("optimizers")  # absent in older pickles
-        self._optimizers = MappingProxyType({ALONE: state["optimizer"]} if given is None else given)
+        self._optimizers = MappingProxyType(state["optimizers"])
         self.optimizer = next(iter(self._optimizers.values()))
         self._start(*run_of_copy(self._optimizers, state))
         self._step_count = state["step_count"]
@@ -726,12 +725,12 @@ class Scheduler(LRScheduler):
     def _is_attached(self) -> bool:
         return not self._planned.released
 
-    def _synced(self) -> PlannedGroups:
+    def _synced(self) -> Groups:
         if self._is_attached:
             self._run.sync(self._optimizers)
         return self._planned
 
-    def _parts(self) -> list[tuple[list[Group], PlannedGroups]]:
+    def _parts(self) -> list[tuple[list[Group], Groups]]:
         """Return the groups of each optimizer, and the plan that writes them."""
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
 

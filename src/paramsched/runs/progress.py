@@ -5,11 +5,11 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount, example_of_size, missing_progress
-from paramsched.scheduler._clock import Clock, ResolvedPlan, UpdateTimes
-from paramsched.scheduler._rank_agreement import COMPARED_EVERY, AmountAgreement
-from paramsched.scheduler._ranks import Ranks
-from paramsched.scheduler._value_block import ValueBlock
-from paramsched.scheduler.consumption import as_number, call_text
+from paramsched.runs.consumption import as_number, call_text
+from paramsched.runs.processes import Ranks
+from paramsched.runs.rank_agreement import COMPARED_EVERY, AmountAgreement
+from paramsched.scheduler.block import ValueBlock
+from paramsched.scheduler.run_state import ResolvedPlan, RunState, UpdateTimes
 from paramsched.time.progress import PROGRESS, rounded_progress
 
 
@@ -22,10 +22,10 @@ class ProgressSource:
 
     unit = PROGRESS
 
-    def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]]) -> None:
         self.in_force, self._clock = in_force, clock
         self._agreement = AmountAgreement(in_force.number, clock.t, groups)
-        self._is_known = clock.t > 0 or bool(clock.amount) or clock.source is not None
+        self._is_known = clock.t > 0 or bool(clock.amount) or clock.restored_from is not None
         clock.reported = None  # a progress is a position, and no update counts it
         self._set_needs_check()
 

@@ -17,9 +17,14 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import ALONE, NO_SCOPE, check_names, errors_of, scopes_of
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition
-from paramsched.scheduler._deadline import start_run, with_other_plan
-from paramsched.scheduler._group_keys import (
+from paramsched.runs.consumption import ConsumptionSource, resume_position
+from paramsched.runs.deadline import start_run, with_other_plan
+from paramsched.runs.plan_change import ChangingRun
+from paramsched.runs.plan_source import PlanSource
+from paramsched.runs.processes import log_on_rank_0
+from paramsched.runs.watch import PlanWatch
+from paramsched.scheduler.block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.scheduler.group_keys import (
     AMOUNT,
     COUNT,
     Group,
@@ -28,10 +33,8 @@ from paramsched.scheduler._group_keys import (
     check_entries,
     count_carried,
 )
-from paramsched.scheduler._plan_change import ChangingRun
-from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._ranks import log_on_rank_0
-from paramsched.scheduler._resume import (
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.resume import (
     Resume,
     log_initial_values,
     log_takeover,
@@ -40,15 +43,12 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
-from paramsched.scheduler._run import Load, Run, starting_numbers
-from paramsched.scheduler._slots import LateGroups, slots_of
-from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.scheduler._watch import PlanWatch
-from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import ConsumptionSource, resume_position
-from paramsched.scheduler.plan_source import PlanSource
+from paramsched.scheduler.run import Load, Run, starting_numbers
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.scheduler.saved_state import restored_states, saved_states
+from paramsched.scheduler.slots import LateGroups, slots_of
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
+from paramsched.scheduler.writes import AT_EACH_UPDATE
 from paramsched.time import Calendar
 
 # The hooks on one optimizer write the values of the next update and follow the optimizer's checkpoints.
@@ -79,14 +79,14 @@ class PlanHooks:
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
-            PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
-            PlannedGroups.before_update, PlannedGroups.check_amount, PlannedGroups.advance,
+            Groups.is_unchanged, Groups.has_own_lr, Groups.any_tuple_spoiled,
+            Groups.before_update, Groups.check_amount, Groups.advance,
             FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
             TensorColumn.views_replaced, PlanHooks.after_shared_step, PlanHooks.after_driving_step,
             PlanHooks.after_other_step, Run.start_update, Run.advance_lead, Run.advance_without_step, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
-        if planned.source is not None:
+        if planned.consumption is not None:
             expect_changing_number(AMOUNT)
         if run.drive != "manual":
             after: Callable[[Any], object] = self.after_other_step
@@ -346,19 +346,19 @@ def _new_run(
         states: the states of the metric rules.
         source: the name of the checkpoint from which the positions were read.
     """
-    clock = Clock(states, request.start)
+    clock = RunState(states, request.start)
     clock.set_position(max(positions.values(), key=lambda position: position.t), source)
     clock.last_amount = min(positions.values(), key=lambda position: position.t).amount
     alone = ALONE in groups
-    lead = PlannedGroups(in_force, clock, request.late_groups, None if alone else NO_SCOPE)
-    members: dict[str, PlannedGroups] = {}
+    lead = Groups(in_force, clock, request.late_groups, None if alone else NO_SCOPE)
+    members: dict[str, Groups] = {}
     for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
         planned = lead
         if not alone:
-            own = Clock(states)
+            own = RunState(states)
             own.set_position(positions[name])
             starts = request.drive in ("optimizer", name)
-            planned = PlannedGroups(in_force, own, request.late_groups, scope, lead, starts_updates=starts)
+            planned = Groups(in_force, own, request.late_groups, scope, lead, starts_updates=starts)
         planned.block = planned.new_block(planned.slots(groups[name]), groups[name], planned.clock.times, states)
         members[name] = planned
     run = Run(lead, members, request.drive)
@@ -371,7 +371,7 @@ def _new_run(
 # ---------------------------------------------------------------------- run facts that are passed later
 
 _NO_FACTS_YET = (
-    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.resolve(steps_per_epoch='
+    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.set_facts(steps_per_epoch='
     "len(loader)) before the first optimizer.step()"
 )
 
@@ -416,7 +416,6 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "late_groups": lead.late_groups,
         "begin": clock.start,
         "alive": not lead.released,
-        "t": clock.t,
         "amounts": (clock.amount, clock.reported, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
@@ -429,11 +428,10 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
 def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[AttachRequest, Run]:
     """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its run."""
     resume = Resume(state["on_change"])
-    late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
-    amount, reported, last_amount = state.get("amounts", (None, None, None))
+    late_groups, start = state["late_groups"], state["begin"]
+    _, reported, last_amount = state["amounts"]
     names = () if ALONE in optimizers else tuple(optimizers)
-    source: PlanSource = state.get("source", PlanSource(state["plan"]))  # absent in older pickles
-    source = replace(source, plan=state["plan"])
+    source: PlanSource = replace(state["source"], plan=state["plan"])
     request = AttachRequest(source, state["drive"], resume, late_groups, start, names)
     if state["alive"]:
         run = attach_plan(optimizers, request, state["calendar"])
@@ -442,17 +440,17 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         facts = calendar if calendar.deadline is None else calendar.until(state["horizon"])
         in_force = ResolvedPlan(request.plan, request.plan.resolve(facts, names), calendar)
         groups = {name: one.param_groups for name, one in optimizers.items()}
-        positions = state.get("positions", {ALONE: RunPosition(state["t"], amount, reported)})
+        positions = state["positions"]
         run = _new_run(in_force, request, groups, positions, {r: r.init() for r in in_force.resolved.metric_rules})
         run.release()
     lead, clock = run.lead, run.clock
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
-    lead.history = state.get("history", lead.history)
+    lead.history = state["history"]
     if lead.in_force.start is not None:  # the copy has started with another horizon
         lead.history = lead.history.with_plan(lead.entry())
     clock.reported, clock.last_amount = None, last_amount
-    if reported is not None and isinstance(lead.source, ConsumptionSource):
-        lead.source.report(reported)
+    if reported is not None and isinstance(lead.consumption, ConsumptionSource):
+        lead.consumption.report(reported)
     clock.states = used
     clock.change(now)
     if state["alive"]:
@@ -497,7 +495,7 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar, optimizers: Collectio
         fact = f"{error.fact}={error.example}"
         found = error.found
         if not call.startswith("scheduler."):
-            later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
             found += f"; to pass it later, write {later}"
         raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 

@@ -14,7 +14,7 @@ from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
-from paramsched.scheduler._run_time import RunStart
+from paramsched.runs.seconds import RunStart
 from paramsched.time import Calendar, Duration
 from paramsched.time.progress import PROGRESS, times_on
 
@@ -80,7 +80,7 @@ RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 
 @final
-class Clock:
+class RunState:
     """The number of completed updates, the consumed amount, and the states of metric rules.
 
     A fact that is valid at one update only is stored with the number of that update and ignored at any other.
@@ -130,7 +130,7 @@ class Clock:
         return self.acknowledged_at == self.t
 
     @property
-    def source(self) -> str | None:
+    def restored_from(self) -> str | None:
         """The name of the checkpoint from which the count was read. It is None again after the next update."""
         at, source = self._came_from
         return source if at == self.t else None

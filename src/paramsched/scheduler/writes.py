@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from paramsched.fields import Field
-from paramsched.scheduler._group_keys import Group
+from paramsched.scheduler.group_keys import Group
 
 Writer: TypeAlias = Iterator[Any]
 """Each `next` writes the next entry of a block; it is exhausted at the end of the block."""

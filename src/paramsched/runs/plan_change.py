@@ -6,12 +6,12 @@ from typing import final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.optimizers import Scope, scopes_of
-from paramsched.scheduler._clock import ResolvedPlan, RuleStates
-from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._resume import warn_if_over
-from paramsched.scheduler._run import Run
-from paramsched.scheduler._slots import bases_by_slot, slots_of
-from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler.block import ValueBlock
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.resume import warn_if_over
+from paramsched.scheduler.run import Run
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
+from paramsched.scheduler.slots import bases_by_slot, slots_of
 
 
 @final
@@ -29,7 +29,7 @@ class PlanChange:
     states: RuleStates
     scopes: Mapping[str, Scope | None]
 
-    def block_of(self, planned: PlannedGroups, scope: Scope | None) -> ValueBlock:
+    def block_of(self, planned: Groups, scope: Scope | None) -> ValueBlock:
         """Compute the values of some groups at their coming update, without writing them; bases are kept."""
         block, plan, groups = planned.block, self.in_force.counted, planned.bound
         slots = slots_of(plan, groups, bases_by_slot(block.slots), scope)

@@ -8,8 +8,8 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.scheduler._clock import ResolvedPlan, RuleStates
-from paramsched.scheduler._ranks import Ranks, note_end_of_store
+from paramsched.runs.processes import Ranks, note_end_of_store
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
 
 log = logging.getLogger("paramsched")

@@ -20,11 +20,10 @@ from paramsched.plan.run_amounts import (
     example_of_size,
     missing_amounts,
 )
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._deadline import started_again
-from paramsched.scheduler._rank_agreement import AmountAgreement
-from paramsched.scheduler._ranks import Ranks
-from paramsched.scheduler._run_time import (
+from paramsched.runs.deadline import started_again
+from paramsched.runs.processes import Ranks
+from paramsched.runs.rank_agreement import AmountAgreement
+from paramsched.runs.seconds import (
     OwnTime,
     Rank0Clock,
     RunTime,
@@ -33,7 +32,8 @@ from paramsched.scheduler._run_time import (
     messages_about_time,
     seconds_now,
 )
-from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler.block import ValueBlock
+from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS, rounded_progress
 
@@ -50,7 +50,7 @@ class ConsumptionSource:
     `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
     """
 
-    def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
@@ -252,8 +252,8 @@ class FollowedAmounts:
     def __init__(
         self,
         amounts: RunAmounts,
-        run: Clock,
-        clock: Clock,
+        run: RunState,
+        clock: RunState,
         plan_of_run: Callable[[], ResolvedPlan],
         check_run: Callable[[], object] | None = None,
     ) -> None:
@@ -352,7 +352,9 @@ def as_number(value: Any) -> Amount | None:
     return number if isfinite(number) else None
 
 
-def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
+def resume_position(
+    in_force: ResolvedPlan, found: RunPosition, whose: str, clock: RunState | None = None
+) -> RunPosition:
     """Return the position of a run that resumes with a plan.
 
     Args:

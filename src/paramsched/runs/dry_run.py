@@ -15,11 +15,11 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, amount_clock
 from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
-from paramsched.scheduler._group_keys import amount_carried, check_entries, count_carried
-from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._slots import bases_by_slot
+from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
+from paramsched.scheduler.resume import Resume
+from paramsched.scheduler.slots import bases_by_slot
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
-from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]

@@ -10,9 +10,13 @@ from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.run_amounts import Amount, ReportedProgress
-from paramsched.scheduler._clock import Clock, ResolvedPlan, RuleStates, RunPosition, UpdateTimes
-from paramsched.scheduler._deadline import start_run
-from paramsched.scheduler._group_keys import (
+from paramsched.runs.consumption import ConsumptionSource, FollowedAmounts
+from paramsched.runs.deadline import start_run
+from paramsched.runs.processes import warn_on_rank_0
+from paramsched.runs.progress import ProgressSource
+from paramsched.runs.rank_agreement import RunAgreement
+from paramsched.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Values
+from paramsched.scheduler.group_keys import (
     AMOUNT,
     COUNT,
     NO_PLAN,
@@ -24,9 +28,8 @@ from paramsched.scheduler._group_keys import (
     write_base_entries,
     write_position_entries,
 )
-from paramsched.scheduler._rank_agreement import RunAgreement
-from paramsched.scheduler._ranks import warn_on_rank_0
-from paramsched.scheduler._slots import (
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
+from paramsched.scheduler.slots import (
     LateGroups,
     Slot,
     bases_by_slot,
@@ -35,14 +38,11 @@ from paramsched.scheduler._slots import (
     values_at,
     with_late_bases,
 )
-from paramsched.scheduler._value_block import FloatColumn, TargetColumn, ValueBlock, Values
-from paramsched.scheduler.consumption import ConsumptionSource, FollowedAmounts
-from paramsched.scheduler.reported_progress import ProgressSource
 from paramsched.scheduler.updates import run_uncompiled
 
 
 @final
-class PlannedGroups:
+class Groups:
     """Writes the values of a plan into the groups of an optimizer, and detects external writes.
 
     It references the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
@@ -68,10 +68,10 @@ class PlannedGroups:
     def __init__(
         self,
         in_force: ResolvedPlan,
-        clock: Clock,
+        clock: RunState,
         late_groups: LateGroups = "base",
         scope: Scope | None = None,
-        lead: "PlannedGroups | None" = None,
+        lead: "Groups | None" = None,
         *,
         starts_updates: bool = False,
     ) -> None:
@@ -82,7 +82,7 @@ class PlannedGroups:
         # The last change of the plan: its update, and the slots, targets and states that the update before it used.
         self._before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
         # Set by `bind` if the plan is not by updates.
-        self.source: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
+        self.consumption: ConsumptionSource | ProgressSource | FollowedAmounts | None = None
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
@@ -146,14 +146,14 @@ class PlannedGroups:
         amounts, lead = self.in_force.amounts, self.lead
         self.agreement = RunAgreement(groups, amounts)
         if amounts is None:
-            self.source = None
+            self.consumption = None
         elif lead is not None:
             check = lead.check_amount if self.starts_updates else None
-            self.source = FollowedAmounts(amounts, lead.clock, self.clock, lambda: lead.in_force, check)
+            self.consumption = FollowedAmounts(amounts, lead.clock, self.clock, lambda: lead.in_force, check)
         elif isinstance(amounts, ReportedProgress):
-            self.source = ProgressSource(self.in_force, self.clock, groups)
+            self.consumption = ProgressSource(self.in_force, self.clock, groups)
         else:
-            self.source = ConsumptionSource(self.in_force, self.clock, groups)
+            self.consumption = ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
@@ -164,11 +164,11 @@ class PlannedGroups:
         self._first_lr = self._first[self._lr_key]
         self._tuples = [column for column in block.floats if column.tuple_size is not None]
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
-        self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
+        self._is_plain = not (self._has_tensors or block.targets or self.consumption is not None)
 
     def write_position(self, groups: list[Group]) -> None:
         """Write the position of the run into every group; an update writes its count into the first group only."""
-        clock, unit = self.clock, None if self.source is None else self.source.unit
+        clock, unit = self.clock, None if self.consumption is None else self.consumption.unit
         run = clock if self.lead is None else self.lead.clock
         reported = run.reported if clock.t == run.t else None
         self._number = NO_PLAN if self.held else self.in_force.number
@@ -195,7 +195,7 @@ class PlannedGroups:
         t, in_force = position.t, self.started_at(position)
         self._start_hold(t, held)
         if in_force is not self.in_force:
-            self._follow(in_force)
+            self._use_horizon(in_force)
         self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
@@ -220,8 +220,8 @@ class PlannedGroups:
         self._hold(block)
         write_base_entries(bases_by_slot(block.slots), self.bound)
         block.write_initial()
-        if isinstance(self.source, ConsumptionSource) and self.source.is_measured:
-            self.source.in_force = in_force  # the measurement of time continues
+        if isinstance(self.consumption, ConsumptionSource) and self.consumption.is_measured:
+            self.consumption.in_force = in_force  # the measurement of time continues
         else:
             self._reset_source(self.bound)
         self._take(block, self.bound)
@@ -247,7 +247,7 @@ class PlannedGroups:
         self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
 
-    def values(self, clock: Clock | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
+    def values(self, clock: RunState | None = None, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
         """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
 
         Args:
@@ -264,7 +264,7 @@ class PlannedGroups:
         return ((column.target.name, column.computed(times, states)[0]) for column in targets)
 
     def _followed(
-        self, clock: Clock, *, last: bool
+        self, clock: RunState, *, last: bool
     ) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
         """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
         block = self.block
@@ -345,20 +345,20 @@ class PlannedGroups:
         Raises:
             MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
         """
-        run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
+        run_uncompiled(Groups.sync)(self, optimizer.param_groups)
         self.check_amount()
 
     def check_amount(self) -> None:
         """Check the consumption of the next update, if it must be checked before that update."""
-        if self.clock.needs_check and self.source is not None:
-            run_uncompiled(PlannedGroups._check_amount)(self)
+        if self.clock.needs_check and self.consumption is not None:
+            run_uncompiled(Groups._check_amount)(self)
 
     def _check_amount(self) -> None:
-        source = self.source
+        source = self.consumption
         assert source is not None
         source.check_amount()
         if source.in_force.start is not self.in_force.start:  # that of another Scheduler of rank 0
-            self._follow(source.in_force)
+            self._use_horizon(source.in_force)
             self.history = self.history.with_plan(self.entry())
             self.rewrite()
 
@@ -371,25 +371,25 @@ class PlannedGroups:
             if block.amounts is not None:
                 coming = next(block.amounts, None)
                 if coming is None or clock.reported is not None:
-                    run_uncompiled(PlannedGroups._consume)(self, coming)
+                    run_uncompiled(Groups._consume)(self, coming)
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
-                run_uncompiled(PlannedGroups._check_tensors)(self, groups)
+                run_uncompiled(Groups._check_tensors)(self, groups)
             for _ in block.writer:  # resumes the writer once; `next` and its exception would cost as much as a write
                 break
             else:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t)
+                run_uncompiled(Groups._write_next_block)(self, t)
             first = groups[0]
             if first is not self._first:  # replaced during the step
-                run_uncompiled(PlannedGroups.sync)(self, groups)
+                run_uncompiled(Groups.sync)(self, groups)
             first[COUNT] = t
             self._first_lr = first[self._lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
+            run_uncompiled(Groups._refuse_spoiled)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
+            run_uncompiled(Groups._warn_overwritten)(self, groups)
         if self._has_tensors:
             self._fills = block.fill_count()
 
@@ -416,16 +416,16 @@ class PlannedGroups:
             for _ in block.writer:
                 break
             else:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
+                run_uncompiled(Groups._write_next_block)(self, t + 1)
             first = groups[0]
             if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
-                run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, None)
+                run_uncompiled(Groups._rebind_and_advance)(self, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, error)
+            run_uncompiled(Groups._rebind_and_advance)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
+            run_uncompiled(Groups._warn_overwritten)(self, groups)
 
     def _end_hold(self) -> None:
         """Follow the plan in force, after a step with held values, which are alone in their block."""
@@ -445,7 +445,7 @@ class PlannedGroups:
 
     def _consume(self, expected: Amount | None) -> None:
         """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""
-        clock, block, source = self.clock, self.block, self.source
+        clock, block, source = self.clock, self.block, self.consumption
         assert source is not None
         self._end_hold()
         times = source.coming_times(expected, block)
@@ -455,14 +455,14 @@ class PlannedGroups:
             assert times.amounts is not None
             clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
             if source.in_force is not self.in_force and source.in_force.plan is self.in_force.plan:
-                self._follow(source.in_force)
+                self._use_horizon(source.in_force)
                 self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
             self.agreement.compare(clock.t, self.in_force, clock.states)
             assert block.amounts is not None
             next(block.amounts)
 
-    def _follow(self, in_force: ResolvedPlan) -> None:
+    def _use_horizon(self, in_force: ResolvedPlan) -> None:
         """Use the plan with another horizon for all values that are computed from now on."""
         self.in_force = in_force
         self.block.follow(in_force.counted, self.slots(self.bound))

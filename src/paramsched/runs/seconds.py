@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.errors import StateError
-from paramsched.scheduler._messages import RankMessages
-from paramsched.scheduler._ranks import Ranks
+from paramsched.runs.processes import Ranks
+from paramsched.runs.rank_messages import RankMessages
 
 log = logging.getLogger("paramsched")
 

@@ -13,9 +13,9 @@ from paramsched.fields import Field, base_of, is_number, label, recorded_base
 from paramsched.plan import Plan, Target, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
-from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
-from paramsched.scheduler._group_keys import COUNT, Group
-from paramsched.scheduler._ranks import log_on_rank_0
+from paramsched.runs.processes import log_on_rank_0
+from paramsched.scheduler.group_keys import COUNT, Group
+from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate, quiet
@@ -215,7 +215,7 @@ LateGroups: TypeAlias = Literal["base", "present"]
 def with_late_bases(
     slots: tuple[Slot, ...],
     groups: Sequence[Group],
-    clock: Clock,
+    clock: RunState,
     late_groups: LateGroups,
     labels: Sequence[str | int],
 ) -> tuple[Slot, ...]:

@@ -14,12 +14,12 @@ from paramsched.errors import InvalidArgument, ParamschedError, PlanError, State
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
 from paramsched.plan.note import Note
-from paramsched.scheduler._clock import ResolvedPlan
-from paramsched.scheduler._messages import RankMessages
-from paramsched.scheduler._plan_change import ChangingRun, PlanChange
-from paramsched.scheduler._ranks import Ranks, note_end_of_store
-from paramsched.scheduler._resume import Resume
-from paramsched.scheduler.plan_source import PlanSource, messages_about_file, with_location
+from paramsched.runs.plan_change import ChangingRun, PlanChange
+from paramsched.runs.plan_source import PlanSource, messages_about_file, with_location
+from paramsched.runs.processes import Ranks, note_end_of_store
+from paramsched.runs.rank_messages import RankMessages
+from paramsched.scheduler.resume import Resume
+from paramsched.scheduler.run_state import ResolvedPlan
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
 if TYPE_CHECKING:
