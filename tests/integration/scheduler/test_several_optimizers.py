@@ -417,5 +417,5 @@ def test_an_error_about_one_of_several_optimizers_names_it(second, calendar):
     plan = ps.Plan(lr="linear()", horizon=9)
 
     with pytest.raises(ParamschedError, match="adamw"):
-        ps.Scheduler({"muon": first, "adamw": second}, plan, calendar=calendar).resolve()
+        ps.Scheduler({"muon": first, "adamw": second}, plan, calendar=calendar).set_facts()
     assert first.param_groups[0] == before
