@@ -18,8 +18,8 @@ from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler.resume import Resume
-from paramsched.scheduler.slots import bases_by_slot
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
+from paramsched.scheduler.slots import bases_by_slot
 from paramsched.time import Calendar
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
