@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import random
 import re
 import shutil
@@ -201,96 +200,3 @@ def test_generated_damage_raises_an_error_with_the_file_name_or_is_harmless(
     else:
         Job(folder).train()
         assert_ends_as(folder, whole)
-
-
-def as_saved_by_version_1(folder: Path) -> None:
-    """Remove the data that version 1 did not write: manifests, and additional entries of the states."""
-    for checkpoint in folder.glob("epoch_*"):
-        (checkpoint / "manifest.json").unlink()
-        state = torch.load(checkpoint / "runner.pt", weights_only=True)
-        state["version"] = 1
-        del state["meta"]["run"], state["hooks"]["LoggerHook.1"]["written"]
-        torch.save(state, checkpoint / "runner.pt")
-    (folder / "last_checkpoint").write_text("epoch_2\n")
-
-
-def test_a_checkpoint_of_version_1_is_loaded_with_a_message(stopped, whole, tmp_path, caplog):
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    as_saved_by_version_1(folder)
-
-    with caplog.at_level(logging.WARNING, "paramsched"):
-        Job(folder).train()
-
-    assert "saved by an earlier version without checksums" in caplog.text
-    assert_ends_as(folder, whole)
-
-
-@pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "another file's content"])
-@pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES if file != "manifest.json"), "values.jsonl"])
-def test_the_error_of_an_unreadable_version_1_checkpoint_names_the_file(stopped, tmp_path, name, kind):
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    as_saved_by_version_1(folder)
-    spoil(folder / name, kind)
-    if (name, kind) == ("epoch_2/gradients_0.pt", "missing"):
-        return  # no data of this version shows that there were any
-
-    said = refusal_of(Job(folder))
-
-    assert str(folder / name) in said or (name.endswith("runner.pt") and str(folder / "epoch_2") in said)
-
-
-def test_the_error_of_a_version_1_state_without_a_required_entry_names_the_file(stopped, tmp_path):
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    as_saved_by_version_1(folder)
-    state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=True)
-    del state["hooks"]["CheckpointHook.1"]["best_score"]
-    torch.save(state, folder / "epoch_2" / "runner.pt")
-
-    said = refusal_of(Job(folder))
-
-    assert str(folder / "epoch_2" / "runner.pt") in said
-
-
-def test_a_checkpoint_of_another_model_is_rejected_before_loading(stopped, tmp_path):
-    job = Job(shutil.copytree(stopped, tmp_path / "run"))
-    job.model = nn.Sequential(nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))
-    job.optimizer = torch.optim.SGD(job.model.parameters(), lr=0.1, momentum=0.9)
-    before = [value.clone() for value in job.model.state_dict().values()]
-
-    with pytest.raises(ParamschedError, match=r"model\.safetensors"):
-        job.train()
-
-    assert all(torch.equal(was, value) for was, value in zip(before, job.model.state_dict().values(), strict=True))
-
-
-def test_a_checkpoint_of_another_optimizer_is_rejected_before_loading(stopped, tmp_path):
-    job = Job(shutil.copytree(stopped, tmp_path / "run"))
-    job.optimizer = torch.optim.AdamW(job.model.parameters(), lr=0.1)
-
-    with pytest.raises(ParamschedError, match=r"optimizer\.bin: group 0 has no betas"):
-        job.train()
-
-
-@pytest.mark.parametrize("kind", ["empty", "truncated", "bit flip", "another file's content"])
-def test_the_error_of_damaged_initial_weights_names_the_file(stopped, tmp_path, kind):
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    spoil(folder / "epoch_2" / "model.safetensors", kind)
-    job = Job(tmp_path / "new")
-    before = job.memory()[0]
-
-    with pytest.raises(ParamschedError, match=r"model\.safetensors"):
-        job.train(resume=False, load_from=folder / "epoch_2")
-
-    assert job.memory()[0] == before
-
-
-def test_without_a_valid_checkpoint_the_error_suggests_a_restart(stopped, whole, tmp_path):
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    for name in ("epoch_1", "epoch_2"):
-        spoil(folder / name / "optimizer.bin", "truncated")
-
-    said = refusal_of(Job(folder))
-
-    assert "To start again omit resume" in said
-    Job(folder).train(resume=False)
-    assert_ends_as(folder, whole)

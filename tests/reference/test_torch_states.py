@@ -220,21 +220,6 @@ def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_gro
     assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
 
 
-def test_a_scheduler_pickled_by_an_older_version_continues():
-    optimizer = optimizer_with([1.0])
-    scheduler = OURS.StepLR(optimizer, 2, 0.5)
-    stepped(scheduler, optimizer, 3)
-    state = scheduler.__getstate__()
-    state["_written"] = state.pop("_last_lr")
-    twin = OURS.StepLR.__new__(OURS.StepLR)
-
-    twin.__setstate__(state)
-
-    assert twin.get_last_lr() == [0.5]
-    quiet_step(twin)
-    assert twin.get_last_lr() == [0.25]
-
-
 def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []
@@ -413,22 +398,6 @@ def test_a_function_on_another_line_is_the_same():
     there.__qualname__, there.__module__ = "there", "elsewhere"
 
     assert loaded_next_to(here, there) == []
-
-
-def test_loading_a_state_of_an_older_version_does_not_call_the_function():
-    calls = []
-    scheduler = OURS.LambdaLR(optimizer_with([1.0]), lambda t: calls.append(t) or 1.0)
-    state = scheduler.state_dict()
-    del state["_function_notes"]
-    state["_functions"] = [{"name": "old", "values": [1.0, 2.0, 3.0]}]
-    del calls[:]
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        scheduler.load_state_dict(state)
-
-    assert calls == []
-    assert "_functions" not in scheduler.state_dict()
 
 
 def test_a_state_with_function_notes_is_plain_data_and_loads_in_torch_and_here(tmp_path):

@@ -50,10 +50,7 @@ class Checkpoint:
 
     def schedulers(self) -> dict[str, dict[str, Any]]:
         """Return a dict from path to each state of a `ps.Scheduler`."""
-        entries = {"version", "t", "plan", "bases"}
-        # torch.distributed.checkpoint drops empty dicts, which states of version 1 have.
-        dropped: dict[str, Any] = {"calendar": {}, "feedback": {}} if self.format == "dcp" else {}
-        return {path: dropped | one for path, one in find_states(self.data, entries.issubset, "scheduler").items()}
+        return find_states(self.data, {"version", "t", "plan", "bases"}.issubset, "scheduler")
 
     def optimizer(self, wanted: str | None) -> tuple[str, dict[str, Any]]:
         """Return the path and the state of the specified optimizer, or of the only one."""

@@ -134,7 +134,7 @@ class LastCheckpoint:
 
     Args:
         name: the name of the checkpoint; None if the run has no checkpoint yet.
-        digest: the SHA-256 of the manifest; None if there is no manifest, as in checkpoints of earlier versions.
+        digest: the SHA-256 of the manifest; None if the run has no checkpoint yet.
     """
 
     name: str | None
@@ -152,7 +152,7 @@ class LastCheckpoint:
         """
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
-        return cls(name, manifest_digest(checkpoint))
+        return cls(name, read_manifest(checkpoint).digest)
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -170,8 +170,6 @@ class LastCheckpoint:
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{file}: it cannot be read ({error})") from None
         found = _TWO_LINES.fullmatch(text)
-        if found is None and re.fullmatch(r"[^\n\0]+\n", text):
-            return cls(text.rstrip("\n"), None)  # written by an earlier version
         if found is None or "\0" in text:
             raise StateError(f"{file}: it cannot be read; expected the name and SHA-256 of a checkpoint")
         if found["name"] == _NONE_YET:
@@ -185,7 +183,7 @@ class LastCheckpoint:
         """The content of the file as text."""
         if self.name is None:
             return f"{_NONE_YET}\nsha256 {_digest_of_none()}\n"
-        return f"{self.name}\n" if self.digest is None else f"{self.name}\nsha256 {self.digest}\n"
+        return f"{self.name}\nsha256 {self.digest}\n"
 
 
 def manifest_digest(checkpoint: Path) -> str | None:

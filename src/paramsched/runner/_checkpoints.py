@@ -36,7 +36,7 @@ log = logging.getLogger("paramsched.runner")
 
 STATE: Final = "runner.pt"
 VERSION: Final = 2
-"""The version of `runner.pt`. Checkpoints of version 1 have no manifest."""
+"""The version of `runner.pt`."""
 
 
 def read_runner_state(folder: Path) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def read_runner_state(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise StateError(f"{folder}: not a checkpoint of a Runner; {STATE} is missing")
     state = read_torch(file)
-    if not isinstance(state, dict) or state.get("version") not in (1, VERSION):
+    if not isinstance(state, dict) or state.get("version") != VERSION:
         raise StateError(f"{file}: unsupported version")
     wrong = []
     for path, kind in _ENTRY_TYPES.items():
@@ -85,19 +85,16 @@ def require_intact(folder: Path) -> None:
     problems = _problems_of(folder)
     if problems:
         raise damage_error("\n".join(problems), folder.parent, excluding=folder)
-    if not (folder / MANIFEST).exists():
-        log.warning("%s: saved by an earlier version without checksums; damage may go unnoticed", folder)
 
 
 def _problems_of(folder: Path) -> list[str]:
     """Return the problems of a checkpoint, one line each."""
+    if not any((folder / name).exists() for name in (STATE, MANIFEST)):
+        return [f"{folder}: not a checkpoint of a Runner; {STATE} is missing"]
     try:
-        if (folder / MANIFEST).exists():
-            return damaged_files(folder, read_manifest(folder))
-        old = read_runner_state(folder)["version"] == 1
+        return damaged_files(folder, read_manifest(folder))
     except StateError as error:
         return [str(error)]
-    return [] if old else [f"{folder / MANIFEST}: it is missing"]
 
 
 def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
@@ -138,12 +135,10 @@ def checkpoints_in(folder: Path) -> list[Path]:
 def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
     """Return the pair (name of the run, iteration) of a checkpoint; None if it cannot be read."""
     try:
-        if (folder / MANIFEST).exists():
-            manifest = read_manifest(folder)
-            return manifest.run, manifest.iteration
-        return "", int(read_runner_state(folder)["meta"]["iter"])
+        manifest = read_manifest(folder)
     except StateError:
         return None
+    return manifest.run, manifest.iteration
 
 
 def replaced_path(target: Path) -> Path:
@@ -262,14 +257,9 @@ class Checkpoints:
         places = [place for place in (target, replaced_path(target)) if place.is_dir()]
         if not places:
             raise damage_error(f"{file}: the checkpoint that it names, {target}, is missing", self.folder)
-        if last.digest is None:  # saved by an earlier version without manifests
-            found = next((place for place in places if (place / STATE).exists()), places[0])
-            if (found / MANIFEST).exists():
-                raise damage_error(f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder)
-        else:
-            found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
-            if manifest_digest(found) not in (None, last.digest):
-                raise damage_error(f"{file}: it contains another SHA-256 than that of {found / MANIFEST}", self.folder)
+        found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
+        if manifest_digest(found) not in (None, last.digest):
+            raise damage_error(f"{file}: it contains another SHA-256 than that of {found / MANIFEST}", self.folder)
         require_intact(found)
         return found
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from itertools import zip_longest
 from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, Final, Literal, TypeAlias, cast, final
@@ -159,10 +158,6 @@ class Calendar:
                     "Write total=1",
                     sample=1,
                 )
-
-    def __setstate__(self, state: list[Any]) -> None:
-        for name, value in zip_longest(self.__dataclass_fields__, state):  # older pickles have fewer facts
-            object.__setattr__(self, name, value)
 
     def _read_deadline(self) -> None:
         """Store the deadline as a moment, and check the facts that belong to it."""

@@ -225,17 +225,6 @@ def test_tensors_in_the_folder_are_not_read(tmp_path):
     assert values(report) == pytest.approx(ps.trace(PLAN, {"lr": 0.1})["lr", 0][30:33].tolist(), rel=1e-6)
 
 
-def test_empty_dicts_that_the_checkpoint_drops_are_restored(tmp_path):
-    found = states()
-    state = {"version": 1, "t": 30, "plan": PLAN.text, "groups": 1, "bases": {"lr": [0.1]}}
-    dcp.save(
-        {"optimizer": found["optimizer"], "scheduler": {**state, "calendar": {}, "feedback": {}}},
-        checkpoint_id=tmp_path,
-    )
-
-    assert resume(tmp_path)["exit"] == 0
-
-
 # ---------------------------------------------------------------------- the states in a checkpoint
 
 

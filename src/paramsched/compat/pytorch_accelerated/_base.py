@@ -127,7 +127,7 @@ class SchedulerBase(ABC):
         """Use the present value of each group without a base as its base."""
         if "base_lr_values" not in vars(self):
             return
-        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # a pickle of 0.1 has no groups
+        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # a subclass may skip this class's constructor
         kept = kept_positions(type(self).__name__, known, self.optimizer)
         if kept is not None:
             self.base_lr_values = select(self.base_lr_values, kept)

@@ -503,10 +503,9 @@ class CycleLR(SteppedLR):
         group_fields.set_momenta(groups, as_floats(highest))
 
     def _written_fields(self) -> tuple[str, ...]:
-        options = self.__dict__  # an older state may lack an option
-        if not options.get("cycle_momentum", False):
+        if not self.cycle_momentum:
             return ("lr",)
-        return ("lr", "betas[0]" if options.get("use_beta1", False) else "momentum")
+        return ("lr", "betas[0]" if self.use_beta1 else "momentum")
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # a new group uses the cycle of the last group

@@ -427,8 +427,6 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         for name in self._hooks:
             if name in state:
                 setattr(self, name, state[name])
-        if "_written" in state:  # the former name
-            self._last_lr = self.__dict__.pop("_written")
         if isinstance(state.get("optimizer"), Optimizer):
             watch_step(self.optimizer)
 

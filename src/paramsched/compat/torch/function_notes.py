@@ -68,7 +68,6 @@ class FunctionNotes:
         for function, kept in zip(self.functions, saved, strict=False):
             if kept and _is_object(function):
                 function.__dict__.update(kept)
-        state.pop("_functions", None)  # states of 0.1 contain the returned values here
         notes = state.pop(NOTES, None)
         if not isinstance(notes, list) or len(notes) != len(self.notes):
             return

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 # A checkpoint stores the lines, bytes and SHA-256 of each log, so that a log that was changed afterwards raises an
 # error before anything is loaded.
 
-_MAX_LINE = 10**8  # bytes
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -39,21 +37,20 @@ class KeptLines:
 
     Args:
         lines: number of lines.
-        size: number of bytes; None in a checkpoint of an earlier version.
-        digest: SHA-256 of those bytes; None in a checkpoint of an earlier version.
+        size: number of bytes.
+        digest: SHA-256 of those bytes.
     """
 
     lines: int = 0
-    size: int | None = 0
-    digest: str | None = hashlib.sha256().hexdigest()
+    size: int = 0
+    digest: str = hashlib.sha256().hexdigest()
 
     @classmethod
     def of(cls, state: Mapping[str, Any], name: str) -> Self:
-        lines = state.get(name)
-        if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0:
+        lines, written = state.get(name), state.get("written", {}).get(name)
+        if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0 or (lines and written is None):
             raise StateError(f"LoggerHook: the checkpoint has an invalid number of lines for {name}.jsonl: {lines!r}")
-        more = state.get("written", {}).get(name)
-        return cls(lines, None, None) if more is None else cls(lines, more["bytes"], more["sha256"])
+        return cls(lines, written["bytes"], written["sha256"]) if lines else cls()
 
 
 def require_kept_lines(file: Path, kept: KeptLines) -> int:
@@ -62,45 +59,22 @@ def require_kept_lines(file: Path, kept: KeptLines) -> int:
         return 0
     if not file.is_file():
         raise StateError(f"{file}: it is missing, but the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
-    size, problem = _size_of_lines(file, kept.lines) if kept.size is None else _size_of_bytes(file, kept)
-    if problem:
-        raise StateError(f"{file}: {problem}. {_ADVICE}")
-    return size
-
-
-_ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), or omit resume to start again"
-
-
-def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
-    """Return a pair: the number of bytes to keep and "", or 0 and the problem as text."""
     with file.open("rb") as stream:
-        digest, remaining = hashlib.sha256(), kept.size or 0
+        digest, remaining = hashlib.sha256(), kept.size
         while remaining and (read := stream.read(min(remaining, 2**20))):
             digest.update(read)
             remaining -= len(read)
+    problem = ""
     if remaining:
-        return 0, f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
-    if digest.hexdigest() != kept.digest:
-        return 0, f"its first {kept.lines} lines have changed since the checkpoint was saved (their SHA-256 differs)"
-    return kept.size or 0, ""
+        problem = f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
+    elif digest.hexdigest() != kept.digest:
+        problem = f"its first {kept.lines} lines have changed since the checkpoint was saved (their SHA-256 differs)"
+    if problem:
+        raise StateError(f"{file}: {problem}. {_ADVICE}")
+    return kept.size
 
 
-def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
-    """Return the same as `_size_of_bytes` for a checkpoint of the first version, which has only a number of lines."""
-    size = 0
-    with file.open("rb") as stream:
-        for number in range(lines):
-            line = stream.readline(_MAX_LINE)
-            if not line.endswith(b"\n"):
-                return 0, f"it has {number} lines, but the checkpoint was saved after {lines}"
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError):
-                entry = None
-            if not isinstance(entry, dict):
-                return 0, f"line {number + 1} is not a log entry"
-            size += len(line)
-    return size, ""
+_ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), or omit resume to start again"
 
 
 @final
