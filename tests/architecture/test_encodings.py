@@ -41,7 +41,7 @@ def test_each_text_file_has_an_encoding(folder):
         if (calls := calls_without_encoding(file.read_text(encoding="utf-8")))
     }
 
-    assert found == {}
+    assert found == {}, f'add encoding="utf-8" to these calls: {found}'
 
 
 def test_a_call_without_an_encoding_is_found():

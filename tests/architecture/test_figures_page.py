@@ -9,7 +9,8 @@ def test_the_table_shows_the_recorded_figures():
     page = figures.PAGE.read_text(encoding="utf-8")
     recorded = json.loads(figures.DATA.read_text(encoding="utf-8")) if figures.DATA.exists() else {}
 
-    assert figures.with_table(page, recorded) == page
+    shown = figures.with_table(page, recorded)
+    assert shown == page, f"write the table of {figures.PAGE.name} anew:\n{shown.split(figures.BEGIN)[1]}"
 
 
 def test_a_new_figure_becomes_a_row():

@@ -21,8 +21,12 @@ PAGES = {
 
 def test_every_package_has_a_line_on_the_map():
     packages = {file.parent.name for file in LIBRARY.glob("*/__init__.py")}
+    listed = set(re.findall(r"^\| `(\w+)/` \|", MAP, re.MULTILINE))
 
-    assert set(re.findall(r"^\| `(\w+)/` \|", MAP, re.MULTILINE)) == packages
+    missing = "\n".join(f"| `{name}/` | what it is for |" for name in sorted(packages - listed))
+    assert not missing, f"add to the first table of docs/explanation/how-it-works.md:\n{missing}"
+    absent = sorted(listed - packages)
+    assert absent == [], f"remove from the first table of docs/explanation/how-it-works.md: {absent}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -32,10 +36,38 @@ def test_every_file_on_a_map_exists(page):
     places = [beside, LIBRARY, ROOT, *(folder for folder in beside.iterdir() if folder.is_dir())]
 
     assert len(named) > 5
-    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
+    absent = [name for name in named if not any((place / name).is_file() for place in places)]
+    assert absent == [], f"{page} names files that do not exist; write their new place: {absent}"
+
+
+def test_every_file_that_contributors_read_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.-]+\.(?:py|pyi|md|txt|toml))`", text))
+    new = set(re.findall(r"complete example, `(\w+\.py)`", text)) | {"docs/engines/tinyfit.md"}
+    new |= {"tests/support/engine_runs/tinyfit.py"}
+    there = {
+        file.relative_to(ROOT).as_posix()
+        for top in ("src", "docs", "tests", "tools")
+        for file in (ROOT / top).rglob("*.*")
+    }
+
+    absent = sorted(
+        name
+        for name in named - new
+        if not (ROOT / name).is_file() and not any(one.endswith("/" + name) for one in there)
+    )
+    assert absent == [], f"CONTRIBUTING.md names files that do not exist; write their new place: {absent}"
 
 
 def test_the_table_of_skipped_steps_equals_the_one_in_the_code():
-    rows = [f"| {step.name} | {step.seen_by} | {step.follows} |" for step in UNCOUNTED_STEPS]
+    rows = "\n".join(f"| {step.name} | {step.seen_by} | {step.follows} |" for step in UNCOUNTED_STEPS)
 
-    assert "\n".join(rows) in MAP
+    assert rows in MAP, f"write these rows into docs/explanation/how-it-works.md, Steps that do not count:\n{rows}"
+
+
+def test_every_page_is_in_a_folder():
+    pages = sorted(page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md")
+    assert pages == [], f"move into the folder of its kind, for example docs/how-to/: {pages}"
+
+    helpers = sorted(file.name for file in (ROOT / "docs").glob("*.py") if file.name != "conf.py")
+    assert helpers == [], f"move into docs/extensions/: {helpers}"

@@ -127,7 +127,8 @@ def test_each_dependency_of_a_group_is_pinned():
     named = [one for group in PYPROJECT["dependency-groups"].values() for one in group if isinstance(one, str)]
     names = {re.split(r"[<>=\[]", one)[0].lower() for one in [*PROJECT["dependencies"], *named]}
 
-    assert names - pinned == set()
+    missing = sorted(names - pinned)
+    assert missing == [], f"`make lock` adds to constraints.txt: {missing}"
 
 
 def test_the_tests_run_on_every_python_that_the_package_names():

@@ -22,7 +22,8 @@ def width():
 def test_no_line_of_code_is_wider_than_the_column(page, width):
     lines = [line for block in BLOCK.findall(page.read_text(encoding="utf-8")) for line in block.splitlines()]
 
-    assert [line for line in lines if len(line) > width.COLUMNS] == []
+    wide = [line for line in lines if len(line) > width.COLUMNS]
+    assert wide == [], f"break these lines after {width.COLUMNS} characters: {wide}"
 
 
 def test_a_long_line_of_a_plan_is_folded_and_is_the_same_plan(width):

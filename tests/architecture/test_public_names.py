@@ -16,20 +16,23 @@ TESTS = Path(__file__).parents[1]
 
 
 def test_every_public_name_exists_and_has_a_docstring():
-    assert [name for name in ps.__all__ if not (getattr(ps, name).__doc__ or "").strip()] == []
+    bare = [name for name in ps.__all__ if not (getattr(ps, name).__doc__ or "").strip()]
+    assert bare == [], f"add a docstring to {bare}"
 
 
 def test_every_shape_of_the_library_is_a_public_name():
     of_library = {name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")}
 
-    assert of_library <= set(ps.__all__)
+    private = sorted(of_library - set(ps.__all__))
+    assert private == [], f"`_public_names` in src/paramsched/__init__.py omits {private}"
 
 
 def test_every_public_name_is_used_in_a_test():
     others = (path for path in TESTS.rglob("test_*.py") if path != Path(__file__))
     used = {word for path in others for word in re.findall(r"\w+", path.read_text())}
 
-    assert set(ps.__all__) - used == set()
+    unused = sorted(set(ps.__all__) - used)
+    assert unused == [], f"add a test that uses {unused}"
 
 
 STUB = ast.parse(Path(ps.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
@@ -41,7 +44,10 @@ def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
 
     stub, exported, found = {*STUB_IMPORTS, "__version__"}, {*ps.__all__, *modules, "__version__"}, set(dir(ps))
     missing = sorted((exported | found) - stub)
-    assert missing == [], f"import in src/paramsched/__init__.pyi: {missing}"
+    lines = "\n".join(
+        f"from {getattr(getattr(ps, name), '__module__', 'paramsched')} import {name} as {name}" for name in missing
+    )
+    assert missing == [], f"add to src/paramsched/__init__.pyi:\n{lines}"
     unknown = sorted(stub - (exported & found))
     assert unknown == [], f"remove from src/paramsched/__init__.pyi, or export: {unknown}"
 

@@ -36,7 +36,8 @@ def unmarked(tree: ast.Module) -> Iterator[str]:
 def test_a_test_that_starts_a_process_or_a_compiler_is_marked_heavy(file):
     text = file.read_text(encoding="utf-8")
 
-    assert "pytestmark = pytest.mark.heavy" in text or list(unmarked(ast.parse(text))) == []
+    names = [] if "pytestmark = pytest.mark.heavy" in text else list(unmarked(ast.parse(text)))
+    assert names == [], f"add @pytest.mark.heavy to {names} in {file.relative_to(TESTS)}"
 
 
 def test_a_test_that_starts_a_process_through_a_helper_function_is_found():

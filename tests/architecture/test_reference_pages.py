@@ -22,7 +22,8 @@ def pages() -> str:
 def test_every_public_name_has_a_page(pages):
     names = [name for name in ps.__all__ if not isinstance(getattr(ps, name), ModuleType)]
 
-    assert [name for name in names if f":: paramsched.{name}\n" not in pages] == []
+    missing = [name for name in names if f":: paramsched.{name}\n" not in pages]
+    assert missing == [], f"add to `API` in docs/extensions/module_pages.py: {missing}"
 
 
 def test_every_name_with_a_page_is_a_public_path(pages):
@@ -41,7 +42,8 @@ def test_every_curve_rule_and_error_has_a_page(pages):
     names += [f"schedules.rules.{name}" for name in _classes_of(rules, rules.Rule)]
 
     assert len(names) > 40
-    assert [name for name in names if f":: paramsched.{name}\n" not in pages] == []
+    missing = [name for name in names if f":: paramsched.{name}\n" not in pages]
+    assert missing == [], f"add to a page in docs/extensions/reference_pages.py: {missing}"
 
 
 def _classes_of(module: ModuleType, base: type) -> list[str]:
@@ -55,39 +57,51 @@ def test_every_engine_and_drop_in_has_a_page(pages, package):
     inner = {"engine_facts", "reporting", "group_fields", "step_engine"}
     names = {file.stem for file in folder.iterdir() if not file.stem.startswith("_") and file.suffix in ("", ".py")}
 
-    missing = [name for name in sorted(names - inner) if f"`import paramsched.{package}.{name}`" not in pages]
+    missing = [
+        f"paramsched.{package}.{name}"
+        for name in sorted(names - inner)
+        if f"`import paramsched.{package}.{name}`" not in pages
+    ]
     assert inner & names, "remove the names of absent files from this test"
-    assert missing == [], f"begin the docstring of each module with its title, so that it gets a page: {missing}"
+    assert missing == [], f"add a sentence to `MODULES` in docs/extensions/module_pages.py for {missing}"
 
 
 def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     reference, lines = of_the_docs("reference_pages", "shape_lines")
 
-    assert set(lines.SHAPES) <= set(SHAPES)
+    absent = sorted(set(lines.SHAPES) - set(SHAPES))
+    assert absent == [], f"remove from `SHAPES` in docs/extensions/shape_lines.py: {absent}"
     drawn = {name: line for name, line in lines.SHAPES.items() if line}
     tokens = lines.TOKENS_PER_UPDATE
-    assert [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))] == []
+    wrong = [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))]
+    assert wrong == [], f"write lines for 100 updates in `SHAPES` in docs/extensions/shape_lines.py: {wrong}"
 
 
 def test_every_shape_is_in_one_group_of_the_gallery():
     lines = of_the_docs("shape_lines")[0]
     grouped = " ".join(lines.GROUPS.values()).split()
 
-    assert sorted(grouped) == sorted(SHAPES)
+    missing, absent = sorted(set(SHAPES) - set(grouped)), sorted(set(grouped) - set(SHAPES))
+    assert missing == [], f"add to a group of `GROUPS` in docs/extensions/shape_lines.py: {missing}"
+    assert absent == [], f"remove from `GROUPS` in docs/extensions/shape_lines.py: {absent}"
+    assert len(grouped) == len(set(grouped)), "a name is in `GROUPS` in docs/extensions/shape_lines.py twice"
     assert grouped[:2] == ["cosine", "linear"]
 
 
 def test_every_shape_except_three_has_a_picture():
     reference = of_the_docs("reference_pages")[0]
 
-    assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
+    without = {name for name in SHAPES if not reference.line_of_shape(name)} - {"from_function", "like", "table_file"}
+    lines = "\n".join(f'"{name}": "{name}(…)",' for name in sorted(without))
+    assert not lines, f"add to `SHAPES` in docs/extensions/shape_lines.py:\n{lines}"
 
 
 def test_every_curve_is_drawn():
     reference = of_the_docs("reference_pages")[0]
     lines = {name: reference.line_of_curve(name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
 
-    assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
+    wrong = [name for name, line in lines.items() if not reference.can_be_drawn(line)]
+    assert wrong == [], f"add arguments to `CURVES` in docs/extensions/shape_lines.py: {wrong}"
 
 
 def test_the_value_of_each_metric_rule_changes_in_its_picture():

@@ -23,9 +23,8 @@ WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     text = inspect.getdoc(SHAPES[name]) or ""
 
-    assert ">>>" in text
-    assert "value(t) =" in text
-    assert "Source: " in text
+    missing = [part for part in (">>>", "value(t) =", "Source: ") if part not in text]
+    assert missing == [], f"add to the docstring of {name}: {missing}"
     examples = doctest.DocTestFinder().find(SHAPES[name], name)
     assert any(example.examples for example in examples)
 
@@ -89,7 +88,7 @@ def test_every_curve_can_be_imported_by_typed_code():
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():
     for name, curve in CONSTANTS.items():
         if not name.startswith("user_"):
-            assert "curve(u) =" in (inspect.getdoc(type(curve)) or ""), name
+            assert "curve(u) =" in (inspect.getdoc(type(curve)) or ""), f"add curve(u) = … to the docstring of {name}"
     for name, family in FAMILIES.items():
         made = inspect.signature(family).return_annotation
-        assert "curve(u) =" in (inspect.getdoc(made) or ""), name
+        assert "curve(u) =" in (inspect.getdoc(made) or ""), f"add curve(u) = … to the docstring of {name}"

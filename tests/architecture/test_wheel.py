@@ -21,4 +21,6 @@ def test_the_wheel_contains_every_file_of_the_package_except_its_readmes(wheel):
     with zipfile.ZipFile(wheel) as packed:
         names = {name for name in packed.namelist() if name.startswith("paramsched/")}
 
-    assert names == {one.relative_to(PACKAGE.parent).as_posix() for one in kept if one.name != "README.md"}
+    files = {one.relative_to(PACKAGE.parent).as_posix() for one in kept if one.name != "README.md"}
+    assert sorted(files - names) == [], "[tool.hatch.build.targets.wheel] in pyproject.toml leaves these files out"
+    assert sorted(names - files) == [], "[tool.hatch.build.targets.wheel] in pyproject.toml adds these files"

@@ -99,7 +99,7 @@ def check(line: str, runs: dict[str, Run], add_row) -> None:
         c: (one.expected, one.expected) for c, one in runs.items()
     }
     if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
-        assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
+        assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"add to docs/engines/table.md:\n{line}"
 
 
 @pytest.mark.parametrize(
