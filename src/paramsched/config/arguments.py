@@ -253,21 +253,6 @@ def is_plain_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-# Exact products and ratios of decimal numbers: 0.1 * 0.1 is 0.01, whereas floats give 0.010000000000000002.
-
-
-def product_as_written(first: float, second: float) -> float:
-    """Return the float nearest to the exact product of two decimal numbers.
-
-    >>> product_as_written(0.1, 0.1), 0.1 * 0.1
-    (0.01, 0.010000000000000002)
-    """
-    try:
-        return float(Fraction(repr(first)) * Fraction(repr(second)))
-    except OverflowError:
-        return first * second
-
-
 def ratio_as_written(first: float, second: float) -> float:
     """Return the float nearest to the exact ratio of two decimal numbers; the second must not be 0.
 
@@ -278,15 +263,6 @@ def ratio_as_written(first: float, second: float) -> float:
         return float(Fraction(repr(first)) / Fraction(repr(second)))
     except OverflowError:
         return first / second
-
-
-def rest_as_written(share: float) -> float:
-    """Return 1 minus a decimal number, rounded once.
-
-    >>> rest_as_written(0.9), 1 - 0.9
-    (0.1, 0.09999999999999998)
-    """
-    return float(1 - Fraction(repr(share)))
 
 
 def to_level(value: float) -> Level:

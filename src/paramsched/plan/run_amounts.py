@@ -194,11 +194,11 @@ class EvenProgress(RunAmounts):
         return ceil(Fraction(amount) * self.total)
 
 
-def missing_progress(site: str, progress: str = "0.0") -> MissingFact:
+def missing_progress(site: str) -> MissingFact:
     """Return the error for a run whose progress was not reported."""
     found = "the plan's clock is the progress of the run, which was not reported"
-    instead = f"Write scheduler.report(progress={progress}) before optimizer.step()"
-    return MissingFact(site, found, instead, fact=PROGRESS, example=progress)
+    instead = "Write scheduler.report(progress=0.0) before optimizer.step()"
+    return MissingFact(site, found, instead, fact=PROGRESS, example="0.0")
 
 
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
