@@ -487,7 +487,7 @@ def test_decoupled_groups_get_a_warning_with_their_line(floor, expected):
         plan = dialect.to_plan({**options, "decoupled_lr": 5e-4, **floor})
 
     assert plan == dialect.to_plan(options)
-    (line,) = json.loads(str(caught[0].message).partition("groups: ")[2])["is_decoupled_lr=true"].values()
+    (line,) = json.loads(str(caught[0].message).partition("groups: ")[2])["max_lr=0.0005"].values()
     assert ps.parse(line) == dialect.to_plan({**options, "min_lr": expected}).bindings[0].schedule
 
 

@@ -89,8 +89,11 @@ def plan_of(data: Any, *, ramps: bool) -> Plan:
         if arguments.decoupled_lr is not None:
             floor = arguments.min_lr if arguments.decoupled_min_lr is None else arguments.decoupled_min_lr
             own = replace(arguments, lr=arguments.decoupled_lr, min_lr=floor)
-            groups = json.dumps({"is_decoupled_lr=true": {"lr": str(_planned_rate(own, run, diagnostics))}})
-            found = f"the plan is for the other groups; the base of embedding and output layers is {own.lr:g}"
+            # Since core 0.16 only max_lr differs in these groups; is_decoupled_lr is false.
+            groups = json.dumps({f"max_lr={own.lr!r}": {"lr": str(_planned_rate(own, run, diagnostics))}})
+            found = (
+                f"the plan is for the other groups; the base of embedding and output layers is their max_lr {own.lr!r}"
+            )
             place = written_options(data)["decoupled_lr"][1]
             warn_user(Diagnostic(place, found, f"For example groups: {groups}", code=NOT_IN_SCRIPT))
         start, end, style = arguments.start_weight_decay, arguments.end_weight_decay, arguments.weight_decay_incr_style
