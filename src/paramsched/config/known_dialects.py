@@ -72,6 +72,8 @@ class Dialect(Protocol):
     - `notes_of(data) -> Iterable[Diagnostic]`: returns diagnostics about how data is read, such as defaults
     - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
     - `command_lines`: True if data may also be a list of words, as from a command line or a shell script
+    - `is_hjson`: True if the peer reads its JSON files as Hjson, with comments and trailing commas, and refuses a key
+      that occurs twice
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -98,6 +100,7 @@ class KnownDialect:
     notes_of: Callable[[Any], Iterable[Diagnostic]] | None = None
     scheduler_entries: tuple[str, ...] = ()
     command_lines: bool = False
+    is_hjson: bool = False
     origin: str = ""
 
     @property
@@ -189,10 +192,10 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
         "recognizes", "read", "syntax_of", "execute", "bases_of", "facts_of",
         "notes_of",
     )  # fmt: skip
-    functions = {one: getattr(given, one, None) for one in optional}
+    functions: dict[str, Any] = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))
-    words = bool(getattr(given, "command_lines", False))
-    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, command_lines=words, origin=origin)
+    functions |= {one: bool(getattr(given, one, False)) for one in ("command_lines", "is_hjson")}
+    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, origin=origin)
 
 
 @lru_cache(maxsize=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.advice.calls import explain_wrong_keywords
-from paramsched.base.codes import KEY_TWICE
+from paramsched.base.codes import KEY_TWICE, SAID_TWICE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.base.user_warnings import warn_user
@@ -45,6 +45,7 @@ from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.json_and_toml import (
     STRING,
     json_places,
+    read_hjson,
     read_json,
     read_toml,
     toml_places,
@@ -387,7 +388,8 @@ class PlanText:
         if self.inserted is None:
             return data
         key, other = self.inserted
-        return {**mapping_of_options(data), key: other.data()}
+        inserted = other._data_of(replace(dialect_named(other.format), is_hjson=False))  # transformers reads it as JSON
+        return {**mapping_of_options(data), key: inserted}
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
@@ -398,7 +400,7 @@ class PlanText:
         if command is None:
             if not dialect.is_peer:
                 return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
-            return read_peer_data(self.text, self.syntax or "yaml", self.name)
+            return read_peer_data(self.text, self.syntax or "yaml", self.name, is_hjson=dialect.is_hjson)
         if command.diagnostics:
             raise ConfigError(self.name, command.diagnostics)
         for caution in command.cautions:
@@ -554,11 +556,18 @@ _PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read
 _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
 
 
-def read_peer_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of a peer's text, as `peer_data` does. Warn of repeated keys of a schedule."""
+def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = False) -> Any:
+    """Return the data of a peer's text, as `peer_data` does. Warn of repeated keys of a schedule.
+
+    Args:
+        is_hjson: as in `KnownDialect`.
+    """
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
-    data = peer_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
+    read = read_hjson if is_hjson and syntax == "json" else _PEER_SYNTAXES[syntax]
+    data = peer_data(read(text, source), diagnostics, twice)
+    for path in dict.fromkeys(twice) if is_hjson else ():
+        diagnostics.add(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
     diagnostics.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:

@@ -1,5 +1,6 @@
 """The dialect of DeepSpeed against its formulas and its own classes, alone and beside transformers' arguments."""
 
+import json
 import math
 import warnings
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.errors import ConfigError
 from paramsched.peers import deepspeed as dialect
 from paramsched.peers import transformers
 from support.deepspeed_peer import used, used_by_deepspeed
@@ -429,3 +431,62 @@ def test_each_rate_of_muon_that_is_replaced_is_noted():
 def test_the_type_of_a_scheduler_is_text(kind):
     with pytest.raises(ps.errors.ConfigError, match="unknown scheduler"):
         dialect.to_plan({"scheduler": {"type": kind, "params": {}}})
+
+
+# ---------------------------------------------------------------------- files, which DeepSpeed reads as Hjson
+
+OFTEN = config("WarmupLR", warmup_num_steps=4, warmup_type="linear") | {"a // b # c /*": [1, {}, [], "\\", ", ]"]}
+BLANK = st.sampled_from(["", " ", "\n", '# x "\n', "// y, }\n", '/* , ] " */', "/**/"])
+
+
+@st.composite
+def with_comments(draw, data):
+    """The JSON of data with comments and trailing commas."""
+    if not isinstance(data, (dict, list)):
+        return json.dumps(data)
+    is_dict, blank = isinstance(data, dict), lambda: draw(BLANK)
+    parts = [
+        f"{f'{json.dumps(key)}{blank()}:{blank()}' if is_dict else ''}{draw(with_comments(one))}{blank()}"
+        for key, one in (data.items() if is_dict else enumerate(data))
+    ]
+    comma = "," if parts and draw(st.booleans()) else ""
+    inside = f",{blank()}".join(parts) + comma + blank()
+    return f"{blank()}{'{' if is_dict else '['}{blank()}{inside}{'}' if is_dict else ']'}{blank()}"
+
+
+@given(st.data())
+def test_a_file_may_have_comments_and_trailing_commas(tmp_path_factory, data):
+    file = tmp_path_factory.mktemp("run") / "ds.json"
+    file.write_text(data.draw(with_comments(OFTEN)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert ps.load(file, format="deepspeed") == dialect.to_plan(OFTEN)
+
+    wrong = data.draw(with_comments(config("WarmupLR", warmup_num_steps="x # y")))
+    file.write_text(wrong)
+    with pytest.raises(ConfigError) as refusal:
+        ps.load(file, format="deepspeed")
+    (fault,) = refusal.value.diagnostics
+    lines = wrong.splitlines(keepends=True)
+    assert (
+        "".join(lines[: fault.line - 1]) + lines[fault.line - 1][: fault.column - 1] == wrong[: wrong.index('"x # y"')]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "found"),
+    [
+        ('{"zero": 1, // x\n "zero": 1}', (2, 2), "the key occurs twice"),
+        ('{"a": 1, /* x\n}', (1, 10), "the comment is never closed"),
+        ('{"a": /* x */ y}', (1, 15), "a text without quotes"),
+        ("{,}", (1, 2), "a name without quotes"),
+    ],
+)
+def test_what_deepspeed_refuses_is_an_error(tmp_path, text, place, found):
+    (tmp_path / "ds.json").write_text(text)
+
+    with pytest.raises(ConfigError) as refusal:
+        ps.load(tmp_path / "ds.json", format="deepspeed")
+
+    (fault,) = refusal.value.diagnostics
+    assert ((fault.line, fault.column), found) == (place, fault.found.removeprefix("invalid JSON: "))

@@ -20,7 +20,7 @@ from paramsched.config.text_limits import (
 )
 from paramsched.errors import ConfigError
 
-_TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
 _OF_CAUSE = (
     ("'", "JSON has double quotes only", 'Use " for each'),
     ("“„”‟", "a curly quote", 'Write "'),
@@ -40,26 +40,49 @@ _BY_MESSAGE = (
 """Messages of Python's JSON reader, each with the message shown instead and the advice."""
 
 
-def read_json(text: str, source: str) -> Any:
-    """Return the content of a JSON text, with mappings as `Pairs`."""
+def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
+    """Return the content of a JSON text, with mappings as `Pairs`.
+
+    Args:
+        text: the text.
+        source: its name in errors.
+        plain: a text of the same length that is read instead.
+    """
+    plain = text if plain is None else plain
     try:
         data = json.loads(
-            text,
+            plain,
             object_pairs_hook=Pairs,
             parse_int=number_from_text,
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        if len(_open_brackets(text)) > MOST_DEPTH:  # newer versions of Python raise no RecursionError
+        if len(_open_brackets(plain)) > MOST_DEPTH:  # newer versions of Python raise no RecursionError
             raise nested_too_deep(text, source) from None
-        offset, found, instead = _json_cause(text, error)
-        if (meant := _meant_json(text)) is not None:
+        offset, found, instead = _json_cause(plain, error)
+        if (meant := _meant_json(plain)) is not None:
             instead = f"Write {meant}"
         raise ConfigError(source, [TextLines(text).fault(offset, f"invalid JSON: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
     return data
+
+
+def read_hjson(text: str, source: str) -> Any:
+    """Return the content of a JSON text that may have comments and trailing commas, as in Hjson."""
+    return read_json(text, source, plain=_without_comments(text))
+
+
+_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|(#[^\n]*|//[^\n]*|/\*.*?\*/)|/\*.*', re.DOTALL)
+_LAST_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|(?<=[^\s\[{,:])(\s*,(?=\s*[}\]]))', re.DOTALL)
+
+
+def _without_comments(text: str) -> str:
+    """Return a text of the same length, with blanks in place of comments and trailing commas outside of strings."""
+    for pattern in (_COMMENT, _LAST_COMMA):
+        text = pattern.sub(lambda found: re.sub(r"\S", " ", found[0]) if found[1] else found[0], text)
+    return text
 
 
 _MOST_MENDED = 300  # the most characters of a text that a message repeats
@@ -88,9 +111,9 @@ def _without_pairs(data: Any) -> Any:
 
 
 def json_places(text: str) -> Place:
-    """Return the locations of the values in a JSON text, which `read_json` must accept."""
+    """Return the locations of the values in a text, which `read_json` or `read_hjson` must accept."""
     tree = PlaceTree()
-    for found in _TOKEN.finditer(text):
+    for found in _TOKEN.finditer(_without_comments(text)):
         piece, begin, end = found[1], found.start(1), found.end(1)
         if piece in "[{":
             tree.open(Place(begin, end, parts=[] if piece == "[" else {}))
@@ -115,6 +138,8 @@ def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
     offset = min(error.pos, len(text))
     at = text[offset : offset + 1]
     behind = text[:offset].rstrip()
+    if text.startswith("/*", offset) and "*/" not in text[offset + 2 :]:
+        return offset, "the comment is never closed", "Remove it"
     for signs, found, instead in _OF_CAUSE:
         if at and at in signs:
             return offset, found, instead
@@ -440,11 +465,10 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _toml_string_value(raw: str) -> str:
-    """Return a text without its quotes; escapes unknown to JSON are unchanged."""
-    if raw.startswith("'"):
-        return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]
-    bare = raw[3:-3].removeprefix("\n") if raw.startswith('"""') else raw[1:-1]
+    """Return a text without its quotes; a text with an invalid escape is unchanged."""
+    import tomllib
+
     try:
-        return str(json.loads(f'"{bare}"'))
+        return str(tomllib.loads(f"x = {raw}")["x"])
     except ValueError:
-        return bare
+        return raw
