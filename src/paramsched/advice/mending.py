@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from paramsched.advice.lookalikes import straighten_text
-from paramsched.advice.peer_calls import line_of_call
-from paramsched.advice.peer_words import SEQUENCES, letters_of
+from paramsched.advice.peer_calls import CALLS, line_of_call
+from paramsched.advice.peer_words import SEQUENCES, letters_of, meant_by
 
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
@@ -127,12 +127,36 @@ def call_as_meant(
     if advice.startswith("anneal(curve="):  # the curve has no parameters
         return advice if not texts else None if positional else f"anneal({', '.join(texts)}, {advice[7:]}"
     line = line_of_call(name, [value for _, value in positional], {key: value for key, (_, value) in named.items()})
-    if line is not None or name.rpartition(".")[2] not in SEQUENCES or not texts:
+    if line is not None or not texts:
         return line
+    if name.rpartition(".")[2] not in (*SEQUENCES, "SequentialLR"):
+        return _with_own_name(name, texts, len(positional), bool(named))
     listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
+    if listed is None and name.endswith("SequentialLR"):  # with milestones that do not fit
+        return None
     return " >> ".join(texts) if listed is None else re.sub(r"(?<=\)),\s*", " >> ", listed)
 
 
 def without_strings(text: str) -> str:
     """Return the text with every quoted string replaced by blanks."""
     return STRING.sub(lambda found: " " * len(found[0]), text)
+
+
+def _with_own_name(name: str, texts: Sequence[str], positional: int, named: bool) -> str | None:
+    """Return a call with the name of the function here; None if its arguments may mean something else there.
+
+    Args:
+        name: a term of papers or a name in lowercase. Classes have arguments of their own.
+        texts: the arguments; the first of them are positional.
+        positional: the number of positional arguments.
+        named: True if others have keywords, which are those of the function here.
+
+    >>> _with_own_name("poly", ["2.0"], 1, False), _with_own_name("cosine_with_warmup", ["9"], 1, False)
+    ('polynomial(2.0)', None)
+    """
+    library, (_, ours, line, _) = meant_by(name) or ("", ("", "", "", ""))
+    is_function = library == "optax" or any(name in calls for calls in CALLS.values())
+    if positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):
+        return None
+    is_stage = re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", line) and "warmup" not in letters_of(name)
+    return f"{ours}({', '.join(texts)})" if is_stage or ours == "warmup" else None

@@ -66,6 +66,7 @@ _OWN_CALLS: Final = {
     "inverse_sqrt": "transformers.get_inverse_sqrt_schedule",
 }
 """The functions here that have the name, but not the defaults, of a scheduler whose arguments they are called with."""
+_WARMUP_STEPS: Final = ("warmup_steps", "warmup_updates", "warmup_iters", "warmup_num_steps")  # in other libraries
 
 
 def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]) -> str | None:
@@ -86,6 +87,8 @@ def line_of_own_call(name: str, given: Mapping[str, Any], known: Collection[str]
         return None
     library, _, theirs = _OWN_CALLS[name].partition(".")
     words = [*signature(CALLS[library][theirs]).parameters]
+    if "num_warmup_steps" in words:
+        given = {"num_warmup_steps" if key in _WARMUP_STEPS else key: one for key, one in given.items()}
     if not any(key in words and key not in known for key in given):
         return None
     renamed = {
@@ -255,8 +258,8 @@ def _sequential_lr(schedulers: Sequence[Stage], milestones: Sequence[int]) -> st
 
 @_calls("torch", "ChainedScheduler")
 def _chained_scheduler(schedulers: Sequence[Stage]) -> str:
-    # Each of these multiplies by a factor. A cosine after its end does not.
-    factors = r"(?!.*absolute)(linear|warmup|constant|exponential|step|multistep|polynomial)\("
+    # Each of these multiplies by a factor. The cosine of torch, which has another name here, does not after its end.
+    factors = r"(?!.*absolute)(linear|warmup|constant|exponential|step|multistep|polynomial|cosine)\("
     _check(*(isinstance(one, Stage) and re.match(factors, one.text) is not None for one in schedulers))
     return " * ".join(f"({one.text})" if ">>" in one.text else one.text for one in schedulers)
 

@@ -95,12 +95,9 @@ def load_checkpoint(file: Path) -> Checkpoint:
         data = load_torch_file(file)
         is_lightning = isinstance(data, dict) and "pytorch-lightning_version" in data
         return Checkpoint(file, "lightning" if is_lightning else "torch", data)
-    if (file / METADATA).exists():
+    parts = parts_of_checkpoint(file)
+    if parts == [file / METADATA]:
         return Checkpoint(file, "dcp", read_dcp_folder(file))
-    parts = sorted((one for one in file.iterdir() if _PARTS.fullmatch(one.name)), key=lambda one: (len(one.stem), one))
-    if not parts:
-        found = f"the folder has no event file of TensorBoard, no {METADATA}, no optimizer.pt and no optimizer.bin"
-        raise UnreadableLog(path_text(file), found, "Pass a file, or the folder that contains one of these")
     data = {one.stem: load_torch_file(one) for one in parts}
     state = file / _TRAINER_STATE
     if not state.exists():
@@ -111,6 +108,21 @@ def load_checkpoint(file: Path) -> Checkpoint:
         except (ValueError, KeyError, TypeError, RecursionError):
             found = "it contains no global_step"
             raise UnreadableLog(path_text(state), found, "The checkpoint may be damaged") from None
+
+
+def parts_of_checkpoint(folder: Path) -> list[Path]:
+    """Return the files of a checkpoint in a folder.
+
+    Raises:
+        UnreadableLog: the folder is not a checkpoint.
+    """
+    if (folder / METADATA).exists():
+        return [folder / METADATA]
+    parts = [one for one in folder.iterdir() if _PARTS.fullmatch(one.name)]
+    if not parts:
+        found = f"the folder has no event file of TensorBoard, no {METADATA}, no optimizer.pt and no optimizer.bin"
+        raise UnreadableLog(path_text(folder), found, "Pass a file, or the folder that contains one of these")
+    return sorted(parts, key=lambda one: (len(one.stem), one))
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
+from paramsched.audit.checkpoint_files import parts_of_checkpoint
 from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.log_values import (
     AmountColumn,
@@ -99,7 +100,10 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 def kind_of_log(file: Path) -> _Kind:
     """Return the format of a log from its suffix and its first bytes; a folder has event files or is a checkpoint."""
     if file.is_dir():
-        return "events" if any(_EVENTS in one.name for one in file.iterdir()) else "checkpoint"
+        if any(_EVENTS in one.name for one in file.iterdir()):
+            return "events"
+        parts_of_checkpoint(file)
+        return "checkpoint"
     if file.exists() and not file.is_file():
         found = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), found, "Write the log to a file first")

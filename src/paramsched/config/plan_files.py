@@ -534,12 +534,15 @@ def plan_of_data(
 
 
 def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None = None) -> tuple[Plan, Note | None]:
-    """Return the plan and the note of native data. If data looks like a dialect, the error suggests it."""
+    """Return the plan and the note of native data. If data looks like a dialect, the error suggests it alone.
+
+    Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
+    """
     try:
         return native.to_plan_and_note(data, shapes=shapes, folder=folder)
     except ConfigError as error:
-        hints = []
-        for name in dialects_that_recognize(plain_data(data, DiagnosticCollector())):
+        plain, hints = plain_data(data, DiagnosticCollector()), []
+        for name in () if native.has_schedule(plain) else dialects_that_recognize(plain):
             hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
         raise ConfigError(error.source, hints or error.diagnostics) from None
 

@@ -230,7 +230,7 @@ def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(r
         assert line in str(in_text.value)
         assert text[slice(*in_text.value.span)].lstrip("-") == name
     with pytest.raises(ConfigError) as in_files:
-        ps.loads(f"lr: {{{name}: 5}}\n--{name}: 5\n")
+        ps.loads(f"weight_decay: cosine()\nlr: {{{name}: 5}}\n--{name}: 5\n")
     assert [line in problem for problem in in_files.value.problems if problem[0] == "$"] == [True] * 2
 
 

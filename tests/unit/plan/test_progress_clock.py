@@ -174,8 +174,3 @@ def test_differences_name_the_progress_at_which_they_start():
         assert "  [from progress 0.57, by up to 0." in str(change)
     (at_the_end,) = ps.diff(PLAN, ps.loads(TEXT.replace("previous", "previous, 0.1")), NO_FACTS)
     assert at_the_end.by == 0.1
-
-
-def test_other_exporters_refuse_the_clock():
-    with pytest.raises(PlanError, match="clock: progress"):
-        ps.dump(PLAN, format="torch")

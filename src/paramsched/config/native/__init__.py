@@ -6,6 +6,7 @@
 - a name similar to a field of torch's optimizers is an error; other names are allowed
 """
 
+from paramsched.config.native.read_plan import has_schedule as has_schedule
 from paramsched.config.native.read_plan import to_plan as to_plan
 from paramsched.config.native.read_plan import to_plan_and_note as to_plan_and_note
 from paramsched.config.native.write_plan import from_plan as from_plan

@@ -349,9 +349,8 @@ class _PlanReader:
             return True
         if key in _FACTS and isinstance(value, (int, float, str)) and "(" not in str(value):
             found = f'"{key}" is a run fact, not a field'
-            self.diagnostics.add(
-                path, found, f"Pass it to ps.Scheduler(…, {key}={value!r})", at_key=True, code=UNKNOWN_FIELD
-            )
+            instead = f"Remove it, and pass {key}={value!r} to the Scheduler"
+            self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
             return True
         if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
@@ -475,6 +474,20 @@ class _PlanReader:
 
 def _first_value(value: float) -> float:
     return finite_number("initial", within_float(value))
+
+
+def has_schedule(data: Any) -> bool:
+    """Return whether a config has a schedule of this library. A number is not one, because each library has numbers.
+
+    >>> has_schedule({"lr": "cosine()"}), has_schedule({"lr": 0.1, "lr_scheduler_type": "cosine"})
+    (True, False)
+    """
+    return isinstance(data, dict) and any(
+        (isinstance(value, str) and "(" in value and meant_line(value) is not None)
+        or (key in KNOWN and isinstance(value, dict) and any(name in SHAPES for name in value))
+        or (key == "groups" and isinstance(value, dict) and any(map(has_schedule, value.values())))
+        for key, value in data.items()
+    )
 
 
 def _is_schedule(value: Any) -> bool:
