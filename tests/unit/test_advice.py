@@ -432,8 +432,12 @@ def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
 @pytest.mark.parametrize(
     ("text", "path", "instead"),
     [
-        ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Pass it to ps.Scheduler(…, deadline='in 4 h')"),
-        ("lr: cosine()\nsteps_per_epoch: 500", "$.steps_per_epoch", "Pass it to ps.Scheduler(…, steps_per_epoch=500)"),
+        ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Remove it, and pass deadline='in 4 h' to the Scheduler"),
+        (
+            "lr: cosine()\nsteps_per_epoch: 500",
+            "$.steps_per_epoch",
+            "Remove it, and pass steps_per_epoch=500 to the Scheduler",
+        ),
         ("optimizers: {muon: {lr: cosine()}}", "$.optimizers", "Write groups: {muon: {lr: cosine()}}"),
         (
             "betas: ['linear(0.8, 0.9)', 0.99]",

@@ -5,12 +5,13 @@ This module corrects mistakes in the syntax. Diagnostics about calls and names h
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import signature
 from typing import Any, Final
 
 from paramsched.advice.lookalikes import straighten_text
 from paramsched.advice.peer_calls import CALLS, line_of_call
-from paramsched.advice.peer_words import SEQUENCES, letters_of, meant_by
+from paramsched.advice.peer_words import SEQUENCES, letters_of, meant_argument, meant_by
 
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
@@ -107,7 +108,11 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
 
 
 def call_as_meant(
-    name: str, advice: str, positional: Sequence[tuple[str, Any]], named: Mapping[str, tuple[str, Any]]
+    name: str,
+    advice: str,
+    positional: Sequence[tuple[str, Any]],
+    named: Mapping[str, tuple[str, Any]],
+    shapes: Mapping[str, Callable[..., Any]],
 ) -> str | None:
     """Translate a call of another library's scheduler to text with the same values; return None if they are unknown.
 
@@ -115,8 +120,9 @@ def call_as_meant(
         name: the name in the call.
         advice: what to write for a name that is not one of another library; else empty.
         positional, named: the arguments: a pair (text, value) for each, with values as `line_of_call` takes them.
+        shapes: the functions here.
 
-    >>> call_as_meant("StepLR", "", [("25", 25)], {})
+    >>> call_as_meant("StepLR", "", [("25", 25)], {}, {})
     'step(25, 0.1)'
     """
     texts = [*(text for text, _ in positional), *(f"{key}={text}" for key, (text, _) in named.items())]
@@ -130,7 +136,7 @@ def call_as_meant(
     if line is not None or not texts:
         return line
     if name.rpartition(".")[2] not in (*SEQUENCES, "SequentialLR"):
-        return _with_own_name(name, texts, len(positional), bool(named))
+        return _with_own_name(name, texts, len(positional), named, shapes)
     listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
     if listed is None and name.endswith("SequentialLR"):  # with milestones that do not fit
         return None
@@ -142,21 +148,29 @@ def without_strings(text: str) -> str:
     return STRING.sub(lambda found: " " * len(found[0]), text)
 
 
-def _with_own_name(name: str, texts: Sequence[str], positional: int, named: bool) -> str | None:
+def _with_own_name(
+    name: str,
+    texts: Sequence[str],
+    positional: int,
+    named: Collection[str],
+    shapes: Mapping[str, Callable[..., Any]],
+) -> str | None:
     """Return a call with the name of the function here; None if its arguments may mean something else there.
 
     Args:
         name: a term of papers or a name in lowercase. Classes have arguments of their own.
         texts: the arguments; the first of them are positional.
         positional: the number of positional arguments.
-        named: True if others have keywords, which are those of the function here.
-
-    >>> _with_own_name("poly", ["2.0"], 1, False), _with_own_name("cosine_with_warmup", ["9"], 1, False)
-    ('polynomial(2.0)', None)
+        named: the keywords of the others.
+        shapes: the functions here.
     """
     library, (_, ours, line, _) = meant_by(name) or ("", ("", "", "", ""))
     is_function = library == "optax" or any(name in calls for calls in CALLS.values())
-    if positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):
+    builder = shapes.get(ours)
+    if builder is None or positional > 1 or (is_function and not named) or not (name.islower() or library == "papers"):
         return None
     is_stage = re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", line) and "warmup" not in letters_of(name)
-    return f"{ours}({', '.join(texts)})" if is_stage or ours == "warmup" else None
+    known = signature(builder).parameters
+    if not (is_stage or ours == "warmup") or not all(meant_argument(key, known, ours) for key in named):
+        return None
+    return f"{ours}({', '.join(texts)})"

@@ -338,8 +338,7 @@ class Plan:
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
         >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> decay = "linear(previous, 0, over='1000 steps')"
-        >>> print(plan.change("8000 steps", lr=decay, horizon="9000 steps"))
+        >>> print(plan.change("8000 steps", lr="linear(previous, over=1000)", horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)

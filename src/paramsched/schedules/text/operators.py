@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.registry import combine_operands
+from paramsched.schedules.registry import SHAPES, combine_operands
 from paramsched.schedules.text.tokens import (
     BROKEN,
     EXAMPLE_LINE,
@@ -261,7 +261,7 @@ def _edit_of_peer_call(frame: OpenBracket, advice: str, end: int, text: str) -> 
         name: (text[part.begin : part.end].partition("=")[2].strip(), _peer_value(part.value))
         for name, part in frame.named.items()
     }
-    line = call_as_meant(frame.name, advice, positional, named)
+    line = call_as_meant(frame.name, advice, positional, named, SHAPES)
     return None if line is None else (frame.begin, end, _as_operand(line, text[: frame.begin], text[end:]))
 
 
