@@ -350,7 +350,7 @@ def context_of(path):
     plan = plans.get({"measured": "consumed"}.get(method, method), ps.Plan(lr="linear()", horizon=10_000))
     calendar = "later" if method == "set_facts" else None
     scheduler = ps.Scheduler(optimizer, plan, calendar=calendar) if ".Scheduler." in path else None
-    plan = ps.Plan(lr="linear()", horizon=100 if method == "set_facts" else 10_000)
+    plan = ps.Plan(lr="linear()", horizon=100 if method == "resolve" else 10_000)
     return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer}
 
 
