@@ -364,6 +364,11 @@ def format_amount(unit: str, amount: float) -> str:
     return short_number(amount, 3 if amount < 10 else 4) if unit in ("epochs", "seconds") else short_amount(amount)
 
 
+def updates_axis(total: int) -> TimeAxis:
+    """Return a linear axis of updates."""
+    return TimeAxis((even_unit("updates", total, 1.0),), "updates", "", log=False)
+
+
 def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[int]:
     """Return about `most` round updates in [0, total], including both ends.
 
