@@ -244,8 +244,7 @@ class Resume:
         moved = None
         if found is not None or not run.is_shared:
             moved = run.position_after(name, position)
-        numbers = run.numbers_after(name, position.t)
-        is_behind = numbers[name] < max(numbers.values())
+        is_behind = run.drive == "optimizer" and position.t < run.reached_after(name, position.t)
         if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -307,9 +306,17 @@ class Resume:
 
         The groups of this optimizer are bound afterwards.
         """
-        clock, now, numbers = run.clock, run.numbers, run.numbers_after(name, position.t)
-        t, loads, moved = max(numbers.values()), dict(run.recent_loads()), run.position_after(name, position)
-        loads[name] = Load(position.t, is_compared=position.t != now[name], values=values)
+        clock, planned, loads = run.clock, run.members[name], run.recent_loads()
+        moved, is_other = run.position_after(name, position), position.t != planned.clock.t
+        if moved is None and not is_other:  # the other optimizers do not move
+            if position.t < clock.t:
+                clock.last_amount = position.amount
+            planned.clock.set_position(run.position_at(position.t))
+            run.record_loads(loads | {name: Load(position.t, is_compared=False, values=values)})
+            return False
+        numbers, loads = run.numbers_after(name, position.t), dict(loads)
+        t = max(numbers.values())
+        loads[name] = Load(position.t, is_compared=is_other, values=values)
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
         if moved is not None:
             run.lead.in_force = run.lead.coming_start
@@ -326,7 +333,7 @@ class Resume:
             elif moved is not None or planned.clock.t != numbers[other]:
                 planned.seek(run.position_at(numbers[other]), loads[other].values if other in loads else None)
         run.count_behind()
-        run.loads, run.loaded_numbers = loads, run.numbers
+        run.record_loads(loads)
         return moved is not None
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:

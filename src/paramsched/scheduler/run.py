@@ -130,7 +130,7 @@ class Run:
         self.last = ""  # the optimizer that stepped last
         self.is_plain = True  # True if only the clock counts an update of the run
         self.loads: dict[str, Load] = {}
-        self.loaded_numbers: dict[str, int] = {}  # after the last load
+        self.loaded_at = 0, 0  # the update and `behind` after the last load; each step changes one of them
         self.warned_of_missing_count = False
         self.look: Callable[[], object] | None = None  # looks at a watched plan file, after an update by hand
         self._parts = [lead, *self.members.values()] if self.is_shared else [lead]
@@ -165,8 +165,12 @@ class Run:
         self.behind = sum(planned.clock.t < self.clock.t for planned in self.members.values())
 
     def recent_loads(self) -> dict[str, Load]:
-        """Return the states that were loaded since the last update, which would have changed the numbers."""
-        return self.loads if self.loaded_numbers == self.numbers else {}
+        """Return the states that were loaded since the last step."""
+        return self.loads if self.loaded_at == (self.clock.t, self.behind) else {}
+
+    def record_loads(self, loads: dict[str, Load]) -> None:
+        """Record the states that were loaded since the last step, after `count_behind`."""
+        self.loads, self.loaded_at = loads, (self.clock.t, self.behind)
 
     def numbers_after(self, name: str, number: int) -> dict[str, int]:
         """Return the number of each optimizer after one of them loads a count.
@@ -188,9 +192,15 @@ class Run:
         kept = {other: loaded for other, loaded in (near | {name: number}).items() if loaded >= t - 1}
         return {other: kept.get(other, t) for other in now}
 
+    def reached_after(self, name: str, number: int) -> int:
+        """Return the update of the run after an optimizer loads a count, as for `numbers_after`."""
+        if number == self.members[name].clock.t:
+            return self.clock.t
+        return max(self.numbers_after(name, number).values())
+
     def position_after(self, name: str, position: RunPosition) -> RunPosition | None:
         """Return the position to which the run moves if one optimizer loads a position; None if it does not move."""
-        t = max(self.numbers_after(name, position.t).values())
+        t = self.reached_after(name, position.t)
         target = position if position.t == t else self.clock.position  # the largest number has the state of the run
         return None if self.is_shared and target == self.clock.position else target
 

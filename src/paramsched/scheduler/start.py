@@ -286,8 +286,7 @@ def attach_plan(optimizers: Mapping[str, Any], request: AttachRequest, calendar:
         planned.bind(groups[name], planned.block, other[name])
     run.count_behind()
     carried_counts = {name: count for name, count in counts.items() if name not in before}
-    run.loads = {name: Load(count, is_compared=False, values=other[name]) for name, count in carried_counts.items()}
-    run.loaded_numbers = run.numbers
+    run.record_loads({name: Load(t, is_compared=False, values=other[name]) for name, t in carried_counts.items()})
     # The logged changes already report the previous Scheduler.
     if before and not changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
         log_takeover(run.clock.t)
