@@ -94,3 +94,16 @@ def test_imports_point_down():
     )
 
     assert linted.returncode == 0, linted.stdout
+
+
+def test_each_module_of_a_run_can_be_imported_first():
+    files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched" / folder).glob("*.py")]
+    modules = [f"paramsched.{file.parent.name}.{file.stem}" for file in files]
+    code = f"""
+import importlib, sys
+for module in {modules}:
+    for name in [name for name in sys.modules if name.split(".")[0] == "paramsched"]:
+        del sys.modules[name]
+    importlib.import_module(module.removesuffix(".__init__"))
+"""
+    printed(code)
