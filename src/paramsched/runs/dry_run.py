@@ -144,6 +144,7 @@ def dry_run(
                 differs = differs or earlier is None or earlier.with_deadline_of(code).resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
+            names_of_values = tuple(scheduler.values())
             unit = amount_clock(plan.clock)
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
@@ -158,7 +159,7 @@ def dry_run(
                     if held is not None:
                         planned.block.hold(held)
                         planned.block.write_initial()
-                values += _coming_values(scheduler, places, behind)
+                values += _coming_values(scheduler, names_of_values, places, behind)
                 scheduler.seek(update, **({} if unit is None else {unit: amount}))
             amounts = scheduler._planned.in_force.amounts
             if isinstance(amounts, (UnknownAmounts, ReportedProgress)):
@@ -172,7 +173,7 @@ def dry_run(
             for taken in range(updates):
                 if taken:
                     scheduler.step()
-                values += _coming_values(scheduler, places, {*given, ""})
+                values += _coming_values(scheduler, names_of_values, places, {*given, ""})
         except MissingFact:
             raise
         except ParamschedError as error:
@@ -194,18 +195,25 @@ class _Place:
 
 
 def _coming_values(
-    scheduler: Scheduler, places: Mapping[str | int, _Place], optimizers: Collection[str]
+    scheduler: Scheduler,
+    names: Collection[tuple[str, str | int]],
+    places: Mapping[str | int, _Place],
+    optimizers: Collection[str],
 ) -> Iterator[ResumedValue]:
     """Yield the values of the coming update in the groups of some optimizers; those of targets with the name ""."""
-    for (name, label), planned in scheduler.values().items():
+    planned: Mapping[tuple[str, str | int], float] = {}
+    for name, label in names:
         place = places.get(label)
-        if place is None and "" in optimizers:
-            yield ResumedValue(scheduler.t, name, label, None, planned)
-        elif place is not None and place.optimizer in optimizers:
-            value = _number(place.resumed, name)  # a tensor has rounded the planned value
-            stored = None if name in place.seen else _number(place.saved, name)
+        if ("" if place is None else place.optimizer) not in optimizers:
+            continue
+        value = None if place is None else _number(place.resumed, name)  # a tensor has rounded the planned value
+        if value is None:
+            planned = planned or scheduler.values()  # slow, because it evaluates the plan
+            value = planned[name, label]
+        stored = None if place is None or name in place.seen else _number(place.saved, name)
+        if place is not None:
             place.seen.add(name)
-            yield ResumedValue(scheduler.t, name, label, stored, planned if value is None else value)
+        yield ResumedValue(scheduler.t, name, label, stored, value)
 
 
 def _number(group: Group, name: str) -> float | None:
