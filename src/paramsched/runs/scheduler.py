@@ -1,6 +1,6 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf
 from numbers import Real
 from types import MappingProxyType
@@ -250,6 +250,21 @@ class Scheduler(LRScheduler):
         return self._planned.in_force.calendar
 
     @property
+    def total(self) -> int | None:
+        """The length of the run in updates; None if it is unknown.
+
+        It is the horizon after the run facts are applied: `horizon: 3 epochs` with 100 steps per epoch is 300. On a
+        clock of samples, tokens or seconds it is the first update at or after the horizon, if each update consumes the
+        planned amount.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> Scheduler(optimizer, Plan(lr=linear(), horizon="3 epochs"), steps_per_epoch=100).total
+        300
+        """
+        return self._planned.in_force.total
+
+    @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
         return dict(self._planned.clock.states)
@@ -279,31 +294,66 @@ class Scheduler(LRScheduler):
             InvalidArgument: the plan does not schedule this field in this group.
         """
         values = self.values()
-        if self._run.is_shared:
-            found = find_group(values, self._optimizers, field, group)
-            if found is not None:
-                return values[found]
-        else:
-            group = 0 if group is None else group
-            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
-            for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
-                if key in values:
-                    return values[key]
-        known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in values)
-        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; the plan schedules {known}")
+        return values[self._key("value", values, field, group)]
+
+    @_method
+    def factor(self, field: str, group: int | str | None = None) -> float:
+        """Return the planned value of a field at the next update as a multiple of its base: value / base.
+
+        Scripts that compute `lr = base * factor` log this number. Absolute levels are divided by the base, too.
+
+        Args:
+            field: the field's name in the plan, as in `value`. A target has no base.
+            group: the index or the name of the group, as in `value`.
+
+        Raises:
+            InvalidArgument: the plan does not schedule this field in this group, or its base is 0.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> _ = optimizer.step()
+        >>> scheduler.value("lr"), scheduler.factor("lr")
+        (0.375, 0.75)
+        """
+        planned = self._of_fields()
+        value, base = planned[self._key("factor", planned, field, group)]
+        if base == 0:
+            raise InvalidArgument(f"scheduler.factor({field!r}, {group!r})", "the base of this field is 0")
+        return value / base
 
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
+        fields = {key: value for key, (value, _) in self._of_fields().items()}
+        return fields | {(name, ""): value for name, value in self._planned.target_values()}
+
+    def _of_fields(self) -> dict[Key, tuple[float, float]]:
+        """Return the planned value of the next update and the base, by field and group."""
         planned = self._synced()
-        found: dict[Key, float] = {}
+        found: dict[Key, tuple[float, float]] = {}
         for groups, part in self._parts():
             labels = unique_labels(groups, part.scope)
             found |= {
-                (slot.name, labels[slot.group]): value
+                (slot.name, labels[slot.group]): (value, slot.base)
                 for slot, value in part.values(planned.clock)
                 if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
-        return found | {(name, ""): value for name, value in planned.target_values()}
+        return found
+
+    def _key(self, method: str, keys: Collection[Key], field: str, group: int | str | None) -> Key:
+        """Return the key of a field in a group, or raise."""
+        if self._run.is_shared:
+            candidates: list[Any] = [find_group(keys, self._optimizers, field, group)]
+        else:
+            group = 0 if group is None else group
+            labels = dict(enumerate(unique_labels(self.optimizer.param_groups)))
+            named = labels.get(group) if isinstance(group, int) else group
+            candidates = [(field, ""), (field, group), (field, named)]
+        key: Key | None = next((one for one in candidates if one in keys), None)
+        if key is not None:
+            return key
+        known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in keys)
+        raise InvalidArgument(f"scheduler.{method}({field!r}, {group!r})", f"not scheduled; the plan schedules {known}")
 
     @_method
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:

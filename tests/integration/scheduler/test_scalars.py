@@ -85,6 +85,58 @@ def test_targets_and_the_consumed_amount_are_scalars():
     assert scheduler.scalars("coming")["consumed_tokens"] == 200.0
 
 
+@pytest.mark.parametrize(
+    "schedule", ["warmup(5) >> cosine(to=0.1)", "linear(1, absolute(0.3))", "constant(absolute(2))"]
+)
+def test_a_factor_is_the_value_of_the_next_update_divided_by_its_base(schedule):
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, horizon=20))
+    run(optimizer, 7)
+
+    factors = [scheduler.factor("lr", one) for one in (None, 0, "body", 1, "head")]
+
+    body, head = (group["lr"] for group in optimizer.param_groups)
+    assert factors == [body / 0.1] * 3 + [head / 0.5] * 2
+
+
+def test_a_factor_exists_only_for_a_scheduled_field_with_a_base():
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear()"), lr="linear()", horizon=4)
+    scheduler = ps.Scheduler({"a": probe(), "b": probe({"name": "head", "lr": 0.0})}, plan)
+
+    assert scheduler.factor("lr") == 1.0
+    for field, group in (("temperature", None), ("momentum", None), ("lr", "tail")):
+        with pytest.raises(
+            InvalidArgument, match=r"scheduler.factor\(.*not scheduled; the plan schedules 'lr' of 'a/0'"
+        ):
+            scheduler.factor(field, group)
+    with pytest.raises(InvalidArgument, match="the base of this field is 0"):
+        scheduler.factor("lr", "head")
+
+
+@pytest.mark.parametrize(
+    ("plan", "facts", "total"),
+    [
+        (ps.Plan(lr="cosine()", horizon=20), {}, 20),
+        (ps.Plan(lr="cosine()", horizon="3 epochs"), {"steps_per_epoch": 100}, 300),
+        (ps.Plan(lr="cosine()"), {"total": 70}, 70),
+        (ps.Plan(lr="cosine()", horizon="1000 samples", clock="samples"), {"batch_size": 64}, 16),
+        (ps.Plan(lr="exponential(0.9)"), {}, None),
+        (ps.Plan(lr="cosine()", clock="progress"), {}, None),
+    ],
+)
+def test_total_is_the_length_of_the_run_in_updates(plan, facts, total):
+    assert ps.Scheduler(probe(), plan, **facts).total == total
+
+
+def test_total_is_unknown_until_the_facts_are_passed():
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="cosine()", horizon="2 epochs"), calendar="later")
+    with pytest.raises(ps.errors.ParamschedError, match="no run facts yet"):
+        _ = scheduler.total
+    scheduler.set_facts(steps_per_epoch=5)
+
+    assert scheduler.total == 10
+
+
 def test_an_unknown_update_name_is_rejected_with_the_known_names():
     with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Write scheduler\.scalars\("coming"\)'):
         ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
