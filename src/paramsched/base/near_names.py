@@ -1,14 +1,19 @@
 """Suggestions of known names for unknown ones."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most similar to `name`; None if none is similar.
+    """Return the known name that is most similar to `name`; None if `name` is a typing error of none.
+
+    The names must agree word by word, because `warmup_epochs` is another setting than `warmup_iters`.
 
     >>> closest("weight_decy", ["lr", "weight_decay"])
     'weight_decay'
+    >>> closest("warmup_epochs", ["lr", "warmup_iters"]), closest("WarmupTwoStageMultiStepLR", ["WarmupMultiStepLR"])
+    (None, None)
     """
     return _closest_of(name, tuple(sorted(set(known))))
 
@@ -23,8 +28,35 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
 
     if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
         return same
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return close[0] if close else None
+    close = get_close_matches(name, known, n=5, cutoff=0.6)
+    return next((one for one in close if _is_typing_error(_words(name), _words(one))), None)
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+")
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, in lower case.
+
+    >>> _words("lr_decay-style"), _words("WarmupMultiStepLR")
+    (['lr', 'decay', '-', 'style'], ['warmup', 'multi', 'step', 'lr'])
+    """
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
+    """Return whether the words differ by a few letters, by an abbreviation, or in how they are separated."""
+    from difflib import SequenceMatcher
+
+    def ratio(one: str, other: str) -> float:
+        return SequenceMatcher(None, one, other).ratio()
+
+    if len(typed) != len(meant):
+        whole, letters = "".join(meant), iter("".join(meant))
+        is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(one in letters for one in typed[0])  # invsqrt
+        return is_short or meant[: len(typed)] == typed or ratio("".join(typed), whole) > 0.9
+    pairs = list(zip(typed, meant, strict=True))
+    return all(ratio(*pair) > 0.65 or (len(pair[0]) > 2 and pair[1].startswith(pair[0])) for pair in pairs)
 
 
 def shortened_text(text: str) -> str:
