@@ -45,7 +45,7 @@ def _words(name: str) -> list[str]:
 
 
 def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
-    """Return whether the words differ by a few letters, by an abbreviation, or in how they are separated."""
+    """Return whether the words differ by a few letters, an abbreviation, one word too many, or their separation."""
     from difflib import SequenceMatcher
 
     def ratio(one: str, other: str) -> float:
@@ -54,7 +54,8 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     if len(typed) != len(meant):
         whole, letters = "".join(meant), iter("".join(meant))
         is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(one in letters for one in typed[0])  # invsqrt
-        return is_short or meant[: len(typed)] == typed or ratio("".join(typed), whole) > 0.9
+        has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
+        return is_short or has_more or meant[: len(typed)] == typed or ratio("".join(typed), whole) > 0.9
     pairs = list(zip(typed, meant, strict=True))
     return all(ratio(*pair) > 0.65 or (len(pair[0]) > 2 and pair[1].startswith(pair[0])) for pair in pairs)
 
