@@ -36,7 +36,15 @@ _MODULES = (
     *("plan", "recipe_book", "runner", "scaling", "schedules", "show", "time"),
 )
 
-register_entries("packages", {"drawing": "paramsched.show", "dialects": "paramsched.peers"})
+register_entries(
+    "packages",
+    {
+        "drawing": "paramsched.show",
+        "dialects": "paramsched.peers",
+        "files of plans": "paramsched.config.plan_files",
+        "recipes": "paramsched.recipe_book",
+    },
+)
 register_entries("shapes", dict.fromkeys(("greedy", "new_bob", "plateau", "spike"), "paramsched.feedback"))
 
 

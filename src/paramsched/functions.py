@@ -11,6 +11,7 @@ from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.plan.binding import clock_of_field, is_by_amount
+from paramsched.plan.forms import FORMS, PlanLike, is_line, plan_of
 from paramsched.plan.group_matching import Overlap, overlap_of
 from paramsched.schedules import Schedule, parse
 from paramsched.schedules.leaves import schedule_of
@@ -20,7 +21,11 @@ from paramsched.time import Calendar
 
 
 def handed_schedule(
-    call: str, source: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
+    call: str,
+    source: PlanLike | ScheduleLike | Any,
+    calendar: Calendar | None,
+    field: str | None,
+    group: str | int | None,
 ) -> tuple[Schedule, float | None]:
     """Return a pair: the selected schedule with every length in updates, and the initial value of its target.
 
@@ -28,7 +33,7 @@ def handed_schedule(
 
     Args:
         call: the name of the called function, for messages.
-        source: a plan, a schedule, a number or a line of text.
+        source: a plan in any form, a schedule, a number or a line of text.
         calendar: the run facts; None if all lengths are in updates.
         field: the field or target of the plan; None if the plan has only one.
         group: a group's name, or the selector of groups in the plan; None if the field has only one schedule.
@@ -39,6 +44,8 @@ def handed_schedule(
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
         Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
+    if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
+        source = plan_of(source, f"ps.{call}")
     if isinstance(source, Plan):
         line = _chosen_line(call, source.resolve(Calendar() if calendar is None else calendar), field, group)
         _refuse_metric(call, line.schedule)
@@ -135,7 +142,7 @@ class LrLambda:
 
 @explain_wrong_keywords
 def to_lambda(
-    schedule: Plan | ScheduleLike,
+    schedule: PlanLike | ScheduleLike,
     calendar: Calendar | None = None,
     *,
     base: float | None = None,
@@ -210,7 +217,7 @@ class OptaxSchedule:
 
 @explain_wrong_keywords
 def to_optax(
-    schedule: Plan | ScheduleLike,
+    schedule: PlanLike | ScheduleLike,
     calendar: Calendar | None = None,
     *,
     base: float | None = None,

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.config import load_with_bases
+from paramsched.config import open_plan
 
 NEEDS_RUNNING = """
 param_scheduler = dict(type='StepLR', step_size=(lambda: 3)())
@@ -40,7 +40,7 @@ def test_a_value_that_needs_running_names_the_option(file):
 
 def test_a_config_is_executed_on_request_with_a_note(file):
     with pytest.warns(UserWarning, match=r"config\.py was executed in MMEngine"):
-        loaded = load_with_bases(file, run_config=True)
+        loaded = open_plan(file, run_config=True).loaded()
 
     assert str(loaded.plan) == 'horizon: 9 epochs\nlr: step("3 epochs")'
     assert loaded.bases.groups[0]["lr"] == 0.1

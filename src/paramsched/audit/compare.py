@@ -21,6 +21,7 @@ from paramsched.audit.match import (
 )
 from paramsched.curves.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
 from paramsched.time.progress import PROGRESS, amount_text
@@ -496,7 +497,7 @@ class Report:
 @np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
 def compare_with_plan(
     logged: LoggedValues,
-    plan: Plan,
+    plan: PlanLike,
     calendar: Calendar | None = None,
     *,
     bases: BasesByPlace | None = None,
@@ -518,7 +519,7 @@ def compare_with_plan(
         UnreadableLog: the log and the plan have no field in common.
         MissingFact: a unit of the plan needs a missing run fact.
     """
-    facts = calendar or Calendar()
+    plan, facts = plan_of(plan, "compare_with_plan"), calendar or Calendar()
     run_facts = RunFacts(plan, facts)
     resolved = run_facts.resolved
     run = amounts_of_run(resolved, facts)

@@ -21,7 +21,7 @@ from paramsched.config import Bases, Loaded
 from paramsched.config.command_lines import mapping_of_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import dialect_named
-from paramsched.config.plan_files import PlanText, read_plan_text
+from paramsched.config.plan_files import PlanText, ReadingOptions, open_plan
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
@@ -85,7 +85,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     if given.startswith(_RECIPE):
         return None
     if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
-        source = read_plan_text(given, format)
+        source = open_plan(Path(given), format)
         if source.format == "transformers":
             return _with_deepspeed(source)
         return replace(source, run_config=runs_configs() and source.format == "mmengine")
@@ -101,7 +101,7 @@ def _with_deepspeed(source: PlanText) -> PlanText:
     if isinstance(named, str):
         for path in ((source.folder or Path()) / named, Path(named)):
             if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises an error for a long text
-                return replace(source, inserted=("deepspeed", read_plan_text(path, "deepspeed")))
+                return replace(source, inserted=("deepspeed", open_plan(Path(path), "deepspeed")))
     return source
 
 
@@ -112,7 +112,7 @@ def paired_with_deepspeed(given: Sequence[str], format: str | None) -> PlanText 
         return None
     for trainer, deepspeed in (given, given[::-1]):
         with suppress(OSError, ConfigError, InvalidArgument):  # reported when the file is read as a plan
-            arguments, inserted = read_plan_text(trainer, "transformers"), read_plan_text(deepspeed, "deepspeed")
+            arguments, inserted = open_plan(Path(trainer), "transformers"), open_plan(Path(deepspeed), "deepspeed")
             kinds = zip((arguments, inserted), ("transformers", "deepspeed"), strict=True)
             if all((known := dialect_named(kind).recognizes) and known(_data_or_none(text)) for text, kind in kinds):
                 return replace(arguments, inserted=("deepspeed", inserted))
@@ -142,7 +142,7 @@ def read_plan_input(
     """
     source = source or text_of_plan_input(given, format)
     if source is not None:
-        return PlanInput(given, source.loaded(calendar=calendar_if_known(facts)), source)
+        return PlanInput(given, source.loaded(ReadingOptions(calendar=calendar_if_known(facts))), source)
     calendar_if_known(facts)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
         name = given.removeprefix(_RECIPE)

@@ -61,9 +61,10 @@ from paramsched.config.syntaxes.yaml_text import (
     yaml_places,
 )
 from paramsched.config.text_limits import read_bounded_text, refuse_long_text
-from paramsched.errors import ConfigError, InvalidArgument, shown
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
+from paramsched.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
 from paramsched.plan.note import Note
 from paramsched.run_files.files import is_replaced, path_of_file, write_whole_file
 from paramsched.schedules.table import folder_of_tables
@@ -104,31 +105,14 @@ def load(
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
     """
-    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config).plan
-
-
-def load_with_bases(
-    path: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
-    run_config: bool = False,
-) -> Loaded:
-    """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
-
-    A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` returns
-    the schedules' values in a run of the config. Native files contain no values of the optimizer.
-    """
     try:
-        text = read_plan_text(path, format, run_config=run_config)
+        text = open_plan(path_of_file(path), format, run_config=run_config)
     except OSError as error:
         if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
             found = "no file has this name; for the text of a plan, write ps.loads(text)"
             raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
         raise
-    return text.loaded(shapes=shapes, calendar=calendar, base=base)
+    return text.loaded(ReadingOptions(shapes, calendar, base)).plan
 
 
 @explain_wrong_keywords
@@ -148,67 +132,20 @@ def loads(
     True
     """
     if isinstance(text, Mapping):
-        return plan_of_data(text, format, shapes=shapes, calendar=calendar, base=base)
-    return loads_with_bases(text, format, shapes=shapes, calendar=calendar, base=base).plan
-
-
-def loads_with_bases(
-    text: str,
-    format: str = "yaml",
-    *,
-    shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
-) -> Loaded:
-    """Read a plan from a text, and the values of the optimizer that the text has, as `load_with_bases` does."""
-    if not isinstance(text, str):
-        raise InvalidArgument(
-            f"loads({text!r:.40})",
-            f"a {type(text).__name__} is neither text nor a mapping",
-            "Write ps.load(path)",
-        )
-    if "\n" not in text and ": " not in text and syntax_of_suffix(Path(text)) is not None:
-        raise InvalidArgument(f"loads({text!r})", "expected the text of a plan, got a path", f"Write ps.load({text!r})")
-    return PlanText(f"{format} text", text, format).loaded(shapes=shapes, calendar=calendar, base=base)
-
-
-def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
-    """Return the plan itself, or read it from a native mapping, a text or a file.
-
-    Args:
-        given: a plan, a mapping as in a native file, its YAML text, or the path of a file. A text in one line that ends
-            in `.yaml`, `.yml`, `.toml` or `.json` is a path.
-
-    Raises:
-        FileNotFoundError: the file does not exist.
-        ConfigError: the plan has errors; the exception contains all of them.
-        InvalidArgument: the value has another type.
-
-    >>> print(plan_from("lr: warmup('5%') >> cosine()"))
-    lr: warmup("5%") >> cosine()
-    >>> plan_from({"lr": 0.5}) == plan_from(Plan(lr=0.5))
-    True
-    """
-    return loaded_from(given).plan
-
-
-def loaded_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Loaded:
-    """Return the plan as `plan_from` does, and its note."""
-    if isinstance(given, Plan):
-        return Loaded(given)
-    if isinstance(given, Mapping):
-        plan, note = _plan_of_native(given, ())
-        return Loaded(plan, note=note)
-    if (file := plan_file(given)) is not None:
-        return file.read().loaded()
-    if isinstance(given, str):
-        return loads_with_bases(given)
-    found = f"expected a Plan, a mapping, a text or a path, got {type(given).__name__}"
-    raise InvalidArgument(f"plan_from({shown(given)})", found, "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+        given = open_plan(text, format)
+    elif not isinstance(text, str):
+        found = f"a {type(text).__name__} is neither text nor a mapping"
+        raise InvalidArgument(f"loads({text!r:.40})", found, "Write ps.load(path)")
+    elif ": " not in text and not text.endswith(".py") and is_path(text):
+        found = "expected the text of a plan, got a path"
+        raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
+    else:
+        given = PlanText(f"{format} text", text, format)
+    return given.loaded(ReadingOptions(shapes, calendar, base)).plan
 
 
 @explain_wrong_keywords
-def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
+def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
     """Write a plan so that reading it back gives an equal one.
 
     Args:
@@ -226,9 +163,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     horizon: 20 epochs
     lr: cosine(to=0.1)
     """
-    if not isinstance(plan, Plan):
-        found = f"expected a Plan, got {type(plan).__name__}"
-        raise InvalidArgument(f"dump({plan!r:.40})", found, "Write ps.dump(ps.Plan(lr=ps.cosine()))")
+    plan = plan_of(plan, "ps.dump")
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
@@ -288,7 +223,6 @@ SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] =
     "toml": (read_toml, write_toml),
     "json": (read_json, write_json),
 }
-SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
 
 
 def formats() -> tuple[str, ...]:
@@ -324,6 +258,25 @@ _YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 
 @final
 @dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """What reading a plan may need besides its text.
+
+    Args:
+        shapes: functions that build schedules, which the plan may call by their names.
+        calendar: run facts that some dialects need.
+        base: the base of lr, or the bases by field, for dialects with absolute values.
+    """
+
+    shapes: Iterable[ShapeLike] = ()
+    calendar: Calendar | None = None
+    base: BaseLike | None = None
+
+
+DEFAULTS: Final = ReadingOptions()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class PlanText:
     """The text of a plan with its format.
 
@@ -335,6 +288,7 @@ class PlanText:
         folder: the folder of relative paths in a native file; None for the working directory.
         run_config: True to execute the file in the library of the dialect instead of reading the text.
         inserted: the key of an entry of the config, and the file that contains its value; None if there is none.
+        entries: the mapping that was passed in place of a text; None if there is a text.
     """
 
     name: str
@@ -344,16 +298,17 @@ class PlanText:
     folder: Path | None = None
     run_config: bool = False
     inserted: "tuple[str, PlanText] | None" = None
+    entries: Mapping[str, Any] | None = None
 
-    def loaded(
-        self,
-        *,
-        shapes: Iterable[ShapeLike] = (),
-        calendar: Calendar | None = None,
-        base: BaseLike | None = None,
-    ) -> Loaded:
-        """Return the plan, and the values of the optimizer that the text has."""
+    def loaded(self, options: ReadingOptions = DEFAULTS) -> Loaded:
+        """Return the plan, and the values of the optimizer that the text has.
+
+        A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)`
+        returns the schedules' values in a run of the config. Native files contain no values of the optimizer.
+        """
         known_format(self.format)
+        if self.entries is not None:
+            return self._loaded_entries(self.entries, options)
         dialect = None if _is_native(self.format) else dialect_named(self.format)
         if self.run_config and (dialect is None or dialect.execute is None):
             found = f"expected a config of MMEngine, got {self.format}"
@@ -363,16 +318,25 @@ class PlanText:
             if dialect is None:
                 data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
                 refuse_large_plan(data, self.name)
-                plan, note = _plan_of_native(data, shapes, self.folder)
+                plan, note = _plan_of_native(data, options.shapes, self.folder)
                 return Loaded(plan, note=note)
             data = self.data()
-            plan = dialect.plan_of(data, calendar=calendar, base=base)
-            bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
+            plan = dialect.plan_of(data, calendar=options.calendar, base=options.base)
+            bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, options.calendar)
             facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
             notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
             return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
+
+    def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
+        if _is_native(self.format):
+            plan, note = _plan_of_native(entries, options.shapes)
+            return Loaded(plan, note=note)
+        diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
+        plain = peer_data(entries, diagnostics, []) if dialect.is_peer else plain_data(entries, diagnostics)
+        diagnostics.raise_any("config")
+        return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
 
     def read(self) -> "PlanText":
         """Return the present text of the file that `name` is the path of."""
@@ -480,10 +444,34 @@ class PlanText:
         return any(_YAML_COMMENT.search(piece) for piece in [*outside, self.text[end:]])
 
 
-def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, run_config: bool = False) -> PlanText:
-    """Read the text of a file and determine its format."""
-    file = path_of_file(path)
-    text = read_bounded_text(file)
+def open_plan(
+    given: str | os.PathLike[str] | Mapping[str, Any],
+    format: str | None = None,
+    *,
+    run_config: bool = False,
+    read: bool = True,
+) -> PlanText:
+    """Return the text of a plan with its format, from a file, a text or a mapping.
+
+    Args:
+        given: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
+        format: the format; by default determined by the suffix or the content of a file, else YAML.
+        run_config: as in `load`.
+        read: False to read the file later, by `PlanText.read`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        InvalidArgument: the format or the suffix is unknown.
+
+    >>> print(open_plan("lr: 0.5").loaded().plan)
+    lr: constant(0.5)
+    """
+    if isinstance(given, Mapping):
+        return PlanText("a mapping", "", known_format(format or "native"), entries=given)
+    if not is_path(given):
+        return PlanText(f"{format or 'yaml'} text", str(given), format or "yaml")
+    file = path_of_file(given)
+    text = read_bounded_text(file) if read else ""
     chosen = _format_of_file(file, text) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
@@ -500,37 +488,10 @@ def _format_of_file(file: Path, text: str) -> str:
         raise InvalidArgument(error.site, found, format=dialects[0]) from None
 
 
-def plan_file(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> PlanText | None:
-    """Return the file that `plan_from` would read, without its text; None if the plan is not in a file."""
-    if not isinstance(given, (str, os.PathLike)):
-        return None
-    if isinstance(given, str) and ("\n" in given or syntax_of_suffix(Path(given)) is None):
-        return None
-    file = path_of_file(given)
-    return PlanText(str(file), "", format_of(file), syntax_of_suffix(file), file.parent)
-
-
 def syntax_of_suffix(file: Path) -> str | None:
     """Return the syntax that a suffix implies, or None."""
     found = SUFFIXES.get(file.suffix.lower())
     return found if found in SYNTAXES else None
-
-
-def plan_of_data(
-    data: Mapping[str, Any],
-    format: str,
-    *,
-    shapes: Iterable[ShapeLike],
-    calendar: Calendar | None,
-    base: BaseLike | None,
-) -> Plan:
-    """Return the plan that a mapping describes in the format `format`."""
-    if _is_native(known_format(format)):
-        return _plan_of_native(data, shapes)[0]
-    diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
-    plain = peer_data(data, diagnostics, []) if dialect.is_peer else plain_data(data, diagnostics)
-    diagnostics.raise_any("config")
-    return dialect.plan_of(plain, calendar=calendar, base=base)
 
 
 def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None = None) -> tuple[Plan, Note | None]:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from paramsched.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config import plan_from
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import callback_on_demand, classes_on_demand
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.forms import plan_of
 from paramsched.runs.scheduler import Scheduler
 from paramsched.time import Calendar
 
@@ -72,7 +72,7 @@ class _AxolotlPlan:
             warn_user(
                 Diagnostic(child_path("$", name), "it has no effect beside a plan. Delete it", code=UNUSED_SETTING)
             )
-        plan, args = plan_from(cfg["paramsched_plan"]), trainer.args
+        plan, args = plan_of(cfg["paramsched_plan"], "axolotl.PlanPlugin"), trainer.args
         if plan.metric_rules or amount_clock(plan.clock) not in (None, "seconds"):
             found = "the plan needs metrics or consumed amounts, which axolotl does not report to a plugin"
             raise _refused("paramsched_plan", found, "Write a plan in updates without metric rules", MISSING_FACT)

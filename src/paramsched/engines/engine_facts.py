@@ -11,8 +11,9 @@ from typing import Any, final
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
 from paramsched.errors import MissingFact, Unresolved
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
-from paramsched.runs.scheduler import LateGroups, PlanLike, Scheduler
+from paramsched.runs.scheduler import LateGroups, Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

@@ -11,7 +11,8 @@ from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency
-from paramsched.runs.scheduler import PlanLike, Scheduler
+from paramsched.plan.forms import PlanLike
+from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

@@ -14,8 +14,9 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import check_names, one_plan_text
-from paramsched.runs.scheduler import PlanLike, Scheduler
+from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

@@ -33,7 +33,8 @@ from paramsched.engines.reporting import (
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import Field, flat_groups
 from paramsched.peers.mmengine.table import INF, class_names
-from paramsched.runs.scheduler import PlanLike, Scheduler
+from paramsched.plan.forms import PlanLike
+from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

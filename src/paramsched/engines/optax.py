@@ -36,7 +36,7 @@ from paramsched.errors import (
 )
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import amount_clock
-from paramsched.plan.plan import require_plan
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.resolve import counted_plan, plan_number, planned_amounts, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -135,7 +135,7 @@ class _LabeledOptimizer:
 @partial(explain_wrong_keywords, name="planned")
 def planned(
     factory: Factory | Mapping[str, Factory],
-    plan: Plan,
+    plan: PlanLike,
     calendar: Calendar | None = None,
     *,
     base: Bases | Mapping[str, Bases],
@@ -176,7 +176,7 @@ def planned(
     >>> float(values(state)["lr"]), int(count(state))
     (0.25, 2)
     """
-    require_plan("planned", plan)
+    plan = plan_of(plan, "planned")
     if plan.metric_rules:
         found = "the plan reacts to a metric, but the values in a compiled update depend only on the count"
         raise InvalidArgument("planned(…)", found, "Write optax.chain(tx, optax.contrib.reduce_on_plateau())")

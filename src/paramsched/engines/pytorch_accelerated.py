@@ -12,7 +12,8 @@ from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import BatchAmounts, callback_on_demand
 from paramsched.errors import MissingDependency
-from paramsched.runs.scheduler import PlanLike, Scheduler
+from paramsched.plan.forms import PlanLike
+from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

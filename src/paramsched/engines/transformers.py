@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
-from paramsched.runs.scheduler import PlanLike, Scheduler
+from paramsched.plan.forms import PlanLike
+from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 

@@ -22,6 +22,7 @@ from paramsched.plan.bases import Bases
 from paramsched.plan.binding import clock_of_field
 from paramsched.plan.contents import durations_in, values_inside
 from paramsched.plan.followed_lines import schedule_followed
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.schedules import Constant, Schedule
 from paramsched.schedules.leaves import Like
@@ -32,7 +33,7 @@ from paramsched.time.progress import PROGRESS
 
 
 def check(
-    plan: Plan,
+    plan: PlanLike,
     calendar: Calendar | None = None,
     *,
     native: bool = True,
@@ -58,6 +59,7 @@ def check(
     ...     print(found.code, found)
     PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon, so the run ends first
     """
+    plan = plan_of(plan, "ps.config.check")
     found = [*_two_horizons(plan, calendar)]
     trial = None if found else trial_run(plan, calendar)
     mixed = None if found else mixed_run(plan)

@@ -14,7 +14,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law.inputs import Curve, Rates, first_fitted, losses_of, rates_of
 from paramsched.loss_law.law import NEAR_PEAK, FittedCurve, LossLaw
 from paramsched.loss_law.multi_power import CONSTANTS, Terms, terms_at
-from paramsched.plan import Plan
+from paramsched.plan.forms import FORMS
 from paramsched.time import Calendar
 
 _DELTA = 0.001  # of the Huber loss, and the smallest standard deviation: two equal runs differ by about as much
@@ -116,11 +116,11 @@ def fit(
             "loss_law.fit(…)", found, 'Write fit(["a.csv", "b.csv"], plans=[a, b], base={"lr": 3e-4})'
         )
     # One base is that of all plans, also if some of the runs are arrays.
-    any_plan = any(isinstance(plan, Plan) for plan in plans)
+    any_plan = any(isinstance(plan, FORMS) for plan in plans)
     bases, calendars = (
         one
         if isinstance(one, Sequence) or (isinstance(one, np.ndarray) and one.ndim)
-        else [one if isinstance(plan, Plan) or not any_plan else None for plan in plans]
+        else [one if isinstance(plan, FORMS) or not any_plan else None for plan in plans]
         for one in (base, calendar)
     )
     if {len(bases), len(calendars)} != {len(plans)}:

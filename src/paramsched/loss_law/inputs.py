@@ -15,14 +15,14 @@ from paramsched.errors import InvalidArgument, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
+from paramsched.plan.forms import FORMS, PlanLike, plan_of
 from paramsched.plan.trace import Trace, groups_of, trace
 from paramsched.run_files.files import path_of_file
-from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import groups_of_selectors
 from paramsched.time import Calendar
 
-Rates: TypeAlias = Plan | Trace | Any
-"""The rates of a run: a plan, a trace, or an array with the rate of each update."""
+Rates: TypeAlias = PlanLike | Trace | Any
+"""The rates of a run: a plan in any form, a trace, or an array with the rate of each update."""
 
 Curve: TypeAlias = str | os.PathLike[str] | tuple[Any, Any]
 """The losses of a run: the path of a log, or the numbers of the updates and their losses."""
@@ -44,7 +44,8 @@ def rates_of(
     Raises:
         InvalidArgument: the rates are unknown, ambiguous, or not finite numbers of at least 0.
     """
-    if isinstance(plan, Plan):
+    if isinstance(plan, FORMS):
+        plan = plan_of(plan, site.partition("(")[0])
         rates = _rates_of_trace(site, _traced(plan, base, calendar, scaled), group, scaled)
     elif isinstance(plan, Trace):
         rates = _rates_of_trace(site, plan, group, scaled)
@@ -55,8 +56,7 @@ def rates_of(
             rates = np.zeros(0)
         if rates.ndim != 1 or not rates.size:
             found = f"expected a Plan, a Trace or an array of rates, got {type(plan).__name__}"
-            instead = f"Write ps.Plan(lr={str(plan)!r}, horizon=24000)" if isinstance(plan, Schedule) else ""
-            raise InvalidArgument(site, found, instead or 'Write ps.load("plan.yaml")')
+            raise InvalidArgument(site, found, 'Write ps.load("plan.yaml")')
     if not isinstance(plan, Plan) and (base is not None or calendar is not None):
         found = f"base and calendar belong to a Plan, got {type(plan).__name__}"
         raise InvalidArgument(site, found, "Omit base and calendar")

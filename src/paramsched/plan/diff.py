@@ -15,7 +15,8 @@ from paramsched.errors import MissingFact, PlanError, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
 from paramsched.plan.followed_lines import targets_followed, with_followed_lines
-from paramsched.plan.plan import require_calendar, require_plan
+from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.schedules import Schedule
@@ -81,7 +82,7 @@ class Diff:
         return bundle
 
 
-def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
+def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
@@ -95,8 +96,7 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
-    for plan in (a, b):
-        require_plan("diff", plan)
+    a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
     if calendar is not None:
         require_calendar(f"diff(…, {shown(calendar)})", calendar)
     return diff_within(a, b, calendar)

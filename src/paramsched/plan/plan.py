@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.field_keywords import refuse_wrong_fields
-from paramsched.advice.peer_words import line_in_code
 from paramsched.base.entries import load_entry
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
@@ -52,14 +51,6 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def _method(function: _Method) -> _Method:
     """Wrap a method so that an unknown keyword raises an error with the correct call."""
     return explain_wrong_keywords(function, f"plan.{function.__name__}")
-
-
-def require_plan(call: str, plan: object) -> None:
-    """Raise for a value that is not a Plan; for a schedule or its text, suggest the plan."""
-    if not isinstance(plan, Plan):
-        line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
-        instead = f"Write ps.Plan(lr={line}, horizon=100)" if isinstance(plan, (Schedule, str)) else ""
-        raise InvalidArgument(f"{call}({shown(plan)}, …)", "not a Plan", instead)
 
 
 def require_calendar(site: str, calendar: object) -> None:

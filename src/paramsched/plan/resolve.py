@@ -21,9 +21,10 @@ from paramsched.plan.binding import (
     replace_schedule,
     selector_text,
 )
+from paramsched.plan.forms import FormOfPlan, PlanLike, plan_of
 from paramsched.plan.group_matching import is_only_name, is_selected, refuse_unmatched
 from paramsched.plan.optimizers import Scope
-from paramsched.plan.plan import Plan, require_calendar, require_plan
+from paramsched.plan.plan import Plan, require_calendar
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules import Schedule
@@ -35,15 +36,15 @@ from paramsched.time.calendar import SIZES
 
 
 @overload
-def resolve(plan: Plan, calendar: Calendar) -> Plan: ...
-@overload
 def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
+@overload
+def resolve(plan: FormOfPlan, calendar: Calendar) -> Plan: ...
 @explain_wrong_keywords
-def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
+def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
     Args:
-        plan: a schedule or a plan.
+        plan: a schedule, or a plan in any other form.
         calendar: the run facts that convert its units.
 
     Returns:
@@ -62,11 +63,8 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     >>> lr(250, base=3e-4)
     0.00015
     """
-    if isinstance(plan, Plan):
-        return plan.resolve(calendar)
     if not isinstance(plan, Schedule):
-        instead = f"Write ps.resolve(ps.parse({plan!r}), {calendar})" if isinstance(plan, str) else ""
-        raise InvalidArgument(f"resolve({shown(plan)}, …)", "expected a schedule or a plan", instead)
+        return plan_of(plan, "ps.resolve").resolve(calendar)
     require_calendar(f"resolve(…, {shown(calendar)})", calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
@@ -243,7 +241,7 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
     return tuple(bounds)
 
 
-def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
+def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
     """Rebuild the states of a plan's metric rules from observed metrics.
 
     Args:
@@ -261,7 +259,7 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     >>> [state.factor for state in states.values()]
     [0.5]
     """
-    require_plan("replay", plan)
+    plan = plan_of(plan, "ps.replay")
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):

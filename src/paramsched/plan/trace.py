@@ -16,8 +16,9 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.optimizers import ALONE, check_names, find_group, scopes_of, unique_labels
-from paramsched.plan.plan import require_calendar, require_plan
+from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import Bound, TimeUnit, counted_plan, units_of_run
 from paramsched.plan.run_amounts import Amount
 from paramsched.plan.traced_times import TracedTimes
@@ -218,12 +219,12 @@ def column_name(key: Key) -> str:
 
 @explain_wrong_keywords
 def trace(
-    plan: Plan, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
+    plan: PlanLike, optimizer: Any, calendar: Calendar | None = None, *, amounts: Iterable[float] | None = None
 ) -> Trace:
     """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
 
     Args:
-        plan: the plan; its metric rules have no effect.
+        plan: the plan, in any form; its metric rules have no effect.
         optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
             group. For several optimizers a mapping from names to any of these; the curves are then those of
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
@@ -249,7 +250,7 @@ def trace(
     >>> trace(by_tokens, {"lr": 0.1}, amounts=[0, 100, 300])["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.025]
     """
-    require_plan("trace", plan)
+    plan = plan_of(plan, "ps.trace")
     if calendar is not None:
         require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()

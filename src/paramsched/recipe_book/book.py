@@ -18,6 +18,7 @@ from paramsched.errors import InvalidArgument, UnknownRecipe
 from paramsched.fields import label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES
+from paramsched.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.plan.resolve import counted_plan
 from paramsched.plan.trace import Trace, trace
 from paramsched.time import Calendar, Duration
@@ -26,7 +27,7 @@ from paramsched.time.progress import PROGRESS, WHOLE
 
 @final
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(PublishedPlan):
     """A published training run.
 
     Args:
@@ -181,7 +182,7 @@ class Likeness:
 
 
 def nearest_recipes(
-    plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
+    plan: PlanLike, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
 ) -> tuple[Likeness, ...]:
     """Return all recipes that schedule `field`, sorted by their distance from a plan.
 
@@ -201,7 +202,7 @@ def nearest_recipes(
     >>> nearest_recipes(plan, Calendar(), [{"lr": 0.1}])[0].recipe.name
     'bert-base'
     """
-    site = curve_on_unit_run(plan, calendar, groups, field)
+    site = curve_on_unit_run(plan_of(plan, "nearest_recipes"), calendar, groups, field)
     if site is None:
         raise InvalidArgument(
             f"nearest_recipes(field={field!r})",

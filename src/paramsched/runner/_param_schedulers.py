@@ -1,6 +1,5 @@
 """Build the schedulers of the argument `param_scheduler`, once the length of the run is known."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,11 +10,11 @@ from torch.optim import Optimizer
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config import plan_from
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.forms import FORMS, plan_of
 from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.runs import Scheduler
@@ -96,14 +95,14 @@ Schedulers: TypeAlias = dict[str, list[Any]]
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
     """Return the plan in a config; None if the config contains schedulers."""
-    return plan_from(config) if is_plan(config, names=names) else None
+    return plan_of(config, "Runner") if is_plan(config, names=names) else None
 
 
 def is_plan(config: Any, *, names: Sequence[str]) -> bool:
     """Return whether a config is a plan, as opposed to schedulers."""
-    if isinstance(config, (Plan, str, os.PathLike)):
-        return True
-    if not isinstance(config, Mapping) or not config or "type" in config or set(config) & set(names):
+    if not isinstance(config, Mapping):
+        return isinstance(config, FORMS)
+    if not config or "type" in config or set(config) & set(names):
         return False
     # The lines of a plan are schedules; a config for several optimizers contains lists of dicts.
     return not {"lr", "groups", "targets", "clock", "horizon"}.isdisjoint(config) or all(map(_is_line, config.values()))

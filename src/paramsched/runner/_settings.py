@@ -19,7 +19,7 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.config.plan_files import read_plan_text
+from paramsched.config.plan_files import open_plan
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.peers import mmengine
@@ -441,7 +441,7 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
         try:
             if not path.is_file():  # reading a pipe could block forever
                 raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
-            plain = mmengine.read(read_plan_text(path, "mmengine").text, str(path))
+            plain = mmengine.read(open_plan(Path(path), "mmengine").text, str(path))
         except ParamschedError:
             raise
         except (OSError, ValueError) as error:

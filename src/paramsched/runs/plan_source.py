@@ -1,27 +1,31 @@
 """The plan of a Scheduler before it is resolved, and the file that it comes from."""
 
 import logging
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, shown
 from paramsched.plan import Plan
+from paramsched.plan.forms import FORMS, PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
 from paramsched.runs.processes import Ranks
 from paramsched.runs.rank_messages import RankMessages
+from paramsched.runs.recipe_plan import (
+    differing_bases,
+    log_differing_bases,
+    with_number_of_recipe,
+    without_horizon,
+)
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
 
 log = logging.getLogger("paramsched")
-
-PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
-"""A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
 
 _MOST_UPDATES: Final = 1024  # between two looks, if the interval is in seconds
 
@@ -128,6 +132,7 @@ class PlanSource:
         interval: the time between two looks at the file; None if it is not watched.
         engine_total: the length of the run in an engine, which applies if a plan has no horizon.
         messages: those of rank 0 about a watched file, if there are several processes.
+        published: the recipe, if the plan was passed as one.
     """
 
     plan: Plan
@@ -136,6 +141,7 @@ class PlanSource:
     interval: Interval | None = None
     engine_total: DurationLike | None = None
     messages: RankMessages | None = None
+    published: PublishedPlan | None = None
 
     @staticmethod
     def of(
@@ -154,30 +160,58 @@ class PlanSource:
         interval = None if watch is False else Interval.of(watch)
         if isinstance(given, Plan) and interval is None:
             return PlanSource(given)
-        if not isinstance(given, (Plan, str, os.PathLike, Mapping)):
-            instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
-            raise InvalidArgument(f"{call}(…, {given!r})", "not a Plan", instead)
-        from paramsched.config.plan_files import loaded_from, plan_file  # they import YAML
+        from paramsched.config.plan_files import open_plan  # imports YAML
 
-        file = plan_file(given)
+        if is_path(given):
+            return PlanSource._of_file(open_plan(given, read=False), interval, call, watch)
+        if interval is not None and isinstance(given, FORMS):
+            raise _not_a_watched_file(call, watch)
+        if isinstance(given, Mapping) or is_plan_text(given):  # it may have a note
+            loaded = open_plan(given).loaded()
+            return PlanSource(loaded.plan, loaded.note)
+        return PlanSource(plan_of(given, call), published=published_plan(given))
+
+    @staticmethod
+    def _of_file(file: "PlanText", interval: Interval | None, call: str, watch: Any) -> "PlanSource":
         if interval is None:
-            text = None if file is None else file.read()
-            loaded = loaded_from(given) if text is None else text.loaded()
-            return PlanSource(loaded.plan, loaded.note, None if text is None else WatchedFile(text))
-        if file is None or file.syntax is None:
-            found = "only the path of a plan file can be watched"
-            instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
-            raise InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
+            text = file.read()
+            loaded = text.loaded()
+            return PlanSource(loaded.plan, loaded.note, WatchedFile(text))
+        if file.syntax is None:
+            raise _not_a_watched_file(call, watch)
         messages = messages_about_file()
         text = file.read() if messages is None else _read_by_rank_0(file, messages)
         loaded = text.loaded()
         return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval, messages=messages)
+
+    @contextmanager
+    def attaching(self, calendar: Calendar, optimizers: Mapping[str, Any]) -> "Iterator[PlanSource]":
+        """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
+        recipe, source, differences = self.published, self, list[str]()
+        try:
+            if recipe is not None:
+                plan = self.plan if calendar.total is None else without_horizon(self.plan)
+                source = replace(self, plan=plan)
+                differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
+            yield source
+        except MissingFact as refusal:
+            if recipe is None:
+                raise
+            raise with_number_of_recipe(refusal, recipe) from None
+        if recipe is not None:
+            log_differing_bases(recipe, differences)
 
     def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
         if self.engine_total is None:
             return calendar
         return replace(calendar, total=self.engine_total if plan.horizon is None else None)
+
+
+def _not_a_watched_file(call: str, watch: Any) -> InvalidArgument:
+    found = "only the path of a plan file can be watched"
+    instead = f'Write "plan.yaml" in place of the plan, and keep watch={watch!r}'
+    return InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
 
 
 def messages_about_file() -> RankMessages | None:

@@ -1,6 +1,7 @@
 """Scheduler: applies a plan to an optimizer."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from math import inf
 from numbers import Real
 from types import MappingProxyType
@@ -16,11 +17,11 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
 from paramsched.runs.consumption import ConsumptionSource, checked_amount
-from paramsched.runs.plan_source import PlanLike as PlanLike
 from paramsched.runs.plan_source import PlanSource, with_location
 from paramsched.runs.processes import warn_on_rank_0
 from paramsched.runs.progress import ProgressSource, checked_progress
@@ -86,7 +87,8 @@ class Scheduler(LRScheduler):
         optimizer: a torch optimizer, or an engine's wrapper of one; or a mapping from names to several of these, which
             one plan then drives on one clock. In the plan, `groups: muon` are all groups of an optimizer, `muon/head`
             and `muon/0` one of them. A name must not contain any of `/ , = * ? [ ]`.
-        plan: a plan, the path of a plan file, the text of a plan, or a mapping as in a plan file.
+        plan: a plan in any form: a plan, a schedule for lr or its text, `recipe:NAME`, the path of a plan file, the
+            text of a plan, or a mapping as in a plan file. The run facts and the bases of a recipe do not apply.
         calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
             `frames_per_step`, `deadline`, `untimed_updates`. With `"later"`, pass them before the first update:
@@ -190,7 +192,9 @@ class Scheduler(LRScheduler):
 
     def _attach(self, request: AttachRequest, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
-        self._start(request, attach_plan(self._optimizers, request, calendar, call))
+        with request.source.attaching(calendar, self._optimizers) as source:
+            request = replace(request, source=source)
+            self._start(request, attach_plan(self._optimizers, request, calendar, call))
 
     def _start(self, request: AttachRequest, run: Run) -> None:
         """Store the run of an attached plan."""

@@ -9,7 +9,7 @@ import numpy as np
 from paramsched.advice.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError
 from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.plan import require_plan
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.run_amounts import usual_size
 from paramsched.schedules import Schedule, absolute, constant, skip, take
 from paramsched.schedules.cuts import without_unit
@@ -20,7 +20,7 @@ from paramsched.time import Calendar
 _POINTS = 10_001  # at which the rate is checked, besides its breakpoints
 
 
-def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = None, factor: int = 2) -> Plan:
+def seesaw(plan: PlanLike, *, batch: int, largest: int, calendar: Calendar | None = None, factor: int = 2) -> Plan:
     """Return a plan whose batch grows where the rate of `plan` falls, with fewer updates for the same data.
 
     Where the rate of `plan` has fallen to 1/2ᵏ of its peak, the batch is 2ᵏ · `batch` and the rate is peak/√2ᵏ. After
@@ -49,7 +49,7 @@ def seesaw(plan: Plan, *, batch: int, largest: int, calendar: Calendar | None = 
         >> constant(1.4142135623730951) * skip(linear(over="1000 samples"), "500 samples")
     batch_size = 1.0: constant(8.0, "until 500 samples") >> constant(16.0)
     """
-    require_plan("scaling.seesaw", plan)
+    plan = plan_of(plan, "ps.scaling.seesaw")
     first = whole_number(CallSite("scaling.seesaw", "batch"), batch)
     growth = whole_number(CallSite("scaling.seesaw", "factor"), factor, least=2)
     most = whole_number(CallSite("scaling.seesaw", "largest"), largest)

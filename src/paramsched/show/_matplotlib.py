@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
 from paramsched.show._labels import wrap_text
@@ -78,14 +78,14 @@ def axes(
 
 
 def plan_axes(
-    plan: Plan,
+    plan: PlanLike,
     bases: Any = None,
     calendar: Calendar | None = None,
     given: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
-    drawn, assumed = curves_of_plan(plan, bases, calendar)
+    drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, calendar)
     found = axes(drawn, given, view=view)
     if assumed:
         figure = found[0].figure

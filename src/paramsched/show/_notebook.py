@@ -11,6 +11,7 @@ from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.diff import Diff
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.trace import Trace
 from paramsched.schedules.base import Schedule
 from paramsched.show._axes import AS_VALUES_ASK, View
@@ -51,7 +52,7 @@ class Figure:
 
 
 def figure(
-    trace: Curves | Plan | Schedule,
+    trace: Curves | PlanLike,
     *,
     title: str = "Plan",
     log: RunsOrLog = None,
@@ -61,7 +62,7 @@ def figure(
     """Show a trace in a notebook, as the last line of a cell: a page that shows the values under the pointer.
 
     Args:
-        trace: the curves of a plan, or a plan or a schedule.
+        trace: the curves of a plan, a schedule, or a plan in any other form.
         title: heading of the page.
         log: the values that a run used, drawn over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn over the first.
@@ -72,8 +73,10 @@ def figure(
     >>> shown._repr_svg_()[:4], shown._repr_html_()[:7]
     ('<svg', '<iframe')
     """
-    if isinstance(trace, (Plan, Schedule)):
-        trace = curves_of_plan(trace if isinstance(trace, Plan) else plan_of_schedule(trace))[0]
+    if isinstance(trace, Schedule):
+        trace = curves_of_plan(plan_of_schedule(trace))[0]
+    elif not isinstance(trace, Curves):
+        trace = curves_of_plan(plan_of(trace, "ps.show.figure"))[0]
     for one in (trace, other):
         if one is not None and not isinstance(one, Curves):
             raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Write ps.show.figure(trace)")

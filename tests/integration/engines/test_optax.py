@@ -457,7 +457,7 @@ def test_orbax_restores_the_state(tmp_path: Any) -> None:
         ({"plan": ps.Plan(lr="constant()", clock="seconds", horizon=9)}, InvalidArgument, "cannot measure"),
         ({"plan": ps.Plan(lr="constant()")}, Unresolved, r"Calendar\(total=…\)"),
         ({"plan": ps.Plan(lr="constant()", clock="tokens", horizon="9 tokens")}, MissingFact, "tokens_per_step"),
-        ({"plan": "linear()"}, InvalidArgument, "not a Plan"),
+        ({"plan": 3}, InvalidArgument, "expected a plan, got int"),
         ({"plan": ps.Plan(lr="constant()", eps="linear()", horizon=9)}, UnknownField, "eps"),
         ({"base": {"lr": 0.1, "weight_decay": 0.1}}, UnknownField, "sgd has no argument weight_decay; it has learning"),
         ({"base": {"learning_rate": 0.1}}, UnknownField, 'name of optax. Write "lr"|unknown field'),

@@ -188,7 +188,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"plan": 3}, "not a Plan"),
+        ({"plan": 3}, "expected a plan, got int"),
         ({"drive": "hand"}, "drive='hand'"),
         ({"on_change": "old"}, "unknown choice 'old'"),
         ({"on_change": {"lr": "newest"}}, "newest"),

@@ -197,5 +197,5 @@ def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp
 
 @pytest.mark.parametrize("given", [None, 3, ["lr"], torch.optim.SGD])
 def test_a_value_that_is_not_a_plan_raises(given):
-    with pytest.raises(InvalidArgument, match=r"not a Plan\. Write ps\.Plan"):
+    with pytest.raises(InvalidArgument, match=r"expected a plan, got \w+\. Write ps\.Plan"):
         ps.Scheduler(probe(), given)

@@ -102,7 +102,7 @@ def test_a_file_gives_the_plan_and_the_bases(tmp_path):
     )
     (tmp_path / "job.toml").write_text(text)
 
-    found = ps.config.load_with_bases(tmp_path / "job.toml", format="torchtitan")
+    found = ps.config.open_plan(tmp_path / "job.toml", "torchtitan").loaded()
 
     line = 'warmup(20, index="(t+1)/n") >> constant() >> anneal(over=200, curve=curves.one_minus_sqrt)'
     assert found.plan == ps.Plan(lr=line, horizon=1000)

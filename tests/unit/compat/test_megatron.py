@@ -228,7 +228,7 @@ def test_a_missing_fact_is_named(clock: Any, counts: Any, fact: str) -> None:
         (ps.Plan(lr="constant()", clock="seconds"), {}, "expected samples, tokens or updates"),
         (ps.Plan(lr="constant()"), {"counts": "tokens"}, "unknown unit"),
         (ps.Plan(lr="constant()"), {"calendar": 100}, "not a Calendar"),
-        ("linear()", {}, "not a Plan"),
+        (3, {}, "expected a plan, got int"),
     ],
 )
 def test_what_a_count_cannot_follow_is_refused(plan: Any, options: Any, message: str) -> None:

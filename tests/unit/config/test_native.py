@@ -378,8 +378,8 @@ def test_a_field_with_a_name_similar_to_note_is_a_field(name):
 
 def test_a_note_keeps_the_order_of_its_keys_and_texts_of_every_syntax():
     text = "2026-11-21 14:00"
-    yaml = config.loads_with_bases(f"lr: 0.5\nnote: {{why: flat, when: {text}, who: ann}}")
-    toml = config.loads_with_bases(f'lr = 0.5\n[note]\nwhy = "flat"\nwhen = "{text}"\nwho = "ann"\n', "toml")
+    yaml = config.open_plan(f"lr: 0.5\nnote: {{why: flat, when: {text}, who: ann}}").loaded()
+    toml = config.open_plan(f'lr = 0.5\n[note]\nwhy = "flat"\nwhen = "{text}"\nwho = "ann"\n', "toml").loaded()
 
     assert list(yaml.note.items()) == list(toml.note.items()) == [("who", "ann"), ("when", text), ("why", "flat")]
     assert yaml.plan == toml.plan == config.loads("lr: 0.5")

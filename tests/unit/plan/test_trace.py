@@ -149,7 +149,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
     ("call", "error", "message"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
-        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "not a Plan"),
+        (lambda: trace(3, {"lr": 1.0}), InvalidArgument, "expected a plan, got int"),
         (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),

@@ -87,8 +87,9 @@ def paramsched_change(
         length_from_option,
         read_plan_input,
     )
-    from paramsched.config.plan_files import SUFFIXES, SYNTAXES, text_for_file
+    from paramsched.config.plan_files import SYNTAXES, text_for_file
     from paramsched.errors import InvalidArgument
+    from paramsched.plan.forms import SUFFIXES
     from paramsched.run_files.files import is_replaced, write_over_text
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
@@ -192,7 +193,7 @@ def paramsched_convert(
     """
     from paramsched.audit import plan_from_log
     from paramsched.cli._plan_input import read_plan_input
-    from paramsched.config.plan_files import SUFFIXES
+    from paramsched.plan.forms import SUFFIXES
     from paramsched.run_files.files import is_replaced
 
     if to is None and output in (None, STANDARD_OUTPUT):

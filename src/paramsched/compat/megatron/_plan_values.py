@@ -9,7 +9,8 @@ from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.fields import Field, base_of
 from paramsched.plan import Plan
 from paramsched.plan.binding import Target, amount_clock, is_by_amount
-from paramsched.plan.plan import require_calendar, require_plan
+from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import Bound, amounts_of_run, bind, counted_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts
@@ -70,9 +71,9 @@ class PlanValues:
     tokens_per_sample: int | None
 
     @staticmethod
-    def of(plan: Plan, calendar: Calendar, counts: Counts) -> "PlanValues":
+    def of(plan: PlanLike, calendar: Calendar, counts: Counts) -> "PlanValues":
         """Resolve a plan. The arguments and errors are those of `OptimizerParamScheduler.of_plan`."""
-        require_plan(_CALL, plan)
+        plan = plan_of(plan, _CALL)
         require_calendar(f"{_CALL}(…, calendar={shown(calendar)})", calendar)
         require_choice(CallSite(_CALL, "counts"), counts, Counts, "unknown unit")
         if plan.metric_rules:

@@ -15,6 +15,7 @@ from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, State
 from paramsched.fields import Field, is_number
 from paramsched.plan import Plan
 from paramsched.plan.diff import diff
+from paramsched.plan.forms import PlanLike
 from paramsched.time import Calendar
 
 _log = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ class OptimizerParamScheduler:
 
     @staticmethod
     def of_plan(
-        optimizer: Any, plan: Plan, calendar: Calendar | None = None, *, counts: Counts = "samples"
+        optimizer: Any, plan: PlanLike, calendar: Calendar | None = None, *, counts: Counts = "samples"
     ) -> "OptimizerParamScheduler":
         """Return a scheduler with Megatron's methods that writes the values of a plan.
 
@@ -190,7 +191,7 @@ class OptimizerParamScheduler:
 
         Args:
             optimizer: any object with `param_groups`.
-            plan: the plan, on the clock of samples, tokens or updates, without metric rules.
+            plan: the plan in any form, on the clock of samples, tokens or updates, without metric rules.
             calendar: the run facts that convert units. Tokens need `sequence_length`. If the clock of the plan differs
                 from what `step` counts, `batch_size` is needed.
             counts: what `step(increment)` counts: `"samples"` (Megatron-LM, Megatron-Bridge, slime) or `"updates"`

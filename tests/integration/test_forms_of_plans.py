@@ -1,0 +1,271 @@
+"""One door for plans: every function that takes a plan takes it in every form, with the same result."""
+
+import inspect
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.audit import compare_with_plan, read_log
+from paramsched.compat.megatron import OptimizerParamScheduler
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, UnknownRecipe
+from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.recipe_book import Recipe, nearest_recipes
+
+LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
+PLAN = Plan(lr=LINE)
+RUN = ps.Calendar(total=8)
+BASE = {"lr": 0.5}
+PATHS = (Path(__file__).parents[1] / "architecture" / "public_paths.txt").read_text(encoding="utf-8").split()
+
+
+def recipe_of(plan: Plan, **facts: Any) -> Recipe:
+    return Recipe("tiny", "Tiny", "vision", plan, ps.Calendar(**facts), (BASE,), "a test", (), ())
+
+
+def forms_of(plan: Plan, folder: Path) -> dict[str, PlanLike]:
+    """Return the plan in the forms in which every plan can be written."""
+    for suffix in ("yaml", "toml", "json"):
+        ps.dump(plan, folder / f"plan.{suffix}")
+    mapping = json.loads((folder / "plan.json").read_text())
+    return {
+        "recipe": recipe_of(plan),
+        "path": folder / "plan.toml",
+        "text of a path": str(folder / "plan.yaml"),
+        "path of JSON": str(folder / "plan.json"),
+        "YAML": ps.dump(plan) or "",
+        "JSON": json.dumps(mapping),
+        "mapping": mapping,
+    }
+
+
+def optimizer_of(lr: float = 0.5, **options: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=lr, **options)
+
+
+def applied(scheduler: Any, optimizer: torch.optim.Optimizer) -> list[float]:
+    found = []
+    for _ in range(8):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+    return found
+
+
+def values_of_scheduler(plan: PlanLike) -> list[float]:
+    optimizer = optimizer_of()
+    return applied(ps.Scheduler(optimizer, plan, total=8), optimizer)
+
+
+def values_of_megatron(plan: PlanLike) -> list[float]:
+    group = {"lr": 0.5}
+    scheduler = OptimizerParamScheduler.of_plan(SimpleNamespace(param_groups=[group]), plan, RUN, counts="updates")
+    found = []
+    for _ in range(8):
+        found.append(group["lr"])
+        scheduler.step(1)
+    return found
+
+
+def values_of_optax(plan: PlanLike) -> list[float]:
+    jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
+    from paramsched.engines.optax import planned, values
+
+    tx = planned(optax.sgd, plan, RUN, base=BASE)
+    weights = {"w": jax.numpy.ones(1)}
+    _, state = tx.update(weights, tx.init(weights))
+    return [float(values(state)["lr"])]
+
+
+def figure_of(plan: PlanLike) -> str:
+    return ps.show.figure(plan)._repr_svg_()
+
+
+CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
+    "ps.Scheduler": (PLAN, values_of_scheduler),
+    "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, RUN)["lr"].tolist()),
+    "ps.diff": (PLAN, lambda plan: [str(ps.diff(*pair, RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))]),
+    "ps.dump": (PLAN, ps.dump),
+    "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
+    "ps.replay": (Plan(lr="plateau()"), lambda plan: ps.replay(plan, [(1, {"loss": 1.0})])),
+    "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
+    "ps.to_optax": (PLAN, lambda plan: [float(ps.to_optax(plan, RUN, base=0.5)(t)) for t in range(8)]),
+    "ps.config.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.config.check(plan, RUN)),
+    "ps.loss_law.bound": (PLAN, lambda plan: ps.loss_law.bound(plan, base=BASE, calendar=RUN)),
+    "ps.loss_law.fit": (PLAN, lambda plan: refusal_of(lambda: ps.loss_law.fit([([1], [1.0])], [plan], base=BASE))),
+    "ps.scaling.seesaw": (
+        Plan(lr="linear()", clock="samples", horizon="1000 samples"),
+        lambda plan: ps.scaling.seesaw(plan, batch=8, largest=16),
+    ),
+    "ps.show.figure": (PLAN, figure_of),
+    "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
+    "nearest_recipes": (
+        Plan(lr="linear()", horizon=100),
+        lambda plan: nearest_recipes(plan, ps.Calendar(), [BASE])[:3],
+    ),
+    "engines.optax.planned": (PLAN, values_of_optax),
+    "OptimizerParamScheduler.of_plan": (PLAN, values_of_megatron),
+}
+"""A plan and a function of it, for each public function that takes a plan."""
+
+BY_SCHEDULER = {"accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch", "transformers"}
+"""The engines that pass the plan to a Scheduler."""
+
+RESULTS = {"Trace", "PlanSince", "Loaded", "PlanText", "Optimum", "Recipe"}
+"""Classes of values that have a plan."""
+
+BUILT = {"bind", "bind_group", "from_plan", "mime_bundle", "handed_schedule"}
+"""Functions below those that users call; their callers have the plan itself."""
+
+
+def refusal_of(call: Callable[[], object]) -> str:
+    with pytest.raises(InvalidArgument) as refusal:
+        call()
+    return str(refusal.value)
+
+
+def takes_plan(function: Any) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any("plan.Plan" in str(one.annotation) or Plan in get_args(one.annotation) for one in parameters)
+
+
+def public_functions_that_take_a_plan() -> set[str]:
+    found = set()
+    for path in PATHS:
+        package, _, name = path.rpartition(".")
+        if package and not (package.startswith("paramsched.engines.") and package.split(".")[2] in BY_SCHEDULER):
+            try:
+                value = getattr(import_module(package), name, None)
+            except ModuleNotFoundError:  # a class
+                continue
+            if callable(value) and takes_plan(value):
+                found.add(name)
+    return found - RESULTS - BUILT
+
+
+def test_every_public_function_that_takes_a_plan_has_a_case():
+    assert public_functions_that_take_a_plan() - {"compare_with_plan"} <= {name.split(".")[-1] for name in CASES}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_form_of_a_plan_has_the_result_of_the_plan(name, tmp_path):
+    plan, result = CASES[name]
+    expected = result(plan)
+
+    for form, given in forms_of(plan, tmp_path).items():
+        assert result(given) == expected, form
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_schedule_or_its_text_is_the_plan_of_lr(name):
+    plan, result = CASES[name]
+    if plan.horizon is not None or name in ("ps.resolve", "ps.show.figure"):
+        pytest.skip("the plan has more than a schedule, or the function takes a schedule as such")
+    (line,) = plan.bindings
+    expected = result(plan)
+
+    assert result(line.schedule) == result(str(line.schedule)) == expected
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith(("ps.to_", "ps.loss_law"))])
+@pytest.mark.parametrize("given", [3, 0.1, None, ["lr"], object])
+def test_a_value_that_is_not_a_plan_has_one_error(name, given):
+    with pytest.raises(InvalidArgument, match="expected a plan, got "):
+        CASES[name][1](given)
+
+
+def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
+    rows = [f"{t},{value!r}" for t, value in enumerate(ps.trace(PLAN, BASE, RUN)["lr"].tolist())]
+    (tmp_path / "log.csv").write_text("\n".join(["step,lr", *rows]) + "\n")
+    logged = read_log(tmp_path / "log.csv", ["lr"])
+
+    for given in forms_of(PLAN, tmp_path).values():
+        assert str(compare_with_plan(logged, given, RUN)) == str(compare_with_plan(logged, PLAN, RUN))
+
+
+# ---------------------------------------------------------------- strings
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("0.1", InvalidArgument, "expected a plan, got a number"),
+        ("cosine", InvalidArgument, r'needs brackets\. Write "cosine\(\)"'),
+        ("step", InvalidArgument, r'Write "step\(30'),
+        ("runs/plan", InvalidArgument, r'ends in \.yaml, .*"runs/plan\.yaml"'),
+        ("", InvalidArgument, "path of a plan file"),
+        ("recipe:bert-bas", UnknownRecipe, "did you mean"),
+        ("recipe:plan.yaml", UnknownRecipe, "unknown recipe"),
+        ("cosine(2).yaml", FileNotFoundError, "cosine"),
+        ("cosin()", InvalidArgument, 'did you mean "cosine"'),
+        ("lr: cosin()", ConfigError, 'did you mean "cosine"'),
+        ("{", ConfigError, "text"),
+    ],
+)
+def test_a_string_without_a_plan_is_an_error(text, error, message):
+    with pytest.raises(error, match=message):
+        plan_of(text, "ps.trace")
+
+
+def test_a_metric_rule_and_its_text_are_plans_for_lr():
+    assert plan_of(ps.plateau(), "f") == plan_of("plateau()", "f") == plan_of("1.0 * plateau()", "f")
+
+
+# ---------------------------------------------------------------- recipes as plans of a Scheduler
+
+
+def test_the_facts_of_a_recipe_are_advice():
+    recipe = recipe_of(Plan(lr="cosine()", horizon="64 samples"), batch_size=8)
+    with pytest.raises(MissingFact, match="Write batch_size=8, as in the recipe"):
+        ps.Scheduler(optimizer_of(), recipe)
+
+    assert ps.Scheduler(optimizer_of(), recipe, batch_size=8).plan == recipe.plan
+
+
+def test_total_replaces_the_horizon_of_a_recipe():
+    recipe = recipe_of(Plan(lr="warmup(2) >> linear()", horizon=100))
+    scheduler, plan = ps.Scheduler(optimizer_of(), recipe, total=10), Plan(lr="warmup(2) >> linear()")
+
+    assert scheduler.plan == plan
+    with pytest.raises(PlanError):
+        ps.Scheduler(optimizer_of(), recipe.plan, total=10)
+
+
+def test_a_base_that_differs_from_the_recipe_is_one_warning(caplog):
+    recipe = recipe_of(Plan(lr="cosine()", horizon=10))
+    ps.Scheduler(optimizer_of(), recipe)
+    assert caplog.messages == []
+
+    optimizer = optimizer_of(0.25)
+    ps.Scheduler(optimizer, recipe)
+
+    assert caplog.messages == ["recipe:tiny: lr is 0.5 in the source and 0.25 in the optimizer, which applies"]
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+def test_an_absolute_level_of_a_recipe_belongs_to_its_base():
+    recipe = recipe_of(Plan(lr="cosine(to=absolute(0.01))", horizon=10))
+    optimizer = optimizer_of(0.25)
+    with pytest.raises(PlanError, match=r"base 0\.5, got 0\.25"):
+        ps.Scheduler(optimizer, recipe)
+    assert optimizer.param_groups[0] == optimizer_of(0.25).param_groups[0] | {
+        "params": optimizer.param_groups[0]["params"]
+    }
+
+    assert ps.Scheduler(optimizer_of(0.5), recipe).value("lr") == 0.5
+    assert ps.Scheduler(optimizer_of(0.25), recipe.plan).value("lr") == 0.25
+
+
+def test_a_schedule_without_base_is_not_compared(caplog):
+    ps.Scheduler(optimizer_of(0.25), recipe_of(Plan(lr="linear(absolute(0.5), absolute(0.1))", horizon=10)))
+
+    assert caplog.messages == []
