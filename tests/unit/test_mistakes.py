@@ -1104,8 +1104,8 @@ def test_a_horizon_shorter_than_an_epoch_is_a_warning():
 
 def test_a_figure_accepts_a_plan_and_rejects_values_without_curves():
     assert "<svg" in ps.show.figure(ps.Plan(lr="cosine()", horizon=10))._repr_svg_()
-    with pytest.raises(InvalidArgument, match="it has no curves"):
-        ps.show.figure("plan.yaml")
+    with pytest.raises(InvalidArgument, match="expected a plan, got int"):
+        ps.show.figure(3)
 
 
 @pytest.fixture

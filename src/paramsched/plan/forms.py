@@ -34,7 +34,7 @@ FormOfPlan: TypeAlias = Plan | MetricRule[Any] | PublishedPlan | Mapping[str, An
 PlanLike: TypeAlias = FormOfPlan | Schedule
 """What a plan may be. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
 
-Any other string is `recipe:NAME`, the path of a file (one line that ends in a suffix of `SUFFIXES`), or the text of a
+See the reference page "What a plan may be". Any other string is `recipe:NAME`, the path of a file (one line that ends in a suffix of `SUFFIXES`), or the text of a
 plan (it has a line break, or begins with `{` or `name: `). A mapping has the entries of a plan file.
 """
 

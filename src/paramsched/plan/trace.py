@@ -224,7 +224,7 @@ def trace(
     """Compute the values of a plan for an optimizer, one for each update of the horizon or for each recorded amount.
 
     Args:
-        plan: the plan, in any form; its metric rules have no effect.
+        plan: the plan, in any form (`PlanLike`); its metric rules have no effect.
         optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
             group. For several optimizers a mapping from names to any of these; the curves are then those of
             `optimizer/group`, such as `trace["lr", "adamw/embed"]`, and `trace["lr", "muon"]` is that of the first
