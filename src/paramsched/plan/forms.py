@@ -34,8 +34,9 @@ FormOfPlan: TypeAlias = Plan | MetricRule[Any] | PublishedPlan | Mapping[str, An
 PlanLike: TypeAlias = FormOfPlan | Schedule
 """What a plan may be. A schedule, a metric rule, or the text of one means `Plan(lr=…)`.
 
-See the reference page "What a plan may be". Any other string is `recipe:NAME`, the path of a file (one line that ends in a suffix of `SUFFIXES`), or the text of a
-plan (it has a line break, or begins with `{` or `name: `). A mapping has the entries of a plan file.
+See the reference page "What a plan may be". Another string is `recipe:NAME`, the path of a file (one line that ends in
+a suffix of `SUFFIXES`), or the text of a plan (it has a line break, or begins with `{` or `name: `). A mapping has the
+entries of a plan file.
 """
 
 FORMS: Final = (Plan, Schedule, MetricRule, PublishedPlan, Mapping, str, os.PathLike)
