@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import paramsched as ps
 from paramsched.schedules import SHAPES
+from support.tables import table
 
 TESTS = Path(__file__).parents[1]
 
@@ -52,7 +51,7 @@ def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
     assert unknown == [], f"remove from src/paramsched/__init__.pyi, or export: {unknown}"
 
 
-@pytest.mark.parametrize("name", STUB_IMPORTS)
+@table("name", STUB_IMPORTS)
 def test_the_stub_imports_each_name_from_its_defining_module(name):
     home = importlib.import_module(str(STUB_IMPORTS[name]))
 

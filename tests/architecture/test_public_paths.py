@@ -3,13 +3,13 @@
 from importlib import import_module
 from pathlib import Path
 
-import pytest
+from support.tables import table
 
 SOURCE = Path(__file__).parents[2] / "src" / "paramsched"
 PATHS = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
 
 
-@pytest.mark.parametrize("package", sorted({path.rpartition(".")[0] for path in PATHS if "." in path}))
+@table("package", sorted({path.rpartition(".")[0] for path in PATHS if "." in path}))
 def test_every_public_path_of_a_package_can_be_imported(package):
     names = [path.rpartition(".")[2] for path in PATHS if path.rpartition(".")[0] == package]
 

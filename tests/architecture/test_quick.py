@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from support.tables import table
 
 TESTS = Path(__file__).parents[1]
 QUICK = sorted([*(TESTS / "unit").rglob("test_*.py"), *(TESTS / "laws").rglob("test_*.py")])
@@ -32,7 +32,7 @@ def unmarked(tree: ast.Module) -> Iterator[str]:
             yield one.name
 
 
-@pytest.mark.parametrize("file", QUICK, ids=lambda file: str(file.relative_to(TESTS)))
+@table("file", QUICK)
 def test_a_test_that_starts_a_process_or_a_compiler_is_marked_heavy(file):
     text = file.read_text(encoding="utf-8")
 

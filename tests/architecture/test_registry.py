@@ -14,12 +14,13 @@ from paramsched.schedules import SHAPES
 from paramsched.schedules.registry import RULES
 from support import strategies
 from support.strategies import World
+from support.tables import table
 
 MANY = settings(max_examples=500, database=None, phases=[Phase.generate])
 WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@table("name", SHAPES)
 def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     text = inspect.getdoc(SHAPES[name]) or ""
 
@@ -29,7 +30,7 @@ def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     assert any(example.examples for example in examples)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@table("name", SHAPES)
 def test_a_shape_has_one_name_and_types_for_all_its_arguments(name):
     builder = SHAPES[name]
 
@@ -40,14 +41,14 @@ def test_a_shape_has_one_name_and_types_for_all_its_arguments(name):
     assert getattr(module, name) is builder
 
 
-@pytest.mark.parametrize("name", strategies.ALL)
+@table("name", strategies.ALL)
 def test_the_strategies_generate_each_shape(name):
     found = find(strategies.shape(name, WORLD), lambda schedule: True, settings=MANY)
 
     assert str(found)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@table("name", FAMILIES)
 def test_the_strategies_generate_each_curve(name):
     found = find(
         strategies.built(FAMILIES[name], strategies.drawn_curve_argument),
@@ -58,7 +59,7 @@ def test_the_strategies_generate_each_curve(name):
     assert str(found).startswith(f"curves.{name}(")
 
 
-@pytest.mark.parametrize("name", RULES)
+@table("name", RULES)
 def test_the_strategies_generate_each_rule(name):
     drawing = strategies.drawing(WORLD, affine=True)
     found = find(strategies.built(RULES[name], drawing), lambda rule: True, settings=MANY)

@@ -19,6 +19,7 @@ from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
 from support.spread import every
+from support.tables import table
 
 RUN = ps.Calendar(total=100)
 NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules}
@@ -92,7 +93,7 @@ def test_the_error_for_two_stages_without_a_length_shows_how_to_add_one(whole, k
     assert ps.resolve(stage >> kept, RUN).is_resolved
 
 
-@pytest.mark.parametrize("name", curves.FAMILIES)
+@table("name", curves.FAMILIES)
 def test_the_error_for_a_curve_without_its_argument_suggests_a_valid_one(name):
     for make in (lambda: curves.curve_of(name), lambda: ps.parse(f"anneal(curve={name})")):
         with pytest.raises(InvalidArgument) as refusal:
@@ -221,7 +222,7 @@ def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
         assert "lambda" in line or value_in(line) is not None  # a line can name functions but not define them
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "site", "line"),
     [
         (lambda: ps.cosine(to="x", over=5), "cosine(to='x')", "cosine(to=0.0, over=5)"),
@@ -476,7 +477,7 @@ def test_a_length_that_means_no_limit_elsewhere_is_not_a_run_of_one_update(value
 LONG = "q" * 9_000
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         *(
@@ -497,7 +498,6 @@ LONG = "q" * 9_000
         ),
         *(f"1{LONG}", f"{LONG}-{LONG}", "1" * 9_000, f"warmup({'1' * 9_000})", f"cosine(to={'1' * 9_000}j)"),
     ],
-    ids=range(17),
 )
 def test_a_message_about_a_long_name_is_short(text):
     with pytest.raises(ParamschedError) as refusal:

@@ -15,6 +15,7 @@ from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.schedules import rules
 from paramsched.schedules.leaves import MOST_DEPTH
+from support.tables import table
 
 pytestmark = pytest.mark.heavy
 
@@ -194,7 +195,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 640, 5000])
+@table("size", [1, 2, 3, 7, 50, 640, 5000])
 @pytest.mark.parametrize("line", LINES)
 def test_amounts_equal_those_counted_update_by_update(size, line):
     plan = ps.Plan(

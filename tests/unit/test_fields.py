@@ -10,6 +10,7 @@ import torch
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, is_number, known_field, label, numeric
 from paramsched.plan import plan as plan_module
+from support.tables import table
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,7 @@ def test_a_field_is_an_entry_or_one_of_its_elements(name, key, index):
     assert (Field.of(name).key, Field.of(name).index) == (key, index)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3]
-)
+@table("name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3])
 def test_invalid_field_names_are_rejected(name):
     with pytest.raises(InvalidArgument) as refusal:
         Field.of(name)
@@ -37,7 +36,7 @@ def test_numbers_and_zero_dimensional_tensors_are_numbers(value):
     assert is_number(value)
 
 
-@pytest.mark.parametrize(
+@table(
     "value",
     [
         True,

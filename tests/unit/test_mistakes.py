@@ -19,6 +19,7 @@ from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.lint.plan_check import check
 from paramsched.schedules.registry import SHAPES
+from support.tables import table
 
 LINES = [
     ("cosin(to=0.1)", "cosine(to=0.1)"),
@@ -900,7 +901,7 @@ def accepted(lines, read):
             continue
 
 
-@pytest.mark.parametrize(("wrong", "meant"), LINES)
+@table(("wrong", "meant"), LINES)
 def test_pasting_the_fix_gives_the_intended_line(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(wrong)
@@ -909,7 +910,7 @@ def test_pasting_the_fix_gives_the_intended_line(wrong, meant):
     assert ps.parse(meant) in list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
 
 
-@pytest.mark.parametrize("wrong", OPEN_LINES)
+@table("wrong", OPEN_LINES)
 def test_the_fix_suggested_for_a_line_is_accepted(wrong):
     run = ps.Calendar(total=10_000, batch_size=4, sequence_length=64, steps_per_epoch=20, seconds_per_step=1.0)
     with pytest.raises(InvalidArgument) as refusal:
@@ -938,7 +939,7 @@ EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomia
             "inverse_sqrt": "(37)", "wsd": "(7, 23)", "geometric": "(0.9, 0.2, over=60)"}  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
+@table(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
 def test_pasting_the_fix_corrects_a_generated_mistake(name, slip):
     assert name in SHAPES
     wrong = SLIPS[slip](name, EXAMPLES[name])
@@ -988,7 +989,7 @@ def pasted_files(text, fault):
         yield with_row(row[:place] + fault.replace[1] + row[place + len(fault.replace[0]) :])
 
 
-@pytest.mark.parametrize(("wrong", "meant"), FILES)
+@table(("wrong", "meant"), FILES)
 def test_pasting_the_fix_gives_the_intended_file(wrong, meant):
     found = problems_of(wrong)
     plans = [plan for fault in found for plan in accepted(pasted_files(wrong, fault), ps.loads)]
@@ -998,7 +999,7 @@ def test_pasting_the_fix_gives_the_intended_file(wrong, meant):
     assert ps.loads(meant) in plans
 
 
-@pytest.mark.parametrize(
+@table(
     ("syntax", "text", "line"),
     [
         ("yaml", "epochs: 20\nlr: cosine()\n", "horizon: 20 epochs"),
@@ -1040,7 +1041,7 @@ def evaluated(code):
     return eval(code, {**names, "ps": ps})
 
 
-@pytest.mark.parametrize(("wrong", "meant"), PYTHON)
+@table(("wrong", "meant"), PYTHON)
 def test_pasting_the_fix_gives_the_intended_call(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         evaluated(wrong)

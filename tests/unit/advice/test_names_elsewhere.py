@@ -17,6 +17,7 @@ from paramsched.advice.peer_words import (
 )
 from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
+from support.tables import table
 
 OWN_NAMES = {
     **SHAPES,
@@ -29,7 +30,7 @@ PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]
 PEER_NAMES = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
-@pytest.mark.parametrize("row", PARSED)
+@table("row", PARSED)
 def test_the_suggested_line_for_a_peer_name_works_in_text_and_in_code(row):
     _, _, own_name, line, _ = PARSED[row]
 
@@ -69,7 +70,7 @@ def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
     assert with_other_names(None, "cosine") is None
 
 
-@pytest.mark.parametrize("row", PEER_NAMES)
+@table("row", PEER_NAMES)
 def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
     with pytest.raises(AttributeError, match=r"use .*(\. For example: .*|Write )ps\."):
         getattr(ps, ROWS[row][1])
@@ -82,7 +83,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("row", WORDS)
+@table("row", WORDS)
 def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
     name = ROWS[row][1]
     line = meant_by(name)[1][2]
@@ -164,7 +165,7 @@ FIELD = {
 """The documented names of the schedules of each library."""
 
 
-@pytest.mark.parametrize("library", FIELD)
+@table("library", FIELD)
 def test_peer_names_are_recognized_after_the_name_of_the_library(library):
     found = {name: meant_by(f"{library}.{name}") for name in FIELD[library].split()}
 
@@ -221,7 +222,7 @@ DASHED = [
 ]
 
 
-@pytest.mark.parametrize("row", DASHED)
+@table("row", DASHED)
 def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(row):
     _, name, _, line, _ = ROWS[row]
     for text in (name, f"--{name} 5", f"cosine({name}=5)", f"warmup(5) >> {name}(5)"):

@@ -9,11 +9,12 @@ import paramsched as ps
 from paramsched import curves, errors
 from paramsched.errors import InvalidArgument, ParamschedError, did_you_mean
 from paramsched.schedules import rules
+from support.tables import table
 
 EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@table("kind", EVERY)
 def test_every_error_is_a_paramsched_error_and_a_builtin_error(kind):
     assert issubclass(kind, ParamschedError)
     assert kind is ParamschedError or issubclass(kind, (ValueError, KeyError, ImportError, RuntimeError))
@@ -60,7 +61,7 @@ def test_an_error_names_the_invalid_argument(call, argument):
     assert pickle.loads(pickle.dumps(refusal.value)).argument == argument
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
+@table("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
 def test_an_error_can_be_pickled(kind):
     error = pickle.loads(pickle.dumps(kind("a", "b", "c")))
 

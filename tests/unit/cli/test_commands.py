@@ -16,6 +16,7 @@ from paramsched.cli import main
 from paramsched.plan import Plan
 from paramsched.schedules import cosine, linear, warmup
 from support.loss_curves import law_of
+from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
 RUN = ("--horizon", "90 epochs", "--steps-per-epoch", "500")
@@ -79,7 +80,7 @@ def examples_of(name):
 EVERY = main.list_commands(click.Context(main))
 
 
-@pytest.mark.parametrize("name", EVERY)
+@table("name", EVERY)
 def test_help_shows_examples_ready_to_type_within_80_columns(name):
     printed = good(name, "-h").splitlines()
     examples = examples_of(name)
@@ -292,7 +293,7 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
     assert result.stdout
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "expected"),
     [
         (("warmup(500) >> cosine()",), "Write --horizon 10000"),
@@ -319,7 +320,7 @@ def test_a_missing_fact_is_named_by_its_option(arguments, expected):
 
 
 @pytest.mark.parametrize("name", ["show", "show --table", "diff"])
-@pytest.mark.parametrize(
+@table(
     ("plan", "more", "option"),
     [
         ("warmup('5 epochs') >> cosine()", ("--horizon", "1000"), "--steps-per-epoch"),

@@ -8,6 +8,7 @@ import pytest
 from paramsched import config
 from paramsched.config import native
 from paramsched.errors import ConfigError
+from support.tables import table
 
 GOOD = {
     "horizon": "20 epochs",
@@ -80,7 +81,7 @@ OPTIONAL = [("targets", "temperature", "schedule", "restarts", "every")]
 # The name of a builder and the two names of a level and a product are not part of a path.
 UNNAMED = {"warmup", "cosine", "linear", "product", "step", "plateau", "multistep", "restarts", "absolute"}
 VALUES = [
-    pytest.param(place, value, id=f"{'.'.join(map(str, place))}={value!r:.30}")
+    (place, value)
     for place, kind in KINDS.items()
     for value in (*ANY, *WRONG[kind])
     if value is not None or place not in OPTIONAL
@@ -140,7 +141,7 @@ def test_a_valid_config_has_no_errors():
     assert native.to_plan(GOOD).horizon is not None
 
 
-@pytest.mark.parametrize(("place", "value"), VALUES)
+@table(("place", "value"), VALUES)
 def test_a_wrong_value_is_reported_once_with_its_path(place, value):
     found = problems(changed(place, value))
 
@@ -148,10 +149,11 @@ def test_a_wrong_value_is_reported_once_with_its_path(place, value):
     assert found[0].startswith(path(place))
 
 
-@pytest.mark.parametrize("place", [place for place in keys(GOOD) if isinstance(place[-1], str)])
+FREE_NAMES = [("groups", "head"), ("targets", "temperature")]
+
+
+@table("place", [place for place in keys(GOOD) if isinstance(place[-1], str) and place not in FREE_NAMES])
 def test_a_misspelled_key_gets_the_right_suggestion(place):
-    if place in [("groups", "head"), ("targets", "temperature")]:
-        pytest.skip("the name is free")
     key = place[-1]
     slip = key[:-1] + "x" + key[-1] if "[" not in key else key.replace("s[", "[")
 
@@ -201,7 +203,7 @@ def test_a_message_has_location_problem_and_fix():
     assert found == ('$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write "5%"')
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "expected"),
     [
         ([], "$: expected a plan, got []"),
@@ -260,7 +262,7 @@ def test_a_schedule_nested_50_levels_is_read_and_a_deeper_one_is_rejected():
     assert "nested more than 50 deep" in problems(nested(25))[0]
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "__import__('os').system('true')",

@@ -12,6 +12,7 @@ from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
+from support.tables import table
 
 PLAN = Plan(
     Binding("lr", 0.1 * (warmup("5%") >> cosine(to=0.01)), groups="head"),
@@ -49,7 +50,7 @@ def test_a_file_is_read_back_as_the_same_plan(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize(
+@table(
     "name", ["yes", "3e-4", "0", "null", "~", "a: b", "#1", "'", '"', "a\nb", "\x7f", "\x85", "😀", "horizon", " x "]
 )
 def test_a_group_may_have_any_name(format, name):
@@ -155,7 +156,7 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
     assert [binding.groups for binding in plan.bindings] == [0, 2, "1"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("lr: &a 0.1\n", "line 1: the anchor &a"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.config.command_lines import program_of_command
 from paramsched.errors import ConfigError
+from support.tables import table
 
 OWN = {
     "transformers": {"num_train_epochs": 1, "lr_scheduler_type": "cosine"},
@@ -42,7 +43,7 @@ def test_settings_in_a_part_of_a_config_are_reported_with_their_path(format, oth
     assert [one.path.startswith(f"$.{key}") for one in refused.value.diagnostics] == [True]
 
 
-@pytest.mark.parametrize(
+@table(
     "before",
     [
         "",
@@ -66,7 +67,7 @@ def test_a_command_of_another_program_is_refused_by_its_name(before, program, fo
         ps.loads(f"{before}{program} {own[format]}\n", format)
 
 
-@pytest.mark.parametrize(
+@table(
     "command",
     [
         "python train.py",

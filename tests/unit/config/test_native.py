@@ -39,6 +39,7 @@ from paramsched.schedules import (
     wsd,
 )
 from paramsched.time import Calendar
+from support.tables import table
 
 
 def read(schedule, **options):
@@ -211,7 +212,7 @@ def test_a_shape_passed_to_the_reader_is_known_only_in_that_config(written):
         read(written)
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "expected"),
     [
         ({"height": True}, "$.lr.height: expected a number, got true"),

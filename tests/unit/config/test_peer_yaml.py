@@ -17,6 +17,7 @@ from paramsched.config.diagnostic_collector import DiagnosticCollector, peer_dat
 from paramsched.config.syntaxes.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
 from support.spread import spread
+from support.tables import table
 
 PEERS = {
     "composer": "max_duration: 10ba\nscheduler: {name: cosine_with_warmup, t_warmup: 1ba}\n",
@@ -108,7 +109,7 @@ ASIDE = {
 }
 
 
-@pytest.mark.parametrize("aside", ASIDE)
+@table("aside", ASIDE)
 @pytest.mark.parametrize("name", PEERS)
 def test_entries_that_schedule_nothing_do_not_change_the_plan(name, aside):
     with warnings.catch_warnings():

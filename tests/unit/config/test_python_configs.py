@@ -9,11 +9,12 @@ from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_python
 from paramsched.peers import mmengine
 from support.spread import spread
+from support.tables import table
 
 SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"
 
 
-@pytest.mark.parametrize(
+@table(
     ("change", "read"),
     [
         ("param_scheduler.append(dict(type='PolyLR'))", "[0, 1, {'type': 'PolyLR'}]"),
@@ -56,7 +57,7 @@ def test_changes_of_a_value_are_tracked(change, read):
     assert read_python(SCHEDULERS + change)["param_scheduler"] == expected
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "value"),
     [
         ("x = f'{2 * 3}/{0.5:.2f}{\"a\"!r}'", "6/0.50'a'"),
@@ -85,7 +86,7 @@ def test_an_expression_evaluates_as_in_python(text, value):
     assert read_python(text)["x"] == value
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         "with manager() as n:\n    pass",
@@ -204,7 +205,7 @@ def test_an_imported_class_is_read_as_its_name():
     assert read_python(text)["x"] == [{"type": "StepLR"}, {"type": "SGD"}]
 
 
-@pytest.mark.parametrize(
+@table(
     "use",
     [
         *("N + 'a'", "N * 2", "'-'.join([N])", "'-'.join(one for one in [N])", "'a'.replace(N, 'b')", "'a'.split(N)"),

@@ -16,6 +16,7 @@ from paramsched.time import Duration
 from paramsched.time.duration import UNIT_NAMES
 from support.json_schema import accepts
 from support.strategies import World, schedules
+from support.tables import table
 
 SCHEMA = config.schema()
 GOOD = {
@@ -73,7 +74,7 @@ def test_the_schema_accepts_a_valid_plan():
     assert accepts(SCHEMA, GOOD)
 
 
-@pytest.mark.parametrize(
+@table(
     "wrong",
     [
         [],

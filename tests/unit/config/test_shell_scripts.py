@@ -14,6 +14,7 @@ from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.config.command_lines import read_command_line
 from paramsched.config.shell_script import read_script
 from support.spread import spread
+from support.tables import table
 
 NAMES = st.sampled_from(["A", "B", "LONG_1"])
 PLAIN = st.text("abc019.,:/=+-@%_", min_size=1, max_size=6)
@@ -183,7 +184,7 @@ def test_values_unrelated_to_the_schedule_are_not_reported(rest, recwarn):
     assert [one for one in recwarn if isinstance(one.message, DiagnosticWarning)] == []
 
 
-@pytest.mark.parametrize("value", ["$STEPS", "${STEPS}", "$1", "$((2 * NODES))", "$(nproc)"])
+@table("value", ["$STEPS", "${STEPS}", "$1", "$((2 * NODES))", "$(nproc)"])
 @pytest.mark.parametrize(
     ("format", "option"), [("transformers", "max_steps"), ("megatron", "train-iters"), ("timm", "epochs")]
 )

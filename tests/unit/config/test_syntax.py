@@ -4,6 +4,7 @@ import pytest
 
 from paramsched import config
 from paramsched.errors import ConfigError
+from support.tables import table
 
 CAUSES = [
     ("yaml", "lr: 1\n\tmomentum: 2\n", "2:1", "begins with a tab", "Write momentum: 2"),
@@ -67,7 +68,7 @@ CAUSES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("format", "text", "place", "found", "instead"), CAUSES)
+@table(("format", "text", "place", "found", "instead"), CAUSES)
 def test_each_syntax_error_has_its_own_message_fix_and_location(format, text, place, found, instead):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)

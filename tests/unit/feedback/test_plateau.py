@@ -15,6 +15,7 @@ from paramsched.feedback import Guided, plateau
 from paramsched.plan import Plan, replay, resolve
 from paramsched.schedules import constant, cosine, linear, parse, warmup
 from paramsched.time import Calendar
+from support.tables import table
 
 
 def torchs(metrics, **options):
@@ -211,7 +212,7 @@ def test_replay_rejects_unknown_metrics_and_unordered_events():
         replay(plan, [(5, {"loss": 1.0}), (4, {"loss": 1.0})])
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "message"),
     [
         ({"metric": ""}, "expected the name of a metric"),

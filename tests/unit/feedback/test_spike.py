@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, StateError
+from support.tables import table
 
 LOSSES = st.lists(
     st.sampled_from([3.0, 3.0, 3.01, 2.99, 9.0, 50.0]) | st.floats(-10, 10) | st.just(float("nan")), max_size=60
@@ -195,7 +196,7 @@ def test_a_wrong_state_is_refused(wrong):
         rule.restore(asdict(rule.init()) | wrong)
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "message", "fix"),
     [
         ({"metric": ""}, "name of a metric", 'spike("val_loss")'),
@@ -212,7 +213,6 @@ def test_a_wrong_state_is_refused(wrong):
         ({"min": ps.absolute(1e-5)}, "expected a number", "min=0.0"),
         ({"nonfinite": "skip"}, "unknown nonfinite", "nonfinite='count'"),
     ],
-    ids=str,
 )
 def test_wrong_options_are_refused_with_a_correct_one(options, message, fix):
     with pytest.raises(InvalidArgument, match=message) as error:

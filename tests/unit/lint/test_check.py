@@ -9,9 +9,10 @@ from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import cosine
 from paramsched.time import Calendar
 from support.strategies import GROUPS, World, plans
+from support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "lr: warmup('5%') >> cosine(to=0.01)\nhorizon: 20 epochs",
@@ -34,7 +35,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
     assert config.check(config.loads(text)) == ()
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "severity", "path", "message"),
     [
         ("lr: cosine() >> constant()", "error", "$.lr", "cosine and constant both have no length"),

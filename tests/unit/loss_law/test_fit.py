@@ -13,6 +13,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law import fit, read
 from paramsched.loss_law.multi_power import terms_at
 from support.loss_curves import BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
+from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore:the run has rates down to")
 RATES = {name: ps.trace(plan, BASE)["lr", 0] for name, plan in PLANS.items()}
@@ -203,7 +204,7 @@ PLAN = ps.Plan(lr="cosine()", horizon=24000)
 TWICE = ["the rates", "the losses"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("curves", "plans", "options", "message", "fix"),
     [
         (CURVES, BOTH[:1], {}, "one plan for each curve, got 2 curves and 1 plans", "plans=[a, b]"),

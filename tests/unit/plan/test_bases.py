@@ -7,6 +7,7 @@ import torch
 import paramsched as ps
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import is_number
+from support.tables import table
 
 GROWING = {
     "step": ps.step(10, 2),
@@ -26,7 +27,7 @@ GROWING = {
 TIMES = np.array([0, 7, 5000, 10300, 20007])
 
 
-@pytest.mark.parametrize("name", GROWING)
+@table("name", GROWING)
 def test_a_growing_schedule_stays_zero_for_a_base_of_zero(name):
     schedule = GROWING[name]
 
@@ -36,7 +37,7 @@ def test_a_growing_schedule_stays_zero_for_a_base_of_zero(name):
     assert schedule(20007, 1.0) == np.inf
 
 
-@pytest.mark.parametrize("name", [name for name in GROWING if name != "a recurrence"])
+@table("name", [name for name in GROWING if name != "a recurrence"])
 def test_a_growing_schedule_stays_zero_for_a_base_of_zero_in_torch(name):
     times, base = torch.from_numpy(TIMES), torch.tensor([0.0, 1.0], dtype=torch.float64)
 
@@ -72,7 +73,7 @@ NO_BASES = [float("nan"), float("inf"), -float("inf"), 10**400, 1j, np.complex12
             None, [0.1, "a"], np.array([1j]), torch.tensor(1j)]  # fmt: skip
 
 
-@pytest.mark.parametrize("base", NO_BASES, ids=repr)
+@table("base", NO_BASES)
 @pytest.mark.parametrize("schedule", [ps.cosine(over=10), ps.linear(ps.absolute(1), 0, over=10), ps.minimum(1, 2)])
 def test_a_base_that_is_not_a_finite_real_number_is_rejected(schedule, base):
     with pytest.raises(InvalidArgument):

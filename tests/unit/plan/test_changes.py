@@ -8,6 +8,7 @@ from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import anneal, cosine, linear, parse, previous
 from paramsched.schedules.cuts import depends_on_horizon
+from support.tables import table
 
 PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
 
@@ -375,7 +376,7 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
     ]
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "message"),
     [
         (lambda: PLAN.change(8000), "expected a field to change or a new horizon"),
@@ -403,13 +404,7 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
             lambda: Plan(Binding("lr", 0.1, groups="head"), horizon=9).change(5, Binding("lr", 0.2, groups="neck")),
             "lr has no line for neck",
         ),
-    ],
-    ids=[
-        "no change", "the same horizon", "at the end", "after the new end", "scaled at the end", "at 100%", "no factor",
-        "nan",
-        "no number", "negative", "no length", "per cent", "no binding", "another base", "no default", "no such group",
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_change_without_effect_or_of_the_past_is_rejected(call, message):
     assert message in refused(InvalidArgument, call)
 

@@ -13,6 +13,7 @@ from paramsched.schedules import as_factor, cosine, like, linear, parse, stairs,
 from paramsched.time import Calendar
 from support import strategies
 from support.examples import at_most
+from support.tables import table
 
 RUN = Calendar(total=100)
 SIZE = Binding(Target("size", 2.0), "linear(1, 5)")
@@ -395,9 +396,7 @@ def test_as_factor_multiplies_base_by_a_value():
             refused()
 
 
-@pytest.mark.parametrize(
-    ("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)]
-)
+@table(("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)])
 @pytest.mark.parametrize("changed", [
     lambda plan, at: plan.scale(at, lr=0.5),
     lambda plan, at: plan.change(at, lr='0.1 * like("batch_size") / 256'),

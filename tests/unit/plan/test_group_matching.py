@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import PlanError, UnknownGroup
 from paramsched.plan import Binding, Plan, bind, bind_group
+from support.tables import table
 
 GROUPS = (
     {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.999), "name": "layer_1", "is_last_layer": False, "kind": "w"},
@@ -22,7 +23,7 @@ def selected(text, groups=GROUPS):
     return [index for index, bound in enumerate(bounds) if bound]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "indices"),
     [
         ("head", [2]),

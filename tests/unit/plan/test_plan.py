@@ -11,6 +11,7 @@ from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.resolve import bind
 from paramsched.schedules import chain, constant, cosine, from_function, linear, step, warmup
 from paramsched.time import Calendar
+from support.tables import table
 
 SGD = [
     {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "name": "body"},
@@ -204,7 +205,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
 # ---------------------------------------------------------------- errors
 
 
-@pytest.mark.parametrize(
+@table(
     ("build", "message"),
     [
         (lambda: Plan(), "at least one field"),

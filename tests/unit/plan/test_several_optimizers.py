@@ -5,6 +5,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from paramsched.plan.group_matching import Overlap, overlap_of
+from support.tables import table
 
 BASES = {
     "muon": [{"lr": 0.02, "momentum": 0.95, "weight_decay": 0.1}],
@@ -26,7 +27,7 @@ def scheduled(*bindings, bases=BASES, **fields):
     return found
 
 
-@pytest.mark.parametrize(
+@table(
     ("selector", "groups"),
     [
         ("muon", ["muon/0"]),
@@ -130,7 +131,7 @@ def test_two_selectors_for_one_group_are_refused():
         scheduled(ps.Binding("lr", 1.0, groups="adamw"), ps.Binding("lr", 1.0, groups="embed"))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a,b", "a=b", "a*", "a?", "[a]", " a", "a ", "optimizer", "manual", 3])
+@table("name", ["", "a/b", "a,b", "a=b", "a*", "a?", "[a]", " a", "a ", "optimizer", "manual", 3])
 def test_a_name_that_selectors_or_drive_cannot_use_is_refused(name):
     with pytest.raises(InvalidArgument, match=r'Write \{"muon": muon, "adamw": adamw\}'):
         ps.trace(ps.Plan(lr=1.0, horizon=4), {name: {"lr": 0.1}})

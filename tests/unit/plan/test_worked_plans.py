@@ -5,10 +5,11 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import ParamschedError
+from support.tables import table
 from unit.plan.worked_plans import CASES, REFUSED, Case, Refused, amounts_before
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@table("case", CASES.values())
 def test_values_equal_those_worked_out_by_hand(case: Case) -> None:
     plan = ps.loads("\n".join(case.lines))
     calendar = ps.Calendar(**case.facts)
@@ -25,7 +26,7 @@ def test_values_equal_those_worked_out_by_hand(case: Case) -> None:
         np.testing.assert_allclose(trace[key], expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@table("case", CASES.values())
 def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
     plan = ps.loads("\n".join(case.lines))
     resolved = plan.resolve(ps.Calendar(**case.facts))
@@ -35,7 +36,7 @@ def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
         assert ps.loads(ps.dump(one)) == one == ps.Plan.of_text(one.text)
 
 
-@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+@table("case", REFUSED.values())
 def test_an_error_describes_the_problem(case: Refused) -> None:
     with pytest.raises(ParamschedError) as refusal:
         ps.trace(ps.loads("\n".join(case.lines)), case.groups, ps.Calendar(**case.facts))

@@ -11,6 +11,7 @@ import paramsched as ps
 from paramsched.errors import UnknownRecipe
 from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
 from paramsched.recipe_book import nearest_recipes
+from support.tables import table
 
 
 def test_a_recipe_has_its_plan_its_run_and_its_source():
@@ -56,7 +57,7 @@ def test_an_unknown_name_gets_the_nearest_suggestion(name, meant):
     assert ps.recipes.get(name) is None
 
 
-@pytest.mark.parametrize("name", list(ps.recipes))
+@table("name", list(ps.recipes))
 def test_every_recipe_is_described_and_survives_its_text(name):
     recipe = ps.recipes[name]
 
@@ -70,7 +71,7 @@ def test_every_recipe_is_described_and_survives_its_text(name):
     assert recipe.plan.resolve(recipe.calendar).horizon is not None
 
 
-@pytest.mark.parametrize("name", list(ps.recipes))
+@table("name", list(ps.recipes))
 def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
@@ -102,13 +103,13 @@ FILES = sorted((Path(ps.__file__).parent / "recipe_book" / "data").glob("*.yaml"
 DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("entries", DOCUMENTS, ids=lambda entries: entries["name"])
+@table("entries", DOCUMENTS)
 def test_a_document_has_exactly_the_entries_of_a_recipe(entries):
     assert list(entries) == ["name", "title", "source", "certain", "inferred", "facts", "bases", "plan"]
     assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@table("file", FILES)
 def test_the_recipes_of_a_file_are_sorted_by_name(file):
     names = [one["name"] for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
@@ -116,7 +117,7 @@ def test_the_recipes_of_a_file_are_sorted_by_name(file):
     assert {ps.recipes[name].area for name in names} == {file.stem.replace("_", " ")}
 
 
-@pytest.mark.parametrize("name", list(ps.recipes))
+@table("name", list(ps.recipes))
 def test_every_run_is_short_enough_to_be_drawn(name):
     recipe = ps.recipes[name]
     resolved = recipe.plan.resolve(recipe.calendar)

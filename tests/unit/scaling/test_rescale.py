@@ -8,6 +8,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.scaling import batch_for_tokens, rescale
+from support.tables import table
 
 ADAM = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
 
@@ -88,7 +89,7 @@ def test_numbers_of_other_types_are_printed_as_numbers():
     assert str(found) == "betas: (0.9, 0.999) -> (0.6, 0.996)   1 - (B/B₀)(1 - β)   arXiv 2205.10287"
 
 
-@pytest.mark.parametrize(
+@table(
     ("values", "change", "message", "fix"),
     [
         ({"betas": (0.9,)}, {"rule": "linear", "batch": (1, 2)}, "covers lr, not betas", "Leave betas out"),

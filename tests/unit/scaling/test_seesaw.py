@@ -11,6 +11,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.plan.resolve import counted_plan
 from paramsched.scaling import seesaw
+from support.tables import table
 
 FACTS = ps.Calendar(sequence_length=1024)
 
@@ -114,7 +115,7 @@ BATCH_PLANNED = ps.Plan(
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("plan", "options", "message", "fix"),
     [
         (ps.Plan(lr="cosine()", horizon=100), {}, "must count tokens or samples", 'clock="tokens"'),

@@ -17,6 +17,7 @@ from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.time import Duration
 from support.json_schema import accepts
+from support.tables import table
 
 NO_MULTIPLE = "its value is not a multiple of base plus a constant"
 RUN = ps.Calendar(total=10_000)
@@ -142,7 +143,7 @@ def test_a_neighbor_level_ignores_metric_rules():
     )
 
 
-@pytest.mark.parametrize("base", [1.0, 0.1, 3e-4, -0.5, 0.0])
+@table("base", [1.0, 0.1, 3e-4, -0.5, 0.0])
 @pytest.mark.parametrize(
     "before", ["inverse_sqrt(37)", "exponential(0.99)", "cosine(0.9, 0.17, 1000)", "noam(512, 40)"]
 )

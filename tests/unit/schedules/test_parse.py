@@ -5,6 +5,7 @@ import pytest
 from paramsched import curves
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.schedules import absolute, anneal, constant, cosine, from_function, linear, parse, warmup
+from support.tables import table
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_text_is_parsed_as_a_schedule(text, schedule):
     assert parse(text) == schedule
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "found"),
     [
         ("", "invalid syntax"),

@@ -50,6 +50,7 @@ from paramsched.schedules import (
     wsd_s,
 )
 from paramsched.time import Calendar, Duration
+from support.tables import table
 
 TIMES = range(120)
 
@@ -132,7 +133,7 @@ def test_radam_warmup_equals_the_rectification_from_its_first_step(beta2):
 
 
 @pytest.mark.parametrize("call", [radam_warmup, untuned_linear_warmup, untuned_exponential_warmup])
-@pytest.mark.parametrize("beta2", [0.0, 1.0, -1.0, math.nan])
+@table("beta2", [0.0, 1.0, -1.0, math.nan])
 def test_an_invalid_beta_is_rejected(call, beta2):
     with pytest.raises(InvalidArgument) as refusal:
         call(beta2)

@@ -10,6 +10,7 @@ from paramsched.config import dump, loads, schema
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.schedules import absolute, constant, cosine, linear, parse, step, warmup
 from paramsched.schedules.text.parsing import value_in
+from support.tables import table
 
 
 def test_a_power_applies_to_the_factor_and_not_to_base():
@@ -32,7 +33,7 @@ def test_a_quotient_is_a_product_with_the_reciprocal():
     assert (warmup(4, absolute(1.0)) / 2)(0, base=8.0) == 0.5
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "written"),
     [
         ("cosine() ** 2", "cosine() ** 2.0"),
@@ -68,7 +69,7 @@ def test_arithmetic_of_numbers_equals_python_floats(line):
     assert type(found) in (int, float)
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "said"),
     [
         ("9**9**9", "the result is too large"),

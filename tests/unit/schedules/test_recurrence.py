@@ -12,6 +12,7 @@ from paramsched.plan import resolve
 from paramsched.schedules import absolute, constant, from_function, linear, recurrence, rules, warmup
 from paramsched.schedules.recurrence import BLOCK
 from paramsched.time import Calendar
+from support.tables import table
 
 
 def run(*given, total, epoch=None, base=0.1):
@@ -93,7 +94,7 @@ def u(k, n):
     return np.minimum(k, n) / n
 
 
-@pytest.mark.parametrize(
+@table(
     ("rule", "expected"),
     [
         # the closed form of torch's class
@@ -134,9 +135,7 @@ def u(k, n):
         # every third update, and every epoch of three
         (rules.exponential(0.5, by=3), 0.5 ** (LINE // 3)),
         (rules.exponential(0.5, by="epoch", begin=1, end=4), 0.5 ** np.clip(LINE // 3 - 1, 0, 2)),
-    ],
-    ids=str,
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_single_rule_follows_its_closed_form(rule, expected):
     for base in (1.0, 0.1, 0.0):
         # The tolerance covers thirty ratios, each rounded once, and their differences near the floor.
@@ -187,7 +186,7 @@ def test_anneal_along_a_curve_that_is_constant_before_its_end_stays_constant():
 
 @pytest.mark.parametrize("anneal", ["cos", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
-@pytest.mark.parametrize(("total", "pct"), [(100, 0.3), (50, 0.4), (10, 0.1), (10, 1.0), (7, 0.25), (1, 0.3)])
+@table(("total", "pct"), [(100, 0.3), (50, 0.4), (10, 0.1), (10, 1.0), (7, 0.25), (1, 0.3)])
 def test_one_cycle_passes_through_its_knots(anneal, three_phase, total, pct):
     rule = rules.one_cycle(1.0, total, pct, anneal, three_phase=three_phase)
     low, floor, up = 0.04, 4e-06, pct * total - 1
@@ -275,7 +274,7 @@ def test_a_schedule_in_a_rule_by_epoch_counts_ticks():
     assert inside(60) == 0.5
 
 
-@pytest.mark.parametrize(
+@table(
     ("build", "said"),
     [
         (lambda: recurrence(), "rules.linear"),

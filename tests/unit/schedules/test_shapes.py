@@ -41,6 +41,7 @@ from paramsched.schedules import (
     wsd,
 )
 from paramsched.time import Calendar
+from support.tables import table
 
 
 # Decays s(u) over 10 updates.
@@ -49,7 +50,7 @@ def shown(value: object) -> str | None:
     return None if " at 0x" in str(value) else str(value)
 
 
-@pytest.mark.parametrize(
+@table(
     ("curve", "s"),
     [
         (curves.linear, lambda u: 1 - u),
@@ -80,7 +81,6 @@ def shown(value: object) -> str | None:
         ),
         (curves.log, lambda u: 1 - math.log(1 + (math.e - 1) * u)),
     ],
-    ids=shown,
 )
 def test_a_decay_follows_its_formula(curve, s):
     for k in range(11):
@@ -105,7 +105,7 @@ def test_an_index_defines_the_fraction_of_each_update(index, values):
     assert warmup(4, index=index)(np.arange(6)).tolist() == values
 
 
-@pytest.mark.parametrize("index", ["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"])
+@table("index", ["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"])
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_the_shortest_ramps_end_at_their_level(index, n):
     ramp = linear(0.2, 0.7, n, index)
@@ -160,7 +160,7 @@ def test_one_cycle_equals_torch_with_phases_one_update_longer():
     assert schedule(30) == pytest.approx((1 + 4e-06) / 2)
 
 
-@pytest.mark.parametrize(
+@table(
     ("schedule", "values"),
     [
         (constant(), [1, 1, 1, 1, 1, 1]),
@@ -187,7 +187,6 @@ def test_one_cycle_equals_torch_with_phases_one_update_longer():
         (piecewise({0: 1.0, 3: 0.25}), [1, 1, 1, 0.25, 0.25, 0.25]),
         (from_function(lambda t: t * t), [0, 1, 4, 9, 16, 25]),
     ],
-    ids=shown,
 )
 def test_a_shape_has_the_expected_first_values(schedule, values):
     assert schedule(np.arange(6)).tolist() == pytest.approx(values, rel=1e-15)
@@ -321,7 +320,7 @@ def test_an_invalid_argument_is_rejected_with_a_fix(build, said):
     assert error.instead
 
 
-@pytest.mark.parametrize(
+@table(
     "time",
     [-1, -0.5, float("nan"), float("inf"), True, 10**400, 10**19, [1, -1], [0.5, float("nan")],
      np.array([-1]), np.uint64(2**63), np.array(["a"]), np.array([True]), [[1], [float("inf")]]],

@@ -10,6 +10,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, UnreadableTable
+from support.tables import table
 
 VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
 
@@ -107,7 +108,7 @@ def test_a_long_table_is_written_to_a_file_as_a_list():
     assert ps.Plan.of_text(plan.text) == plan
 
 
-@pytest.mark.parametrize(
+@table(
     ("values", "found"),
     [
         ([], "got an empty list"),

@@ -13,11 +13,12 @@ from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import constant, cosine, linear, overlay, parse, warmup
 from paramsched.time import Calendar, Duration
+from support.tables import table
 
 RUN = Calendar(total=1000, steps_per_epoch=100, tokens_per_step=1000)
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "resolved"),
     [
         ('warmup("5%") >> cosine(over="until 80%") >> linear()', "warmup(50) >> cosine(over=750) >> linear(over=200)"),
@@ -38,9 +39,7 @@ RUN = Calendar(total=1000, steps_per_epoch=100, tokens_per_step=1000)
         ),
         ('warmup(10) >> linear(over="until 10 steps") >> cosine()', "warmup(10) >> linear(over=0) >> cosine(over=990)"),
         ('warmup(10) >> cosine() >> linear(over="10%")', "warmup(10) >> cosine(over=890) >> linear(over=100)"),
-    ],
-    ids=str,
-)  # fmt: skip
+    ])  # fmt: skip
 def test_until_ends_a_stage_at_a_time_of_its_sequence(line, resolved):
     assert str(resolve(parse(line), RUN)) == resolved
     assert str(parse(line)) == str(parse(str(parse(line))))

@@ -6,6 +6,7 @@ import pytest
 import paramsched.show as show
 from paramsched.errors import InvalidArgument
 from paramsched.show._labels import cell_width
+from support.tables import table
 
 
 def ramp(total=460, groups=("decay", "no_decay")):
@@ -18,7 +19,7 @@ def rows_of_the_plot(drawn):
     return [line.split("┤" if "┤" in line else "│", 1)[1] for line in drawn.splitlines() if set("┤│") & set(line)]
 
 
-@pytest.mark.parametrize("width", [24, 40, 80, 133, 300])
+@table("width", [24, 40, 80, 133, 300])
 @pytest.mark.parametrize("at", [0, 123_456, 500_000, 999_999])
 def test_a_value_of_one_update_in_a_million_is_drawn_at_each_width(width, at):
     values = np.zeros(1_000_000)

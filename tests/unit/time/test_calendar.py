@@ -8,6 +8,7 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolve
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import cosine, linear, warmup
 from paramsched.time import Calendar, Duration
+from support.tables import table
 
 EVERYTHING = Calendar(
     total="10 epochs", batches_per_epoch=10, accumulation=4, batch_size=8, tokens_per_step=1024, seconds_per_step=0.1
@@ -52,7 +53,7 @@ def test_the_error_for_a_missing_fact_names_its_argument(length, argument):
     assert length in str(refusal.value)
 
 
-@pytest.mark.parametrize(
+@table(
     "facts",
     [
         {"steps_per_epoch": 0},

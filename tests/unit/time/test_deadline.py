@@ -10,6 +10,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.time import Calendar
 from paramsched.time.deadline import deadline_of
+from support.tables import table
 
 NOW = datetime(2026, 11, 22, 17, 30, 20, tzinfo=UTC).timestamp()
 
@@ -24,7 +25,7 @@ def berlin(monkeypatch):
     time.tzset()
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "utc"),
     [
         ("in 55 min", "2026-11-22 18:25:20"),
@@ -53,7 +54,7 @@ def test_a_deadline_is_a_moment_with_a_time_zone(written, utc):
     assert f"{found.astimezone(UTC):%Y-%m-%d %H:%M:%S}" == utc
 
 
-@pytest.mark.parametrize(
+@table(
     "written",
     ["", "tomorrow", "55 min", "in 5 epochs", "in 1e18 s", "in", "25:00", "18:00 - 5 epochs", "18:00 -", "slurm5", 1e9,
      None, "in -5 min", "in until 5 min", "2026-13-01 08:00", "in 100", "in 1 h 30 min", "18:00 - 5"],

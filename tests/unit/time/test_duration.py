@@ -7,9 +7,10 @@ import pytest
 
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.time import Duration
+from support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "unit", "amount"),
     [
         ("500 steps", "updates", 500),
@@ -85,7 +86,7 @@ def test_sums_and_differences_are_exact():
     assert Duration.of("1 epoch") - third == Duration.of("0.9 epochs")
 
 
-@pytest.mark.parametrize(
+@table(
     ("length", "found"),
     [
         (0.05, '"5%"'),
@@ -131,7 +132,7 @@ def test_only_resolved_lengths_have_updates(text):
     assert not Duration.of(text).is_resolved
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "written", "amount"),
     [
         ("3002.4 steps", "3002.4 steps", Fraction(15012, 5)),
