@@ -263,7 +263,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> Scheduler(optimizer, Plan(lr=linear(), horizon="3 epochs"), steps_per_epoch=100).total
+        >>> plan = Plan(lr=linear(), horizon="3 epochs")
+        >>> Scheduler(optimizer, plan, steps_per_epoch=100).total
         300
         """
         return self._planned.in_force.total
