@@ -32,6 +32,10 @@ from paramsched.base.diagnostic import with_advice
 from paramsched.base.near_names import did_you_mean as did_you_mean
 
 
+def _advice(write: str, *, is_example: bool) -> str:
+    return write and f"{'For example:' if is_example else 'Write'} {write}"
+
+
 class ParamschedError(Exception):
     """Base class of all exceptions that the library raises intentionally."""
 
@@ -42,7 +46,9 @@ class InvalidArgument(ParamschedError, ValueError):
     Args:
         site: the call as the user wrote it.
         found: description of the problem.
-        instead: the advice, such as a line to paste.
+        instead: the advice as a sentence. It is made of `write` if that is passed.
+        write: the text to write in place of the wrong argument, call or line.
+        is_example: True if the values of `write` may differ from those that the user wants.
         sample: a valid value. A caller that knows the entire call can suggest the call with this value.
         refused: the invalid value, for a caller that knows which argument it was.
         code: code of the diagnostic that `paramsched check` reports; by default that of the class.
@@ -64,6 +70,8 @@ class InvalidArgument(ParamschedError, ValueError):
         found: str = "",
         instead: str = "",
         *,
+        write: str = "",
+        is_example: bool = False,
         sample: object = None,
         refused: object = None,
         code: str | None = None,
@@ -74,9 +82,10 @@ class InvalidArgument(ParamschedError, ValueError):
         span: tuple[int, int] | None = None,
     ) -> None:
         if format is not None and not instead:
-            instead = f'Write format="{format}"'
+            write = f'format="{format}"'
+        instead = instead or _advice(write, is_example=is_example)
         super().__init__(str(site), found, instead)
-        self.site, self.found, self.instead = str(site), found, instead
+        self.site, self.found, self.instead, self.write, self.is_example = str(site), found, instead, write, is_example
         self.call = site if isinstance(site, CallSite) else None
         self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
         self.command, self.text, self.span = command, text, span
@@ -96,6 +105,11 @@ class InvalidArgument(ParamschedError, ValueError):
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
         """Return a copy with changed attributes. If the new `site` is text, the attribute `call` is unchanged."""
         new = copy(self)
+        if "write" in data:
+            data = {"is_example": False, **data}
+            data["instead"] = _advice(data["write"], is_example=data["is_example"])
+        elif "instead" in data:
+            data["write"] = ""
         if isinstance(site, CallSite):
             data["call"] = site
         if site is not None:
@@ -142,7 +156,8 @@ class MissingFact(InvalidArgument):
         example: str = "10_000",
         **data: Any,
     ) -> None:
-        InvalidArgument.__init__(self, site, found, instead or f"Write Calendar({fact}={example})", **data)
+        write = "" if instead else f"Calendar({fact}={example})"
+        InvalidArgument.__init__(self, site, found, instead, write=write, **data)
         self.fact, self.example = fact, example
 
 

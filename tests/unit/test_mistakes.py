@@ -880,7 +880,7 @@ def calls_in(text):
 def pasted_lines(text, refusal):
     """Yield the line with the fix pasted at each plausible position."""
     begin, end = refusal.span or (0, len(text))
-    if found := re.match(r"(?:Write|Quote the length:) (.*)", refusal.instead, re.DOTALL):
+    if found := re.match(r"Write (.*)", refusal.instead, re.DOTALL):
         advice = found[1]
         yield advice
         yield text[:begin] + advice + text[end:]

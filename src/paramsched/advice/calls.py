@@ -153,16 +153,16 @@ def _with_call(
     line = f"{name}({', '.join(f'{key}={text}' for key, text in texts.items())})"
     named_all = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     known = own and named_all and len(line) <= _LONGEST and "" not in texts.values() and not refused.entry
-    instead = f"Write {line}" if known else ""
+    write = line if known else ""
     if known:
         try:
             builder(**values)
         except InvalidArgument as other:
             again = _with_call(other, builder, name, (), values, attempts - 1) if attempts else other
-            instead = again.instead if again.instead.startswith(f"Write {name}(") else ""
+            write = again.write if again.write.startswith(f"{name}(") and not again.is_example else ""
         except Exception:  # noqa: BLE001  # a function of the user may raise anything
-            instead = ""
-    return refusal.changed(instead=instead or f"For example: {example_call(builder, name)}")
+            write = ""
+    return refusal.changed(write=write or example_call(builder, name), is_example=not write)
 
 
 _HORIZON = ", horizon=100"
@@ -320,13 +320,12 @@ class _MeantCall:
     def refusal(self, builder: Callable[..., Any], error: str) -> InvalidCall:
         """Return the error with the corrected call, or with an example if the call has no arguments."""
         is_code = self.name.startswith(_CODE)
-        write = "For example:" if self.is_example and is_code else "Write"
-        instead = f"{write} {self.line}" if self.complete else ""
+        write, is_example = self.line if self.complete else "", self.is_example and is_code
         is_empty = not (self.in_order or self.named)
         if (is_code and is_empty) or (not self.complete and (is_code or is_empty or self.line == f"{self.name}()")):
-            instead = f"{'For example:' if is_code else 'Write'} {example_call(builder, self.name)}"
+            write, is_example = example_call(builder, self.name), is_code
         if not self.meant:
-            return InvalidCall(f"{self.name}(…)", error, instead)
+            return InvalidCall(f"{self.name}(…)", error, write=write, is_example=is_example)
         unknown = []
         for key, ours in self.meant.items():
             if key == "curve" and self.name in _OF_ONE_CURVE:
@@ -341,8 +340,8 @@ class _MeantCall:
                 advice = f'use "{ours}"'
             unknown.append(f'unknown argument "{shortened_text(key)}"; {advice}')
         key, ours = next(iter(self.meant.items()))
-        refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown).replace("?; u", "? U"), instead)
-        return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)
+        found, swap = "; ".join(unknown).replace("?; u", "? U"), (key, ours) if len(self.meant) == 1 and ours else None
+        return InvalidCall(f"{self.name}(…)", found, write=write, is_example=is_example, replace=swap)
 
 
 def takes_list(parameter: inspect.Parameter) -> bool:

@@ -19,14 +19,14 @@ def finite_number(site: str | CallSite, number: object) -> float:
     """Return a finite number as a float; booleans and text raise InvalidArgument."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found, sample = f"expected a number, got {type(number).__name__}", meant_number(number)
-        refusal = InvalidArgument(site_with_value(site, number), found, f"Write {sample}")
+        refusal = InvalidArgument(site_with_value(site, number), found, write=f"{sample}")
         raise refusal.changed(sample=sample, refused=number)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        refusal = InvalidArgument(site_with_value(site, number), "must be finite", "Write 0.1")
+        refusal = InvalidArgument(site_with_value(site, number), "must be finite", write="0.1")
         raise refusal.changed(sample=0.1, refused=number)
     return value + 0.0  # turns -0.0 into 0.0, because they are equal but have different texts
 
@@ -36,7 +36,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
     value = finite_number(site, number)
     if value <= 0:
         sample = -value or 0.1
-        raise InvalidArgument(site_with_value(site, number), "must be greater than 0", f"Write {sample}", sample=sample)
+        raise InvalidArgument(site_with_value(site, number), "must be greater than 0", write=f"{sample}", sample=sample)
     return value
 
 
@@ -44,7 +44,7 @@ def not_negative(site: CallSite, number: Any) -> float:
     """Check that a number is finite and at least 0; return it as a float."""
     value = finite_number(site, number)
     if value < 0:
-        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1")
+        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", write=f"{site.argument}=0.1")
         raise refusal.changed(sample=0.1)
     return value
 
@@ -77,7 +77,7 @@ def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
         whole = meant if least <= meant <= MOST_COUNT and meant else whole
-    raise InvalidArgument(site_with_value(site, number), found, f"Write {whole}", sample=whole)
+    raise InvalidArgument(site_with_value(site, number), found, write=f"{whole}", sample=whole)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
@@ -89,7 +89,7 @@ def keep_checked(value: object, call: str, check: Callable[..., object], *names:
         object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
 
 
-def require_choice(site: CallSite, given: object, choices: Any, found: str, instead: str = "") -> None:
+def require_choice(site: CallSite, given: object, choices: Any, found: str, write: str = "") -> None:
     """Raise InvalidArgument if a value is not one of the choices of a `Literal`.
 
     Args:
@@ -97,12 +97,12 @@ def require_choice(site: CallSite, given: object, choices: Any, found: str, inst
         given: the value.
         choices: the `Literal`; its first choice is the suggested value.
         found: the start of the message, such as "unknown mode".
-        instead: the advice; by default the argument with the first choice.
+        write: the text to write; by default the argument with the first choice.
     """
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
-        instead = instead or f'Write {site.argument}="{known[0]}"'
+        write = write or f'{site.argument}="{known[0]}"'
         refusal = InvalidArgument(
-            replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}", instead
+            replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}", write=write
         )
         raise refusal.changed(sample=known[0], refused=given)

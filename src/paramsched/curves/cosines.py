@@ -153,7 +153,7 @@ class CosineTruncated(Curve):
         positive_parameter(self, "share", 0.8)
         if self.share > 1:
             raise InvalidArgument(
-                f"curves.cosine_truncated({self.share})", "share must be at most 1", "Write curves.cosine"
+                f"curves.cosine_truncated({self.share})", "share must be at most 1", write="curves.cosine"
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -194,7 +194,7 @@ class CosineWave(Curve):
             raise InvalidArgument(
                 f"curves.cosine_wave({self.cycles})",
                 "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1",
-                "Write curves.cosine_wave(1.5)",
+                write="curves.cosine_wave(1.5)",
             )
 
     @property

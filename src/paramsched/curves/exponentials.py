@@ -34,7 +34,7 @@ class Exponential(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 0.1)
         if self.ratio == 1:
-            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", "Write curves.exponential(0.1)")
+            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", write="curves.exponential(0.1)")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         rate = math.log(self.ratio)
@@ -81,7 +81,7 @@ class HalfLife(Curve):
             raise InvalidArgument(
                 f"curves.half_life({self.start}, {self.to})",
                 f"expected two different betas between 0 and 1, the second at most {_MOST_RATIO:g} times the first",
-                "Write curves.half_life(0.9, 0.9999)",
+                write="curves.half_life(0.9, 0.9999)",
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -127,7 +127,7 @@ class Tanh(Curve):
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
                 "lower must be less than upper",
-                "Write curves.tanh(-7.0, 3.0)",
+                write="curves.tanh(-7.0, 3.0)",
             )
         low, high = np.tanh([self.lower, self.upper])
         if high - low < 1e-6 or self.upper - self.lower > 1e6:
@@ -135,7 +135,7 @@ class Tanh(Curve):
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
                 flat if high - low < 1e-6 else "lower and upper must differ by at most 1e6",
-                "Write curves.tanh(-7.0, 3.0)",
+                write="curves.tanh(-7.0, 3.0)",
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -176,7 +176,7 @@ class Sigmoid(Curve):
         positive_parameter(self, "steepness", 12.0)
         if self.steepness < 1e-6:
             raise InvalidArgument(
-                f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", "Write curves.linear"
+                f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", write="curves.linear"
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
@@ -255,7 +255,7 @@ class Logarithm(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 100.0)
         if self.ratio == 1:
-            raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", "Write curves.linear")
+            raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", write="curves.linear")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return _logarithm(u, self.ratio, ops)

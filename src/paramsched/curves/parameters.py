@@ -17,7 +17,7 @@ def finite_parameter(curve: Curve, name: str, example: float) -> None:
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
         site = CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, shown(value))
-        raise InvalidArgument(site, "expected a finite number", f"Write {name}={example}", sample=example)
+        raise InvalidArgument(site, "expected a finite number", write=f"{name}={example}", sample=example)
     object.__setattr__(curve, name, float(value))
 
 
@@ -32,6 +32,6 @@ def positive_parameter(curve: Curve, name: str, example: float) -> None:
         raise InvalidArgument(
             CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, str(getattr(curve, name))),
             "must be greater than 0",
-            f"Write {name}={example}",
+            write=f"{name}={example}",
             sample=example,
         )

@@ -52,16 +52,16 @@ def curve_text(name: str) -> str:
 
 
 def unknown_curve(name: str) -> tuple[str, str]:
-    """Return the pair (problem, advice) for the error about an unknown name of a curve.
+    """Return the pair (problem, text to write) for the error about an unknown name of a curve.
 
     >>> unknown_curve("cosin")
-    ('unknown curve "cosin"; did you mean "cosine"?', 'Write curves.cosine')
+    ('unknown curve "cosin"; did you mean "cosine"?', 'curves.cosine')
     """
     known = [*CONSTANTS, *FAMILIES]
     near = closest(name, known)
     if near is None:
-        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "Write curves.cosine"
-    return f'unknown curve "{name}"; did you mean "{near}"?', f"Write {curve_text(near)}"
+        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "curves.cosine"
+    return f'unknown curve "{name}"; did you mean "{near}"?', curve_text(near)
 
 
 @final
@@ -137,16 +137,17 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FAMILIES:
-            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", f"Write {curve_text(name)}")
+            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", write=f"{curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
             found = "a curve with arguments cannot be passed as text"
-            raise InvalidArgument(f'curve "{curve}"', found, f"Write curves.{name}")
-        raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
+            raise InvalidArgument(f'curve "{curve}"', found, write=f"curves.{name}")
+        found, write = unknown_curve(name)
+        raise InvalidArgument(f'curve "{curve}"', found, write=write)
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
-        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", f"Write {curve_text(family)}")
+        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", write=f"{curve_text(family)}")
     if callable(curve):
         return Custom(curve)
-    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", "Write curves.cosine")
+    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", write="curves.cosine")
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]

@@ -142,7 +142,7 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bo
     if isinstance(other, (Schedule, int, float)):
         return Guided(schedule_of(other, f"{other} * {rule}"), (rule,))
     found = f"expected a schedule, got {type(other).__name__}"
-    raise InvalidArgument(f"{other!r} * {rule}", found, "Write cosine() * plateau()")
+    raise InvalidArgument(f"{other!r} * {rule}", found, write="cosine() * plateau()")
 
 
 Mode: TypeAlias = Literal["min", "max"]
@@ -156,7 +156,7 @@ def require_metric(name: str, metric: Any) -> None:
     """Check that `metric` is the name of a metric: a string that is not empty."""
     if not isinstance(metric, str) or not metric:
         found = "expected the name of a metric"
-        raise InvalidArgument(CallSite(name, "metric", repr(metric)), found, f'Write {name}("val_loss")')
+        raise InvalidArgument(CallSite(name, "metric", repr(metric)), found, write=f'{name}("val_loss")')
 
 
 def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
@@ -170,7 +170,7 @@ def factor_below_one(site: CallSite, factor: Any) -> float:
     value = not_negative(site, factor)
     if not 0 < value < 1:
         refusal = InvalidArgument(
-            replace(site, value=str(value)), "must be greater than 0 and less than 1", "Write factor=0.1"
+            replace(site, value=str(value)), "must be greater than 0 and less than 1", write="factor=0.1"
         )
         raise refusal.changed(sample=0.1)
     return value
@@ -197,8 +197,8 @@ def _checked_bound(
         return level
     if not isinstance(level, (int, float)):
         found = f"expected a multiple of base or an absolute value such as {absolute}"
-        instead = f"Write {site.argument}={sample}"
-        raise InvalidArgument(replace(site, value=str(level)), found, instead, sample=sample)
+        write = f"{site.argument}={sample}"
+        raise InvalidArgument(replace(site, value=str(level)), found, write=write, sample=sample)
     return check(site, level)
 
 

@@ -75,12 +75,12 @@ class Spike(MetricRule[SpikeState]):
                 found = "expected a number of observations, because a metric rule does not know the update"
                 valid = number[0] if number else max(least, 100)
                 site = CallSite("spike", name, shown(given))
-                raise InvalidArgument(site, found, f'Write spike("{self.metric}", {name}={valid})')
+                raise InvalidArgument(site, found, write=f'spike("{self.metric}", {name}={valid})')
             keep_checked(self, "spike", whole_number, name, least=least)
         keep_checked(self, "spike", finite_number, "min")
         if not 0 <= self.min <= 1:
             found = "expected a multiple of the planned value from 0 to 1"
-            raise InvalidArgument(CallSite("spike", "min", shown(self.min)), found, "Write min=0.1", sample=0.1)
+            raise InvalidArgument(CallSite("spike", "min", shown(self.min)), found, write="min=0.1", sample=0.1)
 
     @property
     def _settled(self) -> int:

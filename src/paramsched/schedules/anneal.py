@@ -47,7 +47,7 @@ class Anneal(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "anneal", level_of, "start", "to")
-        require_choice(CallSite("anneal", "index"), self.index, Index, "unknown index", 'Write "t/n"')
+        require_choice(CallSite("anneal", "index"), self.index, Index, "unknown index", write='"t/n"')
 
     @property
     def length(self) -> Duration | None:

@@ -51,7 +51,7 @@ class RAdamWarmup(Schedule):
         if not self.beta2 > _LEAST_BETA:
             site = CallSite("radam_warmup", "beta2", repr(self.beta2))
             found = f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified"
-            refusal = InvalidArgument(site, found, "Write beta2=0.999")
+            refusal = InvalidArgument(site, found, write="beta2=0.999")
             raise refusal.changed(sample=0.999)
 
     length = None
@@ -100,7 +100,7 @@ def _coth_excess(y: Array, ops: Arrays) -> Array:
 def _checked_beta2(call: str, beta2: object) -> float:
     value = finite_number(CallSite(call, "beta2"), beta2)
     if not 0 < value < 1:
-        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "must be between 0 and 1", "Write beta2=0.999")
+        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "must be between 0 and 1", write="beta2=0.999")
         raise refusal.changed(sample=0.999)
     return value
 

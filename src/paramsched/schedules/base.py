@@ -296,7 +296,7 @@ class Schedule(ABC):
             raise InvalidCall(
                 f"{short_line(self)} with {second[:80]}",
                 "stages are joined by >>",
-                f"Write {line_in_code(f'{self} >> {second}')}",
+                write=f"{line_in_code(f'{self} >> {second}')}",
             )
 
         __gt__ = __ge__ = __or__ = __and__ = _refuse_operator

@@ -142,7 +142,7 @@ class Skip(Schedule):
 
 def _require_nonempty_run(name: str, of: Duration | None) -> None:
     if of is not None and not of.terms:
-        refusal = InvalidArgument(CallSite(name, "of"), "the run must be longer than 0", 'Write of="20 epochs"')
+        refusal = InvalidArgument(CallSite(name, "of"), "the run must be longer than 0", write='of="20 epochs"')
         raise refusal.changed(sample="20 epochs")
 
 

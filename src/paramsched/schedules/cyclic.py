@@ -315,5 +315,5 @@ def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLik
     share = finite_number(CallSite("cyclical_anneal", "rise"), rise)
     if not 0 < share <= 1:
         site = CallSite("cyclical_anneal", "rise", repr(rise))
-        raise InvalidArgument(site, "must be above 0 and at most 1", "Write rise=0.5", sample=0.5)
+        raise InvalidArgument(site, "must be above 0 and at most 1", write="rise=0.5", sample=0.5)
     return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

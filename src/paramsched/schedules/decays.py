@@ -97,10 +97,10 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
         begins, ends = first, last
     else:
         found = "expected two multiples of base or two absolute values, as numbers"
-        raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
+        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
     if not begins * ends > 0:
         found = "both levels must be nonzero and have the same sign"
-        raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
+        raise InvalidArgument(f"geometric({first}, {last})", found, write="geometric(1.0, 0.01)")
     ratio = ends / begins
     return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
 
@@ -168,7 +168,7 @@ class PowerLaw(Schedule):
         object.__setattr__(self, "exponent", finite_number(site, self.exponent))
         if self.exponent == 0:
             found = "must not be 0, because the value would be base at every update"
-            raise InvalidArgument(site, found, "Write 0.5", sample=0.5)
+            raise InvalidArgument(site, found, write="0.5", sample=0.5)
         keep_checked(self, "power_law", positive_length, "timescale")
 
     length = None
@@ -284,7 +284,7 @@ class Logistic(Schedule):
         object.__setattr__(self, "steepness", finite_number(site, self.steepness))
         if self.steepness == 0:
             found = "must not be 0, because the value would be half of base at every update"
-            raise InvalidArgument(site, found, "Write steepness=0.0025", sample=0.0025)
+            raise InvalidArgument(site, found, write="steepness=0.0025", sample=0.0025)
         keep_checked(self, "logistic", positive_length, "per")
 
     length = None

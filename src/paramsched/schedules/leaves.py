@@ -81,7 +81,7 @@ class Like(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
-            refusal = InvalidArgument(site, "expected the name of a field or a target", 'Write like("lr")')
+            refusal = InvalidArgument(site, "expected the name of a field or a target", write='like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
@@ -192,7 +192,7 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
         return FromFunction(FUNCTIONS[function], function)
     if not callable(function):
         found = f"expected a function, got {type(function).__name__}"
-        raise InvalidArgument(f"from_function({function!r})", found, "Write from_function(lambda t: 0.9 ** t)")
+        raise InvalidArgument(f"from_function({function!r})", found, write="from_function(lambda t: 0.9 ** t)")
     return FromFunction(function)
 
 
@@ -226,7 +226,7 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
         refusal = InvalidArgument(
-            CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", "Write curve=curves.cosine"
+            CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", write="curve=curves.cosine"
         )
         raise refusal.changed(sample=curves.cosine, refused=curve)
     return curve_of(curve)
@@ -254,5 +254,6 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     raise InvalidArgument(
         site() if callable(site) else site,
         f"{name if called else shown(value)} is neither a schedule nor a number",
-        f"Write {example_call(SHAPES[name], name)}" if called else "For example: warmup(100) >> cosine(to=0.1)",
+        write=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
+        is_example=not called,
     )

@@ -174,10 +174,10 @@ def checked_growth(site: CallSite, mult: object) -> float:
         raise InvalidArgument(site, "must be at least 1: cycles must not shrink", "Write mult=1 or more", sample=1.0)
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}"
-        raise InvalidArgument(site, found, "Write mult=2", sample=2.0)
+        raise InvalidArgument(site, found, write="mult=2", sample=2.0)
     if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
         found = f"expected 1, or at least {_LEAST_GROWTH}"
-        raise InvalidArgument(site, found, "Write mult=1", sample=1.0)
+        raise InvalidArgument(site, found, write="mult=1", sample=1.0)
     return value
 
 
@@ -198,7 +198,7 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     require_rounding(name, lengths)
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
-        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, 'Write lengths="exact"', sample="exact")
+        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, write='lengths="exact"', sample="exact")
 
 
 # Periods: the number of complete periods at a time, and the elapsed part of the current one.

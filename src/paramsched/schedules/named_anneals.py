@@ -55,7 +55,7 @@ def tanh(
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
             found = f"expected a number or absolute(x), got {level}"
-            raise InvalidArgument(CallSite("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
+            raise InvalidArgument(CallSite("tanh", name, str(level)), found, write=f"{name}=0.1", sample=0.1)
     begins, ends = (
         split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
     )

@@ -34,7 +34,7 @@ class Noise(Schedule):
             return
         if self.kind == "uniform":
             found = "uniform draws are already between -size and size"
-            raise InvalidArgument(CallSite("noise", "clip", shown(self.clip)), found, 'Write noise(0.1, "uniform")')
+            raise InvalidArgument(CallSite("noise", "clip", shown(self.clip)), found, write='noise(0.1, "uniform")')
         keep_checked(self, "noise", positive_number, "clip")
 
     length = None

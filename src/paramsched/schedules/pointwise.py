@@ -93,7 +93,7 @@ class Product(Pointwise):
             raise InvalidArgument(
                 str(self),
                 f"{len(fixed)} factors have absolute levels; only one factor may have one",
-                f"Write {lower}",
+                write=f"{lower}",
             )
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -174,7 +174,7 @@ class Clamp(OneOperand):
             raise InvalidArgument(
                 CallSite("clamp", "low", f"{self.low}, high={self.high}"),
                 "low is above high",
-                f"Write {Clamp(self.schedule, self.high, self.low)}",
+                write=f"{Clamp(self.schedule, self.high, self.low)}",
             )
 
     affine = False
@@ -305,5 +305,5 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 
 def _two_or_more(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
     if not operands:
-        raise InvalidArgument(f"{name}()", "expected at least one operand", f"Write {name}(constant(0.1), cosine())")
+        raise InvalidArgument(f"{name}()", "expected at least one operand", write=f"{name}(constant(0.1), cosine())")
     return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

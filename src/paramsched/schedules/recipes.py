@@ -261,11 +261,11 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     length = over.length
     if length is None:
         found = "expected a schedule with a length"
-        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
+        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, write='warmup("5%")')
     if length.until:
         found = 'its length must not be an "until"'
         site = CallSite("overlay", "first", short_line(over))
-        raise InvalidArgument(site, found, f'Write "{Duration(length.terms)}"')
+        raise InvalidArgument(site, found, write=f'"{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 
@@ -380,15 +380,15 @@ def wsd_s(
     share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
         site = CallSite("wsd_s", "decay", repr(decay))
-        raise InvalidArgument(site, "must be above 0 and at most 1", "Write decay=0.1", sample=0.1)
+        raise InvalidArgument(site, "must be above 0 and at most 1", write="decay=0.1", sample=0.1)
     if not isinstance(periods, (list, tuple)) or not periods:
-        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", "Write wsd_s([1000, 2000])")
+        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", write="wsd_s([1000, 2000])")
     up = Duration.of(warmup)
     stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
             found = 'a period must not be an "until"'
-            raise InvalidArgument(f'wsd_s(["{period}"])', found, f'Write "{Duration(period.terms)}"')
+            raise InvalidArgument(f'wsd_s(["{period}"])', found, write=f'"{Duration(period.terms)}"')
         part = Fraction(repr(share))
         down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
         if period.exact is not None:
@@ -398,7 +398,7 @@ def wsd_s(
             rest = stable if place else stable - up
         except InvalidArgument:  # the difference would be negative
             found = f'the warmup must fit in the first period before its decay, in "{stable}"'
-            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
+            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, write="warmup=0", sample=0) from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
 

@@ -52,7 +52,7 @@ class Recurrence(Schedule):
 
     def __post_init__(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
-            raise InvalidArgument("recurrence(…)", "expected rules", "Write recurrence(rules.linear(0.1, end=5))")
+            raise InvalidArgument("recurrence(…)", "expected rules", write="recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 

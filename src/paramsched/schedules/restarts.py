@@ -109,7 +109,7 @@ class Restarts(Cycles):
             first = None
             if self.times is None:
                 found = "expected every, times, or both"
-                raise InvalidArgument(CallSite("restarts", "times", "None"), found, "Write times=4", sample=4)
+                raise InvalidArgument(CallSite("restarts", "times", "None"), found, write="times=4", sample=4)
             if self.lengths != "exact":
                 site = CallSite("restarts", "lengths", repr(self.lengths))
                 found = "cycles that divide the horizon evenly are not rounded"
@@ -227,7 +227,7 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
         return gamma**number
     except OverflowError:
         site = CallSite(shape, "gamma", repr(gamma))
-        raise InvalidArgument(site, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
+        raise InvalidArgument(site, f"the base of cycle {number} overflows", write="gamma=0.5", sample=0.5) from None
 
 
 def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
@@ -335,12 +335,12 @@ def warmup_restarts(
     decay_curve = curve_argument("warmup_restarts", curve)
     if growth < 1:
         site = CallSite("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", "Write mult=1", sample=1.0)
+        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", write="mult=1", sample=1.0)
     if growth == 1 and height == 1:
         return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
     if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
         found = f"if mult or gamma is not 1, the number of cycles is required, at most {_MAX_CYCLES}"
-        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
+        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, write="times=3", sample=3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "growing cycles need lengths in updates"
         raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")

@@ -144,7 +144,7 @@ def chain(*operands: Schedule) -> Chain:
     2.0
     """
     if not operands:
-        raise InvalidArgument("chain()", "expected at least one operand", "Write chain(warmup(100), step(1000))")
+        raise InvalidArgument("chain()", "expected at least one operand", write="chain(warmup(100), step(1000))")
     return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
 
 
@@ -204,7 +204,7 @@ class Window(Schedule):
             raise InvalidArgument(
                 str(self),
                 f"it ends at {self.end}, before it begins at {self.begin}",
-                f"Write {Window(self.schedule, self.end, self.begin)}",
+                write=f"{Window(self.schedule, self.end, self.begin)}",
             )
 
     @property

@@ -50,7 +50,7 @@ class Sequence(Schedule):
             raise InvalidArgument(
                 str(self),
                 f"{names} both have no length; only one stage may fill the rest of the horizon",
-                f"Write {timed}",
+                write=f"{timed}",
             )
 
     # Cached, because each level of a deep tree needs the values of all levels below it.

@@ -127,7 +127,7 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
         if isinstance(milestones, str) and "," in milestones:
             several = milestones.split(",")
         line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
-        raise InvalidArgument(f"multistep({milestones!r})", "expected a list of times", f"Write multistep([{line}])")
+        raise InvalidArgument(f"multistep({milestones!r})", "expected a list of times", write=f"multistep([{line}])")
     return MultiStep(durations_of(milestones), gamma)
 
 
@@ -219,11 +219,11 @@ class Chebyshev(Schedule):
         site = CallSite("chebyshev", "steps")
         object.__setattr__(self, "steps", whole_number(site, self.steps))
         if self.steps > _MAX_STEPS:
-            raise InvalidArgument(site, f"expected at most {_MAX_STEPS} steps", "Write steps=1024", sample=1024)
+            raise InvalidArgument(site, f"expected at most {_MAX_STEPS} steps", write="steps=1024", sample=1024)
         keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
             found = f"must be less than most={self.most!r}"
-            raise InvalidArgument(CallSite("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
+            raise InvalidArgument(CallSite("chebyshev", "least"), found, write="chebyshev(16, 0.05, 1.0)")
         keep_checked(self, "chebyshev", positive_length, "every")
 
     length = None

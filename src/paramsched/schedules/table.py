@@ -82,15 +82,15 @@ def table_values(site: CallSite, values: Any) -> TableValues:
         return values
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
         found = f"expected a list of numbers, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), found, "Write [1.0, 0.5, 0.1]")
+        raise InvalidArgument(site_with_value(site, values), found, write="[1.0, 0.5, 0.1]")
     try:
         array = np.asarray(list(values) if isinstance(values, Iterator) else values)
     except ValueError:  # lists of different lengths
-        raise InvalidArgument(site, "expected a list of numbers, got nested lists", "Write [1.0, 0.5, 0.1]") from None
+        raise InvalidArgument(site, "expected a list of numbers, got nested lists", write="[1.0, 0.5, 0.1]") from None
     if array.ndim != 1 or array.size == 0:
         got = f"an array of {array.ndim} dimensions" if array.size else "an empty list"
         found = f"expected a list of numbers, got {got}"
-        raise InvalidArgument(site, found, "Write [1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
+        raise InvalidArgument(site, found, write="[1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
     if array.dtype.kind not in "fiu":
         for number in values if isinstance(values, (list, tuple)) else array.tolist():
             finite_number(CallSite(site.call, site.argument, entry=True), number)  # raises for the invalid item
@@ -144,7 +144,7 @@ class Table(Schedule):
         if not isinstance(self.absolute, bool):
             found = "expected True or False"
             site = CallSite(self._call, "absolute", repr(self.absolute))
-            raise InvalidArgument(site, found, "Write absolute=True", sample=True)
+            raise InvalidArgument(site, found, write="absolute=True", sample=True)
         if self.curve is not None and len(self.values) == 1:
             found = "a curve needs at least two values, got one"
             raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave curve out")
@@ -269,7 +269,7 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     table([0.0, 9.0, 36.0], 3, curves.linear)
     """
     if not callable(function):
-        raise InvalidArgument(f"tabulate({function!r})", "not callable", "Write tabulate(lambda t: 0.9 ** t, 1000)")
+        raise InvalidArgument(f"tabulate({function!r})", "not callable", write="tabulate(lambda t: 0.9 ** t, 1000)")
     if isinstance(function, Schedule) and function.has_absolute:
         found = "the schedule has absolute levels, but tabulate needs multiples of base"
         raise InvalidArgument(f"tabulate({short_line(function)})", found, "Write ps.trace(plan, {'lr': 0.1})")
@@ -348,10 +348,10 @@ def _table_in(
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
         site = site_with_value(CallSite("table_file", "path"), path)
-        raise InvalidArgument(site, "expected the path of a file", 'Write "lr.csv"', sample="lr.csv")
+        raise InvalidArgument(site, "expected the path of a file", write='"lr.csv"', sample="lr.csv")
     if column is not None and not isinstance(column, str):
         site = site_with_value(CallSite("table_file", "column"), column)
-        raise InvalidArgument(site, "expected the name of a column", 'Write column="lr"', sample="lr")
+        raise InvalidArgument(site, "expected the name of a column", write='column="lr"', sample="lr")
     written = os.fspath(path)
     values = table_values(CallSite("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:

@@ -100,7 +100,7 @@ class Duration:
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
             site = f"length {shown(amount)}"
-            raise InvalidArgument(site, NEGATIVE, f"Write {sample}", sample=sample, refused=amount)
+            raise InvalidArgument(site, NEGATIVE, write=f"{sample}", sample=sample, refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -118,7 +118,7 @@ class Duration:
         if amount > _MOST:
             found = "a length must be at most 1e18 updates"
             site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(site, found, 'Write "100%"', sample="100%", refused=amount)
+            raise InvalidArgument(site, found, write='"100%"', sample="100%", refused=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -213,7 +213,7 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
     try:
         lengths, read = list(several), list[Duration]()
     except TypeError:
-        raise InvalidArgument(shown(several), "expected a list of lengths", 'Write ["10 epochs"]') from None
+        raise InvalidArgument(shown(several), "expected a list of lengths", write='["10 epochs"]') from None
     for one in lengths:
         try:
             read.append(Duration.of(one))
@@ -257,7 +257,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     if terms and all(amount < 0 for _, amount in terms):
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
-        raise InvalidArgument(f'length "{Duration(terms)}"', NEGATIVE, f"Write {_quoted(sample)}", sample=sample)
+        raise InvalidArgument(f'length "{Duration(terms)}"', NEGATIVE, write=f"{_quoted(sample)}", sample=sample)
     return Duration(terms)
 
 
@@ -316,7 +316,7 @@ def _no_length(amount: object) -> InvalidArgument:
     if not isinstance(amount, float):
         found += f", got {type(amount).__name__}"
     site = f"length {shown(amount)}"
-    return InvalidArgument(site, found, f"Write {_quoted(sample)}", sample=sample, refused=amount)
+    return InvalidArgument(site, found, write=f"{_quoted(sample)}", sample=sample, refused=amount)
 
 
 def _decimal(number: float) -> Fraction:
@@ -333,7 +333,7 @@ def _read_length(text: str) -> Duration:
 
     def refused(found: str, sample: int | str | None = None) -> InvalidArgument:
         sample = meant_length(bare) if sample is None else sample
-        return InvalidArgument(f'length "{line}"', found, f"Write {_quoted(sample)}", sample=sample)
+        return InvalidArgument(f'length "{line}"', found, write=f"{_quoted(sample)}", sample=sample)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:

@@ -38,8 +38,8 @@ CAUSES = [
     ("yaml", "“lr”: 1\n", "1:1", "a curly quote", "Write lr"),
     ("yaml", "lr: соsine()\n", "1:5", "CYRILLIC SMALL LETTER ES", "Write cosine"),
     ("yaml", "lг: 1\n", "1:1", "CYRILLIC SMALL LETTER GHE", "Write lr"),
-    ("yaml", "lr: warmup(5%)\n", "1:12", "a length without quotes", 'Quote the length: "5%"'),
-    ("yaml", "lr: warmup(5 epochs) >> cosine()\n", "1:12", "a length without quotes", 'Quote the length: "5 epochs"'),
+    ("yaml", "lr: warmup(5%)\n", "1:12", "a length without quotes", 'Write warmup("5%")'),
+    ("yaml", "lr: warmup(5 epochs) >> cosine()\n", "1:12", "without quotes", 'Write warmup("5 epochs") >> cosine()'),
     ("yaml", "lr: warmup(5 >> cosine()\n", "1:11", "the bracket ( is never closed", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5)) >> cosine()\n", "1:14", "unmatched )", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5) >>\n", "1:15", "expected a value after >>", "Write warmup(5)"),
@@ -54,7 +54,7 @@ CAUSES = [
     ("toml", "lr = “x”\n", "1:6", "a curly quote", 'Write "'),
     ("toml", "lr\n", "1:3", "an equals sign is missing", 'Write lr = "cosine()"'),
     ("toml", "lr = " + "9" * 5000, "1:6", "too many digits", "Write 0.1"),
-    ("toml", 'lr = "warmup(5%)"\n', "1:14", "a length without quotes", 'Quote the length: "5%"'),
+    ("toml", 'lr = "warmup(5%)"\n', "1:14", "a length without quotes", 'Write warmup("5%")'),
     ("json", '{"lr": 1,}', "1:9", "a trailing comma", 'Write {"lr": 1}'),
     ("json", "{'lr': 1}", "1:2", "double quotes only", 'Write {"lr": 1}'),
     ("json", "{lr: 1}", "1:2", "a name without quotes", 'Write {"lr": 1}'),
@@ -64,7 +64,7 @@ CAUSES = [
     ("json", '{"lr": cosine()}', "1:8", "a text without quotes", 'Write {"lr": "cosine()"}'),
     ("json", '{"lr": 1', "1:9", "ends too early", 'Write {"lr": 1}'),
     ("json", '{"lr": “x”}', "1:8", "a curly quote", 'Write {"lr": "x"}'),
-    ("json", '{"lr": "warmup(5%)"}', "1:16", "a length without quotes", "Quote the length: '5%'"),
+    ("json", '{"lr": "warmup(5%)"}', "1:16", "a length without quotes", "Write warmup('5%')"),
 ]  # fmt: skip
 
 

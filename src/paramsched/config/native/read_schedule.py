@@ -385,7 +385,8 @@ class ScheduleReader:
         """Report an unknown curve and suggest the closest one."""
         meant = closest(name[:60], [*CONSTANTS, *FAMILIES])
         replace = (name, meant) if meant else None
-        return self.note_fault(path, *unknown_curve(name[:60]), code=UNKNOWN_NAME, replace=replace)
+        found, write = unknown_curve(name[:60])
+        return self.note_fault(path, found, f"Write {write}", code=UNKNOWN_NAME, replace=replace)
 
     def note_bad_value(self, value: BadValue, path: str) -> Any:
         """Report a value that a config cannot contain."""

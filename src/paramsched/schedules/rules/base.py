@@ -118,7 +118,7 @@ class Rule(ABC):
                 raise InvalidArgument(
                     f"{self}",
                     f"end must be greater than begin, got begin={self.begin} and end={self.end}",
-                    f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
+                    write=f"{replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
             keep_checked(self, call, _amount_of_tick if isinstance(self.by, str) else whole_number, "by")
@@ -222,7 +222,7 @@ def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[A
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
     found = f"expected a list, got {type(values).__name__}"
-    raise InvalidArgument(site_with_value(site, values), found, f"Write {sample}", sample=sample)
+    raise InvalidArgument(site_with_value(site, values), found, write=f"{sample}", sample=sample)
 
 
 def length_in_ticks(site: CallSite, number: float) -> float:
@@ -274,7 +274,7 @@ class TableRule(Rule):
             )
             object.__setattr__(self, name, values)
         if not self.scale:
-            raise InvalidArgument("rules.table([])", "scale must not be empty", "Write rules.table([1.0])")
+            raise InvalidArgument("rules.table([])", "scale must not be empty", write="rules.table([1.0])")
 
     @property
     def has_absolute(self) -> bool:

@@ -89,7 +89,7 @@ class PolynomialRule(ShareRule):
             raise InvalidArgument(
                 CallSite("rules.polynomial", "power", str(self.power)),
                 "power must not be negative",
-                "Write power=0.9",
+                write="power=0.9",
                 sample=0.9,
             )
         check_over(self, self.over, least=1)
@@ -136,7 +136,7 @@ class CosineRestartsRule(Rule):
             raise InvalidArgument(
                 str(self),
                 f"expected as many weights as periods, got {len(self.periods)} periods and {len(self.weights)} weights",
-                f"Write {replace(self, periods=periods, weights=as_many)}",
+                write=f"{replace(self, periods=periods, weights=as_many)}",
             )
 
     def step_columns(self, k: Floats) -> Coefficients:
@@ -282,13 +282,13 @@ class OneCycleRule(Rule):
             raise InvalidArgument(
                 CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
                 "pct_start must be from 0 to 1",
-                "Write 0.3",
+                write="0.3",
                 sample=0.3,
             )
         require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Anneal, "unknown anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
-            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", f"Write {replace(self, over=1000)}")
+            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", write=f"{replace(self, over=1000)}")
 
     def step_columns(self, k: Floats) -> Coefficients:
         values = one_cycle_values(

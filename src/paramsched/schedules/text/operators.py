@@ -168,7 +168,7 @@ def _make_sequence(frame: OpenBracket, diagnostics: LineDiagnostics) -> None:
     first = parts[0].value
     if isinstance(first, (int, float)) and not isinstance(first, bool):
         found = f"{shown(first)} is a number; every stage but the last needs a length"
-        diagnostics.add(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
+        diagnostics.add(parts[0], found, write=f'constant({shown(first)}, over="10%")')
     elif all(sound):
         for part in parts:
             try:
@@ -188,12 +188,12 @@ def _can_be_operand(part: TextPart, diagnostics: LineDiagnostics) -> bool:
         diagnostics.add(part, f"{shown(value)} is neither a number nor a schedule")
         return False
     if isinstance(value, (AffineLevel, NeighborLevel)):
-        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", f"Write constant({value})")
+        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", write=f"constant({value})")
         return False
     if isinstance(value, Absolute):
         negated = diagnostics.text[max(part.begin - 1, 0)] == "-"
         level = f"absolute({-value.value!r})" if negated else f"constant({value})"
-        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", f"Write {level}")
+        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", write=level)
         return False
     return True
 
@@ -228,11 +228,9 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) ->
     if frame.diagnostic is not None:
         diagnostic = diagnostics.found[frame.diagnostic].changed(site=diagnostics.quoted(frame.begin, end))
         diagnostics.found[frame.diagnostic] = diagnostic
-        example = diagnostic.instead.startswith("For example: ")  # of a name in another library
-        advice = "" if example else diagnostic.instead.removeprefix("Write ")
-        if (
-            example or "(" in advice or advice == frame.name
-        ):  # otherwise the advice is a name that replaces the wrong one
+        advice = "" if diagnostic.is_example else diagnostic.write
+        # The example is for a name of another library. A text without a bracket is a name that replaces the wrong one.
+        if diagnostic.is_example or "(" in advice or advice == frame.name:
             diagnostics.edits[frame.diagnostic] = _edit_of_peer_call(frame, advice, end, diagnostics.text)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
@@ -282,7 +280,7 @@ def _edit_of_call(
     frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineDiagnostics
 ) -> LineEdit | None:
     """Return the edit that corrects a call: a valid value for the rejected argument, or the suggested call."""
-    advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
+    advice, argument = refusal.write, refusal.argument or ""
     part = frame.named.get(argument)
     begin = 0 if part is None else diagnostics.text.index("=", part.begin) + 1
     if part is None and argument in (names := [*frame.parameters]):
@@ -290,7 +288,7 @@ def _edit_of_call(
         begin = 0 if part is None else part.begin
     if part is not None and refusal.sample is not None and not isinstance(part.value, Curve):
         return begin, part.end, written_value(refusal.sample)
-    if advice == refusal.instead:
+    if not advice or refusal.is_example:
         return None
     if re.match(rf"(.* >> )?({re.escape(frame.name)}|anneal)\(", advice):
         return frame.begin, end, _as_operand(advice, diagnostics.text[: frame.begin], diagnostics.text[end:])
@@ -316,7 +314,7 @@ def _report_missing_quotes(frame: OpenBracket, part: TextPart, diagnostics: Line
     del diagnostics.found[frame.first_diagnostic :], diagnostics.edits[frame.first_diagnostic :]
     name = f"{parameter.name}=" if frame.keyword is not None else ""
     edit = part.begin, part.end, f'"{word}"'
-    diagnostics.add(part, f"{word} is text and needs quotes", f'Write {name}"{word}"', edit=edit)
+    diagnostics.add(part, f"{word} is text and needs quotes", write=f'{name}"{word}"', edit=edit)
 
 
 def _argument_at_fault(

@@ -130,17 +130,17 @@ def _corrected_line(
 
 def _advised(refusal: InvalidArgument, corrected: str | None) -> InvalidArgument:
     """Return the error with advice that can be pasted: the corrected line, or if it is unknown, an example."""
-    text, advice = refusal.text or "", re.sub(r"\A(Write|Quote the length:) ", "", refusal.instead)
-    begin, end = refusal.span or (0, len(text))
+    text = refusal.text or ""
     if corrected is None:
-        if advice != refusal.instead and text.strip():
-            return refusal.changed(instead=f"For example: {advice}" if re.match(r"[\w.]+(\(|\Z)", advice) else "")
+        if refusal.write and not refusal.is_example and text.strip():  # a line with it may have other errors
+            is_call = re.match(r"[\w.]+(\(|\Z)", refusal.write)
+            return refusal.changed(write=refusal.write if is_call else "", is_example=True)
         return refusal
-    own = text[begin:end].replace(*refusal.replace, 1) if refusal.replace and not advice else advice
-    known = own != refusal.instead and (refusal.replace is not None or text[end : end + 1] != "(")
-    if not known or f"{text[:begin]}{own}{text[end:]}" != corrected:  # else the error suggests this line already
-        return refusal.changed(instead=f"Write {corrected}")
-    return refusal
+    if refusal.replace and not refusal.instead:
+        begin, end = refusal.span or (0, len(text))
+        if f"{text[:begin]}{text[begin:end].replace(*refusal.replace, 1)}{text[end:]}" == corrected:
+            return refusal  # its message names the replacement
+    return refusal.changed(write=corrected)
 
 
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
@@ -162,7 +162,7 @@ def _known_names(shapes: Iterable[Callable[..., Any]]) -> Mapping[str, Callable[
         own = {builder.__name__: builder for builder in shapes}
     except (TypeError, AttributeError):
         found = f"expected a list of functions, got {type(shapes).__name__}"
-        raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]") from None
+        raise InvalidArgument(f"shapes={shown(shapes)}", found, write="shapes=[my_shape]") from None
     return ChainMap(own, {"absolute": absolute}, SHAPES)
 
 
@@ -194,7 +194,7 @@ def _schedule_in(reader: "LineReader") -> Schedule:
         elif str(value).startswith("rules."):
             meant = f"recurrence({value})"
         found = f"{shown(value)} is neither a schedule nor a number"
-        refusal = ParseError(site, found, f"Write {meant or 'warmup(100) >> cosine(to=0.1)'}")
+        refusal = ParseError(site, found, write=meant or "warmup(100) >> cosine(to=0.1)", is_example=meant is None)
     else:
         return guided
     if isinstance(value, str) and value.strip():  # the entire line is in quotes
@@ -219,11 +219,13 @@ class NameDiagnostic:
 
     Args:
         found: the problem.
-        instead: the advice.
+        write, is_example, instead: as for InvalidArgument.
         meant: the known name that replaces it; empty if there is none.
     """
 
     found: str
+    write: str = ""
+    is_example: bool = False
     instead: str = ""
     meant: str = ""
 
@@ -239,7 +241,7 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
     space, _, last = name.rpartition(".")
     if space == "curves":
         if last in CONSTANTS:
-            return NameDiagnostic(f"curves.{last} takes no arguments and no brackets", f"Write {name}")
+            return NameDiagnostic(f"curves.{last} takes no arguments and no brackets", name)
         return FAMILIES.get(last) or NameDiagnostic(*unknown_curve(last))
     if space == "rules":
         return RULES.get(last) or NameDiagnostic(
@@ -248,7 +250,7 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
     if space:
         return _module_prefix(space, last, known)
     if name in NEIGHBOR_LEVELS and name not in known:
-        return NameDiagnostic(f"{name} is a level and takes no brackets", f"Write {name}")
+        return NameDiagnostic(f"{name} is a level and takes no brackets", name)
     return known.get(name) or _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
@@ -268,7 +270,7 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
             return NameDiagnostic(f"the curve {last!r} needs arguments", advice_for_curve(last))
         return CONSTANTS.get(last) or NameDiagnostic(*unknown_curve(last))
     if space == "rules" and last in RULES:
-        return NameDiagnostic(f"{name} is a function and needs brackets", f"Write {called_by_name(name, RULES[last])}")
+        return NameDiagnostic(f"{name} is a function and needs brackets", called_by_name(name, RULES[last]))
     if space:
         return _module_prefix(space, last, known)
     if name in NEIGHBOR_LEVELS:
@@ -276,11 +278,11 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
     if name in known:
         if curve_wanted() and (advice := advice_for_curve(name)):
             return NameDiagnostic(f'{name} is a schedule; a curve needs the prefix "curves."', advice)
-        return NameDiagnostic(f"{name} is a function and needs brackets", f"Write {called_by_name(name, known[name])}")
+        return NameDiagnostic(f"{name} is a function and needs brackets", called_by_name(name, known[name]))
     if curve_wanted() and (advice := advice_for_curve(name)):
         return NameDiagnostic('a curve needs the prefix "curves."', advice)
     if name in KNOWN or name in ("accumulation", "batch_size"):
-        return NameDiagnostic(f'"{name}" is a field or target, not a schedule', f'Write like("{name}")')
+        return NameDiagnostic(f'"{name}" is a field or target, not a schedule', f'like("{name}")')
     return _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
@@ -294,26 +296,26 @@ def called_by_name(name: str, builder: Callable[..., Any]) -> str:
 
 
 def advice_for_curve(name: str) -> str:
-    """Return the advice for the name of a curve without its prefix; empty if `name` is not a curve."""
-    return f"Write {curve_text(name)}" if name in CONSTANTS or name in FAMILIES else ""
+    """Return what to write for the name of a curve without its prefix; empty if `name` is not a curve."""
+    return curve_text(name) if name in CONSTANTS or name in FAMILIES else ""
 
 
 def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameDiagnostic:
     """Return the error for an unknown name, with advice if it resembles a schedule, a curve or a peer's name."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
-        return NameDiagnostic(f'unknown schedule "{name}": {other[1]}', f"Write {meant}")
+        return NameDiagnostic(f'unknown schedule "{name}": {other[1]}', meant)
     if advice := advice_for_curve(name):
         if not curve_wanted():
-            advice = f"Write anneal(curve={advice.removeprefix('Write ')})"
+            advice = f"anneal(curve={advice})"
         return NameDiagnostic(f'"{name}" is a curve, not a schedule', advice)
     letters = letters_of(name)
     same = next((one for one in known if one.replace("_", "") == letters), None)
     if same is not None and (name.islower() or name.isupper()):  # a name in CamelCase may be a peer's class
         return NameDiagnostic(f'unknown schedule "{name}"; did you mean "{same}"?', meant=same)
     if peer := advice_for_name(name):
-        return NameDiagnostic(peer[0], peer[1] and f"For example: {peer[1]}")
+        return NameDiagnostic(peer[0], peer[1], is_example=True)
     if name in SEQUENCES:
-        return NameDiagnostic(f'unknown schedule "{name}": stages are joined by >>', "Write warmup(100) >> cosine()")
+        return NameDiagnostic(f'unknown schedule "{name}": stages are joined by >>', "warmup(100) >> cosine()")
     if curve_wanted():
         return NameDiagnostic(*unknown_curve(name))
     names = [*known, *NEIGHBOR_LEVELS]
@@ -325,13 +327,13 @@ def _module_prefix(space: str, last: str, known: KnownNames) -> NameDiagnostic:
     name = f"{space.rpartition('.')[2]}.{last}"
     found = f"{space}.… is not part of a schedule's text"
     if name.startswith(("curves.", "rules.")):
-        return NameDiagnostic(found, f"Write {name}")
+        return NameDiagnostic(found, name)
     if last in known:
-        return NameDiagnostic(found, f"Write {last}")
+        return NameDiagnostic(found, last)
     if peer := advice_for_peer(f"{space}.{last}"):
-        return NameDiagnostic(peer[0], f"For example: {peer[1]}")
+        return NameDiagnostic(peer[0], peer[1], is_example=True)
     near = closest(last, known)
-    return NameDiagnostic(found, f"Write {near}" if near else LINE_SYNTAX)
+    return NameDiagnostic(found, near) if near else NameDiagnostic(found, instead=LINE_SYNTAX)
 
 
 _MOST_BRACKETS = 200  # around one value; Python has the same limit
@@ -439,13 +441,16 @@ class LineReader:
             word, begin, end = dashed
             message, line = advice_for_name(word) or ("", "")
             site = f'"{shortened_text(self.text)}" at character {begin + 1}'
-            raise ParseError(site, message, line and f"For example: {line}", text=self.text, span=(begin, end))
+            raise ParseError(site, message, write=line, is_example=True, text=self.text, span=(begin, end))
         message = found.found
         for one in name.split("."):
             message = message.replace(one, shortened_text(one))
         dashed_on = self.text[here.end : here.end + 1] == "-"  # `warm-up` is meant as one name
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
-        return self.diagnostics.add(here, message, found.instead, code=UNKNOWN_NAME, replace=replace)
+        write, is_example = found.write, found.is_example
+        return self.diagnostics.add(
+            here, message, found.instead, write=write, is_example=is_example, code=UNKNOWN_NAME, replace=replace
+        )
 
     def _end_argument(self, frame: OpenBracket) -> None:
         self._depth -= reduce_operators(frame, 0, self.diagnostics)

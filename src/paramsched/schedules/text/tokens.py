@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 
 
-EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
+EXAMPLE_LINE = 'For example: warmup("5%") >> cosine(to=0.1)'
 
 
 @final
@@ -75,7 +75,9 @@ def tokens_of(text: str) -> Iterator[Token]:
     yield Token("end", "", stop, stop)
 
 
-def syntax_error(text: str, begin: int, end: int, found: str, instead: str = "") -> ParseError:
+def syntax_error(
+    text: str, begin: int, end: int, found: str, instead: str = EXAMPLE_LINE, *, write: str = ""
+) -> ParseError:
     """Return the error for a line that cannot be read: a mistake that `known_mistake` recognizes, or else `found`."""
     slip = known_mistake(text)
     if slip is not None:
@@ -84,7 +86,8 @@ def syntax_error(text: str, begin: int, end: int, found: str, instead: str = "")
             f'"{shortened_text(text)}"', f"invalid syntax: {meant}", instead, text=text, span=(begin, end)
         )
     message = f"invalid syntax at character {begin + 1}" + (f": {found}" if found else "")
-    return ParseError(f'"{shortened_text(text)}"', message, instead or EXAMPLE_LINE, text=text, span=(begin, end))
+    instead = "" if write else instead
+    return ParseError(f'"{shortened_text(text)}"', message, instead, write=write, text=text, span=(begin, end))
 
 
 def _number_value(text: str, word: str, begin: int) -> int | float:
@@ -94,7 +97,7 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
         raise ParseError(
             f'"{shortened_text(word)}" at character {begin + 1}',
             "complex numbers are not part of a schedule's text",
-            "Write 0.1",
+            write="0.1",
             text=text,
             span=(begin, end),
         )
@@ -104,7 +107,7 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
         is_float = word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
         return float(word) if is_float else int(word, 0)
     except ValueError:  # 012, or more digits than Python converts into an integer
-        raise syntax_error(text, begin, end, "invalid number", "Write 0.1") from None
+        raise syntax_error(text, begin, end, "invalid number", write="0.1") from None
 
 
 def _string_value(text: str, word: str, begin: int) -> str:
@@ -117,7 +120,7 @@ def _string_value(text: str, word: str, begin: int) -> str:
         raise ParseError(
             f'"{shortened_text(word)}" at character {begin + 1}',
             f"text with the prefix {prefix} is not part of a schedule's text",
-            f"Write {word[len(prefix) :]}",
+            write=word[len(prefix) :],
             text=text,
             span=(begin, begin + len(word)),
         )
@@ -161,7 +164,7 @@ def _bare_length(text: str) -> tuple[int, int, str, str] | None:
         if found[2] == "%" or found[2] in UNIT_NAMES:
             return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{length}"'
         if (ours := length_with_unit(found[1], found[2])) is not None:  # 10ep
-            return found.start(), found.end(), f"{length} is a length without quotes", f'Write "{ours}"'
+            return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{ours}"'
     return None
 
 
@@ -268,6 +271,8 @@ class LineDiagnostics:
         found: str,
         instead: str = "",
         *,
+        write: str = "",
+        is_example: bool = False,
         code: str = SYNTAX,
         replace: tuple[str, str] | None = None,
         edit: LineEdit | None = None,
@@ -278,11 +283,13 @@ class LineDiagnostics:
             place: the token or value at fault.
             found: the problem.
             instead: the advice.
+            write, is_example: as for InvalidArgument.
             code: the diagnostic code.
             replace: a pair (wrong piece of the text, its replacement).
             edit: the correction. By default it is chosen as in `keep`.
         """
-        refusal = ParseError(self.quoted(place.begin, place.end), found, instead, code=code, replace=replace)
+        site = self.quoted(place.begin, place.end)
+        refusal = ParseError(site, found, instead, write=write, is_example=is_example, code=code, replace=replace)
         return self.keep(refusal, place.begin, place.end, edit)
 
     def keep(self, refusal: InvalidArgument, begin: int, end: int, edit: LineEdit | None = None) -> Any:
@@ -293,8 +300,8 @@ class LineDiagnostics:
             begin, end: the range.
             edit: the correction. By default the range is replaced by the text that the error advises to write.
         """
-        if edit is None and refusal.instead.startswith("Write ") and refusal.instead != EXAMPLE_LINE:
-            edit = begin, end, refusal.instead.removeprefix("Write ")
+        if edit is None and refusal.write and not refusal.is_example:
+            edit = begin, end, refusal.write
         elif edit is None and refusal.replace is not None:
             edit = begin, end, self.text[begin:end].replace(*refusal.replace, 1)
         self.found.append(refusal.at(self.text, begin, end))
