@@ -19,6 +19,7 @@ from paramsched.errors import ParamschedError
 from paramsched.runner import Runner
 from support.figures import record
 from support.runner_configs import good, places
+from support.tables import table
 
 
 class NoRepr:
@@ -120,7 +121,7 @@ def test_a_config_with_unusual_entries_builds_a_runner_or_is_rejected(tally, dat
             runner._prepare_schedulers()
 
 
-@pytest.mark.parametrize("name", list(good()))
+@table("name", list(good()))
 def test_an_object_without_a_repr_is_rejected_or_accepted(name):
     built({**good(), name: NoRepr()}, lambda settings: Runner(**settings))
 

@@ -12,6 +12,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, ParamschedError
+from support.tables import table
 
 
 class Training:
@@ -341,7 +342,7 @@ SABOTAGE = {
 }
 
 
-@pytest.mark.parametrize("name", SABOTAGE)
+@table("name", SABOTAGE)
 @pytest.mark.parametrize("ends", [True, False], ids=["raises", "goes on"])
 def test_every_change_of_a_step_to_the_optimizer_is_undone(name, ends):
     training = Training()
@@ -437,7 +438,7 @@ def test_an_object_that_is_not_an_optimizer_is_rejected(given):
         ps.find_lr(given, lambda: 1.0)
 
 
-@pytest.mark.parametrize(
+@table(
     "options",
     [{"smoothing": one} for one in ("x", None, True, 1, -1, float("nan"), 10**400)]
     + [{"stop_at": one} for one in ("x", None, True, 1, float("nan"), 1j)]

@@ -8,6 +8,7 @@ import pytest
 
 from support import pages, programs
 from support.pages import DOCS
+from support.tables import table
 
 pytestmark = pytest.mark.heavy
 SHORT = {"tutorials", "explanation", "reference"}  # the build of the pages runs the others too
@@ -44,7 +45,7 @@ def test_every_block_of_a_page_runs_as_pasted(some, tmp_path, subtests):
                 pytest.skip(absent)
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+@table("page", sorted(DOCS.rglob("*.md")))
 def test_no_code_of_a_page_is_hidden(page):
     assert "<!-- run" not in page.read_text(encoding="utf-8")
 

@@ -18,6 +18,7 @@ import torch
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import StateError
+from support.tables import table
 
 lr_scheduler = torch.optim.lr_scheduler
 pytestmark = pytest.mark.filterwarnings("ignore:GradualWarmupScheduler over")
@@ -218,7 +219,7 @@ def test_a_missing_metric_after_the_ramp_raises_and_changes_nothing(gw: Any) -> 
 
 
 @pytest.mark.parametrize("library", [lr_scheduler, compat])
-@pytest.mark.parametrize("resumed_after", range(7))
+@table("resumed_after", range(7))
 def test_a_plateau_is_resumed_with_its_state(library: Any, resumed_after: int) -> None:  # rows 6, 9
     metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
     after = lambda o: library.ReduceLROnPlateau(o, factor=0.5, patience=1)  # noqa: E731  # one line

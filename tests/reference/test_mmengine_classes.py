@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from paramsched.compat import mmengine as ours
 from paramsched.peers.mmengine.table import class_names
 from support import mmengine_peer as peer
+from support.tables import table
 
 NUMBERS = st.floats(1e-3, 100.0)
 
@@ -24,7 +25,7 @@ def sgd(lr=0.1, groups=1):
     return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
 
 
-@pytest.mark.parametrize("name", class_names())
+@table("name", class_names())
 def test_a_class_has_the_arguments_of_the_peer_in_its_order(name):
     mine, theirs = getattr(ours, name), getattr(peers_classes, name)
     expected = inspect.signature(next(c for c in theirs.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters

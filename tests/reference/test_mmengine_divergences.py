@@ -24,6 +24,7 @@ from paramsched.compat import mmengine as ours
 from paramsched.errors import ConfigError, PlanChanged, StateError
 from paramsched.peers import mmengine as dialect
 from support import mmengine_peer
+from support.tables import table
 
 
 def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):
@@ -213,7 +214,7 @@ def test_11_a_polynomial_resumed_by_last_step_at_its_end_stays_constant(library)
     assert rates(scheduler, 2) == [0.0] * 3
 
 
-@pytest.mark.parametrize("done", range(1, 8))
+@table("done", range(1, 8))
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -16,6 +16,7 @@ import torch
 
 import paramsched as ps
 from reference.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
+from support.tables import table
 
 ROWS = {}
 SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38}  # odd, and kept
@@ -627,7 +628,7 @@ def a_cycle_keeps_the_bounds_of_its_constructor(m):
     assert rates_of(o) == near([1.0])
 
 
-@pytest.mark.parametrize("number", sorted(ROWS), ids=lambda n: f"{n}-{ROWS[n].__name__}")
+@table("number", sorted(ROWS))
 def test_the_drop_in_behaves_as_in_the_table(number):
     ROWS[number](OURS)
 

@@ -12,6 +12,7 @@ from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPl
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler
 from reference.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
 from support.examples import examples
+from support.tables import table
 
 LRS = [0.4, 0.3, 0.2, 0.1]
 own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
@@ -196,7 +197,7 @@ def test_a_state_with_more_groups_is_rejected():
         quiet_step(scheduler)
 
 
-@pytest.mark.parametrize("order", [[1], [1, 0], [2, 0], [0, 2]])
+@table("order", [[1], [1, 0], [2, 0], [0, 2]])
 @pytest.mark.parametrize(
     "build",
     [

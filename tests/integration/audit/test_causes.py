@@ -144,7 +144,7 @@ CAUSES = {
 
 @pytest.mark.parametrize(
     ("cause", "facts", "known_base", "digits"),
-    every(3, itertools.product(CAUSES, ["horizon", "calendar"], [True, False], [None, 6])),
+    every(7, itertools.product(CAUSES, ["horizon", "calendar"], [True, False], [None, 6])),
 )
 def test_the_cause_is_identified(audit, cause, facts, known_base, digits):
     name, plan, make, words = CAUSES[cause]
@@ -172,7 +172,7 @@ def test_the_first_difference_is_at_the_update_of_the_change(audit):
 @pytest.mark.parametrize(
     ("numbers", "where", "digits"),
     every(
-        3,
+        7,
         itertools.product(
             [(41, 40), (40, 41), (100, 64), (300, 391), (20, 40)],
             ["horizon in epochs", "total in epochs", "total in updates", "plan in updates"],
@@ -208,10 +208,10 @@ def test_the_epoch_length_of_a_step_decay_is_identified(audit, tmp_path, used):
     assert any(f"an epoch of {used} updates" in one.text for one in report.causes), report.causes
 
 
-@pytest.mark.parametrize("digits", [None, 6])
-@pytest.mark.parametrize("known_base", [True, False])
-@pytest.mark.parametrize("skipped", [(50, 55), (30, 80), (100,)])
-@pytest.mark.parametrize("plan", ["cosine(to=0.1)", PLAN])
+@pytest.mark.parametrize(
+    ("plan", "skipped", "known_base", "digits"),
+    every(5, itertools.product(["cosine(to=0.1)", PLAN], [(50, 55), (30, 80), (100,)], [True, False], [None, 6])),
+)
 def test_skipped_updates_are_identified_if_the_schedule_passed_its_end(audit, plan, skipped, known_base, digits):
     """A loop that continues until all planned updates were counted steps torch's cosine past its end."""
     make = torchs_own if plan == PLAN else lambda o: CosineAnnealingLR(o, TOTAL, 0.1 * BASE)
@@ -223,22 +223,23 @@ def test_skipped_updates_are_identified_if_the_schedule_passed_its_end(audit, pl
     assert causes[0].explains >= TOTAL - len(skipped)
 
 
-@pytest.mark.parametrize("digits", [None, 6])
-@pytest.mark.parametrize("known_base", [True, False])
-@pytest.mark.parametrize("change", [lambda rate: rate / 2, lambda _: 0.00317])
+DECAYS = [
+    ("step(24, 0.3)", lambda o: StepLR(o, 24, 0.3)),
+    (
+        "warmup(3, start=0.001) >> step(24, 0.3)",
+        lambda o: SequentialLR(o, [LinearLR(o, 0.001, total_iters=3), StepLR(o, 24, 0.3)], [3]),
+    ),
+    ("linear()", lambda o: LinearLR(o, 1.0, 0.0, TOTAL)),
+    ("linear(to=0.2)", lambda o: LinearLR(o, 1.0, 0.2, TOTAL)),
+]
+
+
 @pytest.mark.parametrize(
-    ("plan", "make"),
-    [
-        ("step(24, 0.3)", lambda o: StepLR(o, 24, 0.3)),
-        (
-            "warmup(3, start=0.001) >> step(24, 0.3)",
-            lambda o: SequentialLR(o, [LinearLR(o, 0.001, total_iters=3), StepLR(o, 24, 0.3)], [3]),
-        ),
-        ("linear()", lambda o: LinearLR(o, 1.0, 0.0, TOTAL)),
-        ("linear(to=0.2)", lambda o: LinearLR(o, 1.0, 0.2, TOTAL)),
-    ],
+    ("decay", "change", "known_base", "digits"),
+    every(5, itertools.product(DECAYS, [lambda rate: rate / 2, lambda _: 0.00317], [True, False], [None, 6])),
 )
-def test_external_writes_over_step_and_linear_decays_are_identified(audit, plan, make, change, known_base, digits):
+def test_external_writes_over_step_and_linear_decays_are_identified(audit, decay, change, known_base, digits):
+    plan, make = decay
     values = [change(rate) if t >= 85 else rate for t, rate in enumerate(trained(make))]
 
     (cause,) = audit(values, plan, digits=digits, known_base=known_base).causes
@@ -267,9 +268,9 @@ UNRELATED = {
 }
 
 
-@pytest.mark.parametrize("digits", [None, 6])
-@pytest.mark.parametrize("known_base", [True, False])
-@pytest.mark.parametrize("other", UNRELATED)
+@pytest.mark.parametrize(
+    ("other", "known_base", "digits"), every(3, itertools.product(UNRELATED, [True, False], [None, 6]))
+)
 def test_an_unrelated_schedule_has_no_cause(audit, other, known_base, digits):
     report = audit(trained(UNRELATED[other]), digits=digits, known_base=known_base)
 

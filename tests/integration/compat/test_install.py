@@ -13,6 +13,7 @@ from paramsched.compat import torch as drop_ins
 from paramsched.compat.__main__ import run_command
 from paramsched.compat.torch import install
 from support.spread import spread
+from support.tables import table
 
 NAMES = [name for name in drop_ins.__all__ if name not in ("install", "use_tensors", "SWALR")]
 
@@ -25,7 +26,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "_LRScheduler"])
+@table("name", [*NAMES, "_LRScheduler"])
 def test_every_name_is_a_drop_in_inside_the_block_and_torchs_afterwards(name):
     before = getattr(torch.optim.lr_scheduler, name)
 

@@ -12,6 +12,7 @@ import torch
 peer = pytest.importorskip("mmengine.optim.scheduler")
 
 from paramsched.compat import mmengine as ours  # noqa: E402
+from support.tables import table  # noqa: E402
 
 
 def sgd():
@@ -151,7 +152,7 @@ def test_a_users_class_is_saved_and_resumed(name):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
-@pytest.mark.parametrize("name", MINE)
+@table("name", MINE)
 def test_a_copy_of_a_users_class_continues(name, copied):
     scheduler = made(MINE[name], sgd())
     values(scheduler, 3)

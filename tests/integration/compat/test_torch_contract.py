@@ -13,6 +13,7 @@ import torch
 from torch.optim import lr_scheduler as peer
 
 import paramsched.compat.torch as drop_in
+from support.tables import table
 
 
 def optimizer(lr=1.0, groups=1):
@@ -260,7 +261,7 @@ def test_a_fractional_length_is_accepted():
     assert scheduler.get_last_lr() == pytest.approx(other.get_last_lr(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in BUILD if name != "ReduceLROnPlateau"])
+@table("name", [name for name in BUILD if name != "ReduceLROnPlateau"])
 def test_value_returns_the_lr_that_a_run_uses(name):
     o = optimizer()
     scheduler = BUILD[name](o)

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import SWALR
 
 import paramsched.compat.torch as ours
 from paramsched.errors import InvalidArgument, ParamschedError
+from support.tables import table
 
 USUAL: dict[str, dict[str, Any]] = {
     "StepLR": {"step_size": 3, "gamma": 0.5},
@@ -40,7 +41,7 @@ NO_NUMBERS = {
 # torch accepts these: no milestones, and a single function.
 TAKEN = {("MultiStepLR", "milestones", "none")}
 ODD = [
-    pytest.param(name, option, value, id=f"{name}-{option}-{kind}")
+    (name, option, value)
     for name, options in USUAL.items()
     for option in options
     for kind, value in NO_NUMBERS.items()
@@ -69,7 +70,7 @@ def rates_of_a_run(module: Any, name: str, options: dict[str, Any]) -> list[list
     return rows
 
 
-@pytest.mark.parametrize(("name", "option", "value"), ODD)
+@table(("name", "option", "value"), ODD)
 def test_a_value_that_is_not_a_number_is_rejected_before_any_write(name, option, value):
     optimizer = two_groups()
     before = found_in(optimizer)
@@ -81,7 +82,7 @@ def test_a_value_that_is_not_a_number_is_rejected_before_any_write(name, option,
 
 
 @pytest.mark.parametrize("epoch", ["a", None, 1j, [], math.nan, math.inf], ids=str)
-@pytest.mark.parametrize("name", [name for name in USUAL if name != "ReduceLROnPlateau"])
+@table("name", [name for name in USUAL if name != "ReduceLROnPlateau"])
 def test_an_invalid_last_epoch_is_rejected_before_any_write(name, epoch):
     optimizer = two_groups()
     for group in optimizer.param_groups:
@@ -134,7 +135,7 @@ def test_invalid_milestones_are_rejected_and_change_nothing(milestones):
     assert [member.last_epoch for member in members] == [0, 0]
 
 
-@pytest.mark.parametrize("length", [math.inf, 1e-320, 10**400, 1e19], ids=["inf", "1e-320", "400-digits", "1e19"])
+@table("length", [math.inf, 1e-320, 10**400, 1e19])
 @pytest.mark.parametrize(
     ("name", "option"), [("StepLR", "step_size"), ("LinearLR", "total_iters"), ("PolynomialLR", "total_iters")]
 )
@@ -150,7 +151,7 @@ def test_a_cosine_of_infinite_length_keeps_its_first_value():
     assert rates_of_a_run(ours, "CosineAnnealingLR", {"T_max": math.inf}) == [[0.1, 0.2]] * 5
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "options"),
     [
         ("StepLR", {"step_size": np.int64(2), "gamma": torch.tensor(0.5, dtype=torch.float64)}),
@@ -166,7 +167,6 @@ def test_a_cosine_of_infinite_length_keeps_its_first_value():
         ("OneCycleLR", {"max_lr": [0.5, np.float64(0.4)], "total_steps": 10}),
         ("SWALR", {"swa_lr": np.float64(0.05), "anneal_epochs": True}),
     ],
-    ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_numbers_of_every_type_are_accepted_as_in_torch(name, options):
     found, theirs = rates_of_a_run(ours, name, options), rates_of_a_run(lr_scheduler, name, options)

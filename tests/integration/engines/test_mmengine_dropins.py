@@ -17,6 +17,7 @@ from paramsched.compat import mmengine as ours
 from paramsched.peers.mmengine.table import class_names
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
+from support.tables import table
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def one_of(module, name):
     return getattr(module, name)(sgd(Toy()), *before, *rest)
 
 
-@pytest.mark.parametrize("name", class_names())
+@table("name", class_names())
 def test_each_class_is_an_instance_of_its_namesake_only(name):
     mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
     names = [*class_names(), "_ParamScheduler"]

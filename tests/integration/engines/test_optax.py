@@ -29,6 +29,7 @@ from paramsched.errors import (  # noqa: E402
 )
 from support import strategies  # noqa: E402
 from support.examples import examples  # noqa: E402
+from support.tables import table  # noqa: E402
 
 pytestmark = pytest.mark.heavy
 
@@ -450,7 +451,7 @@ def test_orbax_restores_the_state(tmp_path: Any) -> None:
 # ---------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "error", "message"),
     [
         ({"plan": ps.Plan(lr=ps.constant() * ps.plateau("loss"), horizon=9)}, InvalidArgument, "reduce_on_plateau"),

@@ -5,6 +5,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.engines.engine_facts import EngineFacts
+from support.tables import table
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
 
@@ -40,7 +41,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
 
 
 @pytest.mark.parametrize(("processes", "accumulation"), [(1, 2), (1, 4), (2, 1), (2, 4), (3, 2), (8, 3)])
-@pytest.mark.parametrize(
+@table(
     ("unit", "samples"),
     # 900 samples end with a short window, which counts as a full one: the Calendar has one size of update.
     [

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 import paramsched as ps
 from paramsched.errors import InvalidArgument, UnknownField
 from support import strategies
+from support.tables import table
 
 WHOLE = "warmup('10%') >> cosine(to=0.1)"
 RUN = ps.Calendar(total=50)
@@ -102,7 +103,7 @@ def test_the_function_works_in_a_sequence_of_schedulers():
     assert used == [[planned(t, 0.1)] for t in range(30)]
 
 
-@pytest.mark.parametrize(
+@table(
     ("make", "found"),
     [
         (lambda: ps.to_lambda(ps.cosine()), r"Write ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),

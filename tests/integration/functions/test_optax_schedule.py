@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
+from support.tables import table
 
 pytestmark = pytest.mark.heavy
 
@@ -32,7 +33,7 @@ RUN = ps.Calendar(total=10_000, steps_per_epoch=100)
 COUNTS = np.arange(0, 10_050, 7)
 
 
-@pytest.mark.parametrize("line", LINES)
+@table("line", LINES)
 def test_jit_gives_the_value_of_the_schedule_at_every_count(line):
     rate = ps.to_optax(line, RUN, base=3e-4)
     planned = ps.resolve(ps.parse(line), RUN)(COUNTS, 3e-4)

@@ -14,6 +14,7 @@ from paramsched.errors import ParamschedError
 from paramsched.runner import DATASETS, HOOKS, METRICS, MODELS, Hook, Metric, Runner
 from support.runner_configs import DATASET, good
 from support.runner_jobs import loader, network
+from support.tables import table
 
 ADVISED = {
     "optim_wrapper": 3,
@@ -43,7 +44,7 @@ def put(config, path, value):
     config[last] = value
 
 
-@pytest.mark.parametrize("path", ADVISED)
+@table("path", ADVISED)
 def test_the_suggested_line_is_accepted(path):
     config = good()
     put(config, path, ADVISED[path])

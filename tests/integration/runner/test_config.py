@@ -19,6 +19,7 @@ from paramsched.errors import ConfigError
 from paramsched.runner import Hook, Runner
 from support.runner_configs import DATASET, GOOD
 from support.runner_jobs import WithTrainStep, network
+from support.tables import table
 
 WRONG: dict[str, Any] = {
     "$.model": 3,
@@ -102,7 +103,7 @@ def test_a_valid_config_has_no_diagnostics():
     Runner(**GOOD)
 
 
-@pytest.mark.parametrize("path", WRONG)
+@table("path", WRONG)
 def test_each_invalid_field_is_one_error_at_its_path(path):
     found = diagnostics(corrupted(path))
 
@@ -173,7 +174,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
+@table(
     ("changes", "said"),
     [
         (dict(train_cfg=None), "$.train_cfg: it is missing"),

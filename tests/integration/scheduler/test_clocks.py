@@ -5,6 +5,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import PlanError
+from support.tables import table
 
 LR = 'warmup("1000 samples") >> cosine(to=0.1, over="2 epochs") >> constant(0.1)'
 FACTS = ps.Calendar(batch_size=8, steps_per_epoch=100, seconds_per_step=0.3)
@@ -28,9 +29,7 @@ def require_as_traced(optimizer, scheduler, shown, t):
         assert value == shown[key][t]
 
 
-@pytest.mark.parametrize(
-    "clock", ["samples", {"temperature": "seconds"}, {"lr": "samples"}], ids=["all", "target", "lr"]
-)
+@table("clock", ["samples", {"temperature": "seconds"}, {"lr": "samples"}])
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize(("groups", "tensors"), [(1, False), (3, False), (3, True)], ids=["one", "three", "tensors"])
 def test_the_used_values_equal_the_trace(clock, drive, groups, tensors):

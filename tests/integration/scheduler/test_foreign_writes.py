@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), horizon=3000)
@@ -97,7 +98,7 @@ WAYS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
+@table("way", WAYS)
 @pytest.mark.parametrize("index", [1, 3, 4])
 @pytest.mark.parametrize("entry", ["lr", "betas"])
 @pytest.mark.parametrize("after", [1, 33, 40])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
@@ -198,7 +199,7 @@ def turn_round(optimizer):
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual", "optimizer, while the step is on"])
-@pytest.mark.parametrize("exchange", [copy_all, copy_the_last, copy_the_list, turn_round])
+@table("exchange", [copy_all, copy_the_last, copy_the_list, turn_round])
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
 @pytest.mark.parametrize("to", [0.0, ps.absolute(0.01)], ids=["one factor", "rows"])
 def test_groups_replaced_by_equal_ones_use_the_planned_values(drive, exchange, tensors, to):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact, StateError
 from support.several import SharedClock, probes
+from support.tables import table
 from support.updates import probe, used
 
 LR = 'warmup("5%") >> constant(over="until 57%") >> linear(previous, 0)'
@@ -273,13 +274,11 @@ def test_a_float_error_above_1_is_1():
     assert scheduler.amount == 1.0
 
 
-@pytest.mark.parametrize(
+@table(
     "given",
     [{"progress": value} for value in
      (-0.1, float("nan"), float("inf"), True, "0.3", None, torch.ones(2), torch.tensor(True), 1j, [0.3])]
-    + [{}, {"tokens": 5}, {"progres": 0.3}, {"progress": 0.3, "tokens": 5}],
-    ids=str,
-)  # fmt: skip
+    + [{}, {"tokens": 5}, {"progres": 0.3}, {"progress": 0.3, "tokens": 5}])  # fmt: skip
 def test_an_invalid_report_is_refused_and_changes_nothing(given):
     optimizer, scheduler = built()
     scheduler.report(progress=0.3)

@@ -10,6 +10,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
+from support.tables import table
 from support.updates import group, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
@@ -272,7 +273,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("given", "found"), REFUSED.values(), ids=REFUSED)
+@table(("given", "found"), REFUSED.values())
 def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     optimizer, scheduler = built()
     run_with_amounts(optimizer, scheduler, [100])
@@ -372,7 +373,7 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize(("when", "state", "loads_optimizer"), ORDERS)
+@table(("when", "state", "loads_optimizer"), ORDERS)
 @pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
 def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer, pending):
     optimizer, scheduler = built()

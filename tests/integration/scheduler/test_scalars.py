@@ -13,6 +13,7 @@ from paramsched.audit.log_file import read_log
 from paramsched.audit.log_values import AmountColumn
 from paramsched.errors import InvalidArgument
 from paramsched.fields import flat_groups
+from support.tables import table
 from support.updates import probe, run, used
 
 # Characters that TensorBoard does not change and MLflow accepts.
@@ -22,7 +23,7 @@ FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
 @pytest.mark.parametrize(
     "schedule", ["cosine()", "multistep([7], 0.1)", "linear(1, absolute(0.3))", "restarts(cosine(), 4)"]
 )
-@pytest.mark.parametrize("updates", [1, 6, 7, 8, 30])
+@table("updates", [1, 6, 7, 8, 30])
 def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(schedule, updates):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, horizon=20), steps_per_epoch=5)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from support.several import PLAN, lines, probes
+from support.tables import table
 from support.updates import probe, run, used
 
 NAMES = ("muon", "adamw", "sgd")
@@ -192,7 +193,7 @@ def test_after_an_update_a_load_starts_anew():
     assert scheduler._run.numbers == {"a": 30, "b": 30}
 
 
-@pytest.mark.parametrize("numbers", list(itertools.product([9, 10], repeat=3)))
+@table("numbers", list(itertools.product([9, 10], repeat=3)))
 @pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b")])
 def test_all_numbers_of_three_optimizers_are_kept_in_any_order(numbers, order):
     saved, optimizers = saved_at(**dict(zip("abc", numbers, strict=True))), probes("abc")

@@ -5,6 +5,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import ParamschedError, PlanError, StateError
+from support.tables import table
 from support.updates import group, probe, run
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon=20)
@@ -24,7 +25,7 @@ def pair(plan=PLAN):
 
 
 @pytest.mark.parametrize(("plan", "index"), [(PLAN, 0), (PLAN, 1), (NAMED, 1)], ids=["first", "second", "named"])
-@pytest.mark.parametrize("betas", SPOILED, ids=repr)
+@table("betas", SPOILED)
 @pytest.mark.parametrize("updates", [0, 3, 33])
 def test_invalid_betas_are_rejected_before_the_step_and_repaired_ones_continue(plan, index, betas, updates):
     optimizer, scheduler = pair(plan)
@@ -56,7 +57,7 @@ def test_invalid_betas_in_a_checkpoint_are_rejected_and_nothing_is_loaded(betas)
     assert optimizer.param_groups == before
 
 
-@pytest.mark.parametrize("lr", [None, "0.1", float("nan"), float("inf"), 10**400, 1j, True, [0.1]], ids=repr)
+@table("lr", [None, "0.1", float("nan"), float("inf"), 10**400, 1j, True, [0.1]])
 @pytest.mark.parametrize("how", ["attached", "late"])
 def test_an_lr_that_cannot_be_a_base_is_rejected_with_its_group_before_any_write(lr, how):
     optimizer = without_momentum(probe({}))
@@ -114,7 +115,7 @@ def test_group_keys_that_are_not_text_are_ignored():
 
 
 @pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_bases"])
-@pytest.mark.parametrize("value", [None, "x", float("nan"), [1], True, torch.tensor(1.5)], ids=repr)
+@table("value", [None, "x", float("nan"), [1], True, torch.tensor(1.5)])
 @pytest.mark.parametrize("index", [0, 1])
 def test_an_invalid_entry_in_a_checkpoint_is_rejected_with_its_name(key, value, index):
     saved = pair()[0].state_dict()

@@ -13,6 +13,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.examples import examples
 from support.spread import spread
+from support.tables import table
 from support.updates import probe, run
 
 PLAN = ps.Plan(
@@ -130,12 +131,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), CASES, ids=range(len(CASES)))
+@table(("path", "value"), CASES)
 def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, value):
     assert_rejected(corrupted(path, value))
 
 
-@pytest.mark.parametrize("path", PATHS, ids=repr)
+@table("path", PATHS)
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
@@ -151,7 +152,7 @@ def test_a_state_with_an_unknown_key_is_rejected_and_changes_nothing(path):
     assert_rejected(state)
 
 
-@pytest.mark.parametrize("length", range(0, len(SOUND["plan"]), 7))
+@table("length", range(0, len(SOUND["plan"]), 7))
 def test_a_truncated_plan_is_rejected_and_changes_nothing(length):
     assert_rejected(corrupted(("plan",), SOUND["plan"][:length]))
 
@@ -220,9 +221,7 @@ def test_any_state_loads_completely_or_changes_nothing(path, value):
 
 
 @pytest.mark.parametrize("key", ["calendar", "bases", "feedback"])
-@pytest.mark.parametrize(
-    "pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}], ids=repr
-)
+@table("pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}])
 def test_invalid_pairs_are_rejected_and_change_nothing(key, pairs):
     assert_rejected({**SOUND, key: pairs})
 

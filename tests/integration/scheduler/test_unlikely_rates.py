@@ -9,6 +9,7 @@ import torch
 import paramsched as ps
 from paramsched.lint.levels import unlikely_rates
 from paramsched.lint.plan_check import check
+from support.tables import table
 
 SMALL, LARGE, ZERO = "PS301", "PS318", "PS403"
 WARNED = [
@@ -43,7 +44,7 @@ def scheduled(optimizer, plan):
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize(("rate", "line", "code"), WARNED)
+@table(("rate", "line", "code"), WARNED)
 def test_the_scheduler_warns_once_and_the_check_has_the_same_code(rate, line, code, groups):
     plan, optimizer = ps.Plan(lr=line, horizon=100), adamw(*[rate] * groups)
     reported = {one.code for one in check(plan, groups=optimizer.param_groups)}

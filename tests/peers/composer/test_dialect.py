@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.peers import composer as dialect
 from support.composer_formulas import FORMULAS, NotAllowed, multipliers
+from support.tables import table
 
 LENGTH, BATCH, SEQUENCE = 7, 3, 5
 FACTS = ps.Calendar(steps_per_epoch=LENGTH, batch_size=BATCH, sequence_length=SEQUENCE)
@@ -140,7 +141,7 @@ def test_a_plan_has_llm_foundrys_inverse_root_at_every_update(data):
     np.testing.assert_allclose(ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0], expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
+@table(
     ("scheduler", "ratio", "batches", "values"),
     [
         ({"StepScheduler": {"step_size": "0.002dur", "gamma": 0.8}}, 1.0, [1000, 3000, 7000], [1.0, 0.8, 0.512]),
@@ -225,7 +226,7 @@ def test_a_scheduler_may_be_written_in_several_forms(data):
     assert dialect.recognizes(data)
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "said"),
     [
         ({}, "$: the config has no scheduler"),

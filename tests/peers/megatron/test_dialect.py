@@ -15,6 +15,7 @@ from paramsched.peers import megatron as dialect
 from paramsched.peers import megatron_0_17 as dialect_with_ramps
 from paramsched.peers.megatron.arguments import read_megatron_arguments
 from support.megatron_peer import import_peer
+from support.tables import table
 
 LR = 6e-4
 
@@ -170,7 +171,7 @@ def as_command_line(data):
     return words
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "said"),
     [
         ({}, "$: exactly one of train_iters and train_samples is required"),
@@ -404,7 +405,7 @@ def test_a_batch_size_schedule_is_read_in_each_spelling(text):
     assert (len(found), found.amounts[-1]) == (117, 4944)
 
 
-@pytest.mark.parametrize(
+@table(
     ("words", "message"),
     [
         ([*STEPS, "0:16 1M"], '"1M"'),

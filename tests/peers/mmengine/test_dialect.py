@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.peers import mmengine
 from support import mmengine_peer as peer
+from support.tables import table
 
 CALENDAR = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)
 
@@ -61,7 +62,7 @@ def test_a_list_read_without_an_epoch_length_has_mmengines_values_once_it_is_kno
     peer.assert_same(planned(plan, kind, groups), peer.peer_values(with_ends(configs), kind, groups), kind, groups)
 
 
-@pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])
+@table("end", [2.5, 0.75, 1.125, 3.0])
 @pytest.mark.parametrize("curve", ["Linear", "Constant", "Poly"])
 @pytest.mark.parametrize("length", [5, 6, 8, 50])
 def test_a_fraction_of_an_epoch_is_truncated_to_iterations_as_in_mmengine(curve, end, length):

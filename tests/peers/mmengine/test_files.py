@@ -10,11 +10,12 @@ from paramsched.config import convert, load, loads
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_python
 from paramsched.peers import mmengine
+from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "value"),
     [
         ("x = 1 + 2 * 3 - 4 / 8", 6.5),
@@ -38,7 +39,7 @@ def test_plain_assignments_are_read(text, value):
     assert read_python(text)["x"] == value
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "x = open('file')",
@@ -83,7 +84,7 @@ DECIDED = (
 )
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         "f(param_scheduler)",

@@ -16,6 +16,7 @@ from paramsched import config
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.peers import timm as dialect
 from support import timm_peer
+from support.tables import table
 
 LR, LENGTH = 0.4, 4
 FACTS = ps.Calendar(steps_per_epoch=LENGTH)
@@ -234,7 +235,7 @@ def test_a_missing_option_has_the_default_of_timms_helper(timm):
 # ---- errors and files
 
 
-@pytest.mark.parametrize(
+@table(
     ("given", "said"),
     [
         ({"sched": "cosin"}, '$.sched: unknown value "cosin"; did you mean "cosine"?'),

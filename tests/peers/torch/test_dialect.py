@@ -14,6 +14,7 @@ import paramsched as ps
 from paramsched import config
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.peers import torch as dialect
+from support.tables import table
 
 LR, STEPS = 0.4, 45
 
@@ -192,7 +193,7 @@ def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_in_torch():
         assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "said"),
     [
         ({"LambdaLR": {"lr_lambda": None}}, "$.LambdaLR: LambdaLR: a config cannot contain a function"),

@@ -16,6 +16,7 @@ import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.peers import transformers as dialect
 from paramsched.plan import resolve
+from support.tables import table
 
 transformers = pytest.importorskip("transformers")
 optimization = pytest.importorskip("transformers.optimization")
@@ -230,7 +231,7 @@ def test_the_floor_of_a_plateau_is_absolute_without_a_base():
     assert str(plan) == "lr: constant() * plateau(patience=3, min=absolute(5e-05))"
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "said"),
     [
         ({"lr_scheduler_type": "cosin"}, '$.lr_scheduler_type: unknown scheduler "cosin"; did you mean "cosine"?'),
@@ -283,7 +284,6 @@ def test_the_floor_of_a_plateau_is_absolute_without_a_base():
         ),
         ([], "expected arguments, got a list"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_errors_have_the_location_of_the_entry(arguments, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:

@@ -16,7 +16,6 @@ from paramsched.config.syntaxes.json_and_toml import (
 )
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
-from support.tables import table
 
 
 def diagnostics(text, format):
@@ -71,7 +70,7 @@ MEANING = [
 ]
 
 
-@table(("format", "text", "piece"), MEANING)
+@pytest.mark.parametrize(("format", "text", "piece"), MEANING)
 def test_a_semantic_error_points_at_its_piece_of_the_file(format, text, piece):
     assert pointed_at(text, format).startswith(piece)
 
