@@ -22,5 +22,17 @@ class RanksInTurn:
     def run_as(self, rank: int) -> Ranks:
         """Run as a rank from now on."""
         ranks = Ranks(rank, self.store, "paramsched")
-        self.patch.setattr(Ranks, "here", staticmethod(lambda: ranks))
+        run_as_one_of_several(self.patch, ranks)
         return ranks
+
+
+def run_as_one_of_several(patch: Any, ranks: Ranks, size: int = 2) -> None:
+    """Let the code of this process run as one of several processes."""
+    patch.setattr(Ranks, "here", staticmethod(lambda: ranks))
+    for name, value in {
+        "is_initialized": True,
+        "get_world_size": size,
+        "get_backend": "",
+        "get_rank": ranks.own,
+    }.items():
+        patch.setattr(dist, name, lambda *_, found=value: found)

@@ -18,8 +18,8 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.diff import Diff, diff
 from paramsched.plan.note import Note
 from paramsched.time import Calendar
+from paramsched.time.amounts import amount_text
 from paramsched.time.calendar import CLOCKS
-from paramsched.time.progress import amount_text
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:

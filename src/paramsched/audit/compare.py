@@ -24,7 +24,8 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS, amount_text
+from paramsched.time.amounts import amount_text
+from paramsched.time.progress import PROGRESS
 
 _FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
 _SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns

@@ -18,7 +18,8 @@ from paramsched.plan.optimizers import scopes_of
 from paramsched.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
-from paramsched.time.progress import PROGRESS, WHOLE, times_on
+from paramsched.time.amounts import times_on
+from paramsched.time.progress import PROGRESS, WHOLE
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
 _MAX_AMOUNT = 2.0**62

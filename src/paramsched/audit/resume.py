@@ -13,7 +13,7 @@ from paramsched.plan.optimizers import ALONE
 from paramsched.runs.dry_run import DryRun, Message, dry_run
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.time import Calendar
-from paramsched.time.progress import amount_text
+from paramsched.time.amounts import amount_text
 
 
 @final

@@ -41,7 +41,8 @@ from paramsched.plan.resolve import counted_plan, plan_number, planned_amounts, 
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS, times_on
+from paramsched.time.amounts import times_on
+from paramsched.time.progress import PROGRESS
 
 try:
     import jax

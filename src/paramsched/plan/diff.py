@@ -23,7 +23,8 @@ from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.followed_target import FollowedTarget
 from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS, WHOLE, amount_text
+from paramsched.time.amounts import amount_text
+from paramsched.time.progress import PROGRESS, WHOLE
 
 
 @final

@@ -201,6 +201,13 @@ def missing_progress(site: str) -> MissingFact:
     return MissingFact(site, found, instead, fact=PROGRESS, example="0.0")
 
 
+def lacking_amount(clock: str) -> tuple[str, str]:
+    """Return the text of what a checkpoint without an amount lacks, and an example of the amount in a call."""
+    if clock == PROGRESS:
+        return "progress, which is the plan's clock", "…"
+    return f"amount of {clock}, which the plan's clock counts; the number of {clock} cannot be derived", "n"
+
+
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     """Return the error for a run whose consumption per update is unknown."""
     fact = SIZES[clock][-1][0]

@@ -20,7 +20,8 @@ from paramsched.plan.resolve import (
 )
 from paramsched.plan.run_amounts import MAX_CONSUMED, RunAmounts
 from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS, WHOLE, rounded_array, times_on
+from paramsched.time.amounts import times_on
+from paramsched.time.progress import PROGRESS, WHOLE, rounded_array
 
 _MAX_UPDATES = 500_000_000  # 4 GB for each field and group
 

@@ -37,8 +37,8 @@ from paramsched.runner._optimizer_checks import check_optimizers, check_schedule
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import TrainSettings
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
+from paramsched.runs.arguments import checked_on_change
 from paramsched.runs.plan_source import Interval
-from paramsched.scheduler.saved_state import checked_on_change
 
 _T = TypeVar("_T")
 

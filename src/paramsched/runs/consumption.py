@@ -2,10 +2,10 @@
 
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 import torch
@@ -15,14 +15,11 @@ from paramsched.plan.run_amounts import (
     MAX_CONSUMED,
     Amount,
     PlannedAmounts,
-    RunAmounts,
     UnknownAmounts,
     example_of_size,
     missing_amounts,
 )
-from paramsched.runs.deadline import started_again
-from paramsched.runs.processes import Ranks
-from paramsched.runs.rank_agreement import AmountAgreement
+from paramsched.runs.comparisons import AmountComparison
 from paramsched.runs.seconds import (
     OwnTime,
     Rank0Clock,
@@ -33,9 +30,13 @@ from paramsched.runs.seconds import (
     seconds_now,
 )
 from paramsched.scheduler.block import ValueBlock
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState, UpdateTimes
+from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RunState, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
-from paramsched.time.progress import PROGRESS, rounded_progress
+from paramsched.time.progress import PROGRESS
+
+if TYPE_CHECKING:
+    from paramsched.runs.deadline import UntilDeadline
 
 log = logging.getLogger("paramsched")
 
@@ -55,17 +56,24 @@ class ConsumptionSource:
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit = self._run.clock
         self._is_unknown = isinstance(self._run, UnknownAmounts)
-        self._horizon = in_force.seconds_until_end
+        self._horizon = None if self._deadline is None else self._deadline.start.horizon
         self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
-        self._agreement = AmountAgreement(in_force.number, clock.t, groups)
+        self._agreement = AmountComparison(in_force.number, clock.t, groups)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
 
+    @property
+    def _deadline(self) -> "UntilDeadline | None":
+        """The horizon of a run with a deadline."""
+        horizon = self.in_force.horizon
+        return None if horizon is FIXED else cast("UntilDeadline", horizon)
+
     def _measured_time(self) -> RunTime:
         """Return the time that this process measures, or that rank 0 measures for all."""
-        start, clock, until = self.in_force.start, self._clock, None
+        clock, until = self._clock, None
+        start = None if self._deadline is None else self._deadline.start
         assert clock.amount is not None
         if start is not None:
             messages, untimed, end = start.messages, start.untimed, start.horizon
@@ -88,15 +96,15 @@ class ConsumptionSource:
         Raises:
             StateError: these updates used another time left.
         """
-        before, again = self.in_force.start, started_again(self.in_force)
+        assert self._deadline is not None
+        before, again = self._deadline.start, self._deadline.started_again(self.in_force)
         if again is None:
             return
-        assert before is not None
-        assert again.start is not None
-        if (before.horizon, before.untimed) != (again.start.horizon, again.start.untimed):
+        start = cast("UntilDeadline", again.horizon).start
+        if (before.horizon, before.untimed) != (start.horizon, start.untimed):
             raise StateError(
                 f"before update {self._clock.t}, rank 0 has another Scheduler with the same plan, whose horizon is "
-                f"{again.start.horizon} seconds instead of {before.horizon}. Construct and load the same Schedulers on "
+                f"{start.horizon} seconds instead of {before.horizon}. Construct and load the same Schedulers on "
                 "all ranks, in the same order. Construct one for a dry run on every rank, or before init_process_group"
             )
         self.in_force = again
@@ -109,15 +117,17 @@ class ConsumptionSource:
 
     def _fits(self, horizon: int) -> bool:
         """Return whether the stages of the plan fit into a horizon."""
+        assert self._deadline is not None
         try:
-            self.in_force.until(horizon)
+            self._deadline.until(self.in_force, horizon)
         except InvalidArgument:
             return False
         return True
 
-    @property
-    def is_measured(self) -> bool:
-        """True if the clock counts measured time."""
+    def continues_with(self, in_force: ResolvedPlan) -> bool:
+        """Use another plan from now on, if time is measured, whose measurement continues; else return False."""
+        if self._time is not None:
+            self.in_force = in_force
         return self._time is not None
 
     def stops_at(self, t: int) -> bool:
@@ -127,7 +137,7 @@ class ConsumptionSource:
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        may_start_again = self.in_force.start is not None and clock.t == self._begin
+        may_start_again = self._deadline is not None and clock.t == self._begin
         unknown = self._is_unknown and (not isinstance(self._time, SharedTime) or may_start_again)
         clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
@@ -174,11 +184,11 @@ class ConsumptionSource:
             )
         elif isinstance(self._time, SharedTime):
             clock.needs_check = False
-            again = started_again(self.in_force)
+            again = None if self._deadline is None else self._deadline.started_again(self.in_force)
             if again is not None:
-                self.in_force, self._horizon = again, again.seconds_until_end
+                self.in_force, self._horizon = again, cast("UntilDeadline", again.horizon).start.horizon
                 self._time = self._measured_time()
-        elif isinstance(self._time, OwnTime) and Ranks.here() is not None:
+        elif isinstance(self._time, OwnTime) and several_processes():
             raise InvalidArgument(
                 f"update {clock.t}",
                 "the Scheduler was constructed before the process group, so this process measures its own time",
@@ -204,8 +214,8 @@ class ConsumptionSource:
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size())
             horizon = self._time.horizon
-            if horizon is not None and horizon != self._horizon:
-                self.in_force, self._horizon = self.in_force.until(horizon), horizon
+            if self._deadline is not None and horizon is not None and horizon != self._horizon:
+                self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
                 log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
             return UpdateTimes(np.arange(t, t + amounts.size), amounts)
         if self._time is not None and reported is not None:
@@ -235,55 +245,6 @@ class ConsumptionSource:
         if count == 1:
             return UpdateTimes.at(t, amount + reported)
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
-
-
-@final
-class FollowedAmounts:
-    """The consumption of one of several optimizers: that of the run, whose clock counts it once per update.
-
-    Args:
-        amounts: the planned amounts of the run.
-        run: the clock of the run.
-        clock: the clock of the optimizer.
-        plan_of_run: returns the plan of the run at present.
-        check_run: checks the consumption of the next update of the run; None if no step of the optimizer starts one.
-    """
-
-    def __init__(
-        self,
-        amounts: RunAmounts,
-        run: RunState,
-        clock: RunState,
-        plan_of_run: Callable[[], ResolvedPlan],
-        check_run: Callable[[], object] | None = None,
-    ) -> None:
-        self._amounts, self._run, self._clock, self._check_run = amounts, run, clock, check_run
-        self._plan_of_run = plan_of_run
-        self.unit = amounts.clock
-        clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
-        clock.needs_check = True  # the run may start again before its first update
-
-    @property
-    def in_force(self) -> ResolvedPlan:
-        """The plan of the run at present."""
-        return self._plan_of_run()
-
-    def check_amount(self) -> None:
-        """Check the consumption of the run, if the next step of the optimizer starts an update."""
-        if self._check_run is not None and self._clock.t == self._run.t:
-            self._check_run()
-
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """Return the times of the updates to compute next; None if the block contains these already."""
-        t, run = self._clock.t, self._run
-        self._clock.needs_check = self._check_run is not None
-        amount = run.amount if t == run.t else run.last_amount
-        if expected is not None and expected == amount:
-            return None
-        block.drop_coming(next_consumed=expected is not None)
-        assert amount is not None
-        count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size()
-        return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
@@ -350,33 +311,3 @@ def as_number(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
-
-
-def resume_position(
-    in_force: ResolvedPlan, found: RunPosition, whose: str, clock: RunState | None = None
-) -> RunPosition:
-    """Return the position of a run that resumes with a plan.
-
-    Args:
-        in_force: the plan.
-        found: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
-        whose: the name of the checkpoint, for messages.
-        clock: the current clock, whose amount is used if it is at the same update.
-    """
-    unit = in_force.unit
-    if unit is None:
-        return RunPosition(found.t)
-    if found.amount is not None:
-        return RunPosition(found.t, rounded_progress(found.amount)) if unit == PROGRESS else found
-    if clock is not None and clock.t == found.t and clock.amount is not None:
-        return RunPosition(found.t, clock.amount)
-    try:
-        return RunPosition(found.t, in_force.amount_at(found.t))
-    except MissingFact:
-        lacks, value = f"amount of {unit}, which the plan's clock counts; the number of {unit} cannot be derived", "n"
-        if unit == PROGRESS:
-            lacks, value = "progress, which is the plan's clock", "…"
-        raise StateError(
-            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
-            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
-        ) from None

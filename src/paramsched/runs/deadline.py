@@ -1,8 +1,10 @@
-"""The start of a run that ends at a deadline."""
+"""The horizon of a run that ends at a deadline: each start has another one."""
 
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
@@ -10,10 +12,30 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
 from paramsched.runs.seconds import RunStart, messages_about_time, seconds_now
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition
+from paramsched.scheduler.group_keys import Entry, History
+from paramsched.scheduler.messages import log_for_all
+from paramsched.scheduler.resume import mixed_plan
+from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.start import Found
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanAtStart:
+    """Resolves a plan with a deadline for what a start finds; the arguments are those of `start_run`."""
+
+    plan: Plan
+    calendar: Calendar
+    names: tuple[str, ...]
+    note: Note | None
+
+    def __call__(self, found: Found) -> ResolvedPlan:
+        carried = found.positions(amount_clock(self.plan.clock)).values()
+        at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
+        return start_run(self.plan, self.calendar, at, self.names, self.note)
 
 
 def start_run(
@@ -43,17 +65,90 @@ def start_run(
     return _started_by_rank_0(plan, calendar, RunStart(at.t, amount, left, untimed, now, messages), optimizers, note)
 
 
-def started_again(in_force: ResolvedPlan) -> ResolvedPlan | None:
-    """Return the plan at the start of rank 0 that the start of this rank belongs to; None if it is the same as before.
+@final
+@dataclass(frozen=True, slots=True)
+class UntilDeadline(Horizon):
+    """The horizon of one start of a run with a deadline.
 
-    Raises:
-        InvalidArgument: the stages of the plan do not fit into the time left.
-        StateError: rank 0 has no such start.
+    Args:
+        start: the start.
     """
-    start = in_force.start
-    if start is None or start.messages is None or start.messages.is_sender or not start.messages.settle():
-        return None
-    return _started_by_rank_0(in_force.plan, in_force.calendar, start, in_force.optimizers, in_force.note)
+
+    start: RunStart
+
+    def until(self, one: ResolvedPlan, horizon: int) -> ResolvedPlan:
+        """Return the plan, resolved for another horizon in seconds.
+
+        Raises:
+            InvalidArgument: the stages of the plan do not fit.
+        """
+        return replace(one, resolved=one.plan.resolve(one.calendar.until(horizon), one.optimizers))
+
+    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+        return start_run(in_force.plan, in_force.calendar, position, in_force.optimizers, in_force.note)
+
+    def started_again(self, in_force: ResolvedPlan) -> ResolvedPlan | None:
+        """Return the plan at the start of rank 0 that this one belongs to; None if it is the same as before.
+
+        Raises:
+            InvalidArgument: the stages of the plan do not fit into the time left.
+            StateError: rank 0 has no such start.
+        """
+        start = self.start
+        if start.messages is None or start.messages.is_sender or not start.messages.settle():
+            return None
+        return _started_by_rank_0(in_force.plan, in_force.calendar, start, in_force.optimizers, in_force.note)
+
+    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
+        if reached is None:
+            return history.with_plan(now)
+        if not now.update:
+            return History((now,))
+        kept = tuple(entry for entry in history.entries if entry.update < min(reached, now.update))
+        return (History(kept) if kept else History.starting_with(None, 0, 0.0)).with_plan(now)
+
+    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
+        """Return a saved plan with the deadline and the horizon of this start, if it has a deadline.
+
+        A plan that does not fit into that horizon is returned unchanged.
+        """
+        if saved.calendar.deadline is None:
+            return saved
+        try:
+            return self.until(replace(saved, calendar=in_force.calendar, horizon=self), self.start.horizon)
+        except InvalidArgument:
+            return saved
+
+    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan:
+        lines = mixed_plan(code.plan, saved.resolved if saved.horizon is FIXED else saved.plan, choices)
+        return self.until(replace(code, plan=with_horizon(lines, None)), self.start.horizon)
+
+    def log_other(
+        self,
+        saved: ResolvedPlan,
+        now: ResolvedPlan,
+        position: RunPosition,
+        values: Callable[[ResolvedPlan], Mapping[str, float]],
+    ) -> None:
+        before, after = saved.calendar.end, now.calendar.end
+        if before is None or after is None or after <= before:
+            return
+        horizons = horizon_in_seconds(saved), horizon_in_seconds(now)
+        if (horizons[1] or 0) <= (horizons[0] or 0):
+            return
+        old, new = values(saved), values(now)
+        log_for_all(
+            "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
+            "values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
+            before, after, *horizons, position.t,
+            "\n".join(f"{name}: {old[name]!r} -> {value!r}" for name, value in new.items() if name in old),
+        )  # fmt: skip
+
+
+def horizon_in_seconds(one: ResolvedPlan) -> int | None:
+    """Return the horizon of a run with a deadline, in seconds; None without a deadline."""
+    horizon = one.resolved.horizon
+    return None if one.calendar.deadline is None or horizon is None else int(horizon.terms[0][1])
 
 
 def _started_by_rank_0(
@@ -87,7 +182,7 @@ def _started(
         "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
         calendar.deadline, start.amount, start.horizon,
     )  # fmt: skip
-    return ResolvedPlan(plan, resolved, calendar, start, optimizers, note)
+    return ResolvedPlan(plan, resolved, calendar, UntilDeadline(start), optimizers, note)
 
 
 def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
@@ -97,9 +192,10 @@ def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> Re
         InvalidArgument: the stages of the plan do not fit, or it has another clock or a horizon.
     """
     _require_seconds_without_horizon(plan, f'Scheduler(…, deadline="{in_force.calendar.deadline}")')
-    horizon = in_force.seconds_until_end
+    until, horizon = in_force.horizon, horizon_in_seconds(in_force)
+    assert isinstance(until, UntilDeadline)
     assert horizon is not None
-    return replace(in_force, plan=plan, note=note).until(horizon)
+    return until.until(replace(in_force, plan=plan, note=note), horizon)
 
 
 def _require_seconds_without_horizon(plan: Plan, site: str) -> None:

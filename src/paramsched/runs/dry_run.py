@@ -17,7 +17,8 @@ from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
-from paramsched.scheduler.resume import Resume
+from paramsched.scheduler.resume import Resume, values_of_other_plan
+from paramsched.scheduler.run_state import ResolvedPlan
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
 from paramsched.scheduler.slots import bases_by_slot
 from paramsched.time import Calendar
@@ -126,7 +127,7 @@ def dry_run(
     with _recorded_messages() as messages:
         try:
             earlier = None if saved is None or saved.plan is None else saved.resolved(saved.plan)
-            horizon = None if earlier is None else earlier.seconds_until_end
+            horizon = None if earlier is None else _horizon_until_deadline(earlier)
             is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
             if saved is not None and horizon is not None and is_open:
                 # Half a second more, because the horizon is rounded down when the Scheduler reads the time.
@@ -141,7 +142,7 @@ def dry_run(
             code = scheduler._planned.in_force
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
-                differs = differs or earlier is None or earlier.with_deadline_of(code).resolved != code.resolved
+                differs = differs or earlier is None or code.horizon.comparable(code, earlier).resolved != code.resolved
                 scheduler.load_state_dict(dict(state))
             update, plan = scheduler.t, scheduler.plan
             names_of_values = tuple(scheduler.values())
@@ -153,7 +154,7 @@ def dry_run(
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]
-                    held = planned.values_of_other_plan(given[name])
+                    held = values_of_other_plan(planned, given[name])
                     if saved is not None:
                         held = bases_by_slot(planned.block.slots) | dict(saved.pending.get(name, {}))
                     if held is not None:
@@ -181,6 +182,15 @@ def dry_run(
             differs = True
     differs = differs or any(one.stored not in (None, one.value) for one in values)
     return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, tuple(messages))
+
+
+def _horizon_until_deadline(one: ResolvedPlan) -> int | None:
+    """Return the horizon of a run with a deadline, in seconds; None without a deadline."""
+    if not one.calendar.has_moving_horizon:
+        return None
+    from paramsched.runs.deadline import horizon_in_seconds
+
+    return horizon_in_seconds(one)
 
 
 @final

@@ -7,11 +7,12 @@ from typing import final
 from paramsched.errors import InvalidArgument
 from paramsched.plan.optimizers import Scope, scopes_of
 from paramsched.scheduler.block import ValueBlock
+from paramsched.scheduler.group_keys import write_base_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.resume import warn_if_over
 from paramsched.scheduler.run import Run
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
-from paramsched.scheduler.slots import bases_by_slot, slots_of
+from paramsched.scheduler.slots import bases_by_slot, present_values, slots_of
 
 
 @final
@@ -79,7 +80,27 @@ class ChangingRun:
         lead = self.lead
         parts = {lead: lead.scope} | {planned: change.scopes[name] for name, planned in self.run.members.items()}
         for planned, scope in parts.items():
-            planned.change_plan(change.in_force, scope, change.states, change.block_of(planned, scope))
+            _change(planned, change.in_force, scope, change.states, change.block_of(planned, scope))
         lead.history = lead.history.with_plan(lead.entry())
-        self.run.note_plain()
+        self.run.driver.note_plan(self.run)
         warn_if_over(lead)
+
+
+def _change(
+    planned: Groups, in_force: ResolvedPlan, scope: Scope | None, states: RuleStates, block: ValueBlock
+) -> None:
+    """Continue with another plan, whose values at the current update are those of `block`.
+
+    An optimizer that is behind the run keeps its values for the coming step.
+    """
+    clock, before, groups = planned.clock, planned.block, planned.bound
+    planned.before_change = (planned.lead or planned).clock.t, before.slots, before.targets, clock.used
+    planned.in_force, planned.scope, clock.states = in_force, scope, states
+    planned.start_hold(clock.t, present_values((*before.slots, *block.slots), groups))
+    if planned.held:
+        block.hold(planned.held)
+    write_base_entries(bases_by_slot(block.slots), groups)
+    block.write_initial()
+    if planned.consumption is None or not planned.consumption.continues_with(in_force):
+        planned.reset_parts(groups)
+    planned.take(block, groups)

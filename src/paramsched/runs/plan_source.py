@@ -12,18 +12,18 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import FORMS, PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
-from paramsched.runs.processes import Ranks
-from paramsched.runs.rank_messages import RankMessages
 from paramsched.runs.recipe_plan import (
     differing_bases,
     log_differing_bases,
     with_number_of_recipe,
     without_horizon,
 )
+from paramsched.scheduler.messages import several_processes
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
+    from paramsched.runs.rank_messages import RankMessages
 
 log = logging.getLogger("paramsched")
 
@@ -140,7 +140,7 @@ class PlanSource:
     file: WatchedFile | None = None
     interval: Interval | None = None
     engine_total: DurationLike | None = None
-    messages: RankMessages | None = None
+    messages: "RankMessages | None" = None
     published: PublishedPlan | None = None
 
     @staticmethod
@@ -214,13 +214,16 @@ def _not_a_watched_file(call: str, watch: Any) -> InvalidArgument:
     return InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
 
 
-def messages_about_file() -> RankMessages | None:
+def messages_about_file() -> "RankMessages | None":
     """Return the messages in which rank 0 sends the text of a plan file; None if this process trains alone."""
-    ranks = Ranks.here()
-    return None if ranks is None else RankMessages(ranks, "the plan file")
+    if not several_processes():
+        return None
+    from paramsched.runs.rank_messages import RankMessages
+
+    return RankMessages.here("the plan file")
 
 
-def _read_by_rank_0(file: "PlanText", messages: RankMessages) -> "PlanText":
+def _read_by_rank_0(file: "PlanText", messages: "RankMessages") -> "PlanText":
     """Return the text of a file that rank 0 reads for all ranks."""
     if not messages.is_sender:
         text, problem = messages.first()

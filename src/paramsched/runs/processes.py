@@ -1,4 +1,4 @@
-"""The processes of one training: their ranks, their store, and the level of the lines that all of them log."""
+"""The processes of one training: their ranks and their store."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from typing import Any, final
 
 import torch.distributed as dist
 
-from paramsched.base.user_warnings import warn_user
+from paramsched.scheduler.messages import several_processes
 
 log = logging.getLogger("paramsched")
 
@@ -31,10 +31,7 @@ class Ranks:
     @staticmethod
     def here() -> "Ranks | None":
         """Return the processes of the default group; None if this process trains alone."""
-        if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            return None
-        if dist.get_backend() == "fake":
-            _note_fake_group()
+        if not several_processes():
             return None
         store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
         # An attempt that was killed may have left its keys. This prefix differs for many attempts: by the number of
@@ -54,34 +51,9 @@ class Ranks:
 
 
 @cache
-def _note_fake_group() -> None:
-    """Log once that torch's fake process group has no other processes."""
-    log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
-
-
-@cache
 def note_end_of_store() -> None:
     """Log once that the comparisons and the watching end with the store."""
     log.warning(
         "the process of torch's store has ended: the processes are no longer compared, and a watched plan file is no "
         "longer read. The values of the updates do not depend on this"
     )
-
-
-def is_rank_0() -> bool:
-    """Return whether this process is rank 0, or trains alone."""
-    ranks = Ranks.here()
-    return ranks is None or ranks.own == 0
-
-
-def log_on_rank_0(text: str, *arguments: Any) -> None:
-    """Log a warning about what every rank detects; the other ranks log it at level INFO."""
-    log.log(logging.WARNING if is_rank_0() else logging.INFO, text, *arguments, stacklevel=2)
-
-
-def warn_on_rank_0(text: str) -> None:
-    """Warn of what every rank detects, at the user's line; the other ranks log it at level INFO."""
-    if is_rank_0():
-        warn_user(text)
-    else:
-        log.info(text)

@@ -5,10 +5,12 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount, example_of_size, missing_progress
+from paramsched.runs.comparisons import COMPARED_EVERY, AmountComparison
 from paramsched.runs.consumption import as_number, call_text
-from paramsched.runs.processes import Ranks
-from paramsched.runs.rank_agreement import COMPARED_EVERY, AmountAgreement
 from paramsched.scheduler.block import ValueBlock
+from paramsched.scheduler.group_keys import AMOUNT
+from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.run import Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunState, UpdateTimes
 from paramsched.time.progress import PROGRESS, rounded_progress
 
@@ -24,13 +26,16 @@ class ProgressSource:
 
     def __init__(self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]]) -> None:
         self.in_force, self._clock = in_force, clock
-        self._agreement = AmountAgreement(in_force.number, clock.t, groups)
+        self._agreement = AmountComparison(in_force.number, clock.t, groups)
         self._is_known = clock.t > 0 or bool(clock.amount) or clock.restored_from is not None
         clock.reported = None  # a progress is a position, and no update counts it
         self._set_needs_check()
 
     def _set_needs_check(self) -> None:
         self._clock.needs_check = not self._is_known or self._agreement.is_due(self._clock.t)
+
+    def continues_with(self, in_force: ResolvedPlan) -> bool:
+        return False
 
     def note_report(self) -> None:
         """Note that the progress of the next update is known."""
@@ -56,10 +61,23 @@ class ProgressSource:
         del expected
         clock, count = self._clock, block.next_size()
         assert clock.amount is not None
-        if Ranks.here() is not None:  # the block ends before the next comparison
+        if several_processes():  # the block ends before the next comparison
             count = min(count, COMPARED_EVERY - clock.t % COMPARED_EVERY)
         self._set_needs_check()
         return UpdateTimes.held(clock.t, clock.amount, count)
+
+
+def move(run: Run, amount: Amount) -> None:
+    """Move to a reported progress before the next update, with all optimizers, and write its values."""
+    for planned in run.all_groups:
+        clock = planned.clock
+        size = 1 if planned.held else 2  # the end of the coming update writes the second
+        planned.block.seek(UpdateTimes.held(clock.t, amount, size), clock.states)
+        clock.amount = amount
+        planned.write_values()
+        planned.first[AMOUNT] = amount
+    if any(number < run.clock.t for number in run.numbers.values()):  # a next step belongs to the last update
+        run.clock.last_amount = amount
 
 
 def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most: float = 1.0) -> float:

@@ -8,15 +8,14 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
+from paramsched.runs.comparisons import COMPARED_EVERY, INITIAL
 from paramsched.runs.processes import Ranks, note_end_of_store
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
 
 log = logging.getLogger("paramsched")
 
-COMPARED_EVERY = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
 _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it reports a difference
-_INITIAL = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 _DRY_RUN = (
     "If one of the two Schedulers is only for a dry run, construct it on every rank, or before init_process_group"
 )
@@ -96,19 +95,11 @@ class AmountAgreement:
 
     Args:
         number: the number that identifies the plan.
-        start: the update from which on amounts are compared.
         groups: the groups of the optimizer.
     """
 
-    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._records, self._start = RankRecords(f"amounts/{number}", groups), start
-        self._compared_at = -1
-
-    def is_due(self, t: int) -> bool:
-        """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < _INITIAL or t % COMPARED_EVERY == 0):
-            return False
-        return Ranks.here() is not None
+    def __init__(self, number: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._records = RankRecords(f"amounts/{number}", groups)
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.
@@ -117,9 +108,7 @@ class AmountAgreement:
             InvalidArgument: another process has consumed another amount.
         """
         ranks = Ranks.here()
-        if not self.is_due(t) or ranks is None:  # the update was skipped and got another report
-            return
-        self._compared_at = t
+        assert ranks is not None
         found = self._records.differing(ranks, t, repr(amount))
         if found is None:
             return
@@ -160,7 +149,7 @@ class RunAgreement:
         mine = {str(rule): repr(state) for rule, state in states.items()}
         found = self._records.differing(ranks, self._count, json.dumps([in_force.number, mine, t]))
         self._count += 1
-        self._next = t if self._count < _INITIAL else t + COMPARED_EVERY
+        self._next = t if self._count < INITIAL else t + COMPARED_EVERY
         if found is None:
             return
         self._records = None

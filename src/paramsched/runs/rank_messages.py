@@ -44,6 +44,13 @@ class RankMessages:
         self._own = self._starts(ranks.own, 1)  # the number of this start
         self._start = self._own if self.is_sender else 0  # the number of the start of rank 0; 0 if it is unknown
 
+    @staticmethod
+    def here(topic: str, key: str = "") -> "RankMessages":
+        """Return the messages of the processes of the default group."""
+        ranks = Ranks.here()
+        assert ranks is not None
+        return RankMessages(ranks, topic, key)
+
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the store."""
         try:

@@ -12,7 +12,7 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import PublishedPlan
 from paramsched.plan.optimizers import ALONE, scopes_of
 from paramsched.plan.resolve import bind, counted_plan
-from paramsched.runs.processes import log_on_rank_0
+from paramsched.scheduler.messages import log_for_all
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.text.writing import short_line
@@ -73,7 +73,7 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optim
 def log_differing_bases(recipe: PublishedPlan, differences: Iterable[str]) -> None:
     """Log one warning for all fields."""
     if text := "; ".join(differences):
-        log_on_rank_0("recipe:%s: %s", recipe.name, text)
+        log_for_all("recipe:%s: %s", recipe.name, text)
 
 
 def _bases_by_field(plan: Plan, groups: Mapping[str, Sequence[Group]]) -> dict[str, list[tuple[float, Schedule]]]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypeVar, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final, get_args
 from weakref import ref
 
 import torch
@@ -21,44 +21,45 @@ from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import ALONE, find_group, flat_optimizers, unique_labels
 from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
+from paramsched.runs.arguments import (
+    Drive,
+    calendar_of_call,
+    check_groups,
+    checked_on_change,
+    is_count_of_updates,
+    request_of,
+    specified_facts,
+    unwrapped_optimizer,
+    unwrapped_optimizers,
+)
 from paramsched.runs.consumption import ConsumptionSource, checked_amount
+from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
-from paramsched.runs.processes import warn_on_rank_0
-from paramsched.runs.progress import ProgressSource, checked_progress
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.by_hand import advance_by_hand
+from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.hooks import require_hooks
+from paramsched.scheduler.messages import warn_for_all
+from paramsched.scheduler.rebinding import require_attached
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Run
-from paramsched.scheduler.run_state import RunPosition
+from paramsched.scheduler.run_state import FIXED, RunPosition
 from paramsched.scheduler.saved_state import (
     OnChange,
-    checked_on_change,
     position_of_torch,
     read_scheduler_state,
     state_of,
 )
 from paramsched.scheduler.slots import LateGroups as LateGroups
-from paramsched.scheduler.start import (
-    AttachRequest,
-    Drive,
-    NotAttached,
-    WaitingForFacts,
-    attach_plan,
-    calendar_of_call,
-    check_groups,
-    copied_state,
-    is_count_of_updates,
-    refuse_to_step,
-    require_hooks,
-    run_of_copy,
-    specified_facts,
-    unwrapped_optimizer,
-    unwrapped_optimizers,
-)
+from paramsched.scheduler.start import Request
 from paramsched.scheduler.updates import refuse_steps_of_processes
+from paramsched.scheduler.values import planned_values, target_values
 from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 from paramsched.time.progress import PROGRESS
+
+if TYPE_CHECKING:
+    from paramsched.runs.facts_later import WaitingForFacts
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -130,7 +131,7 @@ class Scheduler(LRScheduler):
     _planned: Groups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
     _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
-    _waiting: WaitingForFacts | None = None
+    _waiting: "WaitingForFacts | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
@@ -169,10 +170,10 @@ class Scheduler(LRScheduler):
         self.optimizer = next(iter(self._optimizers.values()))
         resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
         source = PlanSource.of(plan, watch, names=names)
-        request = AttachRequest(source, drive, resume, late_groups, t, names)
+        request = request_of(source.plan, drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
-                self._attach(request, calendar_of_call("Scheduler", calendar, given))
+                self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
                 raise refusal if source.file is None else with_location(refusal, source.file.text)  # noqa: B904  # the same error, with its location
             return
@@ -182,7 +183,9 @@ class Scheduler(LRScheduler):
             )
         # Check the groups now. Until the run facts are passed, the only hook raises on each step.
         check_groups(request.plan, self._optimizers)
-        waiting = self._waiting = WaitingForFacts(request)
+        from paramsched.runs.facts_later import NotAttached, WaitingForFacts, refuse_to_step
+
+        waiting = self._waiting = WaitingForFacts(request, source)
         if drive != "manual":
             for name, one in self._optimizers.items():
                 require_hooks(one, name)
@@ -190,15 +193,15 @@ class Scheduler(LRScheduler):
         self._run = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._manual, self._step_count = drive == "manual", 1
 
-    def _attach(self, request: AttachRequest, calendar: Calendar, call: str = "") -> None:
+    def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
-        with request.source.attaching(calendar, self._optimizers) as source:
-            request = replace(request, source=source)
-            self._start(request, attach_plan(self._optimizers, request, calendar, call))
+        with source.attaching(calendar, self._optimizers) as attached:
+            request = replace(request, plan=attached.plan)
+            self._start(request, attached, attach(self._optimizers, request, attached, calendar, call))
 
-    def _start(self, request: AttachRequest, run: Run) -> None:
+    def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
-        self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, request.source
+        self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, source
         self._manual, self._look, self._step_count = run.drive == "manual", run.look, 1
         self._waiting = None
         run.scheduler = ref(self)
@@ -230,7 +233,7 @@ class Scheduler(LRScheduler):
                 'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
         known = calendar_of_call("set_facts", calendar, specified_facts(**facts))
-        self._attach(waiting.request, known, call="scheduler.set_facts(")
+        self._attach(waiting.request, waiting.source, known, call="scheduler.set_facts(")
         for handle in waiting.handles:
             handle.remove()
         if waiting.state is not None:
@@ -330,7 +333,7 @@ class Scheduler(LRScheduler):
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         fields = {key: value for key, (value, _) in self._of_fields().items()}
-        return fields | {(name, ""): value for name, value in self._planned.target_values()}
+        return fields | {(name, ""): value for name, value in target_values(self._planned)}
 
     def _of_fields(self) -> dict[Key, tuple[float, float]]:
         """Return the planned value of the next update and the base, by field and group."""
@@ -340,7 +343,7 @@ class Scheduler(LRScheduler):
             labels = unique_labels(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): (value, slot.base)
-                for slot, value in part.values(planned.clock)
+                for slot, value in planned_values(part, planned.clock)
                 if slot.group < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
         return found
@@ -394,10 +397,10 @@ class Scheduler(LRScheduler):
         found = {
             Field.of(slot.name).slot + its_names[slot.group]: value
             for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
-            for slot, value in part.values(clock, last=last)
+            for slot, value in planned_values(part, clock, last=last)
             if slot.group < len(its_names)  # as above
         }
-        for name, value in planned.target_values(last=last):
+        for name, value in target_values(planned, last=last):
             found[name if name not in found else f"targets/{name}"] = value
         amount = clock.last_amount if last else clock.amount
         if amount is not None:
@@ -425,9 +428,11 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        self._planned.require_attached("seek")
+        require_attached(self._planned, "seek")
         in_force, t = self._synced().in_force, int(t)
-        check = checked_progress if in_force.unit == PROGRESS else checked_amount
+        check = checked_amount
+        if in_force.unit == PROGRESS:
+            from paramsched.runs.progress import checked_progress as check
         try:
             reached = check(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
         except MissingFact as error:
@@ -490,8 +495,10 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
+        from paramsched.runs.progress import ProgressSource, checked_progress, move
+
         planned = self._planned
-        planned.require_attached("report")
+        require_attached(planned, "report")
         self._refuse_with_deadline("report(progress=…)")
         reached = checked_progress("scheduler.report(", planned.in_force.unit, progress, most=inf)
         source, before = planned.consumption, planned.clock.amount
@@ -513,14 +520,14 @@ class Scheduler(LRScheduler):
             )
         elif reached > before:
             self._synced()
-            self._run.move(reached)
+            move(self._run, reached)
         source.note_report()
 
     def _warn_once(self, kind: Literal["above", "below"], text: str) -> None:
         """Warn of reports of one kind, once in the life of the Scheduler."""
         if kind not in self._warned:
             self._warned |= {kind}
-            warn_on_rank_0(text)
+            warn_for_all(text)
 
     @_method
     def measured(self, **amount: Any) -> None:
@@ -549,7 +556,7 @@ class Scheduler(LRScheduler):
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
         """Validate reported consumption; return it with the source that receives it."""
-        self._planned.require_attached(what)
+        require_attached(self._planned, what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.consumption, self._planned.clock
         self._refuse_with_deadline(f"{what}(seconds=…)")
@@ -561,7 +568,7 @@ class Scheduler(LRScheduler):
         return source, reported
 
     def _refuse_with_deadline(self, call: str) -> None:
-        if self._planned.in_force.start is not None:
+        if self._planned.in_force.horizon is not FIXED:
             found = "with a deadline, time is measured"
             raise InvalidArgument(f"scheduler.{call}", found, "Omit this call, or the deadline")
 
@@ -584,7 +591,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        self._planned.require_attached("observe")
+        require_attached(self._planned, "observe")
         clock = self._planned.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
@@ -623,9 +630,9 @@ class Scheduler(LRScheduler):
         if self._manual and self._step_count == 1:
             refuse_steps_of_processes()
         if self._manual and self._run.is_shared:
-            self._run.advance_by_hand(self._optimizers)
+            self._run.driver.advance_by_hand(self._run, self._optimizers)
         elif self._manual:
-            planned.advance_by_hand(self.optimizer)
+            advance_by_hand(planned, self.optimizer)
         else:
             planned.clock.acknowledged_at = planned.clock.t
         if self._look is not None:
@@ -637,7 +644,8 @@ class Scheduler(LRScheduler):
         if self._is_attached:
             self._run.release()
             for groups, part in self._parts():
-                part.remove_entries(groups)
+                part.block.remove_views(groups)
+                remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
 
@@ -712,7 +720,7 @@ class Scheduler(LRScheduler):
             return now
         first = 0
         for groups, part in self._parts():
-            for slot, value in part.values(clock, last=True):
+            for slot, value in planned_values(part, clock, last=True):
                 if slot.field.key == "lr" and slot.group < len(groups):
                     now[first + slot.group] = value
             first += len(groups)
@@ -741,7 +749,7 @@ class Scheduler(LRScheduler):
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        self._planned.require_attached("load_state_dict")
+        require_attached(self._planned, "load_state_dict")
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
@@ -751,10 +759,14 @@ class Scheduler(LRScheduler):
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:
+        from paramsched.runs.copies import copied_state
+
         copied = copied_state(self._run, self._resume, self._optimizers, self._source)
         return copied | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from paramsched.runs.copies import run_of_copy
+
         self._optimizers = MappingProxyType(state["optimizers"])
         self.optimizer = next(iter(self._optimizers.values()))
         self._start(*run_of_copy(self._optimizers, state))

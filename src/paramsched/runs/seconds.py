@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import floor
 from statistics import median
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 
 from paramsched.errors import StateError
-from paramsched.runs.processes import Ranks
-from paramsched.runs.rank_messages import RankMessages
+from paramsched.scheduler.messages import several_processes
+
+if TYPE_CHECKING:
+    from paramsched.runs.rank_messages import RankMessages
 
 log = logging.getLogger("paramsched")
 
@@ -47,7 +49,7 @@ class RunStart:
     left: float
     untimed: int
     at: float = 0.0
-    messages: RankMessages | None = None
+    messages: "RankMessages | None" = None
 
     @property
     def horizon(self) -> int:
@@ -82,7 +84,7 @@ def seconds_now() -> float:
     return time.monotonic()
 
 
-def messages_about_time(number: int, t: int, amount: float) -> RankMessages | None:
+def messages_about_time(number: int, t: int, amount: float) -> "RankMessages | None":
     """Return the messages in which rank 0 sends the time of a run; None if this process trains alone.
 
     Args:
@@ -90,8 +92,11 @@ def messages_about_time(number: int, t: int, amount: float) -> RankMessages | No
         t: the update at which the run starts.
         amount: the training time before it, in seconds.
     """
-    ranks = Ranks.here()
-    return None if ranks is None else RankMessages(ranks, "the time of the run", f"{number}/{t}/{amount!r}")
+    if not several_processes():
+        return None
+    from paramsched.runs.rank_messages import RankMessages
+
+    return RankMessages.here("the time of the run", f"{number}/{t}/{amount!r}")
 
 
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
@@ -251,7 +256,7 @@ class Rank0Clock:
 
     def __init__(
         self,
-        messages: RankMessages,
+        messages: "RankMessages",
         first: TimeMessage,
         start: RunStart | None,
         until: float | None,
@@ -301,7 +306,7 @@ class SharedTime(RunTime):
     """
 
     def __init__(
-        self, messages: RankMessages, first: TimeMessage, clock: Rank0Clock | None, settle: Callable[[], object]
+        self, messages: "RankMessages", first: TimeMessage, clock: Rank0Clock | None, settle: Callable[[], object]
     ) -> None:
         self._messages, self._message, self._clock, self._settle = messages, first, clock, settle
         self._settles_at = first.begin + _SETTLED_AFTER

@@ -11,25 +11,33 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
-from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
-from paramsched.plan.note import Note
 from paramsched.runs.plan_change import ChangingRun, PlanChange
 from paramsched.runs.plan_source import PlanSource, messages_about_file, with_location
-from paramsched.runs.processes import Ranks, note_end_of_store
-from paramsched.runs.rank_messages import RankMessages
+from paramsched.scheduler.messages import several_processes
 from paramsched.scheduler.resume import Resume
-from paramsched.scheduler.run_state import ResolvedPlan
+from paramsched.scheduler.run import Run
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
+    from paramsched.runs.parts import Resolver
+    from paramsched.runs.rank_messages import RankMessages
+    from paramsched.scheduler.parts import Wrapper
 
 log = logging.getLogger("paramsched")
 
 _AHEAD: Final = 2
 _SETTLED_AFTER: Final = 2  # updates, when all ranks have constructed their Schedulers if they train together
 _NEVER: Final = 2**62
+
+
+def watch_of(source: PlanSource, resolver: "Resolver", run: Run) -> "Wrapper":
+    """Watch the plan file of a run that was just bound; return a function that wraps the function of a post-hook."""
+    watch = PlanWatch(source, ChangingRun(run), resolver)
+    if run.drive == "manual":
+        run.look = watch.look_if_due
+    return watch.after_step
 
 
 @final
@@ -41,16 +49,14 @@ class PlanWatch:
     Args:
         source: the plan and its file.
         run: the run.
-        resolve: resolves a plan with the run facts.
+        resolver: resolves a plan with the run facts.
     """
 
-    def __init__(
-        self, source: PlanSource, run: ChangingRun, resolve: Callable[[Plan, Note | None], ResolvedPlan]
-    ) -> None:
+    def __init__(self, source: PlanSource, run: ChangingRun, resolver: "Resolver") -> None:
         assert source.file is not None
         assert source.interval is not None
         self._file, self._plan = source.file, source.plan
-        self._interval, self._run, self._resolve = source.interval, run, resolve
+        self._interval, self._run, self._resolver = source.interval, run, resolver
         self._messages = source.messages
         if self._messages is None:  # the Scheduler is a copy, or this process trains alone
             self._messages = messages_about_file()
@@ -86,7 +92,7 @@ class PlanWatch:
 
     def follow_up(self) -> None:
         """Look at the file, or change the plan, whichever is due."""
-        if self._messages is None and Ranks.here() is not None:
+        if self._messages is None and several_processes():
             raise InvalidArgument(
                 "Scheduler(…, watch=…)", "the process group was initialized after the Scheduler was constructed",
                 "Call torch.distributed.init_process_group(…) before ps.Scheduler(…)",
@@ -97,6 +103,8 @@ class PlanWatch:
         except StateError:
             if self._messages is None or self._messages.ranks.has_store():
                 raise
+            from paramsched.runs.processes import note_end_of_store
+
             note_end_of_store()
             self._last, self._next, self._settles_at, self._at_next = -1, _NEVER, _NEVER, (None, 0)
             self._set_bounds()
@@ -118,7 +126,7 @@ class PlanWatch:
                 self._change(replace(self._file.text, text=text))
             self._last, self._next, self._at_next = t, t + number, None
 
-    def _settle(self, messages: RankMessages) -> None:
+    def _settle(self, messages: "RankMessages") -> None:
         """Decide which Scheduler of rank 0 the messages belong to.
 
         Raises:
@@ -157,7 +165,9 @@ class PlanWatch:
     def _prepared(self, text: "PlanText") -> PlanChange | None:
         """Return the change to the plan of a text; None if only a comment or the note has changed."""
         loaded = text.loaded()
-        return None if loaded.plan == self._plan else self._run.prepare(self._resolve(loaded.plan, loaded.note))
+        if loaded.plan == self._plan:
+            return None
+        return self._run.prepare(self._resolver.other_plan(self._run.lead.in_force, loaded.plan, loaded.note))
 
     def _change(self, text: "PlanText") -> None:
         """Change the plan of the run to that of a text.

@@ -15,8 +15,8 @@ from paramsched.errors import StateError, shown
 from paramsched.fields import BASES, OURS, json_or_none, recorded_bases
 from paramsched.plan.note import Note, is_note
 from paramsched.plan.run_amounts import Amount
+from paramsched.time.amounts import largest_on
 from paramsched.time.calendar import CLOCKS
-from paramsched.time.progress import PROGRESS
 
 Group: TypeAlias = dict[str, Any]
 
@@ -116,8 +116,8 @@ def is_count(value: Any) -> bool:
 
 
 def is_amount(value: Any, clock: str | None = None) -> bool:
-    """Return whether a saved value is an amount: a finite number of at least 0; at most 1 on the clock of progress."""
-    return is_finite_number(value) and bool(0 <= value < 2**62) and (clock != PROGRESS or bool(value <= 1))
+    """Return whether a saved value is an amount: a finite number from 0 to the largest one on its clock."""
+    return is_finite_number(value) and bool(0 <= value < 2**62) and bool(value <= largest_on(clock))
 
 
 def is_finite_number(value: Any) -> bool:
@@ -189,17 +189,6 @@ class History:
         """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
         last = self.entries[-1]
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
-
-    def with_start(self, new: Entry, reached: int) -> "History":
-        """Return the history after a start of a run with a deadline, because each start has another horizon.
-
-        Args:
-            new: the plan with the horizon of the start.
-            reached: the update that the run had reached before.
-        """
-        kept = tuple(entry for entry in self.entries if entry.update < min(reached, new.update))
-        known = History(kept) if kept else History.starting_with(None, 0, 0.0)
-        return known.with_plan(new) if new.update else History((new,))
 
     def as_data(self) -> list[list[Any]]:
         """Return lists of update, amount, text and the note if there is one."""

@@ -1,7 +1,8 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 from paramsched.errors import PlanChanged, StateError, shown
@@ -9,9 +10,8 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
 from paramsched.plan.followed_lines import followed_targets
-from paramsched.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
-from paramsched.runs.consumption import resume_position
-from paramsched.runs.processes import log_on_rank_0, warn_on_rank_0
+from paramsched.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import ValueBlock, Values
 from paramsched.scheduler.group_keys import (
     COUNT,
@@ -24,20 +24,23 @@ from paramsched.scheduler.group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.run import ChangedBase, Load, Run, by_field
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.messages import log_for_all, warn_for_all
+from paramsched.scheduler.rebinding import equals_number, require_lengths
+from paramsched.scheduler.run import ChangedBase, Run, by_field
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.slots import (
     Slot,
     bases_by_slot,
     initial_value,
+    present_values,
     slots_of,
     slots_of_targets,
     values_at,
     with_base,
 )
 from paramsched.scheduler.updates import updates_in_state
-from paramsched.time.progress import amount_text
+from paramsched.time.amounts import amount_text
 
 
 def log_initial_values(
@@ -60,7 +63,7 @@ def log_initial_values(
     ]
     moved = [one for one in found if one.code != one.base]
     for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
-        log_on_rank_0("%s: initial_%s of an earlier scheduler: %s", groups_text, field, values)
+        log_for_all("%s: initial_%s of an earlier scheduler: %s", groups_text, field, values)
     return bool(found) and (has_state or bool(moved))
 
 
@@ -80,16 +83,16 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
-        warn_on_rank_0(text)
+        warn_for_all(text)
     elif carried is None:
-        log_on_rank_0(text)
+        log_for_all(text)
 
 
 def warn_of_present_bases(slots: Iterable[tuple[Slot, Group]], t: int) -> None:
     """Warn that an earlier scheduler may have changed the bases of groups without an initial value."""
     present = [slot for slot, group in slots if not any(str(key).startswith("initial_") for key in group)]
     if present:
-        warn_on_rank_0(
+        warn_for_all(
             f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
             'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
@@ -117,7 +120,7 @@ def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
 
 def log_takeover(t: int) -> None:
     """Log that a second Scheduler with the same plan replaces one that is still referenced."""
-    log_on_rank_0(
+    log_for_all(
         "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
         "raises when it is used", t,
     )  # fmt: skip
@@ -132,7 +135,7 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
     """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
-        log_on_rank_0(
+        log_for_all(
             "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
             "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
         )  # fmt: skip
@@ -148,22 +151,11 @@ def changed_bases(
     ]
 
 
-def log_conflicting_counts(planned: Groups, count: int, source: str) -> None:
-    """Log that two checkpoints disagree; the one loaded last takes precedence."""
-    clock = planned.clock
-    if clock.restored_from not in (None, source) and clock.t != count:
-        log_on_rank_0(
-            "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
-            "the one loaded last takes precedence: %d",
-            clock.restored_from, clock.t, source, count, count,
-        )  # fmt: skip
-
-
 def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
-        warn_on_rank_0(
+        warn_for_all(
             f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values "
             "are kept. To restart the plan, call scheduler.seek(0)."
         )
@@ -176,46 +168,119 @@ def warn_if_shorter_than_epoch(planned: Groups) -> None:
     if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
         return
     if horizon.updates < epoch:
-        warn_on_rank_0(
+        warn_for_all(
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
             f'values are kept. For {horizon} epochs write horizon="{horizon} epochs"'
         )
+
+
+def values_of_other_plan(planned: Groups, groups: list[Group]) -> Values | None:
+    """Return the values in groups that another plan has written; None if the plan in force has."""
+    if PLAN not in groups[0] or equals_number(groups[0][PLAN], planned.in_force.number):
+        return None
+    return present_values(planned.slots(groups), groups)
 
 
 def _optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
 
-def log_later_deadline(
-    state: State, now: ResolvedPlan, position: RunPosition, slots_in: Callable[[Plan], Mapping[str, Slot]]
-) -> None:
-    """Log the values of the coming update, if a later deadline than that of a checkpoint gives a longer horizon.
+@final
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """What a state has about one optimizer.
 
     Args:
-        state: the state of the checkpoint.
-        now: the plan with the horizon of the present deadline.
-        position: the position of the run.
-        slots_in: returns the slots of a plan by their names for the message.
+        position: the position of its next step.
+        scope: the lines of the plan that concern it.
+        bases: the saved bases, by group index and flat field name.
+        pending: the values of its coming step, if it had not stepped in the last update.
+        is_behind: True if it had not.
     """
-    before, after = state.calendar.end, now.calendar.end
-    if before is None or after is None or after <= before or state.plan is None:
+
+    position: RunPosition
+    scope: Scope | None
+    bases: Mapping[tuple[int, str], float]
+    pending: Mapping[tuple[int, str], float]
+    is_behind: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoadedMember:
+    """The values of one optimizer that loads a state, which are not written yet; `held` as in `Groups.bind`."""
+
+    position: RunPosition
+    scope: Scope | None
+    block: ValueBlock
+    held: Values | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What a run continues with after it loads a state."""
+
+    in_force: ResolvedPlan
+    position: RunPosition
+    last_amount: Amount | None
+    states: RuleStates
+    members: Mapping[str, LoadedMember]
+
+
+def _prepared(
+    planned: Groups, groups: list[Group], found: MemberState, chosen: ResolvedPlan, states: RuleStates, *, is_same: bool
+) -> LoadedMember:
+    """Compute the values of one optimizer that loads a state."""
+    before, times = planned.block.slots, found.position.times
+    if is_same:
+        slots = tuple(with_base(slot, found.bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
+    else:
+        slots = slots_of(chosen.counted, groups, found.bases, found.scope)
+    block = planned.block
+    if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
+        block.seek(times, states)
+    else:
+        block = ValueBlock(chosen.counted, slots, groups, times, states, targets=planned.lead is None)
+    code_bases = bases_by_slot(slots)  # a field without a line had its base
+    pending = {place: found.pending.get(place, base) for place, base in code_bases.items()}
+    # Another plan determined pending values that differ.
+    held = pending if found.is_behind and list(pending.values()) != values_at(slots, times, states) else None
+    return LoadedMember(found.position, found.scope, block, held)
+
+
+def _log_other_horizon(
+    run: Run,
+    state: State,
+    now: ResolvedPlan,
+    position: RunPosition,
+    loads: Mapping[str, LoadedMember],
+    groups: Mapping[str, list[Group]],
+) -> None:
+    """Log the values of the coming update, if the state had a shorter horizon."""
+    if state.plan is None or not state.calendar.has_moving_horizon:
         return
     saved = state.resolved(state.plan)
-    if (now.seconds_until_end or 0) <= (saved.seconds_until_end or 0):
-        return
     states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
-    old, new = (
-        dict(slots_in(one.counted)) | {slot.name: slot for slot in slots_of_targets(one.counted)}
-        for one in (saved, now)
-    )
-    both = [name for name in new if name in old]
-    used = [values_at([slots[name] for name in both], position.times, states) for slots in (old, new)]
-    log_on_rank_0(
-        "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
-        "values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
-        before, after, saved.seconds_until_end, now.seconds_until_end, position.t,
-        "\n".join(f"{name}: {was!r} -> {value!r}" for name, was, value in zip(both, *used, strict=True)),
-    )  # fmt: skip
+    now.horizon.log_other(saved, now, position, partial(_named_values, run, state, position, loads, groups, states))
+
+
+def _named_values(
+    run: Run,
+    state: State,
+    position: RunPosition,
+    loads: Mapping[str, LoadedMember],
+    groups: Mapping[str, list[Group]],
+    states: RuleStates,
+    one: ResolvedPlan,
+) -> dict[str, float]:
+    """Return the values of a plan at a position, by names for messages."""
+    slots = {
+        f"{slot.name} of group {planned.labels(groups[name])[slot.group]!r}": slot
+        for name, planned in run.members.items()
+        for slot in slots_of(one.counted, groups[name], state.bases.get(name), loads[name].scope)
+    } | {slot.name: slot for slot in slots_of_targets(one.counted)}
+    return dict(zip(slots, values_at(list(slots.values()), position.times, states), strict=True))
 
 
 _COMPARED = 1_000_000  # updates that are compared one by one, to find the first at which two plans differ
@@ -238,33 +303,29 @@ class Resume:
             return  # torch raises for it
         with errors_of(name):
             check_entries(groups)
-            planned.require_lengths(groups)
+            require_lengths(planned, groups)
         planned.slots(groups)
         found, position = count_carried(groups), self.position_of(planned, groups)
-        moved = None
-        if found is not None or not run.is_shared:
-            moved = run.position_after(name, position)
-        is_behind = run.drive == "optimizer" and position.t < run.reached_after(name, position.t)
+        moved, is_behind = run.driver.after_load(run, name, position, is_known=found is not None)
         if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
         if moved is not None:
-            run.lead.coming_start = run.lead.started_at(moved)
+            lead = run.lead
+            lead.coming_start = lead.in_force.horizon.restarted(lead.in_force, moved)
 
     def after_load(self, run: Run, name: str, optimizer: Any) -> None:
         """Resume from the count and the bases in the loaded groups of one optimizer."""
         lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
-        found, slots, reached = count_carried(groups), planned.slots(groups), lead.clock.t
-        other = planned.values_of_other_plan(groups)
+        found, slots, reached, before = count_carried(groups), planned.slots(groups), lead.clock.t, planned.in_force
+        other = values_of_other_plan(planned, groups)
         if not found:
             self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
-        moves = found is not None or not run.is_shared  # several optimizers join the run without a count
-        if moves:
-            source = None if found is None else "optimizer"
-            moves = self._move_run(run, name, self.position_of(planned, groups), source, other)
+        source = None if found is None else "optimizer"
+        moves = run.driver.load(run, name, self.position_of(planned, groups), source, other)
         if found is not None:
             run.changed_bases += changed_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
-            if not run.is_shared or run.loads.keys() >= run.members.keys():
+            if run.driver.has_loaded_all(run):
                 run.log_changed_bases()
         is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
         unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
@@ -273,10 +334,11 @@ class Resume:
             lead.history = lead.history.with_plan_after_unknown(now)
         elif moves:
             lead.history = History((now,)) if found is None else lead.history.resumed_at(now.update, now.amount)
-        if moves and found is not None and lead.in_force.start is not None:
-            lead.history = lead.history.with_start(now, reached)
-        if planned.in_force is not lead.in_force or lead.in_force.start is not None:  # with another horizon
-            planned.in_force, slots = lead.in_force, slots_of(lead.in_force.counted, groups, None, planned.scope)
+        if moves and found is not None:
+            lead.history = lead.in_force.horizon.history_at(lead.history, now, reached)
+        if lead.in_force is not before:  # with another horizon
+            planned.in_force = lead.in_force
+            slots = planned.slots(groups)
         planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states), other)
         if unknown:
             self.log_unknown_plan(run, unknown)
@@ -295,46 +357,11 @@ class Resume:
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        warn_on_rank_0(
+        warn_for_all(
             f"{_found_count('the checkpoint of the optimizer', count)}; starting the plan at update 0, with {bases} as "
             "bases. "
             f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
         )
-
-    def _move_run(self, run: Run, name: str, position: RunPosition, source: str | None, values: Values | None) -> bool:
-        """Move the run to the position that one optimizer loaded; return whether the run itself moved.
-
-        The groups of this optimizer are bound afterwards.
-        """
-        clock, planned, loads = run.clock, run.members[name], run.recent_loads()
-        moved, is_other = run.position_after(name, position), position.t != planned.clock.t
-        if moved is None and not is_other:  # the other optimizers do not move
-            if position.t < clock.t:
-                clock.last_amount = position.amount
-            planned.clock.set_position(run.position_at(position.t))
-            run.record_loads(loads | {name: Load(position.t, is_compared=False, values=values)})
-            return False
-        numbers, loads = run.numbers_after(name, position.t), dict(loads)
-        t = max(numbers.values())
-        loads[name] = Load(position.t, is_compared=is_other, values=values)
-        amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
-        if moved is not None:
-            run.lead.in_force = run.lead.coming_start
-            log_conflicting_counts(run.lead, t, "optimizer")
-            clock.set_position(moved, source)
-        if not run.is_shared:
-            return True
-        clock.last_amount = amounts.get(t - 1, clock.amount)
-        if moved is not None:
-            run.bind_lead()
-        for other, planned in run.members.items():
-            if other == name:
-                planned.clock.set_position(run.position_at(numbers[name]))
-            elif moved is not None or planned.clock.t != numbers[other]:
-                planned.seek(run.position_at(numbers[other]), loads[other].values if other in loads else None)
-        run.count_behind()
-        run.record_loads(loads)
-        return moved is not None
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
@@ -360,7 +387,7 @@ class Resume:
             StateError: the state is of one optimizer and the run has several, or the reverse. Nothing was written.
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
-        lead, clock, code = run.lead, run.clock, run.lead.in_force
+        code, clock = run.lead.in_force, run.clock
         if bool(state.names) != run.is_shared:
             theirs = f"the optimizers {shown(','.join(state.names))}" if state.names else "one optimizer"
             raise StateError(
@@ -369,73 +396,57 @@ class Resume:
             )
         chosen = self.plan_after_load(state, code)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
-        chosen = lead.started_at(position, chosen)
+        chosen = chosen.horizon.restarted(chosen, position)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         last_amount = position.amount if state.last_amount is None else state.last_amount
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
             scopes = scopes_of(chosen.plan, chosen.resolved, groups)
-        positions, blocks, held = {}, {}, {}
+        loads = {}
         for name, planned in run.members.items():
             is_behind = name in state.behind and run.drive == "optimizer"
-            positions[name] = RunPosition(position.t - 1, last_amount) if is_behind else position
-            before, bases, times = planned.block.slots, state.bases.get(name, {}), positions[name].times
-            if chosen is code:
-                slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
-            else:
-                slots = slots_of(chosen.counted, groups[name], bases, scopes[name])
-            blocks[name] = planned.block
-            if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-                planned.block.seek(times, states)
-            else:
-                blocks[name] = ValueBlock(
-                    chosen.counted, slots, groups[name], times, states, targets=not run.is_shared
-                )  # fmt: skip
-            saved, code_bases = state.pending.get(name, {}), bases_by_slot(slots)  # a field without a line had its base
-            pending = {place: saved.get(place, base) for place, base in code_bases.items()}
-            if is_behind and list(pending.values()) != values_at(slots, times, states):
-                held[name] = pending  # another plan determined them
+            at = RunPosition(position.t - 1, last_amount) if is_behind else position
+            found = MemberState(at, scopes[name], state.bases.get(name, {}), state.pending.get(name, {}), is_behind)
+            loads[name] = _prepared(planned, groups[name], found, chosen, states, is_same=chosen is code)
         self._log_other_optimizers(state, groups)
-        if clock.t not in {one.t for one in positions.values()}:  # an optimizer may be one update behind
-            log_conflicting_counts(lead, position.t, "scheduler")
-        log_later_deadline(
-            state, chosen, position,
-            lambda plan: {
-                f"{one.name} of group {planned.labels(groups[name])[one.group]!r}": one
-                for name, planned in run.members.items()
-                for one in slots_of(plan, groups[name], state.bases.get(name), scopes[name])
-            },
-        )  # fmt: skip
-        lead.in_force, clock.states = chosen, states
-        clock.set_position(position, "scheduler")
-        clock.last_amount = last_amount
-        lead.history = state.history.resumed_at(position.t, state.position.amount)
+        if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
+            run.log_conflicting_counts(position.t, "scheduler")
+        _log_other_horizon(run, state, chosen, position, loads, groups)
+        self._continue(run, state, groups, Continuation(chosen, position, last_amount, states, loads))
+
+    def _continue(self, run: Run, state: State, groups: Mapping[str, list[Group]], given: "Continuation") -> None:
+        """Write the values of a state: the first write of `load`."""
+        lead, clock = run.lead, run.clock
+        lead.in_force, clock.states = given.in_force, given.states
+        clock.set_position(given.position, "scheduler")
+        clock.last_amount = given.last_amount
+        lead.history = state.history.resumed_at(given.position.t, state.position.amount)
         lead.history = lead.history.with_plan(lead.entry())
-        run.bind_lead()
+        run.driver.bind_lead(run)
         for name, planned in run.members.items():
-            if blocks[name] is not planned.block:
+            mine = given.members[name]
+            if mine.block is not planned.block:
                 code_bases, labels = bases_by_slot(planned.block.slots), planned.labels(groups[name])
-                run.changed_bases += changed_bases(blocks[name].slots, code_bases, labels)
-            planned.in_force, planned.scope, planned.clock.states = chosen, scopes[name], states
+                run.changed_bases += changed_bases(mine.block.slots, code_bases, labels)
+            planned.in_force, planned.scope, planned.clock.states = given.in_force, mine.scope, given.states
             if run.is_shared:
-                planned.clock.set_position(positions[name])
-            planned.bind(groups[name], blocks[name], held.get(name))
+                planned.clock.set_position(mine.position)
+            planned.bind(groups[name], mine.block, mine.held)
         run.log_changed_bases()
-        run.count_behind()
-        run.loads = {}
+        run.driver.note_positions(run)
         warn_if_over(lead)
 
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
         if state.optimizers.keys() != groups.keys():
-            log_on_rank_0(
+            log_for_all(
                 "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
                 shown_names(state.optimizers), shown_names(groups),
             )  # fmt: skip
         for name, mine in groups.items():
             saved = state.optimizers.get(name, len(mine))
             if saved != len(mine):
-                log_on_rank_0(
+                log_for_all(
                     "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
@@ -448,12 +459,12 @@ class Resume:
         """
         same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar.has_facts_of(code.calendar)):
-            saved = state.resolved(state.plan).with_deadline_of(code)
+            saved = code.horizon.comparable(code, state.resolved(state.plan))
             return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
         if not same_text:
             why = state.unreadable or "one of them cannot be written as text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log_on_rank_0("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+            log_for_all("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
         return code
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
@@ -470,14 +481,15 @@ class Resume:
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
-        if planned.in_force.start is not None:
-            planned.in_force = planned.started_at(position)
-            mine = slots_of(planned.in_force.counted, groups, bases_by_slot(mine))
+        in_force = planned.in_force.horizon.restarted(planned.in_force, position)
+        if in_force is not planned.in_force:
+            planned.in_force = in_force
+            mine = planned.slots(groups, bases_by_slot(mine))
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
         run.changed_bases = changed_bases(mine, bases_by_slot(slots), planned.labels(groups))
         run.log_changed_bases()
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
-        log_on_rank_0(
+        log_for_all(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
             "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
             at, unit,
@@ -490,8 +502,8 @@ class Resume:
     # ------------------------------------------------------------------ a plan that differs
 
     def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
-        facts = replace(code.calendar, total=None) if code.start is None else code.calendar.until(None)
-        return diff_within(saved.resolved, code.resolved, facts, _COMPARED)
+        """Return the differences between two plans of a run."""
+        return diff_within(saved.resolved, code.resolved, code.calendar.until(None), _COMPARED)
 
     def choose_plan(
         self,
@@ -514,33 +526,30 @@ class Resume:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
-            amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
-            whose = f"{whose}, which was in force up to update {until.t}{amount}"
-            choices = self.on_change if isinstance(self.on_change, Mapping) else {}
-            refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
-            if refused:
-                raise PlanChanged(
-                    f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
-                    + "\n".join(map(str, refused))
-                    + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
-                )
-            log_on_rank_0("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
-            log_other_epoch(saved, code)
+            self._log_changes(changes, saved, code, until, whose)
         self.accepted = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            if code.start is not None:  # the deadline determines the horizon
-                lines = mixed_plan(code.plan, saved.resolved if saved.start is None else saved.plan, self.on_change)
-                return replace(code, plan=with_horizon(lines, None)).until(code.start.horizon)
-            mine, choices = code.resolved, self.on_change
-            targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
-            if targets:  # the other lines of the code's plan follow the checkpoint's targets
-                written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
-                mine = written.resolve(code.calendar)
-            mixed = mixed_plan(mine, saved.resolved, choices)
-            return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
+            return code.horizon.mixed(code, saved, self.on_change) or mixed_plans(code, saved, self.on_change)
         return code
+
+    def _log_changes(
+        self, changes: Diff, saved: ResolvedPlan, code: ResolvedPlan, until: RunPosition, whose: str
+    ) -> None:
+        """Log the changes, or raise if `on_change` refuses one of them."""
+        amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
+        whose = f"{whose}, which was in force up to update {until.t}{amount}"
+        choices = self.on_change if isinstance(self.on_change, Mapping) else {}
+        refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
+        if refused:
+            raise PlanChanged(
+                f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
+                + "\n".join(map(str, refused))
+                + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
+            )
+        log_for_all("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
+        log_other_epoch(saved, code)
 
     def _choices(self) -> list[OnChangeChoice]:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
@@ -556,14 +565,14 @@ class Resume:
         if run.is_shared:
             self.accepted |= numbers
         later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
-        log_on_rank_0(
+        log_for_all(
             "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
             "the code's plan continues from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
         in_force = planned.in_force
         if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
-            log_on_rank_0(
+            log_for_all(
                 "run facts determine the lengths of this plan: it also differs if only the number of updates in an "
                 "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT,
             )
@@ -572,6 +581,17 @@ class Resume:
         """Return the numbers of plans in the groups that differ and are not in `self.accepted`."""
         found = frozenset(group[PLAN] for group in groups if PLAN in group and COUNT in group)
         return found - self.accepted - {in_force.number}
+
+
+def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
+    """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
+    mine = code.resolved
+    targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
+    if targets:  # the other lines of the code's plan follow the checkpoint's targets
+        written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
+        mine = written.resolve(code.calendar)
+    mixed = mixed_plan(mine, saved.resolved, choices)
+    return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:

@@ -1,22 +1,23 @@
 """The clock of a run: the completed updates, the consumed amount, and the resolved plan in force."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
 from paramsched.curves.arrays import Array
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import MissingFact, StateError
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
-from paramsched.plan.run_amounts import Amount, RunAmounts
-from paramsched.runs.seconds import RunStart
+from paramsched.plan.run_amounts import Amount, RunAmounts, lacking_amount
+from paramsched.scheduler.group_keys import Entry, History
 from paramsched.time import Calendar, Duration
-from paramsched.time.progress import PROGRESS, times_on
+from paramsched.time.amounts import largest_on, rounded_on, times_on
 
 
 @final
@@ -163,14 +164,14 @@ class ResolvedPlan:
 
     `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
     `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
-    `amounts` are the planned amounts of the run; None if the plan is by updates. `start` is the last start of a run
-    with a deadline, `optimizers` are the names of several optimizers, and `note` is that of the plan's file.
+    `amounts` are the planned amounts of the run; None if the plan is by updates. `horizon` determines what a start at
+    another position changes, `optimizers` are the names of several optimizers, and `note` is that of the plan's file.
     """
 
     plan: Plan
     resolved: Plan
     calendar: Calendar
-    start: RunStart | None = None
+    horizon: "Horizon" = field(default_factory=lambda: FIXED)
     optimizers: tuple[str, ...] = ()
     note: Note | None = None
     number: int = field(init=False)
@@ -180,41 +181,14 @@ class ResolvedPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "counted", counted_plan(self.resolved))
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
-        # With a deadline, each start of the run has another horizon, but the plan is the same.
-        compared = self.resolved if self.calendar.deadline is None else self.plan
+        # If each start of the run has another horizon, the plan is the same nevertheless.
+        compared = self.plan if self.calendar.has_moving_horizon else self.resolved
         object.__setattr__(self, "number", plan_number(self.plan, compared))
-
-    def until(self, horizon: int) -> "ResolvedPlan":
-        """Return the plan of a run with a deadline, resolved for another horizon in seconds.
-
-        Raises:
-            InvalidArgument: the stages of the plan do not fit.
-        """
-        return replace(self, resolved=self.plan.resolve(self.calendar.until(horizon), self.optimizers))
-
-    def with_deadline_of(self, code: "ResolvedPlan") -> "ResolvedPlan":
-        """Return this plan with the deadline and the horizon of another start, if both runs have a deadline.
-
-        A plan that does not fit into that horizon is returned unchanged.
-        """
-        if self.calendar.deadline is None or code.start is None:
-            return self
-        moved = replace(self, calendar=code.calendar, start=code.start)
-        try:
-            return moved.until(code.start.horizon)
-        except InvalidArgument:
-            return self
-
-    @property
-    def seconds_until_end(self) -> int | None:
-        """The horizon in seconds of a run with a deadline; None without a deadline."""
-        horizon = self.resolved.horizon
-        return None if self.calendar.deadline is None or horizon is None else int(horizon.terms[0][1])
 
     @property
     def text(self) -> str | None:
-        """The text of the plan; if the run has a deadline, with the present horizon."""
-        if self.calendar.deadline is None:
+        """The text of the plan, with the present horizon if each start has another one."""
+        if not self.calendar.has_moving_horizon:
             return self.plan.text
         return with_horizon(self.plan, self.resolved.horizon).text
 
@@ -234,9 +208,9 @@ class ResolvedPlan:
 
     def is_over_at(self, t: int, amount: Amount | None) -> bool:
         """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
-        horizon = self.resolved.horizon
-        if self.unit == PROGRESS and amount == 1:
+        if amount is not None and amount >= largest_on(self.unit):
             return True
+        horizon = self.resolved.horizon
         if horizon is None:
             return False
         ((unit, count),) = horizon.terms
@@ -259,3 +233,100 @@ class ResolvedPlan:
 def with_horizon(plan: Plan, horizon: Duration | None) -> Plan:
     """Return a plan with another horizon."""
     return Plan(*plan.as_written(), horizon=horizon, clock=plan.clock)
+
+
+class Horizon(ABC):
+    """What a start of a run at another position changes in its plan, and how two horizons are compared."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+        """Return the plan for a start at a position; `in_force` itself if nothing changes."""
+
+    @abstractmethod
+    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
+        """Return the history after a start.
+
+        Args:
+            history: the history without the start.
+            now: the plan from the start on.
+            reached: the update that the run had reached before; None if the start does not rewind it.
+        """
+
+    @abstractmethod
+    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
+        """Return a saved plan with the horizon of `in_force`, if that differs at each start."""
+
+    @abstractmethod
+    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan | None:
+        """Return the code's plan with the schedules of `saved` for some fields; None if its horizon is fixed."""
+
+    @abstractmethod
+    def log_other(
+        self,
+        saved: ResolvedPlan,
+        now: ResolvedPlan,
+        position: RunPosition,
+        values: Callable[[ResolvedPlan], Mapping[str, float]],
+    ) -> None:
+        """Log the values of the coming update, if the horizon is longer than that of a checkpoint."""
+
+
+@final
+class FixedHorizon(Horizon):
+    """The horizon of a plan whose start changes nothing."""
+
+    __slots__ = ()
+
+    def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
+        return in_force
+
+    def history_at(self, history: History, now: Entry, reached: int | None = None) -> History:
+        return history
+
+    def comparable(self, in_force: ResolvedPlan, saved: ResolvedPlan) -> ResolvedPlan:
+        return saved
+
+    def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan | None:
+        return None
+
+    def log_other(
+        self,
+        saved: ResolvedPlan,
+        now: ResolvedPlan,
+        position: RunPosition,
+        values: Callable[[ResolvedPlan], Mapping[str, float]],
+    ) -> None:
+        pass
+
+
+FIXED: Final[Horizon] = FixedHorizon()
+
+
+def resume_position(
+    in_force: ResolvedPlan, found: RunPosition, whose: str, clock: RunState | None = None
+) -> RunPosition:
+    """Return the position of a run that resumes with a plan.
+
+    Args:
+        in_force: the plan.
+        found: the position in the checkpoint; its amounts are None if the checkpoint has none on the plan's clock.
+        whose: the name of the checkpoint, for messages.
+        clock: the current state, whose amount is used if it is at the same update.
+    """
+    unit = in_force.unit
+    if unit is None:
+        return RunPosition(found.t)
+    if found.amount is not None:
+        return replace(found, amount=rounded_on(unit, found.amount))
+    if clock is not None and clock.t == found.t and clock.amount is not None:
+        return RunPosition(found.t, clock.amount)
+    try:
+        return RunPosition(found.t, in_force.amount_at(found.t))
+    except MissingFact:
+        lacks, value = lacking_amount(unit)
+        raise StateError(
+            f"{whose} is at update {found.t} and carries no {lacks}. Write ps.Scheduler(optimizer, plan) on an "
+            f"optimizer without a count, then scheduler.seek({found.t}, {unit}={value}), then load the checkpoint"
+        ) from None

@@ -10,9 +10,8 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Literal, TypeAlias, final
 
-from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
@@ -33,6 +32,7 @@ from paramsched.scheduler.group_keys import (
 from paramsched.scheduler.run import Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, with_horizon
 from paramsched.scheduler.slots import bases_by_slot
+from paramsched.scheduler.values import pending
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar, Duration
 
@@ -83,7 +83,7 @@ class State:
     def resolved(self, plan: Plan) -> ResolvedPlan:
         """Resolve the plan of the state; if the run has a deadline, for the last horizon in the history."""
         facts = _facts_with_horizon(self.calendar, self.history)
-        return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, None, self.names)
+        return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, optimizers=self.names)
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -122,7 +122,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         # A 1 for each optimizer that has not stepped in the last update.
         "behind": "".join(str(int(name in behind)) for name in sizes) if behind else "",
         "last_amount": clock.last_amount,
-        "pending": _by_field({name: one.pending for name, one in behind.items()}, sizes, only_known=True),
+        "pending": _by_field({name: pending(one) for name, one in behind.items()}, sizes, only_known=True),
     }
 
 
@@ -171,6 +171,43 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         state: the state.
         known: a plan and its calendar; if the state has equal ones, they are not parsed again.
     """
+    _check_keys(state)
+    optimizers, text = _read_optimizers(state), state["plan"]
+    groups, entries = sum(optimizers.values()), state["history"]
+    facts = read_pairs("calendar", state["calendar"])
+    history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
+    unreadable: str | None = None
+    plan: Plan | None
+    plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
+    if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
+        plan, calendar = known
+    else:
+        names = tuple(optimizers) if "optimizers" in state else ()
+        plan, unreadable, calendar = _read_plan(text, facts, history, names)
+    bases = _read_by_field("bases", state["bases"], groups)
+    feedback = {
+        rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
+    }
+    if plan is not None:
+        _check_contents(plan, bases, feedback)
+    position = _read_position(state, plan)
+    last = history.entries[-1].text
+    if plan is not None and calendar.has_moving_horizon:
+        text_of_last = with_horizon(plan, _horizon_of(last)).text
+    else:
+        text_of_last = text
+    if last != text_of_last:
+        raise StateError("state: the last plan of history differs from the plan of the state")
+    late = _read_behind(state.get("behind", ""), optimizers, position.t)
+    pending = _read_by_field("pending", state.get("pending", ()), groups)
+    return State(
+        text, plan, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback, position, history,
+        late, state.get("last_amount"), _by_optimizer(pending, optimizers),
+    )  # fmt: skip
+
+
+def _check_keys(state: Any) -> None:
+    """Raise if a state is foreign, of another version, or lacks a key."""
     if not isinstance(state, Mapping):
         raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() returns")
     if "version" not in state:
@@ -189,41 +226,41 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS - of_several:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
-    optimizers, text = _read_optimizers(state), state["plan"]
-    groups = sum(optimizers.values())
-    facts = read_pairs("calendar", state["calendar"])
-    entries = state["history"]
-    history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
-    plan: Plan | None
-    plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
-    if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
-        (plan, calendar), unreadable = known, None
-    else:
-        try:
-            calendar = Calendar(**facts)
-        except (TypeError, ValueError) as error:
-            raise StateError(f"state: calendar: {error}") from None
-        plan, unreadable = plan_of_text(text)
-        try:
-            if plan is not None:
-                plan.resolve(_facts_with_horizon(calendar, history), tuple(optimizers) if of_several else ())
-        except InvalidArgument as error:
-            raise StateError(f"state: calendar does not resolve its plan: {error}") from None
-    bases = _read_by_field("bases", state["bases"], groups)
-    feedback = {
-        rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
-    }
-    if plan is not None:
-        scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
-        foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
-        missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
-        if foreign or missing:
-            raise StateError(f"state: bases are those of {sorted(bases)}, but its plan schedules {sorted(scheduled)}")
-        rules = {str(rule) for rule in plan.metric_rules}
-        if rules != feedback.keys():
-            raise StateError(
-                f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
-            )
+
+
+def _read_plan(
+    text: Any, facts: Mapping[str, Any], history: History, names: tuple[str, ...]
+) -> tuple[Plan | None, str | None, Calendar]:
+    """Return the plan of a state, or None and the reason why it cannot be read here; and the run facts."""
+    try:
+        calendar = Calendar(**facts)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"state: calendar: {error}") from None
+    plan, unreadable = plan_of_text(text)
+    try:
+        if plan is not None:
+            plan.resolve(_facts_with_horizon(calendar, history), names)
+    except InvalidArgument as error:
+        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+    return plan, unreadable, calendar
+
+
+def _check_contents(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
+    """Raise if a state has bases or feedback of another plan."""
+    scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
+    foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
+    missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
+    if foreign or missing:
+        raise StateError(f"state: bases are those of {sorted(bases)}, but its plan schedules {sorted(scheduled)}")
+    rules = {str(rule) for rule in plan.metric_rules}
+    if rules != feedback.keys():
+        raise StateError(
+            f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
+        )
+
+
+def _read_position(state: Mapping[str, Any], plan: Plan | None) -> RunPosition:
+    """Return the position of the run."""
     clock = None if plan is None else amount_clock(plan.clock)
     for name in ("amount", "said", "last_amount"):
         if state.get(name) is not None and not is_amount(state[name], clock):
@@ -233,20 +270,16 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
-    last = history.entries[-1].text
-    if last != (text if calendar.deadline is None or plan is None else with_horizon(plan, _horizon_of(last)).text):
-        raise StateError("state: the last plan of history differs from the plan of the state")
-    behind = state.get("behind", "")
+    return position
+
+
+def _read_behind(behind: Any, optimizers: Mapping[str, int], t: int) -> frozenset[str]:
+    """Return the optimizers that had not stepped in the last update."""
     if not isinstance(behind, str) or set(behind) - {"0", "1"} or len(behind) not in (0, len(optimizers)):
         raise StateError(f"state: behind is {shown(behind)}, not a 0 or 1 for each optimizer")
-    if "1" in behind and (position.t == 0 or "0" not in behind):
-        raise StateError(f"state: behind is {shown(behind)} at update {position.t}")
-    late = frozenset(name for name, one in zip(optimizers, behind, strict=False) if one == "1")
-    pending = _read_by_field("pending", state.get("pending", ()), groups)
-    return State(
-        text, plan, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback, position, history,
-        late, state.get("last_amount"), _by_optimizer(pending, optimizers),
-    )  # fmt: skip
+    if "1" in behind and (t == 0 or "0" not in behind):
+        raise StateError(f"state: behind is {shown(behind)} at update {t}")
+    return frozenset(name for name, one in zip(optimizers, behind, strict=False) if one == "1")
 
 
 def _read_optimizers(state: Mapping[str, Any]) -> dict[str, int]:
@@ -306,7 +339,7 @@ def _horizon_of(text: str | None) -> Duration | None:
 
 def _facts_with_horizon(calendar: Calendar, history: History) -> Calendar:
     """Return the run facts that resolve the last plan of a history, with its horizon in place of a deadline."""
-    if calendar.deadline is None:
+    if not calendar.has_moving_horizon:
         return calendar
     return replace(calendar.until(None), total=_horizon_of(history.entries[-1].text))
 
@@ -362,7 +395,7 @@ def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calenda
     """
     read = read_scheduler_state(state)
     # With a deadline, each of the plans has a horizon of its own.
-    calendar = read.calendar if read.calendar.deadline is None else read.calendar.until(None)
+    calendar = read.calendar.until(None) if read.calendar.has_moving_horizon else read.calendar
     return [(entry, plan_of_text(entry.text)[0]) for entry in read.history.entries], calendar
 
 
@@ -370,17 +403,3 @@ OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
 
 OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
 """One choice for the entire plan, or one for each field; the default of a field is "new"."""
-
-
-def checked_on_change(on_change: Any) -> OnChange:
-    """Validate the argument `on_change`."""
-    choices = get_args(OnChangeChoice)
-    given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
-    for choice in given:
-        if choice not in choices:
-            raise InvalidArgument(
-                f"Scheduler(on_change={on_change!r})",
-                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
-            )
-    return dict(on_change) if isinstance(on_change, Mapping) else on_change

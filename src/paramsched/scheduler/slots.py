@@ -13,8 +13,8 @@ from paramsched.fields import Field, base_of, is_number, label, recorded_base
 from paramsched.plan import Plan, Target, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
-from paramsched.runs.processes import log_on_rank_0
 from paramsched.scheduler.group_keys import COUNT, Group
+from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
@@ -229,12 +229,12 @@ def with_late_bases(
         name = labels[slot.group]
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
-            log_on_rank_0(
+            log_for_all(
                 "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
                 '%r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
             )  # fmt: skip
         else:
-            log_on_rank_0(
+            log_for_all(
                 "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
                 '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,

@@ -179,6 +179,11 @@ class Calendar:
         object.__setattr__(self, "deadline", deadline_of(self.deadline, time.time(), os.environ))
 
     @property
+    def has_moving_horizon(self) -> bool:
+        """True if the horizon depends on the start of the run, because a deadline ends it."""
+        return self.deadline is not None
+
+    @property
     def end(self) -> datetime | None:
         """The deadline; None if the run has none."""
         return self.deadline if isinstance(self.deadline, datetime) else None

@@ -24,24 +24,6 @@ def rounded_progress(progress: float) -> float:
     return round(progress * WHOLE) / WHOLE
 
 
-def amount_text(clock: str, amount: float) -> str:
-    """Return the text of an amount on a clock, for messages.
-
-    >>> amount_text("tokens", 4096), amount_text("progress", 0.57)
-    ('4096 tokens', 'progress 0.57')
-    """
-    return f"{clock} {amount}" if clock == PROGRESS else f"{amount} {clock}"
-
-
 def rounded_array(progress: Array) -> Array:
     """Round an array of progress, each as `rounded_progress` does."""
-    return times_on(PROGRESS, progress) / WHOLE
-
-
-def times_on(clock: str, amounts: Array) -> Array:
-    """Return an array of amounts on a clock as the times at which its schedules are evaluated.
-
-    >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
-    ([0, 570000000], [4096])
-    """
-    return np.rint(amounts * WHOLE).astype(np.int64) if clock == PROGRESS else amounts
+    return np.rint(progress * WHOLE) / WHOLE

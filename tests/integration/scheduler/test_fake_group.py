@@ -7,13 +7,13 @@ import torch.distributed as dist
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import paramsched as ps
-from paramsched.runs import processes
+from paramsched.scheduler import messages
 from support.updates import probe
 
 
 @pytest.fixture(params=[FakeStore, dist.HashStore])
 def fake_group(request):
-    processes._note_fake_group.cache_clear()
+    messages._note_fake_group.cache_clear()
     dist.init_process_group("fake", store=request.param(), rank=1, world_size=8)
     yield
     dist.destroy_process_group()

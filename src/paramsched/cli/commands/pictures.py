@@ -321,7 +321,7 @@ def _values_by_column(
     from paramsched.plan.binding import UPDATES, clock_of_field
     from paramsched.plan.optimizers import unique_labels
     from paramsched.plan.trace import column_name
-    from paramsched.time.progress import times_on
+    from paramsched.time.amounts import times_on
 
     labels = unique_labels(groups)
     times = {UPDATES: at}

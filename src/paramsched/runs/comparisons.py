@@ -1,0 +1,50 @@
+"""When the amounts of several processes are compared; a process that trains alone compares nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+from paramsched.plan.run_amounts import Amount
+from paramsched.scheduler.messages import several_processes
+
+if TYPE_CHECKING:
+    from paramsched.runs.rank_agreement import AmountAgreement
+
+COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
+
+
+@final
+class AmountComparison:
+    """Compares amounts at some updates as `AmountAgreement` does, once there are several processes.
+
+    Args:
+        number: the number that identifies the plan.
+        start: the update from which on amounts are compared.
+        groups: the groups of the optimizer.
+    """
+
+    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._number, self._start, self._groups = number, start, groups
+        self._compared_at = -1
+        self._agreement: AmountAgreement | None = None
+
+    def is_due(self, t: int) -> bool:
+        """Return whether amounts are compared before update `t`."""
+        if t == self._compared_at or not (t - self._start < INITIAL or t % COMPARED_EVERY == 0):
+            return False
+        return several_processes()
+
+    def compare(self, t: int, amount: Amount, clock: str) -> None:
+        """Compare the amount consumed before update `t` with that of the other processes.
+
+        Raises:
+            InvalidArgument: another process has consumed another amount.
+        """
+        if not self.is_due(t):  # the update was skipped and got another report
+            return
+        self._compared_at = t
+        if self._agreement is None:
+            from paramsched.runs.rank_agreement import AmountAgreement
+
+            self._agreement = AmountAgreement(self._number, self._groups)
+        self._agreement.compare(t, amount, clock)

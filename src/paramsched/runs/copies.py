@@ -1,0 +1,82 @@
+"""Copies and pickles of a Scheduler."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from paramsched.plan.optimizers import ALONE
+from paramsched.runs.consumption import ConsumptionSource
+from paramsched.runs.parts import attach, parts_of
+from paramsched.runs.plan_source import PlanSource
+from paramsched.scheduler.resume import Resume
+from paramsched.scheduler.run import Beginning, Run
+from paramsched.scheduler.run_state import ResolvedPlan
+from paramsched.scheduler.saved_state import restored_states, saved_states
+from paramsched.scheduler.start import Request
+from paramsched.time import Calendar
+
+
+def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source: PlanSource) -> dict[str, Any]:
+    """Return the state from which `run_of_copy` restores a copy; `source` has the file that it watches."""
+    lead, clock = run.lead, run.clock
+    return {
+        "optimizers": dict(optimizers),
+        "drive": run.drive,
+        "plan": lead.in_force.plan,
+        "calendar": lead.in_force.calendar,
+        "horizon": lead.in_force.resolved.horizon,  # with a deadline, each start has another one
+        "on_change": resume.on_change,
+        "late_groups": lead.late_groups,
+        "begin": clock.start,
+        "alive": not lead.released,
+        "amounts": (clock.amount, clock.reported, clock.last_amount),
+        "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
+        "feedback": [saved_states(clock.states), saved_states(clock.used)],
+        "acknowledged": clock.acknowledged,
+        "history": lead.history,
+        "source": replace(source, messages=None),
+    }
+
+
+def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[Request, PlanSource, Run]:
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments, its plan and its run."""
+    names = () if ALONE in optimizers else tuple(optimizers)
+    source: PlanSource = replace(state["source"], plan=state["plan"])
+    resume = Resume(state["on_change"])
+    request = Request(source.plan, state["drive"], resume, state["late_groups"], state["begin"], names)
+    if state["alive"]:
+        run = attach(optimizers, request, source, state["calendar"])
+    else:
+        run = _detached(optimizers, request, state)
+    lead, clock = run.lead, run.clock
+    _, reported, last_amount = state["amounts"]
+    now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
+    # The copy may have started with another horizon.
+    lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
+    clock.reported, clock.last_amount = None, last_amount
+    if reported is not None and isinstance(lead.consumption, ConsumptionSource):
+        lead.consumption.report(reported)
+    clock.states = used
+    clock.change(now)
+    if state["alive"]:
+        run.rewrite()
+    if not state["acknowledged"]:
+        clock.acknowledged_at = -1  # the engine has not called step() yet
+    return request, source, run
+
+
+def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[str, Any]) -> Run:
+    """Return the run of a Scheduler that was detached: its hooks are not registered."""
+    calendar: Calendar = state["calendar"]
+    facts = replace(calendar.until(None), total=state["horizon"]) if calendar.has_moving_horizon else calendar
+    parts = parts_of(request, PlanSource(request.plan), facts)
+    in_force = ResolvedPlan(request.plan, request.plan.resolve(facts, request.names), calendar)
+    groups = {name: one.param_groups for name, one in optimizers.items()}
+    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    run = parts.new_run(
+        Beginning(
+            in_force, groups, state["positions"], states, request.drive, request.late_groups, request.start, parts
+        )
+    )
+    run.release()
+    return run

@@ -1,0 +1,167 @@
+"""The choice of the parts of a run, by the plan's clock, the run facts and the optimizers.
+
+A part is imported in the branch that needs it, so that a plain run does without all of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
+
+from paramsched.errors import MissingFact
+from paramsched.plan import Plan
+from paramsched.plan.note import Note
+from paramsched.plan.run_amounts import ReportedProgress, RunAmounts
+from paramsched.runs.plan_source import PlanSource
+from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.hooks import require_hooks
+from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.parts import Comparison, Consumption, Numbers, Parts, chosen_before, not_watched
+from paramsched.scheduler.run import Run, one_number, run_of_one
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RuleStates
+from paramsched.scheduler.start import Found, Request, start
+from paramsched.time import Calendar
+
+if TYPE_CHECKING:
+    from paramsched.runs.rank_agreement import RunAgreement
+
+
+def attach(
+    optimizers: Mapping[str, Any], request: Request, source: PlanSource, calendar: Calendar, call: str = ""
+) -> Run:
+    """Attach a plan to optimizers; the other arguments are those of `parts_of`.
+
+    Raises:
+        ParamschedError: the plan cannot be attached. The optimizers are unchanged.
+    """
+    if request.drive != "manual":
+        for name, optimizer in optimizers.items():
+            require_hooks(optimizer, name)
+    return start(optimizers, request, parts_of(request, source, calendar, call))
+
+
+def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> Parts:
+    """Return the parts of a run. Without a deadline, the plan is resolved now.
+
+    Args:
+        request: the arguments of the Scheduler.
+        source: the plan and its file.
+        calendar: the run facts.
+        call: the start of the call that passes the run facts, for messages. Default: the constructor.
+
+    Raises:
+        ParamschedError: the plan cannot be resolved.
+    """
+    names = request.names
+    resolver = Resolver(source, calendar, names, call)
+    plan_at: Callable[[Found], ResolvedPlan]
+    if calendar.has_moving_horizon:
+        from paramsched.runs.deadline import PlanAtStart
+
+        plan_at = PlanAtStart(request.plan, calendar, names, source.note)
+    else:
+        in_force = resolver.resolved(request.plan, source.note)
+        _ = in_force.total  # raises now if an update is planned to consume nothing
+        plan_at = partial(chosen_before, in_force)
+    numbers: Numbers = one_number
+    new_run, watch = run_of_one, not_watched
+    if names:
+        from paramsched.runs.several import run_of_several, starting_numbers
+
+        numbers, new_run = starting_numbers, run_of_several
+    if source.interval is not None:
+        from paramsched.runs.watch import watch_of
+
+        watch = partial(watch_of, source, resolver)
+    return Parts(plan_at, consumption_of, comparison_of, numbers, new_run, watch)
+
+
+def consumption_of(planned: Groups, groups: list[Group]) -> Consumption | None:
+    """Return the source of consumption for the plan in force."""
+    amounts = planned.in_force.amounts
+    if amounts is None:
+        return None
+    if planned.lead is not None:
+        from paramsched.runs.several import FollowedAmounts
+
+        return FollowedAmounts(amounts, planned, planned.lead)
+    if isinstance(amounts, ReportedProgress):
+        from paramsched.runs.progress import ProgressSource
+
+        return ProgressSource(planned.in_force, planned.clock, groups)
+    from paramsched.runs.consumption import ConsumptionSource
+
+    return ConsumptionSource(planned.in_force, planned.clock, groups)
+
+
+def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:
+    """Return the comparison with other processes, which may start later."""
+    return RunComparison(groups, planned.in_force.amounts)
+
+
+@final
+class RunComparison:
+    """Compares runs as `RunAgreement` does, once there are several processes; the arguments are those of it.
+
+    A process group may be initialized after a Scheduler is constructed, so each comparison asks again.
+    """
+
+    __slots__ = ("_agreement", "_given")
+
+    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None) -> None:
+        self._given = groups, amounts
+        self._agreement: RunAgreement | None = None
+
+    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
+        """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
+        if self._agreement is None:
+            if not several_processes():
+                return
+            from paramsched.runs.rank_agreement import RunAgreement
+
+            self._agreement = RunAgreement(*self._given)
+        self._agreement.compare(t, in_force, states)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Resolves plans with the run facts.
+
+    Args:
+        source: the plan of the Scheduler and its file.
+        calendar: the run facts.
+        names: the names of several optimizers.
+        call: the start of the call that passes the run facts, for messages; "" for the constructor.
+    """
+
+    source: PlanSource
+    calendar: Calendar
+    names: tuple[str, ...]
+    call: str
+
+    def resolved(self, plan: Plan, note: Note | None) -> ResolvedPlan:
+        """Resolve a plan; if a run fact is missing, the error suggests the argument of the call."""
+        facts = self.source.facts_for(plan, self.calendar)
+        try:
+            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, note=note)
+        except MissingFact as error:
+            raise self._advised(error) from None
+
+    def _advised(self, error: MissingFact) -> MissingFact:
+        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
+        constructor = f"ps.Scheduler({optimizers}, plan, "
+        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or constructor
+        if not self.call:
+            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
+            found += f"; to pass it later, write {later}"
+        return MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example)
+
+    def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
+        """Return another plan for a run, resolved for the horizon in force."""
+        if in_force.horizon is FIXED:
+            return self.resolved(plan, note)
+        from paramsched.runs.deadline import with_other_plan
+
+        return with_other_plan(in_force, plan, note)

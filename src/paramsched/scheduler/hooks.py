@@ -1,0 +1,109 @@
+"""The hooks that a run leaves on an optimizer.
+
+They write the values of the next update and follow the optimizer's checkpoints. They reference the groups and the plan.
+The optimizer references the hooks, but not the reverse: deleting an optimizer frees its memory at once. A Scheduler is
+only a handle. If it is deleted, the plan continues.
+"""
+
+from typing import TYPE_CHECKING, Any, final
+
+from torch.optim import Optimizer
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan.optimizers import errors_of
+from paramsched.scheduler.block import FloatColumn, TensorColumn, ValueBlock
+from paramsched.scheduler.group_keys import AMOUNT, COUNT
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.rebinding import sync
+from paramsched.scheduler.run import Run
+from paramsched.scheduler.run_state import RunPosition
+from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
+from paramsched.scheduler.writes import AT_EACH_UPDATE
+
+if TYPE_CHECKING:
+    from paramsched.scheduler.parts import Wrapper
+    from paramsched.scheduler.resume import Resume
+
+
+@final
+class PlanHooks:
+    """The hooks that a Scheduler leaves on an optimizer.
+
+    Args:
+        run: the run of the optimizer.
+        name: its name in the run.
+        resume: handles the optimizer's own checkpoints.
+    """
+
+    def __init__(self, run: Run, name: str, resume: "Resume") -> None:
+        self.run, self.name, self.resume = run, name, resume
+        self.planned = run.members[name]
+
+    def attach(self, optimizer: Any, watch: "Wrapper") -> None:
+        """Register the hooks on the optimizer; `watch` wraps the function that counts its updates."""
+        if not isinstance(optimizer, Optimizer):
+            return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
+        run, planned, handles = self.run, self.planned, self.run.handles
+        # Do not compile the functions that run at every update: torch would recompile the step for each value
+        # (docs/decisions/005-hooks-that-cost-nothing.md).
+        mark_uncompiled(
+            Groups.is_unchanged, Groups.has_own_lr, Groups.any_tuple_spoiled, Groups.before_update,
+            Groups.check_amount, Groups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
+            ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled, *AT_EACH_UPDATE,
+        )  # fmt: skip
+        expect_changing_number(COUNT)
+        if planned.consumption is not None:
+            expect_changing_number(AMOUNT)
+        if run.drive != "manual":
+            after = watch(run.driver.after_step(run, self.name))
+            hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
+            handles += hooks.register_on(optimizer)
+        handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+        handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+        handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def before_state_dict(self, optimizer: Any) -> None:
+        """Write the count and the plan's number into every group; an update writes them into the first group only."""
+        if optimizer.param_groups:
+            sync(self.planned, optimizer.param_groups)
+            self.planned.write_position(optimizer.param_groups)
+
+    def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
+        self.resume.before_load(self.run, self.name, state, len(optimizer.param_groups))
+
+    def after_load(self, optimizer: Any) -> None:
+        self.resume.after_load(self.run, self.name, optimizer)
+
+    @property
+    def position(self) -> RunPosition:
+        """The position of the optimizer in its run."""
+        return self.run.position_at(self.planned.clock.t)
+
+
+def hooks_on(optimizer: Any) -> PlanHooks | None:
+    """Return the hooks that an earlier Scheduler registered on an optimizer, or None."""
+    for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
+        owner = getattr(hook, "__self__", None)
+        if isinstance(owner, PlanHooks):
+            return owner
+    return None
+
+
+def require_hooks(optimizer: Any, name: str) -> None:
+    """Raise for an optimizer whose step does not call hooks."""
+    if _fires_hooks(optimizer):
+        return
+    own = getattr(optimizer, "__dict__", {})
+    inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
+    with errors_of(name):
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "its step does not call hooks, so no Scheduler can follow it",
+            'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
+            if inner is None
+            else f"Write ps.Scheduler(optimizer.{inner}, plan)",
+        )
+
+
+def _fires_hooks(optimizer: Any) -> bool:
+    return isinstance(optimizer, Optimizer) and bool(getattr(type(optimizer).step, "hooked", False))

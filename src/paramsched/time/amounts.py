@@ -1,0 +1,40 @@
+"""The amounts that a clock counts: their text, their limit, and the times at which schedules are evaluated."""
+
+from math import inf
+
+import numpy as np
+
+from paramsched.curves.arrays import Array
+from paramsched.time.progress import PROGRESS, WHOLE, rounded_progress
+
+
+def amount_text(clock: str, amount: float) -> str:
+    """Return the text of an amount on a clock, for messages.
+
+    >>> amount_text("tokens", 4096), amount_text("progress", 0.57)
+    ('4096 tokens', 'progress 0.57')
+    """
+    return f"{clock} {amount}" if clock == PROGRESS else f"{amount} {clock}"
+
+
+def times_on(clock: str, amounts: Array) -> Array:
+    """Return an array of amounts on a clock as the times at which its schedules are evaluated.
+
+    >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
+    ([0, 570000000], [4096])
+    """
+    return np.rint(amounts * WHOLE).astype(np.int64) if clock == PROGRESS else amounts
+
+
+def rounded_on(clock: str, amount: float) -> float:
+    """Round an amount as a clock counts it: progress to billionths, others not at all."""
+    return rounded_progress(amount) if clock == PROGRESS else amount
+
+
+def largest_on(clock: str | None) -> float:
+    """Return the largest amount on a clock: 1 for progress.
+
+    >>> largest_on("progress"), largest_on("tokens")
+    (1, inf)
+    """
+    return 1 if clock == PROGRESS else inf

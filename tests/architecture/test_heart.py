@@ -1,0 +1,84 @@
+"""The package `scheduler` is one plan, one optimizer and one process; what else a run may have is in `runs`."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[2] / "src" / "paramsched"
+FILES = sorted((LIBRARY / "scheduler").glob("*.py"))
+PARTS = ("deadline", "progress")
+FUNCTIONS = (ast.FunctionDef, ast.Lambda)
+TORCHS_NAME = "get_rank"
+
+
+def lines_of(node):
+    return node.end_lineno - node.lineno + 1
+
+
+def functions_in(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def names_in(tree):
+    for node in ast.walk(tree):
+        yield from (getattr(node, field) for field in ("id", "attr", "arg", "name", "module") if hasattr(node, field))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = [name for name in names_in(tree) if isinstance(name, str)]
+
+    assert [name for name in names if name.startswith("paramsched.runs")] == []
+    assert [name for name in names if any(part in name for part in PARTS)] == []
+    assert [name for name in names if {"rank", "ranks"} & set(name.lower().split("_")) and name != TORCHS_NAME] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_functions_and_classes_of_the_heart_are_short(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions, most, inner = functions_in(tree), (60, 3), []
+    if file.name == "start.py":
+        most = (35, 0)
+    for function in functions:
+        inner += [one for one in ast.walk(function) if one is not function and isinstance(one, FUNCTIONS)]
+    methods = {
+        node.name: sum(isinstance(one, ast.FunctionDef) for one in node.body)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert [function.name for function in functions if lines_of(function) > most[0]] == []
+    assert [one.lineno for one in inner if lines_of(one) > most[1]] == []
+    assert [name for name, count in methods.items() if count > 25] == []
+
+
+TRACED = """
+import json, sys, torch, paramsched as ps
+def made():
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1), ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1))
+ps.Scheduler(*made(), total=100)
+found = set()
+def of_line(frame, event, _):
+    found.add((frame.f_code.co_filename, frame.f_lineno)) if event == "line" else None
+    return of_line
+optimizer, plan = made()
+sys.settrace(lambda frame, event, _: of_line if "paramsched" in frame.f_code.co_filename else None)
+ps.Scheduler(optimizer, plan, total=100)
+sys.settrace(None)
+print(json.dumps(sorted(found)))
+"""
+
+
+@pytest.mark.heavy
+def test_the_start_of_a_plain_run_is_short():
+    ran = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, check=True)
+    lines = json.loads(ran.stdout)
+    heart = [file for file, _ in lines if Path(file).parent.name == "scheduler"]
+
+    assert (len(heart) <= 380, len(set(heart)) <= 12) == (True, True)
+    assert (len(lines) <= 1000, len({file for file, _ in lines}) <= 46) == (True, True)
