@@ -185,21 +185,18 @@ class PlanSource:
         return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval, messages=messages)
 
     @contextmanager
-    def attaching(self, calendar: Calendar, optimizers: Mapping[str, Any]) -> "Iterator[PlanSource]":
+    def attaching(
+        self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
+    ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        recipe, source, differences = self.published, self, list[str]()
+        plan = self.plan if calendar.total is None else without_horizon(self.plan)
+        source = replace(self, plan=plan)
         try:
-            if recipe is not None:
-                plan = self.plan if calendar.total is None else without_horizon(self.plan)
-                source = replace(self, plan=plan)
-                differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
+            differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)
             yield source
         except MissingFact as refusal:
-            if recipe is None:
-                raise
             raise with_number_of_recipe(refusal, recipe) from None
-        if recipe is not None:
-            log_differing_bases(recipe, differences)
+        log_differing_bases(recipe, differences)
 
     def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
         """Return the run facts that resolve a plan, which may be a later one of the file."""

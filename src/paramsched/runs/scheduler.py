@@ -195,7 +195,10 @@ class Scheduler(LRScheduler):
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
         """Attach a plan to all optimizers."""
-        with source.attaching(calendar, self._optimizers) as attached:
+        if source.published is None:
+            self._start(request, source, attach(self._optimizers, request, source, calendar, call))
+            return
+        with source.attaching(source.published, calendar, self._optimizers) as attached:
             request = replace(request, plan=attached.plan)
             self._start(request, attached, attach(self._optimizers, request, attached, calendar, call))
 

@@ -61,10 +61,12 @@ def log_initial_values(
         for slot in slots
         if initial_value(slot.field, groups[slot.group]) is not None
     ]
+    if not found:
+        return False
     moved = [one for one in found if one.code != one.base]
     for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
         log_for_all("%s: initial_%s of an earlier scheduler: %s", groups_text, field, values)
-    return bool(found) and (has_state or bool(moved))
+    return has_state or bool(moved)
 
 
 def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
