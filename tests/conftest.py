@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -46,8 +47,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the items by file, with expensive files first in each half.
+
+    Each of two workers starts with a half and takes items of the other when it has finished its own. Only cheap items
+    are left then, so that no worker waits for a long one.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+
+    def rank(file: Path) -> int:
+        return 0 if any(item.get_closest_marker("heavy") for item in files[file]) else 2 - ("integration" in file.parts)
+
+    ordered = [files[file] for file in sorted(files, key=rank)]
+    return [item for half in (ordered[::2], ordered[1::2]) for file in half for item in file]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests whose marks or parameters name a library without a folder in `paramsched.peers`."""
+    """Order the items. Skip those whose marks or parameters name a library without a folder in `paramsched.peers`."""
+    items[:] = start_with_the_expensive(items)
     absent = {name for name in PEERS if find_spec(f"paramsched.peers.{name}") is None}
     for item in items if absent else ():
         named = {mark.args[0] for mark in item.iter_markers("peer")}

@@ -11,7 +11,7 @@ from support.pages import DOCS
 from support.tables import table
 
 pytestmark = pytest.mark.heavy
-SHORT = {"tutorials", "explanation", "reference"}  # the build of the pages runs the others too
+SHORT = {"tutorials", "explanation"}  # the build of the pages runs the others too
 
 
 def groups() -> dict[str, list[Path]]:

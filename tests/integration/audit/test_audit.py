@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from support.spread import spread
 
 PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon="10 epochs")
 EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
@@ -90,7 +91,7 @@ SPELLED = [
 @pytest.mark.parametrize(
     "known", [pytest.param(True, marks=pytest.mark.long, id="base given"), pytest.param(False, id="base found")]
 )
-@pytest.mark.parametrize(("cause", "clock", "options"), SPELLED)
+@pytest.mark.parametrize(("cause", "clock", "options"), spread(SPELLED, *{one[0]: one for one in SPELLED}.values()))
 def test_the_cause_is_identified(audit, tmp_path, cause, clock, options, known):
     log = write(tmp_path / "log.jsonl", values(clock(NOW)))
     bases = ["--base", "lr=0.1,weight_decay=0.04"] if known and "--base" not in options else []

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from paramsched import config
 from paramsched.cli import main
+from support.spread import spread
 
 GOOD = 'horizon: 100\nlr: warmup("5%") >> cosine(to=0.1)\ngroups:\n  head: {lr: 0.5}\n'
 FILES = {
@@ -90,7 +91,23 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("plan", [*FILES, *LINES])
+KINDS = (
+    *(
+        "plan.yaml",
+        "epochs.yaml",
+        "tokens.yaml",
+        "target.yaml",
+        "plan.txt",
+        "timm.yaml",
+        "misplaced.yaml",
+        "slips.yaml",
+    ),
+    *("config.py", "empty.yaml", "binary.log", "log.csv", "broken.pt", "none.yaml", "recipe:lama", "cosin()"),
+    *("linear(previous, 0)", "cosine(over='5 epochs')"),
+)
+
+
+@pytest.mark.parametrize("plan", spread([*FILES, *LINES], *KINDS))
 def test_advice_is_for_the_command_line(folder, plan):
     for words in calls_with(plan):
         command = main.get_command(click.Context(main), words[0])
