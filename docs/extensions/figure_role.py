@@ -1,8 +1,10 @@
 """`{figure}`: a figure about the library, counted when a page is built, so that no page types one.
 
-The library has {figure}`recipes` published runs, in {figure}`code lines` code lines.
+The library has {figure}`recipes` published runs, in {figure}`code lines` code lines. A ratio of the newest benchmark is
+a percentage: {figure}`added to step(), 100 groups, equal, vs StepLR`.
 """
 
+import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,26 +18,33 @@ import paramsched as ps
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import code_figures  # from `tools/`
 
+HISTORY = Path(__file__).parents[2] / "benchmarks" / "history"
+
 
 @cache
-def figures() -> dict[str, int]:
-    """Return the figures by name: those of `make figures`, and the number of recipes."""
+def figures() -> dict[str, str]:
+    """Return the figures by name: those of `make figures`, of the recipes, and of the newest benchmark."""
     found = code_figures.figures(code_figures.source_files())
     counts = {
         name: one if isinstance(one, int) else len(one) for name, one in found.items()
     }
-    return counts | {"recipes": len(list(ps.recipes))}
+    counts["recipes"] = len(list(ps.recipes))
+    newest = max(HISTORY.glob("*.json"))
+    bench = json.loads(newest.read_text(encoding="utf-8"))
+    ratios = {name: f"{one['ratio']:.0%}" for name, one in bench["figures"].items()}
+    about = {f"{name} of the benchmark": bench[name] for name in ("date", "machine")}
+    return {name: f"{count:,}" for name, count in counts.items()} | ratios | about
 
 
 def figure(
     role: str, raw: str, text: str, line: int, inliner: Inliner, *_: object
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-    """Return the figure of this name, with a comma between thousands."""
+    """Return the figure of this name."""
     if text not in figures():
-        names = ", ".join(figures())
+        names = ", ".join(map(repr, figures()))
         message = f"unknown figure {text!r}. Write one of {names}"
         return [], [inliner.reporter.error(message, line=line)]
-    return [nodes.Text(f"{figures()[text]:,}")], []
+    return [nodes.Text(figures()[text])], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
