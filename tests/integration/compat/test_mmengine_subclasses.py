@@ -189,8 +189,9 @@ SKIPPING = {
 }
 
 
+@pytest.mark.parametrize("end", [20, 10])  # the length of a shape may differ from its window
 @pytest.mark.parametrize("name", SKIPPING)
-def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_arguments(name):
+def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_arguments(name, end):
     rows = []
     for library in (peer, ours):
         kind = getattr(library, name)
@@ -198,7 +199,7 @@ def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_argum
         class Mine(kind):
             def __init__(self, optimizer, kind=kind):
                 vars(self).update(SKIPPING[name], total_iters=19)
-                super(kind, self).__init__(optimizer, param_name="lr", begin=0, end=20)
+                super(kind, self).__init__(optimizer, param_name="lr", begin=0, end=end)
 
         optimizer = sgd()
         scheduler = Mine(optimizer)
@@ -210,6 +211,32 @@ def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_argum
         rows.append(row)
 
     assert rows[1] == pytest.approx(rows[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("place", ["object", "class", "subclass"])
+@pytest.mark.parametrize("method", ["_is_better", "_in_cooldown", "_get_value"])
+def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
+    rows = []
+    for library in (peer, ours):
+        answer = [0.05] if method == "_get_value" else method == "_in_cooldown"
+
+        class Mine(library.ReduceOnPlateauParamScheduler):
+            pass
+
+        if place != "object":
+            setattr(Mine, method, lambda self, *arguments, answer=answer: answer)
+        kind = type("Below", (Mine,), {}) if place == "subclass" else Mine
+        optimizer = sgd()
+        scheduler = kind(optimizer, param_name="lr", monitor="loss", patience=1, cooldown=1)
+        if place == "object":
+            setattr(scheduler, method, lambda *arguments, answer=answer: answer)
+        row = []
+        for step in range(8):
+            scheduler.step({"loss": 1.0 - 0.1 * (step % 4)})
+            row.append(optimizer.param_groups[0]["lr"])
+        rows.append(row)
+
+    assert rows[1] == rows[0]
 
 
 def test_every_family_of_rules_is_skipped_above():

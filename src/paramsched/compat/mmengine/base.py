@@ -327,7 +327,8 @@ class RuleScheduler(_ParamScheduler):
     def _get_value(self) -> list[float]:
         """Return the present values after step `last_step` of the rule."""
         present, held = self._present_values(), vars(self)
-        given = tuple([held.get(name) for name in self._configured])  # users may change them between two steps
+        # Users may change them between two steps.
+        given = tuple([held.get(name) for name in (*self._configured, "total_iters")])
         kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
         if kept is None or kept[0] != given:
             # The copy reveals milestones that were changed in place.
@@ -340,7 +341,11 @@ class RuleScheduler(_ParamScheduler):
         return engine.stepped(self.last_step, present, entries)
 
     def _rule_now(self) -> Rule:
-        return self.table_row.rule(vars(self))
+        held = vars(self)
+        begin, length = held["begin"], held.get("total_iters")
+        if length is not None and length != held["end"] - begin - 1:  # a subclass or the user has set it
+            held = held | {"end": begin + length + 1}
+        return self.table_row.rule(held)
 
     def _replay_for_group(self, index: int) -> None:
         """Make all ticks up to the present one, for this group only."""

@@ -10,7 +10,7 @@ from paramsched.compat.group_fields import ParamGroup, set_entries
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import RuleScheduler, print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike, set_up_from_table
-from paramsched.feedback.plateau import Plateau, PlateauState
+from paramsched.feedback.base import Mode, ThresholdMode, improves_on
 from paramsched.schedules.rules import one_cycle_values
 
 
@@ -143,29 +143,26 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
 
     def _count_metric(self, metric: float) -> None:
         """Update the counters with a metric, and reduce the values if the plateau rule fires."""
-        decision = Plateau(  # any factor below 1 will do, because only the decision is used
-            self.monitor,
-            "min" if self.rule == "less" else "max",
-            0.5,
-            self.patience,
-            self.threshold,
-            "rel" if self.threshold_rule == "rel" else "abs",
-            self.cooldown,
-            0.0,
-            0.0,
-            "count",
-        )
-        best = None if math.isinf(self.best) else self.best
-        state = decision.observe(PlateauState(best, self.num_bad_epochs, self.cooldown_counter), metric)
-        self.best = self.rule_worse if state.best is None else state.best
-        self.num_bad_epochs, self.cooldown_counter = state.bad, state.cooling
+        better = self._is_better(metric, self.best)
+        self.best, self.num_bad_epochs = (metric, 0) if better else (self.best, self.num_bad_epochs + 1)
+        if self._in_cooldown():
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         self.last_metric, self.last_metric_step = metric, self._global_step
-        if state.factor == 1:
+        if self.num_bad_epochs <= self.patience:
             return
+        self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         for index, (group, value) in enumerate(zip(self.optimizer.param_groups, self._get_value(), strict=False)):
             if optimizers.present_value(group, self.param_name) - value > self.eps:
                 optimizers.write_value(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
+
+    def _is_better(self, a: float, best: float) -> bool:
+        mode: Mode = "min" if self.rule == "less" else "max"
+        relation: ThresholdMode = "rel" if self.threshold_rule == "rel" else "abs"
+        return improves_on(a, None if math.isinf(best) else best, mode, self.threshold, relation)
+
+    def _in_cooldown(self) -> bool:
+        return self.cooldown_counter > 0
 
     def _get_value(self) -> list[float]:
         reduced = (float(value) * self.factor for value in self._present_values())
