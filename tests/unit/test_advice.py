@@ -448,6 +448,27 @@ def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        {"cosine": {"warmup_steps": 100}},
+        {"cosine": {"warmup_ratio": 0.1, "to": 0.1}},
+        {"linear": {"num_warmup_steps": 10}},
+        {"linear": {"warmup_epochs": 2, "over": "30%"}},
+        {"cosine": {"warmup": 5, "over": 50}},
+        {"cosine": {"until": 50}},
+    ],
+)
+def test_a_mapping_gets_the_line_of_the_same_call_as_text(call):
+    ((name, given),) = call.items()
+    with pytest.raises(InvalidArgument) as of_text:
+        ps.parse(f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})")
+    with pytest.raises(ConfigError) as of_file:
+        ps.loads({"lr": call})
+
+    assert of_file.value.diagnostics[0].instead == f"Write lr: {of_text.value.write}"
+
+
+@pytest.mark.parametrize(
     ("text", "path", "instead"),
     [
         ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Remove it, and pass deadline='in 4 h' to the Scheduler"),
@@ -463,7 +484,7 @@ def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
             'Write the entries "betas[0]": linear(0.8, 0.9) and "betas[1]": 0.99',
         ),
         ("betas: [linear(0.8, 0.9), 0.99]", "", "Write the entry betas[0]: linear(0.8, 0.9)"),
-        ("lr: {cosine: {until: 5}}", "$.lr.until", ""),
+        ("lr: {cosine: {until: 5}}", "$.lr", 'Write lr: cosine(over="until 5 steps")'),
     ],
 )
 def test_an_entry_of_a_file_that_belongs_elsewhere_gets_its_place(text, path, instead):

@@ -323,7 +323,7 @@ class _MeantCall:
         write, is_example = self.line if self.complete else "", self.is_example and is_code
         is_empty = not (self.in_order or self.named)
         if (is_code and is_empty) or (not self.complete and (is_code or is_empty or self.line == f"{self.name}()")):
-            write, is_example = example_call(builder, self.name), is_code
+            write, is_example = example_call(builder, self.name), True
         if not self.meant:
             return InvalidCall(f"{self.name}(…)", error, write=write, is_example=is_example)
         unknown = []

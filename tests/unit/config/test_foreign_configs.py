@@ -1,5 +1,7 @@
 """Files and commands of other programs: a reader that has defaults does not fill them in."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,17 @@ OWN = {
     "torchtitan": {"lr_scheduler": {"warmup_steps": 5}},
 }
 """Settings of each format, with which a file of this format is read, except for torch."""
+
+_ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"type": ["x"]}]]
+_NAMED = {"type": ["x"]}, {"name": ["x"]}, {"_target_": ["x"]}, {"type": {}}
+
+
+@pytest.mark.parametrize("key", sorted({key for one in OWN.values() for key in one} | {"param_scheduler", "optimizer"}))
+def test_a_setting_of_a_wrong_type_is_an_error_of_the_config(key):
+    for odd in (*_ODD, *_NAMED):
+        with suppress(ConfigError):
+            ps.loads({key: odd})
+
 
 _keys = st.text("qxzj", min_size=2, max_size=9)
 _unrelated = st.dictionaries(_keys, st.integers() | _keys | st.dictionaries(_keys, st.integers()), max_size=4)

@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.advice.calls import is_rate
 from paramsched.advice.peer_calls import line_of_own_call
-from paramsched.advice.peer_words import DROPPED, instead_of, meant_argument, own_name
+from paramsched.advice.peer_words import DROPPED, instead_of, is_warmup_length, meant_argument, own_name
 from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
@@ -28,12 +28,24 @@ class ArgumentAssignment:
     """An assignment of the values in a file to the parameters of a shape.
 
     Unknown, superfluous and missing arguments add diagnostics.
+
+    Args:
+        name, parameters: the shape and its parameters.
+        path: the config path.
+        diagnostics: receives the errors.
+        meant_line: returns the line of text that the mapping probably means; None if it is unclear.
     """
 
     def __init__(
-        self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, diagnostics: DiagnosticCollector
+        self,
+        name: str,
+        parameters: Mapping[str, inspect.Parameter],
+        path: str,
+        diagnostics: DiagnosticCollector,
+        meant_line: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name, self.parameters, self.path, self.diagnostics = name, parameters, path, diagnostics
+        self.meant_line = meant_line
         self.meant: set[str | None] = set()  # arguments for which misspelled names were probably intended
 
     def of_given(self, given: Any) -> dict[str, Any]:
@@ -51,12 +63,14 @@ class ArgumentAssignment:
         values: dict[str, Any] = {}
         meant = line_of_own_call(self.name, given, self.parameters) if extra is None else None
         renamed = self.renamed_call(given) if meant is None else meant
+        if renamed is None and any(self.nearest(one)[0] is None for one in given if one not in self.parameters):
+            renamed = self.meant_line()
         key = self.path.rpartition(".")[2]
         if renamed and extra is None:
             entry = (key, renamed) if key.isidentifier() else None
             instead = "" if entry else f"Write {renamed if isinstance(renamed, str) else flow_text(renamed)}"
             unknown = [str(one) for one in given if one not in self.parameters]
-            reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
+            reasons = [f'"{one}"; {self.nearest(one)[1]}' for one in unknown]
             found = f"{self.name}: {'; '.join(f'unknown argument {one}' for one in reasons)}".replace("?; u", "? U")
             self.meant |= {*self.parameters}  # the message shows the entire call
             at_key = entry is not None
@@ -68,13 +82,17 @@ class ArgumentAssignment:
             elif extra is not None:
                 values.setdefault(extra, {})[key] = value
             else:
-                near, advice = nearest_argument(str(key), self.parameters, self.name)
+                near, advice = self.nearest(key)
                 self.meant.add(near)
                 found = f'unknown argument "{key}" of {self.name}; {advice}'
                 replace = (str(key), near) if near and meant is None else None
                 place = child_path(self.path, key)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
+
+    def nearest(self, key: object) -> tuple[str | None, str]:
+        """Return the argument that an unknown argument probably means (None if unclear), and the advice."""
+        return nearest_argument(str(key), self.parameters, self.name)
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
         """Return the call with corrected names; None if one cannot be corrected, or if a single name is to replace."""
@@ -136,6 +154,8 @@ def _example(parameter: inspect.Parameter) -> Any:
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
     """Return the argument that an unknown argument probably means (None if unclear), and the advice."""
     ours = own_name(key, parameters, function)
+    if ours == "start" and is_warmup_length(key):
+        return None, "a warmup is a separate stage"
     if ours is not None:
         return ours, f'use "{ours}"'
     if (instead := instead_of(key)) is not None:

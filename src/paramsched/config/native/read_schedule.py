@@ -150,7 +150,7 @@ class ScheduleReader:
             replace = (str(name), near) if near else None
             instead = f"Write {meant}" if meant else "" if near else _FORMS
             return self.note_fault(path, found, instead, code=UNKNOWN_NAME, replace=replace)
-        found = self.read_call(str(name), builder, given, path)
+        found = self.read_call(str(name), builder, given, path, lambda: _line_of_mapping(plain_json(value)))
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
             return self.note_fault(
                 path, f"expected a schedule from {name}, got {type(found).__name__}", "Return a schedule"
@@ -194,11 +194,18 @@ class ScheduleReader:
             return reduce(mul, found.guides)  # the text `plateau()` means 1.0 * plateau()
         return found
 
-    def read_call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
+    def read_call(
+        self,
+        name: str,
+        builder: Callable[..., Any],
+        given: Any,
+        path: str,
+        meant_line: Callable[[], str | None] = lambda: None,
+    ) -> Any:
         """Call `builder` with `{argument: value}`, `[values]` or one value."""
         signature = annotated_signature(builder)
         before = self.diagnostics.count
-        raw = ArgumentAssignment(name, signature.parameters, path, self.diagnostics).of_given(given)
+        raw = ArgumentAssignment(name, signature.parameters, path, self.diagnostics, meant_line).of_given(given)
         read = {
             key: self.read_argument(one, raw[key], child_path(path, key))
             for key, one in signature.parameters.items()

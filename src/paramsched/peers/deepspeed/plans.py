@@ -86,7 +86,7 @@ def recognizes(data: Any) -> bool:
     if not isinstance(data, Mapping):
         return False
     scheduler = data.get("scheduler")
-    return bool(_MARKS & data.keys()) or (isinstance(scheduler, Mapping) and scheduler.get("type") in TABLES)
+    return bool(_MARKS & data.keys()) or (isinstance(scheduler, Mapping) and str(scheduler.get("type")) in TABLES)
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
