@@ -155,7 +155,10 @@ def resume_run(runner: "Runner", source: Path) -> None:
     _require_same_schedulers(runner.schedulers, saved, config, policy)
     for line in _lines_of_differences(state["run"], _facts_to_compare(runner)):
         log.warning("resume: %s", line)
-    bases = {name: _bases_of_groups(stepper) for name, stepper in runner.steppers.items()}
+    bases = {  # a plan logs its own
+        name: {} if _is_plan(runner.schedulers.get(name, ())) else _bases_of_groups(one)
+        for name, one in runner.steppers.items()
+    }
     with in_every_process(runner.accelerator):
         _load_accelerate_state(runner, source, state["run"]["processes"])
     for name, stepper in runner.steppers.items():

@@ -60,13 +60,22 @@ def write_position_entries(
         group.update(entries)
 
 
+INITIAL_LR = "initial_lr"
+"""The entry from which torch's schedulers read the base of lr."""
+
+
 def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
-    """Write bases, a dict from (group index, flat field name) to base. Groups keep the bases of other fields."""
+    """Write bases, a dict from (group index, flat field name) to base. Groups keep the bases of other fields.
+
+    The base of lr is also the entry `initial_lr`, so that torch's schedulers can continue a run without the library.
+    """
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
         group[BASES] = json.dumps(recorded_bases(group) | mine)
+        if "lr" in mine:
+            group[INITIAL_LR] = mine["lr"]
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -131,7 +140,7 @@ def is_finite_number(value: Any) -> bool:
 
 
 def remove_entries(groups: list[Group]) -> None:
-    """Remove all entries of paramsched from the groups."""
+    """Remove all entries of paramsched from the groups; `initial_lr`, which is torch's, remains."""
     for group in groups:
         for key in [key for key in group if isinstance(key, str) and key.startswith(OURS)]:
             del group[key]

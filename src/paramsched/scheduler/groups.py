@@ -21,7 +21,7 @@ from paramsched.scheduler.group_keys import (
 )
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
-from paramsched.scheduler.slots import LateGroups, Slot, bases_by_slot, slots_of
+from paramsched.scheduler.slots import LR, LateGroups, Slot, bases_by_slot, initial_value, slots_of
 from paramsched.scheduler.updates import run_uncompiled
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Groups:
         self.before_change: tuple[int, tuple[Slot, ...], list[TargetColumn], RuleStates] = (-1, (), [], {})
         self.consumption: Consumption | None = None  # set by `bind` if the plan is not by updates
         self.bound: list[Group] = []
+        # By id: the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
+        self.given_initial: dict[int, Group] = {}
         self.first: Group = {}
         self.number = 0  # of the plan in force
         # Compared by `is_unchanged`, because torch's distributed checkpoint temporarily writes another lr.
@@ -108,6 +110,8 @@ class Groups:
         self.start_hold(self.clock.t, held)
         if self.held:
             block.hold(self.held)
+        had = self.given_initial
+        self.given_initial = {id(one): one for one in groups if id(one) in had or initial_value(LR, one) is not None}
         write_base_entries(bases_by_slot(block.slots), groups)
         block.write_initial()
         self.reset_parts(groups)

@@ -65,7 +65,10 @@ def log_initial_values(
         return False
     moved = [one for one in found if one.code != one.base]
     for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
-        log_for_all("%s: initial_%s of an earlier scheduler: %s", groups_text, field, values)
+        log_for_all(
+            "%s: initial_%s of an earlier scheduler: %s. To use present values as bases, delete it before the "
+            'Scheduler is constructed: del group["initial_%s"]', groups_text, field, values, field,
+        )  # fmt: skip
     return has_state or bool(moved)
 
 
@@ -90,9 +93,13 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         log_for_all(text)
 
 
-def warn_of_present_bases(slots: Iterable[tuple[Slot, Group]], t: int) -> None:
-    """Warn that an earlier scheduler may have changed the bases of groups without an initial value."""
-    present = [slot for slot, group in slots if not any(str(key).startswith("initial_") for key in group)]
+def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot]:
+    """Return the slots in groups that no earlier scheduler has given an initial value."""
+    return [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
+
+
+def warn_of_present_bases(present: Sequence[Slot], t: int) -> None:
+    """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
     if present:
         warn_for_all(
             f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
@@ -479,7 +486,7 @@ class Resume:
         kept = {
             (index, "lr"): float(base)
             for index, base in enumerate(given)
-            if is_finite_number(base) and "initial_lr" not in groups[index]  # `initial_lr` is the base already
+            if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)

@@ -64,6 +64,9 @@ def slots_of_targets(plan: Plan) -> tuple[Slot, ...]:
     )
 
 
+LR = Field("lr", None)
+
+
 def initial_value(field: Field, group: Group) -> Any:
     """Return the initial value that an earlier scheduler stored in a group, such as torch's `initial_lr`.
 

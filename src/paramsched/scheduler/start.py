@@ -1,6 +1,6 @@
 """The start of a run in five steps: all that can raise comes before the first write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, final
@@ -25,10 +25,11 @@ from paramsched.scheduler.resume import (
     warn_if_over,
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
+    without_initial,
 )
 from paramsched.scheduler.run import Beginning, Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
-from paramsched.scheduler.slots import LateGroups
+from paramsched.scheduler.slots import LateGroups, Slot
 from paramsched.scheduler.updates import updates_in_state
 
 
@@ -110,11 +111,13 @@ class Prepared:
         run: the run.
         other: the values of another plan in the groups of each optimizer, or None.
         initial: True if earlier schedulers stored initial values, and the run may have started.
+        present: the slots in groups without an initial value.
     """
 
     run: Run
     other: Mapping[str, Values | None]
     initial: bool
+    present: Sequence[Slot]
 
 
 def start(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> Run:
@@ -201,7 +204,9 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     rates = ((s.schedule, s.base) for one in run.members.values() for s in one.block.slots if s.name == "lr")
     if (trap := unlikely_rates(in_force.plan.bindings, rates)) is not None:
         warn_user(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
-    return Prepared(run, {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}, initial)
+    other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
+    present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
+    return Prepared(run, other, initial, present)
 
 
 def _history(alone: History, run: Run, chosen: Chosen) -> History:
@@ -251,7 +256,7 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
             count = 0 if carried else None
             report_position(chain.from_iterable(slots.values()), taken, count, initial=prepared.initial)
     if not carried and begin:
-        warn_of_present_bases(((slot, found.groups[name][slot.group]) for name in slots for slot in slots[name]), begin)
+        warn_of_present_bases(prepared.present, begin)
     if carried and begin is not None and begin != run.clock.t:
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"

@@ -28,7 +28,7 @@ def test_attaching_does_not_replace_the_step_or_the_groups():
 
     assert "step" not in vars(optimizer)
     ours = {f"paramsched_{name}" for name in ("t", "plan", "amount", "clock", "said", "bases")}
-    assert set(optimizer.param_groups[0]) - before == ours
+    assert set(optimizer.param_groups[0]) - before == ours | {"initial_lr"}
 
 
 def test_group_entries_are_plain_values():

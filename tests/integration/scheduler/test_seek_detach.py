@@ -46,7 +46,7 @@ def test_an_invalid_update_is_rejected_and_changes_nothing(target):
     assert scheduler.optimizer.param_groups[0] == before
 
 
-def test_detaching_removes_all_entries_and_keeps_the_values():
+def test_detaching_removes_all_entries_and_keeps_the_values_and_initial_lr():
     optimizer = probe({}, {"lr": 0.5})
     keys = [set(one) for one in optimizer.param_groups]
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -55,7 +55,7 @@ def test_detaching_removes_all_entries_and_keeps_the_values():
     scheduler.detach()
     scheduler.detach()
 
-    assert [set(one) for one in optimizer.param_groups] == keys
+    assert [set(one) for one in optimizer.param_groups] == [one | {"initial_lr"} for one in keys]
     assert optimizer.param_groups[0]["lr"] == LR[7]
     hooks = [name for name in vars(optimizer) if name.endswith("_hooks") and getattr(optimizer, name)]
     assert hooks == []
@@ -114,7 +114,7 @@ def test_a_detached_scheduler_is_still_readable():
     assert scheduler.get_last_lr() == [LR[6]]
 
 
-def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_its_values():
+def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_the_base_of_the_first():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN)
     run(optimizer, 7)
@@ -122,4 +122,4 @@ def test_a_new_scheduler_on_a_detached_optimizer_starts_at_zero_with_its_values(
 
     again = ps.Scheduler(optimizer, PLAN)
 
-    assert (again.last_epoch, again.base_lrs) == (0, [LR[7]])
+    assert (again.last_epoch, again.base_lrs) == (0, [0.1])
