@@ -7,11 +7,15 @@ draws many new examples and shrinks a failure.
 import gc
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
 
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
@@ -75,6 +79,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             named |= {one for one in callspec.params.values() if isinstance(one, str)}
         if missing := absent & named:
             item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} in paramsched.peers"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Skip a file that imports a library which is not installed, also through another file."""
+    report = yield
+    error = report.call.excinfo.value if report.failed and report.call.excinfo else None
+    while error is not None:
+        library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        if library and find_spec(library) is None:
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
+            # pytest keeps a file whose import failed, and the next file would import this incomplete module.
+            for name in [name for name, one in sys.modules.items() if _file_of(one) == str(collector.path)]:
+                del sys.modules[name]
+            break
+        error = error.__cause__ or error.__context__
+    return report
+
+
+def _file_of(module: object) -> str | None:
+    return module.__dict__.get("__file__") if isinstance(module, ModuleType) else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
