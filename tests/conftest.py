@@ -16,7 +16,6 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-
 # No garbage collection during the import of the tests, because all imported objects stay alive.
 gc.disable()
 
