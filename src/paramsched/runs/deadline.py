@@ -13,10 +13,10 @@ from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
 from paramsched.runs.seconds import RunStart, messages_about_time, seconds_now
 from paramsched.scheduler.group_keys import Entry, History
+from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.resume import mixed_plan
 from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, with_horizon
-from paramsched.scheduler.start import Found
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")

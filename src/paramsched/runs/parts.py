@@ -4,23 +4,20 @@ A part is imported in the branch that needs it, so that a plain run does without
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched.errors import MissingFact
-from paramsched.plan import Plan
-from paramsched.plan.note import Note
 from paramsched.plan.run_amounts import ReportedProgress, RunAmounts
-from paramsched.runs.plan_source import PlanSource
+from paramsched.runs.plan_source import PlanSource, Resolver
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.hooks import require_hooks
+from paramsched.scheduler.hooks import Found, require_hooks
 from paramsched.scheduler.messages import several_processes
-from paramsched.scheduler.parts import Comparison, Consumption, Numbers, Parts, chosen_before, not_watched
+from paramsched.scheduler.parts import Numbers, Parts, chosen_before, not_watched
+from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RuleStates
-from paramsched.scheduler.start import Found, Request, start
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
+from paramsched.scheduler.start import Request, start
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
@@ -122,46 +119,3 @@ class RunComparison:
 
             self._agreement = RunAgreement(*self._given)
         self._agreement.compare(t, in_force, states)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """Resolves plans with the run facts.
-
-    Args:
-        source: the plan of the Scheduler and its file.
-        calendar: the run facts.
-        names: the names of several optimizers.
-        call: the start of the call that passes the run facts, for messages; "" for the constructor.
-    """
-
-    source: PlanSource
-    calendar: Calendar
-    names: tuple[str, ...]
-    call: str
-
-    def resolved(self, plan: Plan, note: Note | None) -> ResolvedPlan:
-        """Resolve a plan; if a run fact is missing, the error suggests the argument of the call."""
-        facts = self.source.facts_for(plan, self.calendar)
-        try:
-            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, note=note)
-        except MissingFact as error:
-            raise self._advised(error) from None
-
-    def _advised(self, error: MissingFact) -> MissingFact:
-        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
-        constructor = f"ps.Scheduler({optimizers}, plan, "
-        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or constructor
-        if not self.call:
-            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
-            found += f"; to pass it later, write {later}"
-        return MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example)
-
-    def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
-        """Return another plan for a run, resolved for the horizon in force."""
-        if in_force.horizon is FIXED:
-            return self.resolved(plan, note)
-        from paramsched.runs.deadline import with_other_plan
-
-        return with_other_plan(in_force, plan, note)

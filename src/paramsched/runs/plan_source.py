@@ -19,6 +19,7 @@ from paramsched.runs.recipe_plan import (
     without_horizon,
 )
 from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
@@ -244,3 +245,46 @@ def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
         return refusal
     (fault,) = text.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
     return refusal.changed(site=f"{fault.location(text.name)}: {refusal.path}")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Resolves plans with the run facts.
+
+    Args:
+        source: the plan of the Scheduler and its file.
+        calendar: the run facts.
+        names: the names of several optimizers.
+        call: the start of the call that passes the run facts, for messages; "" for the constructor.
+    """
+
+    source: PlanSource
+    calendar: Calendar
+    names: tuple[str, ...]
+    call: str
+
+    def resolved(self, plan: Plan, note: Note | None) -> ResolvedPlan:
+        """Resolve a plan; if a run fact is missing, the error suggests the argument of the call."""
+        facts = self.source.facts_for(plan, self.calendar)
+        try:
+            return ResolvedPlan(plan, plan.resolve(facts, self.names), facts, note=note)
+        except MissingFact as error:
+            raise self._advised(error) from None
+
+    def _advised(self, error: MissingFact) -> MissingFact:
+        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
+        constructor = f"ps.Scheduler({optimizers}, plan, "
+        fact, found, call = f"{error.fact}={error.example}", error.found, self.call or constructor
+        if not self.call:
+            later = f'{call}calendar="later"), and scheduler.set_facts({fact}) before the first update'
+            found += f"; to pass it later, write {later}"
+        return MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example)
+
+    def other_plan(self, in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:
+        """Return another plan for a run, resolved for the horizon in force."""
+        if in_force.horizon is FIXED:
+            return self.resolved(plan, note)
+        from paramsched.runs.deadline import with_other_plan
+
+        return with_other_plan(in_force, plan, note)

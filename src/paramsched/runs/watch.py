@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, final
 from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
 from paramsched.plan.diff import Diff
 from paramsched.runs.plan_change import ChangingRun, PlanChange
-from paramsched.runs.plan_source import PlanSource, messages_about_file, with_location
+from paramsched.runs.plan_source import PlanSource, Resolver, messages_about_file, with_location
 from paramsched.scheduler.messages import several_processes
 from paramsched.scheduler.resume import Resume
-from paramsched.scheduler.run import Run
+from paramsched.scheduler.run import Run, Wrapper
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
-    from paramsched.runs.parts import Resolver
     from paramsched.runs.rank_messages import RankMessages
-    from paramsched.scheduler.parts import Wrapper
 
 log = logging.getLogger("paramsched")
 
@@ -32,7 +30,7 @@ _SETTLED_AFTER: Final = 2  # updates, when all ranks have constructed their Sche
 _NEVER: Final = 2**62
 
 
-def watch_of(source: PlanSource, resolver: "Resolver", run: Run) -> "Wrapper":
+def watch_of(source: PlanSource, resolver: Resolver, run: Run) -> Wrapper:
     """Watch the plan file of a run that was just bound; return a function that wraps the function of a post-hook."""
     watch = PlanWatch(source, ChangingRun(run), resolver)
     if run.drive == "manual":
@@ -52,7 +50,7 @@ class PlanWatch:
         resolver: resolves a plan with the run facts.
     """
 
-    def __init__(self, source: PlanSource, run: ChangingRun, resolver: "Resolver") -> None:
+    def __init__(self, source: PlanSource, run: ChangingRun, resolver: Resolver) -> None:
         assert source.file is not None
         assert source.interval is not None
         self._file, self._plan = source.file, source.plan

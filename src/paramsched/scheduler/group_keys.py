@@ -49,13 +49,9 @@ def write_position_entries(
     groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, reported: Amount | None
 ) -> None:
     """Write the position of the run into every group: the count, the number of the plan, and the amounts."""
-    entries = {
-        COUNT: count,
-        PLAN: plan,
-        AMOUNT: amount,
-        CLOCK: None if clock is None else CLOCKS.index(clock),
-        REPORTED: None if clock is None else json.dumps([count, reported]),
-    }
+    unit = None if clock is None else CLOCKS.index(clock)
+    said = None if clock is None else json.dumps([count, reported])
+    entries = {COUNT: count, PLAN: plan, AMOUNT: amount, CLOCK: unit, REPORTED: said}
     for group in groups:
         group.update(entries)
 

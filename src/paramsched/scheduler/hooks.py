@@ -5,6 +5,8 @@ The optimizer references the hooks, but not the reverse: deleting an optimizer f
 only a handle. If it is deleted, the plan continues.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from torch.optim import Optimizer
@@ -12,16 +14,15 @@ from torch.optim import Optimizer
 from paramsched.errors import InvalidArgument
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.scheduler.group_keys import AMOUNT, COUNT
+from paramsched.scheduler.group_keys import AMOUNT, COUNT, Group, amount_carried, count_carried
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
-from paramsched.scheduler.run import Run
+from paramsched.scheduler.run import Run, Wrapper
 from paramsched.scheduler.run_state import RunPosition
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
 from paramsched.scheduler.writes import AT_EACH_UPDATE
 
 if TYPE_CHECKING:
-    from paramsched.scheduler.parts import Wrapper
     from paramsched.scheduler.resume import Resume
 
 
@@ -39,7 +40,7 @@ class PlanHooks:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
 
-    def attach(self, optimizer: Any, watch: "Wrapper") -> None:
+    def attach(self, optimizer: Any, watch: Wrapper) -> None:
         """Register the hooks on the optimizer; `watch` wraps the function that counts its updates."""
         if not isinstance(optimizer, Optimizer):
             return  # driven by hand; it has no hooks, and torch has not imported its compiler for it
@@ -87,6 +88,41 @@ def hooks_on(optimizer: Any) -> PlanHooks | None:
         if isinstance(owner, PlanHooks):
             return owner
     return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a start finds on the optimizers.
+
+    Args:
+        groups: the groups of each optimizer, by name.
+        before: the hooks of earlier Schedulers.
+        counts: the number of updates that each optimizer carries; it lacks those without a count.
+        numbers: the update of the next step of each optimizer.
+    """
+
+    groups: Mapping[str, list[Group]]
+    before: Mapping[str, PlanHooks]
+    counts: Mapping[str, int]
+    numbers: Mapping[str, int]
+
+    @property
+    def t(self) -> int:
+        """The update of the run."""
+        return max(self.numbers.values())
+
+    def positions(self, unit: str | None) -> dict[str, RunPosition]:
+        """Return the positions that optimizers carry, on the clock `unit`."""
+        return {name: _carried(self.before.get(name), self.groups[name], unit) for name in self.counts}
+
+
+def _carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition:
+    """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
+    if before is not None:
+        position = before.position
+        return position if before.planned.in_force.unit == unit else RunPosition(position.t)
+    return RunPosition(count_carried(groups) or 0, *amount_carried(groups, unit))
 
 
 def require_hooks(optimizer: Any, name: str) -> None:

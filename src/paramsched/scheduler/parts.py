@@ -6,55 +6,16 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias, final
+from typing import TypeAlias, final
 
-from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.run import AfterStep, Beginning, Run, one_number, run_of_one
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, UpdateTimes
+from paramsched.scheduler.hooks import Found
+from paramsched.scheduler.protocols import Comparison, Consumption
+from paramsched.scheduler.run import AfterStep, Beginning, Run, Wrapper, one_number, run_of_one
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 
-if TYPE_CHECKING:
-    from paramsched.scheduler.start import Found
-
-Wrapper: TypeAlias = Callable[[AfterStep], AfterStep]
 Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
-
-
-class Consumption(Protocol):
-    """Determines the consumption of each update, in the unit of the plan's clock; replaced when a run resumes."""
-
-    @property
-    def unit(self) -> str:
-        """The unit of the clock."""
-
-    @property
-    def in_force(self) -> ResolvedPlan:
-        """The plan of the coming update."""
-
-    def check_amount(self) -> None:
-        """Check the consumption of the next update before that update; raise if it is unknown."""
-
-    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """Count an update, and return the times of the updates to compute next.
-
-        Returns None if `block` already contains the values of these updates, because the amount is the expected one.
-
-        Args:
-            expected: the amount that the block assumed before the next update; None if the block is exhausted.
-            block: the values that were computed in advance.
-        """
-
-    def continues_with(self, in_force: ResolvedPlan) -> bool:
-        """Use another plan from now on; return False if a new object must do that."""
-
-
-class Comparison(Protocol):
-    """Compares a run with the same run in other processes."""
-
-    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
-        """Compare after `t` completed updates; called once per block of values."""
 
 
 @final
@@ -71,7 +32,7 @@ class Parts:
         watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
     """
 
-    plan_at: Callable[["Found"], ResolvedPlan]
+    plan_at: Callable[[Found], ResolvedPlan]
     consumption: Callable[[Groups, list[Group]], Consumption | None]
     comparison: Callable[[Groups, list[Group]], Comparison]
     numbers: Numbers
@@ -87,7 +48,7 @@ class NoComparison:
         """Compare nothing."""
 
 
-def chosen_before(in_force: ResolvedPlan, _found: "Found") -> ResolvedPlan:
+def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
     """Return the plan, which does not depend on what a start finds."""
     return in_force
 

@@ -11,8 +11,8 @@ from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import Values
-from paramsched.scheduler.group_keys import Group, History, amount_carried, check_entries, count_carried
-from paramsched.scheduler.hooks import PlanHooks, hooks_on
+from paramsched.scheduler.group_keys import Group, History, check_entries, count_carried
+from paramsched.scheduler.hooks import Found, PlanHooks, hooks_on
 from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
@@ -53,33 +53,6 @@ class Request:
     late_groups: LateGroups
     start: int | None = None
     names: tuple[str, ...] = ()
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a start finds on the optimizers.
-
-    Args:
-        groups: the groups of each optimizer, by name.
-        before: the hooks of earlier Schedulers.
-        counts: the number of updates that each optimizer carries; it lacks those without a count.
-        numbers: the update of the next step of each optimizer.
-    """
-
-    groups: Mapping[str, list[Group]]
-    before: Mapping[str, PlanHooks]
-    counts: Mapping[str, int]
-    numbers: Mapping[str, int]
-
-    @property
-    def t(self) -> int:
-        """The update of the run."""
-        return max(self.numbers.values())
-
-    def positions(self, unit: str | None) -> dict[str, RunPosition]:
-        """Return the positions that optimizers carry, on the clock `unit`."""
-        return {name: _carried(self.before.get(name), self.groups[name], unit) for name in self.counts}
 
 
 @final
@@ -149,14 +122,6 @@ def found_on(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> F
         elif (count := count_carried(mine)) is not None:
             counts[name] = count
     return Found(groups, before, counts, parts.numbers(tuple(groups), counts, request.start, request.drive))
-
-
-def _carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition:
-    """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
-    if before is not None:
-        position = before.position
-        return position if before.planned.in_force.unit == unit else RunPosition(position.t)
-    return RunPosition(count_carried(groups) or 0, *amount_carried(groups, unit))
 
 
 def choose_plan(request: Request, found: Found, parts: Parts) -> Chosen:
