@@ -1,0 +1,1 @@
+"""Plans as Python source code that needs neither this library nor NumPy."""

@@ -1,0 +1,694 @@
+"""Symbols: an array library whose arrays are formulas.
+
+A schedule is called with a symbol in place of an array of times, and returns the formula of its value. So each formula
+is written once, in the class of its schedule, and exported code has the operations of the library in the same order.
+
+A symbol knows its bounds. Therefore most comparisons have one result in a part of the run (`Piece`), and a mask or a
+clipping that has no effect disappears. A comparison that depends on the time raises `Split`; the caller then divides
+the part at that time.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final, TypeAlias, final
+
+import numpy as np
+
+from paramsched.base.arrays import Array
+from paramsched.schedules.evaluation import quiet
+
+MOST_TIME: Final = 2**53
+"""The largest time of a formula: floats represent all integers up to here."""
+
+_MOST_VALUE = 1e100  # of a base, and of a value that another function returns
+_MOST_TREADS = 16  # steps that become one piece each if a power is not exact
+_ENDS = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+_FLIPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+
+Cut: TypeAlias = tuple[Fraction | int | float, bool]
+"""A time that separates two pieces, and whether the left piece includes it."""
+
+
+Operand: TypeAlias = Any
+"""A number or a `Symbol`."""
+
+
+@final
+class Split(Exception):  # noqa: N818  # a signal, not an error
+    """A comparison has both results in a piece.
+
+    Args:
+        cut: where to divide the piece.
+    """
+
+    def __init__(self, cut: Cut) -> None:
+        super().__init__(cut)
+        self.cut = cut
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of the run, in which formulas have no case distinction by time.
+
+    Args:
+        begin, end: where the piece begins and ends.
+        whole: True if times are integers.
+        horizon: the length of the run.
+        splits: False to keep comparisons in the formula instead of raising `Split`.
+        named: False if the time at a point may become a number.
+    """
+
+    begin: Cut
+    end: Cut
+    whole: bool
+    horizon: float
+    splits: bool = True
+    named: bool = False
+    _symbols: dict[tuple[Any, ...], "Symbol"] = field(default_factory=dict)
+
+    @property
+    def is_point(self) -> bool:
+        return self.end == ((self.begin[0] + 1, False) if self.whole else (self.begin[0], True))
+
+    def time(self, name: str) -> Operand:
+        """Return the time: a symbol, or a number if the piece is a point."""
+        high = self.end[0] - 1 if self.whole else self.end[0]
+        if self.is_point and not self.named:
+            return (np.int64 if self.whole else np.float64)(self.begin[0])
+        return self._keep("name", (name,), float(self.begin[0]), float(high), whole=self.whole, line=(1, 0))
+
+    def unknown(self, op: str, *args: Any) -> "Symbol":
+        """Return a symbol of any value: the base, or the call of another function."""
+        return self._keep(op, args, -_MOST_VALUE, _MOST_VALUE)
+
+    def _keep(
+        self,
+        op: str,
+        args: tuple[Any, ...],
+        low: float,
+        high: float,
+        *,
+        whole: bool = False,
+        line: tuple[int, int] | None = None,
+    ) -> "Symbol":
+        """Return the only symbol with these arguments, so that equal formulas are the same object."""
+        key = (op, *(id(arg) if isinstance(arg, Symbol) else (type(arg), repr(arg)) for arg in args))
+        found = self._symbols.get(key)
+        if found is None:
+            low, high = (-math.inf if low != low else low), (math.inf if high != high else high)
+            found = self._symbols[key] = Symbol(op, args, low, high, whole, line, self)
+        return found
+
+    def known(self, op: str, x: Any, y: Any) -> "Symbol | None":
+        """Return a comparison if it occurs in a formula."""
+        return self._symbols.get((op, *(id(arg) if isinstance(arg, Symbol) else (type(arg), repr(arg)) for arg in (x, y))))
+
+    def is_right_of(self, cut: Cut) -> bool:
+        """Return whether the piece is to the right of a cut.
+
+        Raises:
+            Split: the cut is inside the piece.
+        """
+        if self.whole:
+            cut = (math.floor(cut[0]) + 1 if cut[1] else math.ceil(cut[0])), False
+        if self.begin >= cut:
+            return True
+        if self.end <= cut:
+            return False
+        raise Split(cut)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Symbol:
+    """A formula.
+
+    Args:
+        op: the operation, such as `add`, or the name of a function of `math`.
+        args: its operands.
+        low, high: bounds of the value.
+        whole: True if the value is an integer.
+        line: the value as (sign, offset) of the time, if it is exactly `sign * time + offset`.
+        piece: the part of the run.
+    """
+
+    op: str
+    args: tuple[Any, ...]
+    low: float
+    high: float
+    whole: bool
+    line: tuple[int, int] | None
+    piece: Piece
+
+    __array_ufunc__ = None  # so that a NumPy number leaves its operators to the symbol
+    __hash__ = object.__hash__
+
+    shape = ()
+    device = "cpu"
+
+    @property
+    def dtype(self) -> Any:
+        return _INTEGERS if self.whole else _FLOATS
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return _NAMESPACE
+
+    def __add__(self, other: Operand) -> Operand:
+        return build("add", self, other)
+
+    def __radd__(self, other: Operand) -> Operand:
+        return build("add", other, self)
+
+    def __sub__(self, other: Operand) -> Operand:
+        return build("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Operand:
+        return build("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Operand:
+        return build("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Operand:
+        return build("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Operand:
+        return build("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Operand:
+        return build("div", other, self)
+
+    def __floordiv__(self, other: Operand) -> Operand:
+        return build("floordiv", self, other)
+
+    def __mod__(self, other: Operand) -> Operand:
+        return build("mod", self, other)
+
+    def __pow__(self, other: Operand) -> Operand:
+        return build("pow", self, other)
+
+    def __rpow__(self, other: Operand) -> Operand:
+        return build("pow", other, self)
+
+    def __neg__(self) -> Operand:
+        return build("neg", self)
+
+    def __abs__(self) -> Operand:
+        return build("abs", self)
+
+    def __lt__(self, other: Operand) -> Operand:
+        return build("lt", self, other)
+
+    def __le__(self, other: Operand) -> Operand:
+        return build("le", self, other)
+
+    def __gt__(self, other: Operand) -> Operand:
+        return build("gt", self, other)
+
+    def __ge__(self, other: Operand) -> Operand:
+        return build("ge", self, other)
+
+    def __eq__(self, other: Operand) -> Operand:  # type: ignore[override]  # as in every array library
+        return build("eq", self, other)
+
+    def __and__(self, other: Operand) -> Operand:
+        return build("and", self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Operand) -> Operand:
+        return build("or", self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Operand:
+        return build("not", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a symbol has no truth value")
+
+
+@final
+class Numbers:
+    """An array of constants, from which a formula takes one."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+
+    def __getitem__(self, index: Operand) -> Operand:
+        return build("take", self, index) if isinstance(index, Symbol) else self.values[int(index)]
+
+    def __repr__(self) -> str:
+        return repr(self.values.tolist())
+
+
+_FLOATS, _INTEGERS = np.dtype(np.float64), np.dtype(np.int64)
+
+
+@final
+class _Namespace:
+    """The functions of the array API that the formulas of schedules use."""
+
+    __name__ = "symbols"
+    float64 = _FLOATS
+    iinfo = staticmethod(np.iinfo)
+
+    def __getattr__(self, name: str) -> Callable[..., Operand]:
+        if name not in _NUMPY:
+            raise AttributeError(name)
+        return lambda *args: build(name, *args)
+
+    def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
+        if isinstance(x, Symbol):
+            return x
+        array = np.asarray(x)
+        if array.ndim:
+            return Numbers(array)
+        return array.astype(dtype)[()] if dtype is not None and array.dtype.kind != "b" else array[()]
+
+    def astype(self, x: Any, dtype: Any) -> Any:
+        if isinstance(x, Numbers):
+            return x
+        if not isinstance(x, Symbol):
+            return np.asarray(x).astype(dtype)[()]
+        # Integers stay integers, because Python converts them exactly where it needs floats.
+        return build("int", x) if dtype.kind == "i" and (not x.whole or x.op in _CONDITIONS) else x
+
+    def isdtype(self, dtype: Any, kind: str) -> bool:
+        return bool(dtype.kind == {"integral": "i", "real floating": "f"}[kind])
+
+    def broadcast_to(self, x: Any, shape: Any) -> Any:
+        return x
+
+    def full_like(self, x: Any, value: Any) -> Any:
+        return np.asarray(value)[()]
+
+    def isinf(self, x: Any) -> bool:
+        return False  # because a formula is not exported for values that overflow
+
+
+_NAMESPACE: Final = _Namespace()
+_CONDITIONS = frozenset(("lt", "le", "gt", "ge", "eq", "and", "or", "not"))
+
+
+_NUMPY: Mapping[str, Callable[..., Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "floordiv": np.floor_divide,
+    "mod": np.mod,
+    "pow": lambda x, y: (np.array([x], dtype=np.float64) ** y)[0],
+    "neg": np.negative,
+    "abs": np.abs,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "where": lambda mask, yes, no: yes if mask else no,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.round,
+    "int": np.int64,
+    "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],
+    "count": lambda time, bounds: np.int64(np.count_nonzero(time >= bounds.values)),
+    **{
+        name: lambda x, own=getattr(np, name): own(np.array([x], dtype=np.float64))[0]  # as for the arrays of a run
+        for name in ("sin", "cos", "sqrt", "exp", "expm1", "log1p", "tanh")
+    },
+}
+_RISING = frozenset(("sqrt", "exp", "expm1", "log1p", "tanh", "floor", "ceil", "round", "int"))
+_WHOLE = frozenset(("floor", "ceil", "round", "int"))
+
+
+@quiet
+def build(op: str, *args: Operand) -> Operand:
+    """Return the result of an operation: a number if all operands are numbers, otherwise a symbol."""
+    symbols = [arg for arg in args if isinstance(arg, Symbol)]
+    if not symbols:
+        return _NUMPY[op](*args)
+    simpler = _SIMPLER.get(op)
+    if simpler is not None and (found := simpler(*args)) is not None:
+        return found
+    piece = symbols[0].piece
+    if op in _CONDITIONS:
+        return piece._keep(op, args, 0, 1, whole=True)
+    low, high = _bounds_of(op, args)
+    whole = op in _WHOLE or (op in _KEEPING_INTEGERS and all(map(_is_whole, args[op == "where" :])))
+    if op == "take":
+        whole = args[0].values.dtype.kind == "i"
+    if whole and low == high:
+        return np.int64(low)
+    line = _line_of(op, args) if whole and op in ("add", "sub", "neg") else None
+    return piece._keep(op, args, low, high, whole=whole, line=line)
+
+
+_KEEPING_INTEGERS = frozenset(
+    ("add", "sub", "mul", "floordiv", "mod", "abs", "neg", "minimum", "maximum", "where")
+)
+
+
+def _is_whole(x: Operand) -> bool:
+    return x.whole if isinstance(x, Symbol) else bool(float(x).is_integer())
+
+
+def interval(x: Operand) -> tuple[float, float]:
+    """Return the bounds of a number or a symbol."""
+    return (x.low, x.high) if isinstance(x, Symbol) else (float(x), float(x))
+
+
+def _bounds_of(op: str, args: tuple[Any, ...]) -> tuple[float, float]:
+    if op == "take":
+        values = args[0].values
+        return float(values.min()), float(values.max())
+    if op == "where":
+        (a, b), (c, d) = map(interval, args[1:])
+        return min(a, c), max(b, d)
+    if op == "sin":
+        low, high = interval(args[0])
+        return (np.sin(low), np.sin(high)) if 0 <= low and high <= math.pi / 2 else (-1.0, 1.0)
+    if op == "cos":
+        return -1.0, 1.0
+    if op == "abs":
+        low, high = interval(args[0])
+        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
+    if op == "mul" and args[0] is args[1]:
+        low, high = interval(args[0])
+        return (0.0 if low <= 0 <= high else min(low * low, high * high)), max(low * low, high * high)
+    if op == "mod":
+        return 0.0, float(args[1]) - (1 if all(map(_is_whole, args)) else 0)
+    if op in ("div", "floordiv") and interval(args[1])[0] <= 0 <= interval(args[1])[1]:
+        return -math.inf, math.inf
+    if op == "pow" and interval(args[0])[0] < 0:
+        return -math.inf, math.inf
+    first, *rest = map(interval, args)
+    corners = [_NUMPY[op](x) for x in first] if not rest else [_NUMPY[op](x, y) for x in first for y in rest[0]]
+    low, high = min(corners), max(corners)
+    return (-math.inf, math.inf) if any(corner != corner for corner in corners) else (float(low), float(high))
+
+
+def _line_of(op: str, args: tuple[Any, ...]) -> tuple[int, int] | None:
+    """Return the sum, difference or negation as an integer multiple of the time plus an integer."""
+    lines = [arg.line if isinstance(arg, Symbol) else (0, int(arg)) for arg in args]
+    if None in lines:
+        return None
+    (sign, offset), *more = [line for line in lines if line is not None]
+    if op == "neg":
+        return -sign, -offset
+    (other, by) = more[0]
+    sign, offset = (sign + other, offset + by) if op == "add" else (sign - other, offset - by)
+    return (sign, offset) if abs(sign) == 1 else None
+
+
+def _counted(x: Operand) -> tuple[Symbol, Numbers] | None:
+    """Return (time, bounds) if `x` is the number of bounds that the time has reached."""
+    if not isinstance(x, Symbol) or x.op not in ("count", "int"):
+        return None
+    if x.op == "count":
+        return x.args[0], x.args[1]
+    one = x.args[0]
+    if isinstance(one, Symbol) and one.op == "ge" and one.args[0].op == "name" and not isinstance(one.args[1], Symbol):
+        return one.args[0], Numbers(np.array([one.args[1]]))
+    return None
+
+
+def _same(x: Operand, number: float) -> bool:
+    return not isinstance(x, (Symbol, Numbers)) and x == number
+
+
+def _simpler_sum(x: Operand, y: Operand) -> Operand | None:
+    counted = _counted(x), _counted(y)
+    if None not in counted:
+        (time, some), (_, more) = counted  # type: ignore[misc]
+        bounds = Numbers(np.concatenate([some.values, more.values]))
+        return time.piece._keep("count", (time, bounds), 0, len(bounds.values), whole=True)
+    if counted[1] is not None and isinstance(x, Symbol) and x.op == "add" and _counted(x.args[1]) is not None:
+        return build("add", x.args[0], build("add", x.args[1], y))
+    for one, other in ((x, y), (y, x)):
+        # Adding -0.0 changes no number, and adding 0.0 only changes -0.0.
+        if _same(one, 0) and (math.copysign(1, one) < 0 or isinstance(one, (int, np.integer)) or 0 <= other.low or other.high < 0):
+            return other
+    return None
+
+
+def _simpler_difference(x: Operand, y: Operand) -> Operand | None:
+    if x is y:
+        return np.int64(0) if x.whole else np.float64(0)
+    if _same(y, 0):
+        return x
+    if isinstance(y, Symbol) and y.op == "mul":
+        for count, size in (y.args, y.args[::-1]):
+            if isinstance(count, Symbol) and count.op == "floordiv" and count.args[0] is x and _same(size, count.args[1]):
+                return build("mod", x, size)
+    return None
+
+
+def _simpler_product(x: Operand, y: Operand) -> Operand | None:
+    for one, other in ((x, y), (y, x)):
+        if _same(one, 1):
+            return other
+        if _same(one, 0) and other.low >= 0 and math.isfinite(other.high):
+            return 0.0 * one
+    return None
+
+
+def _simpler_power(x: Operand, y: Operand) -> Operand | None:
+    """Return a power as NumPy computes it: these exponents have their own code there."""
+    if not isinstance(y, Symbol):
+        easy = {2: lambda: build("mul", x, x), 1: lambda: x, 0.5: lambda: build("sqrt", x), -1: lambda: build("div", 1.0, x)}
+        return easy[y]() if y in easy else 1.0 if y == 0 else None
+    if isinstance(x, Symbol):
+        return None
+    if x == 1:
+        return 1.0
+    _split_inexact_steps(float(x), y)
+    if x > 1 and y.high > (most := math.log(1.7e308) / math.log(x)):
+        fits = build("le", y, most)
+        if fits is False:
+            return math.inf
+        if isinstance(fits, Symbol):  # because in Python a power that overflows is an error
+            bounded = y.piece._keep("pow", (x, y), _NUMPY["pow"](x, y.low), math.inf)
+            return y.piece._keep("where", (fits, bounded, math.inf), bounded.low, math.inf)
+    return None
+
+
+def _split_inexact_steps(x: float, y: Symbol) -> None:
+    """Divide the piece into steps if Python and NumPy do not round all powers of the run alike."""
+    piece, since = y.piece, float(y.piece.begin[0])
+    if not (piece.splits and y.op == "floordiv" and y.args[0].line is not None and since < piece.horizon):
+        return
+    (sign, offset), size = y.args[0].line, y.args[1]
+    first, last = ((min(t, piece.horizon) + offset) // size for t in (since, float(piece.end[0]) - 1))
+    if sign < 0 or not 0 < last - first <= _MOST_TREADS:
+        return
+    steps = np.arange(first, last + 1)
+    if any(power != x**step for power, step in zip((x**steps).tolist(), steps.tolist(), strict=True)):
+        raise Split((int((first + 1) * size - offset), False))
+
+
+def _simpler_bound(choose: str) -> Callable[[Operand, Operand], Operand | None]:
+    def simpler(x: Operand, y: Operand) -> Operand | None:
+        (a, b), (c, d) = interval(x), interval(y)
+        if x is y or (b <= c if choose == "minimum" else a >= d):
+            return x
+        return y if (d <= a if choose == "minimum" else c >= b) else None
+
+    return simpler
+
+
+def _simpler_comparison(op: str) -> Callable[[Operand, Operand], Operand | None]:
+    def simpler(x: Operand, y: Operand) -> Operand | None:
+        if not isinstance(x, Symbol):
+            return build(_FLIPPED[op], y, x)
+        (a, b), (c, d) = interval(x), interval(y)
+        sure, never = {
+            "lt": (b < c, a >= d),
+            "le": (b <= c, a > d),
+            "gt": (a > d, b <= c),
+            "ge": (a >= d, b < c),
+        }[op]
+        if sure or never:
+            return bool(sure)
+        if isinstance(y, Symbol):
+            return None
+        if x.op == "floordiv" and not isinstance(x.args[1], Symbol) and x.args[1] > 0:
+            after = math.floor(y) + 1 if op in ("gt", "le") else math.ceil(y)
+            return build("ge" if op in ("gt", "ge") else "lt", x.args[0], after * x.args[1])
+        if x.line is None or not x.piece.splits:
+            return None
+        sign, offset = x.line
+        exact = int(y) if float(y).is_integer() else Fraction(float(y))
+        mine = op if sign > 0 else _FLIPPED[op]
+        right = x.piece.is_right_of(((exact - offset) * sign, mine in ("gt", "le")))
+        return right == (mine in ("gt", "ge"))
+
+    return simpler
+
+
+def _simpler_equality(x: Operand, y: Operand) -> Operand | None:
+    if not isinstance(x, Symbol):
+        x, y = y, x
+    (a, b), (c, d) = interval(x), interval(y)
+    if b < c or d < a or (not isinstance(y, Symbol) and x.whole and not float(y).is_integer()):
+        return False
+    if x.op == "div" and _same(y, 0) and not isinstance(x.args[1], Symbol):
+        return build("eq", x.args[0], y)
+    if isinstance(y, Symbol) or x.line is None or not x.piece.splits:
+        return None
+    sign, offset = x.line
+    at = (int(y) - offset) * sign
+    return x.piece.is_right_of((at, False)) and not x.piece.is_right_of((at, True))
+
+
+def _simpler_and(x: Operand, y: Operand) -> Operand | None:
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Symbol):
+            return other if one else False
+    return None
+
+
+def _simpler_or(x: Operand, y: Operand) -> Operand | None:
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Symbol):
+            return True if one else other
+    return None
+
+
+def _simpler_choice(mask: Operand, yes: Operand, no: Operand) -> Operand | None:
+    if not isinstance(mask, Symbol):
+        return yes if mask else no
+    kept = replaced(yes, _facts(mask, True)), replaced(no, _facts(mask, False))
+    if _equal(*kept):
+        return kept[0]
+    if (found := _without_edge(mask, *kept)) is not None:
+        return found
+    if mask.op in ("lt", "gt") and _equal(kept[0], mask.args[1]) and kept[1] is mask.args[0]:
+        return build("maximum" if mask.op == "lt" else "minimum", kept[1], kept[0])
+    if kept[0] is yes and kept[1] is no:
+        return None
+    return build("where", mask, *kept)
+
+
+def _facts(mask: Symbol, holds: bool) -> dict[int, Any]:
+    """Return the results of comparisons that follow from one of them."""
+    facts: dict[int, Any] = {id(mask): holds}
+    if mask.op in _ENDS and (other := mask.piece.known(_ENDS[mask.op], *mask.args)) is not None:
+        facts[id(other)] = not holds
+    if mask.op == "not":
+        facts |= _facts(mask.args[0], not holds)
+    if (mask.op == "and" and holds) or (mask.op == "or" and not holds):
+        for one in mask.args:
+            facts |= _facts(one, holds)
+    return facts
+
+
+def replaced(formula: Operand, by: Mapping[int, Any], done: dict[int, Any] | None = None) -> Operand:
+    """Return the formula with parts replaced. `by` maps the `id` of a symbol to its replacement."""
+    if not isinstance(formula, Symbol):
+        return formula
+    if id(formula) in by:
+        return by[id(formula)]
+    done = {} if done is None else done
+    if id(formula) not in done:
+        args = [replaced(arg, by, done) for arg in formula.args]
+        same = all(new is old for new, old in zip(args, formula.args, strict=True))
+        if not same and formula.op == "call":
+            done[id(formula)] = formula.piece.unknown("call", *args)
+        else:
+            done[id(formula)] = formula if same else build(formula.op, *args)
+    return done[id(formula)]
+
+
+def _equal(x: Operand, y: Operand) -> bool:
+    """Return whether two formulas are the same."""
+    return x is y or bool(not isinstance(x, Symbol) and not isinstance(y, Symbol) and x == y)
+
+
+def _without_edge(mask: Symbol, yes: Operand, no: Operand) -> Operand | None:
+    """Return one branch of a choice if it also has the value of the other branch, which applies to one number only."""
+    if mask.op == "and":  # low < x < high
+        for first, second in (mask.args, mask.args[::-1]):
+            inner = no
+            edge = _edge_of(first)
+            if edge is not None and isinstance(no, Symbol):
+                inner = replaced(no, _facts(first, not edge[2]))
+                if _equal(replaced(yes, {id(edge[0]): edge[1]}), replaced(no, {id(edge[0]): edge[1]})):
+                    return build("where", second, yes, inner)
+        return None
+    edge = _edge_of(mask)
+    if edge is None:
+        return None
+    x, at, holds = edge
+    most, few = (no, yes) if holds else (yes, no)
+    return most if _equal(replaced(most, {id(x): at}), replaced(few, {id(x): at})) else None
+
+
+def _edge_of(mask: Symbol) -> tuple[Symbol, Any, bool] | None:
+    """Return (x, number, result) if a comparison has this result for one number only."""
+    if mask.op not in (*_ENDS, "eq"):
+        return None
+    x, at = mask.args
+    if isinstance(at, Symbol):
+        return None
+    if mask.op == "eq":
+        return x, at, True
+    if (mask.op in ("lt", "ge") and x.high <= at) or (mask.op in ("gt", "le") and x.low >= at):
+        return x, at, mask.op in ("ge", "le")
+    return None
+
+
+def _simpler_integer(x: Operand) -> Operand | None:
+    return x if isinstance(x, Symbol) and x.whole and x.op not in _CONDITIONS else None
+
+
+def _simpler_negation(x: Symbol) -> Operand | None:
+    return build(_ENDS[x.op], *x.args) if x.op in _ENDS else None
+
+
+def _simpler_quotient(x: Operand, y: Operand) -> Operand | None:
+    return x if _same(y, 1) else None
+
+
+def _simpler_rounding(x: Symbol) -> Operand | None:
+    return x if x.whole else None
+
+
+_SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
+    "add": _simpler_sum,
+    "sub": _simpler_difference,
+    "mul": _simpler_product,
+    "div": _simpler_quotient,
+    "pow": _simpler_power,
+    "minimum": _simpler_bound("minimum"),
+    "maximum": _simpler_bound("maximum"),
+    **{op: _simpler_comparison(op) for op in _ENDS},
+    "eq": _simpler_equality,
+    "and": _simpler_and,
+    "or": _simpler_or,
+    "not": _simpler_negation,
+    "where": _simpler_choice,
+    "int": _simpler_integer,
+    **dict.fromkeys(("floor", "ceil", "round"), _simpler_rounding),
+}
+
+
+def parts_of(formula: Operand) -> Iterable[Symbol]:
+    """Yield the symbols of a formula, operands first, each once."""
+    seen: set[int] = set()
+
+    def walk(one: Operand) -> Iterable[Symbol]:
+        if isinstance(one, Symbol) and id(one) not in seen:
+            seen.add(id(one))
+            for arg in one.args:
+                yield from walk(arg)
+            yield one
+
+    return walk(formula)

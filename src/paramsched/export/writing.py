@@ -1,0 +1,251 @@
+"""Formulas as Python code with lines of at most 88 columns."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final, final
+
+import numpy as np
+
+from paramsched.export.symbols import Numbers, Operand, Symbol, interval, parts_of, replaced
+
+WIDTH: Final = 88
+_INFIX = {
+    **dict.fromkeys(("or",), 1),
+    **dict.fromkeys(("and",), 2),
+    **dict.fromkeys(("lt", "le", "gt", "ge", "eq"), 4),
+    **dict.fromkeys(("add", "sub"), 5),
+    **dict.fromkeys(("mul", "div", "floordiv", "mod"), 6),
+}
+_SIGN = {
+    **{"or": "or", "and": "and", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=="},
+    **{"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%"},
+}
+_CHOICE, _NEGATION, _SIGNED, _POWER, _ATOM = 0, 3, 7, 8, 9
+_BUILTIN = {"minimum": "min", "maximum": "max", "abs": "abs", "round": "round", "int": "int"}
+_LOCALS = "s u v w x y z a b c d e f g h k p q r".split()
+_SHORT_TABLE = 30
+_SHORT = 12  # columns of a formula that is repeated instead of named
+
+
+def number_text(value: object) -> str:
+    """Return a number as Python code.
+
+    >>> number_text(0.1), number_text(math.pi / 2), number_text(math.inf), number_text(np.int64(3))
+    ('0.1', 'math.pi / 2', 'math.inf', '3')
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        return "math.nan" if number != number else "math.inf" if number > 0 else "-math.inf"
+    return "math.pi / 2" if number == math.pi / 2 else repr(number)
+
+
+@final
+@dataclass
+class FunctionWriter:
+    """The statements that return the value of a formula.
+
+    Args:
+        name: name of the function, for the names of its constants.
+        taken: names that local variables must not have.
+        constants: the tables that the formulas of the module need, by name.
+    """
+
+    name: str
+    taken: frozenset[str]
+    constants: dict[str, Numbers] = field(default_factory=dict)
+
+    def statements(self, value: Operand, indent: int) -> list[str]:
+        """Return the lines that compute and return a value, without indentation."""
+        width = WIDTH - indent
+        lines: list[str] = []
+        names: dict[int, str] = {}
+        free = chain((name for name in _LOCALS if name not in self.taken), (f"x{number}" for number in range(1, 1000)))
+        uses = _uses_of(value)
+        for part in parts_of(value):
+            if uses[id(part)] > 1 and _is_safe(part) and len(self.text(part, names)[0]) > _SHORT:
+                self._name(part, names, lines, free, width)
+        line = f"return {self._result(value, names)}"
+        while len(line) > width:
+            if not self._shorten(value, names, lines, free, width):
+                return [*lines, "return (", f"    {line.removeprefix('return ')}", ")"]
+            line = f"return {self._result(value, names)}"
+        return [*lines, line]
+
+    def _name(
+        self, part: Symbol, names: dict[int, str], lines: list[str], free: Iterator[str], width: int
+    ) -> None:
+        """Add the line that computes a part of the formula, after those of its own parts."""
+        name = next(free)
+        line = f"{name} = {self.text(part, names)[0]}"
+        while len(line) > width and self._shorten(part, names, lines, free, width):
+            line = f"{name} = {self.text(part, names)[0]}"
+        lines.append(line)
+        names[id(part)] = name
+
+    def _shorten(
+        self, value: Operand, names: dict[int, str], lines: list[str], free: Iterator[str], width: int
+    ) -> bool:
+        """Name the longest part of a formula that fits into a line."""
+        texts = [
+            (len(text), part)
+            for part in parts_of(value)
+            if part is not value and id(part) not in names and _is_safe(part)
+            if _SHORT < len(text := self.text(part, names)[0]) <= width - 6
+        ]
+        if not texts:
+            return False
+        self._name(max(texts, key=lambda one: one[0])[1], names, lines, free, width)
+        return True
+
+    def _result(self, value: Operand, names: Mapping[int, str]) -> str:
+        """Return the text of a result, which is a float for every base."""
+        if isinstance(value, Symbol) and value.whole or value is not None and _is_base(value):
+            return f"float({self.text(value, names)[0]})"
+        return self.text(value if isinstance(value, Symbol) else float(value), names)[0]
+
+    def text(self, value: Operand, names: Mapping[int, str]) -> tuple[str, int]:
+        """Return the text of a formula and its precedence."""
+        if not isinstance(value, Symbol):
+            text = number_text(value)
+            return text, _INFIX["div"] if " / " in text else _SIGNED if text.startswith("-") else _ATOM
+        if id(value) in names:
+            return names[id(value)], _ATOM
+        if value.line is not None and value.op != "name":
+            return self._line_text(value)
+        op, args = value.op, value.args
+        if op == "name":
+            return str(args[0]), _ATOM
+        if op == "where":
+            yes, mask, no = (self._within(one, names, _CHOICE + 1) for one in (args[1], args[0], args[2]))
+            return f"{yes} if {mask} else {no}", _CHOICE
+        if op == "not":
+            return f"not {self._within(args[0], names, _NEGATION)}", _NEGATION
+        if op == "neg":
+            return f"-{self._within(args[0], names, _SIGNED)}", _SIGNED
+        if op == "take":
+            return self._item_text(args[0], args[1], names), _ATOM
+        if op == "call":
+            return f"{args[0]}({', '.join(self.text(arg, names)[0] for arg in args[1:])})", _ATOM
+        if op == "item":
+            return f"{self.text(args[0], names)[0]}[{args[1]}]", _ATOM
+        if op == "pow":
+            low, high = self._within(args[0], names, _POWER + 1), self._within(args[1], names, _SIGNED)
+            simple = all(one.replace(".", "").replace("_", "").lstrip("-").isalnum() for one in (low, high))
+            return (f"{low}**{high}" if simple else f"{low} ** {high}"), _POWER
+        if op == "count":
+            return f"sum({self.text(args[0], names)[0]} >= x for x in {self._table_name(args[1], 'BOUNDS')})", _ATOM
+        if op == "and" and {one.op for one in args} == {"gt", "lt"} and args[0].args[0] is args[1].args[0]:
+            above, below = sorted(args, key=lambda one: str(one.op))
+            low, x, high = (self._within(one, names, 5) for one in (above.args[1], above.args[0], below.args[1]))
+            return f"{low} < {x} < {high}", _INFIX["lt"]
+        if op in _INFIX:
+            left, right = args
+            # A product of two numbers has the same bits in both orders.
+            if op == "mul" and isinstance(right, Symbol) and right.op == "name" and not (
+                isinstance(left, Symbol) and left.op == "name"
+            ):
+                left, right = right, left
+            own = _INFIX[op]
+            comparison = op in _SIGN and own == _INFIX["lt"]
+            return (
+                f"{self._within(left, names, own + comparison)} {_SIGN[op]} {self._within(right, names, own + 1)}",
+                own,
+            )
+        called = _BUILTIN.get(op, f"math.{op}")
+        return f"{called}({', '.join(self.text(arg, names)[0] for arg in args)})", _ATOM
+
+    def _within(self, value: Operand, names: Mapping[int, str], least: int) -> str:
+        text, own = self.text(value, names)
+        return text if own >= least else f"({text})"
+
+    def _line_text(self, value: Symbol) -> tuple[str, int]:
+        """Return `t + 3`, `t - 3` or `20 - t`."""
+        assert value.line is not None
+        sign, offset = value.line
+        time = next(part for part in parts_of(value) if part.op == "name").args[0]
+        if sign < 0:
+            return (f"{offset} - {time}", _INFIX["sub"]) if offset else (f"-{time}", _SIGNED)
+        return (time, _ATOM) if not offset else (f"{time} {'-' if offset < 0 else '+'} {abs(offset)}", _INFIX["add"])
+
+    def _item_text(self, table: Numbers, index: Symbol, names: Mapping[int, str]) -> str:
+        return f"{self._table_name(table, 'VALUES')}[{self.text(index, names)[0]}]"
+
+    def _table_name(self, table: Numbers, kind: str) -> str:
+        """Return a short table as it is, and the name of the constant for a long one."""
+        if len(text := table_text(table)) <= _SHORT_TABLE:
+            return text
+        content = table.values.tobytes()
+        name = next((one for one, known in self.constants.items() if known.values.tobytes() == content), None)
+        if name is None:
+            used = [one for one in self.constants if one.startswith(f"{self.name.upper()}_{kind}")]
+            name = f"{self.name.upper()}_{kind}{f'_{len(used) + 1}' if used else ''}"
+            self.constants[name] = table
+        return name
+
+
+def table_text(table: Numbers) -> str:
+    """Return a table as a tuple in one line."""
+    values = [number_text(value) for value in table.values.tolist()]
+    return f"({values[0]},)" if len(values) == 1 else f"({', '.join(values)})"
+
+
+def constant_lines(name: str, table: Numbers) -> list[str]:
+    """Return the lines that define a table. A formatter would write each value in its own line."""
+    if len(line := f"{name} = {table_text(table)}") <= WIDTH:
+        return [line]
+    return ["# fmt: off", f"{name} = (", *wrapped((f"{number_text(one)}," for one in table.values.tolist()), "    "), ")", "# fmt: on"]
+
+
+def wrapped(words: Iterable[str], indent: str, first: str = "") -> list[str]:
+    """Join words into lines of at most 88 columns, indented except for the words that the first line begins with."""
+    lines = [first or indent]
+    for word in words:
+        if not lines[-1].strip():
+            lines[-1] += word
+        elif len(lines[-1]) + 1 + len(word) <= WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return lines
+
+
+def _uses_of(value: Operand) -> dict[int, int]:
+    uses: dict[int, int] = {}
+    for part in parts_of(value):
+        uses.setdefault(id(part), 0)
+        for arg in part.args:
+            if isinstance(arg, Symbol):
+                uses[id(arg)] = uses.get(id(arg), 0) + 1
+    return uses
+
+
+def _is_base(value: Operand) -> bool:
+    return isinstance(value, Symbol) and value.op == "name"
+
+
+def _is_safe(value: Operand) -> bool:
+    """Return whether a formula has a value at every time of the piece, so that it may precede a condition."""
+    return not isinstance(value, Symbol) or (
+        all(map(_is_safe, value.args)) and _DOMAIN.get(value.op, lambda *_: True)(*value.args)
+    )
+
+
+def _includes_zero(x: Operand) -> bool:
+    low, high = interval(x)
+    return low <= 0 <= high
+
+
+_DOMAIN: Mapping[str, Callable[..., bool]] = {
+    **dict.fromkeys(("div", "floordiv", "mod"), lambda _, y: not _includes_zero(y)),
+    "sqrt": lambda x: interval(x)[0] >= 0,
+    "log1p": lambda x: interval(x)[0] > -1,
+    "pow": lambda x, y: interval(x)[0] > 0 or (interval(x)[0] >= 0 and interval(y)[0] >= 0),
+    "exp": lambda x: interval(x)[1] < 700,
+    "expm1": lambda x: interval(x)[1] < 700,
+}
