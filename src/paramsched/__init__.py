@@ -20,6 +20,7 @@ _HOMES = {
     "paramsched.audit": ("plan_from_log",),
     "paramsched.config": ("dump", "load", "loads"),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
+    "paramsched.export.source": ("to_python",),
     "paramsched.functions": ("to_lambda", "to_optax"),
     "paramsched.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
     "paramsched.range_test": ("find_lr",),  # it imports torch

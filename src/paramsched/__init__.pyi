@@ -27,6 +27,7 @@ from paramsched.config import load as load
 from paramsched.config import loads as loads
 from paramsched.errors import InvalidArgument as InvalidArgument
 from paramsched.errors import ParamschedError as ParamschedError
+from paramsched.export.source import to_python as to_python
 from paramsched.feedback import new_bob as new_bob
 from paramsched.feedback.greedy import greedy as greedy
 from paramsched.feedback.plateau import plateau as plateau

@@ -39,7 +39,7 @@ class Call(Schedule):
         return self.schedule.length
 
     @property
-    def affine(self) -> bool:  # type: ignore[override]
+    def affine(self) -> bool:
         return self.initial is not None or self.schedule.affine
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -72,10 +72,16 @@ def formulas_of(schedule: Schedule, clock: str, horizon: float, *, whole: bool) 
         try:
             base = piece.unknown("name", "base")
             value = schedule(piece.time(clock), base)
-            if schedule.affine and not named and not any(part.op == "name" and part is not base for part in parts_of(value)):
+            if (
+                schedule.affine
+                and not named
+                and not any(part.op == "name" and part is not base for part in parts_of(value))
+            ):
                 # NumPy does not round all constant powers as Python does.
                 at = columns(schedule, np.array([begin[0]], dtype=np.int64 if whole else np.float64))
-                value = Affine(*(None if one is None else np.ravel(one)[0] for one in (at.factor, at.offset))).apply(base)
+                value = Affine(*(None if one is None else np.ravel(one)[0] for one in (at.factor, at.offset))).apply(
+                    base
+                )
             found.append((piece, value))
         except Split as signal:
             waiting += [(signal.cut, end), (begin, signal.cut)]

@@ -9,9 +9,10 @@ the part at that time.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, TypeAlias, final
 
 import numpy as np
@@ -23,6 +24,7 @@ MOST_TIME: Final = 2**53
 """The largest time of a formula: floats represent all integers up to here."""
 
 _MOST_VALUE = 1e100  # of a base, and of a value that another function returns
+_FLAT = 64  # equal values of a table that become a piece
 _MOST_TREADS = 16  # steps that become one piece each if a power is not exact
 _ENDS = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 _FLIPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
@@ -36,7 +38,7 @@ Operand: TypeAlias = Any
 
 
 @final
-class Split(Exception):  # noqa: N818  # a signal, not an error
+class Split(Exception):  # a signal, not an error
     """A comparison has both results in a piece.
 
     Args:
@@ -104,7 +106,9 @@ class Piece:
 
     def known(self, op: str, x: Any, y: Any) -> "Symbol | None":
         """Return a comparison if it occurs in a formula."""
-        return self._symbols.get((op, *(id(arg) if isinstance(arg, Symbol) else (type(arg), repr(arg)) for arg in (x, y))))
+        return self._symbols.get(
+            (op, *(id(arg) if isinstance(arg, Symbol) else (type(arg), repr(arg)) for arg in (x, y)))
+        )
 
     def is_right_of(self, cut: Cut) -> bool:
         """Return whether the piece is to the right of a cut.
@@ -210,7 +214,7 @@ class Symbol:
     def __ge__(self, other: Operand) -> Operand:
         return build("ge", self, other)
 
-    def __eq__(self, other: Operand) -> Operand:  # type: ignore[override]  # as in every array library
+    def __eq__(self, other: Operand) -> Operand:  # as in array libraries
         return build("eq", self, other)
 
     def __and__(self, other: Operand) -> Operand:
@@ -293,6 +297,11 @@ _NAMESPACE: Final = _Namespace()
 _CONDITIONS = frozenset(("lt", "le", "gt", "ge", "eq", "and", "or", "not"))
 
 
+def _of_array(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function of a number with the bits that the function of an array has."""
+    return lambda x: function(np.array([x], dtype=np.float64))[0]
+
+
 _NUMPY: Mapping[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -320,10 +329,7 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
     "int": np.int64,
     "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],
     "count": lambda time, bounds: np.int64(np.count_nonzero(time >= bounds.values)),
-    **{
-        name: lambda x, own=getattr(np, name): own(np.array([x], dtype=np.float64))[0]  # as for the arrays of a run
-        for name in ("sin", "cos", "sqrt", "exp", "expm1", "log1p", "tanh")
-    },
+    **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
 }
 _RISING = frozenset(("sqrt", "exp", "expm1", "log1p", "tanh", "floor", "ceil", "round", "int"))
 _WHOLE = frozenset(("floor", "ceil", "round", "int"))
@@ -351,9 +357,7 @@ def build(op: str, *args: Operand) -> Operand:
     return piece._keep(op, args, low, high, whole=whole, line=line)
 
 
-_KEEPING_INTEGERS = frozenset(
-    ("add", "sub", "mul", "floordiv", "mod", "abs", "neg", "minimum", "maximum", "where")
-)
+_KEEPING_INTEGERS = frozenset(("add", "sub", "mul", "floordiv", "mod", "abs", "neg", "minimum", "maximum", "where"))
 
 
 def _is_whole(x: Operand) -> bool:
@@ -374,7 +378,7 @@ def _bounds_of(op: str, args: tuple[Any, ...]) -> tuple[float, float]:
         return min(a, c), max(b, d)
     if op == "sin":
         low, high = interval(args[0])
-        return (np.sin(low), np.sin(high)) if 0 <= low and high <= math.pi / 2 else (-1.0, 1.0)
+        return (np.sin(low), np.sin(high)) if low >= 0 and high <= math.pi / 2 else (-1.0, 1.0)
     if op == "cos":
         return -1.0, 1.0
     if op == "abs":
@@ -434,7 +438,9 @@ def _simpler_sum(x: Operand, y: Operand) -> Operand | None:
         return build("add", x.args[0], build("add", x.args[1], y))
     for one, other in ((x, y), (y, x)):
         # Adding -0.0 changes no number, and adding 0.0 only changes -0.0.
-        if _same(one, 0) and (math.copysign(1, one) < 0 or isinstance(one, (int, np.integer)) or 0 <= other.low or other.high < 0):
+        if _same(one, 0) and (
+            math.copysign(1, one) < 0 or isinstance(one, (int, np.integer)) or other.low >= 0 or other.high < 0
+        ):
             return other
     return None
 
@@ -446,7 +452,12 @@ def _simpler_difference(x: Operand, y: Operand) -> Operand | None:
         return x
     if isinstance(y, Symbol) and y.op == "mul":
         for count, size in (y.args, y.args[::-1]):
-            if isinstance(count, Symbol) and count.op == "floordiv" and count.args[0] is x and _same(size, count.args[1]):
+            if (
+                isinstance(count, Symbol)
+                and count.op == "floordiv"
+                and count.args[0] is x
+                and _same(size, count.args[1])
+            ):
                 return build("mod", x, size)
     return None
 
@@ -463,8 +474,11 @@ def _simpler_product(x: Operand, y: Operand) -> Operand | None:
 def _simpler_power(x: Operand, y: Operand) -> Operand | None:
     """Return a power as NumPy computes it: these exponents have their own code there."""
     if not isinstance(y, Symbol):
-        easy = {2: lambda: build("mul", x, x), 1: lambda: x, 0.5: lambda: build("sqrt", x), -1: lambda: build("div", 1.0, x)}
-        return easy[y]() if y in easy else 1.0 if y == 0 else None
+        if y in (0, 1):
+            return x if y else 1.0
+        if y == -1:
+            return build("div", 1.0, x)
+        return build("sqrt", x) if y == 0.5 else build("mul", x, x) if y == 2 else None
     if isinstance(x, Symbol):
         return None
     if x == 1:
@@ -492,6 +506,23 @@ def _split_inexact_steps(x: float, y: Symbol) -> None:
     steps = np.arange(first, last + 1)
     if any(power != x**step for power, step in zip((x**steps).tolist(), steps.tolist(), strict=True)):
         raise Split((int((first + 1) * size - offset), False))
+
+
+def _simpler_item(table: Numbers, index: Symbol) -> Operand | None:
+    """Take from the part of a table that the piece needs; divide the piece where the values stop to change."""
+    last = len(table.values) - 1
+    low, high = max(int(index.low), 0), min(int(index.high), last) if index.high < last else last
+    needed = table.values[low : high + 1]
+    if (needed == needed[0]).all():
+        return needed[0]
+    if index.line is not None and index.line[0] > 0 and index.piece.splits:
+        changes = np.flatnonzero(np.diff(needed)) + 1
+        for begin, end in pairwise([0, *changes.tolist(), len(needed)]):
+            if end - begin >= _FLAT:
+                raise Split(((begin or end) + low - index.line[1], False))
+    if len(needed) == len(table.values):
+        return None
+    return build("take", Numbers(needed), index - low)
 
 
 def _simpler_bound(choose: str) -> Callable[[Operand, Operand], Operand | None]:
@@ -657,6 +688,10 @@ def _simpler_quotient(x: Operand, y: Operand) -> Operand | None:
     return x if _same(y, 1) else None
 
 
+def _simpler_count(x: Operand, y: Operand) -> Operand | None:
+    return x if _same(y, 1) and _is_whole(x) else None
+
+
 def _simpler_rounding(x: Symbol) -> Operand | None:
     return x if x.whole else None
 
@@ -666,7 +701,9 @@ _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
     "sub": _simpler_difference,
     "mul": _simpler_product,
     "div": _simpler_quotient,
+    "floordiv": _simpler_count,
     "pow": _simpler_power,
+    "take": _simpler_item,
     "minimum": _simpler_bound("minimum"),
     "maximum": _simpler_bound("maximum"),
     **{op: _simpler_comparison(op) for op in _ENDS},
@@ -680,12 +717,12 @@ _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
 }
 
 
-def parts_of(formula: Operand) -> Iterable[Symbol]:
-    """Yield the symbols of a formula, operands first, each once."""
+def parts_of(formula: Operand, known: Container[int] = ()) -> Iterator[Symbol]:
+    """Yield the symbols of a formula, operands first, each once. Parts whose `id` is in `known` are omitted."""
     seen: set[int] = set()
 
-    def walk(one: Operand) -> Iterable[Symbol]:
-        if isinstance(one, Symbol) and id(one) not in seen:
+    def walk(one: Operand) -> Iterator[Symbol]:
+        if isinstance(one, Symbol) and id(one) not in seen and id(one) not in known:
             seen.add(id(one))
             for arg in one.args:
                 yield from walk(arg)

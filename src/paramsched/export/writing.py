@@ -8,7 +8,7 @@ from typing import Final, final
 
 import numpy as np
 
-from paramsched.export.symbols import Numbers, Operand, Symbol, interval, parts_of, replaced
+from paramsched.export.symbols import Numbers, Operand, Symbol, interval, parts_of
 
 WIDTH: Final = 88
 _INFIX = {
@@ -19,12 +19,23 @@ _INFIX = {
     **dict.fromkeys(("mul", "div", "floordiv", "mod"), 6),
 }
 _SIGN = {
-    **{"or": "or", "and": "and", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=="},
-    **{"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%"},
+    "or": "or",
+    "and": "and",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "floordiv": "//",
+    "mod": "%",
 }
 _CHOICE, _NEGATION, _SIGNED, _POWER, _ATOM = 0, 3, 7, 8, 9
 _BUILTIN = {"minimum": "min", "maximum": "max", "abs": "abs", "round": "round", "int": "int"}
-_LOCALS = "s u v w x y z a b c d e f g h k p q r".split()
+_LOCALS = ["s", "u", "v", "w", "x", "y", "z", "a", "b", "c", "d", "e", "f", "g", "h", "k", "p", "q", "r"]
 _SHORT_TABLE = 30
 _SHORT = 12  # columns of a formula that is repeated instead of named
 
@@ -42,7 +53,7 @@ def number_text(value: object) -> str:
     number = float(value)  # type: ignore[arg-type]
     if not math.isfinite(number):
         return "math.nan" if number != number else "math.inf" if number > 0 else "-math.inf"
-    return "math.pi / 2" if number == math.pi / 2 else repr(number)
+    return "math.pi / 2" if number == math.pi / 2 else repr(number).replace("e+", "e")
 
 
 @final
@@ -66,9 +77,9 @@ class FunctionWriter:
         lines: list[str] = []
         names: dict[int, str] = {}
         free = chain((name for name in _LOCALS if name not in self.taken), (f"x{number}" for number in range(1, 1000)))
-        uses = _uses_of(value)
+        uses, sure = _uses_of(value), _always_used(value)
         for part in parts_of(value):
-            if uses[id(part)] > 1 and _is_safe(part) and len(self.text(part, names)[0]) > _SHORT:
+            if uses[id(part)] > 1 and (id(part) in sure or _is_safe(part)) and len(self.text(part, names)[0]) > _SHORT:
                 self._name(part, names, lines, free, width)
         line = f"return {self._result(value, names)}"
         while len(line) > width:
@@ -77,9 +88,7 @@ class FunctionWriter:
             line = f"return {self._result(value, names)}"
         return [*lines, line]
 
-    def _name(
-        self, part: Symbol, names: dict[int, str], lines: list[str], free: Iterator[str], width: int
-    ) -> None:
+    def _name(self, part: Symbol, names: dict[int, str], lines: list[str], free: Iterator[str], width: int) -> None:
         """Add the line that computes a part of the formula, after those of its own parts."""
         name = next(free)
         line = f"{name} = {self.text(part, names)[0]}"
@@ -92,10 +101,11 @@ class FunctionWriter:
         self, value: Operand, names: dict[int, str], lines: list[str], free: Iterator[str], width: int
     ) -> bool:
         """Name the longest part of a formula that fits into a line."""
+        sure = _always_used(value)
         texts = [
             (len(text), part)
-            for part in parts_of(value)
-            if part is not value and id(part) not in names and _is_safe(part)
+            for part in parts_of(value, names)
+            if part is not value and (id(part) in sure or _is_safe(part))
             if _SHORT < len(text := self.text(part, names)[0]) <= width - 6
         ]
         if not texts:
@@ -105,7 +115,7 @@ class FunctionWriter:
 
     def _result(self, value: Operand, names: Mapping[int, str]) -> str:
         """Return the text of a result, which is a float for every base."""
-        if isinstance(value, Symbol) and value.whole or value is not None and _is_base(value):
+        if (isinstance(value, Symbol) and value.whole) or (value is not None and _is_base(value)):
             return f"float({self.text(value, names)[0]})"
         return self.text(value if isinstance(value, Symbol) else float(value), names)[0]
 
@@ -136,7 +146,10 @@ class FunctionWriter:
             return f"{self.text(args[0], names)[0]}[{args[1]}]", _ATOM
         if op == "pow":
             low, high = self._within(args[0], names, _POWER + 1), self._within(args[1], names, _SIGNED)
-            simple = all(one.replace(".", "").replace("_", "").lstrip("-").isalnum() for one in (low, high))
+            simple = all(not isinstance(one, Symbol) or one.op == "name" or id(one) in names for one in args) and not {
+                "(",
+                " ",
+            }.intersection(low + high)
             return (f"{low}**{high}" if simple else f"{low} ** {high}"), _POWER
         if op == "count":
             return f"sum({self.text(args[0], names)[0]} >= x for x in {self._table_name(args[1], 'BOUNDS')})", _ATOM
@@ -147,8 +160,11 @@ class FunctionWriter:
         if op in _INFIX:
             left, right = args
             # A product of two numbers has the same bits in both orders.
-            if op == "mul" and isinstance(right, Symbol) and right.op == "name" and not (
-                isinstance(left, Symbol) and left.op == "name"
+            if (
+                op == "mul"
+                and isinstance(right, Symbol)
+                and right.op == "name"
+                and not (isinstance(left, Symbol) and left.op == "name")
             ):
                 left, right = right, left
             own = _INFIX[op]
@@ -199,7 +215,18 @@ def constant_lines(name: str, table: Numbers) -> list[str]:
     """Return the lines that define a table. A formatter would write each value in its own line."""
     if len(line := f"{name} = {table_text(table)}") <= WIDTH:
         return [line]
-    return ["# fmt: off", f"{name} = (", *wrapped((f"{number_text(one)}," for one in table.values.tolist()), "    "), ")", "# fmt: on"]
+    return [
+        "# fmt: off",
+        f"{name} = (",
+        *wrapped((f"{number_text(one)}," for one in table.values.tolist()), "    "),
+        ")",
+        "# fmt: on",
+    ]
+
+
+def escaped(text: str) -> str:
+    """Return a text as it is written in a docstring."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def wrapped(words: Iterable[str], indent: str, first: str = "") -> list[str]:
@@ -219,7 +246,7 @@ def _uses_of(value: Operand) -> dict[int, int]:
     uses: dict[int, int] = {}
     for part in parts_of(value):
         uses.setdefault(id(part), 0)
-        for arg in part.args:
+        for arg in () if part.line is not None else part.args:
             if isinstance(arg, Symbol):
                 uses[id(arg)] = uses.get(id(arg), 0) + 1
     return uses
@@ -229,10 +256,20 @@ def _is_base(value: Operand) -> bool:
     return isinstance(value, Symbol) and value.op == "name"
 
 
+def _always_used(value: Operand) -> set[int]:
+    """Return the parts of a formula that are computed whatever its conditions are, by `id`."""
+    if not isinstance(value, Symbol):
+        return set()
+    args = value.args[:1] if value.op in ("where", "and", "or") else value.args
+    return {id(value)}.union(*map(_always_used, args))
+
+
 def _is_safe(value: Operand) -> bool:
     """Return whether a formula has a value at every time of the piece, so that it may precede a condition."""
+    if isinstance(value, Symbol) and value.op == "where":  # its condition excludes the times without a value
+        return _is_safe(value.args[0])
     return not isinstance(value, Symbol) or (
-        all(map(_is_safe, value.args)) and _DOMAIN.get(value.op, lambda *_: True)(*value.args)
+        all(map(_is_safe, value.args)) and (value.op not in _DOMAIN or _DOMAIN[value.op](*value.args))
     )
 
 

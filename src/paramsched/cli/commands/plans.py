@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
@@ -12,6 +13,7 @@ from paramsched.cli._options import (
     STANDARD_OUTPUT,
     CalendarOptions,
     Command,
+    base_option,
     calendar_options,
     change_as_data,
     echo,
@@ -22,6 +24,7 @@ from paramsched.cli._options import (
     offer_files,
     offer_formats,
     plan_argument,
+    write_output,
 )
 
 if TYPE_CHECKING:
@@ -162,6 +165,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
         "paramsched convert plan.yaml --to toml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert values.jsonl --from log -o replay.yaml",
+        "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o schedule.py --base lr=3e-4",
     ),
 )
 @plan_argument()
@@ -176,17 +180,32 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     "--to",
     metavar="NAME",
     shell_complete=offer_formats,
-    help="Format to write: yaml, toml or json. By default, the suffix of FILE, or yaml.",
+    help="Format to write: yaml, toml, json or python. By default, the suffix of FILE, or yaml.",
 )
 @_output_option
+@base_option
+@click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
+@click.option("--test", metavar="FILE", shell_complete=offer_files, help="With --to python: write a pytest file too.")
 @calendar_options
 @field_option
 def paramsched_convert(
-    plan: str, source: str | None, to: str | None, output: str | None, facts: CalendarOptions, field: str
+    plan: str,
+    source: str | None,
+    to: str | None,
+    output: str | None,
+    bases: tuple[str, ...],
+    torch: bool,
+    test: str | None,
+    facts: CalendarOptions,
+    field: str,
 ) -> None:
     """Convert PLAN to another format.
 
     Comments are not kept. If the file has comments, a note on standard error reports that.
+
+    With --to python, the output is a Python module with a function for each line of PLAN. It needs neither paramsched
+    nor NumPy. --base sets the default of the argument `base`. With --field, only that field is exported. `paramsched
+    audit` compares the module with a plan.
 
     With --from log, PLAN is the log of a run, and the output is a plan with the logged values. The values of a long
     log are written to files next to the output.
@@ -198,6 +217,14 @@ def paramsched_convert(
 
     if to is None and output in (None, STANDARD_OUTPUT):
         to = "yaml"
+    if to == "python" or (to is None and Path(output or "").suffix == ".py"):
+        chosen = click.get_current_context().get_parameter_source("field") is ParameterSource.COMMANDLINE
+        read = read_plan_input(plan, format=source, field=field, facts=facts)
+        _export(read, facts, bases, field if chosen else None, output, test, torch=torch)
+        return
+    for name, given in (("--base", bases), ("--torch", torch), ("--test", test)):
+        if given:
+            raise click.UsageError(f"{name}: only for Python code. Write --to python")
     _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
@@ -213,6 +240,42 @@ def paramsched_convert(
         _note_comments(read)
         found = read.plan
     _write_plan(found, output, to)
+
+
+def _export(
+    read: "PlanInput",
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str | None,
+    output: str | None,
+    test: str | None,
+    *,
+    torch: bool,
+) -> None:
+    """Write a plan as a Python module, and its test."""
+    from paramsched.cli._plan_input import calendar_from_options, with_facts_beside
+    from paramsched.cli._traces import given_bases
+    from paramsched.export.companions import test_of
+    from paramsched.export.plan_lines import exported_plan
+    from paramsched.export.source import source_of
+
+    if test is not None and output in (None, STANDARD_OUTPUT):
+        raise click.UsageError(f"--test {test}: the test needs the file of the module. Write -o schedule.py")
+    calendar = calendar_from_options(with_facts_beside(read.loaded, facts))
+    named = {
+        name if group is None else f"{name}/{group}": value
+        for (name, group), value in given_bases(read.plan, bases).items()
+    }
+    groups = read.loaded.bases.groups
+    exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
+    module = source_of(exported, torch=torch)
+    if read.source is not None:
+        for note in read.loaded.notes:
+            echo_note(str(note))
+    if test is not None:
+        beside = os.path.relpath(output or "", Path(test).parent)
+        write_output(test, test_of(exported, Path(beside).as_posix()))
+    write_output(output or STANDARD_OUTPUT, module)
 
 
 @click.command(

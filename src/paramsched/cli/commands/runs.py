@@ -41,16 +41,16 @@ from paramsched.cli._options import (
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
+        "paramsched audit schedule.py",
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
 @click.option(
     "--plan",
     "-p",
-    required=True,
     metavar="PLAN",
     shell_complete=offer_plans,
-    help="The plan: a file, recipe:NAME, or one line of text.",
+    help="The plan: a file, recipe:NAME, or one line of text. Only exported code contains its own.",
 )
 @calendar_options
 @field_option
@@ -85,7 +85,7 @@ from paramsched.cli._options import (
 @json_option
 def paramsched_audit(
     log: str,
-    plan: str,
+    plan: str | None,
     facts: CalendarOptions,
     field: str,
     format: str | None,
@@ -110,8 +110,16 @@ def paramsched_audit(
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.
 
+    If LOG is a Python file that `paramsched convert --to python` wrote, its values are compared with PLAN, or with the
+    plan in its docstring. This executes the file, like an import.
+
     Exit code 1 if a value differs.
     """
+    if log.endswith(".py"):
+        _audit_exported(log, plan, facts, field, format, as_json=as_json)
+        return
+    if plan is None:
+        raise click.UsageError("Missing option '--plan' / '-p'.")
     import dataclasses
     from math import isfinite
 
@@ -170,6 +178,36 @@ def paramsched_audit(
     else:
         echo(str(report))
     if report.first is not None:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+def _audit_exported(
+    path: str, plan: str | None, facts: CalendarOptions, field: str, format: str | None, *, as_json: bool
+) -> None:
+    """Compare exported code with a plan, and print the first difference."""
+    import dataclasses
+
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.config import Loaded
+    from paramsched.export.verify import NotExported, read_exported
+
+    try:
+        found = read_exported(Path(path))
+        own = Loaded(found.plan, facts=found.calendar)
+        used = own if plan is None else read_plan_input(plan, format=format, field=field, facts=facts).loaded
+        known = with_facts_beside(used if used.facts else own, facts)
+        if known.horizon is None and used.plan.horizon is None and found.calendar.total is not None:
+            known = dataclasses.replace(known, horizon=str(found.calendar.total))
+        calendar = calendar_from_options(known)
+        count, difference = found.compare(used.plan, calendar)
+    except NotExported as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        kind = None if difference is None else dataclasses.asdict(difference)
+        echo(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
+    else:
+        echo(f"{path}: {count} values as planned" if difference is None else f"{path}: {difference}")
+    if difference is not None:
         click.get_current_context().exit(BAD_PLAN)
 
 

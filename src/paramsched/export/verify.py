@@ -1,0 +1,144 @@
+"""Comparison of an exported module with a plan."""
+
+import ast
+import re
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from paramsched.base.arrays import equal_up_to_rounding
+from paramsched.config.plan_files import PlanText
+from paramsched.errors import ParamschedError
+from paramsched.export.plan_lines import exported_plan
+from paramsched.export.source import exported_values
+from paramsched.plan import Plan
+from paramsched.schedules.evaluation import evaluate
+from paramsched.time import Calendar
+
+_DOCSTRING = re.compile(
+    r"[^\n]*exported by paramsched.*?\n\n(?P<plan>.*?)\n\nfingerprint: .*?\nfacts:(?P<facts>.*?)\nchecked: ", re.DOTALL
+)
+
+
+@final
+class NotExported(ParamschedError, ValueError):
+    """A file is not a module that paramsched exported."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first difference between an exported module and a plan.
+
+    Args:
+        name: the name of the function in `SCHEDULES`.
+        parameter: `t`, or the name of the clock.
+        at: the first update, or amount, at which the values differ.
+        value: the value of the module.
+        planned: the value of the plan.
+        base: the argument `base`.
+    """
+
+    name: str
+    parameter: str
+    at: float
+    value: float
+    planned: float
+    base: float
+
+    def __str__(self) -> str:
+        place = f"{self.name} at {self.parameter}={self.at}, base={self.base!r}"
+        return f"{place}: {self.value!r} in the file, {self.planned!r} in the plan"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A function that only the module or only the plan has."""
+
+    name: str
+    in_file: bool
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {'in the file, but not in the plan' if self.in_file else 'in the plan, but not in the file'}"
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """An exported module.
+
+    Args:
+        plan: the plan in its docstring.
+        calendar: the run facts in its docstring.
+        functions: its functions by name.
+    """
+
+    plan: Plan
+    calendar: Calendar
+    functions: Mapping[str, Callable[..., float]]
+
+    def compare(self, plan: Plan, calendar: Calendar) -> tuple[int, Difference | Missing | None]:
+        """Return the number of compared values, and the first difference from a plan."""
+        exported = exported_plan("audit", plan, calendar)
+        planned = {line.key: line for line in exported.lines}
+        for name in {**planned, **self.functions}:
+            if name not in planned or name not in self.functions:
+                return 0, Missing(name, in_file=name in self.functions)
+        count = 0
+        for name, line in planned.items():
+            function = self.functions[name]
+            default = signature(function).parameters["base"].default
+            for base in (default, 0.5 * default or 1.0):
+                places = np.unique(exported.places(line))
+                values, expected = (
+                    exported_values(function, places, base),
+                    evaluate(line.schedule, line.times(places), base),
+                )
+                wrong = np.flatnonzero(~equal_up_to_rounding(values, expected))
+                count += len(places)
+                if wrong.size:
+                    first = int(wrong[0])
+                    at, value, one = (column[first].item() for column in (places, values, expected))
+                    return count, Difference(name, line.parameter, at, value, one, base)
+        return count, None
+
+
+def _facts_in(path: Path, text: str) -> Calendar:
+    """Read `steps_per_epoch=500, batch_size=32`, or `none`."""
+    try:
+        call = ast.parse(f"dict({'' if text.strip() == 'none' else text})", mode="eval").body
+        return Calendar(**{one.arg: ast.literal_eval(one.value) for one in call.keywords})  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, AttributeError, TypeError) as error:
+        raise NotExported(f"{path}: its facts cannot be read: {error}") from None
+
+
+def read_exported(path: Path) -> ExportedFile:
+    """Run an exported module, and read the plan in its docstring.
+
+    Raises:
+        NotExported: the file does not have the docstring or the functions of an export.
+    """
+    try:
+        found = _DOCSTRING.match(ast.get_docstring(ast.parse(path.read_bytes()), clean=False) or "")
+    except (SyntaxError, ValueError) as error:
+        raise NotExported(f"{path}: not Python code ({error})") from None
+    if found is None:
+        raise NotExported(f"{path}: its docstring is not that of a file that paramsched exported")
+    plan = PlanText(str(path), found["plan"], "yaml", folder=path.parent).loaded().plan
+    facts = _facts_in(path, found["facts"])
+    try:
+        names = runpy.run_path(str(path))
+    except Exception as error:  # noqa: BLE001  # the file may have been edited
+        raise NotExported(f"{path}: {type(error).__name__}: {error}") from None
+    functions = names.get("SCHEDULES")
+    if not isinstance(functions, dict):
+        raise NotExported(f"{path}: it has no SCHEDULES")
+    return ExportedFile(plan, facts, functions)
