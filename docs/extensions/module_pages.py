@@ -27,7 +27,7 @@ API = {
         "Build schedules from [shapes](shapes.md) and [curves](curves.md), and define your own.",
         (
             "Schedule", "parse", "resolve", "Duration", "absolute", "Absolute", "previous", "following", "shape",
-            "register_function", "to_lambda", "to_optax", "Anneal", "Constant", "Exponential",
+            "register_function", "to_lambda", "to_optax", "to_python", "Anneal", "Constant", "Exponential",
         ),
     ),
     "Errors": (

@@ -261,7 +261,7 @@ def _refusals(value: object) -> Iterator[str]:
 def _default_bases(
     plan: Plan, groups: Sequence[Mapping[str, Any]], bases: Mapping[str, float]
 ) -> Callable[[Binding], float]:
-    """Return the default base of a line: the one of its name, or that of the only group or of the group with its name."""
+    """Return a function of a line: the base with its name, or that of the only group or of the group with its name."""
     known = {one for binding in plan.bindings for one in (key_of(binding), binding.name)}
     for name in bases:
         if name not in known:

@@ -46,7 +46,7 @@ def to_python(plan: Plan, calendar: Calendar | None = None, *, bases: Any = None
         plan: the plan.
         calendar: the run facts that convert units.
         bases: the defaults of `base`, otherwise 1.0: a dict from a field or a line to a number, such as
-            `{"lr": 3e-4, "lr/head": 1e-3}`, or a list of parameter groups. The default of a target is its initial value.
+            `{"lr": 3e-4, "lr/head": 1e-3}`, or a list of parameter groups. That of a target is its initial value.
         torch: also write `make_scheduler(optimizer, last_epoch=-1)`, which returns an LRScheduler of torch.
 
     Raises:
@@ -54,8 +54,8 @@ def to_python(plan: Plan, calendar: Calendar | None = None, *, bases: Any = None
             that a function selects; or `torch` is True and a line does not schedule lr by updates.
         MissingFact: the run facts do not convert a unit of the plan.
 
-    >>> print(to_python(Plan(lr=linear(1.0, 0.0), horizon=4)).partition("import math")[0].splitlines()[-1])
-    SCHEDULES = {"lr": lr}
+    >>> to_python(Plan(lr=linear(1.0, 0.0), horizon=4)).splitlines()[-5:-2]
+    ['    if t < 4:', '        return base * ((4 - t) / 4)', '    return base * 0.0']
     """
     if bases is None or isinstance(bases, Mapping):
         named = {

@@ -110,6 +110,9 @@ def test_every_example_of_the_help_runs(folder, name, line):
     for file in ("cosine.yaml", "wsd.yaml"):
         (folder / file).write_text("horizon: 2000\nlr: cosine(to=0.1)\n")
     law_of().save(folder / "law.json")
+    (folder / "schedule.py").write_text(
+        paramsched.to_python(paramsched.loads(plan), paramsched.Calendar(steps_per_epoch=500))
+    )
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
     values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
     rows = list(zip(values["lr"], values["momentum"], strict=True))

@@ -165,7 +165,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
         "paramsched convert plan.yaml --to toml",
         "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
         "paramsched convert values.jsonl --from log -o replay.yaml",
-        "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o schedule.py --base lr=3e-4",
+        "paramsched convert plan.yaml --to python --steps-per-epoch 500 -o lr.py",
     ),
 )
 @plan_argument()
