@@ -165,6 +165,8 @@ def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
         title = f"Schedules, {origin} They need {needs}"
     plan = config.dump(exported.plan, None, "yaml") or ""
     facts = {one.name: value for one in fields(Calendar) if (value := getattr(exported.calendar, one.name)) is not None}
+    if exported.plan.horizon is not None:
+        facts.pop("total", None)  # because it equals the horizon
     text = ", ".join(
         f"{name}={value if isinstance(value, (int, float)) else str(value)!r}" for name, value in facts.items()
     )

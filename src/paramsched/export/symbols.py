@@ -515,11 +515,15 @@ def _simpler_item(table: Numbers, index: Symbol) -> Operand | None:
     needed = table.values[low : high + 1]
     if (needed == needed[0]).all():
         return needed[0]
+    changes = (np.flatnonzero(np.diff(needed)) + 1).tolist()
     if index.line is not None and index.line[0] > 0 and index.piece.splits:
-        changes = np.flatnonzero(np.diff(needed)) + 1
-        for begin, end in pairwise([0, *changes.tolist(), len(needed)]):
-            if end - begin >= _FLAT:
-                raise Split(((begin or end) + low - index.line[1], False))
+        flat = [begin for begin, end in pairwise([0, *changes, len(needed)]) if end - begin >= _FLAT]
+        if flat and len(flat) <= _MOST_TREADS:
+            raise Split(((flat[0] or changes[0]) + low - index.line[1], False))
+    every = math.gcd(*(change + low for change in changes))
+    if every > 1:
+        first_of_each = np.maximum(np.arange(low // every, high // every + 1) * every, low) - low
+        return build("take", Numbers(needed[first_of_each]), index // every - low // every)
     if len(needed) == len(table.values):
         return None
     return build("take", Numbers(needed), index - low)

@@ -81,36 +81,49 @@ class FunctionWriter:
         for part in parts_of(value):
             if uses[id(part)] > 1 and (id(part) in sure or _is_safe(part)) and len(self.text(part, names)[0]) > _SHORT:
                 self._name(part, names, lines, free, width)
-        line = f"return {self._result(value, names)}"
-        while len(line) > width:
+        while len(line := f"return {self._result(value, names)}") > width:
             if not self._shorten(value, names, lines, free, width):
                 return [*lines, "return (", f"    {line.removeprefix('return ')}", ")"]
-            line = f"return {self._result(value, names)}"
         return [*lines, line]
 
     def _name(self, part: Symbol, names: dict[int, str], lines: list[str], free: Iterator[str], width: int) -> None:
         """Add the line that computes a part of the formula, after those of its own parts."""
         name = next(free)
-        line = f"{name} = {self.text(part, names)[0]}"
-        while len(line) > width and self._shorten(part, names, lines, free, width):
-            line = f"{name} = {self.text(part, names)[0]}"
-        lines.append(line)
+        lines += self._assignment(name, part, names, free, width)
         names[id(part)] = name
+
+    def _assignment(
+        self, name: str, part: Operand, names: dict[int, str], free: Iterator[str], width: int
+    ) -> list[str]:
+        lines: list[str] = []
+        while len(line := f"{name} = {self.text(part, names)[0]}") > width:
+            if not self._shorten(part, names, lines, free, width):
+                if isinstance(part, Symbol) and part.op == "where":
+                    return [*lines, *self._condition(name, part, names, free, width)]
+                return [*lines, f"{name} = (", f"    {line.removeprefix(f'{name} = ')}", ")"]
+        return [*lines, line]
+
+    def _condition(self, name: str, part: Symbol, names: dict[int, str], free: Iterator[str], width: int) -> list[str]:
+        """Return the statement for a choice that is too long for an expression."""
+        mask, *branches = part.args
+        yes, no = (self._assignment(name, one, dict(names), free, width - 4) for one in branches)
+        return [f"if {self.text(mask, names)[0]}:", *_indented(yes), "else:", *_indented(no)]
 
     def _shorten(
         self, value: Operand, names: dict[int, str], lines: list[str], free: Iterator[str], width: int
     ) -> bool:
-        """Name the longest part of a formula that fits into a line."""
+        """Name the longest part of a formula that fits into a line, else the longest choice."""
         sure = _always_used(value)
-        texts = [
-            (len(text), part)
+        found = [
+            (len(text) <= width - 6 and part.op != "where", len(text), part)
             for part in parts_of(value, names)
             if part is not value and (id(part) in sure or _is_safe(part))
-            if _SHORT < len(text := self.text(part, names)[0]) <= width - 6
+            if len(text := self.text(part, names)[0]) > _SHORT
         ]
-        if not texts:
+        found = [one for one in found if one[1] <= width - 6 or (one[2].op == "where" and id(one[2]) in sure)]
+        if not found:
             return False
-        self._name(max(texts, key=lambda one: one[0])[1], names, lines, free, width)
+        self._name(max(found, key=lambda one: one[:2])[2], names, lines, free, width)
         return True
 
     def _result(self, value: Operand, names: Mapping[int, str]) -> str:
@@ -146,10 +159,7 @@ class FunctionWriter:
             return f"{self.text(args[0], names)[0]}[{args[1]}]", _ATOM
         if op == "pow":
             low, high = self._within(args[0], names, _POWER + 1), self._within(args[1], names, _SIGNED)
-            simple = all(not isinstance(one, Symbol) or one.op == "name" or id(one) in names for one in args) and not {
-                "(",
-                " ",
-            }.intersection(low + high)
+            simple = all(map(_is_simple, args, (low, high)))
             return (f"{low}**{high}" if simple else f"{low} ** {high}"), _POWER
         if op == "count":
             return f"sum({self.text(args[0], names)[0]} >= x for x in {self._table_name(args[1], 'BOUNDS')})", _ATOM
@@ -240,6 +250,15 @@ def wrapped(words: Iterable[str], indent: str, first: str = "") -> list[str]:
         else:
             lines.append(indent + word)
     return lines
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _is_simple(operand: Operand, text: str) -> bool:
+    """Return whether a formatter removes the spaces around a power of the operand."""
+    return not {"(", "[", " "}.intersection(text) and not (isinstance(operand, Symbol) and text.startswith("-"))
 
 
 def _uses_of(value: Operand) -> dict[int, int]:
