@@ -12,7 +12,7 @@ from paramsched import config
 from paramsched.base.arrays import Array, Floats
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.number_checks import finite_number
-from paramsched.errors import InvalidArgument, PlanError, shown
+from paramsched.errors import InvalidArgument, PlanError, Unresolved, shown
 from paramsched.export.companions import TORCH_IMPORT, require_torch_lines, torch_function
 from paramsched.export.formulas import Call, formulas_of, joined_formulas
 from paramsched.export.plan_lines import MOST_CHECKED, Exported, Line, Refusal, exported_plan, key_of, refuse_lines
@@ -98,9 +98,13 @@ def _function_of(line: Line, exported: Exported) -> str | Refusal:
     schedule = _with_calls(line, exported)
     writer = FunctionWriter(line.function, frozenset((line.parameter, "base", "t")))
     time = "t" if line.clock in (UPDATES, PROGRESS) else line.clock
-    pieces = joined_formulas(
-        formulas_of(schedule, time, exported.end_of(line), whole=whole), time, lambda value: writer.text(value, {})[0]
-    )
+    try:
+        formulas = formulas_of(schedule, time, exported.end_of(line), whole=whole)
+    except (AttributeError, KeyError, TypeError) as error:  # a shape of the user may use any function
+        return Refusal(line.key, f"{short_line(line.schedule)} cannot be written as a formula: {error}")
+    except Unresolved as error:
+        return Refusal(line.key, error.found)
+    pieces = joined_formulas(formulas, time, lambda value: writer.text(value, {})[0])
     lines = [f"    t = round(progress * {WHOLE})"] if line.clock == PROGRESS else []
     for piece, value in pieces[:-1]:
         end, included = piece.end

@@ -358,6 +358,32 @@ def test_all_lines_that_cannot_be_exported_are_named(tmp_path):
         assert f"{line}: " in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (ps.recurrence(ps.rules.exponential(0.9)), "the length of the run must be known"),
+        (ps.recurrence(ps.rules.exponential(0.9999), until=20_000), "a table of more than 10,000 values"),
+    ],
+)
+def test_a_recurrence_is_a_table_of_a_known_length(line, why):
+    plan = ps.Plan(lr=line)
+
+    with pytest.raises(PlanError, match=why):
+        ps.to_python(plan)
+    short = ps.Plan(lr=ps.recurrence(ps.rules.multistep([3, 6], by="epoch"), ps.rules.linear(0.1, end=9)), horizon=900)
+    lr = functions_in(ps.to_python(short, ps.Calendar(steps_per_epoch=100)))["lr"]
+    assert [lr(t) for t in range(900)] == ps.trace(short, {"lr": 1.0}, ps.Calendar(steps_per_epoch=100))["lr"].tolist()
+
+
+def test_a_shape_of_the_user_with_another_operation_is_refused(monkeypatch):
+    from paramsched.schedules.leaves import Constant
+
+    monkeypatch.setattr(Constant, "_at", lambda self, t, base, ops: base.scaled(ops.xp.arctan(t)))
+
+    with pytest.raises(PlanError, match=r"lr: constant.* cannot be written as a formula: arctan"):
+        ps.to_python(ps.Plan(lr=1.0, horizon=10))
+
+
 def test_a_deadline_is_refused():
     with pytest.raises(PlanError, match="deadline"):
         ps.to_python(ps.Plan(lr="cosine()", horizon="10 s", clock="seconds"), ps.Calendar(deadline="in 5 min"))
