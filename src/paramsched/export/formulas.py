@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array, Arrays
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.export.symbols import MOST_TIME, Cut, Operand, Piece, Split, Symbol, parts_of, replaced
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule

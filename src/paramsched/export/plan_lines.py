@@ -10,14 +10,14 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 from paramsched.curves.registry import Custom
 from paramsched.errors import PlanError, UnknownField, did_you_mean, shown
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.bases import Bases
 from paramsched.plan.binding import UPDATES, clock_of_field
-from paramsched.plan.plan import require_calendar, require_plan
+from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import counted_plan, planned_amounts, updates_of_horizon
 from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.leaves import FromFunction
@@ -156,7 +156,6 @@ def exported_plan(
     Raises:
         PlanError: some lines cannot be exported. The error names all of them.
     """
-    require_plan(call, plan)
     facts = Calendar() if calendar is None else calendar
     if facts.deadline is not None:
         raise PlanError(f"{call}(…, {shown(facts)})", "the end of the run is a deadline", "Write Calendar(total=…)")

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from paramsched import config
-from paramsched.base.arrays import Array, Floats
-from paramsched.base.calls import explain_wrong_keywords
-from paramsched.base.number_checks import finite_number
+from paramsched.advice.calls import explain_wrong_keywords
+from paramsched.advice.number_checks import finite_number
+from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, PlanError, Unresolved, shown
 from paramsched.export.companions import TORCH_IMPORT, require_torch_lines, torch_function
 from paramsched.export.formulas import Call, formulas_of, joined_formulas
 from paramsched.export.plan_lines import MOST_CHECKED, Exported, Line, Refusal, exported_plan, key_of, refuse_lines
 from paramsched.export.writing import WIDTH, FunctionWriter, constant_lines, escaped, number_text, wrapped
-from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.common_factor import likes_in
+from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, with_changed_fields
 from paramsched.schedules.cuts import with_unit
@@ -33,7 +33,7 @@ _TOLERANCE = 1e-14  # of the largest value of the run
 
 
 @explain_wrong_keywords
-def to_python(plan: Plan, calendar: Calendar | None = None, *, bases: Any = None, torch: bool = False) -> str:
+def to_python(plan: PlanLike, calendar: Calendar | None = None, *, bases: Any = None, torch: bool = False) -> str:
     """Return the source code of a Python module with a function for each line of a plan.
 
     The module needs only `math`. Its functions have the signature `(t, base=1.0)`, where `t` counts updates from 0, or
@@ -43,7 +43,7 @@ def to_python(plan: Plan, calendar: Calendar | None = None, *, bases: Any = None
     compared with the plan before it is returned.
 
     Args:
-        plan: the plan.
+        plan: the plan, in any form (`PlanLike`).
         calendar: the run facts that convert units.
         bases: the defaults of `base`, otherwise 1.0: a dict from a field or a line to a number, such as
             `{"lr": 3e-4, "lr/head": 1e-3}`, or a list of parameter groups. That of a target is its initial value.
@@ -57,6 +57,7 @@ def to_python(plan: Plan, calendar: Calendar | None = None, *, bases: Any = None
     >>> to_python(Plan(lr=linear(1.0, 0.0), horizon=4)).splitlines()[-5:-2]
     ['    if t < 4:', '        return base * ((4 - t) / 4)', '    return base * 0.0']
     """
+    plan = plan_of(plan, "ps.to_python")
     if bases is None or isinstance(bases, Mapping):
         named = {
             name: finite_number(f"to_python(…, bases={{{name!r}: …}})", one) for name, one in (bases or {}).items()

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.arrays import Array
+from paramsched.curves.arrays import Array
 from paramsched.schedules.evaluation import quiet
 
 MOST_TIME: Final = 2**53

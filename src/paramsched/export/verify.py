@@ -11,8 +11,8 @@ from typing import final
 
 import numpy as np
 
-from paramsched.base.arrays import equal_up_to_rounding
 from paramsched.config.plan_files import PlanText
+from paramsched.curves.arrays import equal_up_to_rounding
 from paramsched.errors import ParamschedError
 from paramsched.export.plan_lines import exported_plan
 from paramsched.export.source import exported_values
