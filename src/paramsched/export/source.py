@@ -54,7 +54,7 @@ def to_python(plan: PlanLike, calendar: Calendar | None = None, *, bases: Any = 
             that a function selects; or `torch` is True and a line does not schedule lr by updates.
         MissingFact: the run facts do not convert a unit of the plan.
 
-    >>> to_python(Plan(lr=linear(1.0, 0.0), horizon=4)).splitlines()[-5:-2]
+    >>> to_python(Plan(lr=linear(1.0, 0.0), horizon=4)).splitlines()[-6:-3]
     ['    if t < 4:', '        return base * ((4 - t) / 4)', '    return base * 0.0']
     """
     plan = plan_of(plan, "ps.to_python")
