@@ -26,7 +26,8 @@ from paramsched.schedules.rules.base import Rule
 from paramsched.schedules.table import MOST_WRITTEN, Table
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Calendar
-from paramsched.time.progress import PROGRESS, WHOLE, times_on
+from paramsched.time.amounts import times_on
+from paramsched.time.progress import PROGRESS, WHOLE
 
 MOST_CHECKED: Final = 100_000
 """The number of updates at which all values are compared; of a longer run, as many places are."""
