@@ -62,6 +62,7 @@ def require_clean(folder, *files):
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.heavy
 def test_the_file_of_a_warmup_with_a_cosine(tmp_path):
     text = ps.to_python(EXAMPLE)
 
