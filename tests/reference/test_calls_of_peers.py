@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
@@ -19,6 +19,7 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.torch.shapes import TABLES
 from paramsched.peers.transformers.schedulers import SCHEDULERS
 from support import timm_peer
+from support.examples import at_most
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -296,8 +297,8 @@ NAMES = [(library, name) for library, names in LIBRARIES.items() for name in nam
 
 
 @pytest.mark.parametrize(("library", "name"), NAMES)
+@at_most(3, share=1 / 3)
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
 def test_the_line_to_write_has_the_values_of_the_call(library, name, data):
     arguments = data.draw(calls(library, name))
     text = f"{library}.{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
@@ -320,8 +321,8 @@ OWN = {"linear": "LinearLR", "constant": "ConstantLR", "polynomial": "Polynomial
 
 @pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("form", ["text", "mapping"])
+@at_most(3, share=1 / 3)
 @given(data=st.data())
-@settings(max_examples=10, deadline=None)
 def test_a_function_here_with_the_arguments_of_torch_gets_the_values_of_torch(form, name, data):
     arguments = data.draw(calls("torch", OWN[name]))
     assume(arguments.keys() - {"power"})
