@@ -208,7 +208,9 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
         case AffineLevel():
             return level.factor, level.offset
         case NeighborLevel():
-            raise Unresolved(level.word, "the level is not resolved yet", "Write ps.resolve(schedule, ps.Calendar(…))")
+            raise Unresolved(
+                level.word, "the level is not resolved yet", "For example: ps.resolve(schedule, ps.Calendar(…))"
+            )
     return level, None
 
 

@@ -46,7 +46,7 @@ class Pointwise(Schedule, ABC):
         raise Unresolved(
             str(self),
             "its operands' lengths are in different units",
-            "Write ps.resolve(schedule, ps.Calendar(…)).length",
+            "For example: ps.resolve(schedule, ps.Calendar(…)).length",
         )
 
     @cached_property

@@ -108,7 +108,7 @@ class Recurrence(Schedule):
         if not ops.concrete:
             if self.until is None:
                 found = "for a tensor of times, the length of the run must be known"
-                raise Unresolved(str(self), found, "Write ps.resolve(…, Calendar(total=…))")
+                raise Unresolved(str(self), found, "For example: ps.resolve(…, ps.Calendar(total=…))")
             end = min(self.until, self.until if self._last_update is None else self._last_update)
             self._start_of_block(end // BLOCK)  # raises if the end is too late
             whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
@@ -182,7 +182,7 @@ class Recurrence(Schedule):
         for index, rule in enumerate(self.rules):
             if not isinstance(rule.by, int) and rule.by != "update":
                 reason = "a rule counts epochs"
-                raise Unresolved(str(self), reason, "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
+                raise Unresolved(str(self), reason, "For example: ps.resolve(…, ps.Calendar(steps_per_epoch=…))")
             period = _period_of(rule)
             if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
                 continue

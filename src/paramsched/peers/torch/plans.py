@@ -124,7 +124,7 @@ def _read_entry(
 ) -> TorchEntry | None:
     """Read the scheduler at a path; if it is invalid, report it and return None."""
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(path, data, "a scheduler", 'Write {"StepLR": {"step_size": 30}}')
+        diagnostics.refuse_kind(path, data, "a scheduler", 'For example: {"StepLR": {"step_size": 30}}')
         return None
     name = _torch_class_in(data)
     if name is None or name not in TABLES:
@@ -133,7 +133,7 @@ def _read_entry(
         else:
             meant = "" if name is None else did_you_mean(name, TABLES)
             why = f"unknown scheduler {name}; {meant}" if name else "expected the name of a scheduler of torch"
-            instead = 'Write {"StepLR": {"step_size": 30}}'
+            instead = 'For example: {"StepLR": {"step_size": 30}}'
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
     table = TABLES[name]
@@ -406,7 +406,9 @@ def _members(scheduler: TorchEntry) -> list[TorchEntry] | None:
     """Read the schedulers that a scheduler combines; return None if there are none or they have errors."""
     found, path = scheduler.arguments.schedulers, scheduler.places["schedulers"]
     if not found:
-        scheduler.refuse("schedulers", "expected at least one scheduler", 'Write [{"StepLR": {"step_size": 30}}]')
+        scheduler.refuse(
+            "schedulers", "expected at least one scheduler", 'For example: [{"StepLR": {"step_size": 30}}]'
+        )
         return None
     read = [
         _read_entry(one, child_path(path, index), scheduler.diagnostics, by_epoch=scheduler.by_epoch, run=scheduler.run)
