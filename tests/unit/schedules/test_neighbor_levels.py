@@ -397,8 +397,12 @@ def test_a_rule_of_a_recurrence_rejects_neighbor_levels(rule):
     ("text", "found", "instead"),
     [
         ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),
-        ("warmup(10) >> previous", "previous is a level, neither a number nor a schedule", "Write constant(previous)"),
-        ("0.5 * following", "following is a level, neither a number nor a schedule", "Write constant(following)"),
+        (
+            "warmup(10) >> previous",
+            "previous is a level, neither a number nor a schedule",
+            "Write warmup(10) >> constant(previous)",
+        ),
+        ("0.5 * following", "following is a level, neither a number nor a schedule", "Write 0.5 * constant(following)"),
         ("linear(previous(), 0)", "previous is a level and takes no brackets", "Write linear(previous, 0)"),
         ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
     ],
