@@ -55,9 +55,14 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
         whole, letters = "".join(meant), iter("".join(meant))
         is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(one in letters for one in typed[0])  # invsqrt
         has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
-        return is_short or has_more or meant[: len(typed)] == typed or ratio("".join(typed), whole) > 0.9
-    pairs = list(zip(typed, meant, strict=True))
-    return all(ratio(*pair) > 0.65 or (len(pair[0]) > 2 and pair[1].startswith(pair[0])) for pair in pairs)
+        is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
+        return is_short or has_more or is_part or ratio("".join(typed), whole) > 0.9
+
+    def is_near(one: str, other: str) -> bool:
+        is_letter = len(one) == len(other) == 1 and one.isalpha() and other.isalpha()  # t/m for t/n
+        return is_letter or ratio(one, other) > 0.65 or (len(one) > 2 and other.startswith(one))
+
+    return all(map(is_near, typed, meant))
 
 
 def shortened_text(text: str) -> str:
