@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any, final
 
@@ -128,6 +129,7 @@ class PlanSince:
         plan: the plan; None if its text is missing or cannot be read.
         changes: the difference from the previous plan; None for the first plan, and if either plan is unknown.
         note: the note of the plan's file.
+        bases: the bases from that update on, by field and group, if they changed in the run.
     """
 
     update: int
@@ -135,6 +137,7 @@ class PlanSince:
     plan: Plan | None
     changes: Diff | None
     note: Note | None = None
+    bases: Mapping[str, Mapping[str, float]] = dataclass_field(default_factory=dict)
 
     def __str__(self) -> str:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
@@ -143,6 +146,11 @@ class PlanSince:
         lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
         if self.note is not None:
             lines = [f"note: {{{', '.join(f'{key}: {text}' for key, text in self.note.items())}}}", *lines]
+        lines += [
+            f"base of {name} in group {group}: {base!r}"
+            for name, by_group in self.bases.items()
+            for group, base in by_group.items()
+        ]
         # The text is from a checkpoint, so control characters are escaped.
         return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
 
@@ -169,7 +177,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     for entry, plan in plans:
         previous = found[-1].plan if found else None
         changes = None if plan is None or previous is None else changes_between(previous, plan, facts)
-        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note))
+        found.append(PlanSince(entry.update, entry.amount, plan, changes, entry.note, entry.details.get("bases", {})))
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -28,6 +29,7 @@ def scheduler(
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
+    on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
     watch: bool | int | str = False,
 ) -> Scheduler:
@@ -43,6 +45,7 @@ def scheduler(
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
@@ -50,7 +53,9 @@ def scheduler(
         InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
-    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, watch=watch)
+    options = PlanOptions(
+        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch
+    )
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     return made

@@ -14,6 +14,7 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.scheduler import LateGroups, Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -36,13 +37,14 @@ class PlanOptions:
         tokens_per_sample: the length of a sequence, for plans in tokens.
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these.
-        on_change, watch: as in `ps.Scheduler`.
+        on_change, on_base, watch: as in `ps.Scheduler`.
     """
 
     calendar: Calendar | None = None
     tokens_per_sample: float | None = None
     amount_of: AmountOf | None = None
     on_change: OnChange = "new"
+    on_base: OnBase = "checkpoint"
     watch: bool | int | str = False
 
 
@@ -98,7 +100,10 @@ class EngineFacts:
             calendar = self.calendar(user_facts, tokens_per_sample=length)
         if user_facts.total is None:
             source = replace(source, engine_total=calendar.total)
-        attach_with = partial(Scheduler, optimizer, drive=drive, on_change=options.on_change, late_groups=late_groups)
+        attach_with = partial(
+            Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
+            late_groups=late_groups,
+        )  # fmt: skip
         try:
             if horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)

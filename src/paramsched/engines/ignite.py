@@ -13,6 +13,7 @@ from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -31,6 +32,7 @@ class PlanHandler:
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
     """
 
@@ -44,12 +46,13 @@ class PlanHandler:
         tokens_per_sample: float | None = None,
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            watch=watch,
+            on_base=on_base, watch=watch,
         )  # fmt: skip
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None

@@ -17,6 +17,7 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import check_names, one_plan_text
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -44,6 +45,7 @@ class _LightningPlan:
             of each training epoch (`"epoch"`).
         log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
@@ -63,6 +65,7 @@ class _LightningPlan:
         observe: Literal["validation", "epoch"] = "validation",
         log: bool = True,
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
     ) -> None:
         super().__init__()
@@ -90,7 +93,7 @@ class _LightningPlan:
                 )  # fmt: skip
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            watch=watch,
+            on_base=on_base, watch=watch,
         )  # fmt: skip
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")

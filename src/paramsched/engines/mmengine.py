@@ -35,6 +35,7 @@ from paramsched.fields import Field, flat_groups
 from paramsched.peers.mmengine.table import INF, class_names
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -114,6 +115,7 @@ class _PlanScheduler:
         epoch_length: the number of batches in an epoch, passed by a Runner if the config has
             `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
@@ -132,6 +134,7 @@ class _PlanScheduler:
         end: int | None = None,
         epoch_length: int | None = None,
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
         **facts: Any,
     ) -> None:
@@ -152,7 +155,7 @@ class _PlanScheduler:
             why={"steps_per_epoch": reason, "total": reason},
         )
         inner = optimizers.inner_optimizer(optimizer)
-        options = PlanOptions(calendar=user_facts, on_change=on_change, watch=watch)
+        options = PlanOptions(calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch)
         self.scheduler: Scheduler = known.attach(inner, plan, options)
         self._metrics = MetricRelay("PlanScheduler")
 

@@ -14,6 +14,7 @@ from paramsched.engines.reporting import BatchAmounts, callback_on_demand
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -24,6 +25,7 @@ def scheduler(
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
+    on_base: OnBase = "checkpoint",
     watch: bool | int | str = False,
 ) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
@@ -38,6 +40,7 @@ def scheduler(
             `batch_size`.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
@@ -51,7 +54,9 @@ def scheduler(
     return partial(
         _attach_to,
         plan=plan,
-        options=PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, watch=watch),
+        options=PlanOptions(
+            calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch
+        ),
         epochs=Placeholder.NUM_EPOCHS,
         steps_per_epoch=Placeholder.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
         batches=Placeholder.TRAIN_DATALOADER_LEN,

@@ -14,6 +14,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -32,6 +33,7 @@ class _SkorchPlan:
             number of samples, times `tokens_per_sample` if the clock counts tokens.
         record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
 
     Raises:
@@ -49,6 +51,7 @@ class _SkorchPlan:
         amount_of: AmountOf | None = None,
         record: bool = True,
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
     ) -> None:
         self.plan = plan
@@ -58,6 +61,7 @@ class _SkorchPlan:
         self.amount_of = amount_of
         self.record = record
         self.on_change = on_change
+        self.on_base = on_base
         self.watch = watch
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name

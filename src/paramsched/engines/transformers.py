@@ -16,6 +16,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 
@@ -30,6 +31,7 @@ def planned(
     tokens_per_sample: float | None = None,
     amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
+    on_base: OnBase = "checkpoint",
     watch: bool | int | str = False,
 ) -> type[_Trainer]:
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
@@ -46,10 +48,16 @@ def planned(
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these. Default: the number of samples, times `tokens_per_sample` if the clock counts tokens.
         on_change: as in `ps.Scheduler`.
+        on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
     """
     options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change, watch=watch
+        calendar=calendar,
+        tokens_per_sample=tokens_per_sample,
+        amount_of=amount_of,
+        on_change=on_change,
+        on_base=on_base,
+        watch=watch,
     )
 
     from transformers import TrainerCallback

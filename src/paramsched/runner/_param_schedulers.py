@@ -116,31 +116,42 @@ def _is_line(value: Any) -> bool:
 
 
 def build_schedulers(
-    config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str, watch: bool | int | str = False
+    config: Any,
+    wrappers: Mapping[str, OptimWrapper],
+    facts: RunFacts,
+    choices: Mapping[str, Any],
+    watch: bool | int | str = False,
 ) -> Schedulers:
-    """Build the schedulers of every optimizer."""
+    """Build the schedulers of every optimizer; `choices` are the arguments `on_change` and `on_base` of a Scheduler."""
     names = list(wrappers)
     if names == [""]:
-        return {"": _build_for_one(config, wrappers[""], "", facts, on_change, watch)}
+        return {"": _build_for_one(config, wrappers[""], "", facts, choices, watch)}
     if is_plan(config, names=names):
         source = PlanSource.of(config, watch)
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         fastest = min(names, key=lambda name: facts.accumulation[name])
-        shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), on_change)
+        shared = _scheduler_of_plan(source, optimizers, facts.calendar_for(fastest, source.plan), choices)
         return {name: [shared] for name in names}
     if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
-        return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
+        return {name: _build_for_one(config[name], wrappers[name], name, facts, choices) for name in names}
+    _require_no_on_base(choices)
     # This raises an error for wrong names, or builds the same schedulers for each optimizer.
     return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
 
 
 def _build_for_one(
-    config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any, watch: bool | int | str = False
+    config: Any,
+    wrapper: OptimWrapper,
+    name: str,
+    facts: RunFacts,
+    choices: Mapping[str, Any],
+    watch: bool | int | str = False,
 ) -> list[Any]:
     """Build the schedulers of one optimizer."""
     if is_plan(config, names=()):
         source = PlanSource.of(config, watch)
-        return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), on_change)]
+        return [_scheduler_of_plan(source, wrapper.optimizer, facts.calendar_for(name, source.plan), choices)]
+    _require_no_on_base(choices)
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
@@ -151,19 +162,25 @@ def _build_for_one(
     return list(built)
 
 
+def _require_no_on_base(choices: Mapping[str, Any]) -> None:
+    """Raise if a choice of the base is passed with schedulers that are not a Plan."""
+    if choices["on_base"] != "checkpoint":
+        raise InvalidArgument(f"on_base={choices['on_base']!r}", "it requires a Plan", 'Write on_base="checkpoint"')
+
+
 def _scheduler_of_plan(
-    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, on_change: Any
+    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], calendar: Calendar, choices: Mapping[str, Any]
 ) -> Scheduler:
     """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     refused: MissingFact
     try:
-        return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
+        return Scheduler(optimizer, plan, calendar=calendar, **choices)
     except MissingFact as error:
         refused = error
     if str(refused.site).startswith("Calendar(total="):
         # The total is in updates. A plan that uses only the unit of its clock does not need it.
         with suppress(MissingFact, Unresolved):
-            return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), on_change=on_change)
+            return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), **choices)
         refused = refused.changed(site="train_cfg")
     instead = _FACT_HINTS.get(refused.fact, "Write the length in epochs or updates")
     raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)

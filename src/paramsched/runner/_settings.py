@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
 from contextlib import suppress
 from dataclasses import field, replace
+from functools import partial
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -37,7 +38,7 @@ from paramsched.runner._optimizer_checks import check_optimizers, check_schedule
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import TrainSettings
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
-from paramsched.runs.arguments import checked_on_change
+from paramsched.runs.arguments import checked_on_base, checked_on_change
 from paramsched.runs.plan_source import Interval
 
 _T = TypeVar("_T")
@@ -212,17 +213,18 @@ def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) ->
 
 
 def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
-    """Read the arguments that are single values, and check `on_change`."""
+    """Read the arguments that are single values, and check `on_change` and `on_base`."""
     names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
     written = {name: (given[name], entry_path(name)) for name in names}
     settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
         found = "tokens_per_sample also sets the amount that a batch consumes"
         diagnostics.add(entry_path("amount_of"), found, "Omit one of them", code=REFUSED_VALUE)
-    try:
-        checked_on_change(given["on_change"])
-    except InvalidArgument as refusal:
-        diagnostics.refuse(entry_path("on_change"), refusal)
+    for name, check in (("on_change", checked_on_change), ("on_base", partial(checked_on_base, plan=None))):
+        try:
+            check(given[name])
+        except InvalidArgument as refusal:
+            diagnostics.refuse(entry_path(name), refusal)
     if given["watch"] is not False:
         try:
             Interval.of(given["watch"])

@@ -43,6 +43,7 @@ from paramsched.runner._settings import read_settings, settings_in
 from paramsched.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
 from paramsched.runs import Scheduler
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 
 
@@ -79,6 +80,7 @@ class Runner:
             default it is the number of samples, multiplied by `tokens_per_sample` for tokens.
         on_change: the schedule to use if the new one differs from the checkpoint's: "new", "checkpoint", or "error" to
             raise an error. For a Plan also a dict from field to one of these.
+        on_base: as in `ps.Scheduler`, for a Plan.
         watch: as in `ps.Scheduler`, if `param_scheduler` is the path of a plan file.
         accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is ignored. Write
             `accumulative_counts` in `optim_wrapper` instead.
@@ -115,6 +117,7 @@ class Runner:
         tokens_per_sample: int | None = None,
         amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
         accelerator: Any = None,
     ) -> None:
@@ -369,8 +372,9 @@ class Runner:
         if not self._is_scaled:  # only once, even if train() is called again after an error
             scale_lr(self.settings.scaling, self.steppers, self.facts)
             self._is_scaled = True
+        choices = {name: given[name] for name in ("on_change", "on_base")}
         self.schedulers = build_schedulers(
-            given["param_scheduler"], self._wrappers, self.facts, given["on_change"], given["watch"]
+            given["param_scheduler"], self._wrappers, self.facts, choices, given["watch"]
         )
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:

@@ -10,9 +10,10 @@ from torch.optim import Optimizer
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.fields import numeric
-from paramsched.plan import Plan
+from paramsched.plan import Plan, Target
 from paramsched.plan.optimizers import check_names, errors_of, scopes_of
 from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.on_base import BasePolicy, OnBaseChoice
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice
 from paramsched.scheduler.slots import LateGroups, slots_of
@@ -63,6 +64,31 @@ def checked_on_change(on_change: Any) -> OnChange:
                 f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
             )
     return dict(on_change) if isinstance(on_change, Mapping) else on_change
+
+
+def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
+    """Validate the argument `on_base`; without a plan, only the choices."""
+    choices = get_args(OnBaseChoice)
+    given = on_base.values() if isinstance(on_base, Mapping) else [on_base]
+    for choice in given:
+        if choice not in choices:
+            raise InvalidArgument(
+                f"Scheduler(on_base={on_base!r})",
+                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
+                f'Write on_base="{closest(str(choice), choices) or choices[1]}"',
+            )
+    if not isinstance(on_base, Mapping) or plan is None:
+        return BasePolicy(on_base)
+    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
+    for name in on_base:
+        if name not in fields:
+            near = closest(str(name), fields)
+            raise InvalidArgument(
+                f"Scheduler(on_base={on_base!r})",
+                f"the plan has no line for the field {name!r}; {did_you_mean(str(name), fields)}",
+                "" if near is None else f'Write on_base={{"{near}": "code"}}',
+            )
+    return BasePolicy(dict(on_base))
 
 
 def specified_facts(**facts: Any) -> dict[str, Any]:

@@ -26,6 +26,8 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "calendar": lead.in_force.calendar,
         "horizon": lead.in_force.resolved.horizon,  # with a deadline, each start has another one
         "on_change": resume.on_change,
+        "bases": resume.bases,
+        "code_bases": {name: dict(planned.code_bases) for name, planned in run.members.items()},
         "late_groups": lead.late_groups,
         "begin": clock.start,
         "alive": not lead.released,
@@ -48,6 +50,9 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         run = attach(optimizers, request, source, state["calendar"])
     else:
         run = _detached(optimizers, request, state)
+    resume.bases = state["bases"]  # not before, because the copied groups hold a count, as those of a checkpoint do
+    for name, planned in run.members.items():
+        planned.code_bases = state["code_bases"][name]
     lead, clock = run.lead, run.clock
     _, reported, last_amount = state["amounts"]
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])

@@ -25,6 +25,7 @@ from paramsched.runs.arguments import (
     Drive,
     calendar_of_call,
     check_groups,
+    checked_on_base,
     checked_on_change,
     is_count_of_updates,
     request_of,
@@ -40,6 +41,7 @@ from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
 from paramsched.scheduler.messages import warn_for_all
+from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.rebinding import require_attached
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Run
@@ -100,6 +102,10 @@ class Scheduler(LRScheduler):
         on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
             current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
             difference is logged.
+        on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
+            group had when the Scheduler was constructed, from the current update on), `"error"` (raise), or a mapping
+            from field to one of these. Construct the Scheduler before the checkpoint is loaded. The difference is
+            logged.
         late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
             schedule. `"present"`: it is the value at that update, and the schedule continues from it:
             v(t) = value · f(t) / f(t_added). The added group is logged.
@@ -142,6 +148,7 @@ class Scheduler(LRScheduler):
         calendar: Calendar | Literal["later"] | None = None,
         drive: Drive | str = "optimizer",
         on_change: OnChange = "new",
+        on_base: OnBase = "checkpoint",
         late_groups: LateGroups = "base",
         t: int | None = None,
         watch: bool | int | str = False,
@@ -168,8 +175,9 @@ class Scheduler(LRScheduler):
             unwrapped_optimizers(optimizer) if several else {ALONE: unwrapped_optimizer(optimizer)}
         )
         self.optimizer = next(iter(self._optimizers.values()))
-        resume, names = Resume(checked_on_change(on_change)), tuple(self._optimizers) if several else ()
+        policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
         source = PlanSource.of(plan, watch, names=names)
+        resume = Resume(policy, checked_on_base(on_base, source.plan))
         request = request_of(source.plan, drive, resume, late_groups, t, names)
         if calendar != "later":
             try:
@@ -285,7 +293,8 @@ class Scheduler(LRScheduler):
         """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
-        which may be None. If the plan's file has a note, the note is a fourth element, a dict. A plan that comes into
+        which may be None. If the plan's file has a note, the note is a fourth element, a dict; its entry `"bases"` has
+        the bases from that update on, by field and group, if `on_base` changed them. A plan that comes into
         force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
         notes as pairs, or None if the current plan has no note and has been in force since update 0.
         """

@@ -6,7 +6,7 @@ mapping separately; with `full_state_dict` also each item of a tuple or list.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
@@ -144,19 +144,33 @@ def remove_entries(groups: list[Group]) -> None:
 
 @final
 class Entry(NamedTuple):
-    """A plan, and the update from which it was in force.
+    """A plan with the bases that changed, and the update from which it was in force.
 
     Args:
         update: the first update of the plan.
         amount: the amount consumed before that update; None on the clock of updates.
         text: the plan's canonical text; None if the plan has no text or is unknown.
         note: the note of the plan's file.
+        bases: the bases from that update on, by field and group, if they changed in the run.
     """
 
     update: int
     amount: float | None
     text: str | None
     note: Note | None = None
+    bases: "Bases" = ()
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The note and the bases as a dict; empty if there are none."""
+        by_field: dict[str, dict[str, float]] = {}
+        for (field, group), base in self.bases:
+            by_field.setdefault(field, {})[group] = base
+        return dict(self.note or {}) | ({"bases": by_field} if by_field else {})
+
+
+Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
+"""Pairs of a place, which is a field and the label of a group, and its base."""
 
 
 @final
@@ -176,11 +190,38 @@ class History:
         return History((Entry(update, amount, text),))
 
     def with_plan(self, new: Entry) -> "History":
-        """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound."""
+        """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
+
+        Their bases remain in force.
+        """
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
-        if kept and kept[-1].text == new.text:
+        bases = _last_of((*self.entries[len(kept) :], new))
+        if kept and kept[-1].text == new.text and not bases:
             return History(kept)
-        return History((*kept, new))
+        return History((*kept, new._replace(bases=tuple(bases.items()))))
+
+    def with_bases(
+        self, now: Entry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
+    ) -> "History":
+        """Return the history of a run whose bases may change at the update of `now`, the last one of the history.
+
+        Args:
+            now: the plan in force.
+            bases: the bases from that update on, by field and group.
+            before: the bases that were replaced.
+        """
+        replaced = {**before, **_last_of(self.entries)}
+        if not replaced:
+            return self
+        first, *rest = self.entries
+        first = first._replace(bases=tuple({**before, **dict(first.bases)}.items()))
+        kept = tuple(entry for entry in (first, *rest) if entry.update < now.update)
+        known = _last_of(kept)
+        new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
+        if kept and kept[-1].text == now.text:
+            return History((*kept, now._replace(note=None, bases=new)) if new else kept)
+        last = self.entries[-1]
+        return History((*kept, (last if last.update == now.update else now)._replace(bases=new)))
 
     def with_plan_after_unknown(self, new: Entry) -> "History":
         """Return the history with a new plan that replaces a different plan, of which only the number is known."""
@@ -196,12 +237,21 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and the note if there is one."""
-        return [[*entry[:3], *([] if entry.note is None else [dict(entry.note)])] for entry in self.entries]
+        """Return lists of update, amount, text and, if there are any, the note and changed bases as a dict."""
+        return [[*entry[:3], *([entry.details] if entry.details else [])] for entry in self.entries]
 
     def as_state(self) -> list[list[Any]]:
-        """Return the lists as a state contains them: a note is a tuple of pairs, like every mapping in a state."""
-        return [[*entry[:3], *(tuple(note.items()) for note in entry[3:])] for entry in self.as_data()]
+        """Return the lists as a state contains them, with tuples of pairs in place of mappings."""
+        return [[*entry[:3], *map(_as_pairs, entry[3:])] for entry in self.as_data()]
+
+
+def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
+    """Return the last base of each place in some entries."""
+    return {place: base for entry in entries for place, base in entry.bases}
+
+
+def _as_pairs(value: Any) -> Any:
+    return tuple((key, _as_pairs(one)) for key, one in value.items()) if isinstance(value, Mapping) else value
 
 
 def read_pairs(name: str, value: Any) -> dict[str, Any]:
@@ -231,10 +281,25 @@ def read_history(data: Any) -> History:
             raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
-        texts = [read_pairs(f"the note of history[{index}]", one) for one in note]
-        if not all(map(is_note, texts)):
+        details = read_pairs(f"the note of history[{index}]", note[0]) if note else {}
+        bases = _read_bases(index, details.pop("bases")) if "bases" in details else ()
+        if not is_note(details) and (details or (note and not bases)):
             raise StateError(
                 f"state: the note of history[{index}] is {shown(note[0])}, not texts for who, when and why"
             )
-        entries.append(Entry(update, amount, plan, *texts))
+        entries.append(Entry(update, amount, plan, details or None, bases))
     return History(tuple(entries))
+
+
+def _read_bases(index: int, given: Any) -> Bases:
+    """Read the bases of an entry of the history."""
+    name = f"bases of history[{index}]"
+    found = {
+        (field, group): base
+        for field, by_group in read_pairs(name, given).items()
+        for group, base in read_pairs(name, by_group).items()
+    }
+    for base in found.values():
+        if not is_finite_number(base):
+            raise StateError(f"state: {name} has {shown(base)}, which is not a finite number")
+    return tuple(found.items())

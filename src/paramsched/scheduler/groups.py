@@ -71,6 +71,8 @@ class Groups:
         self.bound: list[Group] = []
         # By id: the groups whose `initial_lr` is of an earlier scheduler, or of the code, and not of this plan.
         self.given_initial: dict[int, Group] = {}
+        # The bases of the code, by group index and flat field name; only those that a checkpoint may replace.
+        self.code_bases: Values = {}
         self.first: Group = {}
         self.number = 0  # of the plan in force
         # Compared by `is_unchanged`, because torch's distributed checkpoint temporarily writes another lr.

@@ -70,7 +70,7 @@ class PlanHooks:
             self.planned.write_position(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.resume.before_load(self.run, self.name, state, len(optimizer.param_groups))
+        self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
 
     def after_load(self, optimizer: Any) -> None:
         self.resume.after_load(self.run, self.name, optimizer)

@@ -29,6 +29,7 @@ def _rebind(planned: "Groups", groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
     slots = planned.slots(groups)
+    note_code_bases(planned, groups)
     if planned.bound:
         slots = with_late_bases(slots, groups, clock, planned.late_groups, planned.labels(groups))
     anew = not planned.bound or _entries_replaced(planned, groups)
@@ -51,6 +52,20 @@ def _rebind(planned: "Groups", groups: list[Group]) -> None:
         block.hold(planned.held)
     block.install_views()
     planned.take(block, groups)
+
+
+def note_code_bases(planned: "Groups", groups: list[Group]) -> None:
+    """Note the bases of groups that were added, and the present indices of the others."""
+    before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
+    found: dict[tuple[int, str], float] = {}
+    for slot in planned.slots(groups):
+        group, field = groups[slot.group], slot.field.slot
+        known = before.get(id(group), slot.group if COUNT in group else None)
+        if known is not None and (known, field) in noted:
+            found[slot.group, field] = noted[known, field]
+        elif known is None and planned.late_groups == "base":
+            found[slot.group, field] = slot.base
+    planned.code_bases = found
 
 
 def groups_changed(planned: "Groups", groups: list[Group]) -> bool:

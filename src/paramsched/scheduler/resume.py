@@ -25,7 +25,8 @@ from paramsched.scheduler.group_keys import (
 )
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.messages import log_for_all, warn_for_all
-from paramsched.scheduler.rebinding import equals_number, require_lengths
+from paramsched.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
+from paramsched.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
 from paramsched.scheduler.run import ChangedBase, Run, by_field
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
@@ -150,16 +151,6 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
         )  # fmt: skip
 
 
-def changed_bases(
-    slots: Iterable[Slot], before: Mapping[tuple[int, str], float], labels: Sequence[str | int]
-) -> list[ChangedBase]:
-    """Return the bases that differ from those in the code, `before`; `labels` name the groups."""
-    pairs = ((slot, before.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-    return [
-        ChangedBase(str(slot.field), labels[slot.group], code, slot.base) for slot, code in pairs if code != slot.base
-    ]
-
-
 def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
@@ -223,6 +214,7 @@ class LoadedMember:
     scope: Scope | None
     block: ValueBlock
     held: Values | None
+    bases: LoadedBases
 
 
 @final
@@ -237,15 +229,28 @@ class Continuation:
     members: Mapping[str, LoadedMember]
 
 
+def _saved_slots(
+    planned: Groups, groups: list[Group], found: MemberState, chosen: ResolvedPlan, *, is_same: bool
+) -> tuple[Slot, ...]:
+    """Return the slots of one optimizer with the bases of a state."""
+    if not is_same:
+        return slots_of(chosen.counted, groups, found.bases, found.scope)
+    before = planned.block.slots
+    return tuple(with_base(slot, found.bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
+
+
 def _prepared(
-    planned: Groups, groups: list[Group], found: MemberState, chosen: ResolvedPlan, states: RuleStates, *, is_same: bool
+    planned: Groups,
+    groups: list[Group],
+    found: MemberState,
+    loaded: LoadedBases,
+    chosen: ResolvedPlan,
+    states: RuleStates,
+    *,
+    is_same: bool,
 ) -> LoadedMember:
     """Compute the values of one optimizer that loads a state."""
-    before, times = planned.block.slots, found.position.times
-    if is_same:
-        slots = tuple(with_base(slot, found.bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
-    else:
-        slots = slots_of(chosen.counted, groups, found.bases, found.scope)
+    before, times, slots = planned.block.slots, found.position.times, loaded.slots
     block = planned.block
     if is_same and all(slot is known for slot, known in zip(slots, before, strict=True)):
         block.seek(times, states)
@@ -255,7 +260,7 @@ def _prepared(
     pending = {place: found.pending.get(place, base) for place, base in code_bases.items()}
     # Another plan determined pending values that differ.
     held = pending if found.is_behind and list(pending.values()) != values_at(slots, times, states) else None
-    return LoadedMember(found.position, found.scope, block, held)
+    return LoadedMember(found.position, found.scope, block, held, loaded)
 
 
 def _log_other_horizon(
@@ -299,21 +304,32 @@ _COMPARED = 1_000_000  # updates that are compared one by one, to find the first
 class Resume:
     """The resume policy of one scheduler, used by the hooks when the optimizer's own state is loaded."""
 
-    def __init__(self, on_change: OnChange) -> None:
-        self.on_change = on_change
+    def __init__(self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT) -> None:
+        self.on_change, self.bases = on_change, bases
         self.accepted: frozenset[int] = frozenset()  # numbers of plans whose difference was already handled
 
     # ------------------------------------------------------------------ the optimizer's own state
 
-    def before_load(self, run: Run, name: str, state: dict[str, Any], count: int) -> None:
-        """Raise for the state of one optimizer from which a run cannot resume, before anything is written."""
+    def before_load(self, run: Run, name: str, state: dict[str, Any], present: list[Group]) -> None:
+        """Raise for the state of one optimizer from which a run cannot resume, before anything is written.
+
+        Args:
+            run: the run.
+            name: the optimizer.
+            state: its state.
+            present: its groups.
+        """
         planned, groups = run.members[name], state.get("param_groups") if isinstance(state, dict) else None
-        if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
+        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
             return  # torch raises for it
+        if len(groups) != len(present):
+            return  # as above
+        if groups_changed(planned, present):
+            note_code_bases(planned, present)
         with errors_of(name):
             check_entries(groups)
             require_lengths(planned, groups)
-        planned.slots(groups)
+        self.bases.loaded(planned, planned.slots(groups), groups)
         found, position = count_carried(groups), self.position_of(planned, groups)
         moved, is_behind = run.driver.after_load(run, name, position, is_known=found is not None)
         if found is not None and not is_behind and self.unknown_plans(planned.in_force, groups):
@@ -328,14 +344,16 @@ class Resume:
         lead, planned, groups = run.lead, run.members[name], optimizer.param_groups
         found, slots, reached, before = count_carried(groups), planned.slots(groups), lead.clock.t, planned.in_force
         other = values_of_other_plan(planned, groups)
+        loaded = self.bases.loaded(planned, slots, groups)
+        if loaded.replaced and other is None:  # an optimizer that is behind keeps the values of its coming step
+            other = present_values(slots, groups)
         if not found:
             self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
         source = None if found is None else "optimizer"
         moves = run.driver.load(run, name, self.position_of(planned, groups), source, other)
-        if found is not None:
-            run.changed_bases += changed_bases(slots, bases_by_slot(planned.block.slots), planned.labels(groups))
-            if run.driver.has_loaded_all(run):
-                run.log_changed_bases()
+        run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
+        if run.driver.has_loaded_all(run):
+            run.log_changed_bases()
         is_behind = planned.clock.t < run.clock.t  # then the values are those of the plan before, until the next step
         unknown = frozenset() if is_behind else self.unknown_plans(lead.in_force, groups)
         now = lead.entry()  # an optimizer's state has no history
@@ -347,8 +365,9 @@ class Resume:
             lead.history = lead.in_force.horizon.history_at(lead.history, now, reached)
         if lead.in_force is not before:  # with another horizon
             planned.in_force = lead.in_force
-            slots = planned.slots(groups)
-        planned.bind(groups, planned.new_block(slots, groups, planned.clock.times, lead.clock.states), other)
+            loaded = self.bases.loaded(planned, planned.slots(groups), groups)
+        planned.bind(groups, planned.new_block(loaded.slots, groups, planned.clock.times, lead.clock.states), other)
+        record_bases(run, {} if found is None else loaded.replaced)
         if unknown:
             self.log_unknown_plan(run, unknown)
         if moves:
@@ -411,12 +430,19 @@ class Resume:
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
             scopes = scopes_of(chosen.plan, chosen.resolved, groups)
-        loads = {}
+        found, bases, is_same = {}, {}, chosen is code
         for name, planned in run.members.items():
             is_behind = name in state.behind and run.drive == "optimizer"
             at = RunPosition(position.t - 1, last_amount) if is_behind else position
-            found = MemberState(at, scopes[name], state.bases.get(name, {}), state.pending.get(name, {}), is_behind)
-            loads[name] = _prepared(planned, groups[name], found, chosen, states, is_same=chosen is code)
+            found[name] = MemberState(
+                at, scopes[name], state.bases.get(name, {}), state.pending.get(name, {}), is_behind
+            )  # fmt: skip
+            saved = _saved_slots(planned, groups[name], found[name], chosen, is_same=is_same)
+            bases[name] = self.bases.loaded(planned, saved, groups[name])
+        loads = {
+            name: _prepared(planned, groups[name], found[name], bases[name], chosen, states, is_same=is_same)
+            for name, planned in run.members.items()
+        }
         self._log_other_optimizers(state, groups)
         if clock.t not in {one.position.t for one in loads.values()}:  # an optimizer may be one update behind
             run.log_conflicting_counts(position.t, "scheduler")
@@ -434,13 +460,12 @@ class Resume:
         run.driver.bind_lead(run)
         for name, planned in run.members.items():
             mine = given.members[name]
-            if mine.block is not planned.block:
-                code_bases, labels = bases_by_slot(planned.block.slots), planned.labels(groups[name])
-                run.changed_bases += changed_bases(mine.block.slots, code_bases, labels)
+            run.changed_bases += mine.bases.changes
             planned.in_force, planned.scope, planned.clock.states = given.in_force, mine.scope, given.states
             if run.is_shared:
                 planned.clock.set_position(mine.position)
             planned.bind(groups[name], mine.block, mine.held)
+        record_bases(run, {place: base for one in given.members.values() for place, base in one.bases.replaced.items()})
         run.log_changed_bases()
         run.driver.note_positions(run)
         warn_if_over(lead)
@@ -489,14 +514,15 @@ class Resume:
             if is_finite_number(base) and id(groups[index]) not in planned.given_initial  # that is the base already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
+        loaded = self.bases.loaded(planned, mine, groups)
+        mine = loaded.slots
         position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         in_force = planned.in_force.horizon.restarted(planned.in_force, position)
         if in_force is not planned.in_force:
             planned.in_force = in_force
             mine = planned.slots(groups, bases_by_slot(mine))
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
-        run.changed_bases = changed_bases(mine, bases_by_slot(slots), planned.labels(groups))
-        run.log_changed_bases()
+        run.changed_bases = list(loaded.changes)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         log_for_all(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
@@ -504,6 +530,7 @@ class Resume:
             at, unit,
         )  # fmt: skip
         planned.clock.set_position(position, "scheduler")
+        run.log_changed_bases()
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)

@@ -1,7 +1,7 @@
 """The run of a plan: its state, its groups, and what moves or ends it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, final
 
@@ -31,13 +31,15 @@ class ChangedBase:
         field: the field.
         group: the label of the group.
         code: the number in the code.
-        base: the base.
+        base: the number in the other source.
+        applies: True if the code's applies nevertheless.
     """
 
     field: str
     group: str | int
     code: Any
     base: float
+    applies: bool = False
 
 
 _SHOWN = 8  # groups, and pairs of numbers, that a message names
@@ -54,6 +56,11 @@ def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, s
             f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
         )
         yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
+
+
+def _parts(changes: Sequence[ChangedBase]) -> Iterator[Sequence[ChangedBase]]:
+    """Return the changes one by one; if there are many, together."""
+    yield from ([one] for one in changes) if len(changes) <= _SHOWN else [changes]
 
 
 def _listed(texts: Iterable[str], separator: str) -> str:
@@ -140,6 +147,9 @@ class Run:
         self.look: Callable[[], object] | None = None  # called after an update by hand
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[ChangedBase] = []  # of loaded states, which are not logged yet
+        self.logged_bases: set[tuple[ChangedBase, int]] = (
+            set()
+        )  # each with its update, or -1 if the checkpoint's applies
         self.driver = driver
 
     @property
@@ -205,9 +215,22 @@ class Run:
             )  # fmt: skip
 
     def log_changed_bases(self) -> None:
-        """Log the bases of the loaded states that differ from those in the code: one line for each field."""
-        for field, groups, values in by_field(self.changed_bases, "{code!r} in the code, {base!r} in the checkpoint"):
-            log_for_all("base of %s in %s: %s, which takes precedence", field, groups, values)
+        """Log the bases of the loaded states that differ from those in the code, each once."""
+        t = self.clock.t
+        by_key = {(one, t if one.applies else -1): one for one in self.changed_bases}
+        found = [one for key, one in by_key.items() if key not in self.logged_bases]
+        kept = [one for one in found if not one.applies]
+        for field, groups, values in by_field(kept, "{code!r} in the code, {base!r} in the checkpoint"):
+            numbers = {one.code for one in kept if one.field == field}
+            log_for_all(
+                'base of %s in %s: %s, which takes precedence. To use %s, write ps.Scheduler(…, on_base="code")',
+                field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
+            )  # fmt: skip
+        text = "{base!r} in the checkpoint -> {code!r} in the code"
+        for part in _parts([one for one in found if one.applies]):
+            for field, groups, values in by_field(part, text):
+                log_for_all('base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t)
+        self.logged_bases |= by_key.keys()
         self.changed_bases = []
 
 

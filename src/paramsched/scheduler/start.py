@@ -29,7 +29,7 @@ from paramsched.scheduler.resume import (
 )
 from paramsched.scheduler.run import Beginning, Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
-from paramsched.scheduler.slots import LateGroups, Slot
+from paramsched.scheduler.slots import LateGroups, Slot, bases_by_slot
 from paramsched.scheduler.updates import updates_in_state
 
 
@@ -121,6 +121,8 @@ def found_on(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> F
             counts[name] = before[name].position.t
         elif (count := count_carried(mine)) is not None:
             counts[name] = count
+            with errors_of(name):
+                request.resume.bases.require_code()
     return Found(groups, before, counts, parts.numbers(tuple(groups), counts, request.start, request.drive))
 
 
@@ -191,6 +193,7 @@ def bind(prepared: Prepared, found: Found) -> None:
     run, other = prepared.run, prepared.other
     run.driver.bind_lead(run)
     for name, planned in run.members.items():
+        planned.code_bases = bases_by_slot(planned.block.slots)
         planned.bind(found.groups[name], planned.block, other[name])
     carried = {name: (count, other[name]) for name, count in found.counts.items() if name not in found.before}
     run.driver.note_positions(run, carried)

@@ -386,6 +386,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
                 "changes": None if one.changes is None else [change_as_data(change) for change in one.changes],
             }
             | ({} if one.note is None else {"note": one.note})
+            | ({"bases": one.bases} if one.bases else {})
             for one in plans
         ]
         echo(json_text(entries))

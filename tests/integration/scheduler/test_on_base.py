@@ -1,0 +1,298 @@
+"""`on_base`: the base of the code or of the checkpoint, and the bases in the history of a run."""
+
+import copy
+import itertools
+import json
+import logging
+import pickle
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+OLD, NEW = (planned(PLAN, {"lr": base, "weight_decay": 0.01}) for base in (1e-3, 5e-4))
+LINE = 'base of lr in group 0: 0.001 in the checkpoint -> 0.0005 in the code, from update 40 on (on_base="code")'
+
+
+def saved_run(updates=40, lr=1e-3, plan=PLAN, **choice):
+    optimizer = probe(lr=lr)
+    scheduler = ps.Scheduler(optimizer, plan, **choice)
+    run(optimizer, updates)
+    return copy.deepcopy(optimizer.state_dict()), scheduler.state_dict()
+
+
+def resumed(saved, order, lr=5e-4, plan=PLAN, on_base="code", **arguments):
+    optimizer = probe(lr=lr)
+    scheduler = ps.Scheduler(optimizer, plan, on_base=on_base, **arguments)
+    for part in order:
+        if part == "optimizer":
+            optimizer.load_state_dict(copy.deepcopy(saved[0]))
+        else:
+            scheduler.load_state_dict(saved[1])
+    return optimizer, scheduler
+
+
+ORDERS = [("optimizer",), ("scheduler",), ("optimizer", "scheduler"), ("scheduler", "optimizer")]
+BASES = [{"lr": {"0": 1e-3}}, {"lr": {"0": 5e-4}}]
+
+
+def bases_in(history):
+    return [(entry[0], entry[3]["bases"]) for entry in history if len(entry) == 4]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+@pytest.mark.parametrize("choice", ["code", {"lr": "code"}], ids=str)
+def test_the_base_of_the_code_applies_from_the_update_of_the_checkpoint_on(order, choice, caplog):
+    optimizer, scheduler = resumed(saved_run(), order, on_base=choice)
+
+    run(optimizer, 20)
+
+    assert used(optimizer) == NEW[40:60]
+    assert scheduler.base_lrs == [optimizer.param_groups[0]["initial_lr"]] == [5e-4]
+    assert caplog.messages.count(LINE) == 1
+    assert scheduler.history == [
+        [0, None, PLAN.text, {"bases": BASES[0]}],
+        [40, None, PLAN.text, {"bases": BASES[1]}],
+    ]
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(ORDERS[2:], ORDERS)))
+@pytest.mark.parametrize("more", [0, 20])
+def test_a_second_resume_with_the_same_code_changes_and_logs_nothing(first, second, more, caplog):
+    optimizer, scheduler = resumed(saved_run(), first)
+    run(optimizer, more)
+    again = copy.deepcopy(optimizer.state_dict()), copy.deepcopy(scheduler.state_dict())
+    caplog.clear()
+
+    resumed_again, its = resumed(again, second)
+
+    assert caplog.messages == []
+    run(resumed_again, 5)
+    assert used(resumed_again) == NEW[40 + more : 45 + more]
+    if "scheduler" in second:
+        assert its.history == scheduler.history
+
+
+def test_the_history_replays_every_past_value():
+    first, scheduler = resumed(saved_run(), ("optimizer", "scheduler"))
+    run(first, 20)
+    third = (copy.deepcopy(first.state_dict()), scheduler.state_dict())
+    second, scheduler = resumed(third, ("scheduler", "optimizer"), lr=2e-4)
+    run(second, 20)
+
+    found, base = [], None
+    entries = json.loads(json.dumps(scheduler.history))
+    for entry, after in itertools.pairwise([*entries, [80]]):
+        base = entry[3]["bases"]["lr"]["0"]
+        found += planned(ps.Plan.of_text(entry[2]), {"lr": base, "weight_decay": 0.01})[entry[0] : after[0]]
+    assert found == OLD[:40] + used(first) + used(second)
+    assert bases_in(scheduler.history) == [(0, BASES[0]), (40, BASES[1]), (60, {"lr": {"0": 2e-4}})]
+
+
+def test_an_earlier_checkpoint_replaces_the_later_entries():
+    optimizer, scheduler = resumed(saved_run(), ("optimizer",))
+    run(optimizer, 5)
+
+    optimizer.load_state_dict(saved_run(30)[0])
+
+    assert bases_in(scheduler.history) == [(0, BASES[0]), (30, BASES[1])]
+    scheduler.seek(20)
+    assert bases_in(scheduler.history) == [(0, BASES[0]), (20, BASES[1])]
+
+
+def test_a_changed_plan_and_a_changed_base_are_one_entry():
+    other = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.linear(1.0, 0.0), horizon=100)
+    _, scheduler = resumed(saved_run(), ("scheduler", "optimizer"), plan=other)
+
+    assert scheduler.history == [
+        [0, None, PLAN.text, {"bases": BASES[0]}],
+        [40, None, other.text, {"bases": BASES[1]}],
+    ]
+
+
+def test_the_default_names_the_line_that_uses_the_code(caplog):
+    _optimizer, scheduler = resumed(saved_run(), ("optimizer", "scheduler"), on_base="checkpoint")
+
+    assert scheduler.base_lrs == [1e-3]
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith('To use 0.0005, write ps.Scheduler(…, on_base="code")')
+    assert scheduler.history == [[0, None, PLAN.text]]
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_error_raises_before_anything_changes(part):
+    saved = saved_run()
+    optimizer = probe(lr=5e-4)
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base={"lr": "error"})
+    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    with pytest.raises(ps.errors.PlanChanged, match=r'(?s)lr in group 0: 0.001 .* 0.0005 .*on_base="code"'):
+        (optimizer, scheduler)[part].load_state_dict(saved[part])
+
+    assert (optimizer.state_dict(), scheduler.state_dict()) == before
+    run(optimizer, 3)
+    assert used(optimizer) == NEW[:3]
+
+
+def test_error_accepts_equal_bases():
+    _, scheduler = resumed(saved_run(lr=5e-4), ("optimizer", "scheduler"), on_base="error")
+
+    assert scheduler.t == 40
+
+
+def test_a_base_of_another_field_stays_the_checkpoints():
+    saved = saved_run()
+    optimizer = probe(lr=5e-4, weight_decay=0.3)
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base={"lr": "code"})
+    optimizer.load_state_dict(saved[0])
+
+    assert scheduler.factor("weight_decay") == scheduler.value("weight_decay") / 0.01
+    assert scheduler.base_lrs == [5e-4]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_groups_have_their_labels_and_tensors_their_values(order, caplog):
+    def made(head):
+        lrs = (torch.tensor(one, dtype=torch.float64) for one in (1e-3, head))
+        optimizer = probe(*({"name": name, "lr": lr} for name, lr in zip(("body", "head"), lrs, strict=True)))
+        return optimizer, ps.Scheduler(optimizer, PLAN, on_base="code")
+
+    optimizer, scheduler = made(1e-3)
+    run(optimizer, 40)
+    saved = {"optimizer": copy.deepcopy(optimizer.state_dict()), "scheduler": scheduler.state_dict()}
+
+    optimizer, scheduler = made(5e-4)
+    for part in order:
+        {"optimizer": optimizer, "scheduler": scheduler}[part].load_state_dict(copy.deepcopy(saved[part]))
+    run(optimizer, 3)
+
+    assert (used(optimizer), used(optimizer, index=1)) == (OLD[40:43], NEW[40:43])
+    assert bases_in(scheduler.history) == [(0, {"lr": {"head": 1e-3}}), (40, {"lr": {"head": 5e-4}})]
+    assert caplog.messages == [LINE.replace("group 0", "group head")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("a", "b", "scheduler"))), ids="-".join)
+@pytest.mark.parametrize("behind", [False, True])
+def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe({"name": "x"}, {"name": "y", "lr": lr})}
+        return both, ps.Scheduler(both, PLAN, on_base="code")
+
+    both, scheduler = made(1e-3)
+    for _ in range(40):
+        both["a"].step(), both["b"].step()
+    if behind:
+        both["a"].step()
+    saved = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    saved["scheduler"] = copy.deepcopy(scheduler.state_dict())
+    caplog.clear()
+
+    both, scheduler = made(5e-4)
+    for part in order:
+        (both | {"scheduler": scheduler})[part].load_state_dict(copy.deepcopy(saved[part]))
+    if behind:
+        both["b"].step()
+    for _ in range(3):
+        both["a"].step(), both["b"].step()
+
+    t = 40 + behind
+    assert used(both["a"]) == NEW[t : t + 3]
+    assert used(both["b"]) == planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})[40 : t + 3]
+    assert used(both["b"], index=1) == [OLD[40]] * behind + NEW[t : t + 3]
+    assert bases_in(scheduler.history)[-1] == (t, {"lr": {"a/0": 5e-4, "b/y": 5e-4}})
+
+
+def test_a_late_group_has_the_base_that_it_was_added_with_unless_it_was_present():
+    for late_groups, expected in (("base", 0.02), ("present", 0.01)):
+        optimizer = probe()
+        ps.Scheduler(optimizer, PLAN)
+        run(optimizer, 5)
+        optimizer.add_param_group(group(lr=0.01))
+        run(optimizer, 35)
+        saved = copy.deepcopy(optimizer.state_dict())
+
+        optimizer = probe()
+        scheduler = ps.Scheduler(optimizer, PLAN, on_base="code", late_groups=late_groups)
+        optimizer.add_param_group(group(lr=0.02))
+        optimizer.load_state_dict(saved)
+
+        assert scheduler.base_lrs == [0.1, expected]
+
+
+def test_a_state_of_torchs_scheduler_does_not_replace_the_base_of_the_code():
+    theirs = torch.optim.lr_scheduler.StepLR(probe(lr=1e-3), 3)
+    scheduler = ps.Scheduler(probe(lr=5e-4), PLAN, on_base="code")
+
+    scheduler.load_state_dict(theirs.state_dict())
+
+    assert scheduler.base_lrs == [5e-4]
+
+
+@pytest.mark.parametrize("choice", ["code", "error", {"lr": "code"}])
+def test_groups_that_hold_a_checkpoint_have_lost_the_base_of_the_code(choice):
+    optimizer = probe(lr=5e-4)
+    optimizer.load_state_dict(saved_run()[0])
+
+    with pytest.raises(ps.errors.InvalidArgument, match=r"Construct the Scheduler before optimizer\.load_state_dict"):
+        ps.Scheduler(optimizer, PLAN, on_base=choice)
+
+
+def test_a_scheduler_that_takes_over_keeps_the_bases(caplog):
+    optimizer, _first = resumed(saved_run(), ("optimizer",), on_base="checkpoint")
+
+    second = ps.Scheduler(optimizer, PLAN, on_base="code")
+
+    assert (second.base_lrs, second.t) == ([1e-3], 40)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
+    scheduler = copied(ps.Scheduler(probe(lr=5e-4), PLAN, on_base="code"))
+
+    scheduler.load_state_dict(saved_run()[1])
+
+    assert scheduler.base_lrs == [5e-4]
+
+
+@pytest.mark.parametrize(
+    ("choice", "advice"),
+    [
+        ("cod", 'Write on_base="code"'),
+        ({"lr": "new"}, "expected one of checkpoint, code, error"),
+        ({"momentum": "code"}, "the plan has no line for the field 'momentum'"),
+        ({"weight_decy": "code"}, 'Write on_base={"weight_decay": "code"}'),
+    ],
+)
+def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
+    optimizer = probe()
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
+        ps.Scheduler(optimizer, PLAN, on_base=choice)
+
+    assert advice in str(refusal.value)
+    assert "initial_lr" not in optimizer.param_groups[0]
+
+
+@pytest.mark.parametrize("bases", [5, (("lr", 5),), (("lr", (("0", "x"),)),), (("lr", (("0", float("nan")),)),)])
+def test_invalid_bases_in_a_state_are_rejected(bases):
+    state = resumed(saved_run(), ("scheduler",))[1].state_dict()
+    state["history"][1][3] = (("bases", bases),)
+
+    with pytest.raises(ps.errors.StateError):
+        ps.Scheduler(probe(), PLAN).load_state_dict(state)
+
+
+def test_many_groups_share_a_line(caplog):
+    optimizer = probe(*({"lr": 1e-3} for _ in range(20)))
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 2)
+    saved = copy.deepcopy(optimizer.state_dict())
+    optimizer = probe(*({"lr": 5e-4} for _ in range(20)))
+    ps.Scheduler(optimizer, PLAN, on_base="code")
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        optimizer.load_state_dict(saved)
+
+    assert len(caplog.messages) == 1
+    assert "from update 2 on" in caplog.text
