@@ -17,7 +17,7 @@ API = {
     ),
     "Plan": (
         "Write, load, save and compare plans.",
-        ("Plan", "Binding", "Target", "load", "loads", "dump", "diff", "plan_from_log", "recipes"),
+        ("Plan", "Binding", "Target", "load", "loads", "dump", "diff", "plan_from_log", "recognize", "recipes"),
     ),
     "Look": (
         "Compute the values of a plan before it runs. [Pictures](paramsched-show.md) are drawn by `paramsched.show`.",

@@ -17,7 +17,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "paramsched.plan.diff": ("diff",),
     "paramsched.plan.trace": ("Trace", "trace"),
-    "paramsched.audit": ("plan_from_log",),
+    "paramsched.audit": ("plan_from_log", "recognize"),
     "paramsched.config": ("dump", "load", "loads"),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
     "paramsched.export.source": ("to_python",),

@@ -22,6 +22,7 @@ from paramsched import schedules as schedules
 from paramsched import show as show
 from paramsched import time as time
 from paramsched.audit import plan_from_log as plan_from_log
+from paramsched.audit import recognize as recognize
 from paramsched.config import dump as dump
 from paramsched.config import load as load
 from paramsched.config import loads as loads

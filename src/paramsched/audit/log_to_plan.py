@@ -32,7 +32,7 @@ from paramsched.run_files.files import open_to_read, path_of_file, write_whole_f
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
 from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
 
-_FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 _MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
 _MAX_TABLE_VALUES = 20_000_000  # 160 MB
 _COUNTED_FROM_ONE = {
@@ -90,7 +90,7 @@ def plan_from_log(
     if isinstance(fields, str) or not isinstance(fields, Iterable | None):
         found = f"expected a list of fields, got {type(fields).__name__}"
         raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'Write fields=["lr"]')
-    wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
+    wanted = FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
     is_history = kind_of_log(file) == "history"
     logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
     read = [column for column in logged.columns if fields is None or is_history or column.field in wanted]
@@ -101,7 +101,7 @@ def plan_from_log(
     read = [column for column in read if column.t.size]
     if not read:
         raise UnreadableLog(path_text(file), "the log has no values", "Pass the log of a run")
-    begins = 1 if is_history or (time is None and file.is_file() and _counts_from_one(file)) else 0
+    begins = 1 if is_history or (time is None and file.is_file() and counts_from_one(file)) else 0
     start = begins if first is None else whole_number(CallSite("plan_from_log", "first"), first, least=0)
     moved: list[tuple[LogColumn, Times, Floats]] = []
     for column in read:
@@ -124,7 +124,7 @@ def plan_from_log(
     return Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
 
 
-def _counts_from_one(file: Path) -> bool:
+def counts_from_one(file: Path) -> bool:
     """Return whether a log is MMEngine's training log, which counts updates from 1, by its first line."""
     with open_to_read(file) as stream:
         line = stream.readline(65536)

@@ -15,8 +15,8 @@ README = Path(__file__).parents[3] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def block(language: str, begin: str = "") -> str:
+    found = re.search(rf"```{language}\n({re.escape(begin)}.*?)```", TEXT, re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -32,7 +32,7 @@ def test_the_doctests_of_the_readme_pass():
 
 def test_the_terminal_picture_equals_the_output_of_the_command(tmp_path):
     (tmp_path / "plan.yaml").write_text(block("yaml"))
-    command, *picture = block("console").removeprefix("$ paramsched ").splitlines()
+    command, *picture = block("console", "$ paramsched show").removeprefix("$ paramsched ").splitlines()
 
     drawn = subprocess.run(
         [sys.executable, "-m", "paramsched", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -40,6 +40,21 @@ def test_the_terminal_picture_equals_the_output_of_the_command(tmp_path):
 
     shown = [line.rstrip() for line in drawn.stdout.splitlines()]
     assert shown[: len(picture) - 1] == picture[:-1]
+
+
+def test_the_report_about_a_log_equals_the_output_of_the_command():
+    command, *report = block("console", "$ paramsched audit").removeprefix("$ paramsched ").splitlines()
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "paramsched", *command.split()],
+        cwd=README.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    for line, shown in zip(printed.stdout.splitlines(), report, strict=True):
+        assert line.startswith(shown.removesuffix("…"))
 
 
 def test_the_loop_runs_as_printed(tmp_path, monkeypatch):

@@ -182,6 +182,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     shell_complete=offer_formats,
     help="Format to write: yaml, toml, json or python. By default, the suffix of FILE, or yaml.",
 )
+@click.option("--table", is_flag=True, help="With --from log: write the logged values, even if a formula has them.")
 @_output_option
 @base_option
 @click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
@@ -192,6 +193,7 @@ def paramsched_convert(
     plan: str,
     source: str | None,
     to: str | None,
+    table: bool,
     output: str | None,
     bases: tuple[str, ...],
     torch: bool,
@@ -207,10 +209,11 @@ def paramsched_convert(
     nor NumPy. --base sets the default of the argument `base`. With --field, only that field is exported. `paramsched
     audit` compares the module with a plan.
 
-    With --from log, PLAN is the log of a run, and the output is a plan with the logged values. The values of a long
-    log are written to files next to the output.
+    With --from log, PLAN is the log of a run, and the output is the schedule that it follows. If no formula has all
+    logged values, or with --table, the output is a plan with the logged values; those of a long log are written to
+    files next to the output.
     """
-    from paramsched.audit import plan_from_log
+    from paramsched.audit import plan_from_log, recognize
     from paramsched.cli._plan_input import read_plan_input
     from paramsched.plan.forms import SUFFIXES
     from paramsched.run_files.files import is_replaced
@@ -234,7 +237,12 @@ def paramsched_convert(
                 f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
             )
         to_file = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
-        found = plan_from_log(plan, tables=Path(output or "").parent if to_file else None)
+        recognized = None if table else recognize(plan)
+        formula = None if recognized is None else recognized.plan()
+        if recognized is not None and formula is not None:
+            logged = ", ".join(f"{name}={one.base!r}" for name, one in recognized.items())
+            echo_note(f"the values are those of the log with the base {logged}")
+        found = formula or plan_from_log(plan, tables=Path(output or "").parent if to_file else None)
     else:
         read = read_plan_input(plan, format=source, field=field, facts=facts)
         _note_comments(read)

@@ -36,8 +36,9 @@ from paramsched.cli._options import (
 @click.command(
     "audit",
     cls=Command,
-    short_help="Compare a log with a plan, and name the cause of a difference.",
+    short_help="Compare a log with a plan, or find the schedule of a log.",
     examples=(
+        "paramsched audit values.jsonl",
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
@@ -50,7 +51,8 @@ from paramsched.cli._options import (
     "-p",
     metavar="PLAN",
     shell_complete=offer_plans,
-    help="The plan: a file, recipe:NAME, or one line of text. Only exported code contains its own.",
+    help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found; "
+    "exported code is compared with its own plan.",
 )
 @calendar_options
 @field_option
@@ -82,6 +84,8 @@ from paramsched.cli._options import (
     help="Number of processes of the run; it helps to name the cause.",
 )
 @tolerance_option
+@click.option("--strict", is_flag=True, help="Without --plan: exit with code 1 if there is a note about the run.")
+@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log and its schedule into FILE.")
 @json_option
 def paramsched_audit(
     log: str,
@@ -98,9 +102,14 @@ def paramsched_audit(
     at: int | None,
     processes: int | None,
     tolerance: float | None,
+    strict: bool,
+    page: str | None,
     as_json: bool,
 ) -> None:
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
+
+    Without --plan, print the schedule that LOG follows, and what may be wrong with its run: a schedule that restarted,
+    that was planned for a longer run, or that moved once per epoch.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
     transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
@@ -113,13 +122,11 @@ def paramsched_audit(
     If LOG is a Python file that `paramsched convert --to python` wrote, its values are compared with PLAN, or with the
     plan in its docstring. This executes the file, like an import.
 
-    Exit code 1 if a value differs.
+    Exit code 1 if a value differs, or without --plan if no schedule explains all values.
     """
     if log.endswith(".py"):
         _audit_exported(log, plan, facts, field, format, as_json=as_json)
         return
-    if plan is None:
-        raise click.UsageError("Missing option '--plan' / '-p'.")
     import dataclasses
     from math import isfinite
 
@@ -129,16 +136,26 @@ def paramsched_audit(
     from paramsched.errors import UnknownGroup
     from paramsched.plan.binding import amount_clock
 
+    named: dict[str, str] = {}
+    for column in columns:
+        place, equals, its_name = column.partition("=")
+        if not equals or not place or not its_name:
+            instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
+            raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
+        named[place] = its_name
+    if plan is None:
+        from paramsched.cli._recognized import report_schedule
+
+        given = {"--base": bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
+        if needless := [option for option, value in given.items() if value not in (None, ())]:
+            raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
+        report_schedule(log, named, time, optimizer, as_json=as_json, strict=strict, page=page)
+        return
+    if strict or page is not None:
+        raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
     read = read_plan_input(plan, format=format, field=field, facts=facts).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
-        named: dict[str, str] = {}
-        for column in columns:
-            place, equals, its_name = column.partition("=")
-            if not equals or not place or not its_name:
-                instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
-                raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
-            named[place] = its_name
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
             raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
