@@ -1,11 +1,13 @@
 """Law 6: resolving turns units into updates, once."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -26,6 +28,16 @@ def test_resolving_twice_is_resolving_once(name, data):
     assert case.resolved.is_resolved
     assert resolve(case.resolved, case.world.calendar) == case.resolved
     assert resolve(case.resolved, Calendar(total=case.world.total)) == case.resolved
+
+
+@given(st.data())
+def test_a_schedule_that_takes_the_remaining_time_needs_the_total(data):
+    world = data.draw(strategies.worlds(small=False))
+    schedule = data.draw(strategies.schedules(world))
+    assume(schedule.fills)
+
+    with pytest.raises(InvalidArgument):
+        resolve(schedule, replace(world.calendar, total=None))
 
 
 @given(st.data())

@@ -11,7 +11,7 @@ import numpy as np
 from paramsched.base.diagnostic import printable
 from paramsched.base.entries import load_entry
 from paramsched.curves.arrays import Array, Floats
-from paramsched.errors import MissingFact, PlanError, shown
+from paramsched.errors import MissingFact, PlanError
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
 from paramsched.plan.followed_lines import targets_followed, with_followed_lines
@@ -99,7 +99,7 @@ def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     """
     a, b = plan_of(a, "ps.diff"), plan_of(b, "ps.diff")
     if calendar is not None:
-        require_calendar(f"diff(…, {shown(calendar)})", calendar)
+        require_calendar("diff(…, %s)", calendar)
     return diff_within(a, b, calendar)
 
 
@@ -117,8 +117,8 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_CO
     changes = []
     if a.clock != b.clock:
         changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
-    earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
-    if earlier != later:
+    if a.horizon != b.horizon:
+        earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_key(a), _bindings_by_key(b)
     targets, new_targets = _targets_by_key(a), _targets_by_key(b)

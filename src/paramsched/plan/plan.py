@@ -53,14 +53,21 @@ def _method(function: _Method) -> _Method:
     return explain_wrong_keywords(function, f"plan.{function.__name__}")
 
 
-def require_calendar(site: str, calendar: object) -> None:
-    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total."""
+def require_calendar(call: str, calendar: object) -> None:
+    """Raise for a value that is not a Calendar, and for a deadline; for an integer, suggest it as the total.
+
+    Args:
+        call: the call that errors name, with `%s` in place of the value.
+        calendar: the value.
+    """
+    if isinstance(calendar, Calendar) and calendar.deadline is None:
+        return
+    site = call % shown(calendar)
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
         raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
-    if calendar.deadline is not None:
-        found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
-        raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
+    found = "only a Scheduler accepts a deadline, because the time that is left depends on the run"
+    raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
 
 
 @final
@@ -170,8 +177,8 @@ class Plan:
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
-            if length is not None:
-                _require_horizon_on(self.clock, f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
+            if length is not None and self.clock == PROGRESS:
+                raise _without_horizon(f'Plan(horizon="{length}", clock="progress")', "Omit horizon")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_key", text)
@@ -274,7 +281,7 @@ class Plan:
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
-        require_calendar(f"plan.resolve({shown(calendar)})", calendar)
+        require_calendar("plan.resolve(%s)", calendar)
         try:
             return self._resolved(calendar, optimizers)
         except Unresolved as refusal:
@@ -329,7 +336,8 @@ class Plan:
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
         >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> print(plan.change("8000 steps", lr="linear(previous, over=1000)", horizon="9000 steps"))
+        >>> end = "linear(previous, over=1000)"
+        >>> print(plan.change("8000 steps", lr=end, horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
@@ -338,8 +346,8 @@ class Plan:
         given = normal_bindings(map(checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.horizon if horizon is None else Duration.of(horizon)
-        if horizon is not None:
-            _require_horizon_on(self.clock, f'change("{at}", horizon="{length}")', "Omit horizon")
+        if horizon is not None and self.clock == PROGRESS:
+            raise _without_horizon(f'change("{at}", horizon="{length}")', "Omit horizon")
         return Plan(*lines.changed(Duration.of(at), length, given, named), horizon=length, clock=self.clock)
 
     @_method
@@ -370,7 +378,8 @@ class Plan:
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
         site, instead = f'cooldown("{at}", "{over}")', f'Write plan.change("{at}", lr=linear(previous, 0))'
-        _require_horizon_on(self.clock, site, instead)
+        if self.clock == PROGRESS:
+            raise _without_horizon(site, instead)
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
         start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
         decay = anneal(previous, to, length, curve)
@@ -455,10 +464,9 @@ class Plan:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
 
 
-def _require_horizon_on(clock: PlanClock, site: str, instead: str) -> None:
-    """Raise if a plan with this clock cannot have a horizon."""
-    if clock == PROGRESS:
-        raise PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
+def _without_horizon(site: str, instead: str) -> PlanError:
+    """Return the error for a horizon of a plan whose clock is progress."""
+    return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
 
 
 def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None, clock: PlanClock = UPDATES) -> Plan:

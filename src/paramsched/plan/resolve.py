@@ -21,6 +21,7 @@ from paramsched.plan.binding import (
     replace_schedule,
     selector_text,
 )
+from paramsched.plan.followed_lines import with_followed_lines
 from paramsched.plan.forms import FormOfPlan, PlanLike, plan_of
 from paramsched.plan.group_matching import is_only_name, is_selected, refuse_unmatched
 from paramsched.plan.optimizers import Scope
@@ -65,7 +66,7 @@ def resolve(plan: PlanLike, calendar: Calendar) -> Schedule | Plan:
     """
     if not isinstance(plan, Schedule):
         return plan_of(plan, "ps.resolve").resolve(calendar)
-    require_calendar(f"resolve(…, {shown(calendar)})", calendar)
+    require_calendar("resolve(…, %s)", calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
@@ -111,7 +112,9 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
     if not plan.serializable:
         return 0
     try:
-        complete = plan.resolve(Calendar()).bindings == resolved.bindings
+        lines = with_followed_lines(plan.bindings, plan.clock)
+        fills = plan.clock == UPDATES and plan.horizon is None and any(line.schedule.fills for line in lines)
+        complete = not fills and plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit or a horizon that needs the calendar
         complete = False
     # 60 bits, because checkpoints store integers in 64.

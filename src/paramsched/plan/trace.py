@@ -11,7 +11,7 @@ from paramsched.advice.number_checks import meant_number
 from paramsched.base.diagnostic import names_listed
 from paramsched.base.entries import load_entry
 from paramsched.curves.arrays import Array, Floats
-from paramsched.errors import InvalidArgument, MissingDependency, shown
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
@@ -252,7 +252,7 @@ def trace(
     """
     plan = plan_of(plan, "ps.trace")
     if calendar is not None:
-        require_calendar(f"trace(…, {shown(calendar)})", calendar)
+        require_calendar("trace(…, %s)", calendar)
     facts = calendar or Calendar()
     named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
     if named:

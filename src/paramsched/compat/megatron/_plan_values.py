@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 from paramsched.advice.number_checks import require_choice, whole_number
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.fields import Field, base_of
 from paramsched.plan import Plan
 from paramsched.plan.binding import Target, amount_clock, is_by_amount
@@ -74,7 +74,7 @@ class PlanValues:
     def of(plan: PlanLike, calendar: Calendar, counts: Counts) -> "PlanValues":
         """Resolve a plan. The arguments and errors are those of `OptimizerParamScheduler.of_plan`."""
         plan = plan_of(plan, _CALL)
-        require_calendar(f"{_CALL}(…, calendar={shown(calendar)})", calendar)
+        require_calendar(f"{_CALL}(…, calendar=%s)", calendar)
         require_choice(CallSite(_CALL, "counts"), counts, Counts, "unknown unit")
         if plan.metric_rules:
             found = "the plan reacts to a metric, but num_steps alone determines the values"
