@@ -233,15 +233,22 @@ def run_command(arguments: list[str]) -> tuple[int, str]:
 
 
 def run_script(arguments: list[str]) -> tuple[int, str]:
-    """Run a script of the page's folder."""
+    """Run a script of the page's folder, which may import modules of its own folder."""
     printed = io.StringIO()
-    previous = sys.argv
+    previous, known = sys.argv, set(sys.modules)
+    folder = str(Path(arguments[0]).resolve().parent)
     sys.argv = arguments
+    sys.path.insert(0, folder)
     try:
         with contextlib.redirect_stdout(printed):
             runpy.run_path(arguments[0], run_name="__main__")
     finally:
         sys.argv = previous
+        sys.path.remove(folder)
+        # Another page may have a module of the same name.
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+                del sys.modules[name]
     return 0, printed.getvalue()
 
 

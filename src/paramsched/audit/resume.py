@@ -1,5 +1,6 @@
 """The report of a resume, before the run is resumed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -68,6 +69,7 @@ def predict_resume(
     calendar: Calendar,
     *,
     on_change: OnChange = "new",
+    bases: Mapping[tuple[str, str | None], float] | None = None,
     updates: int = 3,
     compared_with: Calendar | None = None,
 ) -> ResumeReport:
@@ -78,6 +80,7 @@ def predict_resume(
         plan: the plan to resume with.
         calendar: the run facts.
         on_change: as in `ps.Scheduler`.
+        bases: the bases in the code that apply, by field and group; None means all groups.
         updates: the number of updates.
         compared_with: the run facts for the times of the changes; None for changes without times.
 
@@ -85,7 +88,9 @@ def predict_resume(
         StateError: the Scheduler's state, or an entry of paramsched in a group, is invalid.
         MissingFact: a unit of the plan needs another run fact.
     """
-    result = dry_run(run.groups, run.state, plan, calendar, start=run.start, on_change=on_change, updates=updates)
+    result = dry_run(
+        run.groups, run.state, plan, calendar, start=run.start, on_change=on_change, bases=bases, updates=updates
+    )
     found: list[Message] = []
     if run.source is not None:
         several = ", ".join(f'"{name}": …' for name in run.paths)

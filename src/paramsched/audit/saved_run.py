@@ -10,7 +10,7 @@ from paramsched.base.diagnostic import names_listed, printable
 from paramsched.config.arguments import is_count
 from paramsched.fields import OURS
 from paramsched.plan import Plan
-from paramsched.plan.optimizers import ALONE, shown_names
+from paramsched.plan.optimizers import ALONE, shown_names, unique_labels
 from paramsched.scheduler.saved_state import position_of_torch, read_scheduler_state
 from paramsched.time import Calendar
 
@@ -63,6 +63,15 @@ class SavedRun:
     def optimizer(self) -> str | dict[str, str]:
         """The path of the optimizer's state; of several optimizers, a dict from name to path."""
         return self.paths[ALONE] if ALONE in self.paths else dict(self.paths)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name or index of each group; of several optimizers, with the name of the optimizer."""
+        return tuple(
+            str(label) if name == ALONE else f"{name}/{label}"
+            for name, groups in self.groups.items()
+            for label in unique_labels([dict(group) for group in groups])
+        )
 
     def own_plan(self) -> tuple[Plan, Calendar]:
         """Return the plan in the checkpoint, and its run facts.

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -200,16 +200,23 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 
 
 def given_bases(
-    plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = ()
+    plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = (), groups: Collection[str] = ()
 ) -> Mapping[tuple[str, str | None], float]:
     """Return a dict from (field, group) to the base passed with `--base`. The group None means all groups.
+
+    Args:
+        plan: the plan.
+        given: the options.
+        beside: other plans.
+        groups: the labels of all groups. Default: those that the plans select, and all numbers.
 
     Raises:
         UsageError: no plan of the picture has the field or group, or the base is not a number.
     """
     bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
     fields = list(dict.fromkeys(one.name for one in bindings))
-    labels = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
+    selected = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
+    labels = set(groups) or selected
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in given for part in text.split(",")):
         place, equals, number = entry.rpartition("=")
@@ -220,8 +227,9 @@ def given_bases(
             raise click.UsageError(
                 f'--base {entry}: unknown field "{field}" of the plan; {did_you_mean(field, fields)}'
             )
-        if at and group not in labels and not group.isdigit():
-            raise click.UsageError(f'--base {entry}: the plan has no group "{group}"; {did_you_mean(group, labels)}')
+        if at and group not in labels and (groups or not group.isdigit()):
+            owner = "checkpoint" if groups else "plan"
+            raise click.UsageError(f'--base {entry}: the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
         try:
             value = float(number)
         except ValueError:

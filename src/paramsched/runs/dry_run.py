@@ -17,10 +17,11 @@ from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
+from paramsched.scheduler.on_base import BasePolicy
 from paramsched.scheduler.resume import Resume, values_of_other_plan
 from paramsched.scheduler.run_state import ResolvedPlan
 from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
-from paramsched.scheduler.slots import bases_by_slot
+from paramsched.scheduler.slots import bases_by_slot, present_values
 from paramsched.time import Calendar
 
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
@@ -90,6 +91,7 @@ def dry_run(
     *,
     start: int | None = None,
     on_change: OnChange = "new",
+    bases: Mapping[tuple[str, str | None], float] | None = None,
     updates: int = 3,
 ) -> DryRun:
     """Resume a run from its checkpoint, and take some updates without an optimizer.
@@ -102,6 +104,7 @@ def dry_run(
         calendar: the run facts.
         start: the number of completed updates, if the checkpoint carries no count.
         on_change: as in `ps.Scheduler`.
+        bases: the bases in the code that apply, by field and group; None means all groups.
         updates: the number of updates to take; only one if the consumption of an update is unknown in advance.
 
     Raises:
@@ -139,6 +142,8 @@ def dry_run(
             scheduler = Scheduler(
                 made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
+            if bases:
+                _load_with_bases(scheduler, made, bases)
             code = scheduler._planned.in_force
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
@@ -155,6 +160,8 @@ def dry_run(
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]
                     held = values_of_other_plan(planned, given[name])
+                    if bases and held is None:  # they apply from the update of the run on
+                        held = present_values(planned.block.slots, given[name])
                     if saved is not None:
                         held = bases_by_slot(planned.block.slots) | dict(saved.pending.get(name, {}))
                     if held is not None:
@@ -181,7 +188,23 @@ def dry_run(
             messages.append(("error", str(error)))
             differs = True
     differs = differs or any(one.stored not in (None, one.value) for one in values)
-    return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, tuple(messages))
+    found = tuple(dict.fromkeys(messages))  # with bases, the groups are loaded twice
+    return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, found)
+
+
+def _load_with_bases(
+    scheduler: Scheduler, made: Mapping[str, _GroupsOnly], bases: Mapping[tuple[str, str | None], float]
+) -> None:
+    """Load the groups again, as if the code had these bases and `on_base="code"` for their fields."""
+    scheduler._resume.bases = BasePolicy({field: "code" for field, _ in bases})
+    for name, planned in scheduler._run.members.items():
+        labels = unique_labels(made[name].param_groups, planned.scope)
+        given = {
+            (slot.group, slot.field.slot): bases.get((slot.name, str(labels[slot.group])), bases.get((slot.name, None)))
+            for slot in planned.block.slots
+        }
+        planned.code_bases = {place: base for place, base in given.items() if base is not None}
+        scheduler._resume.after_load(scheduler._run, name, made[name])
 
 
 def _horizon_until_deadline(one: ResolvedPlan) -> int | None:

@@ -364,3 +364,54 @@ def test_the_command_does_not_import_the_compiler_of_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, "resume", file], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "False"  # the import would take as long as half of that of torch
+
+
+@pytest.mark.parametrize("scheduler", [True, False])
+@pytest.mark.parametrize(("option", "changed"), [("lr=5e-4", (0, 1)), ("lr@head=5e-4", (1,))])
+def test_a_base_is_that_of_the_code_as_with_on_base(scheduler, option, changed, tmp_path):
+    names = ("body", "head")
+    file = saved(tmp_path, PLAN, 40, scheduler=scheduler, groups=[{"name": name, "lr": 1e-3} for name in names])
+    lrs = [5e-4 if index in changed else 1e-3 for index in (0, 1)]
+    optimizer = probe(*({"name": name, "lr": lr} for name, lr in zip(names, lrs, strict=True)))
+    ps.Scheduler(optimizer, PLAN, on_base={"lr": "code"})
+    optimizer.load_state_dict(torch.load(file)["optimizer"])
+    run(optimizer, 3)
+
+    own = () if scheduler else ("--plan", "warmup('5%') >> cosine(to=0.1)", "--horizon", 100)
+    report = resume(file, "--base", option, *own)
+
+    assert report.get("exit") == 1, report
+    for index, name in enumerate(names):
+        assert values(report, group=name) == [groups[index]["lr"] for groups in optimizer.used]
+    logged = [text for text in messages(report) if "from update 40 on" in text]
+    assert len(logged) == len(changed)
+
+
+def test_the_base_of_one_of_several_optimizers_applies_after_its_coming_step(tmp_path):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe(lr=1e-3)}
+        return both, ps.Scheduler(both, PLAN, on_base="code")
+
+    both, scheduler = made(1e-3)
+    for _ in range(8):
+        both["b"].step(), both["a"].step()
+    both["b"].step()
+    states = {name: one.state_dict() for name, one in both.items()}
+    torch.save({**states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+    both, scheduler = made(5e-4)
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    both["a"].step()
+    for _ in range(3):
+        both["b"].step(), both["a"].step()
+
+    options = ("--optimizer", "a=a", "--optimizer", "b=b", "--base", "lr@a/0=5e-4")
+    report = resume(tmp_path / "last.pt", *options)
+
+    label = next(row["group"] for row in report["rows"] if str(row["group"]).startswith("a"))
+    assert values(report, group=label) == [groups[0]["lr"] for groups in both["a"].used]
+
+
+@pytest.mark.parametrize("option", ["momentum=0.5", "lr@tail=0.5", "lr=fast", "lr@1=0.5"])
+def test_a_base_of_nothing_in_the_checkpoint_is_a_usage_error(option, tmp_path):
+    assert resume(saved(tmp_path, PLAN, 4), "--base", option)["exit"] == 2

@@ -134,3 +134,21 @@ def test_failed_constructions_leave_no_key():
         ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), nu=ps.linear(), horizon=9))
 
     assert initial(optimizer) == [None]
+
+
+def test_exported_code_continues_with_the_values_of_the_plan():
+    optimizer = probe({}, {"lr": 0.5})
+    plan = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40)
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, 17)
+    left = probe({}, {"lr": 0.5})
+    left.load_state_dict(optimizer.state_dict())
+    module = {}
+    exec(ps.to_python(plan, torch=True), module)
+
+    scheduler = module["make_scheduler"](left, last_epoch=16)
+
+    assert [one["lr"] for one in left.param_groups] == [one["lr"] for one in optimizer.param_groups]
+    found = rates(left, scheduler)
+    run(optimizer, 9)
+    assert found == [[one["lr"] for one in groups] for groups in optimizer.used[18:]]

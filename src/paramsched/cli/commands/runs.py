@@ -419,6 +419,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
         "paramsched resume checkpoint.pt",
         "paramsched resume checkpoint.pt --plan plan.yaml",
         "paramsched resume checkpoint.pt --plan plan.yaml --on-change checkpoint --json",
+        "paramsched resume checkpoint.pt --base lr=5e-4",
     ),
 )
 @checkpoint_argument
@@ -456,6 +457,13 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     "with a field: lr=checkpoint.",
 )
 @click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="VALUES",
+    help='Bases in the code, to resume with on_base="code": lr=5e-4, lr@head=5e-4. By default, those of CHECKPOINT.',
+)
+@click.option(
     "--deadline",
     cls=FactOption,
     metavar="TIME",
@@ -476,6 +484,7 @@ def paramsched_resume(
     scheduler: str | None,
     at: int | None,
     choices: tuple[str, ...],
+    bases: tuple[str, ...],
     deadline: str | None,
     updates: int,
     as_json: bool,
@@ -495,6 +504,7 @@ def paramsched_resume(
     from paramsched.audit import UnreadableLog
     from paramsched.audit.checkpoint_files import load_checkpoint
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
+    from paramsched.cli._traces import given_bases
     from paramsched.config import Loaded
     from paramsched.errors import StateError
 
@@ -525,6 +535,7 @@ def paramsched_resume(
             read.plan,
             calendar,
             on_change=on_change,
+            bases=given_bases(read.plan, bases, groups=run.labels) if bases else {},
             updates=updates,
             compared_with=calendar if facts.given else None,
         )
