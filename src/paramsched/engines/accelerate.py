@@ -94,6 +94,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
         processes=replicas(accelerator),
         total=total,
         whole=whole,
+        counter="count = batch_counter(accelerator, scheduler, {}), and count(batch) before the step",
         why={
             "steps_per_epoch": "the loader has no length"
             if batches is None

@@ -62,6 +62,8 @@ class EngineFacts:
         total: the number of updates of the run; None if unknown.
         whole: True if each epoch ends with an update, False if accumulation continues into the next epoch.
         why: a dict from a run fact to the reason why it is unknown, for messages.
+        counter: the call that counts batches, with `{}` for its arguments. Default: `call`.
+        warns_of_metrics: True if the engine warns about metrics that were never reported.
     """
 
     call: str
@@ -72,6 +74,8 @@ class EngineFacts:
     total: int | None = None
     whole: bool = True
     why: Mapping[str, str]
+    counter: str = ""
+    warns_of_metrics: bool = False
 
     def attach(
         self,
@@ -91,7 +95,11 @@ class EngineFacts:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
         names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
-        source = PlanSource.of(plan, options.watch, self.call, names)
+        source = replace(
+            PlanSource.of(plan, options.watch, self.call, names),
+            counted_by=self.counter or f"{self.call}(…, {{}})",
+            warns_of_metrics=self.warns_of_metrics,
+        )
         horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(source.plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:

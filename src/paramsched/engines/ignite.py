@@ -5,6 +5,7 @@ passes the metrics of an evaluator to the plan, and can be an entry of a `Checkp
 Ignite's own `OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the values that the update will use.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from paramsched.engines._torch import torch
@@ -57,6 +58,7 @@ class PlanHandler:
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None
+        self._warns = False
         self.scheduler: Scheduler | None = None
 
     def attach(self, trainer: Any, evaluator: Any = None) -> "PlanHandler":
@@ -74,6 +76,7 @@ class PlanHandler:
             raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "ignite") from None
         trainer.add_event_handler(Events.STARTED, self._attach_plan)
         trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
+        self._warns = evaluator is not None
         if evaluator is not None:
 
             def report_metrics() -> None:
@@ -101,7 +104,7 @@ class PlanHandler:
 
     def _attach_plan(self, trainer: Any) -> None:
         if self.scheduler is None:
-            known = _facts_of_engine(trainer, self._accumulation)
+            known = replace(_facts_of_engine(trainer, self._accumulation), warns_of_metrics=self._warns)
             self.scheduler = known.attach(self._optimizer, self._plan, self._options)
             # A Checkpoint loads before the trainer runs; the plan can only be attached now.
             if self._loaded is not None:

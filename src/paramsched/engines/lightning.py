@@ -205,6 +205,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             batch_size=batch_size_of(trainer.train_dataloader),
             processes=_replicas(trainer),
             why={"steps_per_epoch": reason, "total": reason},
+            warns_of_metrics=True,
         )
     trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
     batches = trainer.num_training_batches
@@ -221,6 +222,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
             "batch_size": "the training loader has no batch size",
         },
+        warns_of_metrics=True,
     )
 
 

@@ -153,6 +153,7 @@ class _PlanScheduler:
             total=total,
             whole=False,  # MMEngine's accumulation continues into the next epoch
             why={"steps_per_epoch": reason, "total": reason},
+            counter="Runner(…, custom_hooks=[AmountHook({})])",
         )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch)

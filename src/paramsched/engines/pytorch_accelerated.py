@@ -105,6 +105,7 @@ def _attach_to(
         accumulation=next(n for n in range(smallest, batches + 1) if -(-batches // n) == steps_per_epoch),
         total=epochs * steps_per_epoch,
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
+        counter="Trainer(…, callbacks=[AmountCallback({})])",
     )
     return known.attach(optimizer, plan, options)
 

@@ -106,7 +106,8 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
     epochs = done + net.max_epochs
     accelerator = getattr(net, "accelerator", None)
     if accelerator is not None:
-        return replace(accelerate.facts(accelerator, loader, epochs=epochs), call="PlanCallback")
+        known = accelerate.facts(accelerator, loader, epochs=epochs)
+        return replace(known, call="PlanCallback", counter="", warns_of_metrics=True)
     batches = length_of(loader)
     uneven = batches is not None and batches % accumulation != 0
     reason = (
@@ -120,6 +121,7 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
         accumulation=accumulation,
         batch_size=batch_size_of(loader),
         total=None if batches is None or uneven else epochs * batches // accumulation,
+        warns_of_metrics=True,
         whole=False,  # a custom train_step may or may not drop the last accumulation of an epoch
         why={"steps_per_epoch": reason, "total": reason},
     )

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("paramsched")
 
+_COUNTER_ARGUMENTS = {
+    "tokens": "tokens_per_sample=1024",
+    "frames": "amount_of=lambda batch: batch.num_frames",
+}
+"""The arguments with which engines count a unit; they count samples and batches without one."""
+
 
 @final
 class ConsumptionSource:
@@ -49,12 +55,15 @@ class ConsumptionSource:
     engine's count of its batches. If the step is skipped, the next update counts it.
 
     `in_force` is the plan of the coming update. In a run with a deadline it changes when the horizon is fixed.
+    `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
     """
 
-    def __init__(self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]], counted_by: str = ""
+    ) -> None:
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
-        self.unit = self._run.clock
+        self.unit, self._counted_by = self._run.clock, counted_by
         self._is_unknown = isinstance(self._run, UnknownAmounts)
         self._horizon = None if self._deadline is None else self._deadline.start.horizon
         self._begin = clock.t
@@ -175,10 +184,16 @@ class ConsumptionSource:
             clock.needs_check = False
         elif self._time is None:
             error = missing_amounts(self.unit, "")
+            instead = (
+                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)"
+            )
+            if self._counted_by:
+                counted = self._counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
+                instead = f"For example: {counted.replace(', )', ')')}"
             raise MissingFact(
                 f"update {clock.t}",
                 f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
-                f"Write scheduler.consumed({self.unit}=n) before optimizer.step(), or pass {error.fact} to Calendar(…)",
+                instead,
                 fact=error.fact,
                 example=error.example,
             )
@@ -212,7 +227,7 @@ class ConsumptionSource:
         self._loop_reported, self._of_engine = False, 0
         self._set_needs_check()
         if self._time is not None and reported is None:
-            amounts = self._time.amounts_from(t, amount, block.next_size())
+            amounts = self._time.amounts_from(t, amount, block.next_size(t))
             horizon = self._time.horizon
             if self._deadline is not None and horizon is not None and horizon != self._horizon:
                 self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
@@ -221,7 +236,7 @@ class ConsumptionSource:
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)
         if reported is None:
-            last, count = UpdateTimes.at(t - 1, amount), block.next_size()
+            last, count = UpdateTimes.at(t - 1, amount), block.next_size(t)
             if not isinstance(self._run, PlannedAmounts):
                 return last.following(self._run, count)
             times = last.following(self._run, count + 1)
@@ -239,7 +254,7 @@ class ConsumptionSource:
         guesses = self._is_unknown and not is_shared and is_exhausted and reported == amount - before
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
-        count = block.next_size() if guesses else 1
+        count = block.next_size(t) if guesses else 1
         if amount + reported * count >= MAX_CONSUMED:
             count = 1
         if count == 1:

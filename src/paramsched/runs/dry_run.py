@@ -145,6 +145,7 @@ def dry_run(
             if bases:
                 _load_with_bases(scheduler, made, bases)
             code = scheduler._planned.in_force
+            scheduler._run.clock.warns_of_metrics = False
             differs = any(Resume("new").unknown_plans(code, groups) for groups in given.values())
             if state is not None:
                 differs = differs or earlier is None or code.horizon.comparable(code, earlier).resolved != code.resolved

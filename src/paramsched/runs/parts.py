@@ -71,11 +71,11 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
         from paramsched.runs.watch import watch_of
 
         watch = partial(watch_of, source, resolver)
-    return Parts(plan_at, consumption_of, comparison_of, numbers, new_run, watch)
+    return Parts(plan_at, partial(consumption_of, counted_by=source.counted_by), comparison_of, numbers, new_run, watch)
 
 
-def consumption_of(planned: Groups, groups: list[Group]) -> Consumption | None:
-    """Return the source of consumption for the plan in force."""
+def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Consumption | None:
+    """Return the source of consumption for the plan in force; `counted_by` as in `PlanSource`."""
     amounts = planned.in_force.amounts
     if amounts is None:
         return None
@@ -89,7 +89,7 @@ def consumption_of(planned: Groups, groups: list[Group]) -> Consumption | None:
         return ProgressSource(planned.in_force, planned.clock, groups)
     from paramsched.runs.consumption import ConsumptionSource
 
-    return ConsumptionSource(planned.in_force, planned.clock, groups)
+    return ConsumptionSource(planned.in_force, planned.clock, groups, counted_by)
 
 
 def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:

@@ -134,6 +134,8 @@ class PlanSource:
         engine_total: the length of the run in an engine, which applies if a plan has no horizon.
         messages: those of rank 0 about a watched file, if there are several processes.
         published: the recipe, if the plan was passed as one.
+        counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
+        warns_of_metrics: True if an engine warns about metrics that were never reported.
     """
 
     plan: Plan
@@ -143,6 +145,8 @@ class PlanSource:
     engine_total: DurationLike | None = None
     messages: "RankMessages | None" = None
     published: PublishedPlan | None = None
+    counted_by: str = ""
+    warns_of_metrics: bool = False
 
     @staticmethod
     def of(

@@ -59,7 +59,7 @@ class ProgressSource:
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes:
         """Count an update, and return the times of the updates to compute next: all have the last progress."""
         del expected
-        clock, count = self._clock, block.next_size()
+        clock, count = self._clock, block.next_size(self._clock.t)
         assert clock.amount is not None
         if several_processes():  # the block ends before the next comparison
             count = min(count, COMPARED_EVERY - clock.t % COMPARED_EVERY)

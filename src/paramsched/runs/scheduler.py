@@ -216,6 +216,7 @@ class Scheduler(LRScheduler):
         self._manual, self._look, self._step_count = run.drive == "manual", run.look, 1
         self._waiting = None
         run.scheduler = ref(self)
+        run.clock.warns_of_metrics = not source.warns_of_metrics
 
     @_method
     def set_facts(self, calendar: Calendar | None = None, **facts: Any) -> None:
@@ -613,6 +614,7 @@ class Scheduler(LRScheduler):
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
+        clock.observed |= numbers.keys()
         clock.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):
             self._synced()

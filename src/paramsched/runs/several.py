@@ -355,5 +355,5 @@ class FollowedAmounts:
             return None
         block.drop_coming(next_consumed=expected is not None)
         assert amount is not None
-        count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size()
+        count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size(t)
         return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))

@@ -262,6 +262,8 @@ class ValueBlock:
     constructor, before anything is written.
     """
 
+    end: int | None = None  # the update at which a block starts, if the run reaches it
+
     def __init__(
         self,
         plan: Plan,
@@ -367,10 +369,11 @@ class ValueBlock:
             self._take([column.entries[:-left] for column in self._columns])
         self._size = 0
 
-    def next_size(self) -> int:
-        """Return the number of updates in the next block: more than in the previous one, up to a limit."""
+    def next_size(self, t: int) -> int:
+        """Return the number of updates in the next block, which starts at `t`: more than before, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
-        return self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
+        size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
+        return size if self.end is None or t >= self.end else min(size, self.end - t)
 
     def install_views(self) -> None:
         for column in self.tensors:

@@ -19,6 +19,7 @@ from paramsched.scheduler.group_keys import (
     write_base_entries,
     write_position_entries,
 )
+from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.protocols import Comparison, Consumption, GroupParts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
@@ -131,6 +132,7 @@ class Groups:
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
         self.block = block
+        block.end = self.in_force.total if self.clock.states else None  # because `end_block` checks the rules
         self.write_position(groups)
         self.bound, self.first = list(groups), groups[0]
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
@@ -288,8 +290,8 @@ class Groups:
         if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
             self.rewrite()
             return
-        block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
-        self.comparison.compare(t, self.in_force, self.clock.states)
+        block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size(t)), self.clock.states)
+        end_block(self, t)
         next(block.writer)
 
     def _consume(self, expected: Amount | None) -> None:
@@ -307,7 +309,7 @@ class Groups:
                 self.use_horizon(source.in_force)
                 self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
-            self.comparison.compare(clock.t, self.in_force, clock.states)
+            end_block(self, clock.t)
             assert block.amounts is not None
             next(block.amounts)
 
@@ -321,3 +323,19 @@ class Groups:
         if self.scope is not None:
             return self.scope.labels(groups)
         return [label(group, index) for index, group in enumerate(groups)]
+
+
+def end_block(planned: Groups, t: int) -> None:
+    """Compare the run with other processes; at the end of the plan, log metric rules that have observed no metric."""
+    clock, run = planned.clock, planned.clock if planned.lead is None else planned.lead.clock
+    planned.comparison.compare(t, planned.in_force, clock.states)
+    if clock.states and run.warns_of_metrics and planned.in_force.is_over_at(t, clock.amount):
+        idle = run.idle_rules(t)
+        run.warns_of_metrics = False
+        if idle:
+            names = sorted({rule.metric for rule in idle})
+            log_for_all(
+                "the plan is over after %d updates, and no metric was reported for %s: call scheduler.observe(%s)",
+                t, ", ".join(map(str, idle)),
+                ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),
+            )  # fmt: skip

@@ -89,16 +89,19 @@ class RunState:
 
     `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
-    yet. `needs_check` is True if the consumption of the next update must be checked before that update.
+    yet. `needs_check` is True if the consumption of the next update must be checked before that update. `observed` are
+    the metrics that this process has observed. `warns_of_metrics` is False after missing metrics were logged, and
+    if an engine warns about them.
 
     Args:
         states: the states of the metric rules.
         start: the number of completed updates that the user passed (`t` of `ps.Scheduler`); None if it was not passed.
     """
 
+    observed: set[str]
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "reported",
-        "start", "states", "t",
+        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "observed", "reported",
+        "start", "states", "t", "warns_of_metrics",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, start: int | None = None) -> None:
@@ -109,6 +112,7 @@ class RunState:
         self.needs_check = False
         self.start = start
         self.states = states
+        self.observed, self.warns_of_metrics = set(), True
         self.acknowledged_at = 0  # the update at which an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
         self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
@@ -135,6 +139,14 @@ class RunState:
         """The name of the checkpoint from which the count was read. It is None again after the next update."""
         at, source = self._came_from
         return source if at == self.t else None
+
+    def idle_rules(self, t: int) -> list[MetricRule[Any]]:
+        """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
+
+        Empty if at least half of these updates precede a resume, because its checkpoint may lack the states of rules.
+        """
+        rules = self.states.items() if 2 * self._came_from[0] <= t else ()
+        return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
 
     @property
     def times(self) -> UpdateTimes:

@@ -1,5 +1,6 @@
 """Accelerate: its facts, its checkpoint, its trackers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.engines.engine_facts import PlanOptions
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import (
     BATCH,
     BY_TOKENS,
@@ -278,3 +281,17 @@ def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> 
     rest, scheduler = loop(24, tmp_path)
     assert first + rest == expected
     assert scheduler.t == 24
+
+
+@pytest.mark.parametrize(("unit", "arguments"), [("tokens", ", tokens_per_sample=1024"), ("samples", "")])
+def test_a_missing_count_suggests_the_counter(unit: str, arguments: str) -> None:
+    plan = ps.Plan(lr=ps.linear(over=f"600 {unit}"), clock=unit)
+    line = f"For example: count = batch_counter(accelerator, scheduler{arguments}), and count(batch) before the step"
+    loop = Loop(plan)
+    loop.scheduler.detach()
+    facts = replace(engine.facts(loop.accelerator, loop.loader), batch_size=None)
+    facts.attach(loop.optimizer, plan, PlanOptions())
+
+    with pytest.raises(MissingFact) as error:
+        loop.train(1)
+    assert str(error.value).endswith(line)

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import (
     BATCH,
     BY_TOKENS,
@@ -97,11 +98,22 @@ def test_metric_rules_follow_an_evaluator_and_resume_from_a_checkpoint(tmp_path:
     assert again.used[0][0] == 0.1 * 0.25
 
 
-def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
+def test_a_metric_that_is_never_reported_causes_one_warning(caplog: Any) -> None:
     loop = Loop(ps.Plan(lr=ps.constant() * ps.plateau("loss")))
 
     with pytest.warns(UserWarning, match="watches loss, which was never reported"):
         loop.run(1)
+    assert "no metric was reported" not in caplog.text
+
+
+def test_a_metric_rule_without_an_evaluator_is_logged(caplog: Any) -> None:
+    optimizer = optimizer_of(Tiny())
+    trainer = Engine(lambda engine, batch: optimizer.step())
+    PlanHandler(optimizer, ps.Plan(lr=ps.plateau("loss"))).attach(trainer)
+
+    trainer.run(range(40), max_epochs=2)
+
+    assert caplog.text.count("the plan is over after 80 updates, and no metric was reported for plateau()") == 1
 
 
 def test_an_iteration_limit_is_the_horizon() -> None:
@@ -143,3 +155,8 @@ def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
     loop.run()
 
     assert rows == [row[1] for row in planned(54)]
+
+
+def test_a_missing_token_count_suggests_the_handler() -> None:
+    with pytest.raises(MissingFact, match=r"For example: PlanHandler\(…, tokens_per_sample=1024\)$"):
+        Loop(BY_TOKENS).run(1)

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import (
     BATCH,
     BY_TOKENS,
@@ -391,3 +392,8 @@ def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
     assert [one.returncode for one in started] == [0, 0], said
     for rank in (0, 1):  # updates, samples, and the samples in a batch as the Trainer knows them
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[8, 100, 8]] * 2
+
+
+def test_a_missing_token_count_suggests_the_callback() -> None:
+    with pytest.raises(MissingFact, match=r"For example: PlanCallback\(…, tokens_per_sample=1024\)$"):
+        small(PlanCallback(BY_TOKENS))

@@ -13,6 +13,7 @@ pytest.importorskip("mmengine")
 
 import paramsched as ps
 from paramsched.engines import mmengine as engine
+from paramsched.errors import MissingFact
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 
@@ -178,3 +179,12 @@ def test_every_group_is_logged(run, tmp_path):
     (file,) = (tmp_path / "run").glob("*/vis_data/scalars.json")
     row = json.loads(file.read_text().splitlines()[-1])
     assert {"lr/0", "lr/1", "momentum/0", "momentum/1"} <= set(row)
+
+
+@pytest.mark.parametrize(("unit", "arguments"), [("tokens", "tokens_per_sample=1024"), ("samples", "")])
+def test_a_missing_count_suggests_the_hook(run, unit, arguments):
+    plan = ps.Plan(lr=ps.linear(over=f"600 {unit}"), clock=unit)
+
+    with pytest.raises(MissingFact) as error:
+        run(lambda wrapper: engine.PlanScheduler(wrapper, plan))
+    assert str(error.value).endswith(f"For example: Runner(…, custom_hooks=[AmountHook({arguments})])")

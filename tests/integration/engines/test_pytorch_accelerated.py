@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import (
     BATCH,
     BY_TOKENS,
@@ -103,3 +104,17 @@ def test_a_plan_in_samples_names_the_fact_and_the_argument() -> None:
 
     assert "the Trainer has no placeholder for its batch size" in str(refusal.value)
     assert "pytorch_accelerated.scheduler(..., calendar=ps.Calendar(batch_size=256))" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("unit", "arguments"), [("tokens", "tokens_per_sample=1024"), ("samples", "")])
+def test_a_missing_count_suggests_the_callback(unit: str, arguments: str) -> None:
+    model = Tiny()
+    trainer = Trainer(model, torch.nn.MSELoss(), optimizer_of(model), callbacks=(MoveModulesToDeviceCallback,))
+    plan = ps.Plan(lr=ps.linear(over=f"600 {unit}"), clock=unit)
+
+    with pytest.raises(MissingFact) as error:
+        trainer.train(
+            Numbers(), num_epochs=1, per_device_batch_size=BATCH, train_dataloader_kwargs={"num_workers": 0},
+            create_scheduler_fn=engine.scheduler(plan),
+        )  # fmt: skip
+    assert str(error.value).endswith(f"For example: Trainer(…, callbacks=[AmountCallback({arguments})])")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Numbers, Used, in_one, planned, tokens_of_batch
 
 pytest.importorskip("skorch")
@@ -116,3 +117,8 @@ def test_scikit_learn_can_clone_a_net_with_a_plan() -> None:
     copied = clone(net())
 
     assert copied.fit(X, Y).used_ == planned(54)
+
+
+def test_a_missing_token_count_suggests_the_callback() -> None:
+    with pytest.raises(MissingFact, match=r"For example: PlanCallback\(…, tokens_per_sample=1024\)$"):
+        net(BY_TOKENS).fit(X, Y)

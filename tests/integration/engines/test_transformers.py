@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.errors import MissingFact
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
 from support.spread import spread
 
@@ -274,3 +275,14 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
     shown = ps.trace(plan, {"a": {"lr": 0.1}, "b": {"lr": 0.2}})
     assert used == [shown["lr", "a"][: scheduler.t].tolist(), shown["lr", "b"][: scheduler.t].tolist()]
     assert scheduler.t == again.state.global_step
+
+
+def test_a_missing_token_count_suggests_the_call(tmp_path: Path) -> None:
+    model = Reader()
+    trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
+        model=model, args=runs.arguments(str(tmp_path), Case("transformers")), train_dataset=Words(),
+        optimizers=(optimizer_of(model), None),
+    )  # fmt: skip
+
+    with pytest.raises(MissingFact, match=r"For example: transformers\.planned\(…, tokens_per_sample=1024\)$"):
+        trainer.train()

@@ -185,3 +185,75 @@ def test_tensors_follow_metrics():
     run(optimizer, 1)
 
     assert [used(optimizer, "lr", i) for i in range(2)] == [[0.25], [0.125]]
+
+
+def logged(caplog):
+    """Return the texts of the warnings about metric rules."""
+    return [one.getMessage() for one in caplog.records if "no metric was reported" in one.getMessage()]
+
+
+TWICE = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("val/acc"), horizon=3000)
+BY_TOKENS = ps.Plan(lr=LINE * LOSS, clock="tokens", horizon="400 tokens")
+NO_LOSS = f"{LOSS}: call scheduler.observe(loss=…)"
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize(
+    ("plan", "facts", "length", "missing"),
+    [
+        (ONE, {}, 20, NO_LOSS),
+        (ps.Plan(lr=LOSS), {"total": 40}, 40, NO_LOSS),
+        (ps.Plan(lr=LOSS, horizon="2 epochs"), {"steps_per_epoch": 600}, 1200, NO_LOSS),
+        (BY_TOKENS, {"tokens_per_step": 4}, 100, NO_LOSS),
+        (TWICE, {}, 3000, f"{LOSS}, {ps.plateau('val/acc')}: call scheduler.observe(loss=…, **{{'val/acc': …}})"),
+    ],
+    ids=["horizon", "total", "epochs", "tokens", "two rules"],
+)
+def test_a_rule_without_a_metric_is_logged_once_at_the_end_of_the_plan(plan, facts, length, missing, drive, caplog):
+    optimizer = probe({"lr": 0.1, "weight_decay": 0.01})
+    scheduler = ps.Scheduler(optimizer, plan, drive=drive, **facts)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    values = ps.trace(plan, optimizer, scheduler.calendar)["lr", 0]
+
+    for update in range(length):
+        assert optimizer.param_groups[0]["lr"] == values[update]
+        assert logged(caplog) == []
+        step()
+    for _ in range(5000):
+        step()
+
+    assert logged(caplog) == [f"the plan is over after {length} updates, and no metric was reported for {missing}"]
+
+
+def test_a_rule_of_several_optimizers_without_a_metric_is_logged_once(caplog):
+    optimizers = {"one": probe(), "two": probe()}
+    ps.Scheduler(optimizers, ONE)
+
+    for _ in range(20):
+        for optimizer in optimizers.values():
+            optimizer.step()
+
+    assert len(logged(caplog)) == 1
+
+
+@pytest.mark.filterwarnings("ignore:the plan starts at update 80")
+@pytest.mark.parametrize("when", ["observed", "observed early, idle", "resumed", "begun later", "no horizon"])
+def test_a_rule_whose_metric_may_have_been_observed_is_not_logged(when, caplog):
+    rule = ps.plateau("loss", nonfinite="ignore")
+    plan = ps.Plan(lr=LINE * rule, horizon=100) if when != "no horizon" else ps.Plan(lr=rule)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan, t=80 if when == "begun later" else None)
+    if when == "observed early, idle":
+        scheduler.observe(loss=float("nan"))  # leaves the initial state
+    run(optimizer, 60)
+    if when == "observed":
+        scheduler.observe(loss=1.0)
+    if when == "resumed":  # from the optimizer alone, whose checkpoint has no states of rules
+        scheduler.observe(loss=1.0)
+        state, optimizer = optimizer.state_dict(), probe()
+        scheduler = ps.Scheduler(optimizer, plan)
+        optimizer.load_state_dict(state)
+    run(optimizer, 60)
+
+    assert scheduler.t >= 120
+    assert logged(caplog) == []
