@@ -3,6 +3,7 @@
 import logging
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast, final
@@ -259,7 +260,14 @@ class ConsumptionSource:
             count = 1
         if count == 1:
             return UpdateTimes.at(t, amount + reported)
+        ends = partial(self._is_over_after, t, amount, reported)
+        if not ends(0):
+            count = bisect_left(range(count), True, key=ends)  # the next block starts at the end of the plan
         return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
+
+    def _is_over_after(self, t: int, amount: Amount, each: Amount, count: int) -> bool:
+        """Return whether the plan is over `count` updates after update `t`, if it and these consume `each`."""
+        return self.in_force.is_over_at(t + count, amount + each * (count + 1))
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:

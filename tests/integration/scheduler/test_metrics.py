@@ -225,6 +225,18 @@ def test_a_rule_without_a_metric_is_logged_once_at_the_end_of_the_plan(plan, fac
     assert logged(caplog) == [f"the plan is over after {length} updates, and no metric was reported for {missing}"]
 
 
+@pytest.mark.parametrize("amounts", [[4], [1, 7, 4]], ids=["constant", "any"])
+def test_a_rule_without_a_metric_is_logged_at_the_end_of_reported_amounts(amounts, caplog):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, BY_TOKENS)
+    while not scheduler.should_stop:
+        assert logged(caplog) == []
+        scheduler.consumed(tokens=amounts[scheduler.t % len(amounts)])
+        optimizer.step()
+
+    assert logged(caplog) == [f"the plan is over after {scheduler.t} updates, and no metric was reported for {NO_LOSS}"]
+
+
 def test_a_rule_of_several_optimizers_without_a_metric_is_logged_once(caplog):
     optimizers = {"one": probe(), "two": probe()}
     ps.Scheduler(optimizers, ONE)
