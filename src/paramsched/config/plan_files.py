@@ -29,6 +29,7 @@ from paramsched.config.diagnostic_collector import (
     entry_text,
     peer_data,
     plain_data,
+    plain_or_bad,
     refuse_large_plan,
 )
 from paramsched.config.known_dialects import (
@@ -502,7 +503,7 @@ def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None 
     try:
         return native.to_plan_and_note(data, shapes=shapes, folder=folder)
     except ConfigError as error:
-        plain, hints = plain_data(data, DiagnosticCollector()), []
+        plain, hints = plain_or_bad(data, DiagnosticCollector()), []
         for name in () if native.has_schedule(plain) else dialects_that_recognize(plain):
             hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
         raise ConfigError(error.source, hints or error.diagnostics) from None

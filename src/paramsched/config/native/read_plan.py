@@ -210,8 +210,11 @@ class _PlanReader:
 
     def read_horizon(self, value: Any) -> Duration | None:
         """Return the length of the run, which must be greater than 0 and not a percentage."""
-        meant = _whole_length(plain_json(value))
-        instead = "" if meant is None else f"Write {meant}"
+
+        def instead() -> str:
+            meant = _whole_length(plain_json(value))
+            return "" if meant is None else f"Write {meant}"
+
         size = value
         if isinstance(value, (int, float)) and value < 0:
             size = -value
@@ -227,7 +230,7 @@ class _PlanReader:
             return None
         if "percent" in dict(length.terms):
             found = f"{short_json(value)} is a percentage, which would refer to the horizon itself"
-            self.values.note_fault(HORIZON, found, instead)
+            self.values.note_fault(HORIZON, found, instead())
             return None
         return length  # type: ignore[no-any-return]  # MISSING is ruled out
 
@@ -341,6 +344,8 @@ class _PlanReader:
 
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
         """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
+        if key in KNOWN and not isinstance(value, (list, dict)):  # a field and its schedule
+            return False
         value = plain_json(value)
         if key in PAIRS and isinstance(value, list):
             written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))

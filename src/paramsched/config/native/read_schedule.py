@@ -273,19 +273,18 @@ class ScheduleReader:
                 instead = f"Write {word or meant_number(value)}"
         return self.note_wrong_type(value, path, "a level", instead)
 
-    def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
-        """Read a Duration. `instead` is the advice of all errors, for a field that accepts only some lengths."""
-        usual = "Write 5%" if instead is None else instead
+    def read_length(self, value: Any, path: str, instead: Callable[[], str] | None = None) -> Any:
+        """Read a Duration. `instead` makes the advice of all errors, for a field that accepts only some lengths."""
         if isinstance(value, BadValue):
-            return self.note_fault(path, value.found, usual)
+            return self.note_fault(path, value.found, instead() if instead else "Write 5%")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return self.note_wrong_type(value, path, "a length", usual)
+            return self.note_wrong_type(value, path, "a length", instead() if instead else "Write 5%")
         if instead is None:
             return self.try_or_note(path, lambda: Duration.of(value))
         try:
             return Duration.of(value)
         except InvalidArgument as refusal:
-            return self.note_fault(path, refusal.problem, instead, code=refusal.code, replace=refusal.replace)
+            return self.note_fault(path, refusal.problem, instead(), code=refusal.code, replace=refusal.replace)
 
     def read_curve(self, value: Any, path: str) -> Any:
         """Read `cosine`, `curves.cosine`, `power(2)` or `{power: 2}`."""
