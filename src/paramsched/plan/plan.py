@@ -296,11 +296,12 @@ class Plan:
             return Plan(*resolved, horizon=length, clock=self.clock)
         total = calendar.horizon
         if self.horizon is not None:
-            site = f'horizon "{self.horizon}"'
-            updates = ceil(calendar.exact(self.horizon, site=site))
+            length = self.horizon
+            site = "" if length.is_resolved else f'horizon "{length}"'
+            updates = ceil(calendar.exact(length, site=site))
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
-                raise PlanError(site, found, "Omit one of them")
+                raise PlanError(f'horizon "{length}"', found, "Omit one of them")
             total = updates
         if total is not None:
             calendar = replace(calendar, total=total)
@@ -336,8 +337,7 @@ class Plan:
 
         >>> lr = warmup("5%") >> cosine(to=0.1)
         >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> end = "linear(previous, over=1000)"
-        >>> print(plan.change("8000 steps", lr=end, horizon="9000 steps"))
+        >>> print(plan.change(8000, lr="linear(previous, over=1000)", horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
