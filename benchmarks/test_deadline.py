@@ -7,8 +7,9 @@ import torch
 import torch.distributed as dist
 
 import paramsched as ps
-from paramsched.runs import consumption, deadline, rank_messages
+from paramsched.runs import rank_messages
 from paramsched.runs.rank_messages import RankMessages
+from support.ranks import RanksInTurn
 
 UPDATES = 4096
 LR = ps.warmup("2 min") >> ps.constant() >> ps.linear(ps.previous, 0, over="10 min")
@@ -31,8 +32,15 @@ class Bare(torch.optim.Optimizer):
 
 def steps(plan, calls, **facts):
     """Return a loop of updates, after enough of them for the longest messages."""
-    optimizer = Bare()
-    ps.Scheduler(optimizer, plan, **facts)
+    return steps_of(attached(plan, **facts), calls)
+
+
+def attached(plan, **facts):
+    return ps.Scheduler(Bare(), plan, **facts)
+
+
+def steps_of(scheduler, calls):
+    optimizer = scheduler.optimizer
     for _ in itertools.repeat(None, UPDATES):
         optimizer.step()
 
@@ -55,18 +63,16 @@ def test_a_deadline_of_one_process(report, least):
 def test_a_deadline_of_several_processes(report, least, monkeypatch, rank, count):
     """Each update of rank 0 sends its part of a message; the messages that rank 1 reads are sent before."""
     plain = steps(BY_UPDATES, UPDATES)
-    store = dist.HashStore()
-    monkeypatch.setattr(rank_messages, "default_store", lambda: store)
-    for module in (deadline, consumption):
-        monkeypatch.setattr(module, "several_processes", lambda: True)
-    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    ranks = RanksInTurn(monkeypatch)
+    scheduler = attached(UNTIL_DEADLINE, deadline="in 10 h")
     if rank:
-        sender = RankMessages("the time of the run")
-        sender.send([0, 0.0, 36_000.0, 1, "2099-01-01 00:00:00+00:00"])
+        monkeypatch.setattr(rank_messages, "_KEPT", 20 * UPDATES)
+        sender = scheduler._planned.in_force.horizon.start.messages
         for begin in range(4, 20 * UPDATES, count):
             sender.send(MESSAGE | {"begin": begin, "count": count, "amount": 0.2 * begin})
-        monkeypatch.setattr(dist, "get_rank", lambda: 1)
-    best = least({"plain": plain, "shared": steps(UNTIL_DEADLINE, UPDATES, deadline="in 10 h")}, calls=UPDATES)
+        ranks.run_as(1)
+        scheduler = attached(UNTIL_DEADLINE, deadline="in 10 h")
+    best = least({"plain": plain, "shared": steps_of(scheduler, UPDATES)}, calls=UPDATES)
 
     what = f"step() of rank {rank}, with messages of {count} updates"
     report(what, best["shared"], best["plain"], target=1.5 if count > 32 else 2.0)
@@ -74,11 +80,9 @@ def test_a_deadline_of_several_processes(report, least, monkeypatch, rank, count
 
 def test_a_message(report, least, monkeypatch):
     store = dist.HashStore()
-    monkeypatch.setattr(rank_messages, "default_store", lambda: store)
-    monkeypatch.setattr(dist, "get_rank", lambda: 0)
-    sender = RankMessages("a message")
-    monkeypatch.setattr(dist, "get_rank", lambda: 1)
-    reader = RankMessages("a message")
+    ranks = RanksInTurn(monkeypatch, store)
+    sender = RankMessages(ranks.run_as(0), "a message")
+    reader = RankMessages(ranks.run_as(1), "a message")
 
     def send_and_receive():
         for _ in itertools.repeat(None, UPDATES):

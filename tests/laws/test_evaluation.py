@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidTime
-from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import Case, every_shape
@@ -25,6 +25,17 @@ def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
     times, base = drawn_times(data, case), data.draw(strategies.bases())
 
     laws.value_at_each_time(case.resolved, times, base)
+
+
+@every_shape()
+@given(st.data())
+def test_columns_have_the_same_bits_for_one_time(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    times, base = drawn_times(data, case), data.draw(strategies.bases())
+    if case.resolved.affine:
+        together = np.broadcast_to(columns(case.resolved, times).apply(base), times.shape)
+        alone = [np.ravel(columns(case.resolved, times[[place]]).apply(base))[0] for place in range(times.size)]
+        np.testing.assert_array_equal(alone, together)
 
 
 @given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))

@@ -51,7 +51,9 @@ class Arrays:
     known_bounds: tuple[Array, float, float] | None = None
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
-        """Return a copy with `known_bounds`: the smallest and the largest time in the array `t`."""
+        """Return these operations with `known_bounds`: the smallest and the largest time in the array `t`."""
+        if t.size == 1:  # `bounds` reads a single time faster
+            return self
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float]:

@@ -20,6 +20,7 @@ class Linear(Curve):
 
     _needs = ("u", "rest")
     _within = True
+    _takes_numbers = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u

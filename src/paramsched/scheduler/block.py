@@ -19,7 +19,7 @@ from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.run_state import RuleStates, UpdateTimes
-from paramsched.scheduler.slots import Slot, SlotsOfSchedule, rows_of, values_of
+from paramsched.scheduler.slots import Slot, SlotsOfSchedule, repeated, rows_of, values_of
 from paramsched.scheduler.writes import (
     EntryKind,
     Overwritten,
@@ -238,8 +238,7 @@ class TargetColumn(Column):
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> list[float]:
         at = times.on_clock(self.clock)
-        values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
-        return values
+        return repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
 
     def hold(self, values: Values) -> None:
         """Do nothing: an optimizer that is behind the run has no targets."""

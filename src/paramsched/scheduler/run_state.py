@@ -28,10 +28,12 @@ class UpdateTimes:
     Args:
         updates: the numbers of the updates.
         amounts: the amount consumed before each update; None if the plan is by updates.
+        repeats: True if all amounts are the same, so that one is evaluated for all.
     """
 
     updates: Array
     amounts: Array | None
+    repeats: bool = False
 
     @staticmethod
     def at(t: int, amount: Amount | None) -> "UpdateTimes":
@@ -40,7 +42,7 @@ class UpdateTimes:
     @staticmethod
     def held(t: int, amount: Amount, count: int) -> "UpdateTimes":
         """Return the times of `count` updates that all have this amount."""
-        return UpdateTimes(np.arange(t, t + count), np.full(count, amount))
+        return UpdateTimes(np.arange(t, t + count), np.full(count, amount), repeats=True)
 
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
         """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
@@ -55,8 +57,10 @@ class UpdateTimes:
         return int(self.updates.size)
 
     def on_clock(self, clock: str) -> Any:
-        """Return the times as the schedules on a clock count them."""
-        return self.updates if clock == UPDATES else times_on(clock, self.amounts)
+        """Return the times as the schedules on a clock count them; a single one if all are the same."""
+        if clock == UPDATES or self.amounts is None:
+            return self.updates
+        return times_on(clock, self.amounts[:1] if self.repeats else self.amounts)
 
 
 @final

@@ -165,7 +165,7 @@ class SlotsOfSchedule:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
-        return _repeated(value.factor, times.size)
+        return repeated(value.factor, times.size)
 
     def _own(self, times: UpdateTimes) -> Any:
         return times.on_clock(self.clock)
@@ -173,9 +173,8 @@ class SlotsOfSchedule:
     @quiet
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         if not self.affine:
-            found: list[float] = values_of(self.schedule, self._own(times), base, states).tolist()
-            return found
-        return _repeated(columns(self.schedule, self._own(times)).apply(base), times.size)
+            return repeated(values_of(self.schedule, self._own(times), base, states), times.size)
+        return repeated(columns(self.schedule, self._own(times)).apply(base), times.size)
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
@@ -188,7 +187,7 @@ class SlotsOfSchedule:
         return np.stack([found[base] for base in self.bases.tolist()], axis=1)
 
 
-def _repeated(column: Any, count: int) -> list[float]:
+def repeated(column: Any, count: int) -> list[float]:
     """Return the values of an array, or one number repeated, as a list of `count` numbers."""
     if not np.shape(column):  # `broadcast_to` costs 5 µs, a seventh of a seek
         return [float(column)] * count

@@ -216,6 +216,8 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
 
 def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
     """Call `mix` with the multiples of base of two levels, and with their absolute values. Return the sum."""
+    if start.__class__ is float and to.__class__ is float:  # faster, because this runs at every update
+        return base.scaled(mix(start or 0.0, to or 0.0))
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if fixed is None and to_fixed is None:
         return base.scaled(mix(factor or 0.0, to_factor or 0.0))

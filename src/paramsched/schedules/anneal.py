@@ -8,7 +8,7 @@ import numpy as np
 from paramsched import curves
 from paramsched.advice.number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
-from paramsched.curves.arrays import Array, Arrays, in_place
+from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
@@ -52,6 +52,10 @@ class Anneal(Schedule):
     @property
     def length(self) -> Duration | None:
         return self.over
+
+    @property
+    def _takes_numbers(self) -> bool:
+        return self.curve._takes_numbers
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         k, whole = stage_fraction(self.index, t, cast(Duration, self.over).count)
@@ -118,9 +122,8 @@ def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: f
     if needs != "u" and whole > _EXACT:
         rest = (whole - k) / whole
     elif needs != "u":  # 1 - k / whole, rounded only once: floats represent these integers exactly
-        rest = k.astype(np.float64)
-        out = in_place(rest)
-        rest = np.divide(np.subtract(whole, rest, out=out), whole, out=out)
+        rest = float(whole) - k
+        rest /= whole
     share = curve._rise(u, rest, ops) if rises else curve._fall(u, rest, ops)
     return _interpolate_levels(first, last, curve, share, ops)
 
@@ -132,14 +135,14 @@ def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, o
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
     # Not in place for a user's function, because the function may own the array.
     if ops.concrete and curve.monotone and near != 0 and share.size:
-        out = in_place(share)
-        share = np.add(np.multiply(share, far - near, out=out), near, out=out)
+        share *= far - near
+        share += near
         if curve._within and abs((far - near) + near) <= abs(far):
             return share  # rounding is monotone: if a share of 1 does not overshoot, no smaller share does
         # Checking for an overshoot is cheaper than clipping all values, and few curves overshoot.
         if far > near:
-            return np.minimum(share, far, out=out) if share.max() > far else share
-        return np.maximum(share, far, out=out) if share.min() < far else share
+            return np.minimum(share, far) if share.max() > far else share
+        return np.maximum(share, far) if share.min() < far else share
     if near == 0:
         return share * far if far != 1 else share
     value = share * (far - near) + near

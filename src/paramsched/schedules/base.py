@@ -112,6 +112,11 @@ class Schedule(ABC):
         return all(part.affine for part in self.parts())
 
     @property
+    def _takes_numbers(self) -> bool:
+        """True if `_at` gives the same bits for a NumPy number, which it evaluates faster, and for an array of it."""
+        return False
+
+    @property
     def has_absolute(self) -> bool:
         """True if any level in the schedule is absolute."""
         return any(has_fixed_part(leaf) for leaf in leaves_of_fields(self)) or any(p.has_absolute for p in self.parts())

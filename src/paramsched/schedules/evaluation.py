@@ -23,6 +23,8 @@ class Formula(Protocol):
 
     @property
     def affine(self) -> bool: ...
+    @property
+    def _takes_numbers(self) -> bool: ...
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine: ...
     def _seams(self) -> Iterable[float]: ...
 
@@ -71,7 +73,8 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
 @quiet
 def columns(schedule: Formula, times: Array) -> Affine:
     """Return the factors and offsets of an affine schedule at an array of times, before a base is applied."""
-    return schedule._at(times, BASE, NUMPY)
+    # A number, as after each update that consumes another amount, costs a third of an array of one number.
+    return schedule._at(times[0] if times.size == 1 and schedule._takes_numbers else times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:

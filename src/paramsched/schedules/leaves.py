@@ -38,6 +38,10 @@ class Constant(Schedule):
     def length(self) -> Duration | None:
         return self.over
 
+    @property
+    def _takes_numbers(self) -> bool:
+        return True
+
     def _held_from(self) -> int:
         return 0
 

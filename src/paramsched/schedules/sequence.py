@@ -108,6 +108,10 @@ class Sequence(Schedule):
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
+    @cached_property
+    def _takes_numbers(self) -> bool:
+        return all(stage._takes_numbers for stage in self.stages)
+
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
         stages, begins = self._taking_time
