@@ -12,11 +12,12 @@ from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan, Target
 from paramsched.plan.optimizers import check_names, errors_of, scopes_of
+from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.on_base import BasePolicy, OnBaseChoice
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice
-from paramsched.scheduler.slots import LateGroups, slots_of
+from paramsched.scheduler.slots import LateGroups, bases_by_slot, slots_of
 from paramsched.scheduler.start import Request
 from paramsched.time import Calendar
 
@@ -45,11 +46,11 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def check_groups(plan: Plan, optimizers: Mapping[str, Any]) -> None:
-    """Raise if the optimizers lack a group or a field of a plan that is not resolved yet."""
+def checked_bases(plan: Plan, optimizers: Mapping[str, Any]) -> dict[str, Values]:
+    """Return the bases of a plan that is not resolved yet; raise if the optimizers lack a group or a field of it."""
     groups = {name: one.param_groups for name, one in optimizers.items()}
-    for name, scope in scopes_of(plan, plan, groups).items():
-        slots_of(plan, groups[name], scope=scope)
+    scopes = scopes_of(plan, plan, groups)
+    return {name: bases_by_slot(slots_of(plan, groups[name], scope=scope)) for name, scope in scopes.items()}
 
 
 def checked_on_change(on_change: Any) -> OnChange:

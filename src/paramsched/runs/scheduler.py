@@ -24,7 +24,7 @@ from paramsched.plan.trace import Key
 from paramsched.runs.arguments import (
     Drive,
     calendar_of_call,
-    check_groups,
+    checked_bases,
     checked_on_base,
     checked_on_change,
     is_count_of_updates,
@@ -37,7 +37,7 @@ from paramsched.runs.consumption import ConsumptionSource, checked_amount
 from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
 from paramsched.scheduler.by_hand import advance_by_hand
-from paramsched.scheduler.group_keys import Group, remove_entries
+from paramsched.scheduler.group_keys import Group, count_carried, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
 from paramsched.scheduler.messages import warn_for_all
@@ -190,7 +190,9 @@ class Scheduler(LRScheduler):
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
             )
         # Check the groups now. Until the run facts are passed, the only hook raises on each step.
-        check_groups(request.plan, self._optimizers)
+        bases = checked_bases(request.plan, self._optimizers)
+        if all(count_carried(one.param_groups) is None for one in self._optimizers.values()):
+            request = replace(request, code_bases=bases)
         from paramsched.runs.facts_later import NotAttached, WaitingForFacts, refuse_to_step
 
         waiting = self._waiting = WaitingForFacts(request, source)

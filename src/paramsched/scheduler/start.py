@@ -45,6 +45,7 @@ class Request:
         late_groups: as in `ps.Scheduler`.
         start: the number of completed updates of a run that had no plan so far; None if it was not passed.
         names: the names of the optimizers, if there are several.
+        code_bases: the bases of each optimizer when the Scheduler was constructed, if that was earlier.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Request:
     late_groups: LateGroups
     start: int | None = None
     names: tuple[str, ...] = ()
+    code_bases: Mapping[str, Values] | None = None
 
 
 @final
@@ -105,6 +107,11 @@ def start(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> Run:
     bind(prepared, found)
     hook(prepared.run, optimizers, request, found, chosen, parts)
     report(prepared, optimizers, request, found, chosen)
+    if request.code_bases is not None:  # the checkpoints were loaded before the plan was attached
+        for name in [name for name in chosen.carried if name not in found.before]:
+            planned = prepared.run.members[name]
+            if any(planned.code_bases.get(at, base) != base for at, base in bases_by_slot(planned.block.slots).items()):
+                request.resume.after_load(prepared.run, name, optimizers[name])
     return prepared.run
 
 
@@ -122,7 +129,8 @@ def found_on(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> F
         elif (count := count_carried(mine)) is not None:
             counts[name] = count
             with errors_of(name):
-                request.resume.bases.require_code()
+                if request.code_bases is None:
+                    request.resume.bases.require_code()
     return Found(groups, before, counts, parts.numbers(tuple(groups), counts, request.start, request.drive))
 
 
@@ -173,6 +181,9 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
         warn_user(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
+    for name, one in run.members.items():
+        one.code_bases = bases_by_slot(one.block.slots) if request.code_bases is None else request.code_bases[name]
+        request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
     return Prepared(run, other, initial, present)
 
 
@@ -193,7 +204,6 @@ def bind(prepared: Prepared, found: Found) -> None:
     run, other = prepared.run, prepared.other
     run.driver.bind_lead(run)
     for name, planned in run.members.items():
-        planned.code_bases = bases_by_slot(planned.block.slots)
         planned.bind(found.groups[name], planned.block, other[name])
     carried = {name: (count, other[name]) for name, count in found.counts.items() if name not in found.before}
     run.driver.note_positions(run, carried)
