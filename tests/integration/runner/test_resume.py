@@ -52,10 +52,10 @@ SCHEDULES = {
 }  # fmt: skip
 
 
-def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, interval=7, **settings) -> Runner:
+def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, interval=7, lr=0.1, **settings) -> Runner:
     model = nn.Sequential(network(), nn.Dropout(0.1))
     body = list(model.parameters())
-    groups = [{"params": body[:2], "lr": 0.1}, {"params": body[2:], "lr": 0.02, "name": "head"}]
+    groups = [{"params": body[:2], "lr": lr}, {"params": body[2:], "lr": 0.02, "name": "head"}]
     runner = Runner(
         model=model,
         work_dir=folder,
@@ -298,3 +298,14 @@ def test_an_unrelated_folder_is_not_a_checkpoint(tmp_path):
 
     with pytest.raises(StateError, match=r"runner\.pt"):
         job(tmp_path / "run", SCHEDULES["warmup"], resume=True, load_from=tmp_path / "strange")
+
+
+def test_a_plan_takes_on_base_and_other_schedulers_refuse_it(tmp_path, caplog):
+    job(tmp_path, SCHEDULES["plan"])
+
+    resumed = job(tmp_path, SCHEDULES["plan"], resume=True, lr=0.05, on_base="code")
+
+    assert resumed.schedulers[""][0].base_lrs == [0.05, 0.02]
+    assert "resume: base of" not in caplog.text  # the plan has logged it
+    with pytest.raises(ps.errors.InvalidArgument, match="it requires a Plan"):
+        job(tmp_path / "other", SCHEDULES["warmup"], on_base="code")
