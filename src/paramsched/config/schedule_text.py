@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError, InvalidArgument, shown
-from paramsched.schedules import SHAPES, Schedule, faults_in, parse
+from paramsched.schedules import SHAPES, Schedule, schedule_or_faults
 from paramsched.schedules import value_in as value_of_text
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.table import table_file_in
@@ -153,12 +153,11 @@ def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: Dia
     """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
-    shapes = names.called_in(text)
-    try:
-        return parse(text, shapes=shapes.values())
-    except InvalidArgument as refusal:
-        for fault in faults_in(text, shapes.values()) or [refusal]:
-            diagnostics.refuse(path, fault)
+    found = schedule_or_faults(text, names.called_in(text).values())
+    if isinstance(found, Schedule):
+        return found
+    for fault in found:
+        diagnostics.refuse(path, fault)
     return None
 
 

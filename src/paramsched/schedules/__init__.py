@@ -88,10 +88,10 @@ from paramsched.schedules.staircases import step as step
 from paramsched.schedules.table import table as table
 from paramsched.schedules.table import table_file as table_file
 from paramsched.schedules.table import tabulate as tabulate
-from paramsched.schedules.text.parsing import faults_in as faults_in
 from paramsched.schedules.text.parsing import meant_line as meant_line
 from paramsched.schedules.text.parsing import parse as parse
 from paramsched.schedules.text.parsing import parse_own as parse_own
+from paramsched.schedules.text.parsing import schedule_or_faults as schedule_or_faults
 from paramsched.schedules.text.parsing import value_in as value_in
 
 for _module in iter_modules(__path__):

@@ -65,6 +65,15 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """
     if not isinstance(text, str):
         raise ParseError(f"parse({shown(text)})", f"expected text, got {type(text).__name__}", 'Write "cosine(to=0.1)"')
+    _refuse_long_line(text)
+    names = _known_names(shapes)
+    try:
+        return _schedule_in(LineReader(text, names, MOST_DEPTH))
+    except InvalidArgument as refusal:
+        raise _advised(refusal, _corrected_line(text, names, _schedule_in)) from None
+
+
+def _refuse_long_line(text: str) -> None:
     if len(text) > MOST_CHARACTERS:
         raise ParseError(
             f"{shortened_text(text)}",
@@ -73,11 +82,6 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
             text=text,
             span=(0, len(text)),
         )
-    names = _known_names(shapes)
-    try:
-        return _schedule_in(LineReader(text, names, MOST_DEPTH))
-    except InvalidArgument as refusal:
-        raise _advised(refusal, _corrected_line(text, names, _schedule_in)) from None
 
 
 def parse_own(text: str) -> Schedule:
@@ -143,18 +147,18 @@ def _advised(refusal: InvalidArgument, corrected: str | None) -> InvalidArgument
     return refusal.changed(write=corrected)
 
 
-def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
-    """Return every error of a line, in order; an empty list if the line is valid."""
+def schedule_or_faults(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule | list[InvalidArgument]:
+    """Return the schedule of a line, or every error of it, in order."""
     names = _known_names(shapes)
     reader = LineReader(text, names, MOST_DEPTH)
     try:
-        _schedule_in(reader)
+        _refuse_long_line(text)
+        return _schedule_in(reader)
     except InvalidArgument as refusal:
         found = reader.diagnostics.found
         found = found if refusal in found else [*found, refusal]
         corrected = _corrected_line(text, names, _schedule_in)
         return [_advised(one, corrected) for one in found]
-    return []
 
 
 def _known_names(shapes: Iterable[Callable[..., Any]]) -> Mapping[str, Callable[..., Any]]:
