@@ -643,14 +643,15 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        if self._manual and self._step_count == 1:
-            refuse_steps_of_processes()
-        if self._manual and self._run.is_shared:
-            self._run.driver.advance_by_hand(self._run, self._optimizers)
-        elif self._manual:
-            advance_by_hand(planned, self.optimizer)
-        else:
+        if not self._manual:
             planned.clock.acknowledged_at = planned.clock.t
+        else:
+            if self._step_count == 1:
+                refuse_steps_of_processes()
+            if self._run.is_shared:
+                self._run.driver.advance_by_hand(self._run, self._optimizers)
+            else:
+                advance_by_hand(planned, self.optimizer)
         if self._look is not None:
             self._look()
         self._step_count += 1
