@@ -11,12 +11,14 @@ from typing import Any
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
+from paramsched.engines.run_end import check_before_step
 from paramsched.errors import InvalidArgument
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 def scheduler(
@@ -32,6 +34,9 @@ def scheduler(
     on_base: OnBase = "checkpoint",
     drive: str = "optimizer",
     watch: bool | int | str = False,
+    deadline: DeadlineLike | None = None,
+    untimed_updates: int | None = None,
+    reserve: str | None = None,
 ) -> Scheduler:
     """Attach a plan with the run facts of an Accelerator. `save_state` and `load_state` include the plan's state.
 
@@ -48,16 +53,21 @@ def scheduler(
         on_base: as in `ps.Scheduler`.
         drive: as in `ps.Scheduler`, for several optimizers.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
 
     Raises:
-        InvalidArgument: the loader is not prepared and several processes share it.
+        InvalidArgument: the loader is not prepared and several processes share it. Stages that do not fit until the
+            deadline are refused by the first step, because a checkpoint may be loaded before it.
         MissingFact: a unit of the plan needs an unknown run fact; the message names the fact and the argument.
     """
     options = PlanOptions(
-        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch
-    )
-    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive)
+        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
+        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+    )  # fmt: skip
+    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive, checked_later=True)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
+    check_before_step(made, drive)
     return made
 
 

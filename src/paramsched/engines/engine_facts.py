@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any, final
 
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
-from paramsched.errors import MissingFact, Unresolved
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
@@ -17,6 +17,7 @@ from paramsched.runs.scheduler import LateGroups, Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike, length_in_seconds
 
 log = logging.getLogger("paramsched")
 
@@ -38,6 +39,13 @@ class PlanOptions:
         amount_of: returns the number of samples, tokens or frames in a batch of one process, for plans whose
             clock counts these.
         on_change, on_base, watch: as in `ps.Scheduler`.
+        deadline, untimed_updates: as in `ps.Scheduler`. They become facts of `calendar`, which must not have them.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which the plan is over. Default: True if there is a
+            deadline.
+
+    Raises:
+        InvalidArgument: a fact is passed twice, `reserve` is not a length or lacks a deadline, or `stop` is not a bool.
     """
 
     calendar: Calendar | None = None
@@ -46,6 +54,34 @@ class PlanOptions:
     on_change: OnChange = "new"
     on_base: OnBase = "checkpoint"
     watch: bool | int | str = False
+    deadline: DeadlineLike | None = None
+    untimed_updates: int | None = None
+    reserve: str | None = None
+    stop: bool | None = None
+
+    def __post_init__(self) -> None:
+        calendar = self.calendar
+        given: dict[str, Any] = {"deadline": self.deadline, "untimed_updates": self.untimed_updates}
+        for name, fact in given.items():
+            if fact is None:
+                continue
+            if calendar is not None and getattr(calendar, name) is not None:
+                site = f"{name}={shown(fact)}, calendar=Calendar({name}=…)"
+                raise InvalidArgument(site, "the fact is passed twice", f"Omit one {name}")
+            calendar = replace(calendar or Calendar(), **{name: fact})
+        end = None if calendar is None else calendar.end
+        if self.reserve is not None:
+            site = f"reserve={shown(self.reserve)}"
+            earlier = length_in_seconds(self.reserve, site, 'Write reserve="30 s"')
+            if calendar is None or end is None:
+                raise InvalidArgument(site, "it needs a deadline", 'Write deadline="slurm", reserve="30 s"')
+            calendar = replace(calendar, deadline=end - earlier)
+        if self.stop is not None and not isinstance(self.stop, bool):
+            raise InvalidArgument(f"stop={shown(self.stop)}", "expected True or False", "Write stop=True")
+        object.__setattr__(self, "calendar", calendar)
+        object.__setattr__(self, "stop", end is not None if self.stop is None else self.stop)
+        for name in ("deadline", "untimed_updates", "reserve"):
+            object.__setattr__(self, name, None)  # facts of the calendar now
 
 
 @final
@@ -85,11 +121,13 @@ class EngineFacts:
         *,
         late_groups: LateGroups = "base",
         drive: str = "optimizer",
+        checked_later: bool = False,
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
         The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
-        logged.
+        logged. With `checked_later`, stages that do not fit until the deadline are refused by `RunEnd.begin`, after
+        the engine has loaded a checkpoint.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -99,6 +137,7 @@ class EngineFacts:
             PlanSource.of(plan, options.watch, self.call, names),
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
+            checked_later=checked_later,
         )
         horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(source.plan.clock) is not None

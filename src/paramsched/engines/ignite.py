@@ -11,12 +11,14 @@ from typing import Any
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
+from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 class PlanHandler:
@@ -35,6 +37,10 @@ class PlanHandler:
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline.
     """
 
     def __init__(
@@ -49,17 +55,23 @@ class PlanHandler:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
+        reserve: str | None = None,
+        stop: bool | None = None,
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, watch=watch,
+            on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+            stop=stop,
         )  # fmt: skip
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None
         self._warns = False
         self.scheduler: Scheduler | None = None
+        self._ending = RunEnd(())
 
     def attach(self, trainer: Any, evaluator: Any = None) -> "PlanHandler":
         """Attach the plan when a trainer starts, and pass the metrics of an evaluator to the plan's rules.
@@ -77,6 +89,8 @@ class PlanHandler:
         trainer.add_event_handler(Events.STARTED, self._attach_plan)
         trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
         self._warns = evaluator is not None
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._end_if_due)
+        trainer.add_event_handler(Events.COMPLETED, lambda: self._ending.finish("PlanHandler"))
         if evaluator is not None:
 
             def report_metrics() -> None:
@@ -105,17 +119,23 @@ class PlanHandler:
     def _attach_plan(self, trainer: Any) -> None:
         if self.scheduler is None:
             known = replace(_facts_of_engine(trainer, self._accumulation), warns_of_metrics=self._warns)
-            self.scheduler = known.attach(self._optimizer, self._plan, self._options)
+            self.scheduler = known.attach(self._optimizer, self._plan, self._options, checked_later=True)
             # A Checkpoint loads before the trainer runs; the plan can only be attached now.
             if self._loaded is not None:
                 self.scheduler.load_state_dict(self._loaded)
                 self._loaded = None
             self._amounts = BatchAmounts(self.scheduler, self._options, known.processes, _sum_by_ignite)
+            self._ending = RunEnd([self.scheduler], stop=self._options.stop is True)
+        self._ending.begin()
 
     def _count_batch(self, trainer: Any) -> None:
         if self._amounts is not None:
             ends_update = trainer.state.iteration % self._accumulation == 0
             self._amounts.count_batch(trainer.state.batch, ends_update=ends_update)
+
+    def _end_if_due(self, trainer: Any) -> None:
+        if self._ending.is_due:
+            trainer.terminate()
 
 
 def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:

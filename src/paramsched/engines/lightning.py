@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
+from paramsched.engines.run_end import RunEnd
+from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike
@@ -20,6 +22,7 @@ from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 class _LightningPlan:
@@ -47,6 +50,12 @@ class _LightningPlan:
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline.
+        write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
+            `write={"entropy": "entropy_coef"}`. The value is written before the forward pass of each update.
 
     Raises:
         MissingDependency: Lightning is not installed.
@@ -67,6 +76,11 @@ class _LightningPlan:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
+        reserve: str | None = None,
+        stop: bool | None = None,
+        write: Write | None = None,
     ) -> None:
         super().__init__()
         if observe not in ("validation", "epoch"):
@@ -93,7 +107,8 @@ class _LightningPlan:
                 )  # fmt: skip
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
-            on_base=on_base, watch=watch,
+            on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+            stop=stop,
         )  # fmt: skip
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")
@@ -101,9 +116,16 @@ class _LightningPlan:
         self._logged = -1  # the last update whose values were logged
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
+        self._ending = RunEnd(())
+        self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Attach the plans: the optimizers exist now, and their checkpoints are loaded later."""
+        for name in ("min_steps", "min_epochs"):
+            if self._options.stop and getattr(trainer, name):
+                site = f"Trainer({name}={getattr(trainer, name)}), PlanCallback(…)"
+                found = "Lightning would train after the end of the plan, until it has reached this minimum"
+                raise InvalidArgument(site, found, f"Omit {name}, or write PlanCallback(…, stop=False)")
         optimizers: list[Any] = trainer.optimizers
         if self._names is not None:
             if len(self._names) != len(optimizers):
@@ -121,7 +143,12 @@ class _LightningPlan:
         finetunes = any(isinstance(callback, finetuning) for callback in trainer.callbacks)
         self.schedulers = [
             known.attach(
-                one, self._plan, self._options, late_groups="present" if finetunes else "base", drive=self._drive
+                one,
+                self._plan,
+                self._options,
+                late_groups="present" if finetunes else "base",
+                drive=self._drive,
+                checked_later=True,
             )
             for one in optimizers
         ]
@@ -139,14 +166,22 @@ class _LightningPlan:
             BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
         ]
+        self._ending = RunEnd(self.schedulers, stop=self._options.stop is True)
+        self._ending.begin()
+        self._writes.begin(pl_module, self.schedulers[0])
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Count the batch before `optimizer.step`, inside which Lightning runs `training_step`."""
+        """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
+        self._writes.write(self.schedulers[0])
         ends_update = None
         if pl_module.automatic_optimization:
             ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
         for amounts in self._amounts:
             amounts.count_batch(batch, ends_update=ends_update)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self._ending.is_due:
+            trainer.should_stop = True
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
@@ -170,6 +205,7 @@ class _LightningPlan:
             self._observe_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._ending.finish("PlanCallback")
         for scheduler in self.schedulers:
             self._metrics.finish(scheduler)
 

@@ -7,7 +7,8 @@
 
 The classes with the names of MMEngine's schedulers step per batch or per epoch, as these do. With `count="updates"`,
 a scheduler with `by_epoch=False` steps once per update. A plan always counts updates. `register` also allows torch to
-load MMEngine's checkpoints. `ValuesHook` logs every value, and `AmountHook` counts batches.
+load MMEngine's checkpoints. `ValuesHook` logs every value, `AmountHook` counts batches, and `StopHook` ends a run whose
+plan is over.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from paramsched.engines.reporting import (
     make_class,
     samples_in_lists,
 )
+from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import Field, flat_groups
 from paramsched.peers.mmengine.table import INF, class_names
@@ -38,6 +40,7 @@ from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 def allow_checkpoints() -> None:
@@ -117,6 +120,10 @@ class _PlanScheduler:
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from the construction.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline.
         facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
@@ -136,6 +143,10 @@ class _PlanScheduler:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
+        reserve: str | None = None,
+        stop: bool | None = None,
         **facts: Any,
     ) -> None:
         allow_checkpoints()
@@ -156,9 +167,23 @@ class _PlanScheduler:
             counter="Runner(…, custom_hooks=[AmountHook({})])",
         )
         inner = optimizers.inner_optimizer(optimizer)
-        options = PlanOptions(calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch)
-        self.scheduler: Scheduler = known.attach(inner, plan, options)
+        options = PlanOptions(
+            calendar=user_facts, on_change=on_change, on_base=on_base, watch=watch, deadline=deadline,
+            untimed_updates=untimed_updates, reserve=reserve, stop=stop,
+        )  # fmt: skip
+        self.scheduler: Scheduler = known.attach(inner, plan, options, checked_later=True)
+        self.ending, self.has_hook = RunEnd([self.scheduler], stop=options.stop is True), False
+        check_before_step(self.scheduler, check=self._check_hook if self.ending.stop else None)
         self._metrics = MetricRelay("PlanScheduler")
+
+    def _check_hook(self) -> None:
+        """Raise if the run must stop, but the Runner has no hook that stops it: a scheduler cannot stop a Runner."""
+        if not self.has_hook:
+            raise InvalidArgument(
+                f"PlanScheduler(…, {'stop=True' if self.scheduler.calendar.end is None else 'deadline=…'})",
+                "the Runner has no hook that ends it",
+                'Write Runner(…, custom_hooks=[StopHook()]), or dict(type="StopHook") in a config',
+            )
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
@@ -241,9 +266,7 @@ class _AmountHook:
 
     def before_train(self, runner: Any) -> None:
         """Find the schedulers, after checkpoints were loaded."""
-        schedulers = runner.param_schedulers
-        every = [one for mine in schedulers.values() for one in mine] if isinstance(schedulers, dict) else schedulers
-        plans = [one.scheduler for one in every or [] if isinstance(one, _PlanScheduler)]
+        plans = [one.scheduler for one in _plan_schedulers(runner)]
         own = [] if self._own is None else [self._own]
         self._amounts = [
             BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
@@ -257,8 +280,50 @@ class _AmountHook:
             amounts.count_batch(data_batch, ends_update=None if should_sync is None else should_sync())
 
 
+class _StopHook:
+    """Ends an `IterBasedTrainLoop` when the plan of a `PlanScheduler` is over.
+
+    A loop by epochs is refused when training begins, because it ends only after whole epochs.
+    """
+
+    def before_train(self, runner: Any) -> None:
+        """Find the schedulers, after checkpoints were loaded, and check the time left."""
+        self._plans = _plan_schedulers(runner)
+        for one in self._plans:
+            one.has_hook = True
+            one.ending.begin()
+        if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, _epoch_loop()):
+            raise InvalidArgument(
+                "StopHook()",
+                "a loop by epochs does not end within an epoch",
+                'Write train_cfg=dict(type="IterBasedTrainLoop", max_iters=10_000), or PlanScheduler(…, stop=False)',
+            )
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if any(one.ending.is_due for one in self._plans):
+            runner.train_loop.stop_training = True
+
+    def after_train(self, runner: Any) -> None:
+        for one in self._plans:
+            one.ending.finish("PlanScheduler")
+
+
+def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
+    """Return each PlanScheduler of a Runner."""
+    found = runner.param_schedulers
+    every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found
+    return [one for one in every or [] if isinstance(one, _PlanScheduler)]
+
+
+def _epoch_loop() -> type[Any]:
+    from mmengine.runner import EpochBasedTrainLoop
+
+    loop: type[Any] = EpochBasedTrainLoop
+    return loop
+
+
 def register(*, force: bool = False) -> None:
-    """Make the scheduler classes, `PlanScheduler`, `ValuesHook` and `AmountHook` usable by name in MMEngine's configs.
+    """Make the scheduler classes, `PlanScheduler`, and the hooks of this module usable by name in MMEngine's configs.
 
     Args:
         force: True to register the classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
@@ -290,7 +355,7 @@ def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
     return amount
 
 
-_HOOKS = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}
+_HOOKS: dict[str, type[Any]] = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook, "StopHook": _StopHook}
 
 
 def _make_with_base(name: str) -> type[Any]:
@@ -322,6 +387,7 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
+    StopHook = _StopHook
     from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base class
 else:
     __getattr__ = _class_of

@@ -1,7 +1,7 @@
 """pytorch-accelerated. Pass a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
 
 `scheduler(plan)` returns such a function for plans in epochs or percent, which gets its run facts from the Trainer.
-`AmountCallback` counts batches, for plans by samples or tokens.
+`AmountCallback` counts batches, for plans by samples or tokens, and `StopCallback` ends the run when the plan is over.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import BatchAmounts, callback_on_demand
+from paramsched.engines.reporting import BatchAmounts, callback_on_demand, classes_on_demand
+from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 def scheduler(
@@ -27,6 +29,9 @@ def scheduler(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     watch: bool | int | str = False,
+    deadline: DeadlineLike | None = None,
+    untimed_updates: int | None = None,
+    reserve: str | None = None,
 ) -> Callable[..., Scheduler]:
     """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
@@ -42,6 +47,8 @@ def scheduler(
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
 
     Raises:
         MissingDependency: pytorch-accelerated is not installed.
@@ -51,12 +58,14 @@ def scheduler(
     except ImportError:
         raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
 
+    options = PlanOptions(
+        calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch,
+        deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
+    )  # fmt: skip
     return partial(
         _attach_to,
         plan=plan,
-        options=PlanOptions(
-            calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change, on_base=on_base, watch=watch
-        ),
+        options=options,
         epochs=Placeholder.NUM_EPOCHS,
         steps_per_epoch=Placeholder.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
         batches=Placeholder.TRAIN_DATALOADER_LEN,
@@ -81,8 +90,7 @@ class _AmountCallback:
 
     def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
         """Get the scheduler that the Trainer created for this run."""
-        found = trainer.scheduler
-        scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
+        scheduler = _scheduler_of(trainer)
         accelerator = trainer._accelerator
         summed = partial(accelerate.sum_over_replicas, accelerator)
         self._amounts = BatchAmounts(scheduler, self._options, accelerate.replicas(accelerator), summed)
@@ -92,6 +100,38 @@ class _AmountCallback:
         assert self._amounts is not None
         window, batches = trainer.run_config.gradient_accumulation_steps, len(trainer._train_dataloader)
         self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
+
+
+class _StopCallback:
+    """Ends the run when the plan is over: raises `StopTrainingError` before the next batch.
+
+    Raises:
+        MissingDependency: pytorch-accelerated is not installed.
+    """
+
+    def __init__(self) -> None:
+        self._ending = RunEnd(())
+
+    def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
+        """Get the scheduler that the Trainer created for this run."""
+        scheduler = _scheduler_of(trainer)
+        self._ending = RunEnd([scheduler], stop=True)
+        self._ending.begin()
+
+    def on_train_step_start(self, trainer: Any, **keywords: Any) -> None:
+        if self._ending.is_due:
+            from pytorch_accelerated.callbacks import StopTrainingError
+
+            raise StopTrainingError("Stopping training because the plan is over")
+
+    def on_training_run_end(self, trainer: Any, **keywords: Any) -> None:
+        self._ending.finish("StopCallback")
+
+
+def _scheduler_of(trainer: Any) -> Scheduler:
+    found: Any = trainer.scheduler
+    scheduler: Scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
+    return scheduler
 
 
 def _attach_to(
@@ -107,11 +147,19 @@ def _attach_to(
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
         counter="Trainer(…, callbacks=[AmountCallback({})])",
     )
-    return known.attach(optimizer, plan, options)
+    made = known.attach(optimizer, plan, options, checked_later=True)
+    check_before_step(made)
+    return made
 
 
 if TYPE_CHECKING:
     AmountCallback = _AmountCallback
+    StopCallback = _StopCallback
 else:
     _base = "pytorch_accelerated.callbacks.TrainerCallback"
-    __getattr__ = callback_on_demand("AmountCallback", __name__, _AmountCallback, _base, extra="pytorch-accelerated")
+    _classes = {"AmountCallback": _AmountCallback, "StopCallback": _StopCallback}
+    _callbacks = {
+        name: callback_on_demand(name, __name__, cls, _base, extra="pytorch-accelerated")
+        for name, cls in _classes.items()
+    }
+    __getattr__ = classes_on_demand(__name__, {name: partial(make, name) for name, make in _callbacks.items()})

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
+from paramsched.engines.run_end import RunEnd
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 
 class _SkorchPlan:
@@ -35,6 +37,10 @@ class _SkorchPlan:
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from `fit`.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline.
 
     Raises:
         MissingDependency: skorch is not installed.
@@ -53,6 +59,10 @@ class _SkorchPlan:
         on_change: OnChange = "new",
         on_base: OnBase = "checkpoint",
         watch: bool | int | str = False,
+        deadline: DeadlineLike | None = None,
+        untimed_updates: int | None = None,
+        reserve: str | None = None,
+        stop: bool | None = None,
     ) -> None:
         self.plan = plan
         self.accumulation = accumulation
@@ -63,21 +73,27 @@ class _SkorchPlan:
         self.on_change = on_change
         self.on_base = on_base
         self.watch = watch
+        self.deadline = deadline
+        self.untimed_updates = untimed_updates
+        self.reserve = reserve
+        self.stop = stop
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
         self.scheduler_: Scheduler | None = None
         self.metrics_ = MetricRelay("PlanCallback")
         self.done_ = len(net.history)
+        self.options_ = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         """Attach the plan before the first epoch, when the training set is known."""
         if self.scheduler_ is None:
             known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
-            options = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
-            self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
+            self.scheduler_ = known.attach(net.optimizer_, self.plan, self.options_, checked_later=True)
+            self.ending_ = RunEnd([self.scheduler_], stop=self.options_.stop is True)
+            self.ending_.begin()
             accelerator = getattr(net, "accelerator", None)
             summed = None if accelerator is None else partial(accelerate.sum_over_replicas, accelerator)
-            self.amounts_ = BatchAmounts(self.scheduler_, options, known.processes, summed)
+            self.amounts_ = BatchAmounts(self.scheduler_, self.options_, known.processes, summed)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
         if not training or self.scheduler_ is None:
@@ -88,12 +104,17 @@ class _SkorchPlan:
             for name, value in self.scheduler_.scalars("coming").items():
                 net.history.record_batch(name, value)
 
+    def on_batch_end(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
+        if training and self.scheduler_ is not None and self.ending_.is_due:
+            raise KeyboardInterrupt  # as skorch's EarlyStopping ends a fit
+
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         if self.scheduler_ is not None:
             self.metrics_.report(self.scheduler_, net.history[-1])
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # as above
         if self.scheduler_ is not None:
+            self.ending_.finish("PlanCallback")
             self.metrics_.finish(self.scheduler_)
 
     def __getstate__(self) -> dict[str, Any]:

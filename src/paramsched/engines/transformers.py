@@ -14,11 +14,14 @@ from typing import Any, TypeVar
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
+from paramsched.engines.run_end import RunEnd
+from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
+from paramsched.time.deadline import DeadlineLike
 
 _Trainer = TypeVar("_Trainer")
 
@@ -33,6 +36,11 @@ def planned(
     on_change: OnChange = "new",
     on_base: OnBase = "checkpoint",
     watch: bool | int | str = False,
+    deadline: DeadlineLike | None = None,
+    untimed_updates: int | None = None,
+    reserve: str | None = None,
+    stop: bool | None = None,
+    write: Write | None = None,
 ) -> type[_Trainer]:
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
@@ -50,15 +58,19 @@ def planned(
         on_change: as in `ps.Scheduler`.
         on_base: as in `ps.Scheduler`.
         watch: as in `ps.Scheduler`, if the plan is passed as the path of a file.
+        deadline, untimed_updates: as in `ps.Scheduler`; `"in 10 min"` counts from this call.
+        reserve: a length such as `"30 s"` by which the deadline is earlier: the time to validate and save at the end.
+        stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
+            clock; False: never. Default: True if there is a deadline.
+        write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
+            `write={"entropy": "entropy_coef", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written
+            before the forward pass of each update.
     """
     options = PlanOptions(
-        calendar=calendar,
-        tokens_per_sample=tokens_per_sample,
-        amount_of=amount_of,
-        on_change=on_change,
-        on_base=on_base,
-        watch=watch,
-    )
+        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
+        on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve, stop=stop,
+    )  # fmt: skip
+    writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
     from transformers import TrainerCallback
 
@@ -76,6 +88,31 @@ def planned(
             self._amounts.report(counted // self._copies, "tokens")
             self._reported = state.num_input_tokens_seen
 
+    class RunCallback(TrainerCallback):  # type: ignore[misc]  # as above
+        """Writes the targets, and ends the run when the plan is over."""
+
+        def __init__(self, owner: Any, scheduler: Scheduler) -> None:
+            self._owner, self._scheduler = owner, scheduler
+            self._ending = RunEnd([scheduler], stop=options.stop is True)
+            self._writes = TargetWrites(writes.call, writes.root, writes.paths)
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._ending.begin()
+            self._writes.begin(self._owner, self._scheduler)
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._writes.write(self._scheduler)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            """End as at `max_steps`: evaluate and save if these happen in steps."""
+            if self._ending.is_due:
+                control.should_training_stop = True
+                control.should_save |= args.save_strategy == "steps"
+                control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._ending.finish("transformers.planned")
+
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
@@ -92,7 +129,8 @@ def planned(
                     self.args, None, (num_training_steps,), _replicas(self)
                 )
                 drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
-                made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options, drive=drive)
+                used = self.optimizer if optimizer is None else optimizer
+                made = known.attach(used, plan, options, drive=drive, checked_later=True)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
@@ -106,6 +144,8 @@ def planned(
                 summed = partial(_sum_over_replicas, self)
                 self._paramsched_amounts = amounts = BatchAmounts(made, own, _replicas(self), summed)
                 self.remove_callback(TokenRelay)
+                self.remove_callback(RunCallback)
+                self.add_callback(RunCallback(self, made))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
             return self.lr_scheduler

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -21,6 +22,8 @@ from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
 
+_LONGEST = 10**10  # seconds, of a horizon that is tried
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,27 @@ class PlanAtStart:
     calendar: Calendar
     names: tuple[str, ...]
     note: Note | None
+    checked_later: bool = False
 
     def __call__(self, found: Found) -> ResolvedPlan:
         carried = found.positions(amount_clock(self.plan.clock)).values()
         at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
-        return start_run(self.plan, self.calendar, at, self.names, self.note)
+        return start_run(self.plan, self.calendar, at, self.names, self.note, checked_later=self.checked_later)
 
 
 def start_run(
-    plan: Plan, calendar: Calendar, at: RunPosition, optimizers: tuple[str, ...] = (), note: Note | None = None
+    plan: Plan,
+    calendar: Calendar,
+    at: RunPosition,
+    optimizers: tuple[str, ...] = (),
+    note: Note | None = None,
+    *,
+    checked_later: bool = False,
 ) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
-    In several processes, each of them uses the deadline and the time of rank 0, and raises the same error.
+    In several processes, each of them uses the deadline and the time of rank 0, and raises the same error. With
+    `checked_later`, stages that do not fit get the shortest horizon into which they fit, and `check_start` raises.
 
     Raises:
         InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
@@ -57,12 +68,27 @@ def start_run(
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
     amount, now = float(at.amount or 0.0), seconds_now()
     messages, left = messages_about_time(plan_number(plan, plan), at.t, amount), deadline.timestamp() - time.time()
+    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later)
     if messages is None or messages.is_sender:
-        start = RunStart(at.t, amount, left, untimed, now, messages)
         if messages is not None:
             messages.send([left, untimed, str(deadline)])
         return _started(plan, calendar, start, optimizers, note)
-    return _started_by_rank_0(plan, calendar, RunStart(at.t, amount, left, untimed, now, messages), optimizers, note)
+    return _started_by_rank_0(plan, calendar, start, optimizers, note)
+
+
+def check_start(in_force: ResolvedPlan) -> bool:
+    """Check the time left of a run whose training begins; return True if a resumed run is over already.
+
+    Raises:
+        InvalidArgument: the stages of the plan do not fit into the time left, or the deadline of a new run is over.
+    """
+    if not isinstance(in_force.horizon, UntilDeadline):
+        return False
+    start = in_force.horizon.start
+    if start.is_over and start.update > 0:
+        return True
+    _fitting(in_force.plan, in_force.calendar, start, in_force.optimizers)
+    return False
 
 
 @final
@@ -82,10 +108,11 @@ class UntilDeadline(Horizon):
         Raises:
             InvalidArgument: the stages of the plan do not fit.
         """
-        return replace(one, resolved=one.plan.resolve(one.calendar.until(horizon), one.optimizers))
+        return replace(one, resolved=resolved_until(one.plan, one.calendar, horizon, one.optimizers))
 
     def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
-        return start_run(in_force.plan, in_force.calendar, position, in_force.optimizers, in_force.note)
+        one, later = in_force, self.start.checked_later
+        return start_run(one.plan, one.calendar, position, one.optimizers, one.note, checked_later=later)
 
     def started_again(self, in_force: ResolvedPlan) -> ResolvedPlan | None:
         """Return the plan at the start of rank 0 that this one belongs to; None if it is the same as before.
@@ -169,20 +196,72 @@ def _started(
     plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[str, ...], note: Note | None
 ) -> ResolvedPlan:
     """Resolve a plan for the time that is left at a start."""
-    site = f'Scheduler(…, deadline="{calendar.end}")'
-    if start.left <= 0 or start.horizon < 1:
-        raise InvalidArgument(site, "the deadline is over, or less than a second is left", "Write a later deadline")
     try:
-        resolved = plan.resolve(calendar.until(start.horizon), optimizers)
+        resolved = _fitting(plan, calendar, start, optimizers)
     except MissingFact:
         raise
-    except InvalidArgument as error:
-        raise error.changed(found=f"{error.found}; the deadline leaves a horizon of {start.horizon} seconds") from None
+    except InvalidArgument:
+        if not start.checked_later:
+            raise
+        start = replace(start, shortest=_shortest(plan, calendar, max(start.available, 1), optimizers))
+        resolved = resolved_until(plan, calendar, start.horizon, optimizers)
     log.info(
         "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
         calendar.deadline, start.amount, start.horizon,
     )  # fmt: skip
     return ResolvedPlan(plan, resolved, calendar, UntilDeadline(start), optimizers, note)
+
+
+def resolved_until(plan: Plan, calendar: Calendar, horizon: int, optimizers: Collection[str] = ()) -> Plan:
+    """Return the plan of a run with a deadline, resolved for a horizon in seconds.
+
+    Raises:
+        InvalidArgument: the stages of the plan do not fit, or a schedule without an open stage is longer.
+    """
+    for line in plan.bindings:
+        length = line.schedule.length
+        if length is not None and all(unit == "seconds" for unit, _ in length.terms):
+            needed = sum(count for _, count in length.terms)
+            if needed > horizon:
+                found = f"it lasts {float(needed):g} seconds, and {horizon} are available"
+                raise InvalidArgument(f"{line.schedule} in {line.name}", found, "Write a later deadline")
+    return plan.resolve(calendar.until(horizon), optimizers)
+
+
+def _fitting(plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[str, ...]) -> Plan:
+    """Return a plan, resolved for the time that is available at a start, or raise."""
+    if start.left <= 0 or start.available < 1:
+        site = f'Scheduler(…, deadline="{calendar.end}")'
+        raise InvalidArgument(site, "the deadline is over, or less than a second is left", "Write a later deadline")
+    try:
+        return resolved_until(plan, calendar, start.available, optimizers)
+    except MissingFact:
+        raise
+    except InvalidArgument as error:
+        found = f"{error.found}; the deadline leaves a horizon of {start.available} seconds"
+        raise error.changed(found=found) from None
+
+
+def _shortest(plan: Plan, calendar: Calendar, least: int, optimizers: tuple[str, ...]) -> int:
+    """Return the shortest horizon of at least `least` seconds into which the stages of a plan fit.
+
+    Raises:
+        InvalidArgument: the plan cannot be resolved for any horizon.
+    """
+
+    def fits(horizon: int) -> bool:
+        try:
+            resolved_until(plan, calendar, horizon, optimizers)
+        except InvalidArgument:
+            return False
+        return True
+
+    longest = least
+    while not fits(longest):
+        longest *= 2
+        if longest > _LONGEST:
+            resolved_until(plan, calendar, longest, optimizers)  # raises
+    return least + bisect_left(range(least, longest), True, key=fits)
 
 
 def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:

@@ -136,6 +136,7 @@ class PlanSource:
         published: the recipe, if the plan was passed as one.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
+        checked_later: True if an engine refuses stages that do not fit into its deadline, when its training begins.
     """
 
     plan: Plan
@@ -147,6 +148,7 @@ class PlanSource:
     published: PublishedPlan | None = None
     counted_by: str = ""
     warns_of_metrics: bool = False
+    checked_later: bool = False
 
     @staticmethod
     def of(

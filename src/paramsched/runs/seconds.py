@@ -42,6 +42,8 @@ class RunStart:
         untimed: the number of updates that are not timed.
         at: the time of the monotonic clock of this process.
         messages: those of rank 0, if there are several processes.
+        checked_later: True if an engine refuses stages that do not fit, when its training begins.
+        shortest: the shortest horizon into which the stages fit, if they do not fit and are refused later.
     """
 
     update: int
@@ -50,11 +52,23 @@ class RunStart:
     untimed: int
     at: float = 0.0
     messages: "RankMessages | None" = None
+    checked_later: bool = False
+    shortest: int = 0
+
+    @property
+    def available(self) -> int:
+        """The training time before the start plus the time left, in whole seconds."""
+        return floor(self.amount + self.left)
 
     @property
     def horizon(self) -> int:
-        """The training time before the start plus the time left, in whole seconds."""
-        return floor(self.amount + self.left)
+        """The horizon of the run: the available time, unless the stages need more and are refused later."""
+        return max(self.available, self.shortest)
+
+    @property
+    def is_over(self) -> bool:
+        """True if the deadline was over at the start."""
+        return self.left < _LEAST_LEFT
 
     def left_at(self, now: float) -> float:
         """Return the seconds until the deadline, at a time of the monotonic clock."""

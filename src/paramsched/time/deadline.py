@@ -57,13 +57,17 @@ def deadline_of(value: Any, now: float, environment: Mapping[str, str]) -> datet
         raise InvalidArgument(site, expected, 'Write deadline="in 55 min"') from None
 
 
-def _seconds(text: str, site: CallSite) -> timedelta:
-    """Read a length in seconds, minutes and hours."""
+def length_in_seconds(text: Any, site: str | CallSite, instead: str) -> timedelta:
+    """Read a length in seconds, minutes and hours; if it is not one, the error shows what to write instead."""
     with suppress(InvalidArgument):  # its error would advise other units
         length = Duration.of(text)
         if not length.until and all(unit == "seconds" for unit, _ in length.terms):
             return timedelta(seconds=float(sum(count for _, count in length.terms)))
-    raise InvalidArgument(site, f'"{text}" is not a length in h, min or s', 'Write deadline="in 1 h + 30 min"')
+    raise InvalidArgument(site, f"{shown(text)} is not a length in h, min or s", instead)
+
+
+def _seconds(text: str, site: CallSite) -> timedelta:
+    return length_in_seconds(text, site, 'Write deadline="in 1 h + 30 min"')
 
 
 def _end_of_job(environment: Mapping[str, str], site: CallSite) -> float:
