@@ -116,3 +116,10 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if not isinstance(text, str) or " at 0x" in text:
         return None  # because an address differs between processes
     return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")
+
+
+@pytest.hookimpl
+def pytest_runtest_teardown() -> None:
+    """Close the figures of a test, because Matplotlib warns of many open ones."""
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")

@@ -95,6 +95,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.resolve": (PLAN, lambda plan: ps.resolve(plan, RUN)),
     "ps.replay": (Plan(lr="plateau()"), lambda plan: ps.replay(plan, [(1, {"loss": 1.0})])),
     "ps.to_lambda": (PLAN, lambda plan: [ps.to_lambda(plan, RUN)(t) for t in range(8)]),
+    "ps.to_python": (PLAN, lambda plan: ps.to_python(plan, RUN)),
     "ps.to_optax": (PLAN, lambda plan: [float(ps.to_optax(plan, RUN, base=0.5)(t)) for t in range(8)]),
     "ps.config.check": (Plan(lr="linear(0.0, 3.0, 2)"), lambda plan: ps.config.check(plan, RUN)),
     "ps.loss_law.bound": (PLAN, lambda plan: ps.loss_law.bound(plan, base=BASE, calendar=RUN)),
@@ -117,7 +118,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
 BY_SCHEDULER = {"accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch", "transformers"}
 """The engines that pass the plan to a Scheduler."""
 
-RESULTS = {"Trace", "PlanSince", "Loaded", "PlanText", "Optimum", "Recipe"}
+RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "PlanText", "Optimum", "Recipe"}
 """Classes of values that have a plan."""
 
 BUILT = {"bind", "bind_group", "from_plan", "mime_bundle", "handed_schedule"}

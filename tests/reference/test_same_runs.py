@@ -78,19 +78,19 @@ def used_by_optax(code: str) -> list[float]:
         return jax.tree.map(lambda count: count.astype(jnp.int64), state)
 
     code = code.replace("optimizer.init(params)", "exact(optimizer.init(params))")
+    code = code.replace("params @ params", "params.sum()")  # of gradient 1
     code = code.replace("\n    params = ", "\n    steps.append(updates)\n    params = ")
     steps: list[Any] = []
     with jax.enable_x64(True):
-        names = {"params": jnp.zeros(()), "loader": range(UPDATES), "gradient": lambda params, _: jnp.ones_like(params)}
+        names = {"params": jnp.zeros(2), "loader": range(UPDATES), "gradient": lambda params, _: jnp.ones_like(params)}
         run_code(code, names | {"steps": steps, "exact": exact})
-        return [-float(step) for step in steps]
+        return [-float(step[0]) for step in steps]
 
 
 def used_by_keras(code: str) -> list[float]:
     """Return the lr of each update in a run of the code in float64, read from the optimizer in a callback."""
     import jax
     import keras
-    import numpy as np
 
     class Reader(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -98,8 +98,7 @@ def used_by_keras(code: str) -> list[float]:
             values.append(float(self.model.optimizer.learning_rate))
 
     values: list[float] = []
-    rows = 4 * UPDATES_PER_EPOCH["keras"]
-    names = {"x": np.ones((rows, 2)), "y": np.zeros(rows), "reader": Reader()}
+    names = {"torch": torch, "reader": Reader()}
     before = keras.config.floatx()
     keras.config.set_floatx("float64")
     try:

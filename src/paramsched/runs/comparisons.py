@@ -1,16 +1,15 @@
 """When the amounts of several processes are compared; a process that trains alone compares nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.plan.run_amounts import Amount
+from paramsched.runs.processes import COMPARED_EVERY as COMPARED_EVERY
+from paramsched.runs.processes import INITIAL
 from paramsched.scheduler.messages import several_processes
 
 if TYPE_CHECKING:
     from paramsched.runs.rank_agreement import AmountAgreement
-
-COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
-INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 
 
 @final

@@ -4,13 +4,16 @@ import logging
 import os
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch.distributed as dist
 
 from paramsched.scheduler.messages import several_processes
 
 log = logging.getLogger("paramsched")
+
+COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 
 
 @final

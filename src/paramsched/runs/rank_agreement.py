@@ -8,8 +8,7 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.runs.comparisons import COMPARED_EVERY, INITIAL
-from paramsched.runs.processes import Ranks, note_end_of_store
+from paramsched.runs.processes import COMPARED_EVERY, INITIAL, Ranks, note_end_of_store
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
 

@@ -417,7 +417,7 @@ def _line_of_mapping(value: Mapping[Any, Any]) -> str | None:
     >>> _line_of_mapping({"warmup": 10, "cosine": {"to": 0.2}})
     'warmup(10) >> cosine(to=0.2)'
     >>> _line_of_mapping({"type": "StepLR", "step_size": 30, "gamma": 0.5})
-    'step(every=30, gamma=0.5)'
+    'step(30, 0.5)'
     """
     kind = next((key for key in NAMES_OF_CLASS if isinstance(value.get(key), str)), None)
     if len(value) == 1 and kind is not None and "(" in value[kind]:
