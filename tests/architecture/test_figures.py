@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 49_404,
+    "code lines": 53_072,
     "modules at top level": 5,
     "modules in import cycles": 0,
-    "private functions with one use": 481,
+    "private functions with one use": 598,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""
