@@ -14,6 +14,7 @@ from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.scheduler import LateGroups, Scheduler
+from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
@@ -122,12 +123,13 @@ class EngineFacts:
         late_groups: LateGroups = "base",
         drive: str = "optimizer",
         checked_later: bool = False,
+        code_groups: Mapping[str, list[Group]] | None = None,
     ) -> Scheduler:
         """Attach a plan to an optimizer, or to several in a mapping from their names.
 
         The plan's horizon takes precedence over the length of the run in the engine; if they differ, a warning is
         logged. With `checked_later`, stages that do not fit until the deadline are refused by `RunEnd.begin`, after
-        the engine has loaded a checkpoint.
+        the engine has loaded a checkpoint. `code_groups` are the groups before that, for `on_base`.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -138,6 +140,7 @@ class EngineFacts:
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
             checked_later=checked_later,
+            code_groups=code_groups,
         )
         horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(source.plan.clock) is not None

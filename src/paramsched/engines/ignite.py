@@ -14,6 +14,7 @@ from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
+from paramsched.runs.arguments import copied_groups
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
@@ -66,6 +67,7 @@ class PlanHandler:
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
             stop=stop,
         )  # fmt: skip
+        self._code_groups = copied_groups(optimizer)  # a Checkpoint loads before the engine starts
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None
@@ -119,7 +121,9 @@ class PlanHandler:
     def _attach_plan(self, trainer: Any) -> None:
         if self.scheduler is None:
             known = replace(_facts_of_engine(trainer, self._accumulation), warns_of_metrics=self._warns)
-            self.scheduler = known.attach(self._optimizer, self._plan, self._options, checked_later=True)
+            self.scheduler = known.attach(
+                self._optimizer, self._plan, self._options, checked_later=True, code_groups=self._code_groups
+            )
             # A Checkpoint loads before the trainer runs; the plan can only be attached now.
             if self._loaded is not None:
                 self.scheduler.load_state_dict(self._loaded)

@@ -14,6 +14,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.plan.forms import PlanLike
+from paramsched.runs.arguments import copied_groups
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
@@ -82,13 +83,16 @@ class _SkorchPlan:
         self.scheduler_: Scheduler | None = None
         self.metrics_ = MetricRelay("PlanCallback")
         self.done_ = len(net.history)
+        self.code_groups_ = copied_groups(net.optimizer_)  # `LoadInitState` loads after this
         self.options_ = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         """Attach the plan before the first epoch, when the training set is known."""
         if self.scheduler_ is None:
             known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
-            self.scheduler_ = known.attach(net.optimizer_, self.plan, self.options_, checked_later=True)
+            self.scheduler_ = known.attach(
+                net.optimizer_, self.plan, self.options_, checked_later=True, code_groups=self.code_groups_
+            )
             self.ending_ = RunEnd([self.scheduler_], stop=self.options_.stop is True)
             self.ending_.begin()
             accelerator = getattr(net, "accelerator", None)

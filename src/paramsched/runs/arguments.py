@@ -11,9 +11,9 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan, Target
-from paramsched.plan.optimizers import check_names, errors_of, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, errors_of, scopes_of
 from paramsched.scheduler.block import Values
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.group_keys import Group, count_carried
 from paramsched.scheduler.on_base import BasePolicy, OnBaseChoice
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice
@@ -46,9 +46,20 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def checked_bases(plan: Plan, optimizers: Mapping[str, Any]) -> dict[str, Values]:
-    """Return the bases of a plan that is not resolved yet; raise if the optimizers lack a group or a field of it."""
-    groups = {name: one.param_groups for name, one in optimizers.items()}
+def copied_groups(optimizer: Any) -> dict[str, list[Group]]:
+    """Return copies of the groups of an optimizer or a mapping of several, with the values before a checkpoint."""
+    is_several = isinstance(optimizer, Mapping)
+    several = unwrapped_optimizers(optimizer) if is_several else {ALONE: unwrapped_optimizer(optimizer)}
+    return {name: [dict(group) for group in one.param_groups] for name, one in several.items()}
+
+
+def are_loaded(groups: Mapping[str, list[Group]]) -> bool:
+    """Return whether the groups of any optimizer carry a count."""
+    return any(count_carried(one) is not None for one in groups.values())
+
+
+def checked_bases(plan: Plan, groups: Mapping[str, list[Group]]) -> dict[str, Values]:
+    """Return the bases of a plan that is not resolved yet; raise if the groups lack a group or a field of it."""
     scopes = scopes_of(plan, plan, groups)
     return {name: bases_by_slot(slots_of(plan, groups[name], scope=scope)) for name, scope in scopes.items()}
 

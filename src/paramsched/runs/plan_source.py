@@ -25,6 +25,7 @@ from paramsched.time import Calendar, Duration, DurationLike
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
     from paramsched.runs.rank_messages import RankMessages
+    from paramsched.scheduler.group_keys import Group
 
 log = logging.getLogger("paramsched")
 
@@ -137,6 +138,7 @@ class PlanSource:
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
         checked_later: True if an engine refuses stages that do not fit into its deadline, when its training begins.
+        code_groups: the groups of each optimizer before an engine loaded a checkpoint; None if they are unknown.
     """
 
     plan: Plan
@@ -149,6 +151,7 @@ class PlanSource:
     counted_by: str = ""
     warns_of_metrics: bool = False
     checked_later: bool = False
+    code_groups: "Mapping[str, list[Group]] | None" = None
 
     @staticmethod
     def of(

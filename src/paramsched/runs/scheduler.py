@@ -23,6 +23,7 @@ from paramsched.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.plan.trace import Key
 from paramsched.runs.arguments import (
     Drive,
+    are_loaded,
     calendar_of_call,
     checked_bases,
     checked_on_base,
@@ -37,7 +38,7 @@ from paramsched.runs.consumption import ConsumptionSource, checked_amount
 from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
 from paramsched.scheduler.by_hand import advance_by_hand
-from paramsched.scheduler.group_keys import Group, count_carried, remove_entries
+from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
 from paramsched.scheduler.messages import warn_for_all
@@ -179,8 +180,12 @@ class Scheduler(LRScheduler):
         source = PlanSource.of(plan, watch, names=names)
         resume = Resume(policy, checked_on_base(on_base, source.plan))
         request = request_of(source.plan, drive, resume, late_groups, t, names)
+        present = {name: one.param_groups for name, one in self._optimizers.items()}
         if calendar != "later":
+            code = source.code_groups
             try:
+                if code is not None and are_loaded(present) and not are_loaded(code):
+                    request = replace(request, code_bases=checked_bases(source.plan, code))
                 self._attach(request, source, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
                 raise refusal if source.file is None else with_location(refusal, source.file.text)  # noqa: B904  # the same error, with its location
@@ -190,8 +195,8 @@ class Scheduler(LRScheduler):
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
             )
         # Check the groups now. Until the run facts are passed, the only hook raises on each step.
-        bases = checked_bases(request.plan, self._optimizers)
-        if all(count_carried(one.param_groups) is None for one in self._optimizers.values()):
+        bases = checked_bases(request.plan, present)
+        if not are_loaded(present):
             request = replace(request, code_bases=bases)
         from paramsched.runs.facts_later import NotAttached, WaitingForFacts, refuse_to_step
 

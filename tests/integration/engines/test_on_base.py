@@ -1,0 +1,49 @@
+"""In each engine, a run that resumes with another learning rate in the code uses the one that `on_base` chooses."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.engine_runs.harness import optimizer_of
+from support.engine_runs.in_parts import ENGINES, Run
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PLAN = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
+BEFORE, AFTER = 1e-3, 5e-4
+
+
+def plain(run: Run) -> None:
+    optimizer = run.recorded(optimizer_of(run.model()))
+    run.scheduler = ps.Scheduler(optimizer, run.plan, **run.options)
+    saved = {"optimizer": optimizer, "plan": run.scheduler}
+    if run.resumes:
+        for name, state in torch.load(run.folder / "run.pt").items():
+            saved[name].load_state_dict(state)
+    for _ in range(18):
+        optimizer.step()
+    torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
+
+
+@pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
+def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_on(
+    engine: Callable[[Run], None], tmp_path: Path
+) -> None:
+    first = Run(None, tmp_path / "first", PLAN, lr=BEFORE, epochs=1)
+    first.folder.mkdir()
+    engine(first)
+    at = len(first.used)
+    assert at in (18, 36)
+
+    for options, base in (({}, BEFORE), ({"on_base": "code"}, AFTER)):
+        folder = shutil.copytree(first.folder, tmp_path / str(base))
+        again = Run(None, folder, PLAN, options, resumes=True, lr=AFTER)
+        engine(again)
+
+        expected = ps.trace(PLAN, [{"lr": base}], ps.Calendar())["lr", 0].tolist()
+        assert len(again.used) >= 18
+        assert again.used == expected[at : at + len(again.used)]

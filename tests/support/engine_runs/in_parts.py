@@ -1,0 +1,224 @@
+"""A run of each engine in parts: it saves its checkpoint into a folder, and new objects resume it from there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from support.engine_runs.harness import BATCH, Numbers, Tiny, optimizer_of
+from support.fake_time import FakeTime
+
+
+@dataclass
+class Run:
+    """A run of an engine, in a folder that has the checkpoint of the run before.
+
+    `lr` is the lr of all groups in the code, if given. `steps` are the moments at which updates began, and `used` the
+    lr of the first group in each of them.
+    """
+
+    clock: FakeTime | None
+    folder: Path
+    plan: ps.Plan
+    options: dict[str, Any] = field(default_factory=dict)
+    resumes: bool = False
+    lr: float | None = None
+    epochs: int = 2
+    steps: list[float] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)
+    batches: int = 0
+    scheduler: Any = None
+
+    def recorded(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        def before(*_: Any) -> None:
+            self.used.append(float(optimizer.param_groups[0]["lr"]))
+            if self.clock is not None:
+                self.steps.append(self.clock.wall)
+                self.clock.pass_(1.0)
+
+        for group in optimizer.param_groups if self.lr is not None else []:
+            group["lr"] = self.lr
+        optimizer.register_step_pre_hook(before)
+        return optimizer
+
+    def model(self) -> Any:
+        model = Tiny()
+        model.register_forward_pre_hook(lambda *_: setattr(self, "batches", self.batches + 1))
+        return model
+
+
+def transformers(run: Run) -> None:
+    pytest.importorskip("transformers")
+    from paramsched.engines.transformers import planned
+    from support.engine_runs import transformers as runs
+
+    model = runs.Model()
+    model.net = run.model()
+    case = runs.Case("transformers")
+    args = runs.arguments(str(run.folder), case, save_strategy="steps", save_steps=1000, num_train_epochs=run.epochs)
+    trainer = planned(runs.Trainer, run.plan, **run.options)(
+        model=model, args=args, train_dataset=runs.Rows(), optimizers=(run.recorded(optimizer_of(model)), None)
+    )
+    trainer.train(resume_from_checkpoint=run.resumes or None)
+    run.scheduler = trainer.lr_scheduler
+
+
+def lightning(run: Run) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    from paramsched.engines.lightning import PlanCallback
+
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = run.model()
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return run.recorded(optimizer_of(self))
+
+    callback = PlanCallback(run.plan, **run.options)
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=run.epochs + run.resumes, callbacks=[callback], logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    file = run.folder / "run.ckpt"
+    trainer.fit(Module(), DataLoader(Numbers(), BATCH), ckpt_path=file if run.resumes else None, weights_only=False)
+    trainer.save_checkpoint(file)
+    run.scheduler = callback.schedulers[0]
+
+
+def ignite(run: Run) -> None:
+    pytest.importorskip("ignite")
+    from ignite.engine import Engine, Events, supervised_training_step
+
+    from paramsched.engines.ignite import PlanHandler
+
+    model = run.model()
+    optimizer = run.recorded(optimizer_of(model))
+    trainer = Engine(supervised_training_step(model, optimizer, torch.nn.functional.mse_loss))
+    handler = PlanHandler(optimizer, run.plan, **run.options).attach(trainer)
+    saved = {"optimizer": optimizer, "plan": handler, "trainer": trainer}
+    if run.resumes:
+        for name, state in torch.load(run.folder / "run.pt").items():
+            saved[name].load_state_dict(state)
+    completed: list[int] = []
+    trainer.add_event_handler(Events.COMPLETED, lambda: completed.append(1))
+    trainer.run(DataLoader(Numbers(), BATCH), max_epochs=run.epochs)
+    assert completed == [1]
+    torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
+    run.scheduler = handler.scheduler
+
+
+def skorch(run: Run) -> None:
+    pytest.importorskip("skorch")
+    from skorch.callbacks import Callback
+
+    from paramsched.engines.skorch import PlanCallback
+    from support.engine_runs import skorch as runs
+
+    class Net(runs.NeuralNetRegressor):
+        ended = 0
+
+        def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
+            self.optimizer_ = run.recorded(optimizer_of(self.module_))
+            return self
+
+        def on_train_end(self, *args: Any, **keywords: Any) -> None:
+            self.ended += 1
+
+    class Load(Callback):
+        def on_train_begin(self, net: Any, **keywords: Any) -> None:  # as LoadInitState
+            if run.resumes:
+                net.load_params(f_optimizer=run.folder / "optimizer.pt")
+
+    callback = PlanCallback(run.plan, **run.options)
+    net = Net(
+        run.model, batch_size=BATCH, max_epochs=run.epochs, train_split=None, verbose=0, callbacks=[callback, Load()]
+    )
+    net.initialize()
+    data = Numbers()
+    net.partial_fit(data.x.numpy(), data.y.numpy())
+    assert net.ended == 1
+    net.save_params(f_optimizer=run.folder / "optimizer.pt")
+    run.scheduler = callback.scheduler_
+
+
+def pytorch_accelerated(run: Run) -> None:
+    home = pytest.importorskip("pytorch_accelerated")
+    from pytorch_accelerated.callbacks import MoveModulesToDeviceCallback
+
+    from paramsched.engines import pytorch_accelerated as engine
+
+    model = run.model()
+    options = dict(run.options)
+    callbacks = [MoveModulesToDeviceCallback] + [engine.StopCallback()] * options.pop("stop", True)
+    trainer = home.Trainer(model, torch.nn.MSELoss(), run.recorded(optimizer_of(model)), callbacks=callbacks)
+    trainer.train(
+        Numbers(), num_epochs=run.epochs, per_device_batch_size=BATCH, train_dataloader_kwargs={"num_workers": 0},
+        create_scheduler_fn=engine.scheduler(run.plan, **options),
+        resume_from=run.folder / "state" if run.resumes else None,
+    )  # fmt: skip
+    trainer.save_training_state(run.folder / "state")
+    run.scheduler = trainer.scheduler
+
+
+def mmengine(run: Run) -> None:
+    pytest.importorskip("mmengine")
+    from paramsched.engines.mmengine import PlanScheduler, StopHook
+    from support.mmengine_runs import Runs
+
+    runs = Runs(run.folder)
+    made: list[Any] = []
+
+    def scheduler(wrapper: Any) -> Any:
+        run.recorded(wrapper.optimizer)
+        made.append(PlanScheduler(wrapper, run.plan, **run.options))
+        return made[0]
+
+    class Counting(StopHook):
+        def before_train_iter(self, *args: Any, **keywords: Any) -> None:
+            run.batches += 1
+
+    more = {"resume": True} if run.resumes else {}
+    try:
+        _, runner = runs(scheduler, by_epoch=False, epochs=3 * run.epochs, hooks=[Counting()], **more)
+        runner.save_checkpoint(str(run.folder / "run"), "iter_1.pth")
+        (run.folder / "run" / "last_checkpoint").write_text(str(run.folder / "run" / "iter_1.pth"))
+    finally:
+        runs.close()
+    run.scheduler = made[0].scheduler
+
+
+def accelerate(run: Run) -> None:
+    home = pytest.importorskip("accelerate")
+    from paramsched.engines import accelerate as engine
+
+    accelerator = home.Accelerator(cpu=True)
+    model = run.model()
+    made = run.recorded(optimizer_of(model))
+    model, optimizer, loader = accelerator.prepare(model, made, DataLoader(Numbers(), BATCH))
+    options = dict(run.options)
+    stop = options.pop("stop", True)
+    run.scheduler = engine.scheduler(accelerator, optimizer, run.plan, loader, epochs=run.epochs, **options)
+    if run.resumes:
+        accelerator.load_state(str(run.folder / "state"))
+    for _ in range(run.epochs):
+        for _ in loader:
+            optimizer.step()
+            if stop and run.scheduler.should_stop:
+                break
+        if stop and run.scheduler.should_stop:
+            break
+    accelerator.save_state(str(run.folder / "state"))
+
+
+ENGINES: dict[str, Callable[[Run], None]] = {
+    one.__name__: one for one in (transformers, lightning, ignite, skorch, pytorch_accelerated, mmengine, accelerate)
+}
