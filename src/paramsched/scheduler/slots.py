@@ -160,7 +160,7 @@ class SlotsOfSchedule:
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
-        value = columns(self.schedule, self._own(times)) if self.affine else None
+        value = columns(self.schedule, self._own(times), numbers=True) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
@@ -174,13 +174,13 @@ class SlotsOfSchedule:
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         if not self.affine:
             return repeated(values_of(self.schedule, self._own(times), base, states), times.size)
-        return repeated(columns(self.schedule, self._own(times)).apply(base), times.size)
+        return repeated(columns(self.schedule, self._own(times), numbers=True).apply(base), times.size)
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per base, each equal to `values_of_one` of that base."""
         if self.affine:
-            value = columns(self.schedule, self._own(times))
+            value = columns(self.schedule, self._own(times), numbers=True)
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
             return Affine(*pair).apply(self.bases)
         found = {base: values_of(self.schedule, self._own(times), base, states) for base in set(self.bases.tolist())}

@@ -71,10 +71,15 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
 
 
 @quiet
-def columns(schedule: Formula, times: Array) -> Affine:
-    """Return the factors and offsets of an affine schedule at an array of times, before a base is applied."""
-    # A number, as after each update that consumes another amount, costs a third of an array of one number.
-    return schedule._at(times[0] if times.size == 1 and schedule._takes_numbers else times, BASE, NUMPY)
+def columns(schedule: Formula, times: Array, *, numbers: bool = False) -> Affine:
+    """Return the factors and offsets of an affine schedule at an array of times, before a base is applied.
+
+    Args:
+        schedule: the schedule.
+        times: the times.
+        numbers: True to return numbers for a single time, which cost a third of arrays of one number.
+    """
+    return schedule._at(times[0] if numbers and times.size == 1 and schedule._takes_numbers else times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
