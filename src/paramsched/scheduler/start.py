@@ -182,8 +182,11 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():
-        one.code_bases = bases_by_slot(one.block.slots) if request.code_bases is None else request.code_bases[name]
-        request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
+        if request.code_bases is None:
+            one.code_bases = bases_by_slot(one.block.slots)
+        else:
+            one.code_bases = request.code_bases[name]
+            request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
     return Prepared(run, other, initial, present)
 
 

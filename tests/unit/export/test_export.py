@@ -538,4 +538,3 @@ def test_the_test_file_passes_with_pytest_alone_and_fails_for_changed_code(folde
 def test_usage_errors(folder):
     assert "Write --to python" in command("convert", "plan.yaml", "--torch", code=2)
     assert "Write -o schedule.py" in command("convert", "plan.yaml", "--to", "python", "--test", "t.py", code=2)
-    assert "--plan" in command("audit", "plan.yaml", code=2)
