@@ -13,7 +13,7 @@ from paramsched.fields import numeric
 from paramsched.plan import Plan, Target
 from paramsched.plan.optimizers import ALONE, check_names, errors_of, scopes_of
 from paramsched.scheduler.block import Values
-from paramsched.scheduler.group_keys import Group, count_carried
+from paramsched.scheduler.group_keys import COUNT, Group
 from paramsched.scheduler.on_base import BasePolicy, OnBaseChoice
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice
@@ -55,7 +55,7 @@ def copied_groups(optimizer: Any) -> dict[str, list[Group]]:
 
 def are_loaded(groups: Mapping[str, list[Group]]) -> bool:
     """Return whether the groups of any optimizer carry a count."""
-    return any(count_carried(one) is not None for one in groups.values())
+    return any(COUNT in group for one in groups.values() for group in one)
 
 
 def checked_bases(plan: Plan, groups: Mapping[str, list[Group]]) -> dict[str, Values]:
