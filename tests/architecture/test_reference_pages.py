@@ -29,7 +29,8 @@ def test_every_public_name_has_a_page(pages):
 def test_every_name_with_a_page_is_a_public_path(pages):
     paths = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
 
-    missing = sorted(set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE)) - set(paths))
+    named = set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE))
+    missing = sorted(name for name in named - set(paths) if ".user_" not in name)  # other tests register these curves
     assert missing == [], "add to tests/architecture/public_paths.txt:\n" + "\n".join(missing)
 
 

@@ -67,7 +67,8 @@ class PlanHandler:
             on_base=on_base, watch=watch, deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
             stop=stop,
         )  # fmt: skip
-        self._code_groups = copied_groups(optimizer)  # a Checkpoint loads before the engine starts
+        # A Checkpoint loads before the engine starts.
+        self._code_groups = None if self._options.on_base == "checkpoint" else copied_groups(optimizer)
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self._amounts: BatchAmounts | None = None
