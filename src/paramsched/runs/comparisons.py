@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from paramsched.plan.run_amounts import Amount
-from paramsched.runs.processes import COMPARED_EVERY as COMPARED_EVERY
-from paramsched.runs.processes import INITIAL
+from paramsched.runs.processes import COMPARED_EVERY, INITIAL
 from paramsched.scheduler.messages import several_processes
 
 if TYPE_CHECKING:

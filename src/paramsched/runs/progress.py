@@ -5,8 +5,9 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount, example_of_size, missing_progress
-from paramsched.runs.comparisons import COMPARED_EVERY, AmountComparison
+from paramsched.runs.comparisons import AmountComparison
 from paramsched.runs.consumption import as_number, call_text
+from paramsched.runs.processes import COMPARED_EVERY
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import AMOUNT
 from paramsched.scheduler.messages import several_processes
