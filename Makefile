@@ -18,7 +18,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz corpus figures lint types bench docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz mutants corpus figures lint types bench docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -83,6 +83,13 @@ thorough: $(VENV)/compiled.stamp
 fuzz: $(VENV)/compiled.stamp
 	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
+
+# Plant small errors in packages, one at a time, and report those that no test of a contributor finds: minutes to hours.
+# make mutants PACKAGES="scheduler plan" ARGS="--count 100 --seed 2"
+PACKAGES = schedules plan scheduler runs compat runner
+mutants: $(VENV)/compiled.stamp
+	$(INSTALL) coverage
+	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
 
 # Compare real MMEngine configs with MMEngine, value by value. It executes them, so pass a folder that you trust:
 # make corpus CONFIGS=../mmdetection ARGS="--import my.schedulers"
