@@ -78,7 +78,7 @@ def writes(optimizer, plan):
             for _ in block.writer:
                 break
             else:
-                block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), {})
+                block.extend(UpdateTimes(t, None, block.next_size(t)), {})
                 next(block.writer)
 
     return loop

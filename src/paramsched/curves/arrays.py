@@ -31,9 +31,9 @@ class Arrays:
 
     Args:
         xp: the namespace of the library.
-        concrete: True for NumPy. Formulas may then read the values of times, to evaluate only the required stages.
-            Values of torch and JAX arrays are never read, because that would synchronize a device or fail under
-            tracing.
+        concrete: True for arrays of NumPy. Formulas may then read the values of times, to evaluate only the required
+            stages. Values of torch and JAX arrays are never read, because that would synchronize a device or fail
+            under tracing.
         floating: converts numbers to the float type of the library.
         lift: converts a NumPy value to an array of the library; other values stay unchanged.
         whole: converts floats and booleans to the widest integer type of the library.
@@ -52,12 +52,16 @@ class Arrays:
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
         """Return these operations with `known_bounds`: the smallest and the largest time in the array `t`."""
-        if t.size == 1:  # `bounds` reads a single time faster
+        if not self.concrete or t.size == 1:  # `bounds` reads a single time faster
             return self
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
-    def bounds(self, t: Array) -> tuple[float, float]:
-        """Return the pair (smallest, largest) of NumPy times. There must be at least one time."""
+    def bounds(self, t: Array) -> tuple[float, float] | None:
+        """Return the pair (smallest, largest) of numbers or NumPy times; None for no times, and for other arrays."""
+        if self is NUMBERS:
+            return t, t
+        if not self.concrete or not t.size:
+            return None
         if self.known_bounds is not None and self.known_bounds[0] is t:
             return self.known_bounds[1:]
         if t.size == 1:  # searching a single time would take twice as long as evaluating a curve at it
@@ -89,6 +93,8 @@ class Arrays:
         return self.xp.where(count * n > t, count - 1, count)
 
     def where(self, mask: Array, yes: Array, no: Array) -> Array:
+        if self is NUMBERS:
+            return yes if mask else no
         return self.xp.where(mask, self.lift(yes), self.lift(no))
 
     def smaller(self, x: Array, y: Array) -> Array:
@@ -112,8 +118,8 @@ class Arrays:
         return self.xp.where(x > bound, self.xp.full_like(x, bound), x)
 
     def at_least(self, x: Array, bound: int | float) -> Array:
-        if self.concrete:
-            return np.maximum(x, bound)
+        if self.concrete or self is NUMBERS:
+            return self.xp.maximum(x, bound)
         return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
 
     def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
@@ -155,6 +161,21 @@ def in_place(x: Floats) -> Floats | None:
 _SMALL = 2048
 
 NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinfo(np.int64).max)
+
+
+@final
+class _Numbers:
+    """The functions of one number, which round as those of NumPy; `math.sin` may round otherwise."""
+
+    maximum, minimum = max, min
+
+    @staticmethod
+    def sin(x: float) -> float:
+        return float(np.sin(x))
+
+
+NUMBERS = Arrays(_Numbers, False, float, float, int, NUMPY.far)
+"""The operations for a single Python number: the same bits as `NUMPY`, in a fifth of the time."""
 
 
 def is_numpy(x: object) -> bool:

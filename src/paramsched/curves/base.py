@@ -30,7 +30,7 @@ class Curve(ABC):
     _within: ClassVar[bool] = False
     """True if rounding never takes a value above 1. A schedule along the curve then needs no clipping."""
     _takes_numbers: ClassVar[bool] = False
-    """True if both methods give the same bits for a NumPy number as for an array, as powers may not."""
+    """True if both methods give the same bits for a number, with the operations `NUMBERS`, as powers may not."""
 
     @overload
     def __call__(self, u: float) -> float: ...

@@ -65,7 +65,8 @@ class ConsumptionSource:
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit, self._counted_by = self._run.clock, counted_by
-        self._is_unknown = isinstance(self._run, UnknownAmounts)
+        self._is_unknown = isinstance(self._run, UnknownAmounts)  # here, because it takes long for an abstract type
+        self._is_planned = isinstance(self._run, PlannedAmounts)
         self._horizon = None if self._deadline is None else self._deadline.start.horizon
         self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
@@ -146,10 +147,13 @@ class ConsumptionSource:
 
     def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
-        clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        may_start_again = self._deadline is not None and clock.t == self._begin
-        unknown = self._is_unknown and (not isinstance(self._time, SharedTime) or may_start_again)
-        clock.needs_check = (unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
+        clock = self._clock
+        if clock.reported is not None:
+            clock.needs_check = self._agreement.is_due(clock.t)
+            return
+        is_shared = self._time is not None and isinstance(self._time, SharedTime)
+        may_start_again = clock.t == self._begin and self._deadline is not None
+        clock.needs_check = self._is_planned or (self._is_unknown and (not is_shared or may_start_again))
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
@@ -233,37 +237,34 @@ class ConsumptionSource:
             if self._deadline is not None and horizon is not None and horizon != self._horizon:
                 self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
                 log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
-            return UpdateTimes(np.arange(t, t + amounts.size), amounts)
+            return UpdateTimes(t, amounts, amounts.size)
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)
         if reported is None:
-            last, count = UpdateTimes.at(t - 1, amount), block.next_size(t)
-            if not isinstance(self._run, PlannedAmounts):
-                return last.following(self._run, count)
-            times = last.following(self._run, count + 1)
-            assert times.amounts is not None
-            empty = np.flatnonzero(np.diff(times.amounts) < 1)  # updates that are planned to consume nothing
-            count = int(empty[0]) if empty.size else count
-            clock.needs_check = count == 0
-            count = max(count, 1)
-            return UpdateTimes(times.updates[:count], times.amounts[:count])
+            count = block.next_size(t)
+            amounts = self._run.amounts_from(t - 1, amount, count + 1 + self._is_planned)[1:]
+            if self._is_planned:
+                empty = np.flatnonzero(np.diff(amounts) < 1)  # updates that are planned to consume nothing
+                count = int(empty[0]) if empty.size else count
+                clock.needs_check = count == 0
+                count = max(count, 1)
+            return UpdateTimes(t, amounts[:count], count)
         if expected is not None and expected - amount == reported:
             return None
         is_exhausted = expected is None
-        # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-        is_shared = isinstance(self._time, SharedTime)  # its next update may not be reported
-        guesses = self._is_unknown and not is_shared and is_exhausted and reported == amount - before
+        # If the previous update consumed as much as this one, the next updates are assumed to do so, too. With a shared
+        # time, the next update may not be reported.
+        guesses = is_exhausted and reported == amount - before and self._is_unknown
+        guesses = guesses and not isinstance(self._time, SharedTime)
         if not guesses:
             block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size(t) if guesses else 1
-        if amount + reported * count >= MAX_CONSUMED:
-            count = 1
-        if count == 1:
-            return UpdateTimes.at(t, amount + reported)
+        if count == 1 or amount + reported * count >= MAX_CONSUMED:
+            return UpdateTimes(t, amount + reported)
         ends = partial(self._is_over_after, t, amount, reported)
         if not ends(0):
             count = bisect_left(range(count), True, key=ends)  # the next block starts at the end of the plan
-        return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
+        return UpdateTimes(t, amount + reported * np.arange(1, count + 1), count)
 
     def _is_over_after(self, t: int, amount: Amount, each: Amount, count: int) -> bool:
         """Return whether the plan is over `count` updates after update `t`, if it and these consume `each`."""

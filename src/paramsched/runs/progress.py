@@ -65,7 +65,7 @@ class ProgressSource:
         if several_processes():  # the block ends before the next comparison
             count = min(count, COMPARED_EVERY - clock.t % COMPARED_EVERY)
         self._set_needs_check()
-        return UpdateTimes.held(clock.t, clock.amount, count)
+        return UpdateTimes(clock.t, clock.amount, count)
 
 
 def move(run: Run, amount: Amount) -> None:
@@ -73,7 +73,7 @@ def move(run: Run, amount: Amount) -> None:
     for planned in run.all_groups:
         clock = planned.clock
         size = 1 if planned.held else 2  # the end of the coming update writes the second
-        planned.block.seek(UpdateTimes.held(clock.t, amount, size), clock.states)
+        planned.block.seek(UpdateTimes(clock.t, amount, size), clock.states)
         clock.amount = amount
         planned.write_values()
         planned.first[AMOUNT] = amount

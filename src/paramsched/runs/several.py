@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, final
 
-import numpy as np
-
 from paramsched.errors import StateError
 from paramsched.plan.optimizers import NO_SCOPE, scopes_of, shown_names
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
@@ -356,4 +354,4 @@ class FollowedAmounts:
         block.drop_coming(next_consumed=expected is not None)
         assert amount is not None
         count = 1 if isinstance(self._amounts, UnknownAmounts) else block.next_size(t)
-        return UpdateTimes(np.arange(t, t + count), self._amounts.amounts_from(t, amount, count))
+        return UpdateTimes(t, self._amounts.amounts_from(t, amount, count), count)

@@ -83,7 +83,7 @@ class FloatColumn(Column):
     @property
     def is_short(self) -> bool:
         """True if one value or factor per update is enough for all groups."""
-        return self._same or self._factors(UpdateTimes.at(0, 0)) is not None
+        return self._same or self._factors(UpdateTimes(0, 0)) is not None
 
     @property
     def kind(self) -> EntryKind:
@@ -309,7 +309,7 @@ class ValueBlock:
         # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
         if times.size > 1 and times.amounts is not None:
-            self.amounts = iter(times.amounts[1:].tolist())
+            self.amounts = iter(times.listed()[1:])
 
     def hold(self, values: Values) -> None:
         """Use these values for the update that was just computed; the plan applies from the next update on."""
@@ -332,7 +332,7 @@ class ValueBlock:
         """Compute the values of these updates, after all values of the previous block were written."""
         self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
-            self.amounts = iter(times.amounts.tolist())
+            self.amounts = iter(times.listed())
         self.writer = self._new_writer()
 
     def _new_writer(self) -> Writer:

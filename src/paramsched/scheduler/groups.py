@@ -290,7 +290,7 @@ class Groups:
         if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
             self.rewrite()
             return
-        block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size(t)), self.clock.states)
+        block.extend(UpdateTimes(t, None, block.next_size(t)), self.clock.states)
         end_block(self, t)
         next(block.writer)
 
@@ -303,8 +303,7 @@ class Groups:
         if times is None:
             clock.last_amount, clock.amount = clock.amount, expected
         else:
-            assert times.amounts is not None
-            clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
+            clock.last_amount, clock.amount = clock.amount, times.listed()[0]
             if source.in_force is not self.in_force and source.in_force.plan is self.in_force.plan:
                 self.use_horizon(source.in_force)
                 self.history = self.history.with_plan(self.entry())

@@ -26,41 +26,26 @@ class UpdateTimes:
     """The times of successive updates.
 
     Args:
-        updates: the numbers of the updates.
-        amounts: the amount consumed before each update; None if the plan is by updates.
-        repeats: True if all amounts are the same, so that one is evaluated for all.
+        first: the number of the first update.
+        amounts: an array with the amount consumed before each update; a number if it is the same for all; None if the
+            plan is by updates.
+        size: the number of updates.
     """
 
-    updates: Array
-    amounts: Array | None
-    repeats: bool = False
+    first: int
+    amounts: Array | Amount | None
+    size: int = 1
 
-    @staticmethod
-    def at(t: int, amount: Amount | None) -> "UpdateTimes":
-        return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
-
-    @staticmethod
-    def held(t: int, amount: Amount, count: int) -> "UpdateTimes":
-        """Return the times of `count` updates that all have this amount."""
-        return UpdateTimes(np.arange(t, t + count), np.full(count, amount), repeats=True)
-
-    def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
-        """Return the planned times of the `count` updates that follow the last one of `self.updates`."""
-        t = int(self.updates[-1]) + 1
-        updates = np.arange(t, t + count)
-        if run is None or self.amounts is None:
-            return UpdateTimes(updates, None)
-        return UpdateTimes(updates, run.amounts_from(t - 1, self.amounts[-1].item(), count + 1)[1:])
-
-    @property
-    def size(self) -> int:
-        return int(self.updates.size)
+    def listed(self) -> list[Amount]:
+        """Return the amount before each update."""
+        amounts: Any = self.amounts
+        return amounts.tolist() if isinstance(amounts, np.ndarray) else [amounts] * self.size
 
     def on_clock(self, clock: str) -> Any:
-        """Return the times as the schedules on a clock count them; a single one if all are the same."""
+        """Return an array of the times as the schedules on a clock count them; one number if all are the same."""
         if clock == UPDATES or self.amounts is None:
-            return self.updates
-        return times_on(clock, self.amounts[:1] if self.repeats else self.amounts)
+            return self.first if self.size == 1 else np.arange(self.first, self.first + self.size)
+        return times_on(clock, self.amounts)
 
 
 @final
@@ -78,7 +63,7 @@ class RunPosition:
 
     @property
     def times(self) -> UpdateTimes:
-        return UpdateTimes.at(self.t, self.amount)
+        return UpdateTimes(self.t, self.amount)
 
 
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
@@ -154,11 +139,11 @@ class RunState:
 
     @property
     def times(self) -> UpdateTimes:
-        return UpdateTimes.at(self.t, self.amount)
+        return UpdateTimes(self.t, self.amount)
 
     @property
     def last_times(self) -> UpdateTimes:
-        return UpdateTimes.at(self.t - 1, self.last_amount)
+        return UpdateTimes(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:
         """Store the new states of the metric rules after a metric was observed."""

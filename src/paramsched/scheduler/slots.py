@@ -125,7 +125,7 @@ def present_values(slots: Iterable[Slot], groups: Sequence[Group]) -> dict[tuple
 
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
     """Return the values of a schedule for one base, after its metric rules are applied."""
-    values = evaluate(schedule, times, base)
+    values = evaluate(schedule, np.atleast_1d(times), base)
     for rule in schedule.metric_rules:
         values = rule.apply(states[rule], values, base)
     return values
@@ -160,30 +160,29 @@ class SlotsOfSchedule:
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
-        value = columns(self.schedule, self._own(times), numbers=True) if self.affine else None
+        value = columns(self.schedule, times.on_clock(self.clock)) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
         return repeated(value.factor, times.size)
 
-    def _own(self, times: UpdateTimes) -> Any:
-        return times.on_clock(self.clock)
-
     @quiet
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
+        at = times.on_clock(self.clock)
         if not self.affine:
-            return repeated(values_of(self.schedule, self._own(times), base, states), times.size)
-        return repeated(columns(self.schedule, self._own(times), numbers=True).apply(base), times.size)
+            return repeated(values_of(self.schedule, at, base, states), times.size)
+        return repeated(columns(self.schedule, at).apply(base), times.size)
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per base, each equal to `values_of_one` of that base."""
+        at = times.on_clock(self.clock)
         if self.affine:
-            value = columns(self.schedule, self._own(times), numbers=True)
+            value = columns(self.schedule, at)
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
             return Affine(*pair).apply(self.bases)
-        found = {base: values_of(self.schedule, self._own(times), base, states) for base in set(self.bases.tolist())}
+        found = {base: values_of(self.schedule, at, base, states) for base in set(self.bases.tolist())}
         return np.stack([found[base] for base in self.bases.tolist()], axis=1)
 
 

@@ -1,6 +1,7 @@
 """Anneal, the basic shape: a change from one level to another along a curve."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias, cast, final
 
 import numpy as np
@@ -57,8 +58,12 @@ class Anneal(Schedule):
     def _takes_numbers(self) -> bool:
         return self.curve._takes_numbers
 
+    @cached_property
+    def _updates(self) -> float:
+        return cast(Duration, self.over).count
+
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        k, whole = stage_fraction(self.index, t, cast(Duration, self.over).count)
+        k, whole = stage_fraction(self.index, t, self._updates)
         return between_levels(self.start, self.to, self.curve, k, whole, base, ops)
 
     def __str__(self) -> str:
@@ -94,12 +99,8 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
 
     Both ends are exact. If the curve is monotone, no value is outside the two levels.
     """
-    if ops.concrete and k.size:
-        low, high = ops.bounds(k)
-        if low > 0 and high < whole:
-            return mixed_levels(
-                start, to, base, lambda first, last: _unmasked_levels(first, last, curve, k, whole, ops)
-            )
+    if (bounds := ops.bounds(k)) and bounds[0] > 0 and bounds[1] < whole:
+        return mixed_levels(start, to, base, lambda first, last: _unmasked_levels(first, last, curve, k, whole, ops))
     u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
     # The masks are applied before the curve too: sqrt has no derivative at 0, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
@@ -115,15 +116,15 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
 
 def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: float, ops: Arrays) -> Array:
     """Return the values between two levels without masks, because all times are inside the stage."""
-    rises = abs(first) <= abs(last)
+    rises, size = abs(first) <= abs(last), float(whole)  # because Python rounds a quotient of two integers only once
     needs = curve._needs[0 if rises else 1]
-    u = k / whole if needs != "rest" else None
+    u = k / size if needs != "rest" else None
     rest = None
     if needs != "u" and whole > _EXACT:
-        rest = (whole - k) / whole
+        rest = (whole - k) / size
     elif needs != "u":  # 1 - k / whole, rounded only once: floats represent these integers exactly
-        rest = float(whole) - k
-        rest /= whole
+        rest = size - k
+        rest /= size
     share = curve._rise(u, rest, ops) if rises else curve._fall(u, rest, ops)
     return _interpolate_levels(first, last, curve, share, ops)
 

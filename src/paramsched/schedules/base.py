@@ -113,7 +113,7 @@ class Schedule(ABC):
 
     @property
     def _takes_numbers(self) -> bool:
-        """True if `_at` gives the same bits for a NumPy number, which it evaluates faster, and for an array of it."""
+        """True if `_at` gives the same bits for a number, with the operations `NUMBERS`, and for an array of it."""
         return False
 
     @property

@@ -100,8 +100,8 @@ class Skip(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         farthest = min(MAX_LENGTH, ops.far)  # the largest time that this array type can count
         by = min(self.by.count, farthest)
-        if ops.concrete and t.size:
-            first, last = ops.bounds(t)
+        if bounds := ops.bounds(t):
+            first, last = bounds
             if last <= farthest - by:
                 own = t + by
                 return self.schedule._at(own, base, ops.with_bounds(own, first + by, last + by))

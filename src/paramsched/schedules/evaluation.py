@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from paramsched.curves.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.curves.arrays import NUMBERS, NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 
@@ -70,16 +70,19 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     return out
 
 
-@quiet
-def columns(schedule: Formula, times: Array, *, numbers: bool = False) -> Affine:
-    """Return the factors and offsets of an affine schedule at an array of times, before a base is applied.
+def columns(schedule: Formula, times: Array | float) -> Affine:
+    """Return the factors and offsets of an affine schedule at some times, before a base is applied.
 
     Args:
         schedule: the schedule.
-        times: the times.
-        numbers: True to return numbers for a single time, which cost a third of arrays of one number.
+        times: an array, or one number, which costs a fifth of an array of one number if the schedule takes numbers.
     """
-    return schedule._at(times[0] if numbers and times.size == 1 and schedule._takes_numbers else times, BASE, NUMPY)
+    if not isinstance(times, np.ndarray):
+        if schedule._takes_numbers:
+            return schedule._at(times, BASE, NUMBERS)
+        times = np.array([times])
+    with np.errstate(all="ignore"):
+        return schedule._at(times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:

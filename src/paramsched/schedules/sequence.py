@@ -110,14 +110,14 @@ class Sequence(Schedule):
 
     @cached_property
     def _takes_numbers(self) -> bool:
-        return all(stage._takes_numbers for stage in self.stages)
+        return all(stage._takes_numbers for stage in self._taking_time[0])
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
-        if ops.concrete and t.size:  # only the stages that contain these times; all others would be masked
-            first, last = ops.bounds(t)
+        if bounds := ops.bounds(t):  # only the stages that contain these times; all others would be masked
+            first, last = bounds
             low = max(0, bisect_right(begins, first) - 1)
             high = bisect_right(begins, last) - 1
             if low == high and (begin := begins[low]) and not isinstance(begin, float):

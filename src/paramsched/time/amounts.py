@@ -18,12 +18,14 @@ def amount_text(clock: str, amount: float) -> str:
 
 
 def times_on(clock: str, amounts: Array) -> Array:
-    """Return an array of amounts on a clock as the times at which its schedules are evaluated.
+    """Return an array of amounts on a clock, or one number, as the times at which its schedules are evaluated.
 
     >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
     ([0, 570000000], [4096])
     """
-    return np.rint(amounts * WHOLE).astype(np.int64) if clock == PROGRESS else amounts
+    if clock != PROGRESS:
+        return amounts
+    return np.rint(amounts * WHOLE).astype(np.int64) if isinstance(amounts, np.ndarray) else round(amounts * WHOLE)
 
 
 def rounded_on(clock: str, amount: float) -> float:
