@@ -59,26 +59,31 @@ def test_functions_and_classes_of_the_heart_are_short(file):
 
 TRACED = """
 import json, sys, torch, paramsched as ps
-def made():
-    return torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1), ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1))
-ps.Scheduler(*made(), total=100)
-found = set()
-def of_line(frame, event, _):
-    found.add((frame.f_code.co_filename, frame.f_lineno)) if event == "line" else None
-    return of_line
+def made(to=0.1):
+    return torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1), ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=to))
+def lines_of(call):
+    found = set()
+    def of_line(frame, event, _):
+        found.add((frame.f_code.co_filename, frame.f_lineno)) if event == "line" else None
+        return of_line
+    sys.settrace(lambda frame, event, _: of_line if "paramsched" in frame.f_code.co_filename else None)
+    call()
+    sys.settrace(None)
+    return sorted(found)
+state = ps.Scheduler(*made(), total=100).state_dict()
 optimizer, plan = made()
-sys.settrace(lambda frame, event, _: of_line if "paramsched" in frame.f_code.co_filename else None)
-ps.Scheduler(optimizer, plan, total=100)
-sys.settrace(None)
-print(json.dumps(sorted(found)))
+print(json.dumps(lines_of(lambda: ps.Scheduler(optimizer, plan, total=100))))
+changed = ps.Scheduler(*made(0.2), total=100)
+print(json.dumps(lines_of(lambda: changed.load_state_dict(state))))
 """
 
 
 @pytest.mark.heavy
-def test_the_start_of_a_plain_run_is_short():
+def test_the_start_of_a_plain_run_is_short_and_so_is_a_resume_with_another_plan():
     ran = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, check=True)
-    lines = json.loads(ran.stdout)
+    lines, resumed = map(json.loads, ran.stdout.splitlines())
     heart = [file for file, _ in lines if Path(file).parent.name == "scheduler"]
 
     assert (len(heart) <= 380, len(set(heart)) <= 12) == (True, True)
     assert (len(lines) <= 1000, len({file for file, _ in lines}) <= 46) == (True, True)
+    assert len(resumed) <= 700

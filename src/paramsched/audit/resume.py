@@ -12,7 +12,7 @@ from paramsched.plan import Plan
 from paramsched.plan.diff import Diff
 from paramsched.plan.optimizers import ALONE
 from paramsched.runs.dry_run import DryRun, Message, dry_run
-from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
+from paramsched.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
 from paramsched.time import Calendar
 from paramsched.time.amounts import amount_text
 
@@ -100,6 +100,6 @@ def predict_resume(
     if any(one.kind == DEEPSPEED for one in run.ignored):
         text = "the state of DeepSpeed's scheduler contains only its position, so a changed JSON acts at a resume"
         found.append(("info", text))
-    saved = None if run.state is None else read_scheduler_state(run.state).plan
+    saved = None if run.state is None else plan_or_none(read_scheduler_state(run.state).text)
     changes = Diff(()) if saved is None else changes_between(saved, plan, compared_with)
     return ResumeReport(run, result, changes, (*found, *result.messages))

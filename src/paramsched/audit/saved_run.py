@@ -11,7 +11,7 @@ from paramsched.config.arguments import is_count
 from paramsched.fields import OURS
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import ALONE, shown_names, unique_labels
-from paramsched.scheduler.saved_state import position_of_torch, read_scheduler_state
+from paramsched.scheduler.saved_state import plan_or_none, position_of_torch, read_scheduler_state
 from paramsched.time import Calendar
 
 DEEPSPEED: Final = "DeepSpeed"
@@ -83,8 +83,8 @@ class SavedRun:
         found = "it contains no state of a ps.Scheduler, and so no plan"
         if self.state is not None:
             saved = read_scheduler_state(self.state)
-            if saved.plan is not None:
-                return saved.plan, saved.calendar
+            if (plan := plan_or_none(saved.text)) is not None:
+                return plan, saved.calendar
             found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
         raise UnreadableLog(path_text(self.checkpoint.file), found, "Write --plan plan.yaml")
 

@@ -1,6 +1,7 @@
 """The differences between two plans."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
@@ -13,7 +14,7 @@ from paramsched.base.entries import load_entry
 from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import MissingFact, PlanError
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.binding import UPDATES, PlanClock, checked_plan_clock, clock_of_field, clock_text, is_by_amount
 from paramsched.plan.followed_lines import targets_followed, with_followed_lines
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.plan.plan import require_calendar
@@ -83,6 +84,64 @@ class Diff:
         return bundle
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class PlanTexts:
+    """The parts of a plan as texts, which are compared without parsing them.
+
+    Args:
+        horizon: the horizon; None if the plan has none.
+        clock: the clock.
+        lines: a dict from the name of each line, whether it is a target, and its selector, to its text.
+    """
+
+    horizon: str | None
+    clock: PlanClock
+    lines: Mapping[tuple[str, bool, Any], str]
+
+    @staticmethod
+    def of(plan: Plan) -> "PlanTexts":
+        """Return the parts of a plan."""
+        lines = {_key_of(one): _text_of(one.field, one.schedule) for one in plan.bindings}
+        return PlanTexts(None if plan.horizon is None else str(plan.horizon), plan.clock, lines)
+
+    @staticmethod
+    def of_text(text: str) -> "PlanTexts":
+        """Return the parts of a plan from its canonical text.
+
+        Raises:
+            ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
+        """
+        data = json.loads(text)
+        fields = [(Target(*field) if isinstance(field, list) else field, *line) for field, *line in data["bindings"]]
+        lines = {
+            (field.name, True, groups) if isinstance(field, Target) else (field, False, groups): _text_of(field, line)
+            for field, groups, line in fields
+        }
+        horizon, clock = data["horizon"], checked_plan_clock(data.get("clock"), [name for name, _, _ in lines])
+        return PlanTexts(None if horizon is None else str(horizon), clock, lines)
+
+    def changes_to(self, other: "PlanTexts") -> Diff:
+        """Return the changes to another plan, without times."""
+        keys = (key for key in self.lines.keys() | other.lines.keys() if self.lines.get(key) != other.lines.get(key))
+        return Diff(tuple(self.changes_at(keys, other)))
+
+    def changes_at(
+        self, keys: Iterable[tuple[str, bool, Any]], other: "PlanTexts", differ: "_FirstDifference | None" = None
+    ) -> Iterator[Change]:
+        """Yield the changes of the clock, the horizon and some lines; `differ` compares the values of a line."""
+        if self.clock != other.clock:
+            yield Change("clock", clock_text(self.clock), clock_text(other.clock), name="clock")
+        if self.horizon != other.horizon:
+            yield Change("horizon", self.horizon, other.horizon, name="horizon")
+        for key in sorted(keys, key=str):
+            (name, _, groups), before, after = key, self.lines.get(key), other.lines.get(key)
+            first = None if differ is None or before is None or after is None else differ(key)
+            when, by, unit = first or (None, None, UPDATES)
+            what = name if groups is None else f"{name} @ {selector_text(groups)}"
+            yield Change(what, before, after, when, by, name=name, unit=unit)
+
+
 def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     """Compare two plans, and return the changes from `a` to `b`.
 
@@ -114,36 +173,15 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_CO
     """
     if a == b:
         return Diff(())
-    changes = []
-    if a.clock != b.clock:
-        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
-    if a.horizon != b.horizon:
-        earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
-        changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_key(a), _bindings_by_key(b)
     targets, new_targets = _targets_by_key(a), _targets_by_key(b)
     differing = [
         key
-        for key in sorted(left.keys() | right.keys(), key=str)
+        for key in left.keys() | right.keys()
         if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
     ]
-    first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
-    for key in differing:
-        before, after = left.get(key), right.get(key)
-        first = None if first_difference is None or before is None or after is None else first_difference(key)
-        when, by, unit = first or (None, None, UPDATES)
-        changes.append(
-            Change(
-                key[0] if key[2] is None else f"{key[0]} @ {selector_text(key[2])}",
-                _schedule_text_of(before),
-                _schedule_text_of(after),
-                when,
-                by,
-                name=key[0],
-                unit=unit,
-            )
-        )
-    return Diff(tuple(changes))
+    differ = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
+    return Diff(tuple(PlanTexts.of(a).changes_at(differing, PlanTexts.of(b), differ)))
 
 
 def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[FollowedTarget]]) -> Any:
@@ -173,11 +211,8 @@ def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
     return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
 
 
-def _schedule_text_of(binding: Binding | None) -> str | None:
-    if binding is None:
-        return None
-    initial = f"{binding.field.initial!r} * " if isinstance(binding.field, Target) else ""
-    return f"{initial}{binding.schedule}"
+def _text_of(field: str | Target, schedule: object) -> str:
+    return f"{field.initial!r} * {schedule}" if isinstance(field, Target) else str(schedule)
 
 
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
@@ -186,7 +221,10 @@ _Difference: TypeAlias = tuple[Amount, float, str]
 """The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 
 
-def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
+_FirstDifference: TypeAlias = Callable[[Any], _Difference | None]
+
+
+def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDifference:
     """Return a function from the key of a binding to its difference in the two plans, over the longer horizon."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]

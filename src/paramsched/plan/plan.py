@@ -70,6 +70,13 @@ def require_calendar(call: str, calendar: object) -> None:
     raise InvalidArgument(site, found, 'Write ps.Calendar(total="55 min", seconds_per_step=0.4)')
 
 
+def fingerprint_of(text: str) -> str:
+    """Return the fingerprint of a plan with this canonical text."""
+    import hashlib  # imports OpenSSL, which only a fingerprint needs
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @final
 class Plan:
     """An immutable mapping from the fields of param groups to schedules, with a horizon and a clock.
@@ -245,9 +252,7 @@ class Plan:
                 "the plan has a predicate or an unregistered function",
                 "Select groups by name, or register the function",
             )
-        import hashlib  # imports OpenSSL, which only a fingerprint needs
-
-        return hashlib.sha256(self._key.encode()).hexdigest()
+        return fingerprint_of(self._key)
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:

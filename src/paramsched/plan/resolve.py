@@ -25,7 +25,7 @@ from paramsched.plan.followed_lines import with_followed_lines
 from paramsched.plan.forms import FormOfPlan, PlanLike, plan_of
 from paramsched.plan.group_matching import is_only_name, is_selected, refuse_unmatched
 from paramsched.plan.optimizers import Scope
-from paramsched.plan.plan import Plan, require_calendar
+from paramsched.plan.plan import Plan, fingerprint_of, require_calendar
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import ConstantAmounts, EvenProgress, ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules import Schedule
@@ -117,8 +117,12 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
         complete = not fills and plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit or a horizon that needs the calendar
         complete = False
-    # 60 bits, because checkpoints store integers in 64.
-    return int((plan if complete else resolved).fingerprint[:15], 16)
+    return number_of_text(str((plan if complete else resolved).text))
+
+
+def number_of_text(text: str) -> int:
+    """Return the number of a plan with this text: 60 bits of its fingerprint; checkpoints store integers in 64."""
+    return int(fingerprint_of(text)[:15], 16)
 
 
 def known_total(plan: Plan, calendar: Calendar) -> int | None:

@@ -20,7 +20,7 @@ from paramsched.scheduler.group_keys import amount_carried, check_entries, count
 from paramsched.scheduler.on_base import BasePolicy
 from paramsched.scheduler.resume import Resume, values_of_other_plan
 from paramsched.scheduler.run_state import ResolvedPlan
-from paramsched.scheduler.saved_state import OnChange, read_scheduler_state
+from paramsched.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
 from paramsched.scheduler.slots import bases_by_slot, present_values
 from paramsched.time import Calendar
 
@@ -129,7 +129,7 @@ def dry_run(
     differs = False
     with _recorded_messages() as messages:
         try:
-            earlier = None if saved is None or saved.plan is None else saved.resolved(saved.plan)
+            earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
             horizon = None if earlier is None else _horizon_until_deadline(earlier)
             is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
             if saved is not None and horizon is not None and is_open:

@@ -777,7 +777,7 @@ class Scheduler(LRScheduler):
         if at is not None:
             self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
             return
-        state = read_scheduler_state(state_dict, (planned.in_force.plan, planned.in_force.calendar))
+        state = read_scheduler_state(state_dict, planned.in_force.calendar)
         self._resume.load(self._run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 from paramsched.errors import InvalidArgument, ParamschedError, PlanError, StateError
-from paramsched.plan.diff import Diff
+from paramsched.plan.diff import diff
 from paramsched.runs.plan_change import ChangingRun, PlanChange
 from paramsched.runs.plan_source import PlanSource, Resolver, messages_about_file, with_location
 from paramsched.scheduler.messages import several_processes
-from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Run, Wrapper
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
@@ -178,8 +177,7 @@ class PlanWatch:
             return
         self._plan = change.in_force.plan
         if self._reads:
-            found = Resume("new").changes_between(before, change.in_force)
-            changes = Diff(tuple(replace(one, when=None) for one in found))  # they differ in the past too
+            changes = diff(before.resolved, change.in_force.resolved)
             log.warning("%s has changed: its plan applies from update %d on\n%s", text.name, self.clock.t, changes)
         self._run.apply(change)
 

@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.errors import PlanChanged, StateError, shown
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
-from paramsched.plan.diff import Diff, diff_within
+from paramsched.plan.diff import Diff
 from paramsched.plan.followed_lines import followed_targets
 from paramsched.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.plan.run_amounts import Amount
@@ -28,8 +28,8 @@ from paramsched.scheduler.messages import log_for_all, warn_for_all
 from paramsched.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
 from paramsched.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
 from paramsched.scheduler.run import ChangedBase, Run, by_field
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, resume_position
-from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
+from paramsched.scheduler.run_state import PlanBefore, ResolvedPlan, RuleStates, RunPosition, resume_position
+from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, check_rules, restored_states
 from paramsched.scheduler.slots import (
     Slot,
     bases_by_slot,
@@ -141,10 +141,10 @@ _SAMPLES_CLOCK_HINT = (
 )
 
 
-def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
+def log_other_epoch(saved: PlanBefore, code: ResolvedPlan) -> None:
     """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
-    if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
+    if saved.text == code.plan.text and code.unit is None and before != now and before is not None:
         log_for_all(
             "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
             "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
@@ -272,9 +272,9 @@ def _log_other_horizon(
     groups: Mapping[str, list[Group]],
 ) -> None:
     """Log the values of the coming update, if the state had a shorter horizon."""
-    if state.plan is None or not state.calendar.has_moving_horizon:
+    if state.text is None or state.unreadable or not state.calendar.has_moving_horizon:
         return
-    saved = state.resolved(state.plan)
+    saved = state.plan_in_force()
     states = restored_states(state.feedback, (*saved.resolved.metric_rules, *now.resolved.metric_rules))
     now.horizon.log_other(saved, now, position, partial(_named_values, run, state, position, loads, groups, states))
 
@@ -295,9 +295,6 @@ def _named_values(
         for slot in slots_of(one.counted, groups[name], state.bases.get(name), loads[name].scope)
     } | {slot.name: slot for slot in slots_of_targets(one.counted)}
     return dict(zip(slots, values_at(list(slots.values()), position.times, states), strict=True))
-
-
-_COMPARED = 1_000_000  # updates that are compared one by one, to find the first at which two plans differ
 
 
 @final
@@ -423,6 +420,8 @@ class Resume:
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
         chosen = self.plan_after_load(state, code)
+        if chosen.plan.text == state.text:
+            check_rules(state.feedback, chosen.plan)
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
         chosen = chosen.horizon.restarted(chosen, position)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
@@ -492,13 +491,16 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error".
         """
         same_text = state.text == code.plan.text
-        if state.plan is not None and not (same_text and state.calendar.has_facts_of(code.calendar)):
-            saved = code.horizon.comparable(code, state.resolved(state.plan))
-            return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
-        if not same_text:
-            why = state.unreadable or "one of them cannot be written as text"
-            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log_for_all("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+        if same_text and (state.text is None or state.calendar.has_facts_of(code.calendar)):
+            return code
+        if same_text:
+            state.plan_in_force(code.plan)  # raises if its facts are not those of a run
+        changes = state.changes_to(code)
+        if changes is not None:
+            return self.choose_plan(changes, state.before(code), code)
+        why = state.unreadable or "one of them cannot be written as text"
+        self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+        log_for_all("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
         return code
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
@@ -537,45 +539,32 @@ class Resume:
 
     # ------------------------------------------------------------------ a plan that differs
 
-    def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
-        """Return the differences between two plans of a run."""
-        return diff_within(saved.resolved, code.resolved, code.calendar.until(None), _COMPARED)
-
-    def choose_plan(
-        self,
-        changes: Diff,
-        saved: ResolvedPlan,
-        code: ResolvedPlan,
-        until: RunPosition,
-        whose: str = "the checkpoint's",
-    ) -> ResolvedPlan:
+    def choose_plan(self, changes: Diff, saved: PlanBefore, code: ResolvedPlan) -> ResolvedPlan:
         """Return the plan to continue with, either the saved one or the code's, and log the changes.
 
         Args:
             changes: the diff from the saved plan to the code's.
             saved: the plan that was in force until now.
             code: the plan in the code.
-            until: the position up to which the saved plan was in force.
-            whose: the owner of the saved plan, for messages.
 
         Raises:
             PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
-            self._log_changes(changes, saved, code, until, whose)
-        self.accepted = frozenset([saved.number])
+            self._log_changes(changes, saved, code)
+        self.accepted = saved.numbers
         if changes and self.on_change == "checkpoint":
-            return saved
+            return saved.plan()
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            return code.horizon.mixed(code, saved, self.on_change) or mixed_plans(code, saved, self.on_change)
+            plan = saved.plan()
+            return code.horizon.mixed(code, plan, self.on_change) or mixed_plans(code, plan, self.on_change)
         return code
 
-    def _log_changes(
-        self, changes: Diff, saved: ResolvedPlan, code: ResolvedPlan, until: RunPosition, whose: str
-    ) -> None:
+    def _log_changes(self, changes: Diff, saved: PlanBefore, code: ResolvedPlan) -> None:
         """Log the changes, or raise if `on_change` refuses one of them."""
+        until = saved.until
         amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
-        whose = f"{whose}, which was in force up to update {until.t}{amount}"
+        whose = f"{saved.whose}, which was in force up to update {until.t}{amount}"
         choices = self.on_change if isinstance(self.on_change, Mapping) else {}
         refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
         if refused:

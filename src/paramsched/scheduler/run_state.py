@@ -160,6 +160,30 @@ class RunState:
 
 @final
 @dataclass(frozen=True, slots=True)
+class PlanBefore:
+    """The plan that was in force before that of the code.
+
+    Args:
+        text: its canonical text; None if it has none.
+        calendar: its run facts.
+        unit: the unit of its clock; None if it counts updates.
+        numbers: the numbers that it may have in param groups.
+        until: the position up to which it was in force.
+        whose: its owner, for messages.
+        plan: returns the plan.
+    """
+
+    text: str | None
+    calendar: Calendar
+    unit: str | None
+    numbers: frozenset[int]
+    until: RunPosition
+    whose: str
+    plan: Callable[[], "ResolvedPlan"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class ResolvedPlan:
     """A plan as written, its resolved form, and the calendar that resolved it.
 
@@ -202,6 +226,11 @@ class ResolvedPlan:
     def unit(self) -> str | None:
         """The unit of the plan's clock; None if it counts updates."""
         return None if self.amounts is None else self.amounts.clock
+
+    def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
+        """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
+        numbers = frozenset([self.number])
+        return PlanBefore(self.plan.text, self.calendar, self.unit, numbers, until, whose, lambda: self)
 
     def amount_at(self, t: int) -> Amount | None:
         """Return the amount that a run consumes before update `t` if it follows the plan."""

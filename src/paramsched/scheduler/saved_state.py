@@ -5,19 +5,19 @@ It has the same keys for every plan, and mappings in it are tuples of pairs. The
 mappings, and `dcp_to_torch_save` drops empty mappings.
 """
 
-import ast
-import json
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
-from paramsched.plan import Plan, Target
+from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.diff import Diff, PlanTexts
 from paramsched.plan.optimizers import ALONE
+from paramsched.plan.resolve import number_of_text
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import (
@@ -30,15 +30,15 @@ from paramsched.scheduler.group_keys import (
     read_pairs,
 )
 from paramsched.scheduler.run import Run
-from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.run_state import PlanBefore, ResolvedPlan, RunPosition
 from paramsched.scheduler.slots import bases_by_slot
 from paramsched.scheduler.values import pending
 from paramsched.schedules import SHAPES
-from paramsched.time import Calendar, Duration
+from paramsched.time import Calendar
 
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
-_KEYS = {"version", "t", "amount", "said", "plan", "history", "calendar", "groups", "bases", "feedback"}
+_KEYS = {"version", "t", "amount", "said", "plan", "resolved", "history", "calendar", "groups", "bases", "feedback"}
 _KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
 
 
@@ -49,7 +49,9 @@ class State:
 
     Args:
         text: the plan's canonical text, or None.
-        plan: the plan; None if it has no text, or if the text cannot be read here.
+        written: the parts of that text, or None.
+        resolved: the parts of the text of the resolved plan, or None.
+        numbers: the numbers that the plan may have in param groups.
         unreadable: the reason why the text cannot be read here, or None.
         calendar: the run facts.
         optimizers: the number of groups of each optimizer, by name.
@@ -63,7 +65,9 @@ class State:
     """
 
     text: str | None
-    plan: Plan | None
+    written: PlanTexts | None
+    resolved: PlanTexts | None
+    numbers: frozenset[int]
     unreadable: str | None
     calendar: Calendar
     optimizers: dict[str, int]
@@ -80,15 +84,47 @@ class State:
         """The names of several optimizers; empty for one."""
         return () if ALONE in self.optimizers else tuple(self.optimizers)
 
-    def resolved(self, plan: Plan) -> ResolvedPlan:
-        """Resolve the plan of the state; if the run has a deadline, for the last horizon in the history."""
-        facts = _facts_with_horizon(self.calendar, self.history)
-        return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, optimizers=self.names)
+    @property
+    def unit(self) -> str | None:
+        """The unit of the plan's clock; None if it counts updates or is unknown."""
+        return None if self.written is None else amount_clock(self.written.clock)
+
+    def plan_in_force(self, known: Plan | None = None) -> ResolvedPlan:
+        """Return the plan with its resolved form; if the run has a deadline, for the last horizon in the history.
+
+        Args:
+            known: the plan, if it is known; by default, its text is parsed.
+
+        Raises:
+            StateError: its text cannot be read here, or the calendar does not resolve it.
+        """
+        plan, facts = known or plan_of_text(self.text or ""), self.calendar
+        if facts.has_moving_horizon:
+            facts = replace(facts.until(None), total=_parts_of_text(self.history.entries[-1].text).horizon)
+        try:
+            return ResolvedPlan(plan, plan.resolve(facts, self.names), self.calendar, optimizers=self.names)
+        except InvalidArgument as error:
+            raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+
+    def changes_to(self, code: ResolvedPlan) -> Diff | None:
+        """Return the changes to the plan of the code; None if the plan of the state cannot be compared.
+
+        With deadlines, the plans are compared as written, because each start has another horizon.
+        """
+        moving = self.calendar.has_moving_horizon and code.calendar.has_moving_horizon
+        before, after = (self.written, code.plan) if moving else (self.resolved, code.resolved)
+        return None if before is None or self.unreadable else before.changes_to(PlanTexts.of(after))
+
+    def before(self, code: ResolvedPlan) -> PlanBefore:
+        """Return the plan as that which the code's plan replaces."""
+        return PlanBefore(
+            self.text, self.calendar, self.unit, self.numbers, self.position, "the checkpoint's",
+            lambda: code.horizon.comparable(code, self.plan_in_force()),
+        )  # fmt: skip
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        other = self.plan is not None and amount_clock(self.plan.clock) != unit
-        return RunPosition(self.position.t) if other else self.position
+        return RunPosition(self.position.t) if self.written is not None and self.unit != unit else self.position
 
 
 def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -107,6 +143,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "amount": clock.amount,  # None on the clock of updates
         "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
+        "resolved": None if text is None else lead.in_force.resolved.text,
         "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
         "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()),
         "groups": groups,
@@ -164,45 +201,47 @@ def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, A
     }
 
 
-def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
-    """Validate a state, key by key, without side effects.
+def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
+    """Validate a state, key by key, without side effects. The schedules of its plan are not parsed.
 
     Args:
         state: the state.
-        known: a plan and its calendar; if the state has equal ones, they are not parsed again.
+        known: a calendar; if the state has the same facts, they are not parsed again.
     """
     _check_keys(state)
-    optimizers, text = _read_optimizers(state), state["plan"]
+    optimizers, text, resolved_text = _read_optimizers(state), state["plan"], state["resolved"]
     groups, entries = sum(optimizers.values()), state["history"]
-    facts = read_pairs("calendar", state["calendar"])
     history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
-    unreadable: str | None = None
-    plan: Plan | None
-    plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
-    if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
-        plan, calendar = known
-    else:
-        names = tuple(optimizers) if "optimizers" in state else ()
-        plan, unreadable, calendar = _read_plan(text, facts, history, names)
+    facts = read_pairs("calendar", state["calendar"])
+    same = known is not None and facts == _calendar_facts(known) and bool not in map(type, facts.values())
+    try:
+        calendar = known if known is not None and same else Calendar(**facts)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"state: calendar: {error}") from None
+    written = resolved = unreadable = None
+    numbers: frozenset[int] = frozenset()
+    if text is not None:
+        written, resolved = _parts_of_text(text), _parts_of_text(resolved_text)
+        numbers, unreadable = frozenset(map(number_of_text, (text, resolved_text))), _unknown_shapes(written)
     bases = _read_by_field("bases", state["bases"], groups)
     feedback = {
         rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
     }
-    if plan is not None:
-        _check_contents(plan, bases, feedback)
-    position = _read_position(state, plan)
+    if written is not None and resolved is not None:
+        _check_bases(written, resolved, bases)
+    position = _read_position(state, written)
     last = history.entries[-1].text
-    if plan is not None and calendar.has_moving_horizon:
-        text_of_last = with_horizon(plan, _horizon_of(last)).text
+    if written is not None and calendar.has_moving_horizon:
+        is_last = last is not None and replace(_parts_of_text(last), horizon=written.horizon) == written
     else:
-        text_of_last = text
-    if last != text_of_last:
+        is_last = last == text
+    if not is_last:
         raise StateError("state: the last plan of history differs from the plan of the state")
     late = _read_behind(state.get("behind", ""), optimizers, position.t)
     pending = _read_by_field("pending", state.get("pending", ()), groups)
     return State(
-        text, plan, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback, position, history,
-        late, state.get("last_amount"), _by_optimizer(pending, optimizers),
+        text, written, resolved, numbers, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback,
+        position, history, late, state.get("last_amount"), _by_optimizer(pending, optimizers),
     )  # fmt: skip
 
 
@@ -228,30 +267,38 @@ def _check_keys(state: Any) -> None:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
 
 
-def _read_plan(
-    text: Any, facts: Mapping[str, Any], history: History, names: tuple[str, ...]
-) -> tuple[Plan | None, str | None, Calendar]:
-    """Return the plan of a state, or None and the reason why it cannot be read here; and the run facts."""
+def _parts_of_text(text: Any) -> PlanTexts:
+    """Return the parts of the text of a plan."""
     try:
-        calendar = Calendar(**facts)
-    except (TypeError, ValueError) as error:
-        raise StateError(f"state: calendar: {error}") from None
-    plan, unreadable = plan_of_text(text)
-    try:
-        if plan is not None:
-            plan.resolve(_facts_with_horizon(calendar, history), names)
-    except InvalidArgument as error:
-        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
-    return plan, unreadable, calendar
+        return PlanTexts.of_text(text)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise StateError(f"state: plan is invalid: {error}") from None
 
 
-def _check_contents(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
-    """Raise if a state has bases or feedback of another plan."""
-    scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
+_CALL: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![\w.])(\w+)\(')
+
+
+def _unknown_shapes(parts: PlanTexts) -> str | None:
+    """Return the reason why the lines of a plan cannot be read here; None if all their shapes are registered."""
+    called = {name for line in parts.lines.values() for name in _CALL.findall(line)}
+    unknown = sorted(called - SHAPES.keys() - {"", "absolute"})
+    return f"no shape is registered here as {', '.join(unknown)}" if unknown else None
+
+
+def _check_bases(written: PlanTexts, resolved: PlanTexts, bases: Mapping[str, Any]) -> None:
+    """Raise if a state has bases or a resolved form of another plan."""
+    fields, of_resolved = ({(name, target) for name, target, _ in one.lines} for one in (written, resolved))
+    if fields != of_resolved or written.clock != resolved.clock:
+        raise StateError("state: resolved is the text of another plan")
+    scheduled = {Field.of(name).slot for name, is_target in fields if not is_target}
     foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
     missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
     if foreign or missing:
         raise StateError(f"state: bases are those of {sorted(bases)}, but its plan schedules {sorted(scheduled)}")
+
+
+def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
+    """Raise if a state of a plan has the feedback of other metric rules."""
     rules = {str(rule) for rule in plan.metric_rules}
     if rules != feedback.keys():
         raise StateError(
@@ -259,14 +306,14 @@ def _check_contents(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str,
         )
 
 
-def _read_position(state: Mapping[str, Any], plan: Plan | None) -> RunPosition:
+def _read_position(state: Mapping[str, Any], parts: PlanTexts | None) -> RunPosition:
     """Return the position of the run."""
-    clock = None if plan is None else amount_clock(plan.clock)
+    clock = None if parts is None else amount_clock(parts.clock)
     for name in ("amount", "said", "last_amount"):
         if state.get(name) is not None and not is_amount(state[name], clock):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
     position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"])
-    if plan is not None and position.amount is not None and clock is None:
+    if parts is not None and position.amount is not None and clock is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
@@ -331,19 +378,6 @@ def restored_states(
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
-def _horizon_of(text: str | None) -> Duration | None:
-    """Return the horizon in the text of a plan in the history; None if it has none, or cannot be read."""
-    plan = plan_of_text(text)[0]
-    return None if plan is None else plan.horizon
-
-
-def _facts_with_horizon(calendar: Calendar, history: History) -> Calendar:
-    """Return the run facts that resolve the last plan of a history, with its horizon in place of a deadline."""
-    if not calendar.has_moving_horizon:
-        return calendar
-    return replace(calendar.until(None), total=_horizon_of(history.entries[-1].text))
-
-
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
         raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
@@ -351,24 +385,17 @@ def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     return whole
 
 
-def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
-    """Parse the text of a plan; return the plan, or None and the reason why it cannot be read here."""
-    if text is None:
-        return None, None
-    if not isinstance(text, str):
-        raise StateError(f"state: plan is a {type(text).__name__}, not a str")
+def plan_of_text(text: str) -> Plan:
+    """Return the plan of a canonical text.
+
+    Raises:
+        StateError: it cannot be read here.
+    """
     try:
-        return Plan.of_text(text), None
+        return Plan.of_text(text)
     except UnreadableTable as absent:  # the plan is valid, but its file of values is missing or has changed
-        return None, str(absent)
+        raise StateError(f"state: its plan cannot be read here: {absent}") from None
     except (InvalidArgument, RecursionError) as error:
-        called: set[str] = set()
-        with suppress(ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
-            lines = [line for _, _, line in json.loads(text)["bindings"]]
-            nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
-            called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        if unknown := sorted(called - SHAPES.keys()):
-            return None, f"no shape is registered here as {', '.join(unknown)}"
         raise StateError(f"state: plan is invalid: {error}") from None
 
 
@@ -396,7 +423,15 @@ def plans_in_state(state: Any) -> tuple[list[tuple[Entry, Plan | None]], Calenda
     read = read_scheduler_state(state)
     # With a deadline, each of the plans has a horizon of its own.
     calendar = read.calendar.until(None) if read.calendar.has_moving_horizon else read.calendar
-    return [(entry, plan_of_text(entry.text)[0]) for entry in read.history.entries], calendar
+    return [(entry, plan_or_none(entry.text)) for entry in read.history.entries], calendar
+
+
+def plan_or_none(text: str | None) -> Plan | None:
+    """Return the plan of a canonical text; None without a text, or if it cannot be read here."""
+    try:
+        return None if text is None else plan_of_text(text)
+    except StateError:
+        return None
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.base.user_warnings import warn_user
 from paramsched.lint.levels import unlikely_rates
 from paramsched.plan import Plan
-from paramsched.plan.diff import Diff
+from paramsched.plan.diff import Diff, diff
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import Group, History, check_entries, count_carried
@@ -142,9 +142,9 @@ def choose_plan(request: Request, found: Found, parts: Parts) -> Chosen:
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
     if previous is not None:
         saved = in_force.horizon.comparable(in_force, previous.planned.in_force)
-        changes = resume.changes_between(saved, in_force)
+        changes = diff(saved.resolved, in_force.resolved)
         whose = "that of the previous Scheduler"
-        in_force = resume.choose_plan(changes, saved, in_force, previous.position, whose)
+        in_force = resume.choose_plan(changes, saved.as_before(previous.position, whose), in_force)
     carried = found.positions(in_force.unit)
     # An optimizer behind the run may have the values of the plan before.
     joined = [group for name in carried if found.numbers[name] == found.t for group in found.groups[name]]
