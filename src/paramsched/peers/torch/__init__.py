@@ -1,7 +1,6 @@
-"""The dialect of torch: the schedulers of `torch.optim.lr_scheduler`, as a class or as a saved state.
+"""The dialect of torch: the schedulers of `torch.optim.lr_scheduler`, as a class with its arguments.
 
 - A class is `{"StepLR": {"step_size": 30}}`, `{"type": "StepLR", "step_size": 30}`, or a form of Hydra or Lightning.
-- A state is the `state_dict()` of any scheduler, including `SequentialLR` and `ChainedScheduler`.
 - The scheduler counts updates, or epochs if the config contains `interval: epoch`.
 - `monitor` names the metric of `ReduceLROnPlateau`.
 

@@ -17,16 +17,11 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import (
-    argument,
-    argument_table,
     arguments_beside,
-    arguments_of,
     cut_to_length,
     given_rate,
     is_count,
-    is_plain_number,
     located,
-    names_of,
     read_arguments,
     values_of_optimizer,
 )
@@ -36,7 +31,7 @@ from paramsched.config.references import with_references
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
-from paramsched.peers.torch.shapes import SMALL_FLOAT, SMOOTH, TABLES, TorchEntry
+from paramsched.peers.torch.shapes import SMOOTH, TABLES, TorchEntry
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, chain, constant, every, recurrence
@@ -73,37 +68,9 @@ _MODULES: Final = re.compile(
 
 _ARGUMENT_KEYS: Final = ("init_args", "kwargs", "params")
 
-_STATE_MARKS: Final = {
-    "step_size": "StepLR",
-    "milestones": "MultiStepLR",
-    "factor": "ConstantLR",
-    "start_factor": "LinearLR",
-    "power": "PolynomialLR",
-    "T_max": "CosineAnnealingLR",
-    "T_0": "CosineAnnealingWarmRestarts",
-    "step_ratio": "CyclicLR",
-    "_schedule_phases": "OneCycleLR",
-    "anneal_epochs": "SWALR",
-    "patience": "ReduceLROnPlateau",
-    "_milestones": "SequentialLR",
-    "_schedulers": "ChainedScheduler",
-    "lr_lambdas": "LambdaLR",
-    "gamma": "ExponentialLR",
-}
-"""Keys that identify the class of a state, tested in this order."""
-
-
-def _is_state(data: Any) -> bool:
-    """Return whether data is the `state_dict()` of a scheduler."""
-    return isinstance(data, Mapping) and "_last_lr" in data and not any(key in data for key in _NAME_KEYS)
-
 
 def _torch_class_in(data: Any) -> str | None:
     """Return the class of torch that data names, or None."""
-    if _is_state(data):
-        # The state of a plateau has `factor`, like that of ConstantLR, so it is recognized by `patience`.
-        marks = ["patience"] if "patience" in data else [mark for mark in _STATE_MARKS if mark in data]
-        return _STATE_MARKS[marks[0]] if marks else None
     if not isinstance(data, Mapping):
         return None
     for key in _NAME_KEYS:
@@ -136,51 +103,17 @@ def _read_entry(
             instead = 'For example: {"StepLR": {"step_size": 30}}'
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
-    table = TABLES[name]
-    if _is_state(data):
-        if name in ("OneCycleLR", "SWALR"):
-            argument = "max_lr" if name == "OneCycleLR" else "swa_lr"
-            found = f"its state does not contain {argument}, which is in the optimizer's groups"
-            diagnostics.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
-            return None
-        # A state contains all arguments and other entries.
-        written = located({key: value for key, value in data.items() if key in names_of(table)}, path)
-        missing = {one: False if one == "cycle_momentum" else None for one in arguments_of(table)}
-        if name == "CyclicLR":
-            written |= _sides_in_state(data, path, diagnostics)
-        read = read_arguments(table, written, path, diagnostics, defaults=missing)
+    key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
+    if key is None:
+        arguments, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
     else:
-        key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
-        if key is None:
-            arguments, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
-        else:
-            arguments, path = {} if data[key] is None else data[key], child_path(path, key)
-        if not isinstance(arguments, Mapping):
-            diagnostics.refuse_kind(path, arguments, "arguments", "Write a mapping of arguments")
-            return None
-        written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
-        read = read_arguments(table, written, path, diagnostics, aliases=False, of=name)
+        arguments, path = {} if data[key] is None else data[key], child_path(path, key)
+    if not isinstance(arguments, Mapping):
+        diagnostics.refuse_kind(path, arguments, "arguments", "Write a mapping of arguments")
+        return None
+    written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
+    read = read_arguments(TABLES[name], written, path, diagnostics, of=name)
     return TorchEntry(name, path, *read, diagnostics, by_epoch, run)
-
-
-@argument_table
-class _Sides:
-    """The entries of a saved state of `CyclicLR` from which the step sizes are computed."""
-
-    total_size: float = argument(above=0, example=4000)
-    step_ratio: float = argument(above=0, example=0.5)
-
-
-def _sides_in_state(data: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> dict[str, tuple[Any, str]]:
-    """Return the step sizes of `CyclicLR` in a saved state, each with its config path."""
-    written = {name: data.get(name) for name in arguments_of(_Sides)}
-    arguments, places, _ = read_arguments(_Sides, located(written, path), path, diagnostics)
-    up, total = arguments.total_size * arguments.step_ratio, arguments.total_size
-    if abs(up - round(up)) > SMALL_FLOAT * total or abs(total - round(total)) > SMALL_FLOAT:
-        found = f"expected an integer number of steps up and down, got {up!r}"
-        diagnostics.add(places["step_ratio"], found, "Write a native plan with cyclic", code=REFUSED_VALUE)
-    sides = {"step_size_up": max(round(up), 1), "step_size_down": max(round(total) - round(up), 1)}
-    return {name: (size, places["step_ratio"]) for name, size in sides.items()}
 
 
 @final
@@ -268,29 +201,20 @@ def _places_of_schedulers(
 
 
 def recognizes(data: Any) -> bool:
-    """Return whether data looks like a scheduler of torch or its state."""
+    """Return whether data looks like a scheduler of torch."""
     inner = _find_scheduler(data, DiagnosticCollector()).data
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
     named = any(isinstance(inner.get(key), str) for key in _NAME_KEYS)
     alone = all(key in _BESIDE or key in _ARGUMENT_KEYS or str(key).rpartition(".")[2] in TABLES for key in inner)
-    return _is_state(inner) or ((named or alone) and _torch_class_in(inner) in TABLES)
+    return (named or alone) and _torch_class_in(inner) in TABLES
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
-    """Return the values of the optimizer next to the scheduler, or the learning rate in a saved state, as bases."""
+    """Return the values of the optimizer next to the scheduler as bases."""
     found = _find_scheduler(with_references(data), DiagnosticCollector())
-    inner = found.data
-    if not _is_state(inner):
-        written = values_of_optimizer(found.around.get("optimizer"))
-        return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
-    rates = inner.get("base_lrs")
-    if rates is None:
-        members = inner.get("_schedulers")
-        rates = members[0].get("base_lrs") if isinstance(members, (list, tuple)) and members else None
-    if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_plain_number(rates[0]):
-        return NO_BASES
-    return Bases(({"lr": float(rates[0])},), "$.base_lrs")
+    written = values_of_optimizer(found.around.get("optimizer"))
+    return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
 
 
 def to_plan(
@@ -302,7 +226,7 @@ def to_plan(
     """Return the plan with the values of torch's scheduler.
 
     Args:
-        data: a class with its arguments, or a state; entries `interval`, `monitor` and `horizon` are optional.
+        data: a class with its arguments; entries `interval`, `monitor` and `horizon` are optional.
         calendar: run facts; a cosine that `total` ends at `T_max` does not rise again. Default: unknown.
         base: the base of lr, which is required for `min_lr` of a plateau. Default: lr of the config's optimizer.
 
@@ -480,8 +404,6 @@ def _plateau(scheduler: TorchEntry, metric: Any, base: BaseLike | None) -> Metri
         scheduler.diagnostics.add(scheduler.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
     rate = given_rate(base)
-    if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:
-        rate = arguments.base_lrs[0]
     if arguments.min_lr and not rate:
         found = "a plan's floor is a multiple of lr, whose base is unknown"
         scheduler.refuse("min_lr", found, "Pass base=0.1, the base of lr")

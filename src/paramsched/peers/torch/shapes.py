@@ -1,7 +1,6 @@
 """Tables of torch's schedulers: the arguments of each class and the resulting schedule."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
@@ -39,7 +38,7 @@ from paramsched.schedules import (
 from paramsched.schedules.sequence import sequence
 from paramsched.time import DurationLike
 
-SMALL_FLOAT: Final = 1e-9
+_SMALL_FLOAT: Final = 1e-9
 _STRATEGIES: Final[Mapping[str, Curve]] = {"cos": curves.cosine, "linear": curves.linear}
 
 
@@ -115,18 +114,10 @@ class _StepLR:
 
 
 def _milestones(value: Any) -> tuple[int, ...]:
-    """Return the sorted milestones; a state contains a Counter, which JSON stores as a mapping with string keys."""
-    steps = value
-    if isinstance(value, (Mapping, Counter)):
-        steps = [
-            int(one) if isinstance(one, str) and one.isdecimal() else one
-            for one, times in value.items()
-            if isinstance(times, int)
-            for _ in range(times)
-        ]
-    if not isinstance(steps, (list, tuple)) or not all(map(is_count, steps)):
+    """Return the sorted milestones."""
+    if not isinstance(value, (list, tuple)) or not all(map(is_count, value)):
         raise WrongValue(f"expected a list of steps, got {short_json(value)}")
-    return tuple(sorted(map(int, steps)))
+    return tuple(sorted(map(int, value)))
 
 
 @table_named(TABLES, "MultiStepLR")
@@ -237,17 +228,17 @@ def _without_total(others: Mapping[str, Any]) -> bool:
 
 @table_named(TABLES, "CyclicLR")
 class _CyclicLR:
-    base_lr: float = _per_group(example=0.01, aliases=("base_lrs",))
-    max_lr: float = _per_group(aliases=("max_lrs",))
+    base_lr: float = _per_group(example=0.01)
+    max_lr: float = _per_group()
     step_size_up: int = argument(2000, low=1)
     step_size_down: int | None = argument(None, low=1, example=2000)
     mode: Literal["triangular", "triangular2", "exp_range"] = argument("triangular")
     gamma: float = argument(1.0, above=0, used=lambda others: bool(others["mode"] == "exp_range"))
-    scale_fn: Any = argument(None, parse=_no_function, aliases=("_scale_fn_custom",))
+    scale_fn: Any = argument(None, parse=_no_function)
     scale_mode: Any = argument("cycle")
     cycle_momentum: bool = argument(True)
-    base_momentum: float = _per_group(0.8, 0.8, used=_has_momentum, aliases=("base_momentums",))
-    max_momentum: float = _per_group(0.9, 0.9, used=_has_momentum, aliases=("max_momentums",))
+    base_momentum: float = _per_group(0.8, 0.8, used=_has_momentum)
+    max_momentum: float = _per_group(0.9, 0.9, used=_has_momentum)
 
     def schedule(self, at: TorchEntry) -> Schedule:
         return self._triangles(at, self.base_lr, self.max_lr)
@@ -302,7 +293,7 @@ class _OneCycleLR:
         if min(lengths) <= 0:
             at.refuse("pct_start", "a phase has a length of 0, so torch divides by zero", "Write pct_start: 0.3")
             return constant()
-        whole = all(abs(one - round(one)) < SMALL_FLOAT for one in lengths)
+        whole = all(abs(one - round(one)) < _SMALL_FLOAT for one in lengths)
         if at.by_epoch and not whole:
             at.refuse("pct_start", "with interval: epoch the phases must be integers", "Write interval: step")
             return constant()
@@ -347,10 +338,9 @@ class _ReduceLROnPlateau:
     threshold: float = argument(1e-4, low=0)
     threshold_mode: Literal["rel", "abs"] = argument("rel")
     cooldown: float = argument(0, low=0)
-    min_lr: float = _per_group(0, 1e-6, aliases=("min_lrs",))  # the name in a state
+    min_lr: float = _per_group(0, 1e-6)
     eps: float = argument(1e-8, low=0)
     monitor: Any = argument(None)  # an argument of Lightning's class
-    base_lrs: Any = argument(None)  # an entry of a state
 
 
 _EXAMPLE: Final = ({"StepLR": {"step_size": 30}},)
@@ -358,13 +348,13 @@ _EXAMPLE: Final = ({"StepLR": {"step_size": 30}},)
 
 @table_named(TABLES, "SequentialLR")
 class _SequentialLR:
-    schedulers: list[Any] = argument(aliases=("_schedulers",), example=_EXAMPLE)
-    milestones: Any = argument(aliases=("_milestones",), example=[5])
+    schedulers: list[Any] = argument(example=_EXAMPLE)
+    milestones: Any = argument(example=[5])
 
 
 @table_named(TABLES, "ChainedScheduler")
 class _ChainedScheduler:
-    schedulers: list[Any] = argument(aliases=("_schedulers",), example=_EXAMPLE)
+    schedulers: list[Any] = argument(example=_EXAMPLE)
 
 
 @table_named(TABLES, "LambdaLR", "MultiplicativeLR")
