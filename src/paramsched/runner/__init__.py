@@ -22,7 +22,6 @@ from paramsched.runner.hooks import Hook as Hook
 from paramsched.runner.hooks import LoggerHook as LoggerHook
 from paramsched.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.runner.hooks import ProgressBarHook as ProgressBarHook
-from paramsched.runner.hooks import UpdateSchedulerHook as UpdateSchedulerHook
 from paramsched.runner.metrics import DATASETS as DATASETS
 from paramsched.runner.metrics import HOOKS as HOOKS
 from paramsched.runner.metrics import METRICS as METRICS

@@ -9,4 +9,3 @@ from paramsched.runner.hooks.param_scheduler import DistSamplerSeedHook as DistS
 from paramsched.runner.hooks.param_scheduler import IterTimerHook as IterTimerHook
 from paramsched.runner.hooks.param_scheduler import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.runner.hooks.param_scheduler import RuntimeInfoHook as RuntimeInfoHook
-from paramsched.runner.hooks.param_scheduler import UpdateSchedulerHook as UpdateSchedulerHook

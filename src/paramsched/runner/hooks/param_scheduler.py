@@ -1,13 +1,9 @@
 """Hooks that step schedulers, and hooks of MMEngine that have no effect in this Runner."""
 
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch.optim import Optimizer
-
 from paramsched.base.near_names import did_you_mean
-from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_values
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.runner._param_schedulers import distinct_schedulers
 from paramsched.runner.hooks.hook import Hook
@@ -96,79 +92,6 @@ def _tick_by_epoch(runner: "Runner") -> None:
     for _, scheduler in _schedulers_to_tick(runner):
         if scheduler.by_epoch:
             scheduler.step()
-
-
-@HOOKS.register_module()
-class UpdateSchedulerHook(Hook):
-    """Build a scheduler as pytorch-accelerated's `Trainer` does, and step it after each completed update.
-
-    `Runner(custom_hooks=[UpdateSchedulerHook(CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=5))], …)`
-
-    `step()` is called without arguments. It is not called while gradients accumulate, nor for an update that a scaler
-    skipped. The scheduler's state is saved in the checkpoints. Placeholders for the epochs of the run, the updates per
-    epoch and the lengths of loaders are replaced.
-
-    Args:
-        create_scheduler_fn: a function of the optimizer that returns an object with `step`, `state_dict` and
-            `load_state_dict`: a scheduler of pytorch-accelerated or torch, or one of our drop-ins.
-        optimizer: the name of the optimizer whose updates count, if there are several.
-
-    Raises:
-        InvalidArgument: if `create_scheduler_fn` is not callable.
-
-    Source: pytorch-accelerated `Trainer.train(create_scheduler_fn=…)`.
-    """
-
-    priority = "LOW"
-
-    def __init__(self, create_scheduler_fn: Callable[[Optimizer], Any], optimizer: str = "") -> None:
-        if not callable(create_scheduler_fn):
-            raise InvalidArgument(
-                f"UpdateSchedulerHook({create_scheduler_fn!r})",
-                "expected a function of the optimizer",
-                "Write CosineLrScheduler.create_scheduler_fn(), or lambda optimizer: StepLR(optimizer, 30)",
-            )
-        self.create_scheduler_fn, self.optimizer = create_scheduler_fn, optimizer
-        self.scheduler: Any = None
-        self._updates = 0
-
-    def before_run(self, runner: "Runner") -> None:
-        if runner.train_loop is None:
-            return
-        facts = runner.facts
-        assert facts is not None  # the training is prepared before the hook is called
-        updates = facts.calendar_for(self.optimizer).updates_per_epoch
-        trainer = SimpleNamespace(  # the attributes of pytorch-accelerated's Trainer that placeholders read
-            run_config=SimpleNamespace(
-                num_epochs=runner.max_epochs,
-                num_update_steps_per_epoch=updates * runner.accelerator.num_processes,
-                num_local_update_steps_per_epoch=updates,
-            ),
-            _train_dataloader=range(facts.epoch_length),
-            _eval_dataloader=() if runner.val_loop is None else runner.val_loop.dataloader,
-        )
-        create = replace_trainer_placeholder_values(trainer, self.create_scheduler_fn)
-        self.scheduler = create(runner.steppers[self.optimizer].optimizer)
-
-    def before_train(self, runner: "Runner") -> None:
-        self._updates = runner.steppers[self.optimizer].updates
-
-    def after_train_iter(
-        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
-    ) -> None:
-        updates = runner.steppers[self.optimizer].updates
-        if updates > self._updates:
-            self.scheduler.step()
-        self._updates = updates
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of the scheduler."""
-        return {} if self.scheduler is None else dict(self.scheduler.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the scheduler, which is built before the checkpoint is loaded."""
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state)
 
 
 @HOOKS.register_module()
