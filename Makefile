@@ -18,7 +18,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 
-.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz mutants corpus figures lint types bench docs lock address clean
+.PHONY: run test full quick portable lowest newest nightly changes packaged thorough fuzz mutants corpus figures lint types bench gpu docs lock address clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -113,11 +113,18 @@ types: $(VENV)/dev.stamp
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # Ratios to a floor that is measured in the same run. Run it alone on the machine; it uses one process. Compare two runs
-# with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/2026-11-22.json
+# with benchmarks/compare.py. Keep one, whose figures the README then shows: make bench JSON=benchmarks/history/1.0.0.json
 JSON ?= runs/bench.json
 bench: $(VENV)/compiled.stamp
 	@mkdir -p $(dir $(JSON))
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-quiet --benchmark-json $(JSON) -p no:xdist $(ARGS)
+
+# The tests and benchmarks for a GPU, and a table to paste. It also runs without one, on the CPU.
+gpu: $(VENV)/compiled.stamp
+	@mkdir -p runs
+	$(BIN)/python -m pytest tests/gpu -q --junit-xml runs/gpu.xml $(ARGS); \
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-quiet --benchmark-json runs/gpu.json -p no:xdist; \
+	$(BIN)/python tools/gpu_table.py runs/gpu.xml runs/gpu.json
 
 # The build runs the code and console blocks of the pages. Then links and spelling are checked, also outside docs/.
 docs: $(VENV)/docs.stamp

@@ -33,6 +33,7 @@ extensions = [
     "script_tabs",
     "peer_names",
     "figure_role",
+    "benchmark_history",
     "code_width",
     "one_side_bar",
     "short_types",

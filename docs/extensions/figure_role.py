@@ -4,7 +4,6 @@ The library has {figure}`recipes` published runs, in {figure}`code lines` code l
 a percentage: {figure}`added to step(), 100 groups, equal, vs StepLR`.
 """
 
-import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,8 @@ from sphinx.application import Sphinx
 import paramsched as ps
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
+import benchmark_history
 import code_figures  # from `tools/`
-
-HISTORY = Path(__file__).parents[2] / "benchmarks" / "history"
 
 
 @cache
@@ -29,8 +27,7 @@ def figures() -> dict[str, str]:
         name: one if isinstance(one, int) else len(one) for name, one in found.items()
     }
     counts["recipes"] = len(list(ps.recipes))
-    newest = max(HISTORY.glob("*.json"))
-    bench = json.loads(newest.read_text(encoding="utf-8"))
+    bench = list(benchmark_history.releases().values())[-1]
     ratios = {name: f"{one['ratio']:.0%}" for name, one in bench["figures"].items()}
     about = {f"{name} of the benchmark": bench[name] for name in ("date", "machine")}
     return {name: f"{count:,}" for name, count in counts.items()} | ratios | about

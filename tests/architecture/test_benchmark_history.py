@@ -2,12 +2,16 @@
 
 import importlib.util
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HISTORY = sorted((ROOT / "benchmarks" / "history").glob("*.json"))
+FILES = {
+    file: json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "benchmarks" / "history").glob("*.json")
+}
+HISTORY = sorted(FILES, key=lambda file: FILES[file]["date"])
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +39,11 @@ def test_the_readme_shows_the_newest_figures():
         assert words in shown, f"write into README.md: {words}"
 
 
-def test_the_history_is_in_the_order_of_its_dates():
-    assert [json.loads(file.read_text(encoding="utf-8"))["date"] for file in HISTORY] == [file.stem for file in HISTORY]
+def test_each_file_of_the_history_is_a_released_version_or_this_one():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    unreleased = [file.stem for file in HISTORY if f"## [{file.stem}]" not in changelog]
+    assert unreleased in ([], [metadata.version("paramsched")])
 
 
 def run(**ratios):
