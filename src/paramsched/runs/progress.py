@@ -77,7 +77,9 @@ def move(run: Run, amount: Amount) -> None:
         clock.amount = amount
         planned.write_values()
         planned.first[AMOUNT] = amount
-    if any(number < run.clock.t for number in run.numbers.values()):  # a next step belongs to the last update
+    if run.is_shared and any(
+        number < run.clock.t for number in run.numbers.values()
+    ):  # a next step belongs to the last update
         run.clock.last_amount = amount
 
 

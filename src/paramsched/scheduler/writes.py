@@ -34,25 +34,26 @@ EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
 
 
 def float_writer(
-    kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entries: Any, overwritten: Overwritten
+    kind: EntryKind, field: Field, with_base: list[tuple[Group, float]], entries: Any, overwritten: Overwritten
 ) -> Writer:
-    """Return the fastest loop that writes these entries.
+    """Return the fastest loop that writes these entries into groups, which are given with their bases.
 
     A factor is multiplied by the bases when it is written, because Python then reuses the memory of the float that the
     group releases. This is faster than computing a value for each group in advance. The value in the group is compared
     with the recomputed product.
     """
-    is_pair = field.index is not None and all(len(group[field.key]) == 2 for group in groups)
+    is_pair = field.index is not None and all(len(group[field.key]) == 2 for group, _ in with_base)
+    if kind == "scaled" and is_pair:
+        return _scaled_pair(field, with_base, entries, overwritten)
+    if kind == "scaled" and field.index is None:
+        return (_scaled_in_fours if len(entries) > _LONG else _scaled)(field, with_base, entries, overwritten)
+    groups = [group for group, _ in with_base]
     if kind == "same" and (field.index is None or is_pair):
         return (_same_pair if is_pair else _same)(field, groups, entries, overwritten)
-    if kind == "scaled" and is_pair:
-        return _scaled_pair(field, groups, bases, entries, overwritten)
-    if kind == "scaled" and field.index is None:
-        return (_scaled_in_fours if len(entries) > _LONG else _scaled)(field, groups, bases, entries, overwritten)
     if kind == "same":
         entries = zip(*[entries] * len(groups), strict=True)
     elif kind == "scaled":
-        entries = zip(*[map(mul, repeat(base), entries) for base in bases], strict=True)
+        entries = zip(*[map(mul, repeat(base), entries) for _, base in with_base], strict=True)
     return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
 
 
@@ -101,11 +102,10 @@ def _same_pair(field: Field, groups: list[Group], values: Iterable[float], overw
 
 
 def _scaled(
-    field: Field, groups: list[Group], bases: list[float], factors: Iterable[float], overwritten: Overwritten
+    field: Field, with_base: list[tuple[Group, float]], factors: Iterable[float], overwritten: Overwritten
 ) -> Writer:
     key, coming = field.key, iter(factors)
     last = next(coming)
-    with_base = list(zip(groups, bases, strict=True))  # faster to iterate than a `zip` created at each update
     for factor in coming:
         for group, base in with_base:
             if group[key] != base * last:
@@ -119,23 +119,21 @@ _LONG = 64  # entries: with fewer, constructing a loop for each four groups cost
 
 
 def _scaled_in_fours(
-    field: Field, groups: list[Group], bases: list[float], factors: list[float], overwritten: Overwritten
+    field: Field, with_base: list[tuple[Group, float]], factors: list[float], overwritten: Overwritten
 ) -> Writer:
     """Return a writer that handles four groups without an inner loop: 47 ns per group instead of 57."""
-    rest = len(groups) - len(groups) % 4
-    writers = [
-        _scaled_four(field, groups[at : at + 4], bases[at : at + 4], factors, overwritten) for at in range(0, rest, 4)
-    ]
-    if groups[rest:]:
-        writers.append(_scaled(field, groups[rest:], bases[rest:], factors, overwritten))
+    rest = len(with_base) - len(with_base) % 4
+    writers = [_scaled_four(field, with_base[at : at + 4], factors, overwritten) for at in range(0, rest, 4)]
+    if with_base[rest:]:
+        writers.append(_scaled(field, with_base[rest:], factors, overwritten))
     return combine_writers(writers)
 
 
 def _scaled_four(
-    field: Field, groups: list[Group], bases: list[float], factors: list[float], overwritten: Overwritten
+    field: Field, with_base: list[tuple[Group, float]], factors: list[float], overwritten: Overwritten
 ) -> Writer:
-    a, b, c, d = groups
-    base_a, base_b, base_c, base_d = bases
+    (a, base_a), (b, base_b), (c, base_c), (d, base_d) = with_base
+    groups = [a, b, c, d]
     key, coming = field.key, iter(factors)
     last = next(coming)
     was_a, was_b, was_c, was_d = base_a * last, base_b * last, base_c * last, base_d * last  # equal to the old values
@@ -156,11 +154,10 @@ def _note_changed(field: Field, groups: list[Group], written: tuple[float, ...],
 
 
 def _scaled_pair(
-    field: Field, groups: list[Group], bases: list[float], factors: Iterable[float], overwritten: Overwritten
+    field: Field, with_base: list[tuple[Group, float]], factors: Iterable[float], overwritten: Overwritten
 ) -> Writer:
     key, is_first, coming = field.key, field.index == 0, iter(factors)
     last = next(coming)
-    with_base = list(zip(groups, bases, strict=True))
     for factor in coming:
         for group, base in with_base:
             first, second = group[key]
