@@ -13,7 +13,7 @@ from paramsched.schedules import SHAPES
 API = {
     "Run": (
         "Train with a plan: attach it to an optimizer, and state the facts of the run.",
-        ("Scheduler", "Calendar", "find_lr", "replay"),
+        ("Scheduler", "BatchSampler", "Calendar", "find_lr", "replay"),
     ),
     "Plan": (
         "Write, load, save and compare plans.",

@@ -26,6 +26,7 @@ _HOMES = {
     "paramsched.range_test": ("find_lr",),  # it imports torch
     "paramsched.recipe_book": ("recipes",),
     "paramsched.runs": ("Scheduler",),  # it imports torch
+    "paramsched.runs.batches": ("BatchSampler",),
     "paramsched.schedules": (
         *("Absolute", "Anneal", "Constant", "Exponential", "Schedule"),
         *("absolute", "following", "parse", "previous", "register_function", "rules", "shape", "tabulate"),

@@ -46,6 +46,7 @@ from paramsched.plan.trace import trace as trace
 from paramsched.range_test import find_lr as find_lr
 from paramsched.recipe_book import recipes as recipes
 from paramsched.runs import Scheduler as Scheduler
+from paramsched.runs.batches import BatchSampler as BatchSampler
 from paramsched.schedules import Absolute as Absolute
 from paramsched.schedules import Anneal as Anneal
 from paramsched.schedules import Constant as Constant

@@ -89,6 +89,10 @@ def figure_of(plan: PlanLike) -> str:
 
 CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     "ps.Scheduler": (PLAN, values_of_scheduler),
+    "ps.BatchSampler": (
+        PLAN,
+        lambda plan: list(ps.BatchSampler(plan, 5, calendar=ps.Calendar(total=8, batch_size=2))),
+    ),
     "ps.trace": (PLAN, lambda plan: ps.trace(plan, BASE, RUN)["lr"].tolist()),
     "ps.diff": (PLAN, lambda plan: [str(ps.diff(*pair, RUN)) for pair in ((plan, Plan(lr=1.0)), (Plan(lr=1.0), plan))]),
     "ps.dump": (PLAN, ps.dump),

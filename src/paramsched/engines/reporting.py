@@ -161,7 +161,7 @@ class BatchAmounts:
                 warn_user(
                     f"update {t}: the plan schedules {after - now} {unit} for it, but the engine's batches "
                     f"contain {amount}; the plan's number is counted. Let the loader follow the plan: "
-                    'scheduler.value("batch_size") is the value of the next update.'
+                    "DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)))"
                 )
 
     def saved_state(self) -> dict[str, Amount]:

@@ -230,6 +230,9 @@ PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in produ
     "seconds_per_step"
 }
 
+SIZES_OF_BATCHES = ("batch_size", "accumulation")
+"""The sizes that determine the batches of an update."""
+
 MAX_PER_UPDATE = 10**15
 """The largest consumption of an update, which keeps sums over many updates below 64 bits."""
 

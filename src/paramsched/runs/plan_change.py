@@ -66,6 +66,11 @@ class ChangingRun:
                 "clock", f"the clock of the run counts {lead.in_force.unit or 'updates'}, and the plan's "
                 f"{in_force.unit or 'updates'}", "Stop the run and resume it with the new plan",
             )  # fmt: skip
+        if self.run.feeds_batches and in_force.batch_sizes != lead.in_force.batch_sizes:
+            raise InvalidArgument(
+                "target batch_size or accumulation", "the plan changes it, but a BatchSampler has read it ahead",
+                "Stop the run and resume it with the new plan",
+            )  # fmt: skip
         _ = in_force.total  # raises if an update is planned to consume nothing
         states = {rule: clock.states.get(rule, rule.init()) for rule in in_force.resolved.metric_rules}
         groups = {name: planned.bound for name, planned in members.items()}

@@ -151,6 +151,7 @@ class Run:
             set()
         )  # each with its update, or -1 if the checkpoint's applies
         self.driver = driver
+        self.feeds_batches = False  # True if a BatchSampler reads the sizes of the plan
 
     @property
     def numbers(self) -> dict[str, int]:

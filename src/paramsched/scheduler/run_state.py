@@ -14,7 +14,8 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
-from paramsched.plan.run_amounts import Amount, RunAmounts, lacking_amount
+from paramsched.plan.resolve_clocks import sizes_of_run
+from paramsched.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.time import Calendar, Duration
 from paramsched.time.amounts import largest_on, rounded_on, times_on
@@ -231,6 +232,12 @@ class ResolvedPlan:
         """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
         numbers = frozenset([self.number])
         return PlanBefore(self.plan.text, self.calendar, self.unit, numbers, until, whose, lambda: self)
+
+    @property
+    def batch_sizes(self) -> dict[str, SizeTarget | None]:
+        """The targets that determine the batches of an update, by name."""
+        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.calendar).targets
+        return {name: found[name] for name in SIZES_OF_BATCHES if name in found}
 
     def amount_at(self, t: int) -> Amount | None:
         """Return the amount that a run consumes before update `t` if it follows the plan."""

@@ -18,7 +18,7 @@ from support.programs import Program
 from support.spread import spread
 
 EXAMPLES = ROOT / "examples" / "growing_batch"
-LOOPS = ["value_in_the_loop", "written_to_the_loader", "with_accelerate"]
+LOOPS = ["value_in_the_loop", "batch_sampler", "with_accelerate"]
 
 pytestmark = pytest.mark.heavy
 

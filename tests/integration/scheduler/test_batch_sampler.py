@@ -1,0 +1,139 @@
+"""`ps.BatchSampler` in a plain loop: its arguments, its errors, and loaders that fetch ahead."""
+
+import logging
+from itertools import islice
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, MissingFact
+from support.updates import probe
+
+GROWING = "rounded(linear(4, 16, over='50%'), 4)"
+
+
+def plan(size=GROWING, **options):
+    return ps.Plan(ps.Binding(ps.Target("batch_size", 1), size), lr="cosine()", **{"horizon": 40, **options})
+
+
+def test_a_loader_with_workers_returns_the_planned_batches_and_resumes_after_them():
+    data = TensorDataset(torch.arange(30))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan(clock="samples", horizon="200 samples"))
+    loader = DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)), num_workers=2)
+    sizes, seen, updates = ps.trace(scheduler.plan, optimizer)["batch_size"], [], 0
+    assert len(loader) == len(sizes)
+
+    while not scheduler.should_stop:
+        for (batch,) in islice(loader, 6):  # the workers have fetched more
+            assert len(batch) == sizes[scheduler.t]
+            seen += batch.tolist()
+            optimizer.step()
+            updates += 1
+        left = len(loader)
+        state = optimizer.state_dict()  # as after a kill
+        optimizer = probe()
+        optimizer.load_state_dict(state)
+        scheduler = ps.Scheduler(optimizer, scheduler.plan)
+        loader = DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)), num_workers=2)
+        assert left == len(loader) == len(sizes) - updates
+
+    assert sorted(seen[:30]) == sorted(seen[30:60]) == list(range(30))
+    assert len(seen) == sum(sizes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts", "part"),
+    [
+        ((plan(), 0), {}, "length=0): expected an integer of at least 1"),
+        ((plan(), 10), {"seed": 2**32}, "seed=4294967296): expected an integer from 0 to 4294967295"),
+        ((plan(), 10), {"t": -1}, "t=-1): expected an integer of at least 0"),
+        ((plan(), 10), {"num_replicas": 0}, "num_replicas=0): expected an integer of at least 1"),
+        ((plan(), 10), {"num_replicas": 4, "rank": 4}, "rank=4): expected an integer from 0 to 3"),
+        ((plan(), 10), {"shuffle": 1}, "shuffle=1): expected True or False"),
+        ((plan(), 10), {"calendar": 3}, "not a Calendar"),
+        ((plan("linear(4, 8, over='10 s')", clock="seconds", horizon=None), 10), {}, "clock counts seconds"),
+        ((plan("linear(4, 8)", clock="progress", horizon=None), 10), {}, "clock counts progress"),
+        ((plan("8 * plateau('loss')"), 10), {}, "follows a metric"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, facts, part):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.BatchSampler(*arguments, **facts)
+
+    assert part in str(refusal.value)
+
+
+@pytest.mark.parametrize("facts", [{"calendar": ps.Calendar(batch_size=4)}, {"t": 3}])
+def test_the_facts_and_the_position_of_a_scheduler_are_its_own(facts):
+    scheduler = ps.Scheduler(probe(), plan())
+
+    with pytest.raises(InvalidArgument, match="the Scheduler has it"):
+        ps.BatchSampler(scheduler, 10, **facts)
+
+
+def test_a_missing_batch_size_and_a_missing_factor_are_reported():
+    with pytest.raises(MissingFact, match="no target batch_size"):
+        ps.BatchSampler(ps.Plan(lr="cosine()", horizon=10), 10)
+    with pytest.raises(MissingFact, match=r"ps\.Scheduler\(optimizer, plan, batch_size=32\)"):
+        ps.BatchSampler(ps.Scheduler(probe(), ps.Plan(lr="cosine()", horizon=10)), 10)
+    with pytest.raises(MissingFact, match="sequence_length"):
+        ps.BatchSampler(plan("linear(4, 8, over='100 tokens')", clock="tokens", horizon=None), 10)
+
+
+def test_sizes_that_cannot_be_divided_are_refused_at_construction_or_when_they_are_reached():
+    grows = "linear(4, 8, over=4)"
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.BatchSampler(plan(grows), 10, num_replicas=4, rank=0)
+    endless = ps.BatchSampler(plan(grows, horizon=None), 10, num_replicas=4, rank=0)
+
+    assert "at update 1 the batch has 5 samples" in str(refusal.value)
+    assert "rounded(…, 4)" in str(refusal.value)
+    batches = iter(endless)
+    assert len(next(batches)) == 1
+    with pytest.raises(InvalidArgument, match="at update 1 the batch has 5 samples"):
+        next(batches)
+    assert len(ps.BatchSampler(plan("rounded(linear(4, 8, over=4), 4)"), 10, num_replicas=4, rank=3)) == 40
+
+
+def test_without_a_horizon_it_is_endless_and_has_no_length():
+    sampler = ps.BatchSampler(ps.Plan(lr="constant()"), 3, calendar=ps.Calendar(batch_size=2), shuffle=False)
+
+    with pytest.raises(TypeError, match="no horizon"):
+        len(sampler)
+    assert list(islice(sampler, 4)) == [[0, 1], [2, 0], [1, 2], [0, 1]]
+
+
+def test_lines_that_need_the_facts_of_an_engine_do_not_prevent_a_sampler():
+    open_ended = ps.Plan(ps.Binding(ps.Target("batch_size", 2), "constant()"), lr="warmup('1 epoch') >> cosine()")
+
+    assert len(next(iter(ps.BatchSampler(open_ended, 10)))) == 2
+
+
+def test_sizes_are_rounded_and_at_least_1():
+    assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", horizon=5), 10)] == [1, 1, 1, 2, 2]
+
+
+def test_a_watched_plan_that_changes_a_size_is_ignored_if_a_sampler_has_read_it(tmp_path, caplog):
+    text = "horizon: {}\nlr: {}\ntargets:\n  batch_size: {{initial: 1, schedule: 'constant({})'}}\n"
+    file = tmp_path / "plan.yaml"
+    file.write_text(text.format(40, "linear()", 4))
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, file, watch=1)
+    batches = iter(ps.BatchSampler(scheduler, 10))
+    next(batches)
+
+    file.write_text(text.format(40, "linear()", 8))
+    for _ in range(4):
+        optimizer.step()
+    assert scheduler.value("batch_size") == 4
+    assert "a BatchSampler has read it ahead" in caplog.records[-1].getMessage()
+    assert caplog.records[-1].levelno == logging.WARNING
+
+    file.write_text(text.format(60, "constant()", 4))  # other lines and a longer run are followed
+    for _ in range(4):
+        optimizer.step()
+    assert scheduler.value("lr") == 1.0
+    assert len(list(batches)) == 59
