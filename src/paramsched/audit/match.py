@@ -84,9 +84,9 @@ class AmountTimes:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
             found = np.where(t > last, self.amounts[-1] + (t - last) * size, found)
         found = np.clip(found, 0, _MAX_AMOUNT)
-        if self.clock == PROGRESS:
-            return times_on(PROGRESS, found)
-        return found if self.clock == "seconds" else np.rint(found).astype(np.int64)
+        if self.clock in ("seconds", PROGRESS):
+            return times_on(self.clock, found)
+        return np.rint(found).astype(np.int64)
 
 
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]

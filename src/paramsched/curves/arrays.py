@@ -40,6 +40,7 @@ class Arrays:
         far: the largest integer of that type.
         known_bounds: a triple (times, smallest time, largest time), or None. It saves searching for the bounds, which
             takes as long as a division of the array.
+        in_seconds: True if times are seconds, which have whole nanoseconds.
     """
 
     xp: Any
@@ -49,10 +50,11 @@ class Arrays:
     whole: Callable[[Array], Array]
     far: int
     known_bounds: tuple[Array, float, float] | None = None
+    in_seconds: bool = False
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
         """Return these operations with `known_bounds`: the smallest and the largest time in the array `t`."""
-        if not self.concrete or t.size == 1:  # `bounds` reads a single time faster
+        if not self.concrete or t.size == 1 or self.in_seconds:  # `bounds` reads a single time faster
             return self
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
@@ -68,6 +70,11 @@ class Arrays:
             only = t.item()
             return only, only
         return t.min().item(), t.max().item()
+
+    def since(self, t: Array, begin: Array) -> Array:
+        """Return `t - begin`; in seconds without its rounding error, so that 0.57 is 0.27 after 0.3."""
+        own = t - begin
+        return self.xp.round(own * 1e9) / 1e9 if self.in_seconds else own
 
     def clock(self, t: Array) -> Array:
         """Return torch or JAX times in the widest dtype of their kind, to avoid overflow and rounding.

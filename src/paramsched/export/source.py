@@ -107,6 +107,7 @@ def _function_of(line: Line, exported: Exported) -> str | Refusal:
         return Refusal(line.key, error.found)
     pieces = joined_formulas(formulas, time, lambda value: writer.text(value, {})[0])
     lines = [f"    t = round(progress * {WHOLE})"] if line.clock == PROGRESS else []
+    lines += [f"    seconds = round(seconds * {WHOLE}) / {WHOLE}"] if line.clock == "seconds" else []
     for piece, value in pieces[:-1]:
         end, included = piece.end
         lines.append(f"    if {time} {'<=' if included else '<'} {number_text(end)}:")

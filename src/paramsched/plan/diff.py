@@ -21,10 +21,11 @@ from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, ReportedProgress
 from paramsched.schedules import Schedule
+from paramsched.schedules.cuts import InSeconds
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.followed_target import FollowedTarget
 from paramsched.time import Calendar
-from paramsched.time.amounts import amount_text
+from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, amount_text
 from paramsched.time.progress import PROGRESS, WHOLE
 
 
@@ -277,21 +278,27 @@ def _difference_of_some_times(
     if clocks or unit not in ends:
         return None  # two clocks that cannot be converted into each other
     one, other = (_bindings_by_key(plan)[place].schedule for plan in plans)
-    spread = np.concatenate([np.linspace(0, ends[unit] - 1, count), np.geomspace(1, ends[unit], count) - 1])
+    per = BOUNDARIES_OF_A_SECOND if any(isinstance(schedule, InSeconds) for schedule in (one, other)) else 1
+    end = ends[unit] * per
+    spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
     times = np.unique(spread.astype(np.int64))
-    apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
+
+    def apart_at(times: Array) -> Floats:
+        at = times if per == 1 else times / per
+        return _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))
+
+    apart = apart_at(times)
     differing = np.flatnonzero(apart != 0)
     if not differing.size:
         return None
     before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
     while when - before > 1:
         middle = (before + when) // 2
-        at = np.array([middle])
-        if _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))[0] != 0:
+        if apart_at(np.array([middle]))[0] != 0:
             when = middle
         else:
             before = middle
-    return when / WHOLE if unit == PROGRESS else when, float(np.nanmax(apart)), unit
+    return when / WHOLE if unit == PROGRESS else when if per == 1 else when / per, float(np.nanmax(apart)), unit
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

@@ -294,10 +294,10 @@ class Plan:
             horizon = "10_000" if unit is None else f'"10_000 {unit}"'
             raise refusal.changed(instead=f"Add the horizon to the plan, for example horizon={horizon}") from None
 
-    def _resolved(self, calendar: Calendar, optimizers: Collection[str]) -> "Plan":
+    def _resolved(self, calendar: Calendar, optimizers: Collection[str], *in_second: int) -> "Plan":
         written = with_followed_lines(self.as_written(), self.clock, optimizers)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
-            resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
+            resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar, *in_second)
             return Plan(*resolved, horizon=length, clock=self.clock)
         total = calendar.horizon
         if self.horizon is not None:

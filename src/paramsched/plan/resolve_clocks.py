@@ -21,6 +21,7 @@ from paramsched.schedules.cuts import with_unit, without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
+from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.time.calendar import SIZES
 from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS, WHOLE
 
@@ -158,12 +159,16 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calend
 
 
 def resolve_on_clocks(
-    bindings: Sequence[Binding], clock: PlanClock, horizon: Duration | None, calendar: Calendar
+    bindings: Sequence[Binding],
+    clock: PlanClock,
+    horizon: Duration | None,
+    calendar: Calendar,
+    in_second: int = BOUNDARIES_OF_A_SECOND,
 ) -> tuple[list[Binding], Duration | None]:
     """Resolve the bindings of a plan, and its horizon, with every length in the unit of its clock.
 
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
-    updates, and thereby the other lengths.
+    updates, and thereby the other lengths. `in_second` is the number of possible boundaries in a second.
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
@@ -179,14 +184,14 @@ def resolve_on_clocks(
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
-        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}))
+        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}, in_second))
     known = sizes_of_run(sizes, clock, calendar)
     totals = _totals(horizon, calendar, known, clock)
     done = {one.name: one for one in sizes}
     resolved = [
         done[one.name]
         if isinstance(one.field, Target) and one.name in done
-        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
+        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals, in_second)
         for one in bindings
     ]
     if unit == PROGRESS:
@@ -203,16 +208,19 @@ def resolve_on_clocks(
     return resolved, Duration(((own, total),))
 
 
-def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
+def _resolved_on_clock(
+    binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total], in_second: int
+) -> Binding:
     """Return a binding with its lengths in the unit of its clock."""
     total = totals[clock]
     if isinstance(total, InvalidArgument):
         try:
-            return _resolved_on_clock(binding, clock, sizes, {clock: None})
+            return _resolved_on_clock(binding, clock, sizes, {clock: None}, in_second)
         except InvalidArgument:
             raise total from None
     lengths = ClockLengths(sizes, clock, total)
-    schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total))
+    grid = in_second if clock == SECONDS else 1
+    schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total, grid))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 

@@ -104,8 +104,8 @@ class ConstantAmounts(RunAmounts):
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         exact = Fraction(amount)
-        if self.clock == "seconds":
-            return max(0, ceil(exact / self.rate))
+        if self.clock == "seconds":  # amounts are rounded to nanoseconds
+            return max(0, ceil((exact - Fraction(1, 2 * 10**9)) / self.rate))
         return max(0, floor((ceil(exact) - 1) / self.rate) + 1)
 
     def exact_at(self, place: Fraction) -> Fraction:

@@ -115,25 +115,17 @@ class ConsumptionSource:
         if (before.horizon, before.untimed) != (start.horizon, start.untimed):
             raise StateError(
                 f"before update {self._clock.t}, rank 0 has another Scheduler with the same plan, whose horizon is "
-                f"{start.horizon} seconds instead of {before.horizon}. Construct and load the same Schedulers on "
-                "all ranks, in the same order. Construct one for a dry run on every rank, or before init_process_group"
+                f"{start.horizon:.12g} seconds instead of {before.horizon:.12g}. Construct and load the same "
+                "Schedulers on all ranks, in the same order. Construct one for a dry run on every rank, or before "
+                "init_process_group"
             )
         self.in_force = again
 
-    def _shortest(self, horizon: int) -> int:
+    def _shortest(self, horizon: float) -> float:
         """Return a horizon itself, or the next one into which the stages of the plan fit; that of the start does."""
         assert self._horizon is not None
-        longer = range(horizon, self._horizon)
-        return longer.start + bisect_left(longer, True, key=self._fits)
-
-    def _fits(self, horizon: int) -> bool:
-        """Return whether the stages of the plan fit into a horizon."""
         assert self._deadline is not None
-        try:
-            self._deadline.until(self.in_force, horizon)
-        except InvalidArgument:
-            return False
-        return True
+        return self._deadline.shortest(self.in_force, horizon, self._horizon)
 
     def continues_with(self, in_force: ResolvedPlan) -> bool:
         """Use another plan from now on, if time is measured, whose measurement continues; else return False."""
@@ -236,7 +228,7 @@ class ConsumptionSource:
             horizon = self._time.horizon
             if self._deadline is not None and horizon is not None and horizon != self._horizon:
                 self.in_force, self._horizon = self._deadline.until(self.in_force, horizon), horizon
-                log.info("the clock of the run starts before update %d; the horizon is %d seconds", t, horizon)
+                log.info("the clock of the run starts before update %d; the horizon is %.12g seconds", t, horizon)
             return UpdateTimes(t, amounts, amounts.size)
         if self._time is not None and reported is not None:
             self._time.accept(t, amount + reported)

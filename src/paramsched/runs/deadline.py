@@ -5,6 +5,8 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from typing import Any, final
 
 from paramsched.errors import InvalidArgument, MissingFact
@@ -12,7 +14,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
-from paramsched.runs.seconds import RunStart, messages_about_time, seconds_now
+from paramsched.runs.seconds import RunStart, in_milliseconds, messages_about_time, seconds_now
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import log_for_all
@@ -35,11 +37,13 @@ class PlanAtStart:
     names: tuple[str, ...]
     note: Note | None
     checked_later: bool = False
+    until: float | None = None
 
     def __call__(self, found: Found) -> ResolvedPlan:
         carried = found.positions(amount_clock(self.plan.clock)).values()
         at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
-        return start_run(self.plan, self.calendar, at, self.names, self.note, checked_later=self.checked_later)
+        later, until = self.checked_later, self.until
+        return start_run(self.plan, self.calendar, at, self.names, self.note, checked_later=later, until=until)
 
 
 def start_run(
@@ -50,11 +54,13 @@ def start_run(
     note: Note | None = None,
     *,
     checked_later: bool = False,
+    until: float | None = None,
 ) -> ResolvedPlan:
     """Resolve a plan for a run with a deadline that starts at a position: its horizon includes the time left.
 
     In several processes, each of them uses the deadline and the time of rank 0, and raises the same error. With
     `checked_later`, stages that do not fit get the shortest horizon into which they fit, and `check_start` raises.
+    `until` is the horizon of a dry run.
 
     Raises:
         InvalidArgument: the deadline is over, the stages of the plan do not fit into the time left, or the plan has
@@ -67,8 +73,9 @@ def start_run(
     _require_seconds_without_horizon(plan, site)
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
     amount, now = float(at.amount or 0.0), seconds_now()
-    messages, left = messages_about_time(plan_number(plan, plan), at.t, amount), deadline.timestamp() - time.time()
-    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later)
+    left = deadline.timestamp() - time.time() if until is None else max(0.0, until - amount)
+    messages = messages_about_time(plan_number(plan, plan), at.t, amount)
+    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, until=until)
     if messages is None or messages.is_sender:
         if messages is not None:
             messages.send([left, untimed, str(deadline)])
@@ -102,7 +109,7 @@ class UntilDeadline(Horizon):
 
     start: RunStart
 
-    def until(self, one: ResolvedPlan, horizon: int) -> ResolvedPlan:
+    def until(self, one: ResolvedPlan, horizon: float) -> ResolvedPlan:
         """Return the plan, resolved for another horizon in seconds.
 
         Raises:
@@ -110,9 +117,14 @@ class UntilDeadline(Horizon):
         """
         return replace(one, resolved=resolved_until(one.plan, one.calendar, horizon, one.optimizers))
 
+    def shortest(self, one: ResolvedPlan, least: float, longest: float) -> float:
+        """Return the shortest horizon between two into which the stages of a plan fit; they fit into the longest."""
+        return _shortest_between(partial(_fits, one.plan, one.calendar, one.optimizers), least, longest)
+
     def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
-        one, later = in_force, self.start.checked_later
-        return start_run(one.plan, one.calendar, position, one.optimizers, one.note, checked_later=later)
+        one, later, until = in_force, self.start.checked_later, self.start.until
+        names, note = one.optimizers, one.note
+        return start_run(one.plan, one.calendar, position, names, note, checked_later=later, until=until)
 
     def started_again(self, in_force: ResolvedPlan) -> ResolvedPlan | None:
         """Return the plan at the start of rank 0 that this one belongs to; None if it is the same as before.
@@ -165,17 +177,17 @@ class UntilDeadline(Horizon):
             return
         old, new = values(saved), values(now)
         log_for_all(
-            "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %s -> %s seconds. The "
-            "values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
+            "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %.12g -> %.12g "
+            "seconds. The values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
             before, after, *horizons, position.t,
             "\n".join(f"{name}: {old[name]!r} -> {value!r}" for name, value in new.items() if name in old),
         )  # fmt: skip
 
 
-def horizon_in_seconds(one: ResolvedPlan) -> int | None:
+def horizon_in_seconds(one: ResolvedPlan) -> float | None:
     """Return the horizon of a run with a deadline, in seconds; None without a deadline."""
     horizon = one.resolved.horizon
-    return None if one.calendar.deadline is None or horizon is None else int(horizon.terms[0][1])
+    return None if one.calendar.deadline is None or horizon is None else float(horizon.terms[0][1])
 
 
 def _started_by_rank_0(
@@ -203,16 +215,16 @@ def _started(
     except InvalidArgument:
         if not start.checked_later:
             raise
-        start = replace(start, shortest=_shortest(plan, calendar, max(start.available, 1), optimizers))
+        start = replace(start, shortest=_shortest(plan, calendar, max(start.available, 0.001), optimizers))
         resolved = resolved_until(plan, calendar, start.horizon, optimizers)
     log.info(
-        "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %d seconds",
+        "the run ends at the deadline %s: %.1f seconds of training before, a horizon of %.12g seconds",
         calendar.deadline, start.amount, start.horizon,
     )  # fmt: skip
     return ResolvedPlan(plan, resolved, calendar, UntilDeadline(start), optimizers, note)
 
 
-def resolved_until(plan: Plan, calendar: Calendar, horizon: int, optimizers: Collection[str] = ()) -> Plan:
+def resolved_until(plan: Plan, calendar: Calendar, horizon: float, optimizers: Collection[str] = ()) -> Plan:
     """Return the plan of a run with a deadline, resolved for a horizon in seconds.
 
     Raises:
@@ -222,46 +234,56 @@ def resolved_until(plan: Plan, calendar: Calendar, horizon: int, optimizers: Col
         length = line.schedule.length
         if length is not None and all(unit == "seconds" for unit, _ in length.terms):
             needed = sum(count for _, count in length.terms)
-            if needed > horizon:
-                found = f"it lasts {float(needed):g} seconds, and {horizon} are available"
+            if needed > Fraction(repr(horizon)):
+                found = f"it lasts {float(needed):.12g} seconds, and {horizon:.12g} are available"
                 raise InvalidArgument(f"{line.schedule} in {line.name}", found, "Write a later deadline")
     return plan.resolve(calendar.until(horizon), optimizers)
 
 
 def _fitting(plan: Plan, calendar: Calendar, start: RunStart, optimizers: tuple[str, ...]) -> Plan:
     """Return a plan, resolved for the time that is available at a start, or raise."""
-    if start.left <= 0 or start.available < 1:
+    if start.is_over:
         site = f'Scheduler(…, deadline="{calendar.end}")'
-        raise InvalidArgument(site, "the deadline is over, or less than a second is left", "Write a later deadline")
+        raise InvalidArgument(
+            site, "the deadline is over, or less than a millisecond is left", "Write a later deadline"
+        )
     try:
         return resolved_until(plan, calendar, start.available, optimizers)
     except MissingFact:
         raise
     except InvalidArgument as error:
-        found = f"{error.found}; the deadline leaves a horizon of {start.available} seconds"
+        found = f"{error.found}; the deadline leaves a horizon of {start.available:.12g} seconds"
         raise error.changed(found=found) from None
 
 
-def _shortest(plan: Plan, calendar: Calendar, least: int, optimizers: tuple[str, ...]) -> int:
+def _fits(plan: Plan, calendar: Calendar, optimizers: tuple[str, ...], horizon: float) -> bool:
+    """Return whether the stages of a plan fit into a horizon."""
+    try:
+        resolved_until(plan, calendar, horizon, optimizers)
+    except InvalidArgument:
+        return False
+    return True
+
+
+def _shortest_between(fits: Callable[[float], bool], least: float, longest: float) -> float:
+    """Return the shortest horizon of at least `least` seconds that fits, in whole milliseconds; `longest` does."""
+    first = in_milliseconds(least)
+    longer = range(first, in_milliseconds(longest))
+    return (first + bisect_left(longer, True, key=lambda one: fits(one / 1000))) / 1000
+
+
+def _shortest(plan: Plan, calendar: Calendar, least: float, optimizers: tuple[str, ...]) -> float:
     """Return the shortest horizon of at least `least` seconds into which the stages of a plan fit.
 
     Raises:
         InvalidArgument: the plan cannot be resolved for any horizon.
     """
-
-    def fits(horizon: int) -> bool:
-        try:
-            resolved_until(plan, calendar, horizon, optimizers)
-        except InvalidArgument:
-            return False
-        return True
-
-    longest = least
+    fits, longest = partial(_fits, plan, calendar, optimizers), least
     while not fits(longest):
         longest *= 2
         if longest > _LONGEST:
             resolved_until(plan, calendar, longest, optimizers)  # raises
-    return least + bisect_left(range(least, longest), True, key=fits)
+    return _shortest_between(fits, least, longest)
 
 
 def with_other_plan(in_force: ResolvedPlan, plan: Plan, note: Note | None) -> ResolvedPlan:

@@ -15,6 +15,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, amount_clock
 from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
+from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler.on_base import BasePolicy
@@ -126,21 +127,20 @@ def dry_run(
     update = max([*counts.values(), start or 0]) if saved is None else saved.position.t
     amount: Amount | None = None
     values: list[ResumedValue] = []
-    differs = False
+    differs, source = False, PlanSource(plan)
     with _recorded_messages() as messages:
         try:
             earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
             horizon = None if earlier is None else _horizon_until_deadline(earlier)
             is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
             if saved is not None and horizon is not None and is_open:
-                # Half a second more, because the horizon is rounded down when the Scheduler reads the time.
-                left = max(0.0, horizon - float(saved.position.amount or 0)) + 0.5
-                calendar = replace(calendar, deadline=f"in {left} s")
-                text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon} "
+                calendar = replace(calendar, deadline=f"in {horizon} s")
+                source = replace(source, until=horizon)
+                text = f"the deadline of the resumed run is unknown; the values are those of a horizon of {horizon:g} "
                 messages.append(("info", text + 'seconds, as before. Write --deadline "in 55 min" for another one'))
             # Driven by hand, because only optimizers of torch have hooks. The values are the same.
             scheduler = Scheduler(
-                made if names else made[ALONE], plan, calendar=calendar, drive="manual", on_change=on_change, t=start
+                made if names else made[ALONE], source, calendar=calendar, drive="manual", on_change=on_change, t=start
             )
             if bases:
                 _load_with_bases(scheduler, made, bases)
@@ -208,7 +208,7 @@ def _load_with_bases(
         scheduler._resume.after_load(scheduler._run, name, made[name])
 
 
-def _horizon_until_deadline(one: ResolvedPlan) -> int | None:
+def _horizon_until_deadline(one: ResolvedPlan) -> float | None:
     """Return the horizon of a run with a deadline, in seconds; None without a deadline."""
     if not one.calendar.has_moving_horizon:
         return None

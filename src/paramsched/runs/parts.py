@@ -56,7 +56,7 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
     if calendar.has_moving_horizon:
         from paramsched.runs.deadline import PlanAtStart
 
-        plan_at = PlanAtStart(request.plan, calendar, names, source.note, source.checked_later)
+        plan_at = PlanAtStart(request.plan, calendar, names, source.note, source.checked_later, source.until)
     else:
         in_force = resolver.resolved(request.plan, source.note)
         _ = in_force.total  # raises now if an update is planned to consume nothing

@@ -138,6 +138,7 @@ class PlanSource:
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
         checked_later: True if an engine refuses stages that do not fit into its deadline, when its training begins.
+        until: the horizon in seconds of a dry run with an unknown deadline.
         code_groups: the groups of each optimizer before an engine loaded a checkpoint; None if they are unknown.
     """
 
@@ -151,6 +152,7 @@ class PlanSource:
     counted_by: str = ""
     warns_of_metrics: bool = False
     checked_later: bool = False
+    until: float | None = None
     code_groups: "Mapping[str, list[Group]] | None" = None
 
     @staticmethod

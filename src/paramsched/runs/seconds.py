@@ -44,6 +44,7 @@ class RunStart:
         messages: those of rank 0, if there are several processes.
         checked_later: True if an engine refuses stages that do not fit, when its training begins.
         shortest: the shortest horizon into which the stages fit, if they do not fit and are refused later.
+        until: the horizon of a dry run, whose deadline is unknown.
     """
 
     update: int
@@ -53,15 +54,16 @@ class RunStart:
     at: float = 0.0
     messages: "RankMessages | None" = None
     checked_later: bool = False
-    shortest: int = 0
+    shortest: float = 0.0
+    until: float | None = None
 
     @property
-    def available(self) -> int:
-        """The training time before the start plus the time left, in whole seconds."""
-        return floor(self.amount + self.left)
+    def available(self) -> float:
+        """The training time before the start plus the time left, rounded down to a millisecond."""
+        return in_milliseconds(self.amount + self.left) / 1000
 
     @property
-    def horizon(self) -> int:
+    def horizon(self) -> float:
         """The horizon of the run: the available time, unless the stages need more and are refused later."""
         return max(self.available, self.shortest)
 
@@ -74,14 +76,14 @@ class RunStart:
         """Return the seconds until the deadline, at a time of the monotonic clock."""
         return self.left - (now - self.at)
 
-    def fixed_at(self, now: float, shortest: "ShortestHorizon") -> tuple[int, float]:
+    def fixed_at(self, now: float, shortest: "ShortestHorizon") -> tuple[float, float]:
         """Return the horizon if the clock starts now, and the seconds that each measured second counts as.
 
         If the stages of the plan do not fit into the time left, the horizon is the shortest one into which they fit,
         and a second counts as more than one, so that all stages are shorter by one factor and end at the deadline.
         """
         left = max(self.left_at(now), 0.0)
-        wanted = min(self.horizon, floor(self.amount + left))
+        wanted = min(self.horizon, in_milliseconds(self.amount + left) / 1000)
         horizon = shortest(wanted)
         if horizon == wanted:
             return horizon, 1.0
@@ -91,6 +93,11 @@ class RunStart:
             self.left - self.left_at(now), needed, left, 100 * left / needed,
         )  # fmt: skip
         return horizon, 1.0 if left < _LEAST_LEFT else needed / left
+
+
+def in_milliseconds(seconds: float) -> int:
+    """Return a time in milliseconds, rounded down from nanoseconds, because 0.57 is not a float."""
+    return round(seconds * 10**9) // 10**6
 
 
 def seconds_now() -> float:
@@ -128,7 +135,7 @@ class TimeMessage:
         count: the number of updates.
         amount: the amount before update `begin`, in seconds.
         rate: the amount that each update adds.
-        horizon: the horizon in whole seconds, if the run has a deadline.
+        horizon: the horizon in seconds, if the run has a deadline.
         stop: the update before which the run ends, once it is known.
     """
 
@@ -136,7 +143,7 @@ class TimeMessage:
     count: int
     amount: float
     rate: float = 0.0
-    horizon: int | None = None
+    horizon: float | None = None
     stop: int | None = None
 
     @property
@@ -152,7 +159,7 @@ class TimeMessage:
         return self.amount + (np.arange(t, t + count) - self.begin) * self.rate
 
 
-def first_message(t: int, amount: float, untimed: int, horizon: int | None) -> TimeMessage:
+def first_message(t: int, amount: float, untimed: int, horizon: float | None) -> TimeMessage:
     """Return the message of a start: the untimed updates, and those until a measured one can be announced."""
     return TimeMessage(t, untimed + 1 + _AHEAD, amount, 0.0, horizon)
 
@@ -191,7 +198,7 @@ class RunTime(ABC):
     once it is known.
     """
 
-    horizon: int | None = None
+    horizon: float | None = None
     stop: int | None = None
 
     @abstractmethod
@@ -212,7 +219,7 @@ class RunTime(ABC):
         """Count an update whose seconds were reported: `amount` is the amount before update `t`."""
 
 
-ShortestHorizon: TypeAlias = Callable[[int], int]
+ShortestHorizon: TypeAlias = Callable[[float], float]
 """Returns a horizon itself, or the next one into which the stages of the plan fit."""
 
 

@@ -605,7 +605,7 @@ class Resume:
     def unknown_plans(self, in_force: ResolvedPlan, groups: list[Group]) -> frozenset[int]:
         """Return the numbers of plans in the groups that differ and are not in `self.accepted`."""
         found = frozenset(group[PLAN] for group in groups if PLAN in group and COUNT in group)
-        return found - self.accepted - {in_force.number}
+        return found and found - self.accepted - in_force.numbers
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from paramsched.curves.arrays import Array
-from paramsched.errors import MissingFact, StateError
+from paramsched.errors import InvalidArgument, MissingFact, StateError
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
@@ -18,7 +18,7 @@ from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.time import Calendar, Duration
-from paramsched.time.amounts import largest_on, rounded_on, times_on
+from paramsched.time.amounts import SECONDS, largest_on, rounded_on, times_on
 
 
 @final
@@ -212,6 +212,17 @@ class ResolvedPlan:
         object.__setattr__(self, "number", plan_number(self.plan, compared))
 
     @property
+    def numbers(self) -> frozenset[int]:
+        """`number`, and that of earlier releases, which rounded boundaries up to whole seconds."""
+        if self.unit != SECONDS or self.calendar.has_moving_horizon:
+            return frozenset([self.number])
+        try:
+            coarse = self.plan._resolved(self.calendar, self.optimizers, 1)
+        except InvalidArgument:  # a stage is shorter than its first second
+            return frozenset([self.number])
+        return frozenset([self.number, plan_number(self.plan, coarse)])
+
+    @property
     def text(self) -> str | None:
         """The text of the plan, with the present horizon if each start has another one."""
         if not self.calendar.has_moving_horizon:
@@ -230,8 +241,7 @@ class ResolvedPlan:
 
     def as_before(self, until: RunPosition, whose: str) -> PlanBefore:
         """Return this plan as that which another one replaces; see `PlanBefore` for the arguments."""
-        numbers = frozenset([self.number])
-        return PlanBefore(self.plan.text, self.calendar, self.unit, numbers, until, whose, lambda: self)
+        return PlanBefore(self.plan.text, self.calendar, self.unit, self.numbers, until, whose, lambda: self)
 
     @property
     def batch_sizes(self) -> dict[str, SizeTarget | None]:
@@ -251,8 +261,9 @@ class ResolvedPlan:
         if horizon is None:
             return False
         ((unit, count),) = horizon.terms
-        at = t if unit == UPDATES else amount
-        return at is not None and at >= count
+        if unit == UPDATES or amount is None:
+            return unit == UPDATES and t >= count
+        return bool(times_on(unit, amount) >= (float(count) if unit == SECONDS else count))
 
     @property
     def total(self) -> int | None:

@@ -14,10 +14,12 @@ from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_f
 from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
 from paramsched.schedules.lengths import LENGTH
+from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
+from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS
 
 
@@ -100,12 +102,12 @@ class Skip(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         farthest = min(MAX_LENGTH, ops.far)  # the largest time that this array type can count
         by = min(self.by.count, farthest)
-        if bounds := ops.bounds(t):
+        if not ops.in_seconds and (bounds := ops.bounds(t)):
             first, last = bounds
             if last <= farthest - by:
                 own = t + by
                 return self.schedule._at(own, base, ops.with_bounds(own, first + by, last + by))
-        return self.schedule._at(ops.at_most(t, farthest - by) + by, base, ops)
+        return self.schedule._at(ops.since(ops.at_most(t, farthest - by), -by), base, ops)
 
     def _seams(self) -> Iterable[float]:
         by = self.by.count
@@ -238,6 +240,26 @@ def _needs_horizon(schedule: Schedule) -> bool:
     return any(_needs_horizon(part) for part in schedule.parts())
 
 
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InSeconds(OneOperand):
+    """The schedule with boundaries between two seconds, for times in whole nanoseconds."""
+
+    schedule: Schedule
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        in_milliseconds: Schedule = _renamed(self.schedule, "updates", "updates", Fraction(BOUNDARIES_OF_A_SECOND))
+        return in_milliseconds._lengths_known(whole=whole)
+
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(ops.floating(t), base, replace(ops, in_seconds=True))
+
+    def breakpoints(self, until: int | None = None) -> tuple[float, ...]:  # type: ignore[override]  # in seconds
+        scaled: Schedule = _renamed(self.schedule, "updates", "updates", Fraction(BOUNDARIES_OF_A_SECOND))
+        last = None if until is None else until * BOUNDARIES_OF_A_SECOND
+        return tuple(time / BOUNDARIES_OF_A_SECOND for time in scaled.breakpoints(last))
+
+
 # Formulas evaluate a resolved length as a plain count, whatever its unit is, so shapes need not know about clocks.
 
 
@@ -250,6 +272,7 @@ def with_unit(schedule: Schedule, unit: str) -> Schedule:
     >>> print(with_unit(warmup(375_000_000), "tokens"))
     warmup("375000000 tokens")
     """
+    schedule = schedule.schedule if isinstance(schedule, InSeconds) else schedule
     name, count = ("percent", Fraction(1, COUNTS_OF_A_PERCENT)) if unit == PROGRESS else (unit, Fraction(1))
     named: Schedule = _renamed(schedule, "updates", name, count)
     return named
@@ -266,7 +289,13 @@ def without_unit(schedule: Schedule, unit: str) -> Schedule:
     """
     name, count = ("percent", Fraction(COUNTS_OF_A_PERCENT)) if unit == PROGRESS else (unit, Fraction(1))
     counted: Schedule = _renamed(schedule, name, "updates", count)
-    return counted
+    return InSeconds(counted) if unit == SECONDS and _has_fractions(counted) else counted
+
+
+def _has_fractions(value: Any) -> bool:
+    if isinstance(value, Duration):
+        return value.exact is not None and not value.is_resolved
+    return any(map(_has_fractions, leaves_of_fields(value))) if isinstance(value, Schedule) else False
 
 
 def is_resolved_in(schedule: Schedule, unit: str) -> bool:

@@ -94,7 +94,7 @@ class CycleTable:
         # Found in the table, because a logarithm that is rounded down could return the previous cycle.
         cycle = ops.reached(self.begin_array[1:].tolist(), t)
         size = ops.take(self.size_array, cycle)
-        return cycle, t - ops.take(self.begin_array, cycle), size
+        return cycle, ops.since(t, ops.take(self.begin_array, cycle)), size
 
 
 @lru_cache(maxsize=64)
@@ -224,9 +224,9 @@ def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | No
         size = period.numerator
         cycle = ops.periods(t, size)
         if times is None:
-            return cycle, t - cycle * size
+            return cycle, ops.since(t, cycle * size)
         cycle = ops.at_most(cycle, times - 1)
-        return cycle, ops.at_most(t - cycle * size, size)
+        return cycle, ops.at_most(ops.since(t, cycle * size), size)
     if ops.is_whole(t):
         cycle, parts, size = _split_integers(t, period, ops)
         since = ops.floating(parts) / float(size)
@@ -244,7 +244,8 @@ def last_boundary(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     if ops.is_whole(t):
         _, parts, size = _split_integers(t, period, ops)
         return t - parts // size
-    return t - _split_floats(t, period, ops)[2]
+    cycle, _, since = _split_floats(t, period, ops)
+    return cycle * float(period.numerator) / float(period.denominator) if ops.in_seconds else t - since
 
 
 def boundaries(period: int | Fraction, until: int, begin: int = 0) -> Iterable[int | Fraction]:
@@ -272,7 +273,7 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
     cycle = ops.xp.floor(t / float(period))
     cycle = ops.where((cycle + 1) * above / below <= t, cycle + 1, cycle)
     cycle = ops.where(cycle * above / below > t, cycle - 1, cycle)
-    since = t - cycle * above / below
+    since = ops.since(t, cycle * above / below)
     whole = ops.xp.floor(since + t * _ROUNDING)
     return (
         ops.where(known, ops.floating(over), cycle),

@@ -200,7 +200,7 @@ class Jagged(OneOperand):
         end = self._held_from()
         if end is not None:
             warms = warms & (t < count_of(end))
-        later = self.schedule._at(ops.xp.where(warms, t - since + meets, t), base, ops)
+        later = self.schedule._at(ops.xp.where(warms, ops.since(t, since - meets), t), base, ops)
         return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:

@@ -64,7 +64,7 @@ class Shift(Schedule):
         return None if inner is None else by + inner
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at(ops.at_least(t - self.by.count, 0), base, ops)
+        return self.schedule._at(ops.at_least(ops.since(t, self.by.count), 0), base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         by = self.by.number
@@ -122,7 +122,7 @@ class Every(OneOperand):
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
         # `numerator` updates are an integer number of periods, so the remainder is an equivalent, smaller phase.
-        phase = span.first % period.number.numerator if self.of_run else self.phase
+        phase = ceil(span.first) % period.number.numerator if self.of_run else self.phase
         return Every(self.schedule._resolve(span), period, phase)
 
 
@@ -224,7 +224,7 @@ class Window(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         begin = self.begin.count
-        local = ops.at_least(t - begin, 0) if begin else t
+        local = ops.at_least(ops.since(t, begin), 0) if begin else t
         if self.end is not None:
             local = ops.at_most(local, count_of(self.end.number - self.begin.number))
         value = self.schedule._at(local, base, ops)

@@ -120,7 +120,7 @@ class Sequence(Schedule):
             first, last = bounds
             low = max(0, bisect_right(begins, first) - 1)
             high = bisect_right(begins, last) - 1
-            if low == high and (begin := begins[low]) and not isinstance(begin, float):
+            if low == high and (begin := begins[low]) and not (ops.in_seconds or isinstance(begin, float)):
                 own = t - begin
                 return self._stage_at(stages[low], own, base, ops.with_bounds(own, first - begin, last - begin))
         # No time is before the first of these stages, so no clipping is needed.
@@ -136,7 +136,7 @@ class Sequence(Schedule):
         If the stage starts between two updates, the difference is rounded, so that at the end of the sequence it could
         be below the length of the last stage. It is then raised to that length.
         """
-        own = t - begin if begin else t
+        own = ops.since(t, begin) if begin else t
         last = self.stages[-1].length
         if isinstance(begin, float) and last is not None and self.length is not None:
             own = ops.where(t >= self.length.count, ops.at_least(own, last.count), own)

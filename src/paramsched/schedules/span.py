@@ -51,6 +51,7 @@ class Span:
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
         restarted: True if the schedule is in a cycle, whose clock restarts.
         run: the span of the run, if the calendar or `run_end` is not that of the run.
+        grid: the number of possible boundaries in one count of the clock: 1000 for seconds.
     """
 
     calendar: Units
@@ -62,33 +63,31 @@ class Span:
     origin: Fraction | None = Fraction(0)
     restarted: bool = False
     run: "Span | None" = None
+    grid: int = 1
 
     @staticmethod
-    def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
+    def of_run(calendar: Units, length: Fraction | int | None, grid: int = 1) -> "Span":
         """Return the span of a run of `length` updates."""
         end = None if length is None else Fraction(length)
-        return Span(calendar, Fraction(0), end, end)
+        return Span(calendar, Fraction(0), end, end, grid=grid)
 
     @property
     def of_whole_run(self) -> "Span":
         """The span of the run that contains this span."""
-        return Span.of_run(self.calendar, self.run_end) if self.run is None else self.run
+        return Span.of_run(self.calendar, self.run_end, self.grid) if self.run is None else self.run
 
     @property
     def rounds(self) -> bool:
         return self.rounding != "exact"
 
-    def boundary(self, time: Fraction) -> int:
+    def boundary(self, time: Fraction) -> int | Fraction:
         """Return the update of a boundary at the exact time `time`, rounded as `rounding` defines."""
-        match self.rounding:
-            case "floor":
-                return floor(time)
-            case "nearest":
-                return round(time)
-        return ceil(time)
+        at = time * self.grid
+        rounded = floor(at) if self.rounding == "floor" else round(at) if self.rounding == "nearest" else ceil(at)
+        return rounded if self.grid == 1 else Fraction(rounded, self.grid)
 
     @property
-    def first(self) -> int:
+    def first(self) -> int | Fraction:
         return self.boundary(self.begin)
 
     @property
@@ -157,7 +156,7 @@ class Span:
 
     def period(self, duration: Duration) -> Duration:
         """Return a period in updates: at least 1, not rounded, the same wherever it starts."""
-        return Duration.of_updates(max(Fraction(1), self.exact(duration)))
+        return Duration.of_updates(max(Fraction(1, self.grid), self.exact(duration)))
 
     def cycle(self, period: Duration) -> "Span":
         """Return the first cycle of the span, for a resolved period."""

@@ -1,11 +1,17 @@
 """The amounts that a clock counts: their text, their limit, and the times at which schedules are evaluated."""
 
 from math import inf
+from typing import Final
 
 import numpy as np
 
 from paramsched.curves.arrays import Array
-from paramsched.time.progress import PROGRESS, WHOLE, rounded_progress
+from paramsched.time.progress import PROGRESS, WHOLE, rounded_array, rounded_progress
+
+SECONDS: Final = "seconds"
+
+BOUNDARIES_OF_A_SECOND: Final = 1000
+"""The number of possible boundaries between two stages in a second."""
 
 
 def amount_text(clock: str, amount: float) -> str:
@@ -23,6 +29,8 @@ def times_on(clock: str, amounts: Array) -> Array:
     >>> times_on("progress", np.array([0.0, 0.57])).tolist(), times_on("tokens", np.array([4096])).tolist()
     ([0, 570000000], [4096])
     """
+    if clock == SECONDS:  # whole nanoseconds, so that 0.1 + 0.1 + 0.1 is 0.3
+        return rounded_array(amounts) if isinstance(amounts, np.ndarray) else rounded_progress(amounts)
     if clock != PROGRESS:
         return amounts
     return np.rint(amounts * WHOLE).astype(np.int64) if isinstance(amounts, np.ndarray) else round(amounts * WHOLE)

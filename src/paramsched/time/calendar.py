@@ -188,7 +188,7 @@ class Calendar:
         """The deadline; None if the run has none."""
         return self.deadline if isinstance(self.deadline, datetime) else None
 
-    def until(self, seconds: int | None) -> "Calendar":
+    def until(self, seconds: float | None) -> "Calendar":
         """Return the calendar with a total of `seconds` in place of its deadline; without a total if that is None."""
         total = None if seconds is None else f"{seconds} seconds"
         return replace(self, deadline=None, untimed_updates=None, total=total)

@@ -1,6 +1,5 @@
 """The clock of a plan: in its text and files, in resolved lengths, and in a trace."""
 
-import math
 import pickle
 
 import numpy as np
@@ -141,7 +140,7 @@ def test_the_calendar_provides_a_constant_consumption_per_update(clock, facts, r
     found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
     assert found.amounts.tolist() == [t * rate for t in range(10)]
     assert found.clock == clock
-    whole = math.ceil(10 * rate)
+    whole = 10 * rate
     assert found.breakpoints("lr", 0) == (0, whole)
     np.testing.assert_allclose(found["lr"], [1 - t * rate / whole for t in range(10)], atol=1e-15)
 

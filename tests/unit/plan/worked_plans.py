@@ -820,7 +820,7 @@ for clock, word, facts in RATES:
     CASES[f"clock {clock} {facts} per cent"] = Case(
         [f"clock: {clock}", f"horizon: 1000 {word}", 'lr: warmup("7.35%") >> linear()'],
         facts,
-        {"lr": lambda t, a: a / 74 if a < 74 else 1 - (a - 74) / 926},
+        {"lr": lambda t, a, n=73.5 if clock == "seconds" else 74: a / n if a < n else 1 - (a - n) / (1000 - n)},
         amounts=lambda t, a: 24,
         total=42,
     )
