@@ -23,7 +23,15 @@ def printed_by(page):
     [
         (
             "tutorials/choose-a-schedule.md",
-            ["mean error 0.0021", "about equal", "linear(over=", "bound", "predicted: 2.9368 (", "measured"],
+            [
+                "mean error 0.0021",
+                "about equal",
+                "linear(over=",
+                "bound",
+                "predicted: 2.9368 (",
+                "measured",
+                "band of the gap",
+            ],
         ),
         (
             "how-to/another-batch-size.md",

@@ -12,6 +12,9 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.loss_law.inputs import Rates, rates_of
 from paramsched.time import Calendar
 
+CONDITION = "the bound holds for a convex loss; it ranks runs of one length, each at its best peak rate"
+"""When the order of some bounds has a meaning."""
+
 
 @final
 @dataclass(frozen=True, slots=True)

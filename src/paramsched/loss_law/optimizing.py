@@ -7,12 +7,13 @@ import numpy as np
 
 from paramsched.errors import InvalidArgument, shown
 from paramsched.loss_law.inputs import rates_of
-from paramsched.loss_law.law import ABOUT_EQUAL, LossLaw
+from paramsched.loss_law.law import LossLaw
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule, constant, cooldown
 from paramsched.schedules import warmup as warmup_of
 from paramsched.time import Calendar, Duration, DurationLike
 
+_ABOUT_EQUAL = 0.0035  # of the loss; of 280 pairs of public curves with a larger gap, 96 % had the predicted order
 _LENGTHS = 100  # the optimum is flat, so a hundredth of the run is fine enough
 
 
@@ -76,7 +77,7 @@ def optimize(
         rates = rates_of("loss_law.optimize(…)", plan_with(constant() >> cooldown(length)), base, calendar, None)
         losses[length] = float(law.losses(rates, np.array([last]))[0][0])
     best = min(losses, key=losses.__getitem__)
-    near = [length for length, loss in losses.items() if loss <= losses[best] * (1 + ABOUT_EQUAL)]
+    near = [length for length, loss in losses.items() if loss <= losses[best] * (1 + _ABOUT_EQUAL)]
     plan = plan_with(constant() >> cooldown(best))
     loss = law.predict(plan, base=base, calendar=calendar, at=[last], other_peak=other_peak).final
     return Optimum(plan, best, loss, (near[0], near[-1]))

@@ -128,16 +128,17 @@ def test_compare_prints_a_row_per_plan_with_the_best_first():
     rows = [row.split("  ") for row in result.output.splitlines()]
     assert rows[0][0] == "plan"
     assert [row[0].strip() for row in rows[1:]] == sorted(PLANS, key=final)
-    gaps = {row[0].strip(): row[-1] for row in rows[2:]}
-    best = min(map(final, PLANS))
-    assert gaps["constant.yaml"] == f"{final('constant.yaml') - best:.4f}"
-    assert gaps["wsd.yaml" if final("longer.yaml") == best else "longer.yaml"].endswith(" about equal")
+    gaps = {row[0].strip(): " ".join(row[1:]) for row in rows[2:]}
+    best = min(PLANS, key=final)
+    gap = law_of().difference(PLANS["constant.yaml"], PLANS[best], base=BASE)
+    assert f"{gap.final:.4f} {gap.low:.4f} to {gap.high:.4f}" in " ".join(gaps["constant.yaml"].split())
+    assert gaps["wsd.yaml" if best == "longer.yaml" else "longer.yaml"].endswith(" about equal")
 
 
 def test_compare_prints_json():
     rows = json.loads(run("compare", "cosine.yaml", "wsd.yaml", *LAW, "--json").output)["plans"]
 
-    assert rows[0].keys() == {"plan", "final", "final_band", "gap", "about_equal"}
+    assert rows[0].keys() == {"plan", "final", "final_band", "gap", "gap_band", "about_equal"}
     assert {row["plan"]: row["final"] for row in rows} == {name: final(name) for name in ("cosine.yaml", "wsd.yaml")}
     assert (rows[0]["gap"], rows[0]["about_equal"]) == (0, True)
 
@@ -148,15 +149,20 @@ def test_compare_without_a_law_ranks_by_the_bound():
     bounds = {name: ps.loss_law.bound(PLANS[name]).value for name in ("cosine.yaml", "constant.yaml")}
     assert {row["plan"]: row["bound"] for row in rows} == pytest.approx(bounds)
     assert [row["plan"] for row in rows] == ["cosine.yaml", "constant.yaml"]
-    header, row = run("compare", "cosine.yaml").output.splitlines()
+    printed = run("compare", "cosine.yaml")
+    header, row = printed.stdout.splitlines()
+    assert "convex loss; it ranks runs of one length, each at its best peak rate" in printed.stderr
     assert header == "plan         convex bound, not a loss  gap"
     assert row.split() == ["cosine.yaml", f"{bounds['cosine.yaml']:.4g}", "0"]
 
 
-def test_bounds_of_other_lengths_are_compared_with_a_note():
+def test_bounds_of_other_lengths_have_no_gap():
     ps.dump(ps.Plan(lr="cosine()", horizon=500), "short.yaml")
 
-    assert "not comparable as losses" in run("compare", "short.yaml", "cosine.yaml").stderr
+    rows = json.loads(run("compare", "short.yaml", "cosine.yaml", "--json").output)["plans"]
+
+    assert [row["gap"] for row in rows] == [None, None]
+    assert run("compare", "short.yaml", "cosine.yaml").stdout.count("other length") == 2
 
 
 @pytest.mark.parametrize("command", ["show", "compare"])

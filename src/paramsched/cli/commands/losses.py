@@ -46,31 +46,36 @@ def paramsched_compare(
 ) -> None:
     """Print one row per PLAN, the best first: the predicted loss of the last update, its band, and the gap to the best.
 
-    Plans whose gap is at most 0.35 % of the loss are about equal. Without --loss, the rows show the convex bound, which
+    Plans whose gap has a band that contains 0 are about equal. Without --loss, the rows show the convex bound, which
     ranks schedules of one length without an earlier run, but is not a loss.
     """
     from paramsched.cli._traces import named_traces, of_each_plan, predictions, trace_plan_inputs
-    from paramsched.loss_law.convex_bound import bound
-    from paramsched.loss_law.law import ABOUT_EQUAL
+    from paramsched.loss_law.convex_bound import CONDITION, bound
+    from paramsched.loss_law.law import load
 
     drawn, _ = trace_plan_inputs(plans, None, bases, format=format, field=field, facts=facts)
     traces = named_traces(drawn, plans[0])
     if loss is None:
-        if len({one.total for one in traces.values()}) > 1:
-            echo_note("the plans have different lengths; their bounds are not comparable as losses")
+        one_length = len({one.total for one in traces.values()}) == 1
         bounds = of_each_plan(traces, lambda one: bound(one).value)
         best, data, table = min(bounds.values()), [], [["plan", "convex bound, not a loss", "gap"]]
         for name, value in sorted(bounds.items(), key=lambda item: item[1]):
-            data.append({"plan": name, "bound": value, "gap": value - best})
-            table.append([name, f"{value:.4g}", f"{value - best:.4g}"])
+            data.append({"plan": name, "bound": value, "gap": value - best if one_length else None})
+            table.append([name, f"{value:.4g}", f"{value - best:.4g}" if one_length else "other length"])
+        if not as_json:
+            echo_note(CONDITION)
+        found: dict[str, object] = {"plans": data, "condition": CONDITION}
     else:
-        found = sorted(predictions(loss, traces).items(), key=lambda item: item[1].final)
-        best = found[0][1].final
-        data, table = [], [["plan", "loss", "band", "gap"]]
-        for name, one in found:
-            gap, (low, high) = one.final - best, one.final_band
-            equal = gap <= ABOUT_EQUAL * best
-            data.append({"plan": name, "final": one.final, "final_band": [low, high], "gap": gap, "about_equal": equal})
-            shown = f"{gap:.4f}{' about equal' * equal}" if len(table) > 1 else ""
-            table.append([name, f"{one.final:.4f}", f"{low:.4f} to {high:.4f}", shown])
-    echo(json_text({"plans": data}) if as_json else "\n".join(aligned_rows(table)))
+        law, data, table = load(loss), [], [["plan", "loss", "band", "gap", "band of the gap"]]
+        runs = sorted(predictions(loss, traces).items(), key=lambda item: item[1].final)
+        for name, one in runs:
+            gap = law.difference(one, runs[0][1])
+            low, high = one.final_band
+            row = {"plan": name, "final": one.final, "final_band": [low, high]}
+            data.append({**row, "gap": gap.final, "gap_band": list(gap.final_band), "about_equal": gap.about_equal})
+            shown = [f"{gap.final:.4f}", f"{gap.low:.4f} to {gap.high:.4f}{' about equal' * gap.about_equal}"]
+            table.append(
+                [name, f"{one.final:.4f}", f"{low:.4f} to {high:.4f}", *(shown if len(table) > 1 else ["", ""])]
+            )
+        found = {"plans": data}
+    echo(json_text(found) if as_json else "\n".join(aligned_rows(table)))

@@ -1,0 +1,73 @@
+"""The predicted difference of two runs, and its band on curves that a law has not seen."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from support.loss_curves import BASE, PLANS, curve, fitted_law
+
+COSINE, CONSTANT, WSD = (PLANS[name] for name in ("cosine_24000", "constant_24000", "wsd_20000_24000"))
+
+
+def half(band):
+    return (band[1] - band[0]) / 2
+
+
+def test_the_difference_is_that_of_the_predictions_with_a_narrower_band():
+    a, b = (fitted_law().predict(plan, base=BASE) for plan in (COSINE, WSD))
+
+    found = fitted_law().difference(COSINE, WSD, base=BASE)
+
+    assert found.final == a.final - b.final
+    assert found.final_band == (found.low, found.high)
+    assert found.low < found.final < found.high
+    assert half(found.final_band) <= (half(a.final_band) + half(b.final_band)) / 3 * (1 + 1e-9)
+
+
+def test_plans_traces_rates_and_predictions_have_one_difference():
+    rates = ps.trace(WSD, BASE)["lr", 0]
+    forms = (WSD, rates, ps.trace(WSD, BASE), fitted_law().predict(rates))
+
+    found = {fitted_law().difference(COSINE, form, base=BASE) for form in forms}
+
+    assert len(found) == 1
+
+
+def test_the_reverse_difference_is_the_negative():
+    one, other = (fitted_law().difference(*pair, base=BASE) for pair in ((COSINE, WSD), (WSD, COSINE)))
+
+    assert (other.final, other.low, other.high) == pytest.approx((-one.final, -one.high, -one.low))
+
+
+def test_equal_runs_are_about_equal_within_a_fraction_of_their_loss():
+    found = fitted_law().difference(WSD, WSD, base=BASE)
+
+    loss = fitted_law().predict(WSD, base=BASE).final
+    assert (found.final, found.about_equal) == (0.0, True)
+    assert found.high == pytest.approx(0.004 * loss)
+    assert not fitted_law().difference(WSD, CONSTANT, base=BASE).about_equal
+
+
+def test_the_limits_of_a_prediction_are_those_of_a_difference():
+    with pytest.raises(InvalidArgument, match=r"the peak rate is 0\.001"):
+        fitted_law().difference(COSINE, WSD, base={"lr": 1e-3})
+    with pytest.raises(InvalidArgument, match="the plan has no base"):
+        fitted_law().difference(COSINE, WSD)
+
+
+@pytest.mark.filterwarnings("ignore:the run has rates")
+def test_the_band_holds_five_of_six_differences_of_unseen_public_curves():
+    held = []
+    for fitted in combinations(PLANS, 2):
+        a, b = (name for name in PLANS if name not in fitted)
+        law = ps.loss_law.fit([curve(name) for name in fitted], [PLANS[name] for name in fitted], base=BASE)
+        true = np.subtract(*(ps.loss_law.read(curve(name))[1][-1] for name in (a, b)))
+        found = law.difference(PLANS[a], PLANS[b], base=BASE)
+        bands = [half(law.predict(PLANS[name], base=BASE).final_band) for name in (a, b)]
+        held.append(found.low <= true <= found.high)
+        assert half(found.final_band) <= sum(bands) / 3 * (1 + 1e-9)
+
+    assert sum(held) >= 5
