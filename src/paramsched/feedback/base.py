@@ -3,7 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from types import NoneType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
@@ -239,23 +240,36 @@ def improves_on(value: float, than: float | None, mode: Mode, threshold: float, 
     return value < bar if mode == "min" else value > bar
 
 
-def require_state(rule: Any, data: Any, kinds: Mapping[str, tuple[type, ...]], signed: tuple[str, ...]) -> None:
+_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (float, int),
+    float | None: (float, int, NoneType),
+    tuple[float, ...]: (float, int, list),
+}
+"""The types of the JSON values of a state's field, by its annotation."""
+
+
+def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], most: int = 0) -> None:
     """Check a saved state of a rule.
 
     Args:
         rule: the rule.
         data: the saved state.
-        kinds: the allowed types of each key.
+        state: the dataclass of the state.
         signed: the keys whose values may be negative.
+        most: the maximum number of values in a list.
 
     Raises:
         StateError: a key is missing or unknown, or a value is invalid.
     """
+    kinds = {field.name: _JSON_TYPES[field.type] for field in fields(state)}
     if not isinstance(data, dict) or set(data) != set(kinds):
         raise StateError(f"state of {rule}: {data!r} does not have the keys {', '.join(kinds)}")
     for name, kind in kinds.items():
         value = data[name]
-        numbers = value if isinstance(value, (list, tuple)) and list in kind else [value]
+        numbers = [value]
+        if list in kind:
+            numbers = value if isinstance(value, (list, tuple)) and len(value) <= most else [None]
         for number in numbers:
             sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
             if sound and isinstance(number, int):

@@ -184,21 +184,8 @@ class Greedy(MetricRule[GreedyState]):
         return float(changed) if isinstance(value, (int, float)) and np.ndim(changed) == 0 else changed
 
     def restore(self, data: dict[str, Any]) -> GreedyState:
-        count, number = (int,), (float, int)
-        kinds: dict[str, tuple[type, ...]] = {
-            "reference": (float, int, type(None)),
-            **dict.fromkeys(("good", "bad", "cooling", "warming", "floored"), count),
-            "factor": number,
-            "low": number,
-            "high": (float, int, type(None)),
-            "recent": (float, int, list),
-            "total": number,
-        }
-        require_state(self, data, kinds, ("reference", "recent", "total"))
-        recent = data["recent"]
-        if not isinstance(recent, (list, tuple)) or len(recent) > self.window:
-            require_state(self, {**data, "recent": None}, kinds, ())
-        return GreedyState(**{**data, "recent": tuple(recent)})
+        require_state(self, data, GreedyState, ("reference", "recent", "total"), self.window)
+        return GreedyState(**{**data, "recent": tuple(data["recent"])})
 
 
 @shape

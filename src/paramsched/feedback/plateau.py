@@ -90,12 +90,7 @@ class Plateau(MetricRule[PlateauState]):
         return reduced_value(value, state.factor, self.min, base)
 
     def restore(self, data: dict[str, Any]) -> PlateauState:
-        require_state(
-            self,
-            data,
-            {"best": (float, int, type(None)), "bad": (int,), "cooling": (int,), "factor": (float, int)},
-            ("best",),
-        )
+        require_state(self, data, PlateauState, ("best",))
         require_reduction(self, data["factor"])
         return PlateauState(**data)
 
@@ -223,8 +218,7 @@ class NewBob(MetricRule[NewBobState]):
         return reduced_value(value, state.factor, self.min, base)
 
     def restore(self, data: dict[str, Any]) -> NewBobState:
-        kinds = {"reference": (float, int, type(None)), "waited": (int,), "factor": (float, int)}
-        require_state(self, data, kinds, ("reference",))
+        require_state(self, data, NewBobState, ("reference",))
         require_reduction(self, data["factor"])
         return NewBobState(**data)
 

@@ -126,15 +126,10 @@ class Spike(MetricRule[SpikeState]):
         return reduced_value(value, self._factor_of(state), 0.0, base)
 
     def restore(self, data: dict[str, Any]) -> SpikeState:
-        number, count = (float, int), (int,)
-        kinds: dict[str, tuple[type, ...]] = {"recent": (*number, list), "low": number, "since": count, "spikes": count}
-        require_state(self, data, kinds, ("recent",))
-        recent = data["recent"]
-        if not isinstance(recent, (list, tuple)) or len(recent) > self.window:
-            raise StateError(f"state of {self}: recent must have at most {self.window} values, got {shown(recent)}")
+        require_state(self, data, SpikeState, ("recent",), self.window)
         if data["low"] > 1 or data["since"] > self._settled:
             raise StateError(f"state of {self}: low must be at most 1, and since at most {self._settled}")
-        return SpikeState(**{**data, "recent": tuple(map(float, recent))})
+        return SpikeState(**{**data, "recent": tuple(map(float, data["recent"]))})
 
 
 @shape

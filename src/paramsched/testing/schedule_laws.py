@@ -21,11 +21,10 @@ from paramsched.time import Calendar, Duration
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
     """Check that an array of times gives the same values as each time alone, bit for bit."""
     values = _values(schedule, times, base)
-    for place, t in enumerate(times.tolist()):
-        alone = schedule(t, base)
-        if not _same_number(alone, values[place]):
-            found = f"alone {alone!r}, in an array of {times.size} times {values[place].item()!r}"
-            raise BrokenLaw("an array of times gives the same values as each time alone", schedule, _at(t, base), found)
+    alone = np.array([schedule(t, base) for t in times.tolist()])
+    law = "an array of times gives the same values as each time alone"
+    found = f"alone {{0!r}}, in an array of {times.size} times {{1!r}}"
+    _require(_same_numbers(alone, values), law, schedule, times, base, found, alone, values)
 
 
 def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
@@ -38,22 +37,16 @@ def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
         "in three dimensions": _values(schedule, times.reshape(1, -1, 1), base).reshape(-1),
         "a second time": _values(schedule, times, base),
     }
+    law = "a value does not depend on the order of the times or on other times"
     for how, again in others.items():
-        differ = np.flatnonzero(~_same_numbers(values, again))
-        if differ.size:
-            place = differ[0]
-            found = f"{values[place].item()!r} at first, {how} {again[place].item()!r}"
-            law = "a value does not depend on the order of the times or on other times"
-            raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+        found = f"{{0!r}} at first, {how} {{1!r}}"
+        _require(_same_numbers(values, again), law, schedule, times, base, found, values, again)
 
 
 def finite_values(schedule: Schedule, times: Array, base: float) -> None:
     """Check that every value is a finite number."""
     values = _values(schedule, times, base)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        found = repr(values[bad[0]].item())
-        raise BrokenLaw("every value is a finite number", schedule, _at(times[bad[0]].item(), base), found)
+    _require(np.isfinite(values), "every value is a finite number", schedule, times, base, "{0!r}", values)
 
 
 def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
@@ -63,24 +56,19 @@ def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
     at_zero, at_one, value = (_values(schedule, times, b) for b in (0.0, 1.0, base))
     with np.errstate(over="ignore", invalid="ignore"):
         scale = np.maximum.reduce([np.abs(at_zero), np.abs(at_one), np.abs(value)]) * max(abs(base), 1.0)
-        off = np.abs(value - (at_zero + base * (at_one - at_zero)))
-    # The tolerance is a few rounding errors of the largest number.
-    differ = np.flatnonzero(np.isfinite(scale) & (off > 1e-15 * 8 * scale + 1e-300))
-    if differ.size:
-        place = differ[0]
-        line = at_zero[place] + base * (at_one[place] - at_zero[place])
-        found = f"{value[place].item()!r}, but the line through the values at base 0 and 1 gives {line.item()!r}"
-        law = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
-        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+        line = at_zero + base * (at_one - at_zero)
+        # The tolerance is a few rounding errors of the largest number.
+        holds = ~(np.isfinite(scale) & (np.abs(value - line) > 1e-15 * 8 * scale + 1e-300))
+    law = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
+    found = "{0!r}, but the line through the values at base 0 and 1 gives {1!r}"
+    _require(holds, law, schedule, times, base, found, value, line)
 
 
 def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
     """Check that a schedule without absolute levels is 0 if base is 0."""
     values = _values(schedule, times, 0.0)
-    if not schedule.has_absolute and values.any():
-        place = np.flatnonzero(values)[0]
-        law = "a schedule without absolute levels is 0 if base is 0"
-        raise BrokenLaw(law, schedule, _at(times[place].item(), 0.0), repr(values[place].item()))
+    law = "a schedule without absolute levels is 0 if base is 0"
+    _require((values == 0) | schedule.has_absolute, law, schedule, times, 0.0, "{0!r}", values)
 
 
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
@@ -89,12 +77,9 @@ def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
         return
     values = _values(schedule, times, base)
     applied = np.broadcast_to(columns(schedule, times).apply(base), times.shape)
-    differ = np.flatnonzero(~_same_numbers(values, applied))
-    if differ.size:
-        place = differ[0]
-        found = f"{values[place].item()!r}, but its factor and offset give {applied[place].item()!r}"
-        law = "the factors and offsets of a schedule, applied to base, give its values"
-        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+    law = "the factors and offsets of a schedule, applied to base, give its values"
+    found = "{0!r}, but its factor and offset give {1!r}"
+    _require(_same_numbers(values, applied), law, schedule, times, base, found, values, applied)
 
 
 def held_after_end(schedule: Schedule, base: float) -> None:
@@ -178,12 +163,20 @@ def magnitude(schedule: Schedule, times: Array, base: float) -> float:
 def _require_close(schedule: Schedule, times: Array, base: float, values: Floats, other: Floats, library: str) -> None:
     """Check that the values of two libraries differ only by the rounding errors of sin, pow and exp."""
     near = 1e-12 * (np.abs(values) + magnitude(schedule, times, base))
-    differ = np.flatnonzero(~((np.abs(other - values) <= near) | _same_numbers(values, other)))
-    if differ.size:
-        place = differ[0]
-        found = f"{values[place].item()!r} in NumPy, {other[place].item()!r} in {library}"
-        law = f"an array of times of {library} gives the values of NumPy"
-        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+    holds = (np.abs(other - values) <= near) | _same_numbers(values, other)
+    law = f"an array of times of {library} gives the values of NumPy"
+    _require(holds, law, schedule, times, base, f"{{0!r}} in NumPy, {{1!r}} in {library}", values, other)
+
+
+def _require(
+    holds: Array, law: str, schedule: Schedule, times: Array, base: float, found: str, *columns: Floats
+) -> None:
+    """Raise `BrokenLaw` for the first time at which a law does not hold; `found` shows the values of the columns."""
+    broken = np.flatnonzero(~holds)
+    if broken.size:
+        place = broken[0]
+        text = found.format(*(column[place].item() for column in columns))
+        raise BrokenLaw(law, schedule, _at(times[place].item(), base), text)
 
 
 def _values(schedule: Schedule, times: Array, base: float) -> Floats:

@@ -9,12 +9,11 @@ import numpy as np
 from paramsched.compat.group_fields import ParamGroup, set_entries
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import RuleScheduler, print_or_log
-from paramsched.compat.mmengine.optimizers import OptimizerLike, set_up_from_table
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.feedback.base import Mode, ThresholdMode, improves_on
 from paramsched.schedules.rules import one_cycle_values
 
 
-@set_up_from_table
 class OneCycleParamScheduler(RuleScheduler):
     """The lr starts at `eta_max / div_factor`.
 
@@ -72,7 +71,6 @@ class OneCycleParamScheduler(RuleScheduler):
         self.base_values[index] = group["initial_lr"]
 
 
-@set_up_from_table
 class ReduceOnPlateauParamScheduler(RuleScheduler):
     """The scheduler multiplies the present value, independent of base.
 

@@ -4,7 +4,7 @@ import inspect
 import sys
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
@@ -231,8 +231,6 @@ def _peer_namesake(cls: type) -> type | None:
     return None
 
 
-_AnyClass = TypeVar("_AnyClass", bound=type)
-
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 _OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper of one")}
 _PARAM_NAME = {"param_name": Argument(meaning='the param-group entry to schedule, such as "lr"')}
@@ -240,7 +238,7 @@ _PARAM_NAME = {"param_name": Argument(meaning='the param-group entry to schedule
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
-def set_up_from_table(cls: _AnyClass) -> _AnyClass:
+def set_up_from_table(cls: type) -> None:
     """Set the signature and docstring of a scheduler class from its row in `paramsched.peers.mmengine.table`."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
@@ -262,7 +260,6 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     described = "\n    ".join(f"{name}: {one.meaning}." for name, one in arguments.items())
     remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
     scheduler.__doc__ = "\n\n".join([meaning_of_class(row, family), *remarks, f"Args:\n    {described}\n"])
-    return cls
 
 
 def _parameters_of(arguments: Mapping[str, Argument]) -> list[inspect.Parameter]:
