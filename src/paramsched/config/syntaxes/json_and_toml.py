@@ -162,7 +162,7 @@ def read_toml(text: str, source: str) -> Any:
     import tomllib
 
     if text.count(".") > MOST_VALUES or _MANY_PARTS.search(text):
-        toml_places(text, source)  # tomllib takes quadratic time for a name of a thousand parts
+        _refuse_long_names(text, source)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -186,6 +186,16 @@ STRING = re.compile(
 )
 _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+def _refuse_long_names(text: str, source: str) -> None:
+    """Raise ConfigError for names of many parts, because tomllib takes quadratic time for a name of a thousand."""
+    plain = _STRING_OR_COMMENT.sub(lambda found: (" " if found[0][0] == "#" else "x") * len(found[0]), text)
+    if long := _MANY_PARTS.search(plain):
+        found = f"invalid TOML: a name of more than {MOST_DEPTH} parts"
+        raise ConfigError(source, [TextLines(text).fault(long.start(), found, "A plan is short")])
+    if plain.count(".") > MOST_VALUES:
+        raise too_many_values(source)
 
 
 def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
@@ -312,61 +322,53 @@ _NOTHING = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SCALAR = re.compile(r"[^,\]}#\r\n]+")
 
 
-def toml_places(text: str, source: str = "") -> Place:
-    """Return the locations of the values in a TOML text."""
-    return _TomlPlaces(text, source).read_document()
+def toml_places(text: str) -> Place:
+    """Return the locations of the values in a TOML text, which `read_toml` must accept."""
+    read_toml(text, "")
+    return _TomlPlaces(text).read_document()
 
 
 @final
 class _TomlPlaces:
-    """A parser that locates the values of a TOML text; `at` is the offset of the next character."""
+    """A parser that locates the values of a valid TOML text; `at` is the offset of the next character."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text, self.source, self.at = text, source, 0
-        self.parts = 0  # the number of parts in all names
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
 
     def read_document(self) -> Place:
         """Read the entries and the tables."""
         root = table = Place(0, len(self.text), parts={})
-        self.pass_nothing()
+        self.skip(_NOTHING)
         while self.at < len(self.text):
             if self.text[self.at] == "[":
                 begin = self.at
-                twice = self.text.startswith("[[", begin)
-                self.at += 2 if twice else 1
-                table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=not twice)
-                self.pass_sign("]]" if twice else "]")
+                brackets = 2 if self.text.startswith("[[", begin) else 1
+                self.at += brackets
+                table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=brackets == 1)
+                self.at += brackets
             else:
                 self.read_assignment(table, 1)
-            self.pass_nothing()
+            self.skip(_NOTHING)
         return root
 
     def read_assignment(self, table: Place, depth: int) -> None:
         name = self.read_name()
-        self.pass_sign("=")
-        self.pass_blanks()
+        self.at += 1  # the equals sign
+        self.skip(_BLANK)
         self.put_entry(table, name, self.read_value(depth), again=False)
 
     def read_name(self) -> list[tuple[str, int]]:
         """Read the parts of a dotted name, each with its offset."""
         parts: list[tuple[str, int]] = []
-        while True:
-            self.pass_blanks()
-            begin = self.at
-            found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
-            if found is None:
-                raise self.error_here("expected the name of an entry")
-            parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
-            if len(parts) > MOST_DEPTH:
-                raise self.error_here(f"a name of more than {MOST_DEPTH} parts")
-            self.parts += 1
-            if self.parts > MOST_VALUES:
-                raise too_many_values(self.source)
+        while not parts or self.text.startswith(".", self.at):
+            self.at += bool(parts)
+            self.skip(_BLANK)
+            found = STRING.match(self.text, self.at) or _BARE.match(self.text, self.at)
+            assert found is not None
+            parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], self.at))
             self.at = found.end()
-            self.pass_blanks()
-            if not self.text.startswith(".", self.at):
-                return parts
-            self.at += 1
+            self.skip(_BLANK)
+        return parts
 
     def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
         """Add a value to a table under a dotted name, and return the value.
@@ -393,75 +395,35 @@ class _TomlPlaces:
         """Read a text, a list, an inline table, or a plain value."""
         begin = self.at
         if depth > MOST_DEPTH:
-            raise self.error_here(f"nested more than {MOST_DEPTH} deep")
-        if (string := STRING.match(self.text, begin)) is not None:
-            self.at = string.end()
-            return Place(begin, self.at, text=_toml_string_value(string[0]))
-        if self.text[begin : begin + 1] == "[":
-            return self.read_array(depth)
-        if self.text[begin : begin + 1] == "{":
-            return self.read_table(depth)
-        found = _SCALAR.match(self.text, begin)
-        self.at = found.end() if found else begin
-        return Place(begin, self.at)
+            raise nested_too_deep(self.text, "")
+        if self.text[begin] in "[{":
+            return self.read_items(depth)
+        string = STRING.match(self.text, begin)
+        self.skip(_SCALAR if string is None else STRING)
+        return Place(begin, self.at, text=None if string is None else _toml_string_value(string[0]))
 
-    def read_array(self, depth: int) -> Place:
-        """Read `[1, 2]`, which may span lines."""
-        place = Place(self.at, self.at, parts=[])
+    def read_items(self, depth: int) -> Place:
+        """Read `[1, 2]`, which may span lines, or `{ name = value }`."""
+        place = Place(self.at, self.at, parts=[] if self.text[self.at] == "[" else {})
         self.at += 1
-        self.pass_nothing()
-        while not self.text.startswith("]", self.at):
-            if self.at >= len(self.text):
-                raise self.error_here("the text ends inside a bracket")
-            assert isinstance(place.parts, list)
-            place.parts.append(self.read_value(depth + 1))
-            self.pass_comma()
+        self.skip(_NOTHING)
+        while self.text[self.at] not in "]}":
+            if isinstance(place.parts, list):
+                place.parts.append(self.read_value(depth + 1))
+            else:
+                self.read_assignment(place, depth + 1)
+            self.skip(_NOTHING)
+            if self.text[self.at] == ",":
+                self.at += 1
+                self.skip(_NOTHING)
         self.at += 1
         place.end = self.at
         return place
 
-    def read_table(self, depth: int) -> Place:
-        """Read `{ name = value }`."""
-        place = Place(self.at, self.at, parts={})
-        self.at += 1
-        self.pass_nothing()
-        while not self.text.startswith("}", self.at):
-            self.read_assignment(place, depth + 1)
-            self.pass_comma()
-        self.at += 1
-        place.end = self.at
-        return place
-
-    def pass_comma(self) -> None:
-        """Skip a comma between two entries, or raise an error if it is missing."""
-        self.pass_nothing()
-        if self.text.startswith(",", self.at):
-            self.at += 1
-            self.pass_nothing()
-        elif self.text[self.at : self.at + 1] not in ("]", "}"):
-            raise self.error_here("a comma is missing between two entries")
-
-    def pass_blanks(self) -> None:
-        self.at = _end_of_match(_BLANK, self.text, self.at)
-
-    def pass_nothing(self) -> None:
-        self.at = _end_of_match(_NOTHING, self.text, self.at)
-
-    def pass_sign(self, sign: str) -> None:
-        self.pass_blanks()
-        if not self.text.startswith(sign, self.at):
-            raise self.error_here(f"expected {sign}")
-        self.at += len(sign)
-
-    def error_here(self, found: str) -> ConfigError:
-        return ConfigError(
-            self.source, [TextLines(self.text).fault(self.at, f"invalid TOML: {found}", "A plan is short")]
-        )
-
-
-def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    return found.end() if found else at
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        """Continue after a match of the pattern."""
+        found = pattern.match(self.text, self.at)
+        self.at = self.at if found is None else found.end()
 
 
 def _toml_string_value(raw: str) -> str:

@@ -11,7 +11,7 @@
 """
 
 from paramsched.peers.mmengine.config_run import execute, facts_of, read
-from paramsched.peers.mmengine.plans import bases_of, to_plan, to_plans
+from paramsched.peers.mmengine.plans import bases_of, to_plan
 from paramsched.peers.mmengine.table import recognizes
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "recognizes",
     "scheduler_entries",
     "to_plan",
-    "to_plans",
 ]
 
 scheduler_entries = ("param_scheduler",)

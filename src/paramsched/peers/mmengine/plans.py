@@ -24,7 +24,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class
-from paramsched.errors import InvalidArgument, MissingFact, PlanError
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.peers.mmengine.config_run import (
     ConfigRun,
@@ -494,7 +494,7 @@ def to_plan(
             a value and a plan as a multiple of base. Default: the optimizer's values in the config.
 
     Returns:
-        A plan. Schedulers of several optimizers select groups by the optimizer's name; `to_plans` separates them.
+        A plan. Schedulers of several optimizers select groups by the optimizer's name.
 
     Raises:
         ConfigError: the config has errors; all of them are listed, each with its path.
@@ -507,33 +507,6 @@ def to_plan(
     """
     run, entries = _checked_entries(data, calendar, base)
     return _plan_of_entries(entries, run)
-
-
-def to_plans(
-    data: Mapping[str, Any],
-    *,
-    calendar: Calendar | None = None,
-    base: float | Mapping[str, float] | None = None,
-) -> dict[str, Plan]:
-    """Return the plans of several optimizers by their names.
-
-    Args:
-        data: a config whose `param_scheduler` maps names of optimizers to schedulers.
-        calendar: as in `to_plan`.
-        base: as in `to_plan`.
-
-    Raises:
-        ConfigError: as in `to_plan`.
-        PlanError: `param_scheduler` does not contain names of optimizers.
-    """
-    run, entries = _checked_entries(data, calendar, base)
-    names = [entry.optimizer for entry in entries]
-    if None in names:
-        raise PlanError("to_plans(…)", "the schedulers are for one optimizer", "Write to_plan(…)")
-    by_name: dict[str, list[SchedulerEntry]] = {}
-    for entry in entries:
-        by_name.setdefault(str(entry.optimizer), []).append(replace(entry, optimizer=None))
-    return {name: _plan_of_entries(mine, run) for name, mine in by_name.items()}
 
 
 def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[ConfigRun, list[SchedulerEntry]]:
