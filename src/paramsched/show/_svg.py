@@ -1,12 +1,14 @@
 """Draw a plan as an SVG picture or an HTML page."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
 from math import isfinite
+from string import Template
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +21,6 @@ from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
-_AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
-_HINT = "hover for values, drag to zoom, double-click to reset"
 _POINTS = 120_000  # maximum number of values in a page, about 2 MB
 _ROW = 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
@@ -66,47 +66,32 @@ def html(
     chart = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
     ticks = chart.axis.ticks(width // 100)
-    units = {one.name: one.name for one in chart.axis.units}
+    units = (f'<option value="{one.name}">{one.name}</option>' for one in chart.axis.units)
     body: list[str] = []
     for index, panel in enumerate(chart.panels):
         body += _panel_section(index, panel, chart, ticks, width)
-    # "</" could end the script element, so the slash is escaped, which JSON allows.
-    data = json.dumps(_script_data(chart, width), separators=(",", ":")).replace("</", "<\\/")
     verdicts = (
-        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in chart.verdicts
+        f'\n<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in chart.verdicts
     )
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escaped(title)}</title>",
-            f"<style>\n{_page_file('report.css')}{style_sheet()}@media print{{.ps .ps-paper{{fill:#fff}}}}</style>",
-            "</head>",
-            "<body>",
-            f"<header><h1>{escaped(title)}</h1>",
-            f'<p class="dim">{escaped(chart.horizon)}</p>',
-            *verdicts,
-            "</header>",
-            f'<div id="bar" hidden><span id="now" data-hint="{_HINT}"></span>'
-            f'<label>values <select id="axis">{_options(_AXES)}</select></label>'
-            f'<label>time <select id="unit">{_options(units)}</select></label>'
-            '<label><input id="log-time" type="checkbox">logarithmic</label>'
-            '<button id="reset" type="button" hidden>reset zoom</button></div>',
-            *body,
-            f'<script type="application/json" id="data">{data}</script>',
-            f"<script>\n{_page_file('report.js')}</script>",
-            "</body></html>\n",
-        ]
+    return Template(_page_file("report.html")).substitute(
+        title=escaped(title),
+        style=_page_file("report.css") + _page_file("picture.css"),
+        horizon=escaped(chart.horizon),
+        verdicts="".join(verdicts),
+        units="".join(units),
+        body="\n".join(body),
+        # "</" could end the script element, so the slash is escaped, which JSON allows.
+        data=json.dumps(_script_data(chart, width), separators=(",", ":")).replace("</", "<\\/"),
+        script=_page_file("report.js"),
     )
 
 
-def _options(choices: Mapping[str, str]) -> str:
-    return "".join(f'<option value="{value}">{text}</option>' for value, text in choices.items())
-
-
+@cache
 def _page_file(name: str) -> str:
+    """Return the text of a file of this package.
+
+    `picture.css` has no CSS variables, because SVG renderers other than browsers may not support them.
+    """
     return (files("paramsched.show") / name).read_text(encoding="utf-8")
 
 
@@ -265,7 +250,7 @@ def svg(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
             f'width="{width}" height="{y}" role="img" aria-label="{aria_label}">',
-            f"<style>{style_sheet()}</style>",
+            f"<style>{_page_file('picture.css')}</style>",
             f'<rect class="ps-paper" width="{width}" height="{y}"/>',
             *body,
             "</svg>",
@@ -444,64 +429,6 @@ def _corner_points(xs: Times, ys: Times) -> Times:
 def _tenths(value: int) -> str:
     integer, rest = divmod(abs(int(value)), 10)
     return f"{'-' if value < 0 else ''}{integer}.{rest}" if rest else f"{'-' if value < 0 else ''}{integer}"
-
-
-# The colors of the elements in `_PAINTED`, in its order, and of the curves.
-_LIGHT = (
-    "#ffffff #1f2328 #5d6670 #e4e7eb #8c96a1 #1f2328 #cf222e #1a7f37",
-    "#0969da #d1570a #1a7f5a #9a3fb5 #9a6700 #087f8c #c2255c #57606a",
-)
-_DARK = (
-    "#0f1318 #e6edf3 #97a1ac #252c35 #6b7683 #e6edf3 #ff7b72 #56d364",
-    "#58a6ff #f0883e #3fb985 #cf8df0 #d9a514 #39c5cf #f783ac #9da7b1",
-)
-_SHAPES = """\
-.ps text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
-.ps .ps-code{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-.ps .ps-head{font-size:15px;font-weight:650}
-.ps .ps-y{text-anchor:end}
-.ps .ps-x{text-anchor:middle}
-.ps path{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
-.ps path.ps-wide{stroke-width:6;stroke-opacity:.4}
-.ps path.ps-used{stroke-width:1.4}
-.ps path.ps-other{stroke-dasharray:6 4}
-.ps path.ps-band{stroke-width:1;stroke-dasharray:3 3}
-.ps .ps-break{stroke-dasharray:2 3}
-.ps rect.ps-differs{fill-opacity:.13}
-"""
-
-
-_PAINTED = (
-    (".ps-paper", "fill"),
-    ("text", "fill"),
-    (".ps-dim", "fill"),
-    (".ps-grid", "stroke"),
-    (".ps-break", "stroke"),
-    (".ps-used", "stroke"),
-    (".ps-differs", "fill"),
-    (".ps-good", "fill"),
-)
-
-
-def _color_rules(tones: str, curves: str) -> str:
-    """Return the CSS rules of the light or dark theme."""
-    rules = [
-        f".ps {selector}{{{attribute}:{tone}}}"
-        for (selector, attribute), tone in zip(_PAINTED, tones.split(), strict=True)
-    ]
-    for index, color in enumerate(curves.split()):
-        rules.append(f".ps .ps-c{index}{{stroke:{color}}}")
-        rules.append(f".ps circle.ps-c{index}{{fill:{color}}}")
-    return "\n".join(rules)
-
-
-def style_sheet() -> str:
-    """Return the style sheet of a picture, whose rules apply only to the class `ps`.
-
-    It has no CSS variables, because SVG renderers other than browsers may not support them.
-    """
-    light, dark = _color_rules(*_LIGHT), _color_rules(*_DARK)
-    return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
 
 
 class Stroke(NamedTuple):
