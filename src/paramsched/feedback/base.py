@@ -269,7 +269,7 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], mo
         value = data[name]
         numbers = [value]
         if list in kind:
-            numbers = value if isinstance(value, (list, tuple)) and len(value) <= most else [None]
+            numbers = [*value] if isinstance(value, (list, tuple)) and len(value) <= most else [None]
         for number in numbers:
             sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
             if sound and isinstance(number, int):
