@@ -234,7 +234,7 @@ def read_arguments(
             unknown = next(filter(is_unknown, words), None)
             instead = "" if unknown is None else f"Write the value in place of {unknown}"
             meant = example if problem.example is None else problem.example
-            entry = None if instead or meant is None else (key, meant)
+            entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)
             diagnostics.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong

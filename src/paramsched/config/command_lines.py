@@ -15,6 +15,9 @@ from paramsched.config.unused_settings import looks_like_schedule
 _END: Final = "--"
 """Separator between commands, or between lines of a script, in a list of words."""
 
+_ENDS: Final = (_END, "&&", ";")
+"""What ends a command; a quoted command may have an escaped `&&`."""
+
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
 _HOLDS_OPTIONS: Final = re.compile(
@@ -27,10 +30,11 @@ _LAUNCHER: Final = re.compile(
     r"i?python[\d.]*|torchrun|accelerate|deepspeed|composer|colossalai|horovodrun|torchx|msrun|ray|mpi(run|exec)"
     r"|[sai]p?b?run|jsrun|flux|sbatch|bsub|qsub|salloc|docker|podman|singularity|apptainer|kubectl|uv|poetry|pipenv|pdm"
     r"|hatch|(micro)?mamba|conda|(ba|z|da)?sh|env|sudo|exec|eval|time|timeout|nohup|nice|ionice|setsid|stdbuf|numactl"
-    r"|taskset|nsys|ncu|ts|tsp|dotenv|xvfb-run|debugpy|kernprof|pdb|torch|llamafactory-cli|trl"
+    r"|taskset|nsys|ncu|ts|tsp|dotenv|xvfb-run|debugpy|kernprof|pdb|torch"
 )
-"""Programs that start a Python script, and those that pass their options to transformers' Trainer."""
-_OTHER_PROGRAMS: Final = ("swift", "megatron", "oumi", "litgpt", "axolotl", "tune", "torchtune", "autotrain", "xtuner")
+"""Programs that start a Python script."""
+_OTHER_PROGRAMS: Final = ("swift", "megatron", "oumi", "litgpt", "axolotl", "tune", "torchtune", "autotrain", "xtuner",
+                          "llamafactory-cli", "trl", "open_instruct")  # fmt: skip
 _SCRIPT: Final = (".py", ".sh")
 _ASSIGNS: Final = re.compile(r"[A-Za-z_]\w*=")
 
@@ -184,7 +188,7 @@ def program_of_command(words: Any) -> str | None:
     """
     if not isinstance(words, (list, tuple)):
         return None
-    commands = [[*group] for ends, group in groupby(map(str, words), _END.__eq__) if not ends]
+    commands = [[*group] for ends, group in groupby(map(str, words), _ENDS.__contains__) if not ends]
     counting = [one for one in commands if any(_is_option(word) and _counts(option_name(word)) for word in one)]
     command = (counting or commands or [[]])[-1]
     is_launched = False

@@ -37,11 +37,14 @@ def report_unused_settings(
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
     program = command or program_of(written)
+    program = None if program == library else program
     meant = {key: name for key, name in (renamed or {}).items() if key in unused and name not in written}
     if not unused and not (program and defaulted):
         return
     path = written[unused[0]] if unused else "$"
     found = f"{library} has no {names_listed(unused)}" if unused else ""
+    if unused and library in _PROGRAMS:
+        found = f"{names_listed(unused)} of {library} {'is' if len(unused) == 1 else 'are'} not read"
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
         found = f"this is a {'command' if command else 'config'} of {program}: {found or missing}"
@@ -134,6 +137,24 @@ _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
          "external_plugins",
          "overlong_filter", "colocate_groups", "offload_teacher_model", "gkd_logits_topk", "multi_turn_scheduler",
          "truncation_strategy", "self_cognition_sample", "custom_train_dataset_path", "train_dataset_sample"}
+    ),
+    "torchtune": frozenset(
+        {"_component_", "checkpointer", "max_steps_per_epoch", "metric_logger", "optimizer_in_bwd",
+         "enable_activation_checkpointing", "enable_activation_offloading", "log_peak_memory_stats"}
+    ),
+    "oumi": frozenset(
+        {"trainer_type", "enable_gradient_checkpointing", "include_performance_metrics", "log_model_summary",
+         "empty_device_cache_steps", "trainer_kwargs", "save_final_model", "torch_dtype_str",
+         "load_pretrained_weights", "tokenizer_pad_token"}
+    ),
+    "open-instruct": frozenset(
+        {"dataset_mixer", "dataset_mixer_list", "dataset_mixer_list_splits", "try_launch_beaker_eval_jobs",
+         "use_slow_tokenizer", "hf_metadata_dataset", "do_not_randomize_output_dir", "reduce_loss",
+         "checkpointing_steps", "additional_model_arguments"}
+    ),
+    "LLaMA-Factory": frozenset(
+        {"finetuning_type", "cutoff_len", "overwrite_cache", "dataset_dir", "plot_loss", "pref_loss", "pref_beta",
+         "max_samples", "tokenized_path", "freeze_trainable_layers", "lora_target", "visual_inputs"}
     ),
     "LLaMA-Factory v1": frozenset(
         {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",

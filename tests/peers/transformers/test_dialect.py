@@ -351,16 +351,9 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
 
 
-AXOLOTL = {
-    "base_model": "x", "sequence_len": 8, "micro_batch_size": 1, "num_epochs": 4, "lr_scheduler": "cosine",
-    "learning_rate": LR, "cosine_min_lr_ratio": 0.1,
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (AXOLOTL, "this is a config of axolotl: transformers has no num_epochs, lr_scheduler, cosine_min_lr_ratio"),
         ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Write num_train_epochs in place of"),
         ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
         ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),

@@ -1,8 +1,8 @@
-"""Conversion of arguments of transformers to a plan and back; the result of an export is read again as a check."""
+"""Conversion of arguments of transformers, and of the programs on top of it, to a plan."""
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -11,8 +11,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
-from paramsched.base.codes import DEEPSPEED_WINS, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME
-from paramsched.base.diagnostic import Diagnostic, child_path
+from paramsched.base.codes import DEEPSPEED_WINS, NOT_IN_SCRIPT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import (
@@ -23,6 +23,7 @@ from paramsched.config.arguments import (
     arguments_of,
     defaults_of,
     given_rate,
+    is_count,
     is_plain_number,
     located,
     names_of,
@@ -30,15 +31,22 @@ from paramsched.config.arguments import (
     read_arguments,
     updates_with_accumulation,
 )
-from paramsched.config.command_lines import mapping_of_options, named_options, program_of_command
+from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.unused_settings import note_defaults, report_no_settings, report_unused_settings
-from paramsched.errors import MissingFact
+from paramsched.config.unused_settings import (
+    looks_like_schedule,
+    note_defaults,
+    report_no_settings,
+    report_unused_settings,
+)
+from paramsched.errors import ConfigError, MissingFact
 from paramsched.peers.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
+from paramsched.peers.transformers.programs import TRAINER, Settings, settings_of
 from paramsched.peers.transformers.schedulers import SCHEDULERS, Run
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import with_lengths
 from paramsched.time import Calendar, Duration, DurationLike
 
 
@@ -129,7 +137,9 @@ _MAX_NAMES: Final = 2_000
 
 def recognizes(data: Any) -> bool:
     """Return whether data looks like arguments of transformers."""
-    options = named_options(data)
+    options, settings = named_options(data), settings_of(data)
+    if settings is not None and settings.program is not TRAINER:
+        return _has_settings(settings)
     return any(name in _SIGNS for name in options) or is_plain_number(options.get("learning_rate", (None, ""))[0])
 
 
@@ -152,27 +162,39 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     horizon: 100
     lr: warmup(10) >> linear(to=absolute(1e-07))
     """
-    diagnostics = DiagnosticCollector()
-    program, data = program_of_command(data), mapping_of_options(data)
-    if not isinstance(data, Mapping):
-        diagnostics.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
-        diagnostics.raise_any("config")
-    arguments = {name: one for name, one in located(data, "$").items() if one[0] is not None}
+    settings = settings_of(data)
+    if settings is None:
+        found = f"expected arguments, got {type_name_of(data)}"
+        raise ConfigError("config", [Diagnostic(ROOT, found, "Write lr_scheduler_type: cosine", code=WRONG_TYPE)])
+    if settings.program is TRAINER:
+        return _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
+    try:
+        return _plan_of({}, settings, calendar, given_rate(base))
+    except ConfigError as error:
+        name = settings.program.name
+        named = [replace(one, found=f"{name}: {one.found}") for one in error.diagnostics]
+        raise ConfigError("config", named) from None
+
+
+def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | None, lr: float | None) -> Plan:
+    """Return the plan of the settings of a config, whose entries are `data`."""
+    diagnostics, arguments = DiagnosticCollector(), dict(settings.written)
     if "learning_rate" in arguments:
         arguments.pop("lr", None)
     if _is_call(data):
-        name, keywords, run = _read_call(arguments, calendar, given_rate(base), diagnostics)
+        name, keywords, run = _read_call(arguments, calendar, lr, diagnostics)
     else:
-        _report_other_names(arguments, program, diagnostics)
-        if not diagnostics.count and not any(name in _DECISIVE for name in data):
+        _report_other_names(settings, diagnostics)
+        if not diagnostics.count and not _has_settings(settings, data):
             found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
             report_no_settings(data, _DECISIVE, diagnostics, library="transformers", found=found, instead=instead)
             diagnostics.raise_any("config")
-        name, keywords, run = _read_trainer(arguments, calendar, given_rate(base), diagnostics)
+        name, keywords, run = _read_trainer(settings, arguments, calendar, lr, diagnostics)
+        keywords = {**settings.program.keywords(name, run.left), **keywords}
     if not name:
         diagnostics.raise_any("config")
     if not _is_call(data) and arguments.get("deepspeed") is not None:
-        plan = _plan_of_deepspeed(data, run, calendar, diagnostics)
+        plan = _plan_of_deepspeed(settings.values, name, run, calendar, diagnostics)
         if plan is not None:
             return plan
     table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
@@ -180,7 +202,18 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     written = {key: one for key, one in written.items() if one[0] is not None or key not in arguments_of(table)}
     scheduler, _, wrong = read_arguments(table, written, run.path, diagnostics, of=name)
     with diagnostics.reported_at(run.path):
-        return Plan(lr=scheduler.schedule(replace(run, wrong=wrong)), horizon=run.horizon)
+        schedule = scheduler.schedule(replace(run, wrong=wrong))
+        length = run.warmup.exact
+        if length is None and settings.program.rounded is math.floor:
+            schedule = with_lengths(schedule, "floor")
+        elif length is not None and length.denominator > 1:
+            schedule = with_lengths(schedule)
+        return Plan(lr=schedule, horizon=run.horizon)
+
+
+def _has_settings(settings: Settings, data: Iterable[str] = ()) -> bool:
+    """Return whether a config has a setting of the schedule."""
+    return any(name in _DECISIVE for name in (*settings.written, *data))
 
 
 def _is_call(data: Mapping[str, Any]) -> bool:
@@ -201,10 +234,10 @@ _COMPARED: Final = {
 
 
 def _plan_of_deepspeed(
-    data: Mapping[str, Any], run: Run, calendar: Calendar | None, diagnostics: DiagnosticCollector
+    data: Mapping[str, Any], name: str, run: Run, calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> Plan | None:
     """Return the plan of the scheduler in the DeepSpeed config of the arguments; None if it has none."""
-    config, name = data["deepspeed"], str(data.get("lr_scheduler_type", "linear"))
+    config = data["deepspeed"]
     if isinstance(config, str):
         found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
         instead = f"Write paramsched check args.yaml {config}"
@@ -265,19 +298,32 @@ def _read_call(
 
 
 def _read_trainer(
-    written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
+    settings: Settings,
+    written: _WrittenArguments,
+    calendar: Calendar | None,
+    lr: float | None,
+    diagnostics: DiagnosticCollector,
 ) -> _Read:
-    """Read a `TrainingArguments`."""
-    names = names_of(_Trainer).keys() - ({"learning_rate", "lr"} if lr is not None else ())
-    own = {name: one for name, one in written.items() if name in names}
-    arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics)
+    """Read a `TrainingArguments`, or the settings of another program."""
+    program = settings.program
+    given = {"learning_rate", "lr"} if lr is not None else set[str]()
+    own = {name: one for name, one in written.items() if name in names_of(_Trainer).keys() - given}
+    known = arguments_of(_Trainer).keys() - given
+    defaults = {name: value for name, value in program.defaults.items() if name in known}
+    arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics, defaults=defaults)
     if arguments.max_steps == 0:
         found = "the run must have at least one update"
         diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
-    total, horizon = _length_of_training(arguments, places, calendar, diagnostics)
+    if program.names is not None and "warmup_steps" in written:
+        arguments = replace(arguments, warmup_ratio=0.0)
+    total, horizon = _length_of_training(arguments, places, calendar, diagnostics, settings)
+    counted = total
+    if program.is_least and total is not None:
+        by_epochs = replace(arguments, max_steps=-1)
+        counted = min(total, _length_of_training(by_epochs, places, calendar, diagnostics, settings)[0] or total)
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
     run = Run(
-        _length_of_warmup(arguments, total, horizon),
+        _length_of_warmup(arguments, counted, horizon, settings),
         total,
         horizon,
         (arguments.learning_rate or 5e-5) if lr is None else lr,
@@ -289,14 +335,15 @@ def _read_trainer(
     return "" if "lr_scheduler_type" in wrong else arguments.lr_scheduler_type, arguments.lr_scheduler_kwargs, run
 
 
-def _report_other_names(written: _WrittenArguments, program: str | None, diagnostics: DiagnosticCollector) -> None:
-    """Report entries that are probably misspelled, or look like settings of a schedule.
-
-    Args:
-        written: the entries.
-        program: the program of their command, if it is not a Python script.
-        diagnostics: the collector.
-    """
+def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) -> None:
+    """Report entries that are refused, probably misspelled, or look like settings of a schedule."""
+    for one in settings.refused:
+        diagnostics.add(one.path, one.found, one.instead, code=one.code)
+    program, written = settings.program, settings.written
+    if program.names is not None:
+        others = {name: path for name, path in settings.others.items() if looks_like_schedule(name)}
+        report_unused_settings(others, program.refused, diagnostics, library=program.name)
+        return
     misspelled = set[str]()
     for name in islice(written, _MAX_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
@@ -308,30 +355,42 @@ def _report_other_names(written: _WrittenArguments, program: str | None, diagnos
     steps = written.get("max_steps", (None, ""))[0]
     by_epochs = not is_plain_number(steps) or steps <= 0
     renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
+    renamed = renamed if program is TRAINER else {}
     if by_epochs and "num_train_epochs" in written:
         renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
-    defaulted = tuple(_defaults_taken({name: one for name, (one, _) in written.items()}))
-    places = {name: path for name, (_, path) in written.items()}
+    defaulted = tuple(_defaults_taken(settings))
     report_unused_settings(
-        places, used, diagnostics, library="transformers", renamed=renamed, defaulted=defaulted, command=program
+        settings.others,
+        used,
+        diagnostics,
+        library=program.name,
+        renamed=renamed,
+        defaulted=defaulted,
+        command=settings.command,
     )
 
 
-def _defaults_taken(data: Any) -> dict[str, object]:
-    """Return the missing settings of a `TrainingArguments` that affect the schedule, with their defaults."""
-    if not isinstance(data, Mapping) or _is_call(data):
+def _defaults_taken(settings: Settings | None) -> dict[str, object]:
+    """Return the missing settings that affect the schedule, with their defaults."""
+    if settings is None or (settings.program is TRAINER and _is_call(settings.values)):
         return {}
-    specified = {name for name in data if data[name] is not None}
+    data, specified = settings.values, {*settings.values}
     specified |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
-    specified |= {"warmup_steps"} if "warmup_ratio" in specified else set()
+    warmups = ("warmup_steps", "warmup_ratio")
+    specified |= {*warmups} if specified.intersection(warmups) else set()
     specified |= {"learning_rate"} if "lr" in specified else set()
-    defaults = defaults_of(_Trainer)
-    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_steps")
+    defaults = {**defaults_of(_Trainer), **settings.program.defaults}
+    own = warmups["warmup_ratio" in settings.program.defaults]
+    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", own)
     return {name: defaults[name] for name in counted if name not in specified}
 
 
 def _length_of_training(
-    arguments: _Trainer, places: Mapping[str, str], calendar: Calendar | None, diagnostics: DiagnosticCollector
+    arguments: _Trainer,
+    places: Mapping[str, str],
+    calendar: Calendar | None,
+    diagnostics: DiagnosticCollector,
+    settings: Settings,
 ) -> tuple[int | None, DurationLike | None]:
     """Return the length of a trainer's run in updates, or None if unknown, and as a plan specifies it."""
     if arguments.max_steps > 0:
@@ -345,68 +404,77 @@ def _length_of_training(
         length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
     if length is None:
         return None, length_text
+    length = settings.program.epoch(length, calendar, settings.values)
     total = math.ceil(epochs * length)  # rounded as a float, as in the trainer
     same = length == calendar.updates_per_epoch and total == math.ceil(Fraction(repr(epochs)) * length)
     return total, length_text if same else total
 
 
-def _length_of_warmup(arguments: _Trainer, total: int | None, horizon: DurationLike | None) -> Duration:
+def _length_of_warmup(
+    arguments: _Trainer, total: int | None, horizon: DurationLike | None, settings: Settings
+) -> Duration:
     """Return the length of the warmup in updates, or in percent of a run of unknown length."""
+    program, written = settings.program, settings.written
+    is_given = "warmup_ratio" in written or "warmup_steps" in written
     if arguments.warmup_steps >= 1:
-        return Duration.of(int(arguments.warmup_steps))
+        return Duration.of(program.warmup(int(arguments.warmup_steps), is_given))
     share = arguments.warmup_steps or arguments.warmup_ratio
+    if share and program.per_process and total is not None:
+        return _warmup_of_processes(total, share, written.get("num_processes"), is_exact=isinstance(horizon, int))
     if total is not None:
-        rounded = math.ceil(total * share)
-        if isinstance(horizon, int) or rounded != math.ceil(total * Fraction(repr(share))):
-            return Duration.of(rounded)
+        updates = program.warmup(program.rounded(total * share), is_given)
+        is_rounded_up = updates == math.ceil(total * Fraction(repr(share))) and program.rounded is math.ceil
+        if isinstance(horizon, int) or not is_rounded_up:
+            return Duration.of(updates)
+    elif share and (program.per_process or program.warmup(_LONG, is_given) != _LONG):
+        found = "its warmup depends on the updates of the run, which are unknown"
+        raise MissingFact(program.name, found, fact="steps_per_epoch", example="100")
     return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
+
+
+_LONG: Final = 10**9
+"""More updates than a run has."""
+
+
+def _warmup_of_processes(total: int, share: float, given: tuple[Any, str] | None, *, is_exact: bool) -> Duration:
+    """Return the warmup of a scheduler that accelerate steps once per process, so that it counts them all."""
+    known = given is not None and is_count(given[0], 1)
+    processes = int(given[0]) if given is not None and known else 1
+    if (not known and total * share % 1) or (processes > 1 and not is_exact):
+        found = "accelerate counts the updates of all processes, of which the length of the schedule is rounded"
+        instead = "" if known else "Pass --num_processes in the command"
+        warn_user(Diagnostic(child_path(ROOT, "warmup_ratio"), found, instead, code=NOT_IN_SCRIPT))
+    return Duration.of_updates(Fraction(math.floor(total * processes * share), processes))
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the bases: the values of a `TrainingArguments`, or the learning rate next to those of `get_scheduler`."""
-    data = mapping_of_options(data)
-    if not isinstance(data, Mapping):
+    settings = settings_of(data)
+    if settings is None:
         return NO_BASES
-    if _is_call(data):
+    data = settings.values
+    defaults = {**defaults_of(_Trainer), "weight_decay": 0.0, **_BETAS, **settings.program.defaults}
+    if settings.program is TRAINER and _is_call(data):
         rate = data.get("learning_rate", data.get("lr"))
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
-    found: dict[str, Any] = {"lr": defaults_of(_Trainer)["learning_rate"], "weight_decay": 0.0}
+    found: dict[str, Any] = {"lr": defaults["learning_rate"], "weight_decay": defaults["weight_decay"]}
     found |= numbers_by_field(data, lr="learning_rate", weight_decay="weight_decay")
     if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
-        betas = [data.get(name, default) for name, default in _BETAS.items()]
+        betas = [data.get(name, defaults[name]) for name in _BETAS]
         found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
     notes = ("weight_decay applies to weights only, not to biases and norms",) if found["weight_decay"] else ()
-    return Bases((found,), "TrainingArguments", notes)
+    kind = "TrainingArguments" if settings.program is TRAINER else settings.program.name
+    return Bases((found,), kind, notes) if found["lr"] is not None else NO_BASES
 
 
 def facts_of(data: Any) -> Calendar | None:
     """Return the accumulation of a `TrainingArguments`."""
-    data = mapping_of_options(data)
-    return accumulation_fact(data.get("gradient_accumulation_steps")) if isinstance(data, Mapping) else None
+    settings = settings_of(data)
+    return None if settings is None else accumulation_fact(settings.values.get("gradient_accumulation_steps"))
 
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
     """Return notes on the defaults of missing entries."""
-    return note_defaults("transformers 5.23", _defaults_taken(mapping_of_options(data)))
-
-
-def _arguments_of(
-    plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Return the arguments for `TrainingArguments`, or for `get_scheduler` if the plan has no horizon.
-
-    Returns None if transformers cannot express the length of the warmup.
-    """
-    length: float = 0
-    if warmup is not None and warmup.terms:
-        if warmup.is_resolved:
-            length = warmup.updates
-        elif len(warmup.terms) == 1 and warmup.terms[0][0] == "percent":
-            length = float(warmup.terms[0][1] / 100)
-        else:
-            return None
-    if plan.horizon is None:
-        call: dict[str, Any] = {"name": name, "num_warmup_steps": length}
-        return {**call, "scheduler_specific_kwargs": keywords} if keywords else call
-    found = {"lr_scheduler_type": name} | ({"lr_scheduler_kwargs": keywords} if keywords else {})
-    return found | ({"warmup_steps": length} if length else {}) | run
+    settings = settings_of(data)
+    program = TRAINER if settings is None else settings.program
+    return note_defaults(f"{program.name} {program.source}", _defaults_taken(settings))
