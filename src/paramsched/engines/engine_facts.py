@@ -10,6 +10,7 @@ from typing import Any, final
 
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved, shown
+from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
@@ -17,7 +18,7 @@ from paramsched.runs.scheduler import LateGroups, Scheduler
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
+from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike, length_in_seconds
 
 log = logging.getLogger("paramsched")
@@ -96,7 +97,7 @@ class EngineFacts:
         accumulation: the number of batches per update.
         batch_size: the number of samples in a batch of one process; None if unknown.
         processes: the number of data shards; processes that get the same batches are one shard.
-        total: the number of updates of the run; None if unknown.
+        total: the length of the run, in updates if it is a number; None if unknown.
         whole: True if each epoch ends with an update, False if accumulation continues into the next epoch.
         why: a dict from a run fact to the reason why it is unknown, for messages.
         counter: the call that counts batches, with `{}` for its arguments. Default: `call`.
@@ -108,7 +109,7 @@ class EngineFacts:
     accumulation: int = 1
     batch_size: int | None = None
     processes: int = 1
-    total: int | None = None
+    total: DurationLike | None = None
     whole: bool = True
     why: Mapping[str, str]
     counter: str = ""
@@ -142,12 +143,8 @@ class EngineFacts:
             checked_later=checked_later,
             code_groups=code_groups,
         )
-        horizon, user_facts, length = source.plan.horizon, options.calendar or Calendar(), options.tokens_per_sample
-        by_amount = amount_clock(source.plan.clock) is not None
-        if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
-            calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
-        else:
-            calendar = self.calendar(user_facts, tokens_per_sample=length)
+        horizon, user_facts = source.plan.horizon, options.calendar or Calendar()
+        by_amount, calendar = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
         if user_facts.total is None:
             source = replace(source, engine_total=calendar.total)
         attach_with = partial(
@@ -182,6 +179,14 @@ class EngineFacts:
             if calendar.horizon is not None or horizon is not None:
                 raise
             raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
+
+    def facts_for(self, plan: Plan, options: PlanOptions) -> Calendar:
+        """Return the Calendar of these facts for a plan; the user's facts take precedence."""
+        user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
+        by_amount = amount_clock(plan.clock) is not None
+        if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
+            return self.calendar(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
+        return self.calendar(user_facts, tokens_per_sample=length)
 
     def calendar(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """Return the Calendar of these facts; the user's facts take precedence."""

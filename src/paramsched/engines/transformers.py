@@ -6,6 +6,7 @@ scheduled field and passes the metrics of `evaluate` to the plan.
 Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear scheduler, which overwrites the plan.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -13,17 +14,22 @@ from typing import Any, TypeVar
 
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
+from paramsched.engines.planned_batches import PlannedBatches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.plan.forms import PlanLike
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan
+from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.runs.batches import plans_sizes
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
-from paramsched.time import Calendar
+from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 
 _Trainer = TypeVar("_Trainer")
+_STRATEGIES = ("save_strategy", "eval_strategy", "logging_strategy")
 
 
 def planned(
@@ -45,7 +51,8 @@ def planned(
     """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
     Checkpoints of the Trainer store the plan's state in place of a scheduler's state. A second `train()` restarts the
-    plan, unless it resumes from a checkpoint.
+    plan, unless it resumes from a checkpoint. If the plan has a target `batch_size` or `accumulation`, the Trainer
+    trains batches of these sizes, with a loader of its own and a `ps.BatchSampler`.
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
@@ -97,6 +104,8 @@ def planned(
             self._writes = TargetWrites(writes.call, writes.root, writes.paths)
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            if (batches := self._owner._paramsched_batches) is not None:
+                batches.begin()  # the checkpoint is loaded
             self._ending.begin()
             self._writes.begin(self._owner, self._scheduler)
 
@@ -105,6 +114,8 @@ def planned(
 
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             """End as at `max_steps`: evaluate and save if these happen in steps."""
+            if (batches := self._owner._paramsched_batches) is not None:
+                state.epoch = batches.passes
             if self._ending.is_due:
                 control.should_training_stop = True
                 control.should_save |= args.save_strategy == "steps"
@@ -114,25 +125,42 @@ def planned(
             self._ending.finish("transformers.planned")
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
+        control: Any
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
+        _paramsched_batches: PlannedBatches | None = None
+        _paramsched_first: Sequence[Any] = ()  # the batches of an update before its last one
+
+        def get_train_dataloader(self) -> Any:
+            read, self._paramsched_batches = plan_of(plan, "transformers.planned"), None
+            if not plans_sizes(read):
+                return super().get_train_dataloader()
+            known = _facts_of_arguments(self.args, None, None, _replicas(self))
+            _refuse_other_batches(self, read)
+            self._paramsched_batches = batches = PlannedBatches(self, read, known, options)
+            return batches.loader(super().get_train_dataloader())
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values, _replicas(self))
+            if (batches := self._paramsched_batches) is not None:
+                self._paramsched_known = batches.known
+                return batches.training_values(values)
+            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values[-1], _replicas(self))
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is None:
                 known = self._paramsched_known or _facts_of_arguments(
-                    self.args, None, (num_training_steps,), _replicas(self)
+                    self.args, None, num_training_steps, _replicas(self)
                 )
                 drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
                 used = self.optimizer if optimizer is None else optimizer
                 made = known.attach(used, plan, options, drive=drive, checked_later=True)
                 if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
+                if self._paramsched_batches is not None:
+                    self._paramsched_batches.sampler.follow(made)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
                 specified = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
@@ -150,13 +178,35 @@ def planned(
                     self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
             return self.lr_scheduler
 
-        def get_batch_samples(self, *args: Any, **keywords: Any) -> Any:
-            found = super().get_batch_samples(*args, **keywords)
+        def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
+            planned_batches = self._paramsched_batches
+            if planned_batches is not None:
+                num_batches = planned_batches.next_accumulation()
+            found = super().get_batch_samples(epoch_iterator, num_batches, *args, **keywords)
+            batches = found[0]
             if self._paramsched_amounts is not None:
-                batches = found[0]
                 for index, batch in enumerate(batches):
                     self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
-            return found
+            if planned_batches is None or self.args.gradient_accumulation_steps > 1:
+                return found
+            self._paramsched_first = batches[:-1]
+            return batches[-1:], *found[1:]
+
+        def training_step(self, model: Any, inputs: Any, *args: Any, **keywords: Any) -> Any:
+            """Train on the last batch of an update, after the batches before it, whose number is planned."""
+            first, self._paramsched_first, loss = self._paramsched_first, (), 0.0
+            if first:
+                self.current_gradient_accumulation_steps = len(first) + 1
+            for batch in first:
+                self.accelerator.gradient_state._set_sync_gradients(False)
+                with self.accelerator.no_sync(model):
+                    loss = loss + super().training_step(model, batch, *args, **keywords)
+                self.current_flos += float(self.floating_point_ops(batch))
+                if (track := getattr(self, "_track_num_input_tokens", None)) is not None:  # new in Transformers 5
+                    track(batch)
+                self.control = self.callback_handler.on_substep_end(self.args, self.state, self.control)
+                self.accelerator.gradient_state._set_sync_gradients(True)
+            return loss + super().training_step(model, inputs, *args, **keywords)
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             metrics = super().evaluate(*args, **keywords)
@@ -192,14 +242,38 @@ def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...], replicas: int) -> EngineFacts:
-    """Return the run facts that the Trainer computed; the last of `values` is the number of updates."""
+def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | None, replicas: int) -> EngineFacts:
+    """Return the run facts that the Trainer computed."""
     return EngineFacts(
         call="transformers.planned",
         batches=batches,
         accumulation=args.gradient_accumulation_steps,
         batch_size=args.train_batch_size,  # of all devices of a process
         processes=replicas,
-        total=values[-1],
-        why={"steps_per_epoch": "the training set has no length", "tokens_per_step": "samples may have any length"},
+        total=total,
+        why={
+            "steps_per_epoch": "the training set has no length, or the plan schedules its batches",
+            "tokens_per_step": "samples may have any length",
+        },
     )
+
+
+def _refuse_other_batches(trainer: Any, plan: Plan) -> None:
+    """Raise if the Trainer's arguments cannot be combined with planned batches."""
+    args, data = trainer.args, trainer.train_dataset
+    refused = {
+        **{f'{name}="epoch"': getattr(args, name, "") == "epoch" for name in _STRATEGIES},
+        "accelerator_config={'dispatch_batches': True}": args.accelerator_config.dispatch_batches is True,
+        f"gradient_accumulation_steps={args.gradient_accumulation_steps}": args.gradient_accumulation_steps > 1
+        and any(target.name == "accumulation" for target in plan.targets),
+        **{
+            f'train_sampling_strategy="{name}"': getattr(args, "train_sampling_strategy", "") == name
+            for name in ("group_by_length", "batch_rebalance")
+        },
+    }
+    found = "the plan schedules the batches, as one stream of samples"
+    for given, is_used in refused.items():
+        if is_used:
+            raise InvalidArgument(f"TrainingArguments({given})", found, f"Omit {given.partition('=')[0]}")
+    if isinstance(data, torch.utils.data.IterableDataset) or length_of(data) is None:
+        raise InvalidArgument("Trainer(train_dataset=…)", f"{found}, and the data set has no length")

@@ -50,7 +50,8 @@ def planned_sizes(given: PlanLike, calendar: Calendar) -> ResolvedPlan:
     if isinstance(clock, Mapping):
         clock = {name: unit for name, unit in clock.items() if name in SIZES_OF_BATCHES} or UPDATES
     part = Plan(*lines, horizon=plan.horizon, clock=clock)
-    return ResolvedPlan(part, part.resolve(calendar), calendar)
+    facts = calendar.until(None) if calendar.has_moving_horizon else calendar
+    return ResolvedPlan(part, part.resolve(facts), facts)
 
 
 def _missing_size(instead: str) -> MissingFact:
@@ -214,6 +215,11 @@ class BatchSampler(Sampler[list[int]]):
         self._check_sizes()
         scheduler._run.feeds_batches = True
 
+    @property
+    def ends(self) -> bool:
+        """True if the update at which iteration ends is known."""
+        return BatchSizes(self._in_force).ends
+
     def updates(self) -> Iterator[tuple[int, int, int]]:
         """Yield the number, the batch size and the accumulation of each update, from the position on."""
         for t, sizes, accumulations in self._tables():
@@ -269,7 +275,7 @@ class BatchSampler(Sampler[list[int]]):
                 yield batch[rank * part : (rank + 1) * part]
 
     def __len__(self) -> int:
-        if not BatchSizes(self._in_force).ends:
+        if not self.ends:
             raise TypeError("ps.BatchSampler has no length, because the plan has no horizon in updates or samples")
         return sum(int(accumulations.sum()) for _, _, accumulations in self._tables())
 
@@ -294,8 +300,8 @@ class BatchSampler(Sampler[list[int]]):
 
     def _check_sizes(self) -> None:
         """Refuse sizes that are unknown or, before a known horizon, cannot be divided among the processes."""
-        known, (replicas, _) = BatchSizes(self._in_force), self._shards(self._num_replicas, self._rank)
-        if known.ends and replicas > 1:
+        replicas, _ = self._shards(self._num_replicas, self._rank)
+        if self.ends and replicas > 1:
             for t, sizes, _ in self._tables():
                 if (wrong := np.flatnonzero(sizes % replicas)).size:
                     raise _indivisible(t + int(wrong[0]), int(sizes[wrong[0]]), replicas)
