@@ -222,7 +222,7 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
     numbers: frozenset[int] = frozenset()
     if text is not None:
         written, resolved = _parts_of_text(text), _parts_of_text(resolved_text)
-        numbers, unreadable = frozenset(map(number_of_text, (text, resolved_text))), _unknown_shapes(written)
+        numbers, unreadable = frozenset(map(number_of_text, (text, resolved_text))), _why_unreadable(text, written)
     bases = _read_by_field("bases", state["bases"], groups)
     feedback = {
         rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
@@ -278,11 +278,17 @@ def _parts_of_text(text: Any) -> PlanTexts:
 _CALL: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![\w.])(\w+)\(')
 
 
-def _unknown_shapes(parts: PlanTexts) -> str | None:
-    """Return the reason why the lines of a plan cannot be read here; None if all their shapes are registered."""
+def _why_unreadable(text: str, parts: PlanTexts) -> str | None:
+    """Return the reason why the text of a plan cannot be read here; None if it can. Only tables in files are read."""
     called = {name for line in parts.lines.values() for name in _CALL.findall(line)}
-    unknown = sorted(called - SHAPES.keys() - {"", "absolute"})
-    return f"no shape is registered here as {', '.join(unknown)}" if unknown else None
+    if unknown := sorted(called - SHAPES.keys() - {"", "absolute"}):
+        return f"no shape is registered here as {', '.join(unknown)}"
+    try:
+        if "table_file" in called:
+            Plan.of_text(text)
+    except UnreadableTable as absent:  # the file is missing or has changed
+        return str(absent)
+    return None
 
 
 def _check_bases(written: PlanTexts, resolved: PlanTexts, bases: Mapping[str, Any]) -> None:
@@ -393,8 +399,6 @@ def plan_of_text(text: str) -> Plan:
     """
     try:
         return Plan.of_text(text)
-    except UnreadableTable as absent:  # the plan is valid, but its file of values is missing or has changed
-        raise StateError(f"state: its plan cannot be read here: {absent}") from None
     except (InvalidArgument, RecursionError) as error:
         raise StateError(f"state: plan is invalid: {error}") from None
 
