@@ -7,7 +7,6 @@ from typing import Any, final
 
 from paramsched.runs.deadline import check_start
 from paramsched.runs.scheduler import Scheduler
-from paramsched.scheduler.messages import log_for_all
 
 _UNUSED = 0.05  # the part of the time that an engine may leave unused without a warning
 
@@ -54,7 +53,7 @@ class RunEnd:
             whole = float(one.amount) + left
             if left > _UNUSED * whole:
                 values = ", ".join(f"{name} {value:.4g}" for name, value in one.scalars().items())
-                log_for_all(
+                one._resume.processes.log(
                     "%s: the engine ended after update %d by its own length, with %.5g s of %.5g s left, so the plan "
                     "has not reached its end. The values of the last update: %s. Let the engine run longer",
                     call, one.t, left, whole, values,

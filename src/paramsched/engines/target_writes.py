@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, final
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument, shown
 from paramsched.runs.scheduler import Scheduler
-from paramsched.scheduler.messages import warn_for_all
 
 Write: TypeAlias = Mapping[str, str | Sequence[str]]
 """A dict from the name of a target to the path of an attribute, or to several, such as `"args.epsilon_high"`."""
@@ -109,7 +108,7 @@ class TargetWrites:
             present = getattr(one.owner, one.name)
             if present != one.written and not self._has_warned:
                 self._has_warned = True
-                warn_for_all(
+                scheduler._resume.processes.warn(
                     f"{self.call}: {self.root}.{one.path} is {shown(present)}, but the plan has written "
                     f"{shown(one.written)}. The value of the target {one.target!r} is written before each update. "
                     f"Delete the other write, or omit {one.path!r} in write="

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from paramsched.plan.run_amounts import Amount
 from paramsched.runs.processes import COMPARED_EVERY, INITIAL
-from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.messages import WORLD, Processes
 
 if TYPE_CHECKING:
     from paramsched.runs.rank_agreement import AmountAgreement
@@ -19,9 +19,13 @@ class AmountComparison:
         number: the number that identifies the plan.
         start: the update from which on amounts are compared.
         groups: the groups of the optimizer.
+        processes: the processes that train together.
     """
 
-    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, number: int, start: int, groups: Sequence[Mapping[str, Any]], processes: Processes = WORLD
+    ) -> None:
+        self._processes = processes
         self._number, self._start, self._groups = number, start, groups
         self._compared_at = -1
         self._agreement: AmountAgreement | None = None
@@ -30,7 +34,7 @@ class AmountComparison:
         """Return whether amounts are compared before update `t`."""
         if t == self._compared_at or not (t - self._start < INITIAL or t % COMPARED_EVERY == 0):
             return False
-        return several_processes()
+        return self._processes.several
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.
@@ -44,5 +48,5 @@ class AmountComparison:
         if self._agreement is None:
             from paramsched.runs.rank_agreement import AmountAgreement
 
-            self._agreement = AmountAgreement(self._number, self._groups)
+            self._agreement = AmountAgreement(self._number, self._groups, self._processes)
         self._agreement.compare(t, amount, clock)

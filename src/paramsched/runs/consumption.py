@@ -31,8 +31,8 @@ from paramsched.runs.seconds import (
     seconds_now,
 )
 from paramsched.scheduler.block import ValueBlock
-from paramsched.scheduler.messages import several_processes
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RunState, UpdateTimes
+from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS
 
@@ -59,9 +59,8 @@ class ConsumptionSource:
     `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
     """
 
-    def __init__(
-        self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]], counted_by: str = ""
-    ) -> None:
+    def __init__(self, planned: Groups, groups: Sequence[Mapping[str, Any]], counted_by: str = "") -> None:
+        in_force, clock, self._processes = planned.in_force, planned.clock, planned.parts.processes
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit, self._counted_by = self._run.clock, counted_by
@@ -70,7 +69,7 @@ class ConsumptionSource:
         self._horizon = None if self._deadline is None else self._deadline.start.horizon
         self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
-        self._agreement = AmountComparison(in_force.number, clock.t, groups)
+        self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
         self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
         self._set_needs_check()
@@ -89,7 +88,8 @@ class ConsumptionSource:
         if start is not None:
             messages, untimed, end = start.messages, start.untimed, start.horizon
         else:
-            messages, untimed, end = messages_about_time(self.in_force.number, clock.t, float(clock.amount)), 0, None
+            number, processes = self.in_force.number, self._processes
+            messages, untimed, end = messages_about_time(number, clock.t, float(clock.amount), processes), 0, None
             horizon = self.in_force.resolved.horizon
             if horizon is not None and not horizon.is_resolved:  # in seconds
                 until = float(horizon.terms[0][1])
@@ -114,10 +114,10 @@ class ConsumptionSource:
         start = cast("UntilDeadline", again.horizon).start
         if (before.horizon, before.untimed) != (start.horizon, start.untimed):
             raise StateError(
-                f"before update {self._clock.t}, rank 0 has another Scheduler with the same plan, whose horizon is "
-                f"{start.horizon:.12g} seconds instead of {before.horizon:.12g}. Construct and load the same "
-                "Schedulers on all ranks, in the same order. Construct one for a dry run on every rank, or before "
-                "init_process_group"
+                f"before update {self._clock.t}, rank {start.first_rank} has another Scheduler with the same plan, "
+                f"whose horizon is {start.horizon:.12g} seconds instead of {before.horizon:.12g}. Construct and load "
+                "the same Schedulers on all ranks, in the same order. Construct one for a dry run on every rank, or "
+                "before init_process_group"
             )
         self.in_force = again
 
@@ -200,7 +200,7 @@ class ConsumptionSource:
             if again is not None:
                 self.in_force, self._horizon = again, cast("UntilDeadline", again.horizon).start.horizon
                 self._time = self._measured_time()
-        elif isinstance(self._time, OwnTime) and several_processes():
+        elif isinstance(self._time, OwnTime) and self._processes.several:
             raise InvalidArgument(
                 f"update {clock.t}",
                 "the Scheduler was constructed before the process group, so this process measures its own time",

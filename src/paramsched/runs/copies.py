@@ -44,7 +44,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     """Restore a copied Scheduler from the dict of `copied_state`: return its arguments, its plan and its run."""
     names = () if ALONE in optimizers else tuple(optimizers)
     source: PlanSource = replace(state["source"], plan=state["plan"])
-    resume = Resume(state["on_change"])
+    resume = Resume(state["on_change"], processes=source.processes)
     request = Request(source.plan, state["drive"], resume, state["late_groups"], state["begin"], names)
     if state["alive"]:
         run = attach(optimizers, request, source, state["calendar"])

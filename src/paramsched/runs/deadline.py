@@ -17,7 +17,7 @@ from paramsched.plan.resolve import plan_number
 from paramsched.runs.seconds import RunStart, in_milliseconds, messages_about_time, seconds_now
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
-from paramsched.scheduler.messages import log_for_all
+from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.resume import mixed_plan
 from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, with_horizon
 from paramsched.time import Calendar
@@ -38,12 +38,15 @@ class PlanAtStart:
     note: Note | None
     checked_later: bool = False
     until: float | None = None
+    processes: Processes = WORLD
 
     def __call__(self, found: Found) -> ResolvedPlan:
         carried = found.positions(amount_clock(self.plan.clock)).values()
         at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
-        later, until = self.checked_later, self.until
-        return start_run(self.plan, self.calendar, at, self.names, self.note, checked_later=later, until=until)
+        return start_run(
+            self.plan, self.calendar, at, self.names, self.note, self.processes, checked_later=self.checked_later,
+            until=self.until,
+        )  # fmt: skip
 
 
 def start_run(
@@ -52,6 +55,7 @@ def start_run(
     at: RunPosition,
     optimizers: tuple[str, ...] = (),
     note: Note | None = None,
+    processes: Processes = WORLD,
     *,
     checked_later: bool = False,
     until: float | None = None,
@@ -74,8 +78,8 @@ def start_run(
     untimed = 1 if calendar.untimed_updates is None else calendar.untimed_updates
     amount, now = float(at.amount or 0.0), seconds_now()
     left = deadline.timestamp() - time.time() if until is None else max(0.0, until - amount)
-    messages = messages_about_time(plan_number(plan, plan), at.t, amount)
-    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, until=until)
+    messages = messages_about_time(plan_number(plan, plan), at.t, amount, processes)
+    start = RunStart(at.t, amount, left, untimed, now, messages, checked_later, 0.0, until, processes)
     if messages is None or messages.is_sender:
         if messages is not None:
             messages.send([left, untimed, str(deadline)])
@@ -122,9 +126,11 @@ class UntilDeadline(Horizon):
         return _shortest_between(partial(_fits, one.plan, one.calendar, one.optimizers), least, longest)
 
     def restarted(self, in_force: ResolvedPlan, position: RunPosition) -> ResolvedPlan:
-        one, later, until = in_force, self.start.checked_later, self.start.until
-        names, note = one.optimizers, one.note
-        return start_run(one.plan, one.calendar, position, names, note, checked_later=later, until=until)
+        one, start = in_force, self.start
+        return start_run(
+            one.plan, one.calendar, position, one.optimizers, one.note, start.processes,
+            checked_later=start.checked_later, until=start.until,
+        )  # fmt: skip
 
     def started_again(self, in_force: ResolvedPlan) -> ResolvedPlan | None:
         """Return the plan at the start of rank 0 that this one belongs to; None if it is the same as before.
@@ -176,7 +182,7 @@ class UntilDeadline(Horizon):
         if (horizons[1] or 0) <= (horizons[0] or 0):
             return
         old, new = values(saved), values(now)
-        log_for_all(
+        self.start.processes.log(
             "the deadline is later than in the checkpoint: %s -> %s, and the horizon is longer: %.12g -> %.12g "
             "seconds. The values of update %d, with the horizon of the checkpoint -> with this one:\n%s",
             before, after, *horizons, position.t,

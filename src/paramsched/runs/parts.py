@@ -12,7 +12,7 @@ from paramsched.runs.plan_source import PlanSource, Resolver
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found, require_hooks
-from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.parts import Numbers, Parts, chosen_before, not_watched
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
@@ -56,7 +56,9 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
     if calendar.has_moving_horizon:
         from paramsched.runs.deadline import PlanAtStart
 
-        plan_at = PlanAtStart(request.plan, calendar, names, source.note, source.checked_later, source.until)
+        plan_at = PlanAtStart(
+            request.plan, calendar, names, source.note, source.checked_later, source.until, source.processes
+        )
     else:
         in_force = resolver.resolved(request.plan, source.note)
         _ = in_force.total  # raises now if an update is planned to consume nothing
@@ -71,7 +73,8 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
         from paramsched.runs.watch import watch_of
 
         watch = partial(watch_of, source, resolver)
-    return Parts(plan_at, partial(consumption_of, counted_by=source.counted_by), comparison_of, numbers, new_run, watch)
+    consumption = partial(consumption_of, counted_by=source.counted_by)
+    return Parts(plan_at, consumption, comparison_of, numbers, new_run, watch, source.processes)
 
 
 def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Consumption | None:
@@ -86,15 +89,15 @@ def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Con
     if isinstance(amounts, ReportedProgress):
         from paramsched.runs.progress import ProgressSource
 
-        return ProgressSource(planned.in_force, planned.clock, groups)
+        return ProgressSource(planned, groups)
     from paramsched.runs.consumption import ConsumptionSource
 
-    return ConsumptionSource(planned.in_force, planned.clock, groups, counted_by)
+    return ConsumptionSource(planned, groups, counted_by)
 
 
 def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:
     """Return the comparison with other processes, which may start later."""
-    return RunComparison(groups, planned.in_force.amounts)
+    return RunComparison(groups, planned.in_force.amounts, planned.parts.processes)
 
 
 @final
@@ -106,14 +109,14 @@ class RunComparison:
 
     __slots__ = ("_agreement", "_given")
 
-    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None) -> None:
-        self._given = groups, amounts
+    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None, processes: Processes) -> None:
+        self._given = groups, amounts, processes
         self._agreement: RunAgreement | None = None
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
         """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
         if self._agreement is None:
-            if not several_processes():
+            if not self._given[2].several:
                 return
             from paramsched.runs.rank_agreement import RunAgreement
 

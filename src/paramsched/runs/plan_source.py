@@ -18,7 +18,7 @@ from paramsched.runs.recipe_plan import (
     with_number_of_recipe,
     without_horizon,
 )
-from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.run_state import FIXED, ResolvedPlan
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -140,6 +140,7 @@ class PlanSource:
         checked_later: True if an engine refuses stages that do not fit into its deadline, when its training begins.
         until: the horizon in seconds of a dry run with an unknown deadline.
         code_groups: the groups of each optimizer before an engine loaded a checkpoint; None if they are unknown.
+        processes: the processes that train together.
     """
 
     plan: Plan
@@ -154,10 +155,15 @@ class PlanSource:
     checked_later: bool = False
     until: float | None = None
     code_groups: "Mapping[str, list[Group]] | None" = None
+    processes: Processes = WORLD
 
     @staticmethod
     def of(
-        given: "PlanLike | PlanSource", watch: Any = False, call: str = "Scheduler", names: Collection[str] = ()
+        given: "PlanLike | PlanSource",
+        watch: Any = False,
+        call: str = "Scheduler",
+        names: Collection[str] = (),
+        processes: Processes = WORLD,
     ) -> "PlanSource":
         """Return a plan with its source; read it if it is a file, a text or a mapping.
 
@@ -165,36 +171,39 @@ class PlanSource:
             given, watch: the arguments of a Scheduler.
             call: the call, for messages.
             names: the names of the optimizers, if there are several.
+            processes: the processes that train together.
         """
         if isinstance(given, PlanSource):
-            return given
+            return replace(given, processes=processes)
         refuse_several_plans(call, given, names)
         interval = None if watch is False else Interval.of(watch)
         if isinstance(given, Plan) and interval is None:
-            return PlanSource(given)
+            return PlanSource(given, processes=processes)
         from paramsched.config.plan_files import open_plan  # imports YAML
 
         if is_path(given):
-            return PlanSource._of_file(open_plan(given, read=False), interval, call, watch)
+            return PlanSource._of_file(open_plan(given, read=False), interval, call, watch, processes)
         if interval is not None and isinstance(given, FORMS):
             raise _not_a_watched_file(call, watch)
         if isinstance(given, Mapping) or is_plan_text(given):  # it may have a note
             loaded = open_plan(given).loaded()
-            return PlanSource(loaded.plan, loaded.note)
-        return PlanSource(plan_of(given, call), published=published_plan(given))
+            return PlanSource(loaded.plan, loaded.note, processes=processes)
+        return PlanSource(plan_of(given, call), published=published_plan(given), processes=processes)
 
     @staticmethod
-    def _of_file(file: "PlanText", interval: Interval | None, call: str, watch: Any) -> "PlanSource":
+    def _of_file(
+        file: "PlanText", interval: Interval | None, call: str, watch: Any, processes: Processes
+    ) -> "PlanSource":
         if interval is None:
             text = file.read()
             loaded = text.loaded()
-            return PlanSource(loaded.plan, loaded.note, WatchedFile(text))
+            return PlanSource(loaded.plan, loaded.note, WatchedFile(text), processes=processes)
         if file.syntax is None:
             raise _not_a_watched_file(call, watch)
-        messages = messages_about_file()
+        messages = messages_about_file(processes)
         text = file.read() if messages is None else _read_by_rank_0(file, messages)
         loaded = text.loaded()
-        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval, messages=messages)
+        return PlanSource(loaded.plan, loaded.note, WatchedFile(text), interval, messages=messages, processes=processes)
 
     @contextmanager
     def attaching(
@@ -208,7 +217,7 @@ class PlanSource:
             yield source
         except MissingFact as refusal:
             raise with_number_of_recipe(refusal, recipe) from None
-        log_differing_bases(recipe, differences)
+        log_differing_bases(recipe, differences, self.processes)
 
     def facts_for(self, plan: Plan, calendar: Calendar) -> Calendar:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
@@ -223,13 +232,13 @@ def _not_a_watched_file(call: str, watch: Any) -> InvalidArgument:
     return InvalidArgument(f"{call}(…, watch={watch!r})", found, instead)
 
 
-def messages_about_file() -> "RankMessages | None":
+def messages_about_file(processes: Processes) -> "RankMessages | None":
     """Return the messages in which rank 0 sends the text of a plan file; None if this process trains alone."""
-    if not several_processes():
+    if not processes.several:
         return None
     from paramsched.runs.rank_messages import RankMessages
 
-    return RankMessages.here("the plan file")
+    return RankMessages.of(processes, "the plan file")
 
 
 def _read_by_rank_0(file: "PlanText", messages: "RankMessages") -> "PlanText":
@@ -237,7 +246,7 @@ def _read_by_rank_0(file: "PlanText", messages: "RankMessages") -> "PlanText":
     if not messages.is_sender:
         text, problem = messages.first()
         if text is None:
-            raise ConfigError(file.name, [f"rank 0 cannot read it: {problem}"])
+            raise ConfigError(file.name, [f"rank {messages.ranks.first} cannot read it: {problem}"])
         return replace(file, text=text)
     try:
         read = file.read()

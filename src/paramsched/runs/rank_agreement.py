@@ -9,6 +9,7 @@ from typing import Any, final
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.runs.processes import COMPARED_EVERY, INITIAL, Ranks, note_end_of_store
+from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
 
@@ -95,10 +96,11 @@ class AmountAgreement:
     Args:
         number: the number that identifies the plan.
         groups: the groups of the optimizer.
+        processes: the processes that train together.
     """
 
-    def __init__(self, number: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._records = RankRecords(f"amounts/{number}", groups)
+    def __init__(self, number: int, groups: Sequence[Mapping[str, Any]], processes: Processes = WORLD) -> None:
+        self._records, self._processes = RankRecords(f"amounts/{number}", groups), processes
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.
@@ -106,7 +108,7 @@ class AmountAgreement:
         Raises:
             InvalidArgument: another process has consumed another amount.
         """
-        ranks = Ranks.here()
+        ranks = Ranks.of(self._processes)
         assert ranks is not None
         found = self._records.differing(ranks, t, repr(amount))
         if found is None:
@@ -131,9 +133,13 @@ class RunAgreement:
     Args:
         groups: the groups of the optimizer.
         amounts: the consumption of the plan's updates; None on the clock of updates.
+        processes: the processes that train together.
     """
 
-    def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None) -> None:
+    def __init__(
+        self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None, processes: Processes = WORLD
+    ) -> None:
+        self._processes = processes
         measures_seconds = isinstance(amounts, UnknownAmounts) and amounts.clock == "seconds"
         self._records = None if measures_seconds else RankRecords("runs", groups)  # None also after a warning
         self._count, self._next = 0, 0  # the number of comparisons, and the update of the next one
@@ -142,7 +148,7 @@ class RunAgreement:
         """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
         if self._records is None or t < self._next:
             return
-        ranks = Ranks.here()
+        ranks = Ranks.of(self._processes)
         if ranks is None:
             return
         mine = {str(rule): repr(state) for rule, state in states.items()}

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from paramsched.errors import StateError
 from paramsched.runs.processes import Ranks
+from paramsched.scheduler.messages import Processes
 
 PATIENCE: Final = timedelta(seconds=50)  # how long a rank waits for rank 0
 _LOOK: Final = 0.01  # seconds between two looks for a start of rank 0
@@ -39,17 +40,16 @@ class RankMessages:
     def __init__(self, ranks: Ranks, topic: str, key: str = "") -> None:
         self.ranks, self._topic, self._count = ranks, topic, 0
         self._kind = f"{ranks.prefix}/{topic}/{key}"
-        self.is_sender = ranks.own == 0
+        self.is_sender = ranks.own == ranks.first
         self._is_read = False  # True if a message other than the first decided the match
         self._own = self._starts(ranks.own, 1)  # the number of this start
         self._start = self._own if self.is_sender else 0  # the number of the start of rank 0; 0 if it is unknown
 
     @staticmethod
-    def here(topic: str, key: str = "") -> "RankMessages":
-        """Return the messages of the processes of the default group."""
-        ranks = Ranks.here()
-        assert ranks is not None
-        return RankMessages(ranks, topic, key)
+    def of(processes: Processes, topic: str, key: str = "") -> "RankMessages | None":
+        """Return the messages of some processes; None if this process trains alone."""
+        ranks = Ranks.of(processes)
+        return None if ranks is None else RankMessages(ranks, topic, key)
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the store."""
@@ -64,7 +64,8 @@ class RankMessages:
 
     def _error(self, found: str) -> StateError:
         return StateError(
-            f"rank {self.ranks.own} waits for message {self._count} of rank 0 about {self._topic}, and {found}"
+            f"rank {self.ranks.own} waits for message {self._count} of rank {self.ranks.first} about {self._topic}, "
+            f"and {found}"
         )
 
     def _text_of(self, number: int) -> str:
@@ -92,7 +93,11 @@ class RankMessages:
         """
         until = time.monotonic() + PATIENCE.total_seconds()
         while True:
-            start = self._own if self.is_sender else self._starts(0) - (self._starts(self.ranks.own) - self._own)
+            start = (
+                self._own
+                if self.is_sender
+                else self._starts(self.ranks.first) - (self._starts(self.ranks.own) - self._own)
+            )
             if self._start and start == self._start:
                 return False
             key = self._read_key(start)
@@ -146,8 +151,8 @@ class RankMessages:
             if self._ask(self.ranks.store.check, [key]):
                 raise
             raise self._error(
-                "it has sent none. Rank 0 has ended or is delayed, or it has not constructed, loaded or moved its "
-                "Scheduler at the same place as the other ranks"
+                f"it has sent none. Rank {self.ranks.first} has ended or is delayed, or it has not constructed, "
+                "loaded or moved its Scheduler at the same place as the other ranks"
             ) from error
         text = self._ask(self.ranks.store.get, key)
         self._count += 1

@@ -12,7 +12,7 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import PublishedPlan
 from paramsched.plan.optimizers import ALONE, scopes_of
 from paramsched.plan.resolve import bind, counted_plan
-from paramsched.scheduler.messages import log_for_all
+from paramsched.scheduler.messages import Processes
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.text.writing import short_line
@@ -70,10 +70,10 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optim
     return found
 
 
-def log_differing_bases(recipe: PublishedPlan, differences: Iterable[str]) -> None:
+def log_differing_bases(recipe: PublishedPlan, differences: Iterable[str], processes: Processes) -> None:
     """Log one warning for all fields."""
     if text := "; ".join(differences):
-        log_for_all("recipe:%s: %s", recipe.name, text)
+        processes.log("recipe:%s: %s", recipe.name, text)
 
 
 def _bases_by_field(plan: Plan, groups: Mapping[str, Sequence[Group]]) -> dict[str, list[tuple[float, Schedule]]]:

@@ -37,11 +37,11 @@ from paramsched.runs.arguments import (
 from paramsched.runs.consumption import ConsumptionSource, checked_amount
 from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
+from paramsched.runs.processes import processes_of
 from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
-from paramsched.scheduler.messages import warn_for_all
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.rebinding import require_attached
 from paramsched.scheduler.resume import Resume
@@ -115,6 +115,9 @@ class Scheduler(LRScheduler):
         watch: the time between two looks at the plan file, whose changes the run then follows: a number of updates, a
             time such as `"30 s"`, or True for `"10 s"`. The plan must be passed as the path of a plan file. A change
             takes effect when two looks in a row find the same content.
+        process_group: the torch `ProcessGroup` of the processes that train together, if they are only some of the
+            world: they agree on seconds, a deadline, a watched file and amounts, and its first rank leads. None for all
+            processes.
 
     Raises:
         InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
@@ -153,6 +156,7 @@ class Scheduler(LRScheduler):
         late_groups: LateGroups = "base",
         t: int | None = None,
         watch: bool | int | str = False,
+        process_group: Any = None,
         total: DurationLike | None = None,
         steps_per_epoch: int | None = None,
         batches_per_epoch: int | None = None,
@@ -177,8 +181,9 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        source = PlanSource.of(plan, watch, names=names)
-        resume = Resume(policy, checked_on_base(on_base, source.plan))
+        processes = processes_of(process_group)
+        source = PlanSource.of(plan, watch, names=names, processes=processes)
+        resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = request_of(source.plan, drive, resume, late_groups, t, names)
         present = {name: one.param_groups for name, one in self._optimizers.items()}
         if calendar != "later":
@@ -547,7 +552,7 @@ class Scheduler(LRScheduler):
         """Warn of reports of one kind, once in the life of the Scheduler."""
         if kind not in self._warned:
             self._warned |= {kind}
-            warn_for_all(text)
+            self._resume.processes.warn(text)
 
     @_method
     def measured(self, **amount: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 import numpy as np
 
 from paramsched.errors import StateError
-from paramsched.scheduler.messages import several_processes
+from paramsched.scheduler.messages import WORLD, Processes
 
 if TYPE_CHECKING:
     from paramsched.runs.rank_messages import RankMessages
@@ -45,6 +45,7 @@ class RunStart:
         checked_later: True if an engine refuses stages that do not fit, when its training begins.
         shortest: the shortest horizon into which the stages fit, if they do not fit and are refused later.
         until: the horizon of a dry run, whose deadline is unknown.
+        processes: the processes that train together.
     """
 
     update: int
@@ -56,6 +57,7 @@ class RunStart:
     checked_later: bool = False
     shortest: float = 0.0
     until: float | None = None
+    processes: Processes = WORLD
 
     @property
     def available(self) -> float:
@@ -66,6 +68,11 @@ class RunStart:
     def horizon(self) -> float:
         """The horizon of the run: the available time, unless the stages need more and are refused later."""
         return max(self.available, self.shortest)
+
+    @property
+    def first_rank(self) -> int:
+        """The rank that sends the messages."""
+        return 0 if self.messages is None else self.messages.ranks.first
 
     @property
     def is_over(self) -> bool:
@@ -105,19 +112,20 @@ def seconds_now() -> float:
     return time.monotonic()
 
 
-def messages_about_time(number: int, t: int, amount: float) -> "RankMessages | None":
+def messages_about_time(number: int, t: int, amount: float, processes: Processes = WORLD) -> "RankMessages | None":
     """Return the messages in which rank 0 sends the time of a run; None if this process trains alone.
 
     Args:
         number: the number of the plan.
         t: the update at which the run starts.
         amount: the training time before it, in seconds.
+        processes: the processes that train together.
     """
-    if not several_processes():
+    if not processes.several:
         return None
     from paramsched.runs.rank_messages import RankMessages
 
-    return RankMessages.here("the time of the run", f"{number}/{t}/{amount!r}")
+    return RankMessages.of(processes, "the time of the run", f"{number}/{t}/{amount!r}")
 
 
 def ends_before(updates: int, left: float, durations: Sequence[float]) -> bool:
@@ -358,4 +366,5 @@ class SharedTime(RunTime):
             self._message = TimeMessage(**self._messages.receive()) if clock is None else clock.sent.popleft()
             self.horizon, self.stop = self._message.horizon, self._message.stop
             if self._message.begin != end:
-                raise StateError(f"rank 0 announces the time from update {self._message.begin} on, expected {end}")
+                first, begin = self._messages.ranks.first, self._message.begin
+                raise StateError(f"rank {first} announces the time from update {begin} on, expected {end}")

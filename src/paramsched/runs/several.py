@@ -12,7 +12,6 @@ from paramsched.scheduler.block import ValueBlock, Values
 from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.rebinding import require_attached, sync
 from paramsched.scheduler.run import AfterStep, Beginning, Driver, Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState, UpdateTimes
@@ -246,7 +245,7 @@ class SharedDriver(Driver):
             self.advance_without_step(run, run.members[name])
         if not self._has_warned:
             self._has_warned = True
-            log_for_all(
+            run.lead.parts.processes.log(
                 "update %d ended without a step of %s. On the shared clock, an optimizer that misses an "
                 "update may use values that are one update old. To count the updates of one optimizer, write "
                 'drive="%s"',

@@ -14,7 +14,6 @@ from paramsched.errors import InvalidArgument, ParamschedError, PlanError, State
 from paramsched.plan.diff import diff
 from paramsched.runs.plan_change import ChangingRun, PlanChange
 from paramsched.runs.plan_source import PlanSource, Resolver, messages_about_file, with_location
-from paramsched.scheduler.messages import several_processes
 from paramsched.scheduler.run import Run, Wrapper
 from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
 
@@ -54,9 +53,9 @@ class PlanWatch:
         assert source.interval is not None
         self._file, self._plan = source.file, source.plan
         self._interval, self._run, self._resolver = source.interval, run, resolver
-        self._messages = source.messages
+        self._messages, self._processes = source.messages, source.processes
         if self._messages is None:  # the Scheduler is a copy, or this process trains alone
-            self._messages = messages_about_file()
+            self._messages = messages_about_file(source.processes)
             if self._messages is not None and self._messages.is_sender:
                 self._messages.send([self._file.text.text, None])
         self._reads = self._messages is None or self._messages.is_sender
@@ -89,7 +88,7 @@ class PlanWatch:
 
     def follow_up(self) -> None:
         """Look at the file, or change the plan, whichever is due."""
-        if self._messages is None and several_processes():
+        if self._messages is None and self._processes.several:
             raise InvalidArgument(
                 "Scheduler(…, watch=…)", "the process group was initialized after the Scheduler was constructed",
                 "Call torch.distributed.init_process_group(…) before ps.Scheduler(…)",
@@ -131,10 +130,11 @@ class PlanWatch:
         """
         self._settles_at = _NEVER
         if messages.settle() and messages.first()[0] != self._file.text.text:
+            name, first = self._file.text.name, messages.ranks.first
             raise StateError(
-                f"before update {self.clock.t}, rank 0 has another Scheduler that watches {self._file.text.name}, and "
-                "it read another plan. Construct the same Schedulers on all ranks, in the same order. Construct one "
-                "for a dry run on every rank, or before init_process_group"
+                f"before update {self.clock.t}, rank {first} has another Scheduler that watches {name}, and it read "
+                "another plan. Construct the same Schedulers on all ranks, in the same order. Construct one for a dry "
+                "run on every rank, or before init_process_group"
             )
 
     def _look(self) -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paramsched.scheduler.group_keys import Group
-from paramsched.scheduler.messages import warn_for_all
 from paramsched.scheduler.rebinding import groups_changed, require_groups
 from paramsched.scheduler.values import planned_values
 
@@ -36,7 +35,7 @@ def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
         if not planned.has_warned and id(group) in places and not _is_planned(found, value):
             planned.has_warned = True
             name = planned.labels(groups)[places[id(group)]]
-            warn_for_all(
+            planned.parts.processes.warn(
                 f"{field} of group {name!r} was {found!r} at update {planned.clock.t - 1} "
                 f"instead of the planned {value!r}: other code wrote it. It was used for one update; the next "
                 "one uses the plan again. To change a value permanently, change the plan."

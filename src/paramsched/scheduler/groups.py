@@ -19,7 +19,6 @@ from paramsched.scheduler.group_keys import (
     write_base_entries,
     write_position_entries,
 )
-from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.protocols import Comparison, Consumption, GroupParts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
@@ -333,7 +332,7 @@ def end_block(planned: Groups, t: int) -> None:
         run.warns_of_metrics = False
         if idle:
             names = sorted({rule.metric for rule in idle})
-            log_for_all(
+            planned.parts.processes.log(
                 "the plan is over after %d updates, and no metric was reported for %s: call scheduler.observe(%s)",
                 t, ", ".join(map(str, idle)),
                 ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names),

@@ -1,8 +1,9 @@
-"""Messages about what every process of a training detects: one of them warns."""
+"""The processes that train together, and messages about what every one of them detects: the first one warns."""
 
 import logging
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final, final
 
 import torch.distributed as dist
 
@@ -11,35 +12,50 @@ from paramsched.base.user_warnings import warn_user
 log = logging.getLogger("paramsched")
 
 
-def several_processes() -> bool:
-    """Return whether this process is one of several that train together."""
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-        return False
-    if dist.get_backend() == "fake":
-        _note_fake_group()
-        return False
-    return True
+@final
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes that train together: those of a process group; by default, all of the world."""
+
+    group: Any = None
+
+    @property
+    def several(self) -> bool:
+        """True if this process is one of several that train together."""
+        if not (dist.is_available() and dist.is_initialized() and dist.get_world_size(self.group) > 1):
+            return False
+        if dist.get_backend(self.group) == "fake":
+            _note_fake_group()
+            return False
+        return True
+
+    @property
+    def level(self) -> int:
+        """The level of a message about what every process detects: a warning in the first one."""
+        return logging.INFO if self.several and dist.get_rank(self.group) > 0 else logging.WARNING
+
+    def log(self, text: str, *arguments: Any) -> None:
+        """Log what every process detects."""
+        log.log(self.level, text, *arguments, stacklevel=2)
+
+    def warn(self, text: str) -> None:
+        """Warn of what every process detects, at the user's line."""
+        if self.level == logging.WARNING:
+            warn_user(text)
+        else:
+            log.info(text)
+
+    def __deepcopy__(self, _memo: Any) -> "Processes":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Processes, ()  # because a process group belongs to its process
+
+
+WORLD: Final = Processes()
 
 
 @cache
 def _note_fake_group() -> None:
     """Log once that torch's fake process group has no other processes."""
     log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
-
-
-def is_first_process() -> bool:
-    """Return whether this process is the first of several, or trains alone."""
-    return not several_processes() or dist.get_rank() == 0
-
-
-def log_for_all(text: str, *arguments: Any) -> None:
-    """Log a warning about what every process detects; all but the first log it at level INFO."""
-    log.log(logging.WARNING if is_first_process() else logging.INFO, text, *arguments, stacklevel=2)
-
-
-def warn_for_all(text: str) -> None:
-    """Warn of what every process detects, at the user's line; all but the first log it at level INFO."""
-    if is_first_process():
-        warn_user(text)
-    else:
-        log.info(text)

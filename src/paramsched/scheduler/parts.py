@@ -11,6 +11,7 @@ from typing import TypeAlias, final
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found
+from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import AfterStep, Beginning, Run, Wrapper, one_number, run_of_one
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
@@ -30,6 +31,7 @@ class Parts:
         numbers: returns the update of the next step of each optimizer, given the counts that they carry.
         new_run: returns a run that has computed its values and has not written them.
         watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        processes: the processes that train together.
     """
 
     plan_at: Callable[[Found], ResolvedPlan]
@@ -38,6 +40,7 @@ class Parts:
     numbers: Numbers
     new_run: Callable[[Beginning], Run]
     watch: Callable[[Run], Wrapper]
+    processes: Processes = WORLD
 
 
 @final

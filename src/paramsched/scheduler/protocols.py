@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, UpdateTimes
 
 
@@ -46,6 +47,10 @@ class Comparison(Protocol):
 
 class GroupParts(Protocol):
     """The parts that the groups of an optimizer use; `Parts` has them."""
+
+    @property
+    def processes(self) -> Processes:
+        """The processes that train together."""
 
     @property
     def consumption(self) -> Callable[[Any, list[Group]], Consumption | None]:

@@ -31,7 +31,8 @@ def _rebind(planned: "Groups", groups: list[Group]) -> None:
     slots = planned.slots(groups)
     note_code_bases(planned, groups)
     if planned.bound:
-        slots = with_late_bases(slots, groups, clock, planned.late_groups, planned.labels(groups))
+        labels, processes = planned.labels(groups), planned.parts.processes
+        slots = with_late_bases(slots, groups, clock, planned.late_groups, labels, processes)
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
     now = _by_group(slots, groups)

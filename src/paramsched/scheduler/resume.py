@@ -24,7 +24,7 @@ from paramsched.scheduler.group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.messages import log_for_all, warn_for_all
+from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
 from paramsched.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
 from paramsched.scheduler.run import ChangedBase, Run, by_field
@@ -45,12 +45,16 @@ from paramsched.time.amounts import amount_text
 
 
 def log_initial_values(
-    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]], *, has_state: bool
+    parts: Iterable[tuple[Iterable[Slot], Sequence[Group], Sequence[str | int]]],
+    processes: Processes,
+    *,
+    has_state: bool,
 ) -> bool:
     """Log the initial values of an earlier scheduler that are used as bases: one line for each field.
 
     Args:
         parts: the slots, the groups and their labels, of each optimizer.
+        processes: the processes that train together.
         has_state: True if an optimizer has a state.
 
     Returns:
@@ -66,20 +70,23 @@ def log_initial_values(
         return False
     moved = [one for one in found if one.code != one.base]
     for field, groups_text, values in by_field(moved, "{base!r} is the base of {field}, not the present {code!r}"):
-        log_for_all(
+        processes.log(
             "%s: initial_%s of an earlier scheduler: %s. To use present values as bases, delete it before the "
             'Scheduler is constructed: del group["initial_%s"]', groups_text, field, values, field,
         )  # fmt: skip
     return has_state or bool(moved)
 
 
-def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
+def report_position(
+    slots: Iterable[Slot], taken: int | None, carried: int | None, processes: Processes, *, initial: bool
+) -> None:
     """Report that the plan starts at 0, which may not be the position of the run.
 
     Args:
         slots: the slots whose bases the message names.
         taken: the number of updates in the optimizer's own state.
         carried: the count that the groups carry, or None.
+        processes: the processes that train together.
         initial: True if earlier schedulers stored initial values.
     """
     text = (
@@ -89,9 +96,9 @@ def report_position(slots: Iterable[Slot], taken: int | None, carried: int | Non
         "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
-        warn_for_all(text)
+        processes.warn(text)
     elif carried is None:
-        log_for_all(text)
+        processes.log(text)
 
 
 def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot]:
@@ -99,10 +106,10 @@ def without_initial(slots: Iterable[Slot], groups: Sequence[Group]) -> list[Slot
     return [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
 
 
-def warn_of_present_bases(present: Sequence[Slot], t: int) -> None:
+def warn_of_present_bases(present: Sequence[Slot], t: int, processes: Processes) -> None:
     """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
     if present:
-        warn_for_all(
+        processes.warn(
             f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
             'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
@@ -128,9 +135,9 @@ def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
     return f"the {'initial' if initial else 'present'} values as bases ({listed})"
 
 
-def log_takeover(t: int) -> None:
+def log_takeover(t: int, processes: Processes) -> None:
     """Log that a second Scheduler with the same plan replaces one that is still referenced."""
-    log_for_all(
+    processes.log(
         "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
         "raises when it is used", t,
     )  # fmt: skip
@@ -141,11 +148,11 @@ _SAMPLES_CLOCK_HINT = (
 )
 
 
-def log_other_epoch(saved: PlanBefore, code: ResolvedPlan) -> None:
+def log_other_epoch(saved: PlanBefore, code: ResolvedPlan, processes: Processes) -> None:
     """Log if two plans differ only because an epoch has more or fewer updates, as with more processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.text == code.plan.text and code.unit is None and before != now and before is not None:
-        log_for_all(
+        processes.log(
             "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
             "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
         )  # fmt: skip
@@ -155,7 +162,7 @@ def warn_if_over(planned: Groups) -> None:
     """Warn if the run has completed more updates than the plan has, because a new run was probably meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
-        warn_for_all(
+        planned.parts.processes.warn(
             f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values "
             "are kept. To restart the plan, call scheduler.seek(0)."
         )
@@ -168,7 +175,7 @@ def warn_if_shorter_than_epoch(planned: Groups) -> None:
     if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
         return
     if horizon.updates < epoch:
-        warn_for_all(
+        planned.parts.processes.warn(
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
             f'values are kept. For {horizon} epochs write horizon="{horizon} epochs"'
         )
@@ -301,8 +308,10 @@ def _named_values(
 class Resume:
     """The resume policy of one scheduler, used by the hooks when the optimizer's own state is loaded."""
 
-    def __init__(self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT) -> None:
-        self.on_change, self.bases = on_change, bases
+    def __init__(
+        self, on_change: OnChange, bases: BasePolicy = BASES_OF_CHECKPOINT, processes: Processes = WORLD
+    ) -> None:
+        self.on_change, self.bases, self.processes = on_change, bases, processes
         self.accepted: frozenset[int] = frozenset()  # numbers of plans whose difference was already handled
 
     # ------------------------------------------------------------------ the optimizer's own state
@@ -375,14 +384,14 @@ class Resume:
     ) -> None:
         """Warn that a checkpoint carries no count, or 0 although the optimizer has stepped; of several, once."""
         taken, groups = updates_in_state(optimizer), optimizer.param_groups
-        initial = count is None and log_initial_values([(slots, groups, labels)], has_state=True)
+        initial = count is None and log_initial_values([(slots, groups, labels)], self.processes, has_state=True)
         if run.clock.start is not None or (count is not None and (taken or 0) <= _HIDDEN):
             return
         if run.is_shared and (run.clock.t or run.warned_of_missing_count):
             return
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "the loaded values" if count is None else "the recorded values"
-        warn_for_all(
+        self.processes.warn(
             f"{_found_count('the checkpoint of the optimizer', count)}; starting the plan at update 0, with {bases} as "
             "bases. "
             f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
@@ -472,14 +481,14 @@ class Resume:
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
         """Log that a state is of other optimizers than the run, or of another number of groups."""
         if state.optimizers.keys() != groups.keys():
-            log_for_all(
+            self.processes.log(
                 "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
                 shown_names(state.optimizers), shown_names(groups),
             )  # fmt: skip
         for name, mine in groups.items():
             saved = state.optimizers.get(name, len(mine))
             if saved != len(mine):
-                log_for_all(
+                self.processes.log(
                     "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
                     "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
                 )  # fmt: skip
@@ -500,7 +509,7 @@ class Resume:
             return self.choose_plan(changes, state.before(code), code)
         why = state.unreadable or "one of them cannot be written as text"
         self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-        log_for_all("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+        self.processes.log("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
         return code
 
     def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
@@ -526,7 +535,7 @@ class Resume:
         block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
         run.changed_bases = list(loaded.changes)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
-        log_for_all(
+        self.processes.log(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
             "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
             at, unit,
@@ -573,8 +582,8 @@ class Resume:
                 + "\n".join(map(str, refused))
                 + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
             )
-        log_for_all("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
-        log_other_epoch(saved, code)
+        self.processes.log("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
+        log_other_epoch(saved, code, self.processes)
 
     def _choices(self) -> list[OnChangeChoice]:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
@@ -590,14 +599,14 @@ class Resume:
         if run.is_shared:
             self.accepted |= numbers
         later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
-        log_for_all(
+        self.processes.log(
             "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
             "the code's plan continues from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
         in_force = planned.in_force
         if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
-            log_for_all(
+            self.processes.log(
                 "run facts determine the lengths of this plan: it also differs if only the number of updates in an "
                 "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT,
             )

@@ -10,7 +10,6 @@ from paramsched.scheduler.block import Values
 from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.protocols import GroupParts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
@@ -173,7 +172,7 @@ class Run:
         """Log that two checkpoints disagree; the one loaded last takes precedence."""
         clock = self.clock
         if clock.restored_from not in (None, source) and clock.t != count:
-            log_for_all(
+            self.lead.parts.processes.log(
                 "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
                 "the one loaded last takes precedence: %d",
                 clock.restored_from, clock.t, source, count, count,
@@ -209,7 +208,7 @@ class Run:
             planned.release()
         left = [name for name in self.members if name not in kept]
         if kept and left:
-            log_for_all(
+            self.lead.parts.processes.log(
                 "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
                 "from all its optimizers, so no plan drives %s now",
                 shown_names(kept), shown_names(left), shown_names(left),
@@ -223,14 +222,16 @@ class Run:
         kept = [one for one in found if not one.applies]
         for field, groups, values in by_field(kept, "{code!r} in the code, {base!r} in the checkpoint"):
             numbers = {one.code for one in kept if one.field == field}
-            log_for_all(
+            self.lead.parts.processes.log(
                 'base of %s in %s: %s, which takes precedence. To use %s, write ps.Scheduler(…, on_base="code")',
                 field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
             )  # fmt: skip
         text = "{base!r} in the checkpoint -> {code!r} in the code"
         for part in _parts([one for one in found if one.applies]):
             for field, groups, values in by_field(part, text):
-                log_for_all('base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t)
+                self.lead.parts.processes.log(
+                    'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t
+                )
         self.logged_bases |= by_key.keys()
         self.changed_bases = []
 

@@ -14,7 +14,7 @@ from paramsched.plan import Plan, Target, bind
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.optimizers import Scope
 from paramsched.scheduler.group_keys import COUNT, Group
-from paramsched.scheduler.messages import log_for_all
+from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
@@ -219,6 +219,7 @@ def with_late_bases(
     clock: RunState,
     late_groups: LateGroups,
     labels: Sequence[str | int],
+    processes: Processes,
 ) -> tuple[Slot, ...]:
     """Return the slots, with the bases of groups that were added since the last update; log the added groups."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
@@ -230,12 +231,12 @@ def with_late_bases(
         name = labels[slot.group]
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
-            log_for_all(
+            processes.log(
                 "group %r was added at update %d: its %s %r is used, and the plan continues from it (with the base "
                 '%r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
             )  # fmt: skip
         else:
-            log_for_all(
+            processes.log(
                 "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
                 '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,

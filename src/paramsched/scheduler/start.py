@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, final
 
-from paramsched.base.user_warnings import warn_user
 from paramsched.lint.levels import unlikely_rates
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff, diff
@@ -13,7 +12,6 @@ from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import Group, History, check_entries, count_carried
 from paramsched.scheduler.hooks import Found, PlanHooks, hooks_on
-from paramsched.scheduler.messages import log_for_all
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.resume import (
@@ -174,11 +172,13 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
     initial = log_initial_values(
-        [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in fresh], has_state=has_state
+        [(one.block.slots, groups[name], one.labels(groups[name])) for name, one in fresh],
+        request.resume.processes,
+        has_state=has_state,
     )
     rates = ((s.schedule, s.base) for one in run.members.values() for s in one.block.slots if s.name == "lr")
     if (trap := unlikely_rates(in_force.plan.bindings, rates)) is not None:
-        warn_user(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
+        request.resume.processes.warn(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():
@@ -217,7 +217,7 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
     before = found.before
     # The logged changes already report the previous Scheduler.
     if before and not chosen.changes and any(hooks.run.scheduler() is not None for hooks in before.values()):
-        log_takeover(run.clock.t)
+        log_takeover(run.clock.t, request.resume.processes)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
     watch = parts.watch(run)
@@ -235,13 +235,14 @@ def report(prepared: Prepared, optimizers: Mapping[str, Any], request: Request, 
         taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
         if prepared.initial or taken:
             count = 0 if carried else None
-            report_position(chain.from_iterable(slots.values()), taken, count, initial=prepared.initial)
+            where = chain.from_iterable(slots.values())
+            report_position(where, taken, count, request.resume.processes, initial=prepared.initial)
     if not carried and begin:
-        warn_of_present_bases(prepared.present, begin)
+        warn_of_present_bases(prepared.present, begin, request.resume.processes)
     if carried and begin is not None and begin != run.clock.t:
         whose = "these optimizers carry" if request.names else "this optimizer carries"
         text = "t=%d is ignored: %s a count of %d updates, which takes precedence"
-        log_for_all(text, begin, whose, run.clock.t)
+        request.resume.processes.log(text, begin, whose, run.clock.t)
     warn_if_over(run.lead)
     if not carried:
         warn_if_shorter_than_epoch(run.lead)
