@@ -231,10 +231,7 @@ def refuse_many_values(data: Any, source: str) -> None:
 
 def plain_data(raw: Any, diagnostics: DiagnosticCollector) -> Any:
     """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values."""
-    data = plain_or_bad(raw, diagnostics)
-    for one in bad_values_in(data):
-        diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
-    return data
+    return peer_data(raw, diagnostics, None)
 
 
 def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector) -> Any:
@@ -242,7 +239,7 @@ def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector) -> Any:
     return _PlainReader(diagnostics).read_value(raw, ROOT, MOST_DEPTH)
 
 
-def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str]) -> Any:
+def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None) -> Any:
     """Return the data of a peer's config, which may contain more than a plan.
 
     Settings unrelated to schedules may have any value: numbers that are not finite are kept, and dates become text.
@@ -251,7 +248,7 @@ def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str]) -> A
     Args:
         raw: the data as it was read.
         diagnostics: the collector.
-        twice: the list to which the paths of repeated keys are added.
+        twice: the list to which the paths of repeated keys are added; None for data with the limits of a plan.
     """
     data = _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
     for one in bad_values_in(data):

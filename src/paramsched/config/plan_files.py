@@ -335,7 +335,7 @@ class PlanText:
             plan, note = _plan_of_native(entries, options.shapes)
             return Loaded(plan, note=note)
         diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
-        plain = peer_data(entries, diagnostics, []) if dialect.is_peer else plain_data(entries, diagnostics)
+        plain = peer_data(entries, diagnostics, [] if dialect.is_peer else None)
         diagnostics.raise_any("config")
         return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
 

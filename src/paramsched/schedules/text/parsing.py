@@ -10,7 +10,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from paramsched.advice.calls import example_call
 from paramsched.advice.lookalikes import first_lookalike, straighten_text
@@ -45,6 +45,8 @@ from paramsched.schedules.text.tokens import (
 MOST_CHARACTERS = 10_000
 MOST_DEPTH = 50
 
+_Value = TypeVar("_Value")
+
 
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
@@ -66,11 +68,15 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     if not isinstance(text, str):
         raise ParseError(f"parse({shown(text)})", f"expected text, got {type(text).__name__}", 'Write "cosine(to=0.1)"')
     _refuse_long_line(text)
+    return _read(text, shapes, _schedule_in)
+
+
+def _read(text: str, shapes: Iterable[Callable[..., Any]], read: Callable[["LineReader"], _Value]) -> _Value:
     names = _known_names(shapes)
     try:
-        return _schedule_in(LineReader(text, names, MOST_DEPTH))
+        return read(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        raise _advised(refusal, _corrected_line(text, names, _schedule_in)) from None
+        raise _advised(refusal, _corrected_line(text, names, read)) from None
 
 
 def _refuse_long_line(text: str) -> None:
@@ -91,11 +97,7 @@ def parse_own(text: str) -> Schedule:
 
 def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
     """Read an expression of a schedule's text: a schedule, a level, a curve, a rule, a number or a list."""
-    names = _known_names(shapes)
-    try:
-        return _value_of(LineReader(text, names, MOST_DEPTH))
-    except InvalidArgument as refusal:
-        raise _advised(refusal, _corrected_line(text, names, _value_of)) from None
+    return _read(text, shapes, _value_of)
 
 
 _MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
