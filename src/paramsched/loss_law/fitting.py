@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import log
+from math import log, sqrt
 from typing import Any, final
 
 import numpy as np
@@ -169,7 +169,10 @@ def fit(
     best = min(polished, key=lambda found: float(found.cost)).x
     differences, slopes = objective.differences(best)
     sigma = max(1.4826 * float(np.median(np.abs(differences))), _DELTA)
-    information = (slopes.T * objective.weights) @ slopes / sigma**2 + np.diag([1e-4] * 5 + [_PRIOR_WIDTH**-2] * 2)
+    # The noise of successive losses is independent, so that each of them counts; what remains is counted ten times.
+    noise = 1.4826 * float(np.median(np.abs(np.diff(differences)))) / sqrt(2)
+    variance = max(sigma**2 - noise**2, _DELTA**2) + noise**2 * float(np.median(objective.weights))
+    information = (slopes.T * objective.weights) @ slopes / variance + np.diag([1e-4] * 5 + [_PRIOR_WIDTH**-2] * 2)
     # Rates in another unit: η -> u·η with A·u**alpha, B/u and C·u**(gamma - 1) predicts the same losses.
     alpha, gamma = np.exp(best[[2, 6]])
     logs, turn = best + log(unit) * np.array([0, alpha, 0, -1, gamma - 1, 0, 0]), np.eye(7)

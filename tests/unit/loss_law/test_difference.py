@@ -1,5 +1,7 @@
 """The predicted difference of two runs, and its band on curves that a law has not seen."""
 
+import csv
+import runpy
 from itertools import combinations
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from support.loss_curves import BASE, PLANS, curve, fitted_law
+from support.loss_curves import BASE, FOLDER, PLANS, curve, fitted_law
 
 COSINE, CONSTANT, WSD = (PLANS[name] for name in ("cosine_24000", "constant_24000", "wsd_20000_24000"))
 
@@ -71,3 +73,35 @@ def test_the_band_holds_five_of_six_differences_of_unseen_public_curves():
         assert half(found.final_band) <= sum(bands) / 3 * (1 + 1e-9)
 
     assert sum(held) >= 5
+
+
+def small_runs():
+    """Return the losses and the plans of `examples/small_runs/small_runs.py`."""
+    script = runpy.run_path(str(FOLDER.parent / "small_runs" / "small_runs.py"))
+    with (FOLDER.parent / "small_runs" / "small_runs.csv").open() as stream:
+        rows = list(csv.reader(stream))
+    at, *losses = np.array(rows[1:], dtype=float).T
+    curves = dict(zip(rows[0][1:], losses, strict=True))
+    return script["PLANS"], {"lr": script["PEAK"]}, at, curves
+
+
+def test_the_band_of_small_runs_holds_every_difference_of_a_seed():
+    plans, base, at, curves = small_runs()
+    fitted, unseen = ("constant", "cosine", "drop"), ("linear", "wsd", "sqrt")
+    same, other, widths = [], [], []
+    for seed in range(5):
+        law = ps.loss_law.fit(
+            [(at, curves[f"{name}_{seed}"]) for name in fitted], [plans[name] for name in fitted], base=base
+        )
+        for a, b in combinations(unseen, 2):
+            found = law.difference(plans[a], plans[b], base=base)
+            bands = [half(law.predict(plans[name], base=base).final_band) for name in (a, b)]
+            widths.append(half(found.final_band) / sum(bands))
+            end = curves[f"{a}_{seed}"][-5:].mean()
+            for second in range(5):
+                true = end - curves[f"{b}_{second}"][-5:].mean()
+                (same if second == seed else other).append(found.low <= true <= found.high)
+
+    assert (sum(same), len(same)) == (15, 15)
+    assert (sum(other), len(other)) == (58, 60)
+    assert round(float(np.mean(widths)), 2) == 0.13
