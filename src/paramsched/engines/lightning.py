@@ -18,6 +18,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike
 from paramsched.plan.optimizers import check_names, one_plan_text
+from paramsched.runs.batches import BatchSampler
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
@@ -33,6 +34,8 @@ class _LightningPlan:
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when its optimizers step, so units other than updates need `calendar`.
+
+    If the training loader has a `ps.BatchSampler`, it follows the plan of the callback, also after a resume.
 
     Args:
         plan: the plan, its text or its file. Without `optimizers`, every optimizer of the module follows it on its own
@@ -117,6 +120,7 @@ class _LightningPlan:
         self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
         self._ending = RunEnd(())
+        self._sampler: BatchSampler | None = None
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -136,7 +140,7 @@ class _LightningPlan:
                     f"Write optimizers={names!r}",
                 )
             optimizers = [dict(zip(self._names, optimizers, strict=True))]
-        known = _facts_of_trainer(trainer, pl_module)
+        known, self._sampler = _facts_of_trainer(trainer, pl_module), _sampler_of(trainer)
         # The lr of a group that `BaseFinetuning` adds during the run is its current value, not its base.
         homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
         finetuning = tuple(home.BaseFinetuning for home in homes if home is not None)
@@ -152,6 +156,13 @@ class _LightningPlan:
             )
             for one in optimizers
         ]
+        if self._sampler is not None:
+            targets = (target.name for target in self.schedulers[0].plan.targets)
+            if pl_module.automatic_optimization and "accumulation" in targets:
+                found = "Lightning accumulates the same number of batches for each update"
+                instead = "Plan batch_size alone, or use manual optimization"
+                raise InvalidArgument("target accumulation", found, instead)
+            self._sampler.follow(self.schedulers[0], **(trainer.distributed_sampler_kwargs or {}))
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
@@ -166,9 +177,12 @@ class _LightningPlan:
             BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
         ]
-        self._ending = RunEnd(self.schedulers, stop=self._options.stop is True)
+        data_ends = self._sampler is not None and self._sampler.ends
+        self._ending = RunEnd(self.schedulers, stop=self._options.stop is True or data_ends)
         self._ending.begin()
         self._writes.begin(pl_module, self.schedulers[0])
+        if self._sampler is not None:
+            _begin_at_position(trainer, self._sampler)
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Write the targets, and count the batch before `optimizer.step`, inside which `training_step` runs."""
@@ -234,6 +248,16 @@ def _refused_plans(plans: Mapping[str, Any] | Sequence[Any]) -> InvalidArgument:
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """Return the run facts of a Trainer whose optimizers exist."""
+    try:
+        trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
+    except TypeError:
+        loader = trainer.fit_loop._data_source.dataloader()
+        if isinstance(getattr(loader, "batch_sampler", None), BatchSampler):
+            found = "Lightning would replace the sampler, which divides the batches itself"
+            raise InvalidArgument(
+                "Trainer(use_distributed_sampler=True)", found, "Write Trainer(…, use_distributed_sampler=False)"
+            ) from None
+        raise
     if not module.automatic_optimization:
         reason = "with manual optimization only the module knows when it steps"
         return EngineFacts(
@@ -243,9 +267,10 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             why={"steps_per_epoch": reason, "total": reason},
             warns_of_metrics=True,
         )
-    trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
+    if _sampler_of(trainer) is not None:  # its length is that of the plan
+        batches, total = 0, trainer.max_steps
     return EngineFacts(
         call="PlanCallback",
         batches=int(batches) if 0 < batches < float("inf") else None,
@@ -254,12 +279,33 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         processes=_replicas(trainer),
         total=int(total) if 0 < total < float("inf") else None,
         why={
-            "steps_per_epoch": "the training loader has no length",
+            "steps_per_epoch": "the training loader has no length, or the plan schedules its batches",
             "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
             "batch_size": "the training loader has no batch size",
         },
         warns_of_metrics=True,
     )
+
+
+def _sampler_of(trainer: Any) -> BatchSampler | None:
+    """Return the sampler that divides the data into planned batches; None if the loader has another one."""
+    sampler = getattr(trainer.train_dataloader, "batch_sampler", None)
+    return sampler if isinstance(sampler, BatchSampler) else None
+
+
+def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
+    """Iterate the loader from the position of the checkpoint, which was loaded after Lightning had begun to."""
+    loop = trainer.fit_loop
+    limited = trainer.limit_train_batches != 1.0
+    if not limited:
+        loop._combined_loader.limits = None
+    iter(loop._data_fetcher)
+    if not sampler.ends:
+        return
+    left = len(sampler) + loop.epoch_loop.batch_progress.current.processed  # Lightning counts them as fetched
+    loop.max_batches = loop._data_fetcher.length = min(loop.max_batches, left) if limited else left
+    if isinstance(trainer.val_check_interval, float) and trainer.val_check_batch is not None:
+        trainer.val_check_batch = max(1, int(loop.max_batches * trainer.val_check_interval))
 
 
 def _replicas(trainer: Any) -> int:

@@ -205,13 +205,19 @@ class BatchSampler(Sampler[list[int]]):
             self._planned = planned_sizes(plan, calendar_of_call("ps.BatchSampler", calendar, {}))
             self._check_sizes()
 
-    def follow(self, scheduler: Scheduler) -> None:
+    def follow(self, scheduler: Scheduler, *, num_replicas: int | None = None, rank: int | None = None) -> None:
         """Use the plan and the position of a Scheduler, as engines do when they have created it.
+
+        Args:
+            scheduler: the Scheduler.
+            num_replicas, rank: those of the engine, if the user has not passed them.
 
         Raises:
             InvalidArgument: a size cannot be divided among the processes.
         """
         self._scheduler = scheduler
+        if self._num_replicas is None and self._rank is None:
+            self._num_replicas, self._rank = num_replicas, rank
         self._check_sizes()
         scheduler._run.feeds_batches = True
 

@@ -1,0 +1,99 @@
+"""Lightning trains the planned batches: in epochs of any length, after a kill, and in two processes."""
+
+import json
+import logging
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from support.torchrun import finished, torchrun
+
+pytest.importorskip("lightning.pytorch")
+from support import lightning_batches as job
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+STAIRS = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
+BY_UPDATES = ps.Plan(STAIRS, lr="linear()", horizon=14)
+BATCHES = list(ps.BatchSampler(job.PLAN, job.LENGTH, seed=7))
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_module_sees_the_planned_batches_also_after_a_kill(workers, tmp_path):
+    whole, first, again = (
+        job.Model(job.PLAN, workers),
+        job.Model(job.PLAN, workers, kill=8),
+        job.Model(job.PLAN, workers),
+    )
+
+    trainer = job.fit(tmp_path / "whole", whole)
+    job.fit(tmp_path / "killed", first)
+    resumed = job.fit(tmp_path / "killed", again)
+
+    trace = ps.trace(job.PLAN, {"lr": 0.1})
+    assert whole.seen == BATCHES
+    assert [len(batch) for batch in whole.seen] == [round(size) for size in trace["batch_size"]]
+    assert trainer.global_step == resumed.global_step == trace.total
+    assert (first.seen, again.seen) == (BATCHES[:8], BATCHES[6:])
+    assert again.w.item() == whole.w.item()
+    assert whole.validated == again.validated == 2  # at the end of the only epoch
+
+
+def test_the_run_may_be_divided_into_epochs(tmp_path):
+    options = {"max_epochs": 20, "limit_train_batches": 5}
+    whole, first, again = job.Model(job.PLAN), job.Model(job.PLAN, kill=8), job.Model(job.PLAN)
+
+    trainer = job.fit(tmp_path / "whole", whole, **options)
+    job.fit(tmp_path / "killed", first, **options)
+    resumed = job.fit(tmp_path / "killed", again, **options)
+
+    assert whole.seen == BATCHES
+    assert again.seen == BATCHES[6:]
+    assert trainer.current_epoch == resumed.current_epoch == 4
+    assert (whole.validated, again.validated) == (8, 6)
+
+
+def test_batches_accumulate_and_a_plan_without_a_horizon_ends_at_max_steps(tmp_path, caplog):
+    first, again = job.Model(BY_UPDATES, kill=11), job.Model(BY_UPDATES)
+    job.fit(tmp_path / "killed", first, accumulate_grad_batches=2)
+    trainer = job.fit(tmp_path / "killed", again, accumulate_grad_batches=2)
+    open_ended = job.Model(ps.Plan(STAIRS, lr="linear()"))
+    steps = job.fit(tmp_path / "open", open_ended, max_steps=9, max_epochs=-1).global_step
+
+    expected = list(ps.BatchSampler(BY_UPDATES, job.LENGTH, seed=7, calendar=ps.Calendar(accumulation=2)))
+    assert (first.seen, again.seen) == (expected[:11], expected[6:])
+    assert trainer.global_step == 14
+    assert steps == 9
+    assert [len(batch) for batch in open_ended.seen] == [4] * 4 + [8] * 4 + [12]
+    assert "takes precedence" not in caplog.text
+
+
+def test_a_planned_accumulation_is_refused(tmp_path):
+    accumulating = ps.Plan(STAIRS, ps.Binding(ps.Target("accumulation", 1), "constant(2)"), lr="linear()", horizon=4)
+
+    with pytest.raises(InvalidArgument, match="accumulates the same number of batches"):
+        job.fit(tmp_path, job.Model(accumulating))
+
+
+@pytest.mark.long
+def test_two_processes_share_each_batch_and_need_their_own_sampler(tmp_path):
+    found = {}
+    for kind in ("killed", "whole", "refused"):
+        finished(torchrun(f"--standalone --nproc_per_node=2 {job.__file__} {tmp_path} {kind}", tmp_path))
+        found[kind] = [json.loads((tmp_path / f"{kind}-{rank}.json").read_text()) for rank in (0, 1)]
+
+    joined = {
+        kind: [a + b for a, b in zip(*(one["seen"] for one in found[kind]), strict=True)]
+        for kind in ("killed", "whole")
+    }
+    assert joined == {"killed": BATCHES[:8], "whole": BATCHES[6:]}
+    alone = job.Model(job.PLAN)
+    job.fit(tmp_path / "alone", alone)
+    assert found["whole"][0]["w"] == found["whole"][1]["w"] == pytest.approx(alone.w.item(), rel=1e-5)
+    for refusal in found["refused"]:
+        assert "use_distributed_sampler=False" in refusal
