@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Final, final
 
 from paramsched.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
@@ -21,6 +21,7 @@ MERGE: Final = "<<"
 
 
 @final
+@dataclass(slots=True, eq=False)
 class Place:
     """The range of a value in the text of a config, and the ranges of its entries.
 
@@ -33,19 +34,13 @@ class Place:
         parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
     """
 
-    __slots__ = ("_named", "begin", "end", "key", "parts", "text")
-
-    def __init__(
-        self,
-        begin: int,
-        end: int,
-        *,
-        key: int | None = None,
-        text: str | None = None,
-        parts: "dict[str | int, Place] | list[Place] | None" = None,
-    ) -> None:
-        self.begin, self.end, self.key, self.text, self.parts = begin, end, key, text, parts
-        self._named: dict[str, Place] | None = None
+    begin: int
+    end: int
+    _: KW_ONLY
+    key: int | None = None
+    text: str | None = None
+    parts: "dict[str | int, Place] | list[Place] | None" = None
+    _named: "dict[str, Place] | None" = field(default=None, init=False)
 
     def named(self) -> "dict[str, Place]":
         """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""

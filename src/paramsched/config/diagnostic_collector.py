@@ -229,31 +229,26 @@ def refuse_many_values(data: Any, source: str) -> None:
             raise too_many_values(source)
 
 
-def plain_data(raw: Any, diagnostics: DiagnosticCollector) -> Any:
-    """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values."""
-    return peer_data(raw, diagnostics, None)
+def plain_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
+    """Return data with dicts, lists, text, finite numbers, booleans and None only; add diagnostics for other values.
 
-
-def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector) -> Any:
-    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without diagnostics."""
-    return _PlainReader(diagnostics).read_value(raw, ROOT, MOST_DEPTH)
-
-
-def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None) -> Any:
-    """Return the data of a peer's config, which may contain more than a plan.
-
-    Settings unrelated to schedules may have any value: numbers that are not finite are kept, and dates become text.
-    If a key occurs twice, the last value counts, as with PyYAML and `json`.
+    A peer's config may contain more than a plan. Settings unrelated to schedules may have any value: numbers that are
+    not finite are kept, and dates become text. If a key occurs twice, the last value counts, as with PyYAML and `json`.
 
     Args:
         raw: the data as it was read.
         diagnostics: the collector.
-        twice: the list to which the paths of repeated keys are added; None for data with the limits of a plan.
+        twice: for a peer's config, the list to which the paths of repeated keys are added.
     """
-    data = _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
+    data = plain_or_bad(raw, diagnostics, twice)
     for one in bad_values_in(data):
         diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
     return data
+
+
+def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> Any:
+    """Return data like `plain_data`, with a `BadValue` in place of each invalid value and without diagnostics."""
+    return _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
 
 
 def plain_json(data: Any) -> Any:

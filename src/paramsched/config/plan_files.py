@@ -27,7 +27,6 @@ from paramsched.config.diagnostic_collector import (
     DiagnosticCollector,
     Pairs,
     entry_text,
-    peer_data,
     plain_data,
     plain_or_bad,
     refuse_large_plan,
@@ -335,7 +334,7 @@ class PlanText:
             plan, note = _plan_of_native(entries, options.shapes)
             return Loaded(plan, note=note)
         diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
-        plain = peer_data(entries, diagnostics, [] if dialect.is_peer else None)
+        plain = plain_data(entries, diagnostics, [] if dialect.is_peer else None)
         diagnostics.raise_any("config")
         return Loaded(dialect.plan_of(plain, calendar=options.calendar, base=options.base), native=False)
 
@@ -522,7 +521,7 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 
 def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = False) -> Any:
-    """Return the data of a peer's text, as `peer_data` does. Warn of repeated keys of a schedule.
+    """Return the data of a peer's text, as `plain_data` does. Warn of repeated keys of a schedule.
 
     Args:
         is_hjson: as in `KnownDialect`.
@@ -530,7 +529,7 @@ def read_peer_data(text: str, syntax: str, source: str, *, is_hjson: bool = Fals
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
     read = read_hjson if is_hjson and syntax == "json" else _PEER_SYNTAXES[syntax]
-    data = peer_data(read(text, source), diagnostics, twice)
+    data = plain_data(read(text, source), diagnostics, twice)
     for path in dict.fromkeys(twice) if is_hjson else ():
         diagnostics.add(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
     diagnostics.raise_any(source)

@@ -13,7 +13,7 @@ import paramsched as ps
 from paramsched import config
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli import main
-from paramsched.config.diagnostic_collector import DiagnosticCollector, peer_data
+from paramsched.config.diagnostic_collector import DiagnosticCollector, plain_data
 from paramsched.config.syntaxes.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
 from support.spread import spread
@@ -38,7 +38,7 @@ def run_command(*arguments):
 
 def plain(text):
     """Return the data of a text as a reader of peer configs reads it."""
-    return peer_data(read_peer_yaml(text, ""), DiagnosticCollector(), [])
+    return plain_data(read_peer_yaml(text, ""), DiagnosticCollector(), [])
 
 
 @st.composite

@@ -14,14 +14,6 @@ from paramsched.peers.mmengine.config_run import execute, facts_of, read
 from paramsched.peers.mmengine.plans import bases_of, to_plan
 from paramsched.peers.mmengine.table import recognizes
 
-__all__ = [
-    "bases_of",
-    "execute",
-    "facts_of",
-    "read",
-    "recognizes",
-    "scheduler_entries",
-    "to_plan",
-]
+__all__ = ["bases_of", "execute", "facts_of", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("param_scheduler",)
