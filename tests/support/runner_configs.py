@@ -34,7 +34,7 @@ GOOD: dict[str, Any] = dict(
     default_hooks=dict(
         checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2), logger=dict(type="LoggerHook", interval=5)
     ),
-    custom_hooks=[dict(type="EarlyStoppingHook", monitor="loss", patience=3, priority="LOW")],
+    custom_hooks=[dict(type="LoggerHook", interval=3, priority="LOW")],
     auto_scale_lr=dict(base_batch_size=16, enable=False),
     randomness=dict(seed=1, deterministic=False, diff_rank_seed=False),
     resume=False,

@@ -17,7 +17,6 @@ except ModuleNotFoundError as _absent:
     raise MissingDependency("paramsched.runner", _absent.name, "run") from None
 
 from paramsched.runner.hooks import CheckpointHook as CheckpointHook
-from paramsched.runner.hooks import EarlyStoppingHook as EarlyStoppingHook
 from paramsched.runner.hooks import Hook as Hook
 from paramsched.runner.hooks import LoggerHook as LoggerHook
 from paramsched.runner.hooks import ParamSchedulerHook as ParamSchedulerHook

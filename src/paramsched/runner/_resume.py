@@ -23,7 +23,7 @@ from paramsched.runner._checkpoints import (
     require_fit,
 )
 from paramsched.runner._param_schedulers import Schedulers
-from paramsched.runner.hooks import CheckpointHook, EarlyStoppingHook, LoggerHook
+from paramsched.runner.hooks import CheckpointHook, LoggerHook
 from paramsched.runner.loops import Position
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runs import Scheduler
@@ -219,9 +219,9 @@ def require_fit_for(runner: "Runner", source: Path) -> None:
                 state["hooks"][key],
                 f"{source / STATE}: it cannot be read; missing or invalid: hooks.{key}",
             )
-            if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(kept, dict):
+            if isinstance(hook, (CheckpointHook, LoggerHook)) and not isinstance(kept, dict):
                 raise StateError(unusable)
-            if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
+            if isinstance(hook, CheckpointHook):
                 try:
                     copy(hook).load_state_dict(kept)
                 except (KeyError, TypeError, ValueError) as error:

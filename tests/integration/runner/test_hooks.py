@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import CheckpointHook, EarlyStoppingHook, Hook, Runner
+from paramsched.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import WithTrainStep, loader, network
 
 mmengine = pytest.importorskip("mmengine")
@@ -55,12 +55,25 @@ class Worse:
         return {"loss": float(self.calls)}
 
 
+def stopper(base):
+    """Return a hook that stops the run after its third validation."""
+
+    class Stopper(base):
+        priority = "LOWEST"
+        validations = 0
+
+        def after_val_epoch(self, runner, metrics=None):
+            self.validations += 1
+            runner.train_loop.stop_training = self.validations >= 3
+
+    return Stopper()
+
+
 @pytest.fixture
 def peer(monkeypatch):
     """Run MMEngine's Runner; return the calls of its hooks."""
     from mmengine.evaluator import Evaluator
     from mmengine.hooks import CheckpointHook as PeersCheckpointHook
-    from mmengine.hooks import EarlyStoppingHook as PeersEarlyStoppingHook
     from mmengine.hooks import Hook as PeersHook
     from mmengine.optim import OptimWrapper
     from mmengine.runner import Runner as PeersRunner
@@ -79,7 +92,7 @@ def peer(monkeypatch):
             model=model,
             work_dir=str(tmp_path / "peer"),
             optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), accumulative_counts=counts),
-            custom_hooks=[hook, *([PeersEarlyStoppingHook(**stopping)] if stopping else [])],
+            custom_hooks=[hook, *([stopper(PeersHook)] if stopping else [])],
             default_hooks={"checkpoint": PeersCheckpointHook(**checkpoint)} if checkpoint else None,
             log_level="ERROR",
             **evaluated,
@@ -98,7 +111,7 @@ def ours(tmp_path, *, counts, stopping, checkpoint, with_val, **settings):
         model=model,
         work_dir=tmp_path / "ours",
         optim_wrapper={"optimizer": torch.optim.SGD(model.parameters(), lr=0.1), "accumulative_counts": counts},
-        custom_hooks=[hook, *([EarlyStoppingHook(**stopping)] if stopping else [])],
+        custom_hooks=[hook, *([stopper(Hook)] if stopping else [])],
         default_hooks={"checkpoint": CheckpointHook(**checkpoint)} if checkpoint else None,
         **evaluated,
         **settings,
@@ -123,8 +136,8 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
 def test_hook_points_run_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
 
-    assert ours(tmp_path, stopping=None, checkpoint=None, **job) == peer(
-        tmp_path, stopping=None, checkpoint=None, **job
+    assert ours(tmp_path, stopping=False, checkpoint=None, **job) == peer(
+        tmp_path, stopping=False, checkpoint=None, **job
     )
 
 
@@ -132,18 +145,17 @@ def test_hook_points_run_in_the_order_of_mmengine(peer, tmp_path, train_cfg, wit
     "train_cfg", [BY_EPOCH | {"max_epochs": 9}, BY_ITERATION | {"val_interval": 2, "max_iters": 20}]
 )
 def test_a_run_that_stops_early_ends_as_in_mmengine(peer, tmp_path, train_cfg):
-    stopping = {"monitor": "loss", "patience": 2}
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": True, "counts": 1}
 
-    seen = ours(tmp_path, stopping=stopping, checkpoint=None, **job)
+    seen = ours(tmp_path, stopping=True, checkpoint=None, **job)
 
-    assert seen == peer(tmp_path, stopping=stopping, checkpoint=None, **job)
+    assert seen == peer(tmp_path, stopping=True, checkpoint=None, **job)
     assert seen[-1][2] < 20
 
 
 @pytest.mark.parametrize("checkpoint", [{"interval": 2, "by_epoch": False}, {"interval": 2, "save_begin": 1}])
 def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoint):
-    job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": None}
+    job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": False}
 
     assert ours(tmp_path, checkpoint=checkpoint, **job) == peer(tmp_path, checkpoint=checkpoint, **job)
 

@@ -451,16 +451,6 @@ def test_a_second_run_in_a_folder_starts_a_new_log(tmp_path):
     assert len((tmp_path / "values.jsonl").read_text().splitlines()) == 20
 
 
-def test_early_stopping_ends_the_run():
-    runner = run(
-        epochs=9,
-        val_dataloader=loader(2),
-        custom_hooks=[dict(type="EarlyStoppingHook", monitor="loss", min_delta=10.0, patience=2)],
-    )
-
-    assert runner.epoch == 3
-
-
 # ---------------------------------------------------------------------- configs
 
 

@@ -1,7 +1,6 @@
 """Hooks: code that runs before and after each batch, epoch and validation."""
 
 from paramsched.runner.hooks.checkpoint import CheckpointHook as CheckpointHook
-from paramsched.runner.hooks.checkpoint import EarlyStoppingHook as EarlyStoppingHook
 from paramsched.runner.hooks.hook import Hook as Hook
 from paramsched.runner.hooks.logger import LoggerHook as LoggerHook
 from paramsched.runner.hooks.logger import ProgressBarHook as ProgressBarHook

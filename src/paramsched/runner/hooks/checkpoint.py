@@ -1,12 +1,11 @@
-"""Hooks that save checkpoints, including the best one, and that stop a run early."""
+"""The hook that saves checkpoints, including the best one."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paramsched.advice.number_checks import whole_number
 from paramsched.base.near_names import did_you_mean
-from paramsched.errors import CallSite, InvalidArgument, ParamschedError, site_with_value
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 
@@ -97,85 +96,6 @@ class CheckpointHook(Hook):
             runner.remove_checkpoint(Path(old).name)
 
 
-@HOOKS.register_module()
-class EarlyStoppingHook(Hook):
-    """Stop the training when a metric has not improved for `patience` validations.
-
-    Args:
-        monitor: name of the metric.
-        rule: `"greater"` if higher values are better, or `"less"`; None infers it from the name (acc…, loss…).
-        min_delta: smallest change that counts as an improvement.
-        strict: raise an error if a validation lacks the metric, instead of a warning.
-        check_finite: stop if the metric is NaN or infinite.
-        patience: number of validations without improvement before the run stops.
-        stopping_threshold: stop as soon as the metric is better than this number; None disables it.
-
-    Raises:
-        InvalidArgument: if the rule is invalid or cannot be inferred from the name.
-
-    Source: MMEngine `EarlyStoppingHook`. The number of validations without improvement is saved and
-    resumed with the run.
-    """
-
-    priority = "LOWEST"
-
-    def __init__(
-        self,
-        monitor: str,
-        rule: str | None = None,
-        min_delta: float = 0.1,
-        strict: bool = False,
-        check_finite: bool = True,
-        patience: int = 5,
-        stopping_threshold: float | None = None,
-    ) -> None:
-        self.monitor, self.rule = monitor, rule_of(monitor, rule, CallSite("EarlyStoppingHook", "monitor"))
-        self.patience = whole_number(CallSite("EarlyStoppingHook", "patience"), patience, 0)
-        self.min_delta = min_delta if self.rule == "greater" else -min_delta
-        self.strict, self.check_finite = strict, check_finite
-        self.stopping_threshold = stopping_threshold
-        self.wait_count = 0
-        self.best_score = -math.inf if self.rule == "greater" else math.inf
-
-    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
-        known = metrics or {}
-        if self.monitor not in known:
-            message = (
-                f"EarlyStoppingHook(monitor={self.monitor!r}): unknown metric; {did_you_mean(self.monitor, known)}"
-            )
-            if self.strict:
-                raise ParamschedError(message)
-            runner.logger.warning("%s", message)
-            return
-        reason = self._reason_to_stop(float(known[self.monitor]))
-        if reason and runner.train_loop is not None:
-            runner.training.stop_training = True
-            runner.logger.info("training stops: %s", reason)
-
-    def _reason_to_stop(self, score: float) -> str | None:
-        """Return a text with the reason to stop the run; None to continue it."""
-        if self.check_finite and not math.isfinite(score):
-            return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"
-        if self.stopping_threshold is not None and is_better(self.rule, score, self.stopping_threshold):
-            self.best_score = score
-            return f"{self.monitor} = {score} is {self.rule} than {self.stopping_threshold}"
-        if is_better(self.rule, self.best_score + self.min_delta, score):
-            self.wait_count += 1
-            if self.wait_count >= self.patience:
-                return f"{self.monitor} did not improve {self.wait_count} times; the best is {self.best_score:.3f}"
-            return None
-        self.best_score, self.wait_count = score, 0
-        return None
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the number of validations without improvement, and the best score."""
-        return {"wait_count": self.wait_count, "best_score": self.best_score}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of validations without improvement, and the best score."""
-        self.wait_count, self.best_score = state["wait_count"], state["best_score"]
-
-
 _GREATER: Final = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "miou", "macc", "aacc")
 _LESS: Final = ("loss",)
 
@@ -188,7 +108,7 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
         rule: the rule, or None to infer it.
         site: the argument that names the metric, for an error.
 
-    >>> site = CallSite("EarlyStoppingHook", "monitor")
+    >>> site = CallSite("CheckpointHook", "save_best")
     >>> rule_of("val_loss", None, site), rule_of("accuracy", None, site), rule_of("loss", "greater", site)
     ('less', 'greater', 'greater')
     """
