@@ -22,6 +22,8 @@ from paramsched.config.command_lines import named_options, program_of_command, v
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.unused_settings import program_of, report_no_settings, report_unused_settings
 from paramsched.curves import Curve
+from paramsched.peers.megatron.nemo import complete_options, nested_options
+from paramsched.time import Calendar
 
 CURVES: Final[Mapping[str, Curve]] = {
     "linear": curves.linear,
@@ -197,16 +199,23 @@ def written_options(data: Any) -> dict[str, tuple[Any, str]]:
     """Return a dict from the name of each option to a pair of its value and its path."""
     if isinstance(data, Mapping) and isinstance(data.get(_SECTION), Mapping):
         return named_options(data[_SECTION], child_path(ROOT, _SECTION))
-    return named_options(data)
+    nested = nested_options(data)
+    return named_options(data) if nested is None else nested
 
 
-def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector, *, ramps: bool) -> MegatronArguments:
+def read_megatron_arguments(
+    data: Any, diagnostics: DiagnosticCollector, calendar: Calendar | None = None, *, ramps: bool
+) -> MegatronArguments:
     """Read all arguments and report their errors. Without `ramps`, `rampup_batch_size` has no effect."""
     if not isinstance(data, (Mapping, list, tuple)):
         diagnostics.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
     lengths = ("train_iters", "train_samples")
+    if nested_options(data) is not None:
+        complete_options(data, options, calendar, diagnostics)
+        if diagnostics.count:
+            return MegatronArguments()
     if not any(name in options for name in lengths):
         found, instead = f"exactly one of {' and '.join(lengths)} is required", "Write train_iters: 500000"
         report_no_settings(data, lengths, diagnostics, library="Megatron-LM", found=found, instead=instead)

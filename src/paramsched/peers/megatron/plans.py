@@ -29,10 +29,10 @@ from paramsched.schedules.sequence import in_order, with_lengths
 from paramsched.time import Calendar, DurationLike
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:
     """Return `lr`, if it is among the arguments, and `weight_decay` as bases."""
     diagnostics = DiagnosticCollector()
-    arguments = read_megatron_arguments(data, diagnostics, ramps=False)
+    arguments = read_megatron_arguments(data, diagnostics, calendar, ramps=False)
     if diagnostics.count:
         return NO_BASES
     rate = {} if arguments.lr is None else {"lr": arguments.lr}
@@ -53,14 +53,14 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
 def to_plan(
     data: Any,
     *,
-    calendar: Calendar | None = None,  # noqa: ARG001  # each peer has this parameter; the arguments contain all facts
+    calendar: Calendar | None = None,
     base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are absolute in a plan too
 ) -> Plan:
     """Return the plan with the values of Megatron's `OptimizerParamScheduler`.
 
     Args:
         data: the arguments, as a mapping or as a command line split into a list.
-        calendar: not used.
+        calendar: the updates of an epoch, for a config of NeMo Automodel that counts epochs; otherwise not used.
         base: not used.
 
     Raises:
@@ -71,13 +71,13 @@ def to_plan(
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
-    return plan_of(data, ramps=False)
+    return plan_of(data, calendar, ramps=False)
 
 
-def plan_of(data: Any, *, ramps: bool) -> Plan:
+def plan_of(data: Any, calendar: Calendar | None = None, *, ramps: bool) -> Plan:
     """Return the plan of `to_plan`. Without `ramps`, `rampup_batch_size` has no effect."""
     diagnostics = DiagnosticCollector()
-    arguments = read_megatron_arguments(data, diagnostics, ramps=ramps)
+    arguments = read_megatron_arguments(data, diagnostics, calendar, ramps=ramps)
     report_unused_options(data, diagnostics)
     diagnostics.raise_any("config")
     if not ramps:
