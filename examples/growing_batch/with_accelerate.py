@@ -1,10 +1,9 @@
-"""Grow the batch with Accelerate: accumulate more small batches in each update, with any number of processes.
+"""Grow the batch with Accelerate: the batch sampler takes each size from the plan, in any number of processes.
 
 python examples/growing_batch/with_accelerate.py runs/growing     train, or resume a killed run
 """
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.engines import accelerate as engine
 from paramsched.run_files.disk import flush_tree, remove_folder, rename_on_disk
-from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples
-
-SMALL = 8  # samples in a small batch of one process
+from task import SAVE_EVERY, finish, network, plan, samples
 
 
 class Used:
@@ -39,26 +37,20 @@ def main() -> None:
     accelerator = Accelerator(cpu=True)
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    scheduler = ps.Scheduler(optimizer, plan())
-    used = Used()
+    used, data = Used(), samples()
+    sampler = ps.BatchSampler(plan(), len(data))
+    # The loader is not prepared, because the sampler divides each batch itself.
+    loader = DataLoader(data, batch_sampler=sampler)
     model, optimizer = accelerator.prepare(model, optimizer)
+    scheduler = engine.scheduler(accelerator, optimizer, plan(), loader)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
         accelerator.load_state(str(newest))  # continues the plan too
 
-    data = samples()
-    sampler = SamplesFrom(data, int(scheduler.amount))
-    loader = accelerator.prepare(DataLoader(data, SMALL, sampler=sampler))
-    batches = iter(loader)  # divided among the processes, and fetched one ahead
-    together = SMALL * accelerator.num_processes
-    while scheduler.amount < SAMPLES:
-        count = round(scheduler.value("batch_size")) // together
-        used.rows.append([optimizer.param_groups[0]["lr"], count * together])
-        for left in reversed(range(count)):
-            x, y = next(batches)
-            # Only the last backward pass synchronizes the processes.
-            with accelerator.no_sync(model) if left else nullcontext():
-                accelerator.backward(mse_loss(model(x), y) / count)
+    for x, y in loader:
+        sizes = accelerator.gather(torch.tensor([len(x)]))
+        used.rows.append([optimizer.param_groups[0]["lr"], int(sizes.sum())])
+        accelerator.backward(mse_loss(model(x), y))
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:

@@ -14,6 +14,7 @@ from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.run_end import check_before_step
 from paramsched.errors import InvalidArgument
 from paramsched.plan.forms import PlanLike
+from paramsched.runs.batches import BatchSampler
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
@@ -45,7 +46,8 @@ def scheduler(
         optimizer: the raw or the prepared optimizer, or a mapping from names to several, such as
             `{"muon": muon, "adamw": adamw}`.
         plan: the plan to apply, or as in `ps.Scheduler` its file, text or mapping.
-        loader: the prepared training loader, whose length counts only the batches of one process.
+        loader: the prepared training loader, whose length counts only the batches of one process; or one with a
+            `ps.BatchSampler`, which is not prepared, because it divides the batches itself.
         epochs: the number of epochs. Needed for percent and for stages without a length, if the plan has no horizon.
         calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
@@ -66,19 +68,31 @@ def scheduler(
         deadline=deadline, untimed_updates=untimed_updates, reserve=reserve,
     )  # fmt: skip
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options, drive=drive, checked_later=True)
+    if (sampler := _sampler_of(loader)) is not None:
+        shards = replicas(accelerator)
+        rank = accelerator.process_index * shards // accelerator.num_processes
+        sampler.follow(made, num_replicas=shards, rank=rank)
     accelerator.prepare_scheduler(made)  # registers it for checkpoints
     check_before_step(made, drive)
     return made
 
 
 def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:
-    """Return the run facts of an Accelerator and a prepared loader.
+    """Return the run facts of an Accelerator and a prepared loader, or one with a `ps.BatchSampler`.
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it.
     """
     from accelerate.data_loader import DataLoaderStateMixin
 
+    if _sampler_of(loader) is not None:
+        return EngineFacts(
+            call="accelerate.scheduler",
+            accumulation=accelerator.gradient_accumulation_steps,
+            processes=replicas(accelerator),
+            total=None if epochs is None else f"{epochs * len(loader.dataset)} samples",
+            why={"steps_per_epoch": "the plan schedules the batches", "total": "epochs= was not passed"},
+        )
     if accelerator.num_processes > 1 and not isinstance(loader, DataLoaderStateMixin):
         raise InvalidArgument(
             "accelerate.scheduler(…, loader)",
@@ -114,6 +128,19 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
             "batch_size": "the loader has no batch size",
         },
     )
+
+
+def _sampler_of(loader: Any) -> BatchSampler | None:
+    """Return the sampler that divides the data into planned batches; None if the loader has another one.
+
+    Raises:
+        InvalidArgument: Accelerate has divided the batches of the sampler again.
+    """
+    sampler = getattr(loader, "batch_sampler", None)
+    if isinstance(getattr(sampler, "batch_sampler", None), BatchSampler):
+        found = "its ps.BatchSampler divides the batches already, and prepare divides them again"
+        raise InvalidArgument("accelerate.scheduler(…, loader)", found, "Do not pass the loader to accelerator.prepare")
+    return sampler if isinstance(sampler, BatchSampler) else None
 
 
 def batch_counter(

@@ -153,7 +153,8 @@ class EngineFacts:
         )  # fmt: skip
         try:
             if horizon is not None and user_facts.total is None:
-                engine, calendar = calendar.horizon, replace(calendar, total=None)
+                engine = calendar.total if isinstance(calendar.total, int) else None
+                calendar = replace(calendar, total=None)
                 # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
                 own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
                 if own is not None and engine is not None and engine != own:
