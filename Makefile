@@ -77,7 +77,7 @@ packaged:
 
 # All properties with a thousand new examples each: an hour or more.
 thorough: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/laws tests/reference tests/fuzz $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/laws tests/reference tests/integration/compat tests/fuzz $(ARGS)
 
 # Damaged and hostile input for every reader, newly generated each round: make fuzz SECONDS=3600
 fuzz: $(VENV)/compiled.stamp

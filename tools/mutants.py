@@ -2,7 +2,7 @@
 
     python tools/mutants.py scheduler plan --count 40 --seed 1
 
-The tests of a package are those that a contributor runs: `tests/laws`, and its folders in `tests/unit` and
+The tests of a package are those that a contributor runs: `tests/laws`, and its folders in `tests`, `tests/unit` and
 `tests/integration`. They run once with coverage, which records the lines that each test executes. For each error the
 process forks, and the child runs the tests of the changed line, those with the fewest lines first, until one fails.
 
@@ -140,7 +140,9 @@ def mutants(file: Path) -> Iterator[Mutant]:
 def tests_of(package: str) -> list[str]:
     """Return the paths of the tests that a contributor to the package runs."""
     folders = {"runs": "scheduler"}
-    names = [f"unit/{package}", f"unit/test_{package}.py", f"integration/{folders.get(package, package)}", "laws"]
+    integration = f"integration/{folders.get(package, package)}"
+    # tests/peers has the tests of the config readers.
+    names = [package, f"unit/{package}", f"unit/test_{package}.py", integration, "laws"]
     return [f"tests/{name}" for name in names if (ROOT / "tests" / name).exists()]
 
 

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.torch_cases import (
+from support.examples import examples
+from support.torch_cases import (
     OURS,
     PEER,
     cases,
@@ -21,7 +22,6 @@ from reference.torch_cases import (
     quiet_step,
     rates_of,
 )
-from support.examples import examples
 
 lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
 writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
 
-from reference.torch_cases import OURS, PEER
+from support.torch_cases import OURS, PEER
 
 MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.torch_cases import (
+from support.examples import examples
+from support.torch_cases import (
     OURS,
     PEER,
     Case,
@@ -25,7 +26,6 @@ from reference.torch_cases import (
     shares,
     swa,
 )
-from support.examples import examples
 
 STEPS = 25
 lrs = st.floats(0.01, 2.0)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from reference.torch_cases import OURS, PEER
 from support.spread import spread
+from support.torch_cases import OURS, PEER
 
 STEPS = 24
 AT = (1, 7, 21)

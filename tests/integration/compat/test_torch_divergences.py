@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from reference.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
 from support.tables import table
+from support.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
 SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38}  # odd, and kept

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler
-from reference.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
 from support.examples import examples
 from support.tables import table
+from support.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
 
 LRS = [0.4, 0.3, 0.2, 0.1]
 own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.torch_cases import (
+from support.examples import examples
+from support.torch_cases import (
     OURS,
     PEER,
     Case,
@@ -20,7 +21,6 @@ from reference.torch_cases import (
     rates_of,
     shares,
 )
-from support.examples import examples
 
 BASES = [0.5, 0.2]
 epochs = st.integers(0, 15)

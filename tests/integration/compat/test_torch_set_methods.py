@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as peers
 
-from reference.torch_cases import OURS, PEER
+from support.torch_cases import OURS, PEER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

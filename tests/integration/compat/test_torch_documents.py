@@ -29,7 +29,7 @@ from paramsched.compat.torch import (
     StepLR,
     _LRScheduler,
 )
-from reference.torch_cases import optimizer_with
+from support.torch_cases import optimizer_with
 
 
 def get_lr_scheduler(optim, scheduler, total_step):

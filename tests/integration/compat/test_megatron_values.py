@@ -164,7 +164,7 @@ def test_the_peers_own_tests_pass(file: str, tmp_path: Path) -> None:
     (variable, _), passing = UPSTREAM[file]
     path = clone_of(variable) / file
     clone_of(MEGATRON[0])
-    support = Path(__file__).parents[1]
+    support = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(support), os.environ.get("PYTHONPATH", "")])}
     command = [
         "-m",

@@ -1,4 +1,4 @@
-"""Generated torch schedulers and optimizer groups, shared by the tests of this folder."""
+"""Generated torch schedulers and optimizer groups, shared by the tests of the drop-in classes."""
 
 import importlib
 import warnings
