@@ -103,7 +103,7 @@ def test_without_slow_updates_the_last_one_ends_before_the_deadline_and_begins_n
         ranks.update(longest * next(durations))
 
     assert ranks.now <= end
-    assert end - began <= 1 + 5 * longest
+    assert end - began <= 10 * longest
 
 
 @given(st.integers(1, 4), st.floats(0.05, 0.95), st.integers(5, 40), st.integers(5, 400))
@@ -120,7 +120,7 @@ def test_stages_that_do_not_fit_after_a_slow_start_end_at_the_deadline(untimed, 
         assert ranks.amounts[0] == ranks.amounts[1]
 
     assert ranks.horizons[-1] == max(stages, math.floor(amount + rest))
-    assert end - 6 * rest / updates - 1 <= ranks.now <= end * (1 + 1e-12)
+    assert end - 11 * rest / updates <= ranks.now <= end * (1 + 1e-12)
     assert ranks.amounts[0][-1] <= amount + pace * (ranks.now - 7.0 - left * share) + 3 * pace * rest / updates
 
 
@@ -140,6 +140,17 @@ def test_a_message_lasts_for_a_share_of_the_time_left(durations, left):
         ranks.update(duration)
     for before, after in itertools.pairwise([{"count": 4}, *ranks.store.sent]):
         assert 1 <= after["count"] <= min(1024, 2 * before["count"])
+
+
+@given(st.floats(0.001, 5.0), st.lists(st.floats(0.67, 1.0), min_size=1, max_size=20), st.floats(20, 3000))
+def test_a_message_lasts_at_least_eight_updates_or_a_second_also_near_the_end(longest, shares, left):
+    ranks, durations = Ranks(2, left=left * longest), itertools.cycle(shares)
+    while not ranks.is_over:
+        ranks.update(longest * next(durations))
+
+    for message in ranks.store.sent[3:]:
+        assert message["count"] >= 8 or message["count"] * longest >= 1
+    assert len(ranks.store.sent) <= 4 + ranks.t / min(8, math.ceil(1 / longest))
 
 
 def test_without_stalls_no_rank_sends_more_than_a_thousand_messages_for_a_long_run():

@@ -1,6 +1,5 @@
 """EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -16,12 +15,11 @@ from paramsched.plan.forms import PlanLike
 from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.scheduler import LateGroups, Scheduler
 from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.messages import WORLD
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike, length_in_seconds
-
-log = logging.getLogger("paramsched")
 
 AmountOf = Callable[[Any], Any]
 """A function that returns the number of samples, tokens or frames in a batch of one process.
@@ -158,7 +156,7 @@ class EngineFacts:
                 # A plan by samples or tokens may itself determine the number of updates, so horizons are not compared.
                 own = None if by_amount else ceil(calendar.exact(horizon, site=f'horizon "{horizon}"'))
                 if own is not None and engine is not None and engine != own:
-                    log.warning(
+                    WORLD.log(
                         'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
                         horizon, own, self.call, engine,
                     )  # fmt: skip

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines._torch import torch
-from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
@@ -170,7 +170,9 @@ class _LightningPlan:
         done = trainer.global_step
         alone = len(trainer.optimizers) == 1  # with several, Lightning counts the steps of all together
         if not self._loaded and alone and done and self.schedulers[0].t == 0:
-            log.warning("the checkpoint is of a run without a plan: the plan starts at Lightning's update %d", done)
+            self.schedulers[0]._resume.processes.log(
+                "the checkpoint is of a run without a plan: the plan starts at Lightning's update %d", done
+            )
             self.schedulers[0].seek(done)
         self._loaded = []
         self._amounts = [

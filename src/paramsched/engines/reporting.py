@@ -7,7 +7,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any, final
 
-from paramsched.base.user_warnings import warn_user
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
@@ -46,7 +45,7 @@ class MetricRelay:
         """Warn about metrics that a rule watches but that were never reported."""
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
         if missed:
-            warn_user(
+            scheduler._resume.processes.warn(
                 f"{self._call}: the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never "
                 "reported; reported metrics: "
                 f"{', '.join(sorted(self._reported)) or 'none'}. Write one of these names in plateau(…)."
@@ -158,7 +157,7 @@ class BatchAmounts:
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
             if after - now != amount:
                 self._has_warned = True
-                warn_user(
+                self.scheduler._resume.processes.warn(
                     f"update {t}: the plan schedules {after - now} {unit} for it, but the engine's batches "
                     f"contain {amount}; the plan's number is counted. Let the loader follow the plan: "
                     "DataLoader(data, batch_sampler=ps.BatchSampler(scheduler, len(data)))"

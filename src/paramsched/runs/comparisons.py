@@ -1,7 +1,7 @@
 """When the amounts of several processes are compared; a process that trains alone compares nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from paramsched.plan.run_amounts import Amount
 from paramsched.runs.processes import COMPARED_EVERY, INITIAL
@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from paramsched.runs.rank_agreement import AmountAgreement
 
 
+_MOST_AT_ONCE: Final = 256  # processes that compare at the same update
+
+
 @final
 class AmountComparison:
     """Compares amounts at some updates as `AmountAgreement` does, once there are several processes.
+
+    Many processes note an amount at the same update, and compare it at different ones, so that they do not use the
+    store at the same time.
 
     Args:
         number: the number that identifies the plan.
@@ -28,13 +34,23 @@ class AmountComparison:
         self._processes = processes
         self._number, self._start, self._groups = number, start, groups
         self._compared_at = -1
+        self._turn: int | None = None  # the distance from the update of an amount to that of its comparison
+        self._noted: tuple[int, Amount] = start, 0  # an update, and the amount before it
         self._agreement: AmountAgreement | None = None
 
     def is_due(self, t: int) -> bool:
         """Return whether amounts are compared before update `t`."""
-        if t == self._compared_at or not (t - self._start < INITIAL or t % COMPARED_EVERY == 0):
+        if t == self._compared_at or not (t - self._start < INITIAL or t % COMPARED_EVERY in (0, self._turn)):
             return False
-        return self._processes.several
+        if not self._processes.several:
+            return False
+        if self._turn is None:
+            self._turn = self._processes.rank % COMPARED_EVERY if self._processes.size > _MOST_AT_ONCE else 0
+        return True
+
+    def updates_until_due(self, t: int) -> int:
+        """Return the number of updates from `t` until the next comparison."""
+        return min((turn - t - 1) % COMPARED_EVERY + 1 for turn in (0, self._turn or 0))
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.
@@ -45,8 +61,12 @@ class AmountComparison:
         if not self.is_due(t):  # the update was skipped and got another report
             return
         self._compared_at = t
+        if t - self._start < INITIAL or t % COMPARED_EVERY == 0:
+            self._noted = t, amount
+        if self._turn and t % COMPARED_EVERY != self._turn:
+            return
         if self._agreement is None:
             from paramsched.runs.rank_agreement import AmountAgreement
 
             self._agreement = AmountAgreement(self._number, self._groups, self._processes)
-        self._agreement.compare(t, amount, clock)
+        self._agreement.compare(*self._noted, clock)

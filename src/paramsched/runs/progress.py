@@ -7,7 +7,6 @@ from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount, example_of_size, missing_progress
 from paramsched.runs.comparisons import AmountComparison
 from paramsched.runs.consumption import as_number, call_text
-from paramsched.runs.processes import COMPARED_EVERY
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import AMOUNT
 from paramsched.scheduler.groups import Groups
@@ -64,7 +63,7 @@ class ProgressSource:
         clock, count = self._clock, block.next_size(self._clock.t)
         assert clock.amount is not None
         if self._processes.several:  # the block ends before the next comparison
-            count = min(count, COMPARED_EVERY - clock.t % COMPARED_EVERY)
+            count = min(count, self._agreement.updates_until_due(clock.t))
         self._set_needs_check()
         return UpdateTimes(clock.t, clock.amount, count)
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import floor
+from math import ceil, floor
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -27,6 +27,7 @@ _AHEAD = 2  # updates between sending a message and its first update, so that no
 _FINENESS = 128  # a message lasts for this part of the time that is left
 _WITHOUT_HORIZON = 10.0  # the seconds that a message lasts, if the run has no horizon
 _MOST_UPDATES = 1024  # in one message
+_LEAST_UPDATES = 8  # in one message, unless it lasts a second, so that ranks read the store rarely near the end
 _SETTLED_AFTER = 2  # updates after a start, when all ranks have constructed its Scheduler if they train together
 
 
@@ -192,10 +193,14 @@ def next_message(
     amount = max(last.amount_at(begin), real)
     lasts = _WITHOUT_HORIZON if left is None else max(0.0, left) / _FINENESS
     most = min(_MOST_UPDATES, 2 * last.count)
-    count = most if most * pace <= lasts else max(1, floor(lasts / pace))
+    least = min(_LEAST_UPDATES, most, ceil(1 / max(pace, 1 / _LEAST_UPDATES)))
+    count = most if most * pace <= lasts else max(least, floor(lasts / pace))
     rate = pace if amount == real else max(0.0, (real - amount) / count + pace)
-    if stop is None and has_deadline and left is not None and ends_before(_AHEAD + 1, left, durations):
-        stop = begin
+    if stop is None and has_deadline and left is not None:
+        # All updates before `fitting` end before the deadline, even if they are slow.
+        fitting = begin - _AHEAD + (floor(left / (_SLOWEST * pace)) if pace else _MOST_UPDATES * _FINENESS)
+        if left < _LEAST_LEFT or fitting < begin + count:
+            stop = max(begin, fitting)
     return TimeMessage(begin, count, amount, rate, last.horizon, stop)
 
 

@@ -22,7 +22,7 @@ class Processes:
     @property
     def several(self) -> bool:
         """True if this process is one of several that train together."""
-        if not (dist.is_available() and dist.is_initialized() and dist.get_world_size(self.group) > 1):
+        if not (dist.is_available() and dist.is_initialized() and self.size > 1):
             return False
         if dist.get_backend(self.group) == "fake":
             _note_fake_group()
@@ -30,9 +30,19 @@ class Processes:
         return True
 
     @property
+    def size(self) -> int:
+        """The number of processes, if there are several."""
+        return dist.get_world_size(self.group)
+
+    @property
+    def rank(self) -> int:
+        """The rank of this process among them, if there are several."""
+        return dist.get_rank(self.group)
+
+    @property
     def level(self) -> int:
         """The level of a message about what every process detects: a warning in the first one."""
-        return logging.INFO if self.several and dist.get_rank(self.group) > 0 else logging.WARNING
+        return logging.INFO if self.several and self.rank > 0 else logging.WARNING
 
     def log(self, text: str, *arguments: Any) -> None:
         """Log what every process detects."""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.runs import rank_agreement
+from paramsched.runs.processes import Ranks as RanksOfRun
 from paramsched.runs.processes import note_end_of_store
-from support.ranks import RanksInTurn
+from support.ranks import RanksInTurn, run_as_one_of_several
 from support.updates import probe, used
 
 COSINE = ps.Plan(lr="cosine()", horizon=3000)
@@ -227,3 +228,54 @@ def test_what_every_rank_detects_is_a_warning_on_rank_0_only(ranks, caplog, recw
     assert compared == ({"WARNING"} if rank else set())  # only the rank that finds a difference knows it
     assert len(recwarn) == (rank == 0)
     assert [sum(words in text for text in texts) for words in ("base of lr", "fingerprint", "other code")] == [1, 1, 1]
+
+
+class Counted:
+    """A store that counts the comparisons of amounts."""
+
+    def __init__(self):
+        self.store, self.comparisons = dist.HashStore(), 0
+
+    def compare_set(self, key, *values):
+        self.comparisons += "/amounts/" in key
+        return self.store.compare_set(key, *values)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+@pytest.mark.parametrize("clock", ["tokens", "progress"])
+@pytest.mark.parametrize(("size", "turns"), [(256, [0, 0, 0]), (2000, [0, 1, 60])])
+def test_of_thousands_of_ranks_few_compare_at_the_same_update(monkeypatch, clock, size, turns):
+    monkeypatch.setattr(rank_agreement, "_TIMEOUT", timedelta(milliseconds=1))
+    store, found = Counted(), {}
+    for rank in (0, 65, 124):  # the last one differs from update 130 on
+        run_as_one_of_several(monkeypatch, RanksOfRun(rank, store, "paramsched"), size)
+        optimizer = probe()
+        horizon = "10000 tokens" if clock == "tokens" else None
+        scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0)", clock=clock, horizon=horizon))
+        found[rank] = []
+        for t in range(260):
+            before, differs = store.comparisons, rank == 124 and t >= 130
+            if clock == "tokens":
+                scheduler.consumed(tokens=10 + differs)
+            else:
+                scheduler.report(progress=(t + differs) / 1000)
+            try:
+                optimizer.step()
+            except ps.InvalidArgument as error:
+                found[rank].append(str(error).partition(" has ")[0].partition(" would ")[0].partition(" is ")[0])
+                break
+            finally:
+                if store.comparisons > before:
+                    found[rank].append(t)
+
+    call = "consumed(tokens" if clock == "tokens" else "report(progress"
+    message = f"scheduler.{call}=…) before update 192: rank 124"
+    first = [[0, 1] if turn == 0 else [turn] for turn in turns]
+    last = [[192 + turn] if rank != 124 else [message, 192 + turn] for rank, turn in zip(found, turns, strict=True)]
+    after = [[256] if turn == 0 else [257] if turn == 1 else [] for turn in turns]
+    after[2] = []
+    assert list(found.values()) == [
+        [*first[place], 64 + turn, 128 + turn, *last[place], *after[place]] for place, turn in enumerate(turns)
+    ]
