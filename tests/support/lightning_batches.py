@@ -59,14 +59,14 @@ class Model(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(folder: Path, model: Model, adapter: Any = None, **options: Any) -> pl.Trainer:
+def fit(folder: Path, model: Model, **options: Any) -> pl.Trainer:
     warnings.simplefilter("ignore")
     arguments = {
         "max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_progress_bar": False,
         "enable_model_summary": False, "num_sanity_val_steps": 0, "use_distributed_sampler": False, **options,
     }  # fmt: skip
     saved = ModelCheckpoint(folder, every_n_train_steps=3, save_top_k=-1, filename="{step:03d}")
-    callbacks = [PlanCallback(model.plan, **(adapter or {})), saved]
+    callbacks = [PlanCallback(model.plan), saved]
     trainer = pl.Trainer(callbacks=callbacks, **arguments)  # type: ignore[arg-type]
     last = max(folder.glob("step=*.ckpt"), default=None)
     with suppress(Killed):

@@ -64,7 +64,7 @@ class Epochs(TrainerCallback):
         self.epochs.append(state.epoch)
 
 
-def trainer_of(folder: Path, plan: ps.Plan, callbacks: Any = (), adapter: Any = None, **options: Any) -> Any:
+def trainer_of(folder: Path, plan: ps.Plan, callbacks: Any = (), *, kind: Any = Trainer, **options: Any) -> Any:
     model = Model()
     arguments = {
         "save_steps": 3, "logging_steps": 1, "report_to": [], "use_cpu": True, "disable_tqdm": True, "max_grad_norm": 0,
@@ -73,7 +73,7 @@ def trainer_of(folder: Path, plan: ps.Plan, callbacks: Any = (), adapter: Any = 
     args = TrainingArguments(str(folder), **arguments)
     data = [{"index": index} for index in range(LENGTH)]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    return planned(Trainer, plan, **(adapter or {}))(
+    return planned(kind, plan)(
         model, args, train_dataset=data, eval_dataset=data, optimizers=(optimizer, None), callbacks=list(callbacks)
     )
 

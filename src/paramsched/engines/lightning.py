@@ -298,7 +298,7 @@ def _sampler_of(trainer: Any) -> BatchSampler | None:
 def _begin_at_position(trainer: Any, sampler: BatchSampler) -> None:
     """Iterate the loader from the position of the checkpoint, which was loaded after Lightning had begun to."""
     loop = trainer.fit_loop
-    limited = trainer.limit_train_batches != 1.0
+    limited = trainer.limit_train_batches != 1.0 or isinstance(trainer.limit_train_batches, int)  # 1 is one batch
     if not limited:
         loop._combined_loader.limits = None
     iter(loop._data_fetcher)

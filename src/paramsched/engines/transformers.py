@@ -79,7 +79,7 @@ def planned(
     )  # fmt: skip
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
-    from transformers import TrainerCallback
+    from transformers import Trainer, TrainerCallback
 
     class TokenRelay(TrainerCallback):  # type: ignore[misc]  # its type is Any
         """Reports the tokens that the Trainer counted."""
@@ -133,19 +133,24 @@ def planned(
         _paramsched_first: Sequence[Any] = ()  # the batches of an update before its last one
 
         def get_train_dataloader(self) -> Any:
-            read, self._paramsched_batches = plan_of(plan, "transformers.planned"), None
+            read = plan_of(plan, "transformers.planned")
             if not plans_sizes(read):
                 return super().get_train_dataloader()
-            known = _facts_of_arguments(self.args, None, None, _replicas(self))
+            if trainer._get_train_sampler is not Trainer._get_train_sampler:  # type: ignore[attr-defined]
+                found = "it has a sampler of its own, which the planned batches would replace"
+                instead = "Omit the targets batch_size and accumulation"
+                raise InvalidArgument(f"planned({trainer.__name__}, …)", found, instead)
             _refuse_other_batches(self, read)
-            self._paramsched_batches = batches = PlannedBatches(self, read, known, options)
-            return batches.loader(super().get_train_dataloader())
+            known = _facts_of_arguments(self.args, None, None, _replicas(self))
+            return PlannedBatches(self, read, known, options).loader(super().get_train_dataloader())
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            if (batches := self._paramsched_batches) is not None:
-                self._paramsched_known = batches.known
-                return batches.training_values(values)
+            batches = getattr(dataloader, "batch_sampler", None)
+            self._paramsched_batches = batches if isinstance(batches, PlannedBatches) else None
+            if self._paramsched_batches is not None:
+                self._paramsched_known = self._paramsched_batches.known
+                return self._paramsched_batches.training_values(values)
             self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values[-1], _replicas(self))
             return values
 

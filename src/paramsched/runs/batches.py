@@ -241,14 +241,14 @@ class BatchSampler(Sampler[list[int]]):
             yield t, sizes, accumulations
             t += sizes.size
 
-    def order(self, pass_: int) -> list[int]:
-        """Return the samples in the order of a pass."""
+    def order(self, pass_: int, begin: int = 0) -> Iterator[int]:
+        """Yield the samples in the order of a pass, from one of them on."""
         order = np.arange(self._length)
         if self._shuffle:
             # The numbers of this generator never change, so any version of NumPy resumes in the same order.
             np.random.RandomState([self._seed, pass_]).shuffle(order)
-        found: list[int] = order.tolist()
-        return found
+        for first in range(begin, self._length, _AT_ONCE):  # a list of all would need 40 bytes for each sample
+            yield from order[first : first + _AT_ONCE].tolist()
 
     def position(self) -> int:
         """Return the number of samples before the position, since the start of the run."""
@@ -271,7 +271,7 @@ class BatchSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         replicas, rank = self._shards(self._num_replicas, self._rank)
         first, begin = divmod(self.position(), self._length)
-        stream = chain(self.order(first)[begin:], chain.from_iterable(map(self.order, count(first + 1))))
+        stream = chain(self.order(first, begin), chain.from_iterable(map(self.order, count(first + 1))))
         for t, size, accumulation in self.updates():
             if size % replicas:
                 raise _indivisible(t, size, replicas)

@@ -5,13 +5,14 @@ from itertools import chain, islice
 from typing import Any
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.torchrun import finished, torchrun
 
-pytest.importorskip("transformers")
-from support import trainer_batches as job
+transformers = pytest.importorskip("transformers")
+job = pytest.importorskip("support.trainer_batches")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 X = job.X.tolist()
@@ -109,6 +110,34 @@ def test_the_seed_and_the_order_of_the_data_are_those_of_the_trainer(tmp_path):
     assert orders[0] == list(chain.from_iterable(reference("updates")[0]))[: job.LENGTH]
     assert orders[0] != orders[1]
     assert orders[2] == list(range(job.LENGTH))
+
+
+class LooksAtTheLoader(transformers.TrainerCallback):
+    trainer: Any
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.trainer.get_train_dataloader()
+
+
+def test_another_loader_made_during_the_training_changes_nothing(tmp_path):
+    callback = LooksAtTheLoader()
+    callback.trainer = trainer = job.trainer_of(tmp_path, job.PLANS["updates"], [callback])
+
+    trainer.train()
+
+    assert trainer.model.seen == reference("updates")[0]
+
+
+class OwnSampler(transformers.Trainer):
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+
+def test_a_trainer_with_a_sampler_of_its_own_is_refused_in_train(tmp_path):
+    trainer = job.trainer_of(tmp_path, job.PLANS["updates"], kind=OwnSampler)
+
+    with pytest.raises(InvalidArgument, match="a sampler of its own"):
+        trainer.train()
 
 
 class Stream(list[Any]):
