@@ -1,8 +1,10 @@
 """Keys of a config that look like schedule settings but that its reader did not use."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final
 
 from paramsched.base.codes import LIBRARY_DEFAULTS, NOTHING_PLANNED, UNKNOWN_FIELD, UNUSED_SETTING
@@ -119,48 +121,7 @@ def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diag
         yield Diagnostic("$", f"defaults of {library} are taken for {taken}", code=LIBRARY_DEFAULTS)
 
 
-_PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
-    "axolotl": frozenset(
-        {"base_model", "sequence_len", "dataset_prepared_path", "sample_packing", "pad_to_sequence_len",
-         "evals_per_epoch", "saves_per_epoch", "train_on_inputs", "lora_target_linear", "eval_sample_packing"}
-    ),
-    "gpt-neox": frozenset(
-        {"pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "keep_last_n_checkpoints",
-         "scaled_upper_triang_masked_softmax_fusion", "synchronize_each_layer", "attention_config"}
-    ),
-    "DeepSpeed-Chat": frozenset(
-        {"zero_stage", "data_split", "sft_only_data_path", "data_output_path", "actor_model_name_or_path",
-         "critic_model_name_or_path", "only_optimize_lora", "num_padding_at_beginning", "enable_hybrid_engine"}
-    ),
-    "ms-swift": frozenset(
-        {"tuner_type", "train_type", "sft_type", "rlhf_type", "lazy_tokenize", "split_dataset_ratio",
-         "external_plugins",
-         "overlong_filter", "colocate_groups", "offload_teacher_model", "gkd_logits_topk", "multi_turn_scheduler",
-         "truncation_strategy", "self_cognition_sample", "custom_train_dataset_path", "train_dataset_sample"}
-    ),
-    "torchtune": frozenset(
-        {"_component_", "checkpointer", "max_steps_per_epoch", "metric_logger", "optimizer_in_bwd",
-         "enable_activation_checkpointing", "enable_activation_offloading", "log_peak_memory_stats"}
-    ),
-    "oumi": frozenset(
-        {"trainer_type", "enable_gradient_checkpointing", "include_performance_metrics", "log_model_summary",
-         "empty_device_cache_steps", "trainer_kwargs", "save_final_model", "torch_dtype_str",
-         "load_pretrained_weights", "tokenizer_pad_token"}
-    ),
-    "open-instruct": frozenset(
-        {"dataset_mixer", "dataset_mixer_list", "dataset_mixer_list_splits", "try_launch_beaker_eval_jobs",
-         "use_slow_tokenizer", "hf_metadata_dataset", "do_not_randomize_output_dir", "reduce_loss",
-         "checkpointing_steps", "additional_model_arguments"}
-    ),
-    "LLaMA-Factory": frozenset(
-        {"finetuning_type", "cutoff_len", "overwrite_cache", "dataset_dir", "plot_loss", "pref_loss", "pref_beta",
-         "max_samples", "tokenized_path", "freeze_trainable_layers", "lora_target", "visual_inputs"}
-    ),
-    "LLaMA-Factory v1": frozenset(
-        {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",
-         "train_dataset", "batching_strategy"}
-    ),
-}  # fmt: skip
+_PROGRAMS: Final[Mapping[str, list[str]]] = json.loads(Path(__file__).with_name("programs.json").read_text("utf-8"))
 """Keys that are specific to one program; two of them identify its configs."""
 
 
@@ -171,7 +132,7 @@ def program_of(keys: Collection[str]) -> str | None:
     'axolotl'
     """
     plain = {_in_snake_case(key) for key in keys}
-    return next((name for name, marks in _PROGRAMS.items() if len(plain & marks) > 1), None)
+    return next((name for name, marks in _PROGRAMS.items() if len(plain.intersection(marks)) > 1), None)
 
 
 _HARMLESS: Final = frozenset(
