@@ -18,12 +18,12 @@ from paramsched.errors import AssertedArgument, InvalidArgument
 from paramsched.schedules import rules
 from paramsched.schedules.base import Schedule
 
-_OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
+_OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
 }
 _Operator: TypeAlias = Callable[[Any, object], "Expression"]
 
@@ -32,10 +32,10 @@ def _operators(sign: str) -> tuple[_Operator, _Operator]:
     """Return the two methods of an operator, such as `__add__` and `__radd__`."""
 
     def expression(left: object, right: object) -> "Expression":
-        first, second = _operand_or_none(left), _operand_or_none(right)
+        first, second = _operand_text(left), _operand_text(right)
         if first is None or second is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python then tries the operator of the other operand
-        return Expression(sign, first, second)
+        return Expression(getattr(left, "name", "") or right.name, f"({first} {sign} {second})")  # type: ignore[attr-defined]  # at least one operand is not a number
 
     return expression, lambda right, left: expression(left, right)
 
@@ -93,29 +93,21 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class Expression(PlaceholderArithmetic):
-    """Two operands, placeholders or numbers, joined by an operator.
+    """Placeholders and numbers, joined by operators.
 
-    A Trainer of pytorch-accelerated treats an expression as a placeholder: `name` is the name of the first placeholder
-    in it, and `value` the text of the expression.
+    A Trainer of pytorch-accelerated treats an expression as a placeholder.
+
+    Args:
+        name: the name of the first placeholder in it.
+        value: the text of the expression.
     """
 
-    sign: str
-    left: "Operand"
-    right: "Operand"
-
-    @property
-    def name(self) -> str:
-        return self.right.name if isinstance(self.left, (int, float)) else self.left.name  # type: ignore[union-attr]  # at least one operand is not a number
-
-    @property
-    def value(self) -> str:
-        return f"({_operand_text(self.left)} {self.sign} {_operand_text(self.right)})"
+    name: str
+    value: str
 
 
 Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
 """A placeholder, or an expression of placeholders."""
-
-Operand: TypeAlias = Placeholder | float
 
 
 def _unreplaced_error(placeholder: object, site: str = "") -> InvalidArgument:
@@ -136,56 +128,19 @@ def _is_library_placeholder(value: object) -> TypeGuard[Enum]:
     return isinstance(value, Enum) and own_name
 
 
-def read_placeholder(text: str) -> Operand:
-    """Parse the `.value` of one of the library's placeholders, without `eval`."""
-    return _placeholder_of_node(ast.parse(text, mode="eval").body)
-
-
-def _placeholder_of_node(node: ast.expr) -> Operand:
-    source = ast.unparse(node)
-    if source in _PLACEHOLDER_OF_TEXT:
-        return _PLACEHOLDER_OF_TEXT[source]
-    match node:
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _SIGN_OF_NODE:
-            return Expression(_SIGN_OF_NODE[type(sign)], _placeholder_of_node(left), _placeholder_of_node(right))
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return -number
-        case ast.Constant(value=int() | float() as number):
-            return number
-    raise InvalidArgument(
-        f"placeholder {source}",
-        "expected a placeholder or a number",
-        "Write for example TrainerPlaceholderValues.NUM_EPOCHS * 2",
-    )
-
-
-_SIGN_OF_NODE: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-}
-# Also keyed by the text that the library's arithmetic prints for a second placeholder.
-_PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
-    text: placeholder for placeholder in TrainerPlaceholderValues for text in (placeholder.value, str(placeholder))
-}
-
-
-def _operand_or_none(value: object) -> Operand | None:
-    """Return `value` as a placeholder or a finite number; None if it is neither."""
+def _operand_text(value: object) -> str | None:
+    """Return the text of a placeholder or of a finite number; None if `value` is neither."""
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
-        return value
+        return value.value
     if _is_library_placeholder(value):
-        return read_placeholder(value.value)
+        text = value.value
+        for placeholder in TrainerPlaceholderValues:  # the library's arithmetic prints the name of a second placeholder
+            text = text.replace(str(placeholder), placeholder.value)
+        return f"({text})"
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return None
     number = float(value)
-    return int(number) if number.is_integer() else number
-
-
-def _operand_text(value: Operand) -> str:
-    return repr(value) if isinstance(value, (int, float)) else str(value.value)
+    return repr(int(number) if number.is_integer() else number)
 
 
 def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
@@ -218,16 +173,28 @@ def require_no_placeholders(call: str, **arguments: object) -> None:
 
 def _replaced_argument(trainer: Any, value: Any) -> Any:
     """Return an argument with its placeholders replaced by the trainer's numbers."""
-    match value:
-        case TrainerPlaceholderValues():
-            found = attrgetter(value.value.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
-            return len(found) if value.value.startswith("len(") else found
-        case Expression(sign, left, right):
-            return _OPERATION_OF_SIGN[sign](_replaced_argument(trainer, left), _replaced_argument(trainer, right))
-        case _ if _is_library_placeholder(value):
-            return _replaced_argument(trainer, read_placeholder(value.value))
-        case _:
-            return value
+    text = None if isinstance(value, Real) else _operand_text(value)
+    return value if text is None else _number_of(ast.parse(text, mode="eval").body, trainer)
+
+
+def _number_of(node: ast.expr, trainer: Any) -> Any:
+    """Return the value of an expression of a trainer's numbers, without `eval`."""
+    source = ast.unparse(node)
+    if any(source == placeholder.value for placeholder in TrainerPlaceholderValues):
+        found = attrgetter(source.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
+        return len(found) if source.startswith("len(") else found
+    match node:
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATIONS:
+            return _OPERATIONS[type(sign)](_number_of(left, trainer), _number_of(right, trainer))
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.Constant(value=int() | float() as number):
+            return number
+    raise InvalidArgument(
+        f"placeholder {source}",
+        "expected a placeholder or a number",
+        "Write for example TrainerPlaceholderValues.NUM_EPOCHS * 2",
+    )
 
 
 def require_positive_count(site: str, amount: float, times: float = 1) -> int:
