@@ -1,17 +1,18 @@
-"""The curves that a stage of a recognized schedule may follow, and their least-squares fits to logged values."""
+"""The curves that a stage of a recognized schedule may follow, and their least-squares fits to logged values.
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import TypeAlias, final
+Each curve is v = a + b * f(t, p): for parameters p, one linear least-squares solution gives a and b.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
 
 from paramsched.curves.arrays import Floats
 
-Vector: TypeAlias = Floats
 _ITERATIONS = 25
-_HALVINGS = 4
+_WORST_START = 0.2  # the share of the variance that the best starting point may leave
 
 
 @final
@@ -25,225 +26,199 @@ class Rows:
         tol: the difference up to which a value counts as explained, in the unit of `v`; shape (n,).
     """
 
-    t: Vector
-    v: Vector
-    tol: Vector
+    t: Floats
+    v: Floats
+    tol: Floats
 
-    def take(self, rows: "slice | np.ndarray[tuple[int], np.dtype[np.int64]]") -> "Rows":
+    def take(self, rows: "slice | np.ndarray[Any, Any]") -> "Rows":
         return Rows(self.t[rows], self.v[rows], self.tol[rows])
 
-
-Model: TypeAlias = Callable[[Vector, Vector, tuple[float, float]], Vector]
-Starts: TypeAlias = Callable[[Vector, Vector], Iterator[list[float]]]
+    def matches(self, values: Floats) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Return a flag for each row: True if its value is explained."""
+        return np.abs(self.v - values) <= self.tol
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """A family of curves.
+    """A family of curves a + b * f(t, p).
 
     Args:
-        name: the name of the family.
-        size: the number of parameters.
-        model: the values at times, for parameters and the first time and the length of the fitted rows.
-        starts: starting points of the fit, for x = (t - first) / length from 0 to 1 and the values there.
+        kinds: what each parameter is: a "time", a "length", a "power" or a "rate".
+        curve: f, for parameters of shape (k, many, 1) and times of shape (n,).
+        starts: parameters of starting points, for a stage whose length is 1; shape (many, k).
+        shifted: whether a may differ from 0.
     """
 
-    name: str
-    size: int
-    model: Model
-    starts: Starts
+    kinds: tuple[str, ...]
+    curve: Callable[[Floats, Floats], Floats]
+    starts: Floats
+    shifted: bool = True
+
+    @property
+    def size(self) -> int:
+        return len(self.kinds) + 1 + self.shifted
+
+    def units(self, length: float) -> Floats:
+        return np.array([{"power": 1.0, "rate": 1 / length}.get(kind, length) for kind in self.kinds])
+
+    def solve(self, p: Floats, t: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
+        """Return a, b and the differences in units of the tolerance, for parameters of shape (many, k)."""
+        f = self.curve(p.T[:, :, np.newaxis], t)
+        weight = (rows.tol.min() / rows.tol) ** 2
+        weight /= weight.sum()
+        mean, middle = (f @ weight, rows.v @ weight) if self.shifted else (np.zeros(len(f)), 0.0)
+        apart = f - mean[:, np.newaxis]
+        b = (apart @ (weight * (rows.v - middle))) / (apart**2 @ weight)
+        a = middle - b * mean
+        return a, b, (rows.v - a[:, np.newaxis] - b[:, np.newaxis] * f) / rows.tol
+
+
+def _grid(first: Sequence[float], second: Sequence[float]) -> Floats:
+    return np.array([(one, two) for one in first for two in second])
+
+
+_RATES = np.geomspace(0.003, 300, 40)
+_AWAY = np.array([0, 0.003, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100])
+CONSTANT = Family((), lambda p, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
+LINE = Family((), lambda p, t: t[np.newaxis], np.zeros((1, 0)))
+COSINE = Family(
+    ("time", "length"),
+    lambda p, t: np.cos(np.pi * (t - p[0]) / p[1]),
+    np.array([(n * phase / 6, n) for n in np.geomspace(0.15, 30, 36) for phase in range(6)]),
+)
+DECAY = Family(
+    ("rate",), lambda p, t: np.exp(-np.clip(p[0] * t, -600, 600)), np.append(_RATES, -_RATES)[:, None], False
+)
+EXPONENTIAL = replace(DECAY, shifted=True)
+FALL = Family(
+    ("time", "power"), lambda p, t: np.maximum(p[0] - t, 0.0) ** p[1], _grid(1 + _AWAY, (0.5, 0.9, 1.5, 2, 3))
+)
+RISE = Family(
+    ("time", "power"), lambda p, t: np.maximum(t - p[0], 0.0) ** p[1], _grid(-_AWAY, (-0.5, 0.5, -1, 1.5, 2, 3))
+)
+CURVES = (LINE, COSINE, DECAY, EXPONENTIAL, FALL, RISE)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A curve that was fitted to rows.
-
-    Args:
-        family: the family of the curve.
-        p: the parameters; times are in units of `span`, relative to its start.
-        span: the first time and the length of the fitted rows.
-        sigma: the standard errors of the parameters.
-    """
+    """A curve that was fitted to rows: a + b * f(t - origin, p)."""
 
     family: Family
-    p: Vector
-    span: tuple[float, float]
-    sigma: Vector
+    p: Floats
+    a: float
+    b: float
+    origin: float
 
-    def at(self, t: Vector) -> Vector:
-        return self.family.model(self.p, (t - self.span[0]) / self.span[1], self.span)
+    def at(self, t: Floats) -> Floats:
+        return self.a + self.b * self.family.curve(self.p[:, np.newaxis, np.newaxis], t - self.origin)[0]
 
-    def time(self, place: int) -> float:
-        """Return a parameter that is a time in updates."""
-        return self.span[0] + float(self.p[place]) * self.span[1]
-
-
-def _line(p: Vector, x: Vector, _: tuple[float, float]) -> Vector:
-    out: Vector = p[0] + p[1] * x
-    return out
-
-
-def _cosine(p: Vector, x: Vector, _: tuple[float, float]) -> Vector:
-    """Evaluate half waves of length p[1] from level p[2] at time p[0] to level p[3]."""
-    out: Vector = p[3] + (p[2] - p[3]) * (1 + np.cos(np.pi * (x - p[0]) / p[1])) / 2
-    return out
+    @property
+    def natural(self) -> tuple[float | None, float | None]:
+        """The times at which the curve begins and ends by itself."""
+        if self.family is COSINE:
+            return self.origin + float(self.p[0]), self.origin + float(self.p.sum())
+        at = self.origin + float(self.p[0]) if self.family in (FALL, RISE) else None
+        return (at, None) if self.family is RISE else (None, at)
 
 
-def _power(p: Vector, x: Vector, _: tuple[float, float]) -> Vector:
-    """Evaluate p[2] + p[3] * |x - p[0]| ** p[1], on one side of p[0]."""
-    z = np.maximum(p[0] - x if p[0] > 0.5 else x - p[0], 1e-12 if p[1] < 0 else 0.0)
-    out: Vector = p[2] + p[3] * z ** p[1]
-    return out
-
-
-def _exponential(p: Vector, x: Vector, _: tuple[float, float]) -> Vector:
-    out: Vector = p[1] + p[2] * np.exp(-np.clip(p[0], -600, 600) * x)
-    return out
-
-
-def _integral(x: Vector, v: Vector) -> Vector:
-    out = np.zeros(x.size)
-    np.cumsum(np.diff(x) * (v[1:] + v[:-1]) / 2, out=out[1:])
-    return out
-
-
-def solve(columns: list[Vector] | Vector, v: Vector) -> Vector:
-    """Return the least-squares coefficients, with scaled columns."""
-    matrix = np.column_stack(columns) if isinstance(columns, list) else columns
-    size = np.sqrt((matrix**2).sum(axis=0))
-    size[size == 0] = 1.0
-    out: Vector = np.linalg.lstsq(matrix / size, v, rcond=1e-14)[0] / size
-    return out
-
-
-def _line_starts(_: Vector, v: Vector) -> Iterator[list[float]]:
-    yield [float(v[0]), float(v[-1] - v[0])]
-
-
-def _cosine_starts(x: Vector, v: Vector) -> Iterator[list[float]]:
-    """Yield waves from v'' = -w**2 (v - m), integrated twice, and waves of common lengths."""
-    one = np.ones(x.size)
-    twice = _integral(x, _integral(x, v))
-    w2 = -solve([one, x, x**2, twice], v)[3]
-    for w in ([w2**0.5] if w2 > 1e-4 else []) + [np.pi, np.pi / 2, np.pi / 8]:
-        m, a, b = solve([one, np.cos(w * x), np.sin(w * x)], v).tolist()
-        phase, height = np.arctan2(b, a), np.hypot(a, b)
-        half_waves = np.floor((0.1 * min(w, np.pi) - phase) / np.pi)
-        sign = 1 - 2 * (half_waves % 2)
-        yield [(phase + half_waves * np.pi) / w, np.pi / w, m + sign * height, m - sign * height]
-
-
-def _power_starts(x: Vector, v: Vector) -> Iterator[list[float]]:
-    """Yield powers from (E - x) v' = -p (v - a), integrated once, and common powers."""
-    one = np.ones(x.size)
-    end, more, _ = solve([v - v[0], _integral(x, v), -x], x * v).tolist()
-    guesses = [(end, more - 1)]
-    if (v > 0).all():
-        c, m = solve([one, x], v**-2.0).tolist()
-        if m != 0:
-            guesses.append((-c / m, -0.5))
-    half, quarter = solve([one, x, x**2], v)[1:].tolist()
-    guesses += [(-half / (2 * quarter), 2.0)] if quarter else []
-    guesses += [(1.0, 0.5), (0.0, 0.5), (1.0, 3.0)]
-    for e, p in guesses:
-        if abs(p) > 1e-3 and abs(p) < 20 and np.isfinite(e):
-            e = e if not 0 < e < 1 else float(e > 0.5)
-            if p < 0 and 0 <= e <= 1:
-                e = e + 0.01 if e > 0.5 else e - 0.01
-            z = np.abs(x - e) ** p
-            a, c = solve([one, z], v).tolist()
-            yield [e, p, a, c]
-
-
-def _exponential_starts(x: Vector, v: Vector) -> Iterator[list[float]]:
-    """Yield exponentials from v' = -k (v - a), integrated once, and those with a = 0."""
-    one = np.ones(x.size)
-    if (v > 0).all():
-        c, k = solve([one, x], np.log(v)).tolist()
-        yield [-k, 0.0, float(np.exp(c))]
-    k = -float(solve([_integral(x, v), x], v - v[0])[0])
-    if 1e-6 < abs(k) < 500:
-        yield [k, *solve([one, np.exp(-k * x)], v).tolist()]
-
-
-LINE = Family("line", 2, _line, _line_starts)
-COSINE = Family("cosine", 4, _cosine, _cosine_starts)
-POWER = Family("power", 4, _power, _power_starts)
-EXPONENTIAL = Family("exponential", 3, _exponential, _exponential_starts)
-CURVES = (LINE, COSINE, EXPONENTIAL, POWER)
-
-
-def refine(
-    family: Family, start: Vector, rows: Rows, span: tuple[float, float], free: list[int] | None = None
-) -> Fit | None:
+def refine(family: Family, p: Floats, rows: Rows, origin: float, free: Sequence[int]) -> Fit | None:
     """Return the least-squares fit from a starting point by Gauss-Newton steps; None if it does not explain all rows.
 
     Args:
         family: the family of the curve.
-        start: the first parameters.
+        p: the first parameters.
         rows: the rows to fit.
-        span: the unit of times.
-        free: the places of the parameters to change; None for all.
+        origin: the time from which the parameters count.
+        free: the places of the parameters to change.
     """
-    x, weight = (rows.t - span[0]) / span[1], 1 / rows.tol
-    p = np.array(start, dtype=np.float64)
-    free = list(range(family.size)) if free is None else free
-
-    def residual(p: Vector) -> Vector:
-        out: Vector = (rows.v - family.model(p, x, span)) * weight
-        return out
-
-    left = residual(p)
-    size = float(left @ left)
-    jacobian = np.zeros((x.size, len(free)))
-    for iteration in range(_ITERATIONS if free else 0):
-        if not np.isfinite(size):
+    t = rows.t - origin
+    moves = np.diag(1e-6 * family.units(float(rows.t[-1] - rows.t[0])))[list(free)]
+    a, b, left = family.solve(p[np.newaxis], t, rows)
+    size = float((left[0] ** 2).sum())
+    for iteration in range(_ITERATIONS if len(free) else 0):
+        around = family.solve(np.concatenate([p + moves, p - moves]), t, rows)[2]
+        slopes = (around[: len(free)] - around[len(free) :]) / 2
+        if not np.isfinite(slopes).all():
             return None
-        for column, place in enumerate(free):
-            step = np.zeros(p.size)
-            step[place] = 1e-6 * max(abs(p[place]), 1e-3)
-            jacobian[:, column] = (residual(p - step) - residual(p + step)) / (2 * step[place])
-        if not np.isfinite(jacobian).all():
-            return None
-        delta = np.zeros(p.size)
-        delta[free] = solve(jacobian, left)
-        for halving in range(_HALVINGS):
-            new = p + delta * 0.5**halving
-            after = residual(new)
-            if (new_size := float(after @ after)) < size:
-                break
-        else:
+        scale = np.sqrt((slopes**2).sum(axis=1, keepdims=True)) + 1e-300
+        step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=1e-14)[0] / scale[:, 0]) @ moves
+        tried = p + step * 0.5 ** np.arange(6)[:, np.newaxis]
+        a_tried, b_tried, differences = family.solve(tried, t, rows)
+        sizes = (differences**2).sum(axis=1)
+        best = int(np.where(np.isfinite(sizes), sizes, np.inf).argmin())
+        if not sizes[best] < size:
             break
-        gain, p, left, size = (size - new_size) / size, new, after, new_size
+        gain, size = 1 - float(sizes[best]) / size, float(sizes[best])
+        p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
         if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
             break  # steps to a curve that explains the rows become smaller much faster
-    if not np.isfinite(size) or np.abs(left).max(initial=0.0) > 1:
+    if not np.isfinite(size) or np.abs(left).max() > 1:
         return None
-    sigma = np.zeros(p.size)
-    if free and jacobian.any():
-        scale = np.sqrt((jacobian**2).sum(axis=0))
-        scale[scale == 0] = 1
-        inverse = np.linalg.pinv((jacobian / scale).T @ (jacobian / scale), rcond=1e-13, hermitian=True)
-        sigma[free] = np.sqrt(np.maximum(np.diag(inverse), 0) * (size / max(x.size - len(free), 1) + 1e-14)) / scale
-    return Fit(family, p, span, sigma)
+    return Fit(family, p, float(a[0]), float(b[0]), origin)
 
 
-def fit_rows(family: Family, rows: Rows, near: Fit | None = None) -> Fit | None:
+def fit_rows(family: Family, rows: Rows, near: Fit | None = None, *, again: bool = True) -> Fit | None:
     """Return a curve of the family that explains all rows, or None.
 
     Args:
         family: the family.
         rows: at least `family.size + 1` rows.
         near: a fit to some of these rows.
+        again: whether to search from the start if there is no fit near `near`.
     """
-    span = (float(rows.t[0]), float(rows.t[-1] - rows.t[0]))
-    x = (rows.t - span[0]) / span[1]
-    if near is not None and (found := refine(family, near.p, rows, near.span)) is not None:
-        return found
-    with np.errstate(all="ignore"):
-        for start in islice(family.starts(x, rows.v), None if near is None else 1):
-            if np.isfinite(start).all() and (found := refine(family, np.array(start), rows, span)) is not None:
-                return found
-    return None
+    free = range(len(family.kinds))
+    found = None if near is None else refine(family, near.p, rows, near.origin, free)
+    length = float(rows.t[-1] - rows.t[0])
+    if found is None and again:
+        origin = float(rows.t[0])
+        starts = family.starts * family.units(length)
+        sizes = (family.solve(starts, rows.t - origin, rows)[2] ** 2).mean(axis=1)
+        sizes = np.where(np.isfinite(sizes), sizes, np.inf)
+        most = np.inf if family is LINE else _WORST_START * float((((rows.v - rows.v.mean()) / rows.tol) ** 2).mean())
+        for place in np.argsort(sizes)[:2].tolist():
+            if found is None and sizes[place] <= most:
+                found = refine(family, starts[place], rows, origin, free)
+    if found is None:
+        return None
+    gap = length / max(rows.t.size - 1, 1)
+    if family is COSINE:
+        begin, half = float(found.p[0]) + found.origin - float(rows.t[0]), abs(float(found.p[1]))
+        waves = np.ceil((begin - 0.1 * min(length, half)) / half)
+        p = np.array([found.p[0] - waves * half, half])
+        found = replace(found, p=p, b=found.b * (-1) ** (waves % 2))
+    wild = {"length": 3 * gap, "power": 0.05}
+    for kind, value in zip(family.kinds, found.p.tolist(), strict=True):
+        if abs(value) < wild.get(kind, 0) or (kind == "rate" and abs(value) * gap > 3):
+            return None
+    return found
+
+
+def with_round_numbers(fit: Fit, rows: Rows) -> Fit:
+    """Return a curve that explains the same rows, with the roundest parameters."""
+    free = set(range(len(fit.family.kinds)))
+    for place in sorted(free, key=lambda place: fit.family.kinds[place] != "power"):
+        for value in _round_values(fit.family.kinds[place], float(fit.p[place]), fit.origin):
+            p = fit.p.copy()
+            p[place] = value
+            found = refine(fit.family, p, rows, fit.origin, sorted(free - {place}))
+            if found is not None:
+                fit, free = found, free - {place}
+                break
+    return fit
+
+
+def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
+    """Yield values near a parameter, the roundest first."""
+    if kind in ("time", "length"):
+        zero = origin if kind == "time" else 0.0
+        for unit in (factor * 10**power for power in range(6, -1, -1) for factor in (5, 1)):
+            near = float(round((value + zero) / unit) * unit) - zero
+            if unit < 5 or abs(near - value) < 0.1 * abs(value + zero):
+                yield near
+    for digits in range(1, 16 if kind == "rate" else 9):
+        if kind == "power":
+            yield float(f"{value:.{digits}g}")
+        elif kind == "rate" and abs(value) < 600:
+            yield -float(np.log(float(f"{np.exp(-value):.{digits}g}") or 1.0))

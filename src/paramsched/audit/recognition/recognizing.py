@@ -13,23 +13,22 @@ import numpy as np
 from paramsched.audit.log_file import json_rows, kind_of_log, read_log, rows_of_log
 from paramsched.audit.log_to_plan import FIELDS, counts_from_one
 from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, UnreadableLog, make_column, number_notes
-from paramsched.audit.recognition.families import COSINE, EXPONENTIAL, Rows
+from paramsched.audit.recognition.families import CONSTANT, DECAY, Rows
 from paramsched.audit.recognition.stages import (
     MOST_STAGES,
     Piece,
     Search,
     even_length,
-    matches,
     roundest,
     roundest_integer,
-    thin,
+    stretches,
     values_of,
 )
 from paramsched.audit.recognition.writing import Writer
 from paramsched.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.errors import InvalidArgument, shown
-from paramsched.plan import Binding, Plan, resolve
-from paramsched.schedules import Schedule, constant
+from paramsched.plan import Binding, Plan
+from paramsched.schedules import constant
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar
@@ -297,106 +296,92 @@ class _Outcome:
 
     column: LogColumn
     clock: Floats
-    schedule: Schedule | None
-    horizon: int
     groups: list[str | int]
     bases: list[float]
-    explained: int
-    differences: Floats
-    equal: Flags
+    plan: Plan | None = None
     notes: list[RecognitionNote] = field(default_factory=list)
+
+    def planned(self, base: float | None = None) -> Floats:
+        """Return the values of the plan."""
+        if self.plan is None:
+            return np.full(self.clock.size, np.nan)
+        return _values(self.plan, self.clock, self.bases[0] if base is None else base)
+
+    @property
+    def equal(self) -> Flags:
+        return self.column.equals(self.planned()) if self.plan is not None else np.zeros(self.clock.size, dtype=np.bool_)
 
     def takes(self, column: LogColumn, group: str | int) -> bool:
         """Add a group whose values the schedule explains equally well with another base; return whether it does."""
-        if self.schedule is None or not np.array_equal(column.t, self.column.t):
+        if self.plan is None or not np.array_equal(column.t, self.column.t):
             return False
         top = int(np.abs(self.column.values).argmax())
         base = self.bases[0] * float(column.values[top]) / float(self.column.values[top] or 1.0)
         base = roundest(base, abs(base) * 1e-11)
-        planned = evaluate(self.schedule, self.clock, base)
-        if not np.array_equal(column.equals(planned), self.equal):
+        if not np.array_equal(column.equals(self.planned(base)), self.equal):
             return False
         self.groups.append(group)
         self.bases.append(base)
         return True
 
     def as_recognized(self, *, alone: bool) -> Recognized:
-        n = self.column.t.size
-        enough = self.explained >= _MIN_EXPLAINED * n
-        nearest = (
-            None
-            if self.schedule is None or self.explained < _MIN_NEAREST * n
-            else Plan(Binding(self.column.field, self.schedule), horizon=self.horizon)
-        )
-        size = float(np.abs(self.column.values).max(initial=0.0)) or 1.0
-        wrong = np.flatnonzero(~self.equal)
+        equal, n = self.equal, self.column.t.size
+        apart = np.abs(self.planned() - self.column.values)[equal]
+        nearest = self.plan if equal.sum() >= _MIN_NEAREST * n else None
         return Recognized(
             self.column.field,
             () if alone and len(self.groups) == 1 else tuple(self.groups),
-            nearest if enough else None,
+            nearest if equal.sum() >= _MIN_EXPLAINED * n else None,
             nearest,
             tuple(self.bases),
             n * len(self.groups),
-            self.explained * len(self.groups),
-            float(self.differences[self.equal].max(initial=0.0)) / size,
-            None if not wrong.size else int(self.column.t[wrong].min()),
+            int(equal.sum()) * len(self.groups),
+            float(apart.max(initial=0.0)) / (float(np.abs(self.column.values).max(initial=0.0)) or 1.0),
+            None if equal.all() else int(self.column.t[~equal].min()),
             (self.column.t, self.column.values),
         )
+
+
+def _values(plan: Plan, clock: Floats, base: float) -> Floats:
+    """Return the values of the plan as it is printed."""
+    return evaluate(plan.resolve(Calendar()).bindings[0].schedule, clock, base)
 
 
 def _recognize_column(logged: LogColumn, group: str | int) -> _Outcome:
     """Return the schedule of a column and the notes about it."""
     t, values = last_of_each(logged.t, logged.values)
     column = replace(logged, t=t.astype(np.int64), values=values)
-    notes = _notes_of_order(logged)
     finite = np.isfinite(values)
-    clock = t.astype(np.float64)
     unit = float(np.abs(values[finite]).max(initial=0.0))
-    nothing = _Outcome(
-        column, clock, None, 0, [group], [unit], 0, np.zeros(t.size), np.zeros(t.size, dtype=np.bool_), notes
-    )
+    found = _Outcome(column, t.astype(np.float64), [group], [unit], None, _notes_of_order(logged))
     if t.size < FEWEST or not finite.all():
-        return nothing
-    if unit == 0 or np.ptp(values) == 0:
-        made = constant() if unit else constant(0.0)
-        everything = np.ones(t.size, dtype=np.bool_)
-        base = float(values[0]) or 1.0
-        return replace(nothing, schedule=made, horizon=int(t[-1]) + 1, explained=t.size, equal=everything, bases=[base])
+        return found
+    if np.ptp(values) == 0:
+        found.bases = [float(values[0]) or 1.0]
+        found.plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
+        return found
     tol = _tolerance(column, unit)
-    restarts: list[tuple[int, float]] = []
+    restarts: list[int] = []
     with np.errstate(all="ignore"):
         for _ in range(4):
-            times, order = np.unique(clock, return_index=True)
-            full = Rows(times, values[order] / unit, tol[order])
-            search = Search(thin(full), full)
+            times, order = np.unique(found.clock, return_index=True)
+            rows = Rows(times, values[order] / unit, tol[order])
+            search = Search(rows)
             pieces = search.stages()
             if search.restart is None:
                 break
             at, back = search.restart
-            restarts.append((int(t[np.flatnonzero(clock == at)[-1]]), back))
-            clock = np.where(t >= restarts[-1][0], clock - back, clock)
-        best = _written(column, clock, full, pieces[:MOST_STAGES], unit)
-    if best is None:
-        return nothing
-    schedule, horizon, base = best
-    planned = evaluate(schedule, clock, base)
-    equal = column.equals(planned)
-    outcome = _Outcome(
-        column, clock, schedule, horizon, [group], [base], int(equal.sum()), np.abs(planned - values), equal, notes
-    )
-    for at, _ in restarts:
-        message = (
-            f"from update {at:,} on the {_stage_name(pieces[0])} runs again (a resume that restarted the schedule)"
-        )
-        notes.append(RecognitionNote("restarted", message, at, int(t[-1])))
-    if outcome.explained >= _MIN_EXPLAINED * t.size:
-        notes += _notes_of_schedule(outcome, pieces, restarted=bool(restarts))
-    return outcome
-
-
-def _stage_name(piece: Piece) -> str:
-    rises = piece.at(np.array([piece.last]))[0] > piece.at(np.array([piece.first]))[0]
-    return "warmup" if rises else "schedule"
+            restarts.append(int(t[np.flatnonzero(found.clock == at)[-1]]))
+            found.clock = np.where(t >= restarts[-1], found.clock - back, found.clock)
+        _write(found, rows, pieces[:MOST_STAGES], unit)
+    rises = np.diff(pieces[0].at(np.array([pieces[0].first, pieces[0].last])))[0] > 0
+    for at in restarts:
+        what = "warmup" if rises else "schedule"
+        text = f"from update {at:,} on the {what} runs again (a resume that restarted the schedule)"
+        found.notes.append(RecognitionNote("restarted", text, at, int(t[-1])))
+    if found.plan is not None and found.equal.mean() >= _MIN_EXPLAINED:
+        found.notes += _notes_of_schedule(found, pieces, restarted=bool(restarts))
+    return found
 
 
 def _tolerance(column: LogColumn, unit: float) -> Floats:
@@ -413,62 +398,27 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     return np.asarray(allowed / unit)
 
 
-def _written(
-    column: LogColumn, clock: Floats, full: Rows, pieces: list[Piece], unit: float
-) -> tuple[Schedule, int, float] | None:
-    """Return the schedule with the roundest numbers that explains as many values as any, its horizon and the base."""
-    best: tuple[int, Schedule, int, float] | None = None
-    n = column.t.size
-    for slack in (4.0, 0.5, 0.0):
-        bases = _bases(pieces, full, unit, slack)
-        for base in bases:
-            written = Writer(full, unit, base / unit, slack=slack).write(pieces)
-            if written is None:
-                continue
-            horizon = int(np.ceil(written.end - 1e-9))
-            try:
-                schedule = resolve(written.schedule, Calendar(total=max(horizon, 1)))
-            except InvalidArgument:
-                continue
-            explained = int(column.equals(evaluate(schedule, clock, base)).sum())
-            if best is None or explained > best[0] or (explained == best[0] and abs(base) > abs(best[3]) * (1 + 1e-9)):
-                best = explained, written.schedule, horizon, base
-            peak = _peak(written.schedule, base)
-            if explained == n and peak > abs(base) * (1 + 1e-9) and len(bases) < _MOST_BASES:
-                bases.insert(bases.index(base) + 1, roundest(peak, peak * 1e-10))  # a thinned log lacks the peak
-            elif explained == n:
-                break
-        if best is not None and (best[0] == n or best[0] < n / 2):
-            break
-    return None if best is None else (best[1], best[2], best[3])
-
-
-def _peak(schedule: Schedule, base: float) -> float:
-    """Return the largest absolute value of a schedule at the ends of its stages."""
-    lengths = [one.length for one in stages_of(schedule)]
-    ends = accumulate(float(one.exact) for one in lengths if one is not None and one.exact is not None)
-    return float(np.abs(evaluate(schedule, np.array([0.0, *ends]), base)).max())
-
-
-def _bases(pieces: list[Piece], full: Rows, unit: float, slack: float) -> list[float]:
-    """Return possible bases: the largest value that was planned, which a thinned log may not contain."""
-    known = matches(full, values_of(pieces, full.t))
-    top = int(np.where(known, np.abs(full.v), 0.0).argmax())
-    size = float(full.tol[top])  # a value with few digits is round already, and one in float32 is not
-    tops = [(float(full.v[top]), 1e-11 if size < 1e-8 else size if size < 1e-7 else 0.0)]
-    for piece in pieces:
-        fit = piece.fit
-        if piece.kind == "curve" and fit.family is COSINE:
-            for place, at in ((2, fit.time(0)), (3, fit.time(0) + fit.span[1] * float(fit.p[1]))):
-                level = float(fit.p[place])
-                if level > 1 and (piece is pieces[0] or piece.first - 2 - 0.1 * fit.span[1] <= at <= piece.last):
-                    tops.append((level, slack * float(fit.sigma[place]) + 1e-11))
-        elif piece.kind == "cycles" and piece.shape is not None and piece.shape.high > 1:
-            tops.append((piece.shape.high, 1e-6 if full.tol[top] > 1e-8 else 1e-11))
-    level, error = max(tops)
-    error = min(error, 1e-3)
-    found = [roundest(level * unit, error * unit), float(full.v[top]) * unit]
-    return list(dict.fromkeys(found))
+def _write(found: _Outcome, rows: Rows, pieces: list[Piece], unit: float) -> None:
+    """Add the plan with the roundest numbers that explains the most values, and its base."""
+    known = rows.matches(values_of(pieces, rows.t))
+    top = int(np.where(known, np.abs(rows.v), 0.0).argmax())
+    size = float(rows.tol[top])  # a value with few digits is round already, and one in float32 is not
+    bases = [roundest(float(rows.v[top]) * unit, (1e-11 if size < 1e-8 else size if size < 1e-7 else 0.0) * unit)]
+    best = -1
+    for base in bases:
+        written = Writer(rows, unit, base).write(pieces)
+        if written is None:
+            continue
+        plan = Plan(Binding(found.column.field, written[0]), horizon=max(int(np.ceil(written[1] - 1e-9)), 1))
+        try:
+            explained = int(found.column.equals(_values(plan, found.clock, base)).sum())
+        except InvalidArgument:
+            continue
+        if explained >= best:
+            best, found.plan, found.bases = explained, plan, [base]
+        peak = written[2]
+        if peak > abs(base) * (1 + 1e-9) and len(bases) < _MOST_BASES:
+            bases.append(roundest(peak, peak * 1e-10))  # a thinned log lacks the peak
 
 
 def _notes_of_order(logged: LogColumn) -> list[RecognitionNote]:
@@ -501,23 +451,24 @@ def _notes_of_schedule(outcome: _Outcome, pieces: list[Piece], *, restarted: boo
         zero = values == 0
         if zero[0] and values[1:].max() > 0 and not zero[1]:
             notes.append(RecognitionNote("first zero", f"update {int(t[0]):,} had a rate of 0", int(t[0]), int(t[0])))
-        for begin, end in _stretches(zero):
+        for begin, end in stretches(zero):
             length = int(t[end - 1]) - int(t[begin]) + 1
             if length >= max(_LONG * (last + 1), 2) and not zero.all():
                 text = f"the rate is 0 for {length:,} updates, from update {int(t[begin]):,} to {int(t[end - 1]):,}"
                 notes.append(RecognitionNote("zero", text, int(t[begin]), int(t[end - 1])))
-    stairs = next((piece for piece in pieces if piece.kind == "stairs"), None)
+    stairs = next((piece for piece in pieces if piece.every), None)
     if stairs is not None and not _are_steps(stairs):
         text = f"the schedule moved once every {stairs.every:,} updates (stepped once per epoch), not at each update"
         notes.append(RecognitionNote("stairs", text, int(stairs.first), last))
     gap = int(t[-1] - t[-2])
-    over = outcome.horizon - 1 - last
-    if over > max(_LONG * (last + 1), gap) and not restarted and outcome.schedule is not None:
-        end = evaluate(outcome.schedule, np.array([outcome.horizon]), outcome.bases[0])[0]
+    horizon = int(outcome.plan.horizon.updates)
+    over = horizon - 1 - last
+    if over > max(_LONG * (last + 1), gap) and not restarted:
+        end = _values(outcome.plan, np.array([float(horizon)]), outcome.bases[0])[0]
         if abs(values[-1] - end) > 1e-3 * np.abs(values).max():
-            text = f"the schedule ends at update {outcome.horizon:,}, but the last logged update is {last:,}"
-            notes.append(RecognitionNote("too long", text, last, outcome.horizon))
-    wrong = _stretches(~outcome.equal)
+            text = f"the schedule ends at update {horizon:,}, but the last logged update is {last:,}"
+            notes.append(RecognitionNote("too long", text, last, horizon))
+    wrong = stretches(~outcome.equal)
     if 0 < len(wrong) <= 3 and sum(end - begin for begin, end in wrong) <= max(0.01 * t.size, 1):
         for begin, end in wrong:
             first, until = int(t[begin]), int(t[end - 1])
@@ -526,8 +477,8 @@ def _notes_of_schedule(outcome: _Outcome, pieces: list[Piece], *, restarted: boo
                 where = f"the updates {first:,} to {until:,} have values that do"
             notes.append(RecognitionNote("foreign", f"{where} not belong to the schedule", first, until))
     for piece in pieces:
-        drops = [roundest_integer(*gap) or int(gap[1]) for gap in piece.milestones]
-        even = len(drops) < 3 or even_length(piece.milestones) is not None
+        drops = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
+        even = len(drops) < 3 or even_length(piece.drops) is not None
         if not even and np.gcd.reduce(drops) < _LONG * (last + 1):
             at = ", ".join(f"{one:,}" for one in drops[:4]) + (", …" if len(drops) > 4 else "")
             text = f"the value changes at updates {at}: milestones, or a metric (plateau), may have caused it"
@@ -538,12 +489,6 @@ def _notes_of_schedule(outcome: _Outcome, pieces: list[Piece], *, restarted: boo
 def _are_steps(stairs: Piece) -> bool:
     """Return whether stairs are those of a step decay: constants and levels with one ratio."""
     return all(
-        piece.hold or piece.kind == "steps" or (piece.fit.family is EXPONENTIAL and abs(piece.fit.p[1]) < ROUNDING)
+        piece.is_a(CONSTANT) or piece.drops or piece.is_a(DECAY)
         for piece in stairs.inner
     )
-
-
-def _stretches(flags: Flags) -> list[tuple[int, int]]:
-    """Return the first and the end row of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
-    return [(int(begin), int(end)) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
