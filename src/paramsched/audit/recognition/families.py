@@ -3,16 +3,19 @@
 Each curve is v = a + b * f(t, p): for parameters p, one linear least-squares solution gives a and b.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
+from paramsched.audit.log_values import Flags
 from paramsched.curves.arrays import Floats
 
 _ITERATIONS = 25
 _WORST_START = 0.2  # the share of the variance that the best starting point may leave
+ROUND_UNITS = [factor * 10**power for power in range(9, -1, -1) for factor in (5, 1)]
+"""The units of round integers, the roundest first."""
 
 
 @final
@@ -33,7 +36,7 @@ class Rows:
     def take(self, rows: "slice | np.ndarray[Any, Any]") -> "Rows":
         return Rows(self.t[rows], self.v[rows], self.tol[rows])
 
-    def matches(self, values: Floats) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    def matches(self, values: Floats) -> Flags:
         """Return a flag for each row: True if its value is explained."""
         return np.abs(self.v - values) <= self.tol
 
@@ -73,31 +76,39 @@ class Family:
         a = middle - b * mean
         return a, b, (rows.v - a[:, np.newaxis] - b[:, np.newaxis] * f) / rows.tol
 
+    def fit(self, rows: Rows, near: "Fit | None" = None, *, again: bool = True) -> "Fit | None":
+        """Return a curve that explains all rows, or None.
 
-def _grid(first: Sequence[float], second: Sequence[float]) -> Floats:
-    return np.array([(one, two) for one in first for two in second])
-
-
-_RATES = np.geomspace(0.003, 300, 40)
-_AWAY = np.array([0, 0.003, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100])
-CONSTANT = Family((), lambda p, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
-LINE = Family((), lambda p, t: t[np.newaxis], np.zeros((1, 0)))
-COSINE = Family(
-    ("time", "length"),
-    lambda p, t: np.cos(np.pi * (t - p[0]) / p[1]),
-    np.array([(n * phase / 6, n) for n in np.geomspace(0.15, 30, 36) for phase in range(6)]),
-)
-DECAY = Family(
-    ("rate",), lambda p, t: np.exp(-np.clip(p[0] * t, -600, 600)), np.append(_RATES, -_RATES)[:, None], False
-)
-EXPONENTIAL = replace(DECAY, shifted=True)
-FALL = Family(
-    ("time", "power"), lambda p, t: np.maximum(p[0] - t, 0.0) ** p[1], _grid(1 + _AWAY, (0.5, 0.9, 1.5, 2, 3))
-)
-RISE = Family(
-    ("time", "power"), lambda p, t: np.maximum(t - p[0], 0.0) ** p[1], _grid(-_AWAY, (-0.5, 0.5, -1, 1.5, 2, 3))
-)
-CURVES = (LINE, COSINE, DECAY, EXPONENTIAL, FALL, RISE)
+        Args:
+            rows: at least `size + 1` rows.
+            near: a fit to some of these rows.
+            again: whether to search from the start if there is no fit near `near`.
+        """
+        free = range(len(self.kinds))
+        found = None if near is None else near.refined(near.p, rows, free)
+        origin, length = float(rows.t[0]), float(rows.t[-1] - rows.t[0])
+        if found is None and again:
+            starts = self.starts * self.units(length)
+            sizes = (self.solve(starts, rows.t - origin, rows)[2] ** 2).mean(axis=1)
+            sizes = np.where(np.isfinite(sizes), sizes, np.inf)
+            most = _WORST_START * float((((rows.v - rows.v.mean()) / rows.tol) ** 2).mean()) if free else np.inf
+            for place in np.argsort(sizes)[:2].tolist():
+                if found is None and sizes[place] <= most:
+                    found = Fit(self, starts[place], 0.0, 0.0, origin).refined(starts[place], rows, free)
+        if found is None:
+            return None
+        gap = length / max(rows.t.size - 1, 1)
+        if self is COSINE:
+            begin, half = float(found.p[0]) + found.origin - origin, abs(float(found.p[1]))
+            waves = np.ceil((begin - 0.1 * min(length, half)) / half)
+            found = replace(
+                found, p=np.array([found.p[0] - waves * half, half]), b=found.b * float((-1) ** (waves % 2))
+            )
+        least = {"length": 3 * gap, "power": 0.05}
+        wild = (
+            abs(p) < least.get(one, 0) or (one == "rate" and abs(p) * gap > 3) for one, p in zip(self.kinds, found.p)
+        )
+        return None if any(wild) else found
 
 
 @final
@@ -122,103 +133,82 @@ class Fit:
         at = self.origin + float(self.p[0]) if self.family in (FALL, RISE) else None
         return (at, None) if self.family is RISE else (None, at)
 
+    def refined(self, p: Floats, rows: Rows, free: Collection[int] = ()) -> "Fit | None":
+        """Return the least-squares fit near parameters by Gauss-Newton steps; None if it does not explain all rows.
 
-def refine(family: Family, p: Floats, rows: Rows, origin: float, free: Sequence[int]) -> Fit | None:
-    """Return the least-squares fit from a starting point by Gauss-Newton steps; None if it does not explain all rows.
-
-    Args:
-        family: the family of the curve.
-        p: the first parameters.
-        rows: the rows to fit.
-        origin: the time from which the parameters count.
-        free: the places of the parameters to change.
-    """
-    t = rows.t - origin
-    moves = np.diag(1e-6 * family.units(float(rows.t[-1] - rows.t[0])))[list(free)]
-    a, b, left = family.solve(p[np.newaxis], t, rows)
-    size = float((left[0] ** 2).sum())
-    for iteration in range(_ITERATIONS if len(free) else 0):
-        around = family.solve(np.concatenate([p + moves, p - moves]), t, rows)[2]
-        slopes = (around[: len(free)] - around[len(free) :]) / 2
-        if not np.isfinite(slopes).all():
-            return None
-        scale = np.sqrt((slopes**2).sum(axis=1, keepdims=True)) + 1e-300
-        step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=1e-14)[0] / scale[:, 0]) @ moves
-        tried = p + step * 0.5 ** np.arange(6)[:, np.newaxis]
-        a_tried, b_tried, differences = family.solve(tried, t, rows)
-        sizes = (differences**2).sum(axis=1)
-        best = int(np.where(np.isfinite(sizes), sizes, np.inf).argmin())
-        if not sizes[best] < size:
-            break
-        gain, size = 1 - float(sizes[best]) / size, float(sizes[best])
-        p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
-        if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
-            break  # steps to a curve that explains the rows become smaller much faster
-    if not np.isfinite(size) or np.abs(left).max() > 1:
-        return None
-    return Fit(family, p, float(a[0]), float(b[0]), origin)
-
-
-def fit_rows(family: Family, rows: Rows, near: Fit | None = None, *, again: bool = True) -> Fit | None:
-    """Return a curve of the family that explains all rows, or None.
-
-    Args:
-        family: the family.
-        rows: at least `family.size + 1` rows.
-        near: a fit to some of these rows.
-        again: whether to search from the start if there is no fit near `near`.
-    """
-    free = range(len(family.kinds))
-    found = None if near is None else refine(family, near.p, rows, near.origin, free)
-    length = float(rows.t[-1] - rows.t[0])
-    if found is None and again:
-        origin = float(rows.t[0])
-        starts = family.starts * family.units(length)
-        sizes = (family.solve(starts, rows.t - origin, rows)[2] ** 2).mean(axis=1)
-        sizes = np.where(np.isfinite(sizes), sizes, np.inf)
-        most = np.inf if family is LINE else _WORST_START * float((((rows.v - rows.v.mean()) / rows.tol) ** 2).mean())
-        for place in np.argsort(sizes)[:2].tolist():
-            if found is None and sizes[place] <= most:
-                found = refine(family, starts[place], rows, origin, free)
-    if found is None:
-        return None
-    gap = length / max(rows.t.size - 1, 1)
-    if family is COSINE:
-        begin, half = float(found.p[0]) + found.origin - float(rows.t[0]), abs(float(found.p[1]))
-        waves = np.ceil((begin - 0.1 * min(length, half)) / half)
-        p = np.array([found.p[0] - waves * half, half])
-        found = replace(found, p=p, b=found.b * (-1) ** (waves % 2))
-    wild = {"length": 3 * gap, "power": 0.05}
-    for kind, value in zip(family.kinds, found.p.tolist(), strict=True):
-        if abs(value) < wild.get(kind, 0) or (kind == "rate" and abs(value) * gap > 3):
-            return None
-    return found
-
-
-def with_round_numbers(fit: Fit, rows: Rows) -> Fit:
-    """Return a curve that explains the same rows, with the roundest parameters."""
-    free = set(range(len(fit.family.kinds)))
-    for place in sorted(free, key=lambda place: fit.family.kinds[place] != "power"):
-        for value in _round_values(fit.family.kinds[place], float(fit.p[place]), fit.origin):
-            p = fit.p.copy()
-            p[place] = value
-            found = refine(fit.family, p, rows, fit.origin, sorted(free - {place}))
-            if found is not None:
-                fit, free = found, free - {place}
+        Args:
+            p: the first parameters.
+            rows: the rows to fit.
+            free: the places of the parameters to change.
+        """
+        t = rows.t - self.origin
+        moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0])))[list(free)]
+        a, b, left = self.family.solve(p[np.newaxis], t, rows)
+        size = float((left[0] ** 2).sum())
+        for iteration in range(_ITERATIONS if free else 0):
+            around = self.family.solve(np.concatenate([p + moves, p - moves]), t, rows)[2]
+            slopes = (around[: len(free)] - around[len(free) :]) / 2
+            if not np.isfinite(slopes).all():
+                return None
+            scale = np.sqrt((slopes**2).sum(axis=1, keepdims=True)) + 1e-300
+            step = (np.linalg.lstsq((slopes / scale).T, -left[0], rcond=1e-14)[0] / scale[:, 0]) @ moves
+            tried = p + step * 0.5 ** np.arange(6)[:, np.newaxis]
+            a_tried, b_tried, differences = self.family.solve(tried, t, rows)
+            sizes = (differences**2).sum(axis=1)
+            best = int(np.where(np.isfinite(sizes), sizes, np.inf).argmin())
+            if not sizes[best] < size:
                 break
-    return fit
+            gain, size = 1 - float(sizes[best]) / size, float(sizes[best])
+            p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
+            if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
+                break  # steps to a curve that explains the rows become smaller much faster
+        explains = np.isfinite(size) and np.abs(left).max() <= 1
+        return Fit(self.family, p, float(a[0]), float(b[0]), self.origin) if explains else None
+
+    def with_round_numbers(self, rows: Rows) -> "Fit":
+        """Return a curve that explains the same rows, with the roundest parameters."""
+        fit, free = self, set(range(len(self.p)))
+        for place in sorted(free, key=lambda place: self.family.kinds[place] != "power"):
+            for value in _round_values(self.family.kinds[place], float(fit.p[place]), self.origin):
+                p = np.where(np.arange(len(fit.p)) == place, value, fit.p)
+                if (found := fit.refined(p, rows, free - {place})) is not None:
+                    fit, free = found, free - {place}
+                    break
+        return fit
 
 
 def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
     """Yield values near a parameter, the roundest first."""
     if kind in ("time", "length"):
         zero = origin if kind == "time" else 0.0
-        for unit in (factor * 10**power for power in range(6, -1, -1) for factor in (5, 1)):
-            near = float(round((value + zero) / unit) * unit) - zero
-            if unit < 5 or abs(near - value) < 0.1 * abs(value + zero):
-                yield near
-    for digits in range(1, 16 if kind == "rate" else 9):
+        near = [float(round((value + zero) / unit) * unit) - zero for unit in ROUND_UNITS]
+        yield from (one for one in near if abs(one - value) < max(0.1 * abs(value + zero), 5.0))
+    for digits in range(1, 16):
         if kind == "power":
             yield float(f"{value:.{digits}g}")
         elif kind == "rate" and abs(value) < 600:
             yield -float(np.log(float(f"{np.exp(-value):.{digits}g}") or 1.0))
+
+
+_RATES = np.geomspace(0.003, 300, 40)
+_AWAY = (0, 0.003, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+CONSTANT = Family((), lambda p, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
+LINE = Family((), lambda p, t: t[np.newaxis], np.zeros((1, 0)))
+COSINE = Family(
+    ("time", "length"),
+    lambda p, t: np.cos(np.pi * (t - p[0]) / p[1]),
+    np.array([(n * phase / 6, n) for n in np.geomspace(0.15, 30, 36) for phase in range(6)]),
+)
+DECAY = Family(("rate",), lambda p, t: np.exp(-np.clip(p[0] * t, -600, 600)), np.array([[*_RATES, *-_RATES]]).T, False)
+EXPONENTIAL = replace(DECAY, shifted=True)
+FALL = Family(
+    ("time", "power"),
+    lambda p, t: np.maximum(p[0] - t, 0.0) ** p[1],
+    np.array([(1 + away, power) for away in _AWAY for power in (0.5, 0.9, 1.5, 2, 3)]),
+)
+RISE = Family(
+    ("time", "power"),
+    lambda p, t: np.maximum(t - p[0], 0.0) ** p[1],
+    np.array([(-away, power) for away in _AWAY for power in (-0.5, 0.5, -1, 1.5, 2, 3)]),
+)
+CURVES = (LINE, COSINE, DECAY, EXPONENTIAL, FALL, RISE)

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -18,19 +18,17 @@ from paramsched.audit.recognition.stages import (
     MOST_STAGES,
     Piece,
     Search,
-    even_length,
     roundest,
     roundest_integer,
     stretches,
     values_of,
 )
-from paramsched.audit.recognition.writing import Writer
+from paramsched.audit.recognition.writing import Writer, even_length
 from paramsched.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.schedules.evaluation import evaluate
-from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar
 
 FEWEST = 12
@@ -309,7 +307,9 @@ class _Outcome:
 
     @property
     def equal(self) -> Flags:
-        return self.column.equals(self.planned()) if self.plan is not None else np.zeros(self.clock.size, dtype=np.bool_)
+        return (
+            self.column.equals(self.planned()) if self.plan is not None else np.zeros(self.clock.size, dtype=np.bool_)
+        )
 
     def takes(self, column: LogColumn, group: str | int) -> bool:
         """Add a group whose values the schedule explains equally well with another base; return whether it does."""
@@ -398,7 +398,7 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     return np.asarray(allowed / unit)
 
 
-def _write(found: _Outcome, rows: Rows, pieces: list[Piece], unit: float) -> None:
+def _write(found: _Outcome, rows: Rows, pieces: Sequence[Piece], unit: float) -> None:
     """Add the plan with the roundest numbers that explains the most values, and its base."""
     known = rows.matches(values_of(pieces, rows.t))
     top = int(np.where(known, np.abs(rows.v), 0.0).argmax())
@@ -441,7 +441,7 @@ def _notes_of_order(logged: LogColumn) -> list[RecognitionNote]:
     return []
 
 
-def _notes_of_schedule(outcome: _Outcome, pieces: list[Piece], *, restarted: bool) -> list[RecognitionNote]:
+def _notes_of_schedule(outcome: _Outcome, pieces: Sequence[Piece], *, restarted: bool) -> list[RecognitionNote]:
     """Return the notes about a column whose schedule was found."""
     column = outcome.column
     t, values = column.t, column.values
@@ -488,7 +488,4 @@ def _notes_of_schedule(outcome: _Outcome, pieces: list[Piece], *, restarted: boo
 
 def _are_steps(stairs: Piece) -> bool:
     """Return whether stairs are those of a step decay: constants and levels with one ratio."""
-    return all(
-        piece.is_a(CONSTANT) or piece.drops or piece.is_a(DECAY)
-        for piece in stairs.inner
-    )
+    return all(piece.is_a(CONSTANT) or piece.drops or piece.is_a(DECAY) for piece in stairs.inner)
