@@ -104,10 +104,9 @@ class Family:
             found = replace(
                 found, p=np.array([found.p[0] - waves * half, half]), b=found.b * float((-1) ** (waves % 2))
             )
-        least = {"length": 3 * gap, "power": 0.05}
-        wild = (
-            abs(p) < least.get(one, 0) or (one == "rate" and abs(p) * gap > 3) for one, p in zip(self.kinds, found.p)
-        )
+        limits = {"length": (3 * gap, np.inf), "power": (0.05, np.inf), "rate": (0, 3 / gap), "time": (0, np.inf)}
+        sizes = zip((limits[kind] for kind in self.kinds), np.abs(found.p), strict=True)
+        wild = (not low <= one <= high for (low, high), one in sizes)
         return None if any(wild) else found
 
 
@@ -123,7 +122,8 @@ class Fit:
     origin: float
 
     def at(self, t: Floats) -> Floats:
-        return self.a + self.b * self.family.curve(self.p[:, np.newaxis, np.newaxis], t - self.origin)[0]
+        curve: Floats = self.family.curve(self.p[:, np.newaxis, np.newaxis], t - self.origin)[0]
+        return self.a + self.b * curve
 
     @property
     def natural(self) -> tuple[float | None, float | None]:
@@ -192,8 +192,8 @@ def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
 
 _RATES = np.geomspace(0.003, 300, 40)
 _AWAY = (0, 0.003, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-CONSTANT = Family((), lambda p, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
-LINE = Family((), lambda p, t: t[np.newaxis], np.zeros((1, 0)))
+CONSTANT = Family((), lambda _, t: np.zeros((1, t.size)), np.zeros((1, 0)), False)
+LINE = Family((), lambda _, t: t[np.newaxis], np.zeros((1, 0)))
 COSINE = Family(
     ("time", "length"),
     lambda p, t: np.cos(np.pi * (t - p[0]) / p[1]),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.audit.log_values import Flags, Times
+from paramsched.audit.log_values import Times
 from paramsched.audit.recognition import families
 from paramsched.audit.recognition.families import CONSTANT, COSINE, DECAY, LINE, Family, Fit, Rows
 from paramsched.curves.arrays import Floats
@@ -165,8 +166,9 @@ class Search:
         rows = self.rows.take(slice(at, None))
         own = rows.matches(fit.at(rows.t))
         if fit.family is not COSINE:  # a power does not continue after its end
-            begin, final = (limit if one is None else one for one, limit in zip(fit.natural, (-np.inf, np.inf)))
-            own &= (rows.t >= begin - 1e-3) & (rows.t <= final + 1e-3)
+            begin, final = fit.natural
+            own &= rows.t >= (-np.inf if begin is None else begin - 1e-3)
+            own &= rows.t <= (np.inf if final is None else final + 1e-3)
         right = np.append(np.ones(at, dtype=np.bool_), own)
         end = at
         for _ in range(4):
@@ -278,13 +280,18 @@ class Search:
             if begin + 0.5 < top < bottom - 0.5 and high > low:
                 sides = round(top - begin), round(bottom - top)
                 for mode in ("triangular", "triangular2"):
-                    made.append((begin, low, high, lambda level, mode=mode: cyclic(*sides, start=level, mode=mode)))
+                    made.append((begin, low, high, partial(_triangles, sides, mode)))
         for begin, low, high, make in made:
-
-            def at(t: Floats, begin: float = begin, high: float = high, of: Schedule = make(low / high)) -> Floats:
-                return evaluate(of, np.maximum(t - begin, 0), high)
-
+            at = partial(_values_of_cycles, make(low / high), begin, high)
             yield Piece(begin, last, at, cycles=make, low=low, high=high)
+
+
+def _triangles(sides: tuple[int, int], mode: Any, level: Any) -> Schedule:
+    return cyclic(*sides, start=level, mode=mode)
+
+
+def _values_of_cycles(cycles: Schedule, begin: float, high: float, t: Floats) -> Floats:
+    return evaluate(cycles, np.maximum(t - begin, 0), high)
 
 
 def _restarts(
@@ -297,20 +304,15 @@ def _restarts(
     if one.b <= 0 or two.b <= 0 or first < 1 or abs(n1 - first) > max(1.5, 0.01 * first):
         return []
     low, high = (0.0 if abs(low) <= error else low), roundest(high, error)
-    named = {
-        "gamma": roundest(high2 / high, 4 * error),
-        "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0,
-    }
-    even = (
-        []
-        if mult > 1.001
-        else [n1, *(until / max(round((last - begin) / first), 1) for until in (last - begin, last + 1 - begin))]
-    )
+    named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
+    named["to_gamma"] = roundest(low2 / low, 4 * error / low) if low else 1.0
+    count = max(round((last - begin) / first), 1)
+    lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
 
-    def make(level: Any, length: float) -> Schedule:
-        return cosine_restarts(length_text(length), max(mult, 1.0) if not even else 1.0, to=level, **named)
+    def make(length: float, level: Any) -> Schedule:
+        return cosine_restarts(length_text(length), to=level, **named)
 
-    return [(begin, low, high, lambda level, n=n: make(level, n)) for n in dict.fromkeys((first, *even))]
+    return [(begin, low, high, partial(make, length)) for length in dict.fromkeys(lengths)]
 
 
 def length_text(length: float) -> Any:
@@ -334,9 +336,3 @@ def _stair_length(before: Floats, after: Floats, gap: float) -> int | None:
     lengths = np.arange(int(gap) + 1, min(most, _MOST_STAIRS) + 1)
     few = lengths[(after[:48] // lengths[:, np.newaxis] > before[:48] // lengths[:, np.newaxis]).all(axis=1)]
     return max((int(one) for one in few if (after // one > before // one).all()), default=None)
-
-
-def stretches(flags: Flags) -> list[tuple[int, int]]:
-    """Return the first and the end row of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
-    return [(int(begin), int(end)) for begin, end in zip(edges[::2], edges[1::2], strict=True)]

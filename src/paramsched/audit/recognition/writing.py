@@ -13,7 +13,6 @@ from paramsched import schedules as make
 from paramsched.audit.recognition import families, stages
 from paramsched.audit.recognition.families import CONSTANT, COSINE, DECAY, EXPONENTIAL, FALL, LINE, RISE, Fit, Rows
 from paramsched.audit.recognition.stages import Piece, length_text, roundest, roundest_integer
-from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.anneal import Index
@@ -52,7 +51,9 @@ class Writer:
         """
         best: dict[float, tuple[float, list[Schedule]]] = {begin: (0.0, [])}
         natural, first = pieces[0].natural[0], pieces[0].first
-        starts = [first] if pieces[0].cycles else [] if natural is None else [round(natural), round(natural) + 1]
+        starts = (
+            [first] if pieces[0].cycles else [] if natural is None else [round(natural) + 0.0, round(natural) + 1.0]
+        )
         for start in (
             float(one) for one in starts if begin == 0 < one <= first
         ):  # after a constant that was not logged
@@ -82,7 +83,7 @@ class Writer:
     def _ends(self, piece: Piece, after: Piece | None) -> list[float]:
         """Return the times at which a stage may end."""
         t, natural = self.rows.t, piece.natural[1]
-        ends = [] if natural is None else [round(natural), round(natural) + 1]
+        ends: list[float] = [] if natural is None else [round(natural), round(natural) + 1]
         if after is None:
             low, high = piece.last, np.inf
             whole, gap = roundest_integer(low, 2 * t[-1] - t[-2]), t[-1] - t[-2]
@@ -124,7 +125,7 @@ class Writer:
         return low, over[0].item() if over.size else after.first
 
     def _level(self, value: float, good: Callable[[float], bool] | None = None) -> Any:
-        """Return the level with the fewest digits, a multiple of the base or an absolute value, with which a curve fits.
+        """Return the level with the fewest digits with which a curve fits, relative to the base or absolute.
 
         Args:
             value: the level, in the unit of the rows.
@@ -211,7 +212,7 @@ class Writer:
                     off = length_text(begin - origin)
                     yield self._scaled(make.skip(even, off) if off else even, value)
             if len(whole) <= 24:
-                parts = [length_text(one - begin) for one in whole]
+                parts = tuple(length_text(one - begin) for one in whole)
                 yield self._scaled(make.multistep(parts, piece.ratio), piece.high)
         else:
             since = self.rows.take(self.rows.t >= begin)
@@ -221,8 +222,8 @@ class Writer:
             off = begin % piece.every
             found = Writer(levels, self.unit, self.base, piece.every).write(piece.inner, begin - off)
             if found is not None:
-                even = make.every(found[0], piece.every)
-                yield make.skip(even, length_text(off)) if off else even
+                stairs = make.every(found[0], piece.every)
+                yield make.skip(stairs, length_text(off)) if off else stairs
 
     def _of_curve(self, fit: Fit, begin: float, end: float, last: bool) -> Iterator[Schedule]:
         """Yield a fitted curve as changes between two levels, with each index that is possible, or as a part of one."""
