@@ -50,7 +50,7 @@ def torch_run(draw: random.Random) -> tuple[str, list[float]]:
         "ConstantLR": lambda o: torch_lr.ConstantLR(o, draw.choice([1 / 3, 0.1]), draw.randrange(20, n)),
         "LinearLR": lambda o: torch_lr.LinearLR(o, draw.choice([1 / 3, 0.01]), 1.0, draw.randrange(20, n)),
         "ExponentialLR": lambda o: torch_lr.ExponentialLR(o, 1 - draw.choice([1, 2, 5]) / n),
-        "PolynomialLR": lambda o: torch_lr.PolynomialLR(o, draw.choice([n, n, 3 * n // 4]), draw.choice([1, 0.9, 2, 3])),
+        "PolynomialLR": lambda o: torch_lr.PolynomialLR(o, draw.choice([n, 3 * n // 4]), draw.choice([1, 0.9, 2, 3])),
         "CosineAnnealingLR": lambda o: torch_lr.CosineAnnealingLR(o, draw.choice([n, n - 1, n // 2, n // 3]), low),
         "CosineAnnealingWarmRestarts": lambda o: torch_lr.CosineAnnealingWarmRestarts(
             o, draw.randrange(n // 12, n // 3), draw.choice([1, 2]), low
@@ -106,9 +106,7 @@ def transformers_run(draw: random.Random) -> tuple[str, list[float]]:
     }
     name = draw.choice(list(arguments))
     given = arguments[name]
-    return name, _rates(
-        lambda o: transformers.get_scheduler(name, o, w, n, scheduler_specific_kwargs=given), base, n
-    )
+    return name, _rates(lambda o: transformers.get_scheduler(name, o, w, n, scheduler_specific_kwargs=given), base, n)
 
 
 def timm_run(draw: random.Random) -> tuple[str, list[float]]:
@@ -184,11 +182,10 @@ def megatron_run(draw: random.Random) -> tuple[str, list[float]]:
     def build(optimizer: Any) -> Any:
         wd = {"start_wd": 0.1, "end_wd": 0.1, "wd_incr_steps": n * batch, "wd_incr_style": "constant"}
         horizon = draw.choice([n, n, n - n // 10])
-        made = peer(
+        return peer(
             optimizer, 0.0, base, base * draw.choice([0, 0.1, 0.01]), w * batch, horizon * batch, style,
             wsd_decay_steps=draw.randrange(20, (horizon - w) // 2) * batch, lr_wsd_decay_style=decay, **wd,
         )  # fmt: skip
-        return made
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=base)
     made = build(optimizer)
