@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 import paramsched as ps
@@ -19,6 +20,19 @@ def block(language: str, begin: str = "") -> str:
     found = re.search(rf"```{language}\n({re.escape(begin)}.*?)```", TEXT, re.DOTALL)
     assert found is not None
     return found[1]
+
+
+WORDS = (
+    "deadline", "SLURM", "resume", "several optimizers", "growing batch", "watch", "DeepSpeed", "Megatron",
+    "torchtitan", "TRL", "verl", "axolotl",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_first_screen_has_the_words_that_people_search_each_with_its_page(word):
+    found = re.search(rf"\[{word}\]\((docs/[^)#]+)", TEXT[: TEXT.index("```")])
+    assert found is not None
+    assert (README.parent / found[1]).is_file()
 
 
 def test_the_doctests_of_the_readme_pass():
