@@ -24,7 +24,7 @@ run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
 	@$(BIN)/python examples/digits/train.py $(ARGS)
 
-# The tests and the doctests, with one case of each kind: about ten minutes on two free cores.
+# The tests and the doctests, with one case of each kind: about six minutes on two free cores.
 test: $(VENV)/compiled.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
@@ -32,9 +32,9 @@ test: $(VENV)/compiled.stamp
 full: $(VENV)/compiled.stamp
 	HYPOTHESIS_PROFILE=release PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
-# Under a minute, for use while editing: the tests that start no process, no engine and no compiler.
+# Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy" tests/unit tests/laws $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/unit tests/laws $(ARGS)
 
 # The tests that need no training engine: for other systems, and for Python without the GIL.
 PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/laws tests/unit $(ARGS)

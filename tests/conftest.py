@@ -25,7 +25,7 @@ settings.register_profile("quick", max_examples=6, derandomize=True, phases=[Pha
 settings.register_profile("release", max_examples=30, derandomize=True, **_common)
 # `make quick`, between two edits.
 settings.register_profile(
-    "glance", max_examples=4, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
+    "glance", max_examples=2, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
 )
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.

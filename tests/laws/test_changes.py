@@ -71,6 +71,7 @@ def traced(plan: Plan, world: World, total: int) -> ps.Trace:
     return ps.trace(plan, GROUPS, run_of(world, total))
 
 
+@pytest.mark.heavy
 @given(st.data())
 def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
     world, plan = data.draw(planned())
@@ -116,6 +117,7 @@ def test_a_changed_field_follows_the_new_schedule_on_its_own_clock(data):
             np.testing.assert_array_equal(changed[key][at:], expected)
 
 
+@pytest.mark.heavy
 @given(st.data())
 def test_each_of_several_changes_keeps_the_past(data):
     world, plan = data.draw(planned())
@@ -132,6 +134,7 @@ def test_each_of_several_changes_keeps_the_past(data):
     assert Plan.of_text(plan.text) == plan
 
 
+@pytest.mark.heavy
 @given(st.data())
 def test_a_change_from_previous_starts_at_the_value_of_the_old_plan(data):
     world, plan = data.draw(planned(joined=True))

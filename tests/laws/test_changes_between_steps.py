@@ -134,6 +134,7 @@ class Walk:
         self.note_plan()
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @given(st.integers(0, 2**32), st.sampled_from(sorted(CLOCKS)), st.booleans())
 def test_each_update_has_the_plan_that_the_history_names_for_it(seed, clock, is_even):

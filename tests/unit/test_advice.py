@@ -372,6 +372,7 @@ def context_of(path):
     return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer}
 
 
+@pytest.mark.heavy
 def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.yaml").write_text("lr: 0.5", encoding="utf-8")

@@ -87,7 +87,7 @@ TORCH = {
 }
 
 
-OFTEN = {"warmup, cosine", "OneCycleLR", "CosineAnnealingWarmRestarts", "warmup, hold, 1 - sqrt"}
+OFTEN = {"warmup, cosine", "CosineAnnealingWarmRestarts"}
 """Schedulers whose logs are read in every form by `make test`."""
 
 

@@ -4,6 +4,7 @@
 
 import copy
 import pickle
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from paramsched.compat import mmengine as ours
 from paramsched.peers.mmengine.table import class_names
 from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
+from support.spread import every
 from support.tables import table
 
 
@@ -110,8 +112,9 @@ def test_the_drop_in_class_converts_epochs_to_iterations(run):
     assert type(runner.param_schedulers[0]) is ours.CosineAnnealingLR
 
 
-@pytest.mark.parametrize("name", ["both", "momentum", "plateau after a warmup"])
-@pytest.mark.parametrize("how", [of, built])
+@pytest.mark.parametrize(
+    ("how", "name"), every(2, product([of, built], ["both", "momentum", "plateau after a warmup"]))
+)
 def test_a_run_resumes(run, name, how):
     from paramsched.engines.mmengine import allow_checkpoints
 

@@ -81,7 +81,7 @@ NAMED = [{**group, "name": name} for group, name in zip(strategies.GROUPS, ("bod
 BASES = {group["name"]: {key: value for key, value in group.items() if key != "name"} for group in NAMED}
 
 
-@at_most(6, share=2.0)
+@at_most(3, share=2.0)
 @given(st.data())
 def test_the_values_of_any_plan_are_those_of_the_trace_in_float32(data: st.DataObject) -> None:
     world = data.draw(strategies.worlds())

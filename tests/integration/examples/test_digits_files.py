@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.power_cuts import recorded, write_tree
+from support.spread import every
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
 MODULES = ("train", "folder", "checkpoint", "record", "digits", "model")
@@ -81,6 +83,9 @@ def tree(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
+KINDS = ["missing", "empty", "truncated", "bit flip", "another file's content"]
+
+
 def spoil(file: Path, kind: str, place: float = 0.5) -> None:
     data = file.read_bytes()
     at = int(place * len(data))
@@ -93,8 +98,7 @@ def spoil(file: Path, kind: str, place: float = 0.5) -> None:
         file.write_bytes({"empty": b"", "truncated": data[:at], "bit flip": flipped}[kind])
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "bit flip", "another file's content"])
-@pytest.mark.parametrize("name", ["checkpoint.pt", "values.jsonl"])
+@pytest.mark.parametrize(("name", "kind"), every(2, product(["checkpoint.pt", "values.jsonl"], KINDS)))
 def test_a_damaged_file_is_named_and_the_run_does_not_restart(run, stopped, name, kind):
     spoil(stopped / name, kind)
     before = tree(stopped)

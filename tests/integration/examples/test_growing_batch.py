@@ -66,7 +66,7 @@ def test_the_batch_grows_as_planned(whole):
     assert sum(sizes[:-1]) < 6_000 <= sum(sizes)
 
 
-@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
+@pytest.mark.parametrize("whole", spread(LOOPS), indirect=True)
 def test_starting_a_finished_run_again_prints_its_result(whole, tmp_path):
     loop, uninterrupted, said, _ = whole
     folder = shutil.copytree(uninterrupted, tmp_path / "run")

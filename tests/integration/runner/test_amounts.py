@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import digits, network
 from support.runner_kills import Killer, assert_same_run, killed
+from support.spread import spread
 
-KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
 SAMPLES, SIZE, EPOCHS = 38, 4, 4  # ten batches, the last one of two samples
 
 
@@ -279,8 +281,7 @@ PLANS = {
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("number", range(KILLS))
-@pytest.mark.parametrize("counts", [1, 4])
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(("name", "counts"), spread(product(PLANS, [1, 4]), ("samples", 4), ("tokens", 1)))
 def test_a_run_killed_at_any_moment_resumes_with_the_same_amounts_values_and_weights(tmp_path, name, counts, number):
     plan, settings = PLANS[name]
     hooks = [Overflows(5, 6, 7, 20, 21)]

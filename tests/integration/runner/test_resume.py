@@ -22,7 +22,7 @@ from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
 
 BATCHES, EPOCHS = 10, 4
-KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
 
 SCHEDULES = {
     "warmup": [

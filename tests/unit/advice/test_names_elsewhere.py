@@ -83,6 +83,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.heavy
 @table("row", WORDS)
 def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
     name = ROWS[row][1]

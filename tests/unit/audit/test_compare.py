@@ -54,6 +54,7 @@ def test_a_wrong_base_is_reported_as_the_cause(report):
     assert (cause.name, cause.explains) == ("another base", TOTAL)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("facts", "processes", "name"),
     [
@@ -73,6 +74,7 @@ def test_a_schedule_four_times_too_fast_is_explained_by_a_fact_of_4(report, fact
     assert all(cause.explains >= 0.95 * TOTAL for cause in causes)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("facts", "processes", "name"),
     [

@@ -107,6 +107,7 @@ KINDS = (
 )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("plan", spread([*FILES, *LINES], *KINDS))
 def test_advice_is_for_the_command_line(folder, plan):
     for words in calls_with(plan):

@@ -100,6 +100,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("name", "line"), EXAMPLES)
 def test_every_example_of_the_help_runs(folder, name, line):
     if ".pt" in line:
@@ -825,6 +826,7 @@ def test_warnings_of_a_config_go_to_standard_error_with_their_location(folder):
     assert [text.strip() for text in excerpt[1:]] == ["^"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
 def test_the_longest_recipes_are_drawn(name: str) -> None:
     shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])

@@ -56,6 +56,7 @@ def test_show_draws_one_plan_below_its_rates():
     assert result.output.index("\nloss") > result.output.index("breakpoint")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_show_and_plot_write_the_loss_into_files(folder, suffix):
     assert run("show", "cosine.yaml", "wsd.yaml", *LAW, "-o", f"a.{suffix}").exit_code == 0

@@ -71,6 +71,7 @@ def test_the_fix_of_a_diagnostic_is_accepted(table):
         assert diagnostics.problems() == (), name
 
 
+@pytest.mark.heavy
 @each_table
 @given(data=st.data())
 def test_every_value_is_an_argument_or_a_diagnostic_at_its_key(table, data):

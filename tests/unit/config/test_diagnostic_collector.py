@@ -190,6 +190,7 @@ def test_all_errors_of_a_line_are_reported_at_once():
     assert '"gamma"' in third
 
 
+@pytest.mark.heavy
 def test_a_hundred_thousand_errors_are_counted_instead_of_listed():
     found = problems({f"x{index}": True for index in range(100_000)})
 

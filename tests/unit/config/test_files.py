@@ -59,6 +59,7 @@ def test_a_group_may_have_any_name(format, name):
     assert config.loads(config.dump(plan, format=format), format) == plan
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_table_too_long_for_a_line_is_written_as_mappings(format):
     times = [f"{t} steps" for t in range(1, 4000)]
@@ -384,6 +385,7 @@ def test_a_plan_without_text_is_not_written(tmp_path, plan):
     assert names(tmp_path) == []
 
 
+@pytest.mark.heavy
 def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
     plan = Plan(*(Binding("lr", 0.5, groups=f"group {index}" * 20) for index in range(5_000)))
 

@@ -186,6 +186,7 @@ CHEAP = ("an alias in its own anchor", "an alias without an anchor", "a merge of
 COSTLY = (("composer", "aliases of aliases"), ("torch", "merges of merges"), ("fvcore", "many aliases of a long list"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("name", "bomb"), spread(itertools.product(PEERS, BOMBS), *itertools.product(PEERS, CHEAP), *COSTLY)
 )
@@ -194,6 +195,7 @@ def test_an_alias_bomb_is_rejected(name, bomb):
         config.loads(PEERS[name] + BOMBS[bomb], name)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", spread(["composer", "torch"], "composer"))
 @pytest.mark.parametrize(
     "bomb",

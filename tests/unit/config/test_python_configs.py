@@ -247,6 +247,7 @@ COSTLY = {
 CHEAP = [name for name in COSTLY if name != "a list that grows under its loop" and not name.startswith("many ")]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", spread(COSTLY, *CHEAP, "many unknown calls with one list"))
 def test_expensive_text_is_read_within_seconds(name):
     text = COSTLY[name]

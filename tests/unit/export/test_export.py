@@ -400,6 +400,7 @@ def test_code_that_differs_from_the_plan_is_refused(monkeypatch):
 # ---------------------------------------------------------------- torch
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("resumed", [0, 7])
 def test_make_scheduler_sets_the_rates_of_the_plan(resumed):
     torch = pytest.importorskip("torch")

@@ -147,6 +147,7 @@ def test_with_std_one_spike_hides_the_next_one():
     assert observed(ps.spike(spread="mad", sigma=13), losses).spikes == 2
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("spread", "sigma", "most"), [("mad", 4, 2.5e-4), ("std", 4, 1e-4), ("mad", 5, 0.0), ("mad", 6, 0.0)]
 )

@@ -92,6 +92,7 @@ def test_a_curve_counts_equally_however_often_it_was_logged():
     assert often.predict(plan).final == pytest.approx(seldom.predict(plan).final, rel=2e-4)
 
 
+@pytest.mark.heavy
 def test_losses_of_every_update_with_noise_are_averaged():
     noisy = [made(one, every=1, noise=0.03) for one in BOTH]
 

@@ -11,6 +11,7 @@ from paramsched.loss_law import optimize
 from support.loss_curves import AUTHORS, BASE, fitted_law, law_of
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("size", "loss"), [("25M", 3.2591), ("100M", 2.9260), ("400M", 2.6906)])
 def test_the_best_cooldown_of_the_published_laws(size, loss):
     law = law_of(AUTHORS[size])

@@ -58,6 +58,7 @@ def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     assert len(schedule.stages) == 5000
 
 
+@pytest.mark.heavy
 def test_a_table_of_many_points_has_the_value_of_each():
     levels = np.random.default_rng(0).random(3000)
     table = ps.piecewise([(7 * i, float(level)) for i, level in enumerate(levels)])

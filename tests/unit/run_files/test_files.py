@@ -329,6 +329,7 @@ def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
         assert table.read_text() == content
 
 
+@pytest.mark.heavy
 @other_kinds
 def test_a_table_never_overwrites_a_file_that_is_not_a_table(tmp_path, kind):
     table = tmp_path / "long.lr.csv"

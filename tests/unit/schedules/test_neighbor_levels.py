@@ -176,6 +176,7 @@ def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, r
     assert resolved(written) == resolved_form
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_neighbor_levels_pass_through_many_stages(word):
     held = " >> ".join([f"constant({word}, 1)"] * 3000)

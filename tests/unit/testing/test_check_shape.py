@@ -172,6 +172,7 @@ def test_arguments_without_an_annotation_use_a_user_strategy():
     check_shape(painted, arguments={"colour": st.sampled_from([b"red", b"blue"])}, examples=3)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("shape", "found"),
     [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "rejects all drawn arguments")],
