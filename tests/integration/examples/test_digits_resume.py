@@ -16,6 +16,8 @@ from support.example_runs import KILLS, ROOT, kill_at_random, wait_for_checkpoin
 
 TRAIN = ROOT / "examples" / "digits" / "train.py"
 
+pytestmark = pytest.mark.heavy
+
 
 def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
     return example_runs.start(TRAIN, output, *arguments)

@@ -12,6 +12,8 @@ from support.example_runs import KILLS, ROOT, kill_at_random
 
 MUON = ROOT / "examples" / "muon" / "train.py"
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_of_muon_and_adamw_goes_on_exactly(number, tmp_path):
