@@ -43,6 +43,7 @@ class Diagnostic:
         format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
             argument `format` in Python, and as an option on the command line.
         file: name of the file as the user wrote it; empty if unknown.
+        as_warning: True if the user asked for a warning in place of an error.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Diagnostic:
     entry: tuple[str, str] | None = None
     format: str | None = None
     file: str = ""
+    as_warning: bool = False
 
     def __post_init__(self) -> None:
         for name in ("path", "found", "instead"):
@@ -72,7 +74,7 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         """The severity of the rule: "error", "warning" or "info"."""
-        return self.rule.severity
+        return "warning" if self.as_warning else self.rule.severity
 
     @property
     def advice(self) -> str:

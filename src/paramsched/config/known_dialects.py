@@ -36,6 +36,7 @@ class Loaded:
         entry: the path of the entry with the schedules, in the file of a dialect.
         notes: diagnostics about how the file was read, such as the defaults that were used.
         note: the note of a native file: who changed the plan, when and why.
+        groups: the param groups that the file of a dialect describes.
     """
 
     plan: Plan
@@ -45,6 +46,29 @@ class Loaded:
     entry: str = ""
     notes: tuple[Diagnostic, ...] = ()
     note: Note | None = None
+    groups: tuple["GroupOfFile", ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GroupOfFile:
+    """A param group that a config describes.
+
+    Args:
+        values: the values of the group in the file, and its `name` if there are several.
+        base: the config path of its lr; empty if the file does not contain it.
+        schedule: the config path of the entry that schedules it; empty for the entry with the scheduler.
+        optimizer: the name of the optimizer; empty if unknown.
+        plan: the plan of the group; None for that of the file.
+        note: a setting of the group that has no effect, and why.
+    """
+
+    values: Mapping[str, Any]
+    base: str = ""
+    schedule: str = ""
+    optimizer: str = ""
+    plan: Plan | None = None
+    note: str = ""
 
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
@@ -68,6 +92,7 @@ class Dialect(Protocol):
       diagnostics
     - `execute(path) -> data`, if the peer executes the files as programs; used for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, if the files contain the optimizer's values
+    - `groups_of(data, calendar) -> Iterable[GroupOfFile]`, for `paramsched show --groups`
     - `facts_of(data) -> Calendar`, if the files contain run facts such as the accumulation
     - `notes_of(data) -> Iterable[Diagnostic]`: returns diagnostics about how data is read, such as defaults
     - `scheduler_entries`: the names of the entries that may contain the schedule; `paramsched check` points to them
@@ -96,6 +121,7 @@ class KnownDialect:
     syntax_of: Callable[[str], str] | None = None
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
+    groups_of: Callable[[Any, Calendar | None], Iterable[GroupOfFile]] | None = None
     facts_of: Callable[[Any], Calendar | None] | None = None
     notes_of: Callable[[Any], Iterable[Diagnostic]] | None = None
     scheduler_entries: tuple[str, ...] = ()
@@ -190,7 +216,7 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     optional = (
         "recognizes", "read", "syntax_of", "execute", "bases_of", "facts_of",
-        "notes_of",
+        "notes_of", "groups_of",
     )  # fmt: skip
     functions: dict[str, Any] = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))

@@ -325,7 +325,9 @@ class PlanText:
             bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, options.calendar)
             facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
             notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
-            return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
+            groups = () if dialect.groups_of is None else tuple(dialect.call(dialect.groups_of, data, options.calendar))
+            entry = dialect.entry_in(data)
+            return Loaded(plan, bases, native=False, facts=facts, entry=entry, notes=notes, groups=groups)
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
 

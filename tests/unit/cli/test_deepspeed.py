@@ -43,10 +43,9 @@ def deepspeed(**params):
 def test_check_reports_which_file_schedules(run, words):
     result = run("check", *words)
 
-    assert result.exit_code == 0
-    assert (
-        "ds_config.json:3:13: $.scheduler.type: warning: WarmupDecayLR will be used; lr_scheduler_type: cosine of"
-        in (result.output)
+    assert result.exit_code == 1
+    assert "ds_config.json:3:13: $.scheduler.type: WarmupDecayLR will be used; lr_scheduler_type: cosine of" in (
+        result.output
     )
     assert "ds_config.json:2:16: $.scheduler: warning: the first value is used twice" in result.output
 
@@ -70,7 +69,18 @@ def test_a_config_that_the_arguments_name_is_read(run, tmp_path, folder):
 
     result = run("check", f"{folder}/run.yaml", "--format", "transformers")
 
-    assert "ds_config.json:3:13: $.scheduler.type: warning: WarmupDecayLR will be used" in result.output
+    assert "ds_config.json:3:13: $.scheduler.type: WarmupDecayLR will be used" in result.output
+
+
+def test_a_replaced_schedule_is_a_warning_on_request_or_if_it_is_the_default(run, tmp_path):
+    asked = run("check", "args.yaml", "ds_config.json", "--warn-only")
+    (tmp_path / "args.yaml").write_text(ARGUMENTS.replace("lr_scheduler_type: cosine\n", ""))
+    default = run("check", "args.yaml", "ds_config.json", "--format", "transformers")
+
+    for result in (asked, default):
+        assert result.exit_code == 0
+        assert "$.scheduler.type: warning: WarmupDecayLR will be used" in result.output
+    assert run("check", "args.yaml", "ds_config.json", "--warn-only", "--strict").exit_code == 1
 
 
 def test_a_config_that_is_missing_is_reported(run, tmp_path):
@@ -138,7 +148,7 @@ def test_a_fix_of_the_arguments_is_checked_with_the_config(run, tmp_path):
     result = run("check", "--fix", "args.yaml", "ds_config.json")
 
     assert (tmp_path / "args.yaml").read_text() == ARGUMENTS
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "lr_scheduler_type: cosine of the arguments has no effect" in result.output
 
 
@@ -160,7 +170,7 @@ def test_check_reports_the_scheduler_that_is_used_beside_an_error(run, tmp_path)
     result = run("check", "args.yaml", "ds_config.json")
 
     assert "[PS625]" in result.output
-    assert "ds_config.json:3:13: $.scheduler.type: warning: WarmupDecayLR will be used" in result.output
+    assert "ds_config.json:3:13: $.scheduler.type: WarmupDecayLR will be used" in result.output
 
 
 def test_arguments_alone_are_only_recognized(run):

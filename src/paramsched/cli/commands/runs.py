@@ -264,6 +264,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
+@click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
 @click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
     "--output-format",
@@ -292,6 +293,7 @@ def paramsched_check(
     select: str | None,
     ignore: str | None,
     strict: bool,
+    warn_only: bool,
     fix: bool,
     output_format: str,
     as_json: bool,
@@ -302,11 +304,12 @@ def paramsched_check(
     GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
     code in that line; on a line of its own, it silences the code in the entire file.
 
-    Exit code 1 for an error, with --strict also for a warning; 2 if a file or a required fact is missing. The other
-    plans are checked anyway.
+    Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
+    file or a required fact is missing. The other plans are checked anyway.
     """
     from dataclasses import replace
 
+    from paramsched.base.codes import DEEPSPEED_WINS
     from paramsched.base.diagnostic import Diagnostic
     from paramsched.cli._lint_output import (
         CheckedPlan,
@@ -331,7 +334,8 @@ def paramsched_check(
         source = paired_with_deepspeed(plans, format)  # read again, because a fix may have changed the file
         checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence, source=source)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
-        return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
+        found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == DEEPSPEED_WINS)) for one in kept)
+        return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
 
     pair = paired_with_deepspeed(plans, format)
     for given in plans if pair is None else [pair.name]:

@@ -27,7 +27,7 @@ from paramsched.config.arguments import (
     values_of_optimizer,
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.config.known_dialects import BaseLike, dialect_named
+from paramsched.config.known_dialects import BaseLike, GroupOfFile, dialect_named
 from paramsched.config.unused_settings import note_defaults, report_no_settings
 from paramsched.errors import ConfigError
 from paramsched.peers.deepspeed.schedulers import TABLES, RunOfConfig
@@ -60,6 +60,7 @@ class TrainerRun:
         arguments: the values that transformers compares, by their path in the config: the name of the argument, and its
             value.
         scheduler: the `lr_scheduler_type` of the arguments; None without arguments.
+        is_default: True if the arguments do not contain it.
     """
 
     lr: float | None
@@ -68,6 +69,7 @@ class TrainerRun:
     horizon: DurationLike | None = None
     arguments: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     scheduler: str | None = None
+    is_default: bool = False
 
     @property
     def filled(self) -> dict[str, tuple[Any, str]]:
@@ -90,10 +92,40 @@ def recognizes(data: Any) -> bool:
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
-    """Return the values of the config's optimizer."""
+    """Return the values of the config's optimizer, for each of the two groups of Muon."""
+    groups = tuple(one.values for one in groups_of(data))
+    return Bases(groups, "optimizer") if groups and all("lr" in one for one in groups) else NO_BASES
+
+
+def groups_of(
+    data: Any,
+    calendar: Calendar | None = None,  # noqa: ARG001  # as in each peer
+    path: str = ROOT,
+    rate: tuple[float | None, str] = (None, ""),
+) -> Iterator[GroupOfFile]:
+    """Yield the groups of the config at `path`, with the lr and its path in `rate` if the config has none."""
     optimizer = data.get("optimizer") if isinstance(data, Mapping) else None
-    found = values_of_optimizer(optimizer.get("params")) if isinstance(optimizer, Mapping) else {}
-    return Bases((found,), "optimizer") if "lr" in found else NO_BASES
+    params = optimizer.get("params") if isinstance(optimizer, Mapping) else None
+    name = str(optimizer.get("type", "")) if isinstance(optimizer, Mapping) else ""
+    scheduler, schedule = data.get("scheduler") if isinstance(data, Mapping) else None, child_path(path, "scheduler")
+    inner = scheduler.get("params") if isinstance(scheduler, Mapping) else None
+    bound = _bound_of(scheduler.get("type")) if isinstance(scheduler, Mapping) else None
+    if isinstance(inner, Mapping) and bound in inner:
+        schedule = child_path(schedule, "params", bound)
+    found = values_of_optimizer(params)
+    for own in ("muon", "adam") if name.lower() == "muon" else ("",):
+        used = [key for key in (f"{own}_lr", "lr") if isinstance(params, Mapping) and is_plain_number(params.get(key))]
+        base = child_path(path, "optimizer", "params", used[0]) if used else rate[1]
+        lr = params[used[0]] if used and isinstance(params, Mapping) else rate[0]
+        named = {"name": f"{own}-params"} if own else {}  # the names in the engine
+        values = {**named, **found, **({} if lr is None else {"lr": float(lr)})}
+        yield GroupOfFile(values, base, schedule, name)
+
+
+def _bound_of(scheduler: Any) -> str | None:
+    """Return the argument of a scheduler that replaces the lr of the groups; None if none does."""
+    rows = arguments_of(TABLES[scheduler]) if isinstance(scheduler, str) and scheduler in TABLES else {}
+    return next((one for one in ("warmup_max_lr", "cycle_max_lr", "lr_range_test_min_lr") if one in rows), None)
 
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
@@ -116,7 +148,7 @@ def notes_of(data: Any) -> Iterator[Diagnostic]:
         if params.get(one):
             found = "stairs have no effect in DeepSpeed before 3169c2dc (2026-07-29)"
             yield Diagnostic(child_path(path, one), found, code=DEEPSPEED_NOTE)
-    bound = next((one for one in ("warmup_max_lr", "cycle_max_lr", "lr_range_test_min_lr") if one in rows), None)
+    bound = _bound_of(name)
     rate = None if bound is None else params.get(bound, rows[bound].default)
     optimizer = data.get("optimizer")
     own = optimizer.get("params") if isinstance(optimizer, Mapping) else None
@@ -172,7 +204,8 @@ def plan_of_config(
     if run.scheduler is not None:
         found = f"{name} will be used; lr_scheduler_type: {run.scheduler} of the arguments has no effect"
         instead = "Remove scheduler from the DeepSpeed config to use the arguments"
-        warn_user(Diagnostic(child_path(path, "type"), found, instead, code=DEEPSPEED_WINS))
+        place = child_path(path, "type")
+        warn_user(Diagnostic(place, found, instead, code=DEEPSPEED_WINS, as_warning=run.is_default))
     if not isinstance(params, Mapping):
         diagnostics.refuse_kind(inner, params, "a mapping of arguments", "Write params: {}")
         return None
@@ -182,8 +215,9 @@ def plan_of_config(
     _report_unknown(name, params, inner, diagnostics)
     given = {key: _given_value(key, value, inner, run, diagnostics) for key, value in params.items() if key in rows}
     optimizer = data.get("optimizer") if isinstance(data.get("optimizer"), Mapping) else {}
-    rate = values_of_optimizer(optimizer.get("params")).get("lr", run.lr)
     kind = str(optimizer.get("type", "adam")).lower()
+    # Muon has two rates, so an argument that equals one of them is not a multiple of the other.
+    rate = None if kind == "muon" else values_of_optimizer(optimizer.get("params")).get("lr", run.lr)
     entry = read_entry(name, TABLES[name], given, inner, ReadingNotes(diagnostics))
     if entry is None or diagnostics.count:  # with placeholder values, warnings would be wrong
         return None

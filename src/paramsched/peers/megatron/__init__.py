@@ -12,9 +12,9 @@ Source: Megatron-LM core 0.20 (d98e8a64, 2026-08-22), `OptimizerParamScheduler` 
 """
 
 from paramsched.peers.megatron.arguments import recognizes
-from paramsched.peers.megatron.plans import bases_of, notes_of, to_plan
+from paramsched.peers.megatron.plans import bases_of, groups_of, notes_of, to_plan
 
-__all__ = ["bases_of", "command_lines", "notes_of", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "command_lines", "groups_of", "notes_of", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_decay_style",)
 command_lines = True

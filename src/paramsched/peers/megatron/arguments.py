@@ -167,7 +167,7 @@ _SCHEDULED: Final = (
 
 _IGNORED: Final = {
     "use_mup": "groups have other bases",
-    "head_lr_mult": "the groups of the head have other bases",
+    "head_lr_mult": "it has no effect since 7d3f4a01 (2025-11), and gave the head another base before",
     "iterations_to_skip": "skipped iterations consume samples, and the scheduler does not count them",
     "decrease_batch_size_if_needed": "the batch size is rounded down to micro_batch_size * data_parallel_size",
 }

@@ -11,7 +11,7 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import defaults_of, to_level
 from paramsched.config.diagnostic_collector import DiagnosticCollector
-from paramsched.config.known_dialects import BaseLike
+from paramsched.config.known_dialects import BaseLike, GroupOfFile
 from paramsched.config.unused_settings import note_defaults
 from paramsched.peers.megatron.arguments import (
     CURVES,
@@ -27,6 +27,37 @@ from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Level, Schedule, absolute, anneal, clamp, constant, inverse_sqrt, skip, take, warmup
 from paramsched.schedules.sequence import in_order, with_lengths
 from paramsched.time import Calendar, DurationLike
+
+
+def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:
+    """Yield the group of most parameters, that of embedding and output layers, and that of the head."""
+    diagnostics = DiagnosticCollector()
+    arguments, options = read_megatron_arguments(data, diagnostics, calendar, ramps=False), written_options(data)
+    decoupled, head = _decoupled(arguments), options.get("head_lr_mult")
+    if diagnostics.count:
+        return
+    optimizer = str(options.get("optimizer", ("adam", ""))[0])
+    name = {"name": "others"} if decoupled or head else {}
+    rate = {} if arguments.lr is None else {"lr": arguments.lr}
+    schedule, base = options.get("lr_decay_style", ("", ""))[1], options.get("lr", ("", ""))[1]
+    yield GroupOfFile({**name, **rate}, base, schedule, optimizer)
+    if decoupled is not None:
+        with diagnostics.reported_at(ROOT):
+            run = _run_of(decoupled, diagnostics)
+            plan = Plan(lr=_planned_rate(decoupled, run, diagnostics), horizon=run.length(run.horizon))
+        values = {"name": "embedding and output", "lr": decoupled.lr}
+        yield GroupOfFile(values, options["decoupled_lr"][1], schedule, optimizer, plan)
+    if head is not None:
+        note = f"lr_mult {head[0]} has no effect since 7d3f4a01 (2025-11)"
+        yield GroupOfFile({"name": "head", **rate}, base, schedule, optimizer, note=note)
+
+
+def _decoupled(arguments: MegatronArguments) -> MegatronArguments | None:
+    """Return the arguments with the rates of embedding and output layers; None if they are the others'."""
+    if arguments.decoupled_lr is None:
+        return None
+    floor = arguments.min_lr if arguments.decoupled_min_lr is None else arguments.decoupled_min_lr
+    return replace(arguments, lr=arguments.decoupled_lr, min_lr=floor)
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:
@@ -86,9 +117,8 @@ def plan_of(data: Any, calendar: Calendar | None = None, *, ramps: bool) -> Plan
         run = _run_of(arguments, diagnostics)
         diagnostics.raise_any("config")
         fields: dict[str, Any] = {"lr": _planned_rate(arguments, run, diagnostics)}
-        if arguments.decoupled_lr is not None:
-            floor = arguments.min_lr if arguments.decoupled_min_lr is None else arguments.decoupled_min_lr
-            own = replace(arguments, lr=arguments.decoupled_lr, min_lr=floor)
+        own = _decoupled(arguments)
+        if own is not None:
             # Since core 0.16 only max_lr differs in these groups; is_decoupled_lr is false.
             groups = json.dumps({f"max_lr={own.lr!r}": {"lr": str(_planned_rate(own, run, diagnostics))}})
             found = (

@@ -33,7 +33,7 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
-from paramsched.config.known_dialects import BaseLike
+from paramsched.config.known_dialects import BaseLike, GroupOfFile
 from paramsched.config.unused_settings import (
     looks_like_schedule,
     note_defaults,
@@ -42,6 +42,7 @@ from paramsched.config.unused_settings import (
 )
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.peers.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
+from paramsched.peers.deepspeed.plans import groups_of as groups_of_deepspeed
 from paramsched.peers.transformers.programs import TRAINER, Settings, settings_of
 from paramsched.peers.transformers.schedulers import SCHEDULERS, Run
 from paramsched.plan import Plan
@@ -241,7 +242,7 @@ def _plan_of_deepspeed(
     if isinstance(config, str):
         found = f"if {config} has a scheduler, lr_scheduler_type: {name} has no effect"
         instead = f"Write paramsched check args.yaml {config}"
-        warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS))
+        warn_user(Diagnostic(child_path("$", "deepspeed"), found, instead, code=DEEPSPEED_WINS, as_warning=True))
     if not isinstance(config, Mapping):
         return None
     scheduler = config.get("scheduler")
@@ -265,6 +266,7 @@ def _plan_of_deepspeed(
             "optimizer.params.betas": ("adam_beta1, adam_beta2", betas),
         },
         name,
+        is_default="lr_scheduler_type" not in data,
     )
     report_mismatches(config, child_path("$", "deepspeed"), trainer, diagnostics)
     plan = None
@@ -465,6 +467,22 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     notes = ("weight_decay applies to weights only, not to biases and norms",) if found["weight_decay"] else ()
     kind = "TrainingArguments" if settings.program is TRAINER else settings.program.name
     return Bases((found,), kind, notes) if found["lr"] is not None else NO_BASES
+
+
+def groups_of(data: Any, calendar: Calendar | None = None) -> Iterator[GroupOfFile]:
+    """Yield the group of a Trainer, or those of the optimizer in its DeepSpeed config."""
+    settings, bases = settings_of(data), bases_of(data)
+    if settings is None or not bases.groups:
+        return
+    written, rate = settings.written, bases.groups[0].get("lr")
+    base = written.get("learning_rate", written.get("lr", (None, "")))[1]
+    config = settings.values.get("deepspeed")
+    schedule = written.get("lr_scheduler_type", (None, ""))[1]
+    if isinstance(config, Mapping):
+        for one in groups_of_deepspeed(config, calendar, child_path(ROOT, "deepspeed"), (rate, base)):
+            yield one if config.get("scheduler") is not None else replace(one, schedule=schedule)
+    else:
+        yield GroupOfFile(bases.groups[0], base, schedule, str(settings.values.get("optim", "")))
 
 
 def facts_of(data: Any) -> Calendar | None:
