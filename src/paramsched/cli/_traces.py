@@ -3,9 +3,10 @@
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import click
 import numpy as np
@@ -19,6 +20,7 @@ from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
     known_length,
+    length_from_option,
     names_a_file,
     paired_with_deepspeed,
     read_with_default_epoch,
@@ -31,9 +33,11 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
+from paramsched.plan.binding import UPDATES
+from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts, updates_of_horizon
 from paramsched.plan.trace import Trace, trace
 from paramsched.show.plan_curves import groups_of_selectors
+from paramsched.time.amounts import times_on
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -150,6 +154,39 @@ def echo_base_notes(loaded: Loaded) -> None:
     """Print the notes of the reader about a file and its bases. The picture shows the values of the bases."""
     for note in (*loaded.bases.notes, *loaded.notes):
         echo_note(str(note))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """Single times of a run.
+
+    Args:
+        plan: the plan, with lengths in updates or in the counts of its clock.
+        at: the times in updates.
+        times: a dict from clock to the times on it.
+        total: the length of the run in updates; None if unknown.
+    """
+
+    plan: Plan
+    at: Sequence[int]
+    times: Mapping[str, Sequence[float]]
+    total: int | None
+
+
+def times_of_run(loaded: Loaded, plan: Plan, facts: CalendarOptions, times: Iterable[str]) -> RunTimes:
+    """Return times such as `250` or `"50%"` in the run of a plan, which may be that of one group of a file."""
+    calendar = calendar_for_picture(plan, facts, native=loaded.native)
+    resolved = plan.resolve(calendar)
+    run = planned_amounts(resolved, calendar)
+    total = updates_of_horizon(resolved, run)
+    if total is not None:  # percentages refer to it
+        calendar = replace(calendar, total=total)
+    at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+    found: dict[str, Sequence[float]] = {UPDATES: at}
+    if run is not None:
+        found[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in at])).tolist()
+    return RunTimes(counted_plan(resolved), at, found, total)
 
 
 def groups_with_bases(

@@ -37,9 +37,9 @@ from paramsched.cli._options import (
 
 if TYPE_CHECKING:
     from paramsched import show
+    from paramsched.cli._traces import RunTimes
     from paramsched.config import Loaded
-    from paramsched.plan import Plan
-    from paramsched.plan.run_amounts import RunAmounts
+    from paramsched.config.plan_files import PlanText
     from paramsched.plan.trace import Trace
 
 
@@ -109,6 +109,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
         "paramsched show plan.yaml --table --steps-per-epoch 500",
+        "paramsched show plan.yaml --groups --steps-per-epoch 500 --at 50%",
         "paramsched show plan.yaml --watch",
         "paramsched show recipe:llama3-405b",
         "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
@@ -121,6 +122,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @format_option
 @click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
 @click.option("--table", "as_table", is_flag=True, help="Print the stages of a plan as a table.")
+@click.option("--groups", "as_groups", is_flag=True, help="Print the values of each group, and what decides them.")
 @click.option(
     "--width",
     type=click.IntRange(24, 1000),
@@ -154,6 +156,7 @@ def paramsched_show(
     format: str | None,
     times: tuple[str, ...],
     as_table: bool,
+    as_groups: bool,
     width: int | None,
     height: int,
     only_ascii: bool,
@@ -174,6 +177,9 @@ def paramsched_show(
     With --table, the stages of a plan are printed: from, to, start value, end value, formula, units. Times are updates;
     without facts of the run, they are in the units of PLAN. Values are multiples of base.
 
+    With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
+    and the line of the entries that decide them.
+
     With --loss, a panel below shows the predicted loss of each plan with its band.
 
     With --watch the picture is drawn again whenever PLAN or a file that it reads is saved; with --output plan.html the
@@ -181,11 +187,16 @@ def paramsched_show(
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
-    prints = bool(times) or as_json or as_table
+    prints = bool(times) or as_json or as_table or as_groups
     pair = paired_with_deepspeed(plans, format) if prints else None
     if as_table:
         options = {"--at": times, "--json": as_json, "--output": output, "--base": bases, "--other": other}
-        options |= {"--loss": loss, "--used": used, "the other plans": len(plans) > 1 and pair is None}
+        options |= {
+            "--groups": as_groups,
+            "--loss": loss,
+            "--used": used,
+            "the other plans": len(plans) > 1 and pair is None,
+        }
         if unused := [option for option, value in options.items() if value]:
             named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
             raise click.UsageError(
@@ -216,6 +227,8 @@ def paramsched_show(
         from paramsched import show
         from paramsched.cli._plan_input import loaded_with_facts
 
+        if as_groups:
+            return _groups(plans[0], format, field, facts, bases, times, pair, as_json=as_json)
         if times:
             read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair)
             return _values_at(read, known, bases, times, as_json)
@@ -231,6 +244,28 @@ def paramsched_show(
         drawing.watch(draw, None)
     else:
         click.echo(draw(), color=None if prints else colored)
+
+
+def _groups(
+    given: str,
+    format: str | None,
+    field: str,
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    times: tuple[str, ...],
+    source: "PlanText | None",
+    *,
+    as_json: bool,
+) -> str:
+    """Return the values of each group, as a table or as JSON."""
+    from paramsched.cli._groups import group_table, values_of_groups
+    from paramsched.cli._plan_input import read_with_default_epoch, with_facts_beside
+    from paramsched.cli._traces import echo_base_notes
+
+    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
+    echo_base_notes(read.loaded)
+    rows = list(values_of_groups(read, with_facts_beside(read.loaded, known), bases, times))
+    return json_text([row.as_data() for row in rows]) if as_json else group_table(rows)
 
 
 def _stages(loaded: "Loaded", known: CalendarOptions, facts: CalendarOptions) -> str:
@@ -285,57 +320,38 @@ def _values_at(
     loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
 ) -> str:
     """Return the values of a plan at single times, as a table or as JSON."""
-    from dataclasses import replace
-    from math import ceil
+    from paramsched.cli._traces import echo_base_notes, groups_with_bases, times_of_run
 
-    from paramsched.cli._plan_input import calendar_for_picture, length_from_option
-    from paramsched.cli._traces import echo_base_notes, groups_with_bases
-    from paramsched.plan.resolve import counted_plan, planned_amounts, updates_of_horizon
-
-    calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
-    resolved = loaded.plan.resolve(calendar)
-    run = planned_amounts(resolved, calendar)
-    total = updates_of_horizon(resolved, run)
-    if total is not None:  # percentages refer to it
-        calendar = replace(calendar, total=total)
-    at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+    run = times_of_run(loaded, loaded.plan, facts, times)
     groups, _ = groups_with_bases(loaded, bases)
     echo_base_notes(loaded)
-    columns = _values_by_column(counted_plan(resolved), groups, at, run)
+    columns = _values_by_column(run, groups)
     if as_json:
         values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
-        return json_text({"total": total, "at": at, "values": values})
+        return json_text({"total": run.total, "at": list(run.at), "values": values})
     table = [["update", *columns]] + [
-        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
+        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(run.at)
     ]
     return "\n".join(aligned_rows(table, right=len(table[0])))
 
 
-def _values_by_column(
-    counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
-) -> dict[str, list[float]]:
-    """Return a dict from column name to the values at the updates `at`, with a column per field, group and target."""
-    import numpy as np
-
+def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Return a dict from column name to the values at the times, with a column per field, group and target."""
     from paramsched.plan import Target, bind
-    from paramsched.plan.binding import UPDATES, clock_of_field
+    from paramsched.plan.binding import clock_of_field
     from paramsched.plan.optimizers import unique_labels
     from paramsched.plan.trace import column_name
-    from paramsched.time.amounts import times_on
 
     labels = unique_labels(groups)
-    times = {UPDATES: at}
-    if run is not None:
-        times[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in at])).tolist()
     columns: dict[str, list[float]] = {}
-    for index, bounds in enumerate(bind(counted, groups)):
+    for index, bounds in enumerate(bind(run.plan, groups)):
         for bound in bounds:
             name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
             base = bound.field.base(groups[index])
-            columns[name] = [bound.schedule(time, base=base) for time in times[bound.clock]]
-    for binding in counted.bindings:
+            columns[name] = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
+    for binding in run.plan.bindings:
         if isinstance(binding.field, Target):
-            own = times[clock_of_field(counted.clock, binding.name)]
+            own = run.times[clock_of_field(run.plan.clock, binding.name)]
             columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
 

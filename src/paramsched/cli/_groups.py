@@ -1,0 +1,117 @@
+"""The table of `paramsched show --groups`: the values of each group, and the entries of the files that decide them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.cli._options import CalendarOptions, aligned_rows
+from paramsched.cli._plan_input import PlanInput
+from paramsched.cli._traces import groups_with_bases, times_of_run
+from paramsched.config.known_dialects import GroupOfFile
+from paramsched.lint.plan_check import binding_path
+from paramsched.plan import Plan, bind
+from paramsched.plan.optimizers import unique_labels
+
+_DEFAULT = ("0%", "10%", "50%", "90%")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GroupValues:
+    """The values of a field of a group.
+
+    Args:
+        optimizer, group, field: the names; "" for an unknown optimizer.
+        base: the base of the field.
+        at: updates.
+        values: the values there.
+        decided_by: the entries that decide the values, each with its file and line.
+        note: the entry that has no effect, and why; "" if there is none.
+    """
+
+    optimizer: str
+    group: str
+    field: str
+    base: float
+    at: Sequence[int]
+    values: Sequence[float]
+    decided_by: tuple[str, ...]
+    note: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the values as data for JSON."""
+        factors = [None if not self.base else value / self.base for value in self.values]
+        names = {name: getattr(self, name) for name in ("optimizer", "group", "field", "base", "at", "values")}
+        return {**names, "factors": factors, "decided_by": list(self.decided_by), "note": self.note}
+
+
+def group_table(rows: Sequence[GroupValues]) -> str:
+    """Return the table of groups: a line for each time."""
+    table: list[Sequence[str]] = [("optimizer", "group", "field", "base", "update", "value", "factor", "decided by")]
+    for row in rows:
+        first = [row.optimizer, row.group, row.field, f"{row.base:.6g}"]
+        decided = "; ".join((*row.decided_by, *([row.note] if row.note else [])))
+        for time, value in zip(row.at, row.values, strict=True):
+            factor = f"{value / row.base:.6g}" if row.base else ""
+            table.append((*first, f"{time:,}", f"{value:.6g}", factor, decided))
+            first, decided = ["", "", "", ""], ""
+    return "\n".join(aligned_rows(table))
+
+
+def values_of_groups(
+    read: PlanInput, facts: CalendarOptions, bases: tuple[str, ...], times: Sequence[str]
+) -> Iterator[GroupValues]:
+    """Yield the values of each field of each group at `times`.
+
+    Args:
+        read: the plan.
+        facts: the facts of the run.
+        bases: the bases that were passed as options.
+        times: times such as `250` or `"50%"`; default: four times of the run.
+    """
+    loaded = read.loaded
+    run = times_of_run(loaded, loaded.plan, facts, times or _DEFAULT)
+    groups, assumed = groups_with_bases(loaded, bases)
+    own = loaded.groups if len(loaded.groups) > 1 or not any("name" in one for one in groups) else ()
+    shared = list(zip(unique_labels(groups), bind(run.plan, groups), groups, strict=True))
+    for index, one in enumerate(own or [GroupOfFile(group) for group in groups]):
+        label, bounds, group = shared[index] if len(shared) > index else shared[0]
+        if own:
+            group = {**group, **one.values}
+            label = str(one.values.get("name", label))
+            used = run if one.plan is None else times_of_run(loaded, one.plan, facts, times or _DEFAULT)
+            (bounds,) = bind(used.plan, [group])
+        else:
+            used = run
+        for bound in bounds:
+            base = bound.field.base(group)
+            values = [bound.schedule(time, base=base) for time in used.times[bound.clock]]
+            doubled = [bound.schedule(time, base=2 * base) for time in used.times[bound.clock]]
+            schedule = one.schedule or _path_of(used.plan, bound) if loaded.native or one.schedule else loaded.entry
+            decided, note = [_place(read, schedule)], one.note
+            if (place := _place(read, one.base)) and bound.name == "lr":
+                if values == doubled:
+                    note = note or f"{place} has no effect"
+                else:
+                    decided.insert(0, place)
+            elif (bound.name, label) in assumed:
+                note = note or "the base is unknown"
+            yield GroupValues(
+                one.optimizer, str(label), bound.name, base, run.at, values, tuple(filter(None, decided)), note
+            )
+
+
+def _path_of(plan: Plan, bound: Any) -> str:
+    """Return the config path of the line of a plan that a bound field follows."""
+    lines = (one for one in plan.bindings if one.name == bound.name and one.schedule is bound.schedule)
+    return next((binding_path(one) for one in lines), "")
+
+
+def _place(read: PlanInput, path: str) -> str:
+    """Return an entry with its file and line; "" without a path."""
+    if not path:
+        return ""
+    (placed,) = read.placed([Diagnostic(path, "")])
+    where = f"{placed.file or read.name}:{placed.line} " if placed.line else ""
+    return f"{where}{placed.path.removeprefix('$.')}"
