@@ -457,7 +457,7 @@ def test_bounds_of_a_constant_weight_decay_are_rejected(name):
     [
         ("--use-mup", "$.use_mup: groups have other bases"),
         ("--optimizer muon", "$.optimizer: the groups of muon have other bases"),
-        ("--head-lr-mult 5", "$.head_lr_mult: the groups of the head"),
+        ("--head-lr-mult 5", "$.head_lr_mult: it has no effect since"),
         ("--iterations-to-skip 5 6", "$.iterations_to_skip: skipped iterations consume samples"),
         ("--decrease-batch-size-if-needed", "$.decrease_batch_size_if_needed: the batch size is rounded down"),
     ],
