@@ -55,7 +55,7 @@ def _classes_of(module: ModuleType, base: type) -> list[str]:
 @pytest.mark.parametrize("package", ["engines", "compat"])
 def test_every_engine_and_drop_in_has_a_page(pages, package):
     folder = Path(ps.__file__).parent / package
-    inner = {"engine_facts", "reporting", "run_end", "target_writes", "group_fields", "step_engine"}
+    inner = {"engine_facts", "planned_batches", "reporting", "run_end", "target_writes", "group_fields", "step_engine"}
     names = {file.stem for file in folder.iterdir() if not file.stem.startswith("_") and file.suffix in ("", ".py")}
 
     missing = [

@@ -8,12 +8,13 @@ from math import ceil
 from typing import Any, final
 
 from paramsched.engines._torch import torch
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.errors import PlanError
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
+from paramsched.errors import InvalidArgument, PlanError
 from paramsched.plan import Plan
 from paramsched.runs.batches import BatchSampler
 from paramsched.time import DurationLike
 
+_STRATEGIES = ("save_strategy", "eval_strategy", "logging_strategy")
 _LOADER_OPTIONS = (
     "collate_fn", "generator", "multiprocessing_context", "num_workers", "persistent_workers", "pin_memory",
     "prefetch_factor", "timeout", "worker_init_fn",
@@ -95,3 +96,24 @@ class PlannedBatches:
     def __len__(self) -> int:
         count: int = self.updates * self._args.gradient_accumulation_steps
         return count
+
+
+def refuse_other_batches(trainer: Any, plan: Plan) -> None:
+    """Raise if the Trainer's arguments cannot be combined with planned batches."""
+    args, data = trainer.args, trainer.train_dataset
+    refused = {
+        **{f'{name}="epoch"': getattr(args, name, "") == "epoch" for name in _STRATEGIES},
+        "accelerator_config={'dispatch_batches': True}": args.accelerator_config.dispatch_batches is True,
+        f"gradient_accumulation_steps={args.gradient_accumulation_steps}": args.gradient_accumulation_steps > 1
+        and any(target.name == "accumulation" for target in plan.targets),
+        **{
+            f'train_sampling_strategy="{name}"': getattr(args, "train_sampling_strategy", "") == name
+            for name in ("group_by_length", "batch_rebalance")
+        },
+    }
+    found = "the plan schedules the batches, as one stream of samples"
+    for given, is_used in refused.items():
+        if is_used:
+            raise InvalidArgument(f"TrainingArguments({given})", found, f"Omit {given.partition('=')[0]}")
+    if isinstance(data, torch.utils.data.IterableDataset) or length_of(data) is None:
+        raise InvalidArgument("Trainer(train_dataset=…)", f"{found}, and the data set has no length")

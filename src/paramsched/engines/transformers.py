@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
-from paramsched.engines.planned_batches import PlannedBatches
+from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.runs.batches import plans_sizes
 from paramsched.runs.scheduler import Scheduler
@@ -29,7 +28,6 @@ from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 
 _Trainer = TypeVar("_Trainer")
-_STRATEGIES = ("save_strategy", "eval_strategy", "logging_strategy")
 
 
 def planned(
@@ -140,7 +138,7 @@ def planned(
                 found = "it has a sampler of its own, which the planned batches would replace"
                 instead = "Omit the targets batch_size and accumulation"
                 raise InvalidArgument(f"planned({trainer.__name__}, …)", found, instead)
-            _refuse_other_batches(self, read)
+            refuse_other_batches(self, read)
             known = _facts_of_arguments(self.args, None, None, _replicas(self))
             return PlannedBatches(self, read, known, options).loader(super().get_train_dataloader())
 
@@ -261,24 +259,3 @@ def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | No
             "tokens_per_step": "samples may have any length",
         },
     )
-
-
-def _refuse_other_batches(trainer: Any, plan: Plan) -> None:
-    """Raise if the Trainer's arguments cannot be combined with planned batches."""
-    args, data = trainer.args, trainer.train_dataset
-    refused = {
-        **{f'{name}="epoch"': getattr(args, name, "") == "epoch" for name in _STRATEGIES},
-        "accelerator_config={'dispatch_batches': True}": args.accelerator_config.dispatch_batches is True,
-        f"gradient_accumulation_steps={args.gradient_accumulation_steps}": args.gradient_accumulation_steps > 1
-        and any(target.name == "accumulation" for target in plan.targets),
-        **{
-            f'train_sampling_strategy="{name}"': getattr(args, "train_sampling_strategy", "") == name
-            for name in ("group_by_length", "batch_rebalance")
-        },
-    }
-    found = "the plan schedules the batches, as one stream of samples"
-    for given, is_used in refused.items():
-        if is_used:
-            raise InvalidArgument(f"TrainingArguments({given})", found, f"Omit {given.partition('=')[0]}")
-    if isinstance(data, torch.utils.data.IterableDataset) or length_of(data) is None:
-        raise InvalidArgument("Trainer(train_dataset=…)", f"{found}, and the data set has no length")
