@@ -1,11 +1,12 @@
 """Metrics computed from predictions over all processes, and the registries of classes by name."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol, final, runtime_checkable
 
-import torch
-
 from paramsched.compat.mmengine.registry import Registry
+from paramsched.engines.reporting import samples_in_lists
+from paramsched.errors import InvalidArgument
 
 
 @runtime_checkable
@@ -74,13 +75,11 @@ class MeanOf(Metric):
 
 
 def _samples_in(batch: Any) -> int:
-    """Return the number of samples in a batch."""
-    if isinstance(batch, torch.Tensor):
-        return int(batch.shape[0]) if batch.ndim else 1
-    if isinstance(batch, Mapping):
-        return _samples_in(next(iter(batch.values()))) if batch else 1
-    if isinstance(batch, (list, tuple)):
-        return _samples_in(batch[-1]) if batch and isinstance(batch[-1], (torch.Tensor, Mapping)) else len(batch)
+    """Return the number of samples in a batch; if its parts differ, that of the last one, the target; 1 if unknown."""
+    parts = list(batch.values()) if isinstance(batch, Mapping) else batch
+    for part in (batch, parts[-1:] if isinstance(parts, (list, tuple)) else ()):
+        with suppress(InvalidArgument, TypeError):
+            return samples_in_lists(part)
     return 1
 
 

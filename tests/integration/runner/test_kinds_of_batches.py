@@ -1,0 +1,249 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""Batches, models and metrics of every kind give the result of the same data in tensors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from paramsched.errors import ParamschedError
+from paramsched.runner import Metric, Runner
+from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, digits, loader, network
+from support.tables import table
+
+SIZES = (4, 4, 3)  # the last batch is smaller
+DATA = digits(sum(SIZES))
+INPUTS, TARGET = DATA.tensors
+
+
+class Lists(nn.Module):
+    """A model that stacks the lists of samples which MMEngine's collate function makes."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs, target=None, **more):
+        inputs = torch.stack(inputs) if isinstance(inputs, list) else inputs
+        target = torch.stack(target) if isinstance(target, list) else target
+        return self.inner(inputs, target, **more)
+
+
+class Plain(nn.Module):
+    """A model that returns its loss, or its output if there is no target."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = network()
+
+    def forward(self, inputs, target=None):
+        output = self.body(inputs)
+        return output if target is None else cross_entropy(output, target)
+
+
+class Mode(Lists):
+    def __init__(self):
+        super().__init__(WithMode())
+
+    def forward(self, inputs, target, mode="tensor"):
+        return super().forward(inputs, target, mode=mode)
+
+
+class OneOutput(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = network()
+
+    def forward(self, inputs):
+        return self.body(inputs)
+
+
+class Several(OneOutput):
+    """A model with several inputs: a list of samples is passed by position."""
+
+    def forward(self, *inputs):
+        return super().forward(inputs[0] if len(inputs) == 1 else torch.stack(inputs))
+
+
+BATCHES = {
+    "tuples": lambda one: one,
+    "lists": list,
+    "dicts": lambda one: {"inputs": one[0], "target": one[1]},
+    "lists of samples": lambda one: (list(one[0]), list(one[1])),
+    "dicts of lists of samples": lambda one: {"inputs": list(one[0]), "target": list(one[1])},
+}
+MODELS = {
+    "loss": (Several, lambda output, target: cross_entropy(output, as_tensor(target))),
+    "returned loss": (lambda: Lists(Plain()), None),
+    "mode": (Mode, None),
+}
+
+
+def as_tensor(target):
+    return torch.stack(target) if isinstance(target, list) else target
+
+
+def batches(kind):
+    return [BATCHES[kind](batch) for batch in zip(INPUTS.split(SIZES), TARGET.split(SIZES), strict=True)]
+
+
+def weights(model):
+    return list(model.parameters())
+
+
+@table("kind", BATCHES)
+@pytest.mark.parametrize("style", MODELS)
+def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kind, tmp_path):
+    make, loss = MODELS[style]
+    model, plain = make(), network()
+    runner = Runner(
+        model, tmp_path, batches(kind), batches(kind), train_cfg=dict(max_epochs=2), val_cfg=dict(),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)), default_hooks=QUIET, loss=loss,
+    )  # fmt: skip
+
+    runner.train()
+    validated = runner.val()["loss"]
+
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
+    for inputs, target in [*batches("tuples"), *batches("tuples")]:
+        optimizer.zero_grad()
+        cross_entropy(plain(inputs), target).backward()
+        optimizer.step()
+    assert all(torch.equal(one, other) for one, other in zip(weights(model), weights(plain), strict=True))
+    assert validated == pytest.approx(cross_entropy(plain(INPUTS), TARGET).item(), rel=1e-6)  # float32 sums
+
+
+@table("kind", ["tuples", "dicts"])
+@pytest.mark.parametrize("kind_of_model", [OneOutput, WithMode, WithTrainStep])
+def test_a_metric_is_the_mean_over_all_samples(kind_of_model, kind):
+    model = kind_of_model()
+    if kind == "dicts" and kind_of_model is WithTrainStep:
+        return  # its own step reads a pair
+    mode = dict(loss=cross_entropy) if kind_of_model is OneOutput else {}
+    runner = Runner(model, test_dataloader=batches(kind), test_cfg=dict(), test_evaluator=[accuracy], **mode)
+
+    found = runner.test()
+
+    assert found == {"accuracy": pytest.approx(accuracy(network()(INPUTS), TARGET))}
+
+
+class Counted(Metric):
+    """The numbers of samples that a metric receives."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(len(data_samples))
+
+    def compute_metrics(self, results):
+        return {"batches": len(results), "samples": sum(results)}
+
+
+def test_a_metric_starts_again_with_each_evaluation_and_has_its_prefix():
+    metrics = [Counted(), Counted(prefix="mine")]
+    runner = Runner(OneOutput(), val_dataloader=batches("tuples"), val_evaluator=metrics, loss=cross_entropy)
+
+    first, second = runner.val(), runner.val()
+
+    assert first == second == {"batches": 3, "samples": 11, "mine/batches": 3, "mine/samples": 11}
+
+
+def test_a_metric_without_a_required_method_names_it():
+    with pytest.raises(NotImplementedError, match=r"Metric has no process\("):
+        Metric().process(None, None)
+    with pytest.raises(NotImplementedError, match=r"Metric has no compute_metrics\("):
+        Metric().evaluate(1)
+
+
+def samples(nested):
+    """Return three samples of a nested structure with tensors of different sizes."""
+    return [nested(torch.arange(float(size)), size) for size in (2, 3, 4)]
+
+
+@table(
+    "nested",
+    [
+        lambda tensor, number: {"inputs": tensor, "meta": {"size": number}},
+        lambda tensor, number: (tensor, number),
+        lambda tensor, number: [tensor, {"box": tensor}],
+        lambda tensor, number: tensor,
+    ],
+)
+def test_pseudo_collate_equals_that_of_mmengine(nested, tmp_path):
+    seen = []
+
+    class Seeing(nn.Module):
+        def train_step(self, data, optim_wrapper):
+            seen.append(data)
+            return {}
+
+    settings = dict(dataset=samples(nested), batch_size=3, collate_fn=dict(type="pseudo_collate"))
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    Runner(
+        Seeing(), tmp_path, settings, train_cfg=dict(max_epochs=1), optim_wrapper=optimizer, default_hooks=QUIET
+    ).train()
+
+    torch.testing.assert_close(seen, [pseudo_collate(samples(nested))], rtol=0, atol=0)
+
+
+class Returning(nn.Module):
+    def __init__(self, output):
+        super().__init__()
+        self.weight, self.output = nn.Parameter(torch.ones(2)), output
+
+    def forward(self, inputs, target):
+        return self.output(self.weight)
+
+
+@table(
+    ("output", "said"),
+    [
+        (lambda weight: 3.0, "expected a loss from the model, got float"),
+        (lambda weight: None, "expected a loss from the model, got NoneType"),
+        (lambda weight: {}, "the model returned an empty dict; expected a name that contains 'loss'"),
+        (lambda weight: {"acc": weight}, "the model returned acc; expected a name"),
+        (lambda weight: {"loss": 3.0}, "the model returned loss=3.0, not a tensor"),
+        (lambda weight: {"loss": []}, "the model returned loss=[], not a tensor"),
+        (lambda weight: {"loss": [weight, 3]}, "not a tensor or a list of tensors"),
+    ],
+)
+def test_an_output_without_a_loss_is_an_error_that_names_it(output, said, tmp_path):
+    model = Returning(output)
+    wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+    runner = Runner(
+        model, tmp_path, loader(1), train_cfg=dict(max_epochs=1), optim_wrapper=wrapper, default_hooks=QUIET
+    )
+
+    with pytest.raises(ParamschedError) as refusal:
+        runner.train()
+
+    assert said in str(refusal.value)
+    assert model.weight.tolist() == [1.0, 1.0]
+
+
+def test_several_losses_are_summed_and_all_values_are_logged(tmp_path):
+    outputs = []
+
+    class Logging:
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            logged.append(outputs)
+
+    logged = outputs
+    model = Returning(lambda weight: {"loss_a": weight, "losses": [weight * 3, weight[0]], "acc": weight * 5})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    Runner(model, tmp_path, loader(1), train_cfg=dict(max_epochs=1), optim_wrapper=optimizer, default_hooks=QUIET,
+           custom_hooks=[Logging()]).train()  # fmt: skip
+
+    assert {name: value.item() for name, value in logged[0].items()} == {"loss": 5, "loss_a": 1, "losses": 4, "acc": 5}
+    assert model.weight.tolist() == pytest.approx([1 - 0.1 * (0.5 + 1.5 + 1), 1 - 0.1 * 2])
+
+
+@table("batch", [torch.zeros(2, 64), (torch.zeros(2, 64),), {"inputs": torch.zeros(2, 64)}])
+def test_a_batch_without_a_target_is_an_error_if_the_loss_needs_one(batch, tmp_path):
+    wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+    runner = Runner(network(), tmp_path, [batch], train_cfg=dict(max_epochs=1), optim_wrapper=wrapper,
+                    default_hooks=QUIET, loss=cross_entropy)  # fmt: skip
+
+    with pytest.raises(ParamschedError, match=f"a batch is a {type(batch).__name__} without a target"):
+        runner.train()

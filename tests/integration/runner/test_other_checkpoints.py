@@ -1,0 +1,275 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""A checkpoint of another run is refused before anything changes; weights are loaded from every form of file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from paramsched.errors import ConfigError, StateError
+from paramsched.run_files.manifest import write_manifest
+from paramsched.runner import Hook, Runner
+from support.runner_jobs import loader, network
+from support.tables import table
+
+SGD = dict(type="SGD", lr=0.1, momentum=0.9)
+
+
+class Named(nn.Module):
+    """A model of two parts, for one optimizer or two."""
+
+    def __init__(self, width=16, *, more=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Linear(64, width), nn.Linear(width, 10)
+        if more:
+            self.extra = nn.Linear(1, 1)
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs).relu())
+
+
+class Kept(Hook):
+    """A hook with a state."""
+
+    count = 0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.count += 1
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+def runner_in(folder, model=None, optimizer=SGD, **settings):
+    defaults = dict(
+        train_dataloader=loader(3),
+        train_cfg=dict(max_epochs=2),
+        optim_wrapper=dict(optimizer=optimizer),
+        default_hooks=dict(progress=None),
+        loss=cross_entropy,
+        randomness=dict(seed=3),
+    )
+    return Runner(model or Named(), folder, **{**defaults, **settings})
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return the folder of a run of two epochs with a hook that has a state."""
+    folder = tmp_path_factory.mktemp("saved") / "run"
+    runner_in(folder, custom_hooks=[Kept()]).train()
+    return folder
+
+
+def tree(folder):
+    return {str(one): hashlib.sha256(one.read_bytes()).hexdigest() for one in folder.rglob("*") if one.is_file()}
+
+
+def two_groups(model):
+    return torch.optim.SGD([{"params": model.body.parameters()}, {"params": model.head.parameters()}], lr=0.1)
+
+
+def two_optimizers():
+    return dict(optim_wrapper={name: dict(optimizer=SGD) for name in ("body", "head")})
+
+
+def with_groups():
+    model = Named()
+    return dict(model=model, optim_wrapper=two_groups(model))
+
+
+@table(
+    ("settings", "said"),
+    [
+        (lambda: dict(model=Named(8)), "body.bias has shape (16,), but the model's has (8,)"),
+        (lambda: dict(model=Named(more=True)), "only in the file: none; only in the model: extra.bias, extra.weight"),
+        (lambda: dict(model=network()), "only in the file: body.bias, body.weight, head.bias"),
+        (with_groups, "its groups have [4] parameters, but those of SGD have [2, 2]"),
+        (lambda: dict(optimizer=dict(type="Adam", lr=0.1)), "group 0 has no betas, eps, which Adam needs"),
+        (lambda: dict(param_scheduler="lr: cosine()"), "MMEngine's schedulers, but the run has a Plan"),
+        (
+            lambda: dict(param_scheduler=dict(type="StepLR", step_size=1)),
+            "the checkpoint has 0 schedulers, but the run has 1 (StepLR)",
+        ),
+        (lambda: dict(on_change={"lr": "new"}), "choices by field require a Plan"),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_changes(settings, said, saved):
+    found = settings()
+    runner = runner_in(saved, found.pop("model", None), resume=True, **found)
+    weights, files = {k: v.clone() for k, v in runner.model.state_dict().items()}, tree(saved)
+
+    with pytest.raises((StateError, ConfigError, ValueError)) as refusal:
+        runner.train()
+
+    assert said in str(refusal.value)
+    assert all(torch.equal(value, weights[name]) for name, value in runner.model.state_dict().items())
+    assert tree(saved) == files
+
+
+def test_a_checkpoint_of_other_optimizers_is_refused(saved):
+    with pytest.raises(StateError, match=r"optimizer_1\.bin|its groups have|the optimizers"):
+        runner_in(saved, resume=True, **two_optimizers()).train()
+
+
+def change_state(folder, change):
+    """Change `runner.pt` of a checkpoint, with a manifest that fits."""
+    state = torch.load(folder / "runner.pt", weights_only=False)
+    change(state)
+    torch.save(state, folder / "runner.pt")
+    (folder / "manifest.json").unlink()
+    write_manifest(folder, state["meta"]["run"], state["meta"]["iter"])
+
+
+@table(
+    ("change", "said"),
+    [
+        (lambda state: state.update(version=1), "unsupported version"),
+        (lambda state: state.pop("clock"), "missing or invalid: clock, clock.epoch, clock.batch, clock.iter"),
+        (lambda state: state["meta"].update(seed="3"), "missing or invalid: meta.seed"),
+        (lambda state: state["run"].update(processes=4), "processes was 4 when it was saved, and is 1 now"),
+        (lambda state: state["hooks"].update({"LoggerHook.1": 3}), "missing or invalid: hooks.LoggerHook.1"),
+        (lambda state: state["hooks"].update({"CheckpointHook.1": {}}), "hooks.CheckpointHook.1 (KeyError: 'best"),
+        (lambda state: state["param_schedulers"].update(other=[]), "the checkpoint has the optimizers 'other', but"),
+    ],
+)  # fmt: skip
+def test_a_changed_state_of_the_run_is_refused_and_names_the_entry(change, said, saved, tmp_path):
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    folder = shutil.copytree(saved, tmp_path / "run")
+    change_state(folder / "epoch_2", change)
+    log = (folder / "values.jsonl").read_text()
+
+    with pytest.raises(StateError) as refusal:
+        runner_in(folder, resume=True, load_from=folder / "epoch_2").train()
+
+    assert said in str(refusal.value)
+    assert (folder / "values.jsonl").read_text() == log
+
+
+def test_a_checkpoint_without_gradients_of_tensors_is_refused(saved, tmp_path):
+    folder = shutil.copytree(saved / "epoch_2", tmp_path / "epoch_2")
+    torch.save({"body.weight": 3}, folder / "gradients_0.pt")
+    change_state(folder, lambda state: None)
+
+    with pytest.raises(StateError, match=r"gradients_0\.pt: it cannot be read; expected tensors by name"):
+        runner_in(tmp_path / "other", resume=True, load_from=folder).train()
+
+
+def test_a_resumed_run_has_the_seed_the_bases_and_the_hooks_of_its_checkpoint_and_logs_differences(saved, caplog):
+    hook = Kept()
+    runner = runner_in(
+        saved, resume=True, custom_hooks=[hook], train_cfg=dict(max_epochs=3), randomness=dict(seed=7),
+        optimizer=dict(SGD, lr=0.3), param_scheduler=None,
+    )  # fmt: skip
+
+    with caplog.at_level(logging.INFO, "paramsched"):
+        runner.train()
+
+    assert "resume: seed 3 in the checkpoint, 7 now; using the checkpoint's" in caplog.text
+    assert "resume: max_epochs: 2 in the checkpoint, 3 now" in caplog.text
+    assert "epoch_2: epoch 2, iteration 6" in caplog.text
+    assert (runner.seed, hook.count, runner.epoch, runner.iter) == (3, 9, 3, 9)
+    assert runner.values()["lr", 0] == 0.1
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_a_changed_base_is_logged_and_that_of_the_checkpoint_used(scheduled, tmp_path, caplog):
+    schedule = dict(type="StepLR", step_size=9) if scheduled else None
+    runner_in(tmp_path, param_scheduler=schedule).train()
+    caplog.clear()
+    runner = runner_in(tmp_path, resume=True, param_scheduler=schedule, optimizer=dict(SGD, lr=0.3))
+
+    runner.train()
+
+    line = "resume: base of lr in group 0: 0.1 in the checkpoint, 0.3 now; using the checkpoint's"
+    assert (line in caplog.text) is scheduled
+    assert runner.values()["lr", 0] == pytest.approx(0.1)
+
+
+# ---------------------------------------------------------------------- weights
+
+
+def forms(folder):
+    """Yield files that contain the weights of one model, in every form that a Runner loads."""
+    weights = {name: value + 1 for name, value in Named().state_dict().items()}
+    for name, content in (
+        ("plain.pth", weights),
+        ("nested.pth", {"state_dict": weights, "epoch": 3}),
+        ("parallel.pth", {f"module.{name}": value for name, value in weights.items()}),
+    ):
+        torch.save(content, folder / name)
+        yield folder / name
+    save_file(weights, folder / "weights.safetensors")
+    yield folder / "weights.safetensors"
+    (folder / "exported").mkdir()
+    torch.save(weights, folder / "exported" / "pytorch_model.bin")
+    yield folder / "exported"
+
+
+def test_weights_are_loaded_from_every_form_of_file(tmp_path):
+    expected = {name: value + 1 for name, value in Named().state_dict().items()}
+    for file in forms(tmp_path):
+        runner = Runner(Named(), load_from=file, val_dataloader=loader(1), loss=cross_entropy)
+
+        runner.val()
+
+        assert all(torch.equal(value, expected[name]) for name, value in runner.model.state_dict().items()), file
+
+
+@table(
+    ("content", "said"),
+    [
+        ({"other": torch.ones(1)}, "none of its 1 names is in the model; it has other, the model has body.weight"),
+        ({"body.bias": torch.ones(3)}, "body.bias is (3,), but the model's (16,)"),
+        ({"body.bias": 3}, "body.bias is 3, but the model's (16,)"),
+        ([1, 2], "expected weights by name, got list"),
+        ({3: torch.ones(1)}, "expected weights by name, got dict"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(content, said, tmp_path):
+    torch.save(content, tmp_path / "weights.pth")
+    runner = Runner(Named(), load_from=tmp_path / "weights.pth", val_dataloader=loader(1), loss=cross_entropy)
+
+    with pytest.raises(StateError) as refusal:
+        runner.val()
+
+    assert said in str(refusal.value)
+
+
+def test_weights_of_a_part_are_loaded_and_the_others_named(tmp_path, caplog):
+    torch.save({"body.bias": torch.ones(16), "neck.bias": torch.ones(1)}, tmp_path / "weights.pth")
+    runner = Runner(Named(), load_from=tmp_path / "weights.pth", val_dataloader=loader(1), loss=cross_entropy)
+
+    runner.val()
+
+    assert runner.model.body.bias.tolist() == [1.0] * 16
+    assert "the file lacks body.weight, head.weight, head.bias" in caplog.text
+    assert "the model lacks neck.bias" in caplog.text
+
+
+def test_a_folder_without_weights_or_with_damaged_weights_is_refused(saved, tmp_path):
+    (tmp_path / "empty").mkdir()
+    damaged = shutil.copytree(saved / "epoch_2", tmp_path / "damaged")
+    (damaged / "model.safetensors").write_bytes(b"x")
+    unreadable = tmp_path / "unreadable.safetensors"
+    unreadable.write_bytes(b"x" * 20)
+
+    for folder, said in (
+        (tmp_path / "empty", "it contains neither model.safetensors nor pytorch_model.bin"),
+        (damaged, "model.safetensors"),
+        (unreadable, "it cannot be read (SafetensorError"),
+    ):
+        runner = Runner(Named(), load_from=folder, val_dataloader=loader(1), loss=cross_entropy)
+        with pytest.raises(StateError) as refusal:
+            runner.val()
+        assert said in str(refusal.value)
