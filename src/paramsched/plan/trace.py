@@ -108,6 +108,11 @@ class Trace:
         return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
     @property
+    def calendar(self) -> Calendar | None:
+        """The run facts; None for values without a plan."""
+        return None if self._run is None else self._run[1]
+
+    @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
         """The metric rules of the plan, which have no effect on the traced values."""
         return () if self._run is None else self._run[0].metric_rules

@@ -1,5 +1,8 @@
 """The command that ranks plans by their predicted loss: `paramsched compare`."""
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
 from paramsched.base.diagnostic import json_text
@@ -18,6 +21,11 @@ from paramsched.cli._options import (
     plans_argument,
 )
 
+if TYPE_CHECKING:
+    from paramsched.plan.trace import Trace
+
+_RECIPE = "recipe:"
+
 
 @click.command(
     "compare",
@@ -26,6 +34,7 @@ from paramsched.cli._options import (
     examples=(
         "paramsched compare cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
         "paramsched compare cosine.yaml wsd.yaml",
+        "paramsched compare job.yaml recipe:nemotron-3-nano",
     ),
 )
 @plans_argument()
@@ -48,11 +57,20 @@ def paramsched_compare(
 
     Plans whose gap has a band that contains 0 are about equal. Without --loss, the rows show the convex bound, which
     ranks schedules of one length without an earlier run, but is not a loss.
+
+    For a PLAN and a published recipe, the table shows instead where the plan departs from it: the shape, the shares of
+    the warmup and the decay, the floor as a share of the peak, the peak, and the batch with its ramp.
     """
     from paramsched.cli._traces import named_traces, of_each_plan, predictions, trace_plan_inputs
     from paramsched.loss_law.convex_bound import CONDITION, bound
     from paramsched.loss_law.law import load
 
+    published = next((one for one in plans[::-1] if one.startswith(_RECIPE)), None)
+    if loss is None and len(plans) == 2 and published is not None:
+        own = plans[0] if published == plans[1] else plans[1]
+        drawn, _ = trace_plan_inputs((own,), None, bases, format=format, field=field, facts=facts)
+        _compare_with_recipe(own, named_traces(drawn, own)[own], published, as_json=as_json)
+        return
     drawn, _ = trace_plan_inputs(plans, None, bases, format=format, field=field, facts=facts)
     traces = named_traces(drawn, plans[0])
     if loss is None:
@@ -79,3 +97,21 @@ def paramsched_compare(
             )
         found = {"plans": data}
     echo(json_text(found) if as_json else "\n".join(aligned_rows(table)))
+
+
+def _compare_with_recipe(plan: str, run: "Trace", published: str, *, as_json: bool) -> None:
+    """Print where a plan departs from a published recipe, which has its own bases and run facts."""
+    from paramsched.cli._plan_input import read_plan_input
+    from paramsched.recipe_book import recipes
+    from paramsched.recipe_book.departures import departures
+
+    recipe = recipes[read_plan_input(published).name.removeprefix(_RECIPE)]
+    rows = departures(run, recipe.trace())
+    if as_json:
+        echo(json_text({"recipe": published, "source": recipe.source, "rows": [asdict(one) for one in rows]}))
+        return
+    marks = {True: "departs", False: "", None: "?"}
+    table = [["", plan, published, ""], *([one.what, one.plan, one.recipe, marks[one.departs]] for one in rows)]
+    echo("\n".join(aligned_rows(table)))
+    for text in (recipe.source, *(f"inferred: {one}" for one in recipe.inferred)):
+        echo_note(f"{published}: {text}")
