@@ -26,7 +26,7 @@ from paramsched.time import Calendar
 from paramsched.time.progress import PROGRESS
 
 _NOT_PLANNED: Final = ("seconds", PROGRESS)  # clocks whose amounts are measured or reported
-_AT_ONCE: Final = 1024  # updates whose sizes are evaluated together
+_AT_ONCE: Final = 8192  # updates whose sizes are evaluated together
 
 
 def plans_sizes(plan: Plan) -> bool:
@@ -127,7 +127,7 @@ class BatchSizes:
         """Return the number of samples in the updates from `begin` to before `end`; `amount` is that before `begin`."""
         total = 0
         while begin < end:
-            size, accumulation, amount = self.table(begin, amount, min(end - begin, 16 * _AT_ONCE))
+            size, accumulation, amount = self.table(begin, amount, min(end - begin, _AT_ONCE))
             if not size.size:  # after the end of the plan
                 break
             total, begin = total + int(size @ accumulation), begin + size.size
