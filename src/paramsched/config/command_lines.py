@@ -196,7 +196,7 @@ def program_of_command(words: Any) -> str | None:
         name = re.split(r"[/\\]", word.strip("$()`"))[-1].rpartition(" ")[2]  # $(which swift)
         is_module = before in ("-m", "--module")
         name = name.partition(".")[0] if is_module else name
-        if name in _OTHER_PROGRAMS and (is_module or not _is_option(before)):
+        if name in _OTHER_PROGRAMS and (is_module or not _is_option(before) or "=" in before):
             return name
         if word.endswith(_SCRIPT) or (is_module and not _LAUNCHER.fullmatch(name)):
             return next((part for part in word.split("/")[:-1] if part in _OTHER_PROGRAMS), None)

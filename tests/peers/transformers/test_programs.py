@@ -155,6 +155,7 @@ def test_the_schedule_of_open_instruct_counts_the_updates_of_all_processes(proce
         ("swift pt --tuner_type full --num_train_epochs 1", "cosine()", 1e-5),
         ("CUDA_VISIBLE_DEVICES=0 swift rlhf --train_type full --max_steps 9", "cosine()", 1e-5),
         ("python swift/cli/sft.py --num_train_epochs 1 --learning_rate 2e-5", "cosine()", 2e-5),
+        ("apptainer exec --nv x.sif torchrun --nproc_per_node=4 /opt/bin/swift sft --max_steps 9", "cosine()", 1e-4),
         ("llamafactory-cli train --num_train_epochs 1", "linear()", 5e-5),
         ("trl sft --num_train_epochs 1", "linear()", 2e-5),
         ("trl dpo --num_train_epochs 1", "linear()", 1e-6),

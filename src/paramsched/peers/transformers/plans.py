@@ -422,10 +422,10 @@ def _length_of_warmup(
         return Duration.of(program.warmup(int(arguments.warmup_steps), is_given))
     share = arguments.warmup_steps or arguments.warmup_ratio
     if share and program.per_process and total is not None:
-        return _warmup_of_processes(total, share, written.get("num_processes"), is_exact=isinstance(horizon, int))
+        return _warmup_of_processes(total, share, written.get("num_processes"), is_exact=arguments.max_steps > 0)
     if total is not None:
         updates = program.warmup(program.rounded(total * share), is_given)
-        is_rounded_up = updates == math.ceil(total * Fraction(repr(share))) and program.rounded is math.ceil
+        is_rounded_up = program.rounded is math.ceil and updates == math.ceil(total * Fraction(repr(share)))
         if isinstance(horizon, int) or not is_rounded_up:
             return Duration.of(updates)
     elif share and (program.per_process or program.warmup(_LONG, is_given) != _LONG):
@@ -442,7 +442,7 @@ def _warmup_of_processes(total: int, share: float, given: tuple[Any, str] | None
     """Return the warmup of a scheduler that accelerate steps once per process, so that it counts them all."""
     known = given is not None and is_count(given[0], 1)
     processes = int(given[0]) if given is not None and known else 1
-    if (not known and total * share % 1) or (processes > 1 and not is_exact):
+    if (not is_exact and (not known or processes > 1)) or (not known and total * share % 1):
         found = "accelerate counts the updates of all processes, of which the length of the schedule is rounded"
         instead = "" if known else "Pass --num_processes in the command"
         warn_user(Diagnostic(child_path(ROOT, "warmup_ratio"), found, instead, code=NOT_IN_SCRIPT))
