@@ -1,17 +1,14 @@
 """When the amounts of several processes are compared; a process that trains alone compares nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.plan.run_amounts import Amount
-from paramsched.runs.processes import COMPARED_EVERY, INITIAL
+from paramsched.runs.processes import COMPARED_EVERY, INITIAL, MOST_AT_ONCE
 from paramsched.scheduler.messages import WORLD, Processes
 
 if TYPE_CHECKING:
     from paramsched.runs.rank_agreement import AmountAgreement
-
-
-_MOST_AT_ONCE: Final = 256  # processes that compare at the same update
 
 
 @final
@@ -45,7 +42,7 @@ class AmountComparison:
         if not self._processes.several:
             return False
         if self._turn is None:
-            self._turn = self._processes.rank % COMPARED_EVERY if self._processes.size > _MOST_AT_ONCE else 0
+            self._turn = self._processes.rank % COMPARED_EVERY if self._processes.size > MOST_AT_ONCE else 0
         return True
 
     def updates_until_due(self, t: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.runs.processes import COMPARED_EVERY, INITIAL, Ranks, note_end_of_store
+from paramsched.runs.processes import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, Ranks, note_end_of_store
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
@@ -152,7 +152,10 @@ class RunAgreement:
         if ranks is None:
             return
         mine = {str(rule): repr(state) for rule, state in states.items()}
-        found = self._records.differing(ranks, self._count, json.dumps([in_force.number, mine, t]))
+        turns = -(-self._processes.size // MOST_AT_ONCE)  # of many processes, some take part in each later comparison
+        takes_part = self._count == 0 or (self._count - self._processes.rank) % turns == 0
+        record = json.dumps([in_force.number, mine, t])
+        found = self._records.differing(ranks, self._count, record) if takes_part else None
         self._count += 1
         self._next = t if self._count < INITIAL else t + COMPARED_EVERY
         if found is None:
