@@ -1,5 +1,6 @@
 """The types of the public API. Never run: `make lint` type-checks it, and unused ignores are errors."""
 
+from collections.abc import Mapping
 from typing import assert_type
 
 import numpy as np
@@ -35,6 +36,9 @@ def a_loss_is_predicted() -> None:
     assert_type(law, ps.loss_law.LossLaw)
     assert_type(law.predict(ps.load("b.yaml"), base={"lr": 0.1}).final, float)
     assert_type(ps.loss_law.bound([0.1, 0.1]).value, float)
+    assert_type(law.difference("a.yaml", ps.load("b.yaml"), base={"lr": 0.1}).final_band, tuple[float, float])
+    found = ps.scaling.width({"hidden": 0.1}, base_width=256, width=1024, rule="mup-adam")
+    assert_type(found.bases, Mapping[str, Mapping[str, float]])
     assert_type(ps.loss_law.optimize(law, "10 epochs", base={"lr": 0.1}).near, tuple[int, int])
     assert_type(ps.scaling.batch_for_tokens(512, tokens=(1e9, 2e9)), int)
     assert_type(ps.scaling.seesaw(ps.load("a.yaml"), batch=256, largest=512), ps.Plan)

@@ -105,11 +105,12 @@ def width(
         raise InvalidArgument(CallSite(call, "rule", shown(rule)), found, 'Write rule="mup-adam"')
     chosen = _RULES[rule]
     old, new = whole_number(CallSite(call, "base_width"), base_width), whole_number(CallSite(call, "width"), width)
-    named = groups.items() if isinstance(groups, Mapping) else [(_name_of(group), group) for group in groups]
+    listed = groups if isinstance(groups, (list, tuple)) else [groups]
+    named = groups.items() if isinstance(groups, Mapping) else [(_name_of(group), group) for group in listed]
     bases, reasons, left = dict[str, dict[str, float]](), dict[str, str](), ""
     for name, given in named:
         values = given if isinstance(given, Mapping) else {"lr": given}
-        role = values.get("role", _ROLE_OF_NAME.get(name))
+        role = str(values.get("role", _ROLE_OF_NAME.get(name)))
         if role not in _ROLES or "lr" not in values or name in bases:
             found = f"group {shown(name)} needs an lr, a role ({', '.join(_ROLES)}) and a name of its own"
             raise InvalidArgument(f"{call}(…)", found, 'For example {"blocks": {"lr": 3e-3, "role": "hidden"}}')

@@ -96,6 +96,8 @@ def test_each_base_has_a_reason_and_the_rule_its_limits():
         ({"blocks": 0.1}, {}, "group 'blocks' needs an lr, a role"),
         ({"hidden": {"weight_decay": 0.1}}, {}, "needs an lr"),
         ([{"lr": 0.1}], {}, "expected groups with a name"),
+        (None, {}, "expected groups with a name"),
+        ({"blocks": {"lr": 0.1, "role": ["hidden"]}}, {}, "needs an lr, a role"),
         ([{"name": "hidden", "lr": 0.1}] * 2, {}, "a name of its own"),
         ({"hidden": -0.1}, {}, "must be greater than 0"),
         ({"hidden": 0.1}, {"base_width": 0}, "base_width"),

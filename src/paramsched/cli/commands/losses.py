@@ -34,7 +34,7 @@ _RECIPE = "recipe:"
     examples=(
         "paramsched compare cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
         "paramsched compare cosine.yaml wsd.yaml",
-        "paramsched compare job.yaml recipe:nemotron-3-nano",
+        "paramsched compare plan.yaml recipe:nemotron-3-nano",
     ),
 )
 @plans_argument()
