@@ -317,7 +317,7 @@ def _recognize_column(logged: LogColumn, group: str | int, notes: list[Recogniti
     """Return the schedule of a column, and add the notes about it."""
     t, values = last_of_each(logged.t, logged.values)
     column, clock = replace(logged, t=t.astype(np.int64), values=values), t.astype(np.float64)
-    _notes_of_order(logged, notes)
+    _notes_of_values(logged, notes)
     finite = np.isfinite(values)
     unit = float(np.abs(values[finite]).max(initial=0.0))
     plan, base, pieces, restarts = None, unit, tuple[Piece, ...](), list[int]()
@@ -389,8 +389,8 @@ def _note(notes: list[RecognitionNote], text: str, first: Any, last: Any, extra:
     notes.append(RecognitionNote(code or text, message, int(first), int(last)))
 
 
-def _notes_of_order(logged: LogColumn, notes: list[RecognitionNote]) -> None:
-    """Add the notes about updates that occur twice or are logged in another order."""
+def _notes_of_values(logged: LogColumn, notes: list[RecognitionNote]) -> None:
+    """Add the notes about updates that occur twice or are logged in another order, and about zeros."""
     order = np.argsort(logged.t, kind="stable")
     t, values = logged.t[order], logged.values[order]
     twice = t[1:][(t[1:] == t[:-1]) & (values[1:] != values[:-1])]
@@ -399,6 +399,13 @@ def _notes_of_order(logged: LogColumn, notes: list[RecognitionNote]) -> None:
         _note(notes, "repeated", twice[0], twice[-1])
     elif again.size:
         _note(notes, "again", logged.t[again[0]], logged.t[again[0] - 1], code="restarted")
+    zero = (values == 0) & (logged.field == "lr" and t.size >= FEWEST and not (values == 0).all())
+    if zero[:1].any() and not zero[1]:
+        _note(notes, "first zero", t[0], t[0])
+    for begin, end in _stretches(zero):
+        length = int(t[end - 1] - t[begin]) + 1
+        if length >= max(_LONG * (t[-1] + 1), 2):
+            _note(notes, "zero", t[begin], t[end - 1], length)
 
 
 def _notes_of_schedule(
@@ -406,14 +413,7 @@ def _notes_of_schedule(
 ) -> None:
     """Add the notes about a column whose schedule was found."""
     t, values = found.logged
-    first, last = int(t[0]), int(t[-1])
-    zero = values == 0
-    if found.field == "lr" and zero[0] and not zero[1]:
-        _note(notes, "first zero", first, first)
-    for begin, end in _stretches(zero) if found.field == "lr" else ():
-        length = int(t[end - 1] - t[begin]) + 1
-        if length >= max(_LONG * (last + 1), 2):
-            _note(notes, "zero", t[begin], t[end - 1], length)
+    last = int(t[-1])
     for piece in pieces:
         # The levels of a step decay are constants and levels with one ratio.
         if piece.every and not all(one.is_a(CONSTANT) or one.drops or one.is_a(DECAY) for one in piece.inner):

@@ -275,7 +275,10 @@ class Search:
         if len(fits) > 1 and fits[-1].family is COSINE and fits[-2].family is COSINE:
             made = _restarts(fits[-2], fits[-1], last, max(1e-9, 0.5 * float(self.rows.tol.max())))
         elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
-            begin, (top, bottom) = pieces[-3].first, (_meeting(one, two) for one, two in pairwise(fits))
+            begin, (top, bottom) = (
+                pieces[-3].first if len(pieces) > 3 else 0.0,
+                (_meeting(one, two) for one, two in pairwise(fits)),
+            )
             low, high = fits[0].at(np.array([begin, top])).tolist()
             if begin + 0.5 < top < bottom - 0.5 and high > low:
                 sides = round(top - begin), round(bottom - top)

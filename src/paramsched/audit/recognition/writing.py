@@ -78,7 +78,8 @@ class Writer:
             schedule(0)
         except Unresolved:  # a length is not a whole number of updates
             schedule = make.with_lengths(schedule)
-        return schedule, end, float(np.abs(peaks).max())
+        peaks += [np.array([piece.high * self.unit]) for piece in pieces if piece.cycles is not None]
+        return schedule, end, float(np.abs(np.concatenate(peaks)).max())
 
     def _ends(self, piece: Piece, after: Piece | None) -> list[float]:
         """Return the times at which a stage may end."""
@@ -235,9 +236,11 @@ class Writer:
             return
         if fit.family is DECAY or (fit.family is RISE and fit.p[1] < 0):
             start, to = self._levels(fit, begin, np.inf, rows) if fit.family is RISE or fit.p[0] > 0 else (1.0, 0.0)
-            body: Schedule = make.exponential(roundest(float(np.exp(-fit.p[0])), 1e-15))
+            body: Schedule
             if fit.family is RISE:
                 body = make.power_law(-float(fit.p[1]), length_text(begin - fit.origin - float(fit.p[0])))
+            else:
+                body = make.exponential(roundest(float(np.exp(-fit.p[0])), 1e-15))
             if to != 0:
                 body = make.constant(to) + make.constant(roundest(float(start) - float(to), 1e-12)) * body
             elif start != 1:
