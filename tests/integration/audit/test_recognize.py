@@ -338,6 +338,17 @@ def test_groups_with_other_schedules_have_their_own_lines(tmp_path: Path) -> Non
     ]
 
 
+def test_two_of_three_groups_share_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    rows = zip(range(N), used(after_warmup(cosine)), used(TORCH["StepLR"]), strict=True)
+    path.write_text("step,lr/0,lr/1,lr/2\n" + "\n".join(f"{t},{one!r},{two!r},{one * 2!r}" for t, one, two in rows))
+
+    found = ps.recognize(path)
+
+    assert {name: one.groups for name, one in found.items()} == {"lr": (0, 2), "lr/1": (1,)}
+    assert found.complete
+
+
 @pytest.mark.parametrize("name", ["learning_rate", "train/learning_rate", "lr-AdamW", "train/lr"])
 def test_columns_named_like_a_rate_are_found(name: str, tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
@@ -453,6 +464,10 @@ def test_convert_writes_the_formula_and_on_request_the_table(tmp_path: Path) -> 
 # ---------------------------------------------------------------- Good runs
 
 
+CUT = {"olmo3-7b"}
+"""Recipes whose training was stopped before the end of the cosine."""
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ps.recipes)
 def test_no_fault_is_noted_for_a_published_recipe(name: str) -> None:
@@ -472,7 +487,8 @@ def test_no_fault_is_noted_for_a_published_recipe(name: str) -> None:
 
     found = ps.recognize(zip(at.tolist(), values[at].tolist(), strict=True))
 
-    assert {one.code for one in found.notes} <= {"first zero", "stairs", "steps"}
+    cut = {"too long"} if name in CUT else set()
+    assert {one.code for one in found.notes} <= {"first zero", "stairs", "steps"} | cut
 
 
 def test_the_example_follows_its_plan() -> None:

@@ -164,7 +164,6 @@ class Recognition(Mapping[str, Recognized]):
 
     found: Mapping[str, Recognized]
     notes: tuple[RecognitionNote, ...]
-    remarks: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Recognized:
         return self.found[name]
@@ -247,14 +246,12 @@ def recognize(
                     break
             else:
                 same.append(_recognize_column(column, group, notes))
-    found = {
-        name if place == 0 else f"{name}/{one.groups[0]}": replace(one, groups=())
-        if len(one.groups) == len(same)
-        else one
-        for name, same in by_field.items()
-        for place, one in enumerate(same)
-    }
-    return Recognition(found, tuple(sorted(dict.fromkeys(notes), key=lambda one: one.first)), logged.notes)
+    found: dict[str, Recognized] = {}
+    for name, same in by_field.items():
+        for one in same:
+            alone = len(same) == len(one.groups) == 1
+            found[f"{name}/{one.groups[0]}" if name in found else name] = replace(one, groups=()) if alone else one
+    return Recognition(found, tuple(sorted(dict.fromkeys(notes), key=lambda one: one.first)))
 
 
 def _read(file: Path, columns: Mapping[str, str] | None, time: str | None, optimizer: str | None) -> LoggedValues:

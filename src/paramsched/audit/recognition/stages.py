@@ -39,8 +39,8 @@ class Piece:
         last: the time of the last row.
         at: the values at times.
         fit: the curve, if the stage is one.
-        cycles: a function from a level to the schedule, for a base of `high`, if the stage consists of cycles.
-        low, high: the lowest and the highest level of cycles or steps.
+        cycles: the schedule for a base of `high`, if the stage consists of cycles.
+        high: the first level of steps, the highest of cycles.
         drops: the times between which the value is multiplied by `ratio`, if the stage consists of such steps.
         ratio: the ratio of two levels of steps.
         every: the length of stairs, if the stage consists of them.
@@ -51,8 +51,7 @@ class Piece:
     last: float
     at: Callable[[Floats], Floats]
     fit: Fit | None = None
-    cycles: Callable[[Any], Schedule] | None = None
-    low: float = 0.0
+    cycles: Schedule | None = None
     high: float = 1.0
     drops: Drops = ()
     ratio: float = 1.0
@@ -271,51 +270,41 @@ class Search:
     def _cycles(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
         """Yield the restarts or triangles that the last stages may begin."""
         last, fits = float(self.rows.t[-1]), [piece.fit for piece in pieces[-3:] if piece.fit is not None]
-        made: list[tuple[float, float, float, Callable[[Any], Schedule]]] = []
+        error = max(1e-11, 0.02 * float(self.rows.tol.min()), float(self.rows.tol.max()) - 2e-9)
+        made: list[tuple[float, float, Schedule]] = []
         if len(fits) > 1 and fits[-1].family is COSINE and fits[-2].family is COSINE:
-            made = _restarts(fits[-2], fits[-1], last, max(1e-9, 0.5 * float(self.rows.tol.max())))
+            made = _restarts(fits[-2], fits[-1], last, error)
         elif len(fits) > 2 and all(fit.family is LINE for fit in fits):
-            begin, (top, bottom) = (
-                pieces[-3].first if len(pieces) > 3 else 0.0,
-                (_meeting(one, two) for one, two in pairwise(fits)),
-            )
+            begin, (top, bottom) = pieces[-3].first if len(pieces) > 3 else 0.0, [*map(_meeting, fits[:2], fits[1:])]
             low, high = fits[0].at(np.array([begin, top])).tolist()
             if begin + 0.5 < top < bottom - 0.5 and high > low:
-                sides = round(top - begin), round(bottom - top)
-                for mode in ("triangular", "triangular2"):
-                    made.append((begin, low, high, partial(_triangles, sides, mode)))
-        for begin, low, high, make in made:
-            at = partial(_values_of_cycles, make(low / high), begin, high)
-            yield Piece(begin, last, at, cycles=make, low=low, high=high)
-
-
-def _triangles(sides: tuple[int, int], mode: Any, level: Any) -> Schedule:
-    return cyclic(*sides, start=level, mode=mode)
+                up, down, share = round(top - begin), round(bottom - top), roundest(low / high, error)
+                made = [
+                    (begin, high, cyclic(up, down, share)),
+                    (begin, high, cyclic(up, down, share, mode="triangular2")),
+                ]
+        for begin, high, cycles in made:
+            at = partial(_values_of_cycles, cycles, begin, high)
+            yield Piece(begin, last, at, cycles=cycles, high=high)
 
 
 def _values_of_cycles(cycles: Schedule, begin: float, high: float, t: Floats) -> Floats:
     return evaluate(cycles, np.maximum(t - begin, 0), high)
 
 
-def _restarts(
-    one: Fit, two: Fit, last: float, error: float
-) -> list[tuple[float, float, float, Callable[[Any], Schedule]]]:
-    """Return the start, the lowest and the highest level, and the restarts whose first two cycles are two stages."""
+def _restarts(one: Fit, two: Fit, last: float, error: float) -> list[tuple[float, float, Schedule]]:
+    """Return the start, the highest level, and the restarts whose first two cycles are two stages."""
     begin, first = one.origin + float(one.p[0]), roundest(two.origin + two.p[0] - one.origin - one.p[0], 1e-6)
     n1, mult = float(one.p[1]), roundest(two.p[1] / one.p[1], 0.02)
     low, low2, high, high2 = one.a - one.b, two.a - two.b, one.a + one.b, two.a + two.b
     if one.b <= 0 or two.b <= 0 or first < 1 or abs(n1 - first) > max(1.5, 0.01 * first):
         return []
-    low, high = (0.0 if abs(low) <= error else low), roundest(high, error)
+    low, high = (0.0 if abs(low) <= 1e-9 + error else low), roundest(high, error)
     named: dict[str, Any] = {"mult": mult if mult > 1.001 else 1.0, "gamma": roundest(high2 / high, 4 * error)}
-    named["to_gamma"] = roundest(low2 / low, 4 * error / low) if low else 1.0
+    named |= {"to": roundest(low / high, error), "to_gamma": roundest(low2 / low, 4 * error / low) if low else 1.0}
     count = max(round((last - begin) / first), 1)
     lengths = [first] if mult > 1.001 else [first, n1, (last - begin) / count, (last + 1 - begin) / count]
-
-    def make(length: float, level: Any) -> Schedule:
-        return cosine_restarts(length_text(length), to=level, **named)
-
-    return [(begin, low, high, partial(make, length)) for length in dict.fromkeys(lengths)]
+    return [(begin, high, cosine_restarts(length_text(length), **named)) for length in dict.fromkeys(lengths)]
 
 
 def length_text(length: float) -> Any:

@@ -201,7 +201,7 @@ class Writer:
     def _others(self, piece: Piece, begin: float) -> Iterator[Schedule]:
         """Yield schedules with the values of steps, cycles or stairs."""
         if piece.cycles is not None:
-            yield self._scaled(piece.cycles(self._level(piece.low / piece.high * self.base / self.unit)), piece.high)
+            yield self._scaled(piece.cycles, piece.high)
         elif piece.drops:
             whole = [roundest_integer(*gap) or int(gap[1]) for gap in piece.drops]
             for origin in dict.fromkeys((0.0, begin, float(max(2 * whole[0] - whole[1], 0)))):
@@ -258,9 +258,6 @@ class Writer:
         more, left = end - max(begin, x0), x1 - max(begin, x0)
         if more <= 0 or left <= 0:
             return
-        if fit.family is COSINE and abs(begin - x0) < _NEAR and abs(x1 - x0 - round(x1 - x0)) > _NEAR:
-            waves = roundest((end - begin) / (2 * (x1 - x0)), 1e-9)
-            yield make.cosine_wave(waves, *self._levels(fit, x0, x1, rows), room)
         body = self._anneal(fit, x0, x1, rows, length_text(x1 - x0), "t/n")
         if fit.family is COSINE and end > x1 + 1 + _NEAR:
             wave, left = length_text(2 * (x1 - x0)), np.inf
@@ -276,14 +273,12 @@ class Writer:
 
     def _anneal(self, fit: Fit, x0: float, x1: float, rows: Rows, over: Any, index: Index) -> Schedule:
         ratio = float(np.exp(-fit.p[0] * (x1 - x0))) if fit.family in (DECAY, EXPONENTIAL) else 0.0
-        for near in (float(f"{ratio:.{digits}g}") for digits in range(1, 16 if fit.family is EXPONENTIAL else 1)):
+        for near in (float(f"{ratio:.{digits}g}") for digits in range(1, 16 if ratio else 1)):
             found = fit.refined(np.array([-np.log(near) / (x1 - x0)]), rows)
             if found is not None:
                 fit, ratio = found, near
                 break
         start, to = self._levels(fit, x0, x1, rows)
-        if fit.family is DECAY and to != 0 and isinstance(start, Absolute) == isinstance(to, Absolute):
-            return make.geometric(start, to, over, index)
         power = float(fit.p[-1]) if fit.family in (FALL, RISE) else 1.0
         rise = curves.one_minus_sqrt if power == 0.5 else curves.power(power)
         made = {LINE: curves.linear, COSINE: curves.cosine, FALL: curves.polynomial(power), RISE: rise}.get(fit.family)
