@@ -129,7 +129,9 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
         (BY_EPOCH, True, 1),
         (BY_EPOCH, False, 4),
         (BY_EPOCH | {"val_interval": 2, "val_begin": 2}, True, 4),
+        (BY_EPOCH | {"val_interval": 3, "max_epochs": 7, "dynamic_intervals": [(4, 1), (6, 2)]}, True, 1),
         (BY_ITERATION | {"val_interval": 3}, True, 1),
+        (BY_ITERATION | {"val_interval": 4, "dynamic_intervals": [(7, 2)]}, True, 3),
         (BY_ITERATION, False, 4),
     ],
 )
