@@ -46,7 +46,8 @@ MODULES = {
         "Predict the loss of a plan. Experimental. Start with [its tutorial](../tutorials/choose-a-schedule.md)."
     ),
     "paramsched.scaling": (
-        "Move hyperparameters to another batch size. Start with [its guide](../how-to/another-batch-size.md)."
+        "Move hyperparameters to another batch size, or to another width with [muP](../how-to/mup.md). Start with"
+        " [its guide](../how-to/another-batch-size.md)."
     ),
     "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
     "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
