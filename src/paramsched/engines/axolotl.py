@@ -17,7 +17,9 @@ from paramsched.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.engines.reporting import callback_on_demand, classes_on_demand
+from paramsched.engines.reporting import callback_on_demand, classes_on_demand, make_class
+from paramsched.engines.run_end import RunEnd
+from paramsched.engines.transformers import end_training
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import plan_of
@@ -91,11 +93,36 @@ class _AxolotlPlan:
         )
         calendar = Calendar(steps_per_epoch=int(epoch)) if is_whole else None
         drive = "manual" if cfg.get("deepspeed") else "optimizer"  # ZeRO steps the optimizer once per group
+        deadline, reserve = cfg.get("paramsched_deadline"), cfg.get("paramsched_reserve")
+        options = PlanOptions(calendar=calendar, deadline=deadline, reserve=reserve)
         try:
-            return facts.attach(optimizer, plan, PlanOptions(calendar=calendar), drive=drive)
+            scheduler = facts.attach(optimizer, plan, options, drive=drive, checked_later=True)
         except MissingFact as error:
             instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
+        if options.stop:
+            from transformers import TrainerCallback
+
+            ending = make_class("EndCallback", __name__, _EndCallback, TrainerCallback)
+            trainer.add_callback(ending(RunEnd([scheduler], stop=True)))
+        return scheduler
+
+
+class _EndCallback:
+    """Ends the run at its deadline."""
+
+    def __init__(self, ending: RunEnd) -> None:
+        self._ending = ending
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        self._ending.begin()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        if self._ending.is_due:
+            end_training(args, state, control)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        self._ending.finish("axolotl.PlanPlugin")
 
 
 def _refused(name: str, found: str, instead: str, code: str = SAID_TWICE) -> ConfigError:
@@ -106,7 +133,10 @@ def _plan_args() -> type[Any]:
     """Return the pydantic model of the plugin's keys, which axolotl adds to its own model."""
     from pydantic import create_model
 
-    return create_model("PlanArgs", __module__=__name__, paramsched_plan=(str | dict[str, Any] | None, None))
+    keys: dict[str, Any] = dict.fromkeys(("paramsched_deadline", "paramsched_reserve"), (str | None, None))
+    keys["paramsched_plan"] = str | dict[str, Any] | None, None
+    made: type[Any] = create_model("PlanArgs", __module__=__name__, **keys)
+    return made
 
 
 if TYPE_CHECKING:

@@ -111,13 +111,10 @@ def planned(
             self._writes.write(self._scheduler)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            """End as at `max_steps`: evaluate and save if these happen in steps."""
             if (batches := self._owner._paramsched_batches) is not None:
                 state.epoch = batches.passes
             if self._ending.is_due:
-                control.should_training_stop = True
-                control.should_save |= args.save_strategy == "steps"
-                control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
+                end_training(args, state, control)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._ending.finish("transformers.planned")
@@ -224,6 +221,13 @@ def planned(
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
+
+
+def end_training(args: Any, state: Any, control: Any) -> None:
+    """End as at `max_steps`: evaluate and save if these happen in steps."""
+    control.should_training_stop = True
+    control.should_save |= args.save_strategy == "steps"
+    control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
 
 
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
