@@ -81,7 +81,7 @@ class BatchSizes:
             if unit in _NOT_PLANNED or rules:
                 cause = "it follows a metric" if rules else f"its clock counts {unit}"
                 found = f"{cause}, so the sizes of later batches are not known in advance"
-                raise InvalidArgument(f"target {name}", found, 'For example: clock="samples"')
+                raise InvalidArgument(name, found, 'For example: clock="samples"')
             if size is None:
                 raise _missing_size("Write ps.Scheduler(optimizer, plan, batch_size=32)")
             if isinstance(size, SizeTarget) and size.by_amount and isinstance(in_force.amounts, UnknownAmounts):
@@ -325,4 +325,5 @@ def _check(name: str, value: Any, low: int, high: int) -> None:
     """Refuse an argument that is not an integer of a range."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
         limit = f"of at least {low}" if high >= 2**31 and name != "seed" else f"from {low} to {high}"
-        raise InvalidArgument(f"ps.BatchSampler({name}={shown(value)})", f"expected an integer {limit}")
+        instead = "Write len(data)" if name == "length" else ""
+        raise InvalidArgument(f"ps.BatchSampler({name}={shown(value)})", f"expected an integer {limit}", instead)
