@@ -34,7 +34,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)
 _NOT_RUN = re.compile(r"<!--\s*not run: (.*?)\s*-->", re.DOTALL)
-_PARTS = re.compile(
+PARTS = re.compile(
     r"^<!--(?P<comment>.*?)-->|"
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>\{?[\w-]+\}?)(?P<rest>.*)\n(?P<text>(?s:.*?))^ *(?P=fence) *$",
     re.MULTILINE,
@@ -90,7 +90,7 @@ def blocks(page: str) -> Iterator[Block]:
     [Block(language='python', text='x = 1', file=None, not_run=None)]
     """
     reason = None
-    for part in _PARTS.finditer(page):
+    for part in PARTS.finditer(page):
         if part["comment"] is not None:
             reason = reason_not_run(part[0]) or reason
             continue

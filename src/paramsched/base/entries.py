@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 _ENTRIES: dict[str, Mapping[str, str]] = {}
 
@@ -23,3 +24,9 @@ def entry_names(purpose: str) -> tuple[str, ...]:
 def load_entry(purpose: str, name: str) -> ModuleType:
     """Import the module of an entry."""
     return import_module(_ENTRIES[purpose][name])
+
+
+def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
+    """Return the pictures of a value that a notebook shows: the method `_repr_mimebundle_` of the values that draw."""
+    bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(value)
+    return bundle

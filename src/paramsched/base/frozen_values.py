@@ -6,9 +6,11 @@
 
 from dataclasses import fields
 from functools import cache
+from textwrap import wrap
 from typing import Any, TypeVar
 
 _Kind = TypeVar("_Kind", bound=type)
+_COLUMNS, _LINES = 100, 20
 
 
 def frozen_value(kind: _Kind) -> _Kind:
@@ -17,12 +19,23 @@ def frozen_value(kind: _Kind) -> _Kind:
     The dataclasses must be declared with `eq=False, repr=False`, so that `dataclass` does not replace these methods.
     """
     made: Any = kind
-    made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, _repr_as_text
+    made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, text_on_screen
     return kind
 
 
-def _repr_as_text(value: object) -> str:
-    return str(value)
+def text_on_screen(value: object) -> str:
+    r"""Return the text of a value as its `repr`: in lines of at most 100 columns, and without what follows line 20.
+
+    >>> text_on_screen("cosine()"), len(text_on_screen("word " * 1000)), text_on_screen("word " * 1000)[-8:]
+    ('cosine()', 1903, 'word\n...')
+    """
+    text = str(value)
+    if len(text) <= _COLUMNS and "\n" not in text:
+        return text
+    shown = text[: _COLUMNS * _LINES]  # a longer text is cut anyway
+    lines = [row for line in shown.split("\n") for row in wrap(line, _COLUMNS, break_on_hyphens=False) or [""]]
+    fits = len(lines) <= _LINES and shown == text
+    return "\n".join(lines if fits else [*lines[: _LINES - 1], "..."])
 
 
 def shown_fields(value: Any) -> str:
@@ -32,7 +45,7 @@ def shown_fields(value: Any) -> str:
     called, because it would call this function again.
     """
     kind: Any = type(value)
-    if kind.__repr__ is not _repr_as_text:
+    if kind.__repr__ is not text_on_screen:
         return repr(value)
     shown = (f"{field.name}={getattr(value, field.name)!r}" for field in fields(value) if field.repr)
     return f"{kind.__qualname__}({', '.join(shown)})"
@@ -47,7 +60,7 @@ def only_set_fields(value: Any) -> str:
     """
     entries = ((field.name, getattr(value, field.name), field.default) for field in fields(value))
     shown = (f"{name}={entry!r}" for name, entry, default in entries if entry != default)
-    return f"{type(value).__qualname__}({', '.join(shown)})"
+    return text_on_screen(f"{type(value).__qualname__}({', '.join(shown)})")
 
 
 def equal_fields(left: Any, right: object) -> bool:

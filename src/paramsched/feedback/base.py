@@ -10,6 +10,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 import numpy as np
 
 from paramsched.advice.number_checks import not_negative, positive_number, require_choice
+from paramsched.base.entries import notebook_display
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
@@ -59,6 +61,8 @@ class MetricRule(ABC, Generic[State]):
     """
 
     __slots__ = ()
+    __repr__ = text_on_screen
+    _repr_mimebundle_ = notebook_display
     _precedence = CALL
     metric: str
 

@@ -60,7 +60,7 @@ class GreedyState:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Greedy(MetricRule[GreedyState]):
     """The metric rule of `greedy`.
 

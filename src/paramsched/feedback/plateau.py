@@ -45,7 +45,7 @@ class PlateauState:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plateau(MetricRule[PlateauState]):
     """The metric rule of `plateau`: multiplies by `factor` after more than `patience` values without an improvement."""
 
@@ -169,7 +169,7 @@ class NewBobState:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NewBob(MetricRule[NewBobState]):
     """The metric rule of `new_bob`: multiplies by `factor` if the relative improvement is below `threshold`.
 

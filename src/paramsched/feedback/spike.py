@@ -49,7 +49,7 @@ class SpikeState:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Spike(MetricRule[SpikeState]):
     """The metric rule of `spike`: multiplies by `factor` after a spike, and returns to 1 within `recover` values."""
 

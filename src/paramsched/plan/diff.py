@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.base.diagnostic import printable
-from paramsched.base.entries import load_entry
+from paramsched.base.entries import notebook_display
 from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import MissingFact, PlanError
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -80,9 +80,7 @@ class Diff:
     def __str__(self) -> str:
         return "\n".join(str(change) for change in self.changes)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
-        return bundle
+    _repr_mimebundle_ = notebook_display
 
 
 @final

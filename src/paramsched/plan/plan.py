@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.field_keywords import refuse_wrong_fields
-from paramsched.base.entries import load_entry
+from paramsched.base.entries import load_entry, notebook_display
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, Unresolved, shown
@@ -461,12 +462,10 @@ class Plan:
         drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(**view))
         return drawn
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
-        return bundle
+    _repr_mimebundle_ = notebook_display
 
     def __repr__(self) -> str:
-        return f"<Plan {'; '.join(str(self).splitlines())}>"
+        return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
 
 
 def _without_horizon(site: str, instead: str) -> PlanError:

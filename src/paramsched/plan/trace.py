@@ -9,7 +9,8 @@ import numpy as np
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.number_checks import meant_number
 from paramsched.base.diagnostic import names_listed
-from paramsched.base.entries import load_entry
+from paramsched.base.entries import notebook_display
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.feedback.base import MetricRule
@@ -147,12 +148,10 @@ class Trace:
         assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
         return replace(self, _bases=self._bases | assumed)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
-        return bundle
+    _repr_mimebundle_ = notebook_display
 
     def __repr__(self) -> str:
-        return f"<Trace of {self.total:,} updates: {names_listed(map(column_name, self.keys()))}>"
+        return text_on_screen(f"<Trace of {self.total:,} updates: {names_listed(map(column_name, self.keys()))}>")
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""

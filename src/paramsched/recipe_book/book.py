@@ -9,6 +9,9 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched.base.diagnostic import names_listed
+from paramsched.base.entries import notebook_display
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.base.near_names import did_you_mean
 from paramsched.config import native
 from paramsched.config.plan_files import read_data
@@ -53,7 +56,9 @@ class Recipe(PublishedPlan):
     inferred: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"<Recipe {self.name}: {self.title}, {self.source}>"
+        return text_on_screen(f"<Recipe {self.name}: {self.title}, {self.source}>")
+
+    _repr_mimebundle_ = notebook_display
 
     def trace(self) -> Trace:
         """Return the values of the published run at each update.
@@ -136,7 +141,7 @@ class RecipeBook(Mapping[str, Recipe]):
         return len(_all_texts())
 
     def __repr__(self) -> str:
-        return f"<{len(self)} recipes: {', '.join(self)}>"
+        return text_on_screen(f"<{len(self)} recipes: {names_listed(self)}>")
 
     def matching(self, words: str) -> tuple[Recipe, ...]:
         """Return the recipes whose name, title, area or source contains all the words.

@@ -12,6 +12,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
@@ -811,7 +812,7 @@ class Scheduler(LRScheduler):
         raise AttributeError(found, name=name, obj=self)
 
     def __repr__(self) -> str:
-        return f"<Scheduler at update {self.last_epoch} of {self.plan!r}>"
+        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {self.plan!r}>")
 
     # ------------------------------------------------------------------ inside
 

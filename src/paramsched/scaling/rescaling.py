@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from html import escape
 from math import inf, isfinite, log2, sqrt
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched.advice.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
@@ -70,7 +72,10 @@ class Rescaled:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"<Rescaled {', '.join(f'{name}={value!r}' for name, value in self.values.items())}>"
+        return text_on_screen(f"<Rescaled {', '.join(f'{name}={value!r}' for name, value in self.values.items())}>")
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         return "\n".join([*self.lines, *(f"note: {note}" for note in self.notes)])

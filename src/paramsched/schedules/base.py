@@ -11,7 +11,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from paramsched.advice.peer_words import line_in_code
-from paramsched.base.entries import load_entry
+from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import field_names, frozen_value
 from paramsched.curves import Curve
 from paramsched.curves.arrays import Array, Arrays, Floats
@@ -81,9 +81,7 @@ class Schedule(ABC):
         """Return the value at `t`; called if this schedule is a stage of a sequence, and the sequence is not affine."""
         return self._at(t, base, ops)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(self)
-        return bundle
+    _repr_mimebundle_ = notebook_display
 
     @property
     @abstractmethod

@@ -1,25 +1,29 @@
 """Plans, schedules and pictures in notebooks and as files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Protocol, TypeVar, final
+from typing import Any, Protocol, TypeAlias, TypeVar, final
 
-from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.errors import InvalidArgument, ParamschedError, shown
+from paramsched.feedback import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.diff import Diff
-from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.plan.forms import PlanLike, PublishedPlan, plan_of
 from paramsched.plan.trace import Trace
+from paramsched.schedules import recurrence
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.rules import Rule
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog, runs_of
 from paramsched.show._matplotlib import saved_figure
 from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
+from paramsched.time import Calendar
 from paramsched.time.progress import PROGRESS
 
 
@@ -86,8 +90,14 @@ def figure(
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
-def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str]:
-    """Return the pictures of a value by MIME type; empty if it cannot be drawn, so that its text is shown.
+Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Rule | Trace | Figure
+"""A value with curves, which a notebook draws."""
+
+
+def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, str]:
+    """Return what a notebook shows of a value, by MIME type; empty if it cannot be drawn, so that its text is shown.
+
+    Diffs, run facts and metric rules are tables.
 
     A notebook stores them in its file, so they do not contain the value of each update as the page of `figure` does.
 
@@ -98,14 +108,19 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str
     """
     if isinstance(value, Diff):
         return {"text/html": _table_of_changes(value)}
+    if isinstance(value, (Calendar, MetricRule)):
+        return {"text/html": _table_of_fields(value)}
     try:
         drawn: Curves
         if isinstance(value, Figure):
             drawn, title = value.trace, ""
         elif isinstance(value, Trace):
             drawn, title = value, ""
+        elif isinstance(value, PublishedPlan):
+            drawn, title = curves_of_plan(value.plan, value.bases, value.calendar)[0], repr(value)[1:-1]
         else:
-            drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
+            schedule = recurrence(value) if isinstance(value, Rule) else value
+            drawn, assumed = curves_of_plan(schedule if isinstance(schedule, Plan) else plan_of_schedule(schedule))
             title = f"{type(value).__name__}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
@@ -113,6 +128,13 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff | Figure) -> dict[str, str
         return {}
     picture = (value if isinstance(value, Figure) else Figure(drawn, title, None, None))._repr_svg_()
     return {"text/html": f"<div>{escaped(title)}</div>{picture}"} if title else {"image/svg+xml": picture}
+
+
+def _table_of_fields(value: Any) -> str:
+    """Return the fields that are set as an HTML table."""
+    entries = ((field.name, getattr(value, field.name)) for field in fields(value))
+    rows = (f"<tr><th>{name}</th><td>{escaped(shown(entry))}</td></tr>" for name, entry in entries if entry is not None)
+    return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _table_of_changes(diff: Diff) -> str:

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any, Final, Literal, TypeAlias, cast, final
 
 from paramsched.advice.calls import explain_wrong_keywords_of
+from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import only_set_fields
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
@@ -85,6 +86,7 @@ class Calendar:
     untimed_updates: int | None = None
 
     __repr__ = only_set_fields
+    _repr_mimebundle_ = notebook_display
 
     def __post_init__(self) -> None:
         self._read_deadline()

@@ -1,6 +1,7 @@
 """The notebook display of a plan, a schedule, a trace and a diff, and `Plan.plot`."""
 
-from html import unescape
+from dataclasses import fields
+from html import escape, unescape
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +12,7 @@ from paramsched import scaling
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
+FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", horizon="20 epochs")
 
 
@@ -28,6 +30,8 @@ def figures():
         ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, ps.Calendar(steps_per_epoch=5)),
         ps.Plan(lr='warmup("5%") >> cosine()', weight_decay="linear(1, 0.5)", horizon=1_000_000),
         ps.recipes["llama3-405b"].plan,
+        ps.recipes["resnet50-goyal"],
+        ps.rules.step(40),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -47,13 +51,49 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.recipes["llama3-405b"],
         scaling.rescale({"lr": 3e-4, "betas": (0.9, 0.95)}, batch=(256, 512), rule="adam-sqrt"),
         *ps.parse('plateau("val_loss")').metric_rules,
+        ps.greedy("val_loss"),
+        ps.recipes,
+        ps.rules.table([1 / (i + 3) for i in range(1000)]),
+        ps.table([1 / (i + 3) for i in range(1000)]),
+        ps.Plan(lr=ps.piecewise([[i, 1 / (i + 3)] for i in range(1000)]), horizon="1 epoch"),
+        ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_the_repr_of_a_value_is_short_and_has_no_unset_fact(value):
-    assert len(repr(value)) <= 2000
+def test_the_repr_of_a_value_fits_on_a_screen_and_has_no_unset_fact(value):
+    lines = repr(value).splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 100
     assert "None" not in repr(value)
     assert "_columns" not in repr(value)
+
+
+def test_a_long_repr_is_cut_and_the_text_is_not():
+    schedule = 0.5 * ps.constant() + ps.table([1 / (i + 3) for i in range(200)])
+
+    assert repr(schedule).endswith("\n...")
+    assert ps.parse(str(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    ("value", "entries"),
+    [
+        (ps.Calendar(total=10, batch_size=7), {"total": "10", "batch_size": "7"}),
+        (ps.new_bob("<loss>"), {"metric": "&#x27;&lt;loss&gt;&#x27;", "factor": "0.5"}),
+    ],
+)
+def test_facts_and_metric_rules_are_tables_in_a_notebook(value, entries):
+    table = value._repr_mimebundle_()["text/html"]
+
+    assert all(f"<tr><th>{name}</th><td>{entry}</td></tr>" in table for name, entry in entries.items())
+    assert "None" not in table
+
+
+def test_rescaled_values_show_their_formulas_in_a_notebook():
+    rescaled = scaling.rescale({"lr": 3e-4}, batch=(256, 512), rule="adam-sqrt")
+
+    assert rescaled._repr_html_() == f"<pre>{escape(str(rescaled))}</pre>"
+    assert "√(B/B₀)" in rescaled._repr_html_()
 
 
 def test_the_heading_names_assumed_facts():

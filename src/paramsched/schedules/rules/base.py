@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import frozen_value
 from paramsched.curves import Curve
 from paramsched.curves.arrays import Floats
@@ -61,6 +62,7 @@ class Rule(ABC):
     end: int | None
     by: Clock
     _precedence = CALL
+    _repr_mimebundle_ = notebook_display
 
     @abstractmethod
     def step_columns(self, k: Floats) -> Coefficients:
