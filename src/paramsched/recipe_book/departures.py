@@ -81,7 +81,7 @@ def _outline(run: Trace) -> dict[str, tuple[float | str | None, str]]:
     fall = rates[last:]
     end = max(0.0, float(2 * rates[-1] - rates[-2:][0]))  # after the last update
     stages = ["warmup"] * (first > 0) + ["constant"] * (last - first > _SAME_SHARE * rates.size)
-    shape = " >> ".join([*stages, *([_decay(fall)] if fall.size > 1 else [])]) or "constant"
+    shape = " >> ".join([*stages, *([_decay(fall, end)] if fall.size > 1 else [])]) or "constant"
     shares = {
         "warmup": first / rates.size,
         "decay": fall.size / rates.size,
@@ -100,11 +100,11 @@ def _outline(run: Trace) -> dict[str, tuple[float | str | None, str]]:
     }
 
 
-def _decay(rates: Floats) -> str:
-    """Return the name of a decay, by its values."""
+def _decay(rates: Floats, low: float) -> str:
+    """Return the name of a decay that reaches `low` after its last value."""
     if np.any(np.diff(rates) > 1e-9 * rates[0]):
         return "falls and rises"
-    low, done = float(rates[-1]), np.linspace(0.0, 1.0, rates.size)
+    done = np.arange(rates.size) / rates.size
     curves = {"line": 1 - done, "cosine": (1 + np.cos(np.pi * done)) / 2, "1 - sqrt": 1 - np.sqrt(done)}
     if low > 0:
         ratio = low / float(rates[0])
