@@ -190,6 +190,7 @@ TORCHTUNE = {"checkpointer": {}, "epochs": 1, "optimizer": {"_component_": "torc
     ("config", "problem"),
     [
         ({**AXOLOTL, "lr_scheduler": "rex", "num_epochs": 1}, '$.lr_scheduler: axolotl: unknown scheduler "rex"'),
+        ({**AXOLOTL, "warmup_steps": 0.1}, "$.warmup_steps: axolotl: expected an integer; warmup_ratio is a share"),
         ({**AXOLOTL, "lr_quadratic_warmup": True}, "$.lr_quadratic_warmup: axolotl: a schedule that"),
         ({**AXOLOTL, "jagged_restart_steps": 50}, "$.jagged_restart_steps: axolotl: a schedule that"),
         ({**AXOLOTL, "learning_rate": None, "num_epochs": 1}, "$.learning_rate: axolotl: expected a number"),
@@ -218,7 +219,11 @@ def test_a_length_that_a_program_rounds_in_its_own_way_needs_the_updates_of_the_
     shared = dialect.to_plan({**AXOLOTL, "warmup_ratio": 0.1, "num_epochs": 3})
 
     assert str(shared) == 'horizon: 3 epochs\nlr: with_lengths(warmup("10%") >> cosine(), "floor")'
-    for config in (AXOLOTL, {"finetuning_type": "full", "cutoff_len": 8, "lr_scheduler_type": "warmup_stable_decay"}):
+    for config in (
+        AXOLOTL,
+        {**TORCHTUNE, "max_steps_per_epoch": 9},
+        {"finetuning_type": "full", "cutoff_len": 8, "lr_scheduler_type": "warmup_stable_decay"},
+    ):
         with pytest.raises(MissingFact, match="steps_per_epoch"):
             dialect.to_plan(config)
 

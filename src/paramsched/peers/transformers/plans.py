@@ -34,12 +34,7 @@ from paramsched.config.arguments import (
 from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike, GroupOfFile
-from paramsched.config.unused_settings import (
-    looks_like_schedule,
-    note_defaults,
-    report_no_settings,
-    report_unused_settings,
-)
+from paramsched.config.unused_settings import note_defaults, report_no_settings, report_unused_settings
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.peers.deepspeed.plans import TrainerRun, plan_of_config, report_mismatches
 from paramsched.peers.deepspeed.plans import groups_of as groups_of_deepspeed
@@ -343,8 +338,7 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
         diagnostics.add(one.path, one.found, one.instead, code=one.code)
     program, written = settings.program, settings.written
     if program.names is not None:
-        others = {name: path for name, path in settings.others.items() if looks_like_schedule(name)}
-        report_unused_settings(others, program.refused, diagnostics, library=program.name)
+        report_unused_settings(settings.others, program.refused, diagnostics, library=program.name)
         return
     misspelled = set[str]()
     for name in islice(written, _MAX_NAMES):
@@ -399,12 +393,12 @@ def _length_of_training(
         return arguments.max_steps, arguments.max_steps
     epochs = arguments.num_train_epochs
     length_text = f"{Decimal(repr(epochs)).normalize():f} epochs"
-    if calendar is None:
-        return None, length_text
-    length, accumulation = calendar.updates_per_epoch, arguments.gradient_accumulation_steps
-    if accumulation is not None and calendar.steps_per_epoch is None:
+    length, accumulation = calendar and calendar.updates_per_epoch, arguments.gradient_accumulation_steps
+    if calendar is not None and accumulation is not None and calendar.steps_per_epoch is None:
         length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
-    if length is None:
+    if calendar is None or length is None:
+        if settings.program.names is not None and settings.values.get("max_steps_per_epoch"):
+            raise settings.missing("length")
         return None, length_text
     length = settings.program.epoch(length, calendar, settings.values)
     total = math.ceil(epochs * length)  # rounded as a float, as in the trainer
@@ -428,14 +422,9 @@ def _length_of_warmup(
         is_rounded_up = program.rounded is math.ceil and updates == math.ceil(total * Fraction(repr(share)))
         if isinstance(horizon, int) or not is_rounded_up:
             return Duration.of(updates)
-    elif share and (program.per_process or program.warmup(_LONG, is_given) != _LONG):
-        found = "its warmup depends on the updates of the run, which are unknown"
-        raise MissingFact(program.name, found, fact="steps_per_epoch", example="100")
+    elif share and (program.per_process or (program.is_least and not is_given)):
+        raise settings.missing("warmup")
     return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
-
-
-_LONG: Final = 10**9
-"""More updates than a run has."""
 
 
 def _warmup_of_processes(total: int, share: float, given: tuple[Any, str] | None, *, is_exact: bool) -> Duration:

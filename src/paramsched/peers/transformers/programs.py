@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched.base.codes import NOT_IN_SCRIPT, OUTSIDE_PLAN, REFUSED_VALUE
+from paramsched.base.codes import NOT_IN_SCRIPT, OUTSIDE_PLAN, REFUSED_VALUE, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.config.arguments import is_count
+from paramsched.config.arguments import is_count, is_plain_number
 from paramsched.config.command_lines import mapping_of_options, named_options, program_of_command, value_of_words
 from paramsched.config.unused_settings import program_of
 from paramsched.errors import MissingFact
@@ -37,7 +37,7 @@ class Program:
         is_least: True if the shorter of `max_steps` and the epochs determines the warmup.
         epoch: computes the updates of an epoch from those of transformers, the run facts and the settings.
         keywords: returns arguments of a scheduler from its name and the updates after the warmup.
-        adapt: changes the settings, which have the Trainer's names.
+        adapt: changes the settings, which have the Trainer's names. Returns one that the program refuses, and why.
     """
 
     name: str = "transformers"
@@ -52,7 +52,7 @@ class Program:
     is_least: bool = False
     epoch: Callable[[int, Calendar, Mapping[str, Any]], int] = lambda updates, calendar, values: updates  # noqa: ARG005
     keywords: Callable[[str, int | None], Mapping[str, Any]] = lambda name, left: {}  # noqa: ARG005
-    adapt: Callable[[Written], object] = lambda written: written
+    adapt: Callable[[Written], tuple[str, str] | None] = lambda written: None  # noqa: ARG005
 
 
 TRAINER: Final = Program()
@@ -61,7 +61,7 @@ _SAME: Final = ("learning_rate", "warmup_steps", "warmup_ratio", "max_steps", "g
 _OUTSIDE: Final = "a schedule that transformers does not have"
 
 
-def _axolotl(written: Written) -> None:
+def _axolotl(written: Written) -> tuple[str, str] | None:
     """Replace axolotl's cosine with a floor, and its texts of numbers."""
     if isinstance((rate := written.get("learning_rate", (None, "")))[0], str):
         written["learning_rate"] = value_of_words(rate[0]), rate[1]
@@ -71,6 +71,8 @@ def _axolotl(written: Written) -> None:
     if floor and str(written.get("lr_scheduler_type", ("cosine", ""))[0]) == "cosine":
         written["lr_scheduler_type"] = "cosine_with_min_lr", path
         written["lr_scheduler_kwargs"] = {"min_lr_rate": floor}, path
+    is_share = is_plain_number(steps[0]) and not is_count(steps[0])
+    return (steps[1], "expected an integer; warmup_ratio is a share of the run") if is_share else None
 
 
 def _axolotl_warmup(updates: int, given: bool) -> int:
@@ -113,13 +115,17 @@ def _oumi(written: Written) -> None:
         written["lr_scheduler_type"] = "constant_with_warmup", path
 
 
+def _missing(program: str, part: str) -> MissingFact:
+    found = f"its {part} depends on the updates of the run, which are unknown"
+    return MissingFact(program, found, fact="steps_per_epoch", example="100")
+
+
 def _llama_factory(name: str, left: int | None) -> Mapping[str, Any]:
     """Return the lengths of LLaMA-Factory's stable decay: a third of the rest of the run is stable."""
     if name != "warmup_stable_decay":
         return {}
     if left is None:
-        found = "the lengths of its stages depend on the updates of the run, which are unknown"
-        raise MissingFact("LLaMA-Factory", found, fact="steps_per_epoch", example="100")
+        raise _missing("LLaMA-Factory", "stable stage")
     return {"num_stable_steps": left // 3, "num_decay_steps": left - left // 3}
 
 
@@ -242,6 +248,10 @@ class Settings:
         """The values of the settings."""
         return {name: value for name, (value, _) in self.written.items()}
 
+    def missing(self, part: str) -> MissingFact:
+        """Return the error for a length that the program computes from the updates of the run."""
+        return _missing(self.program.name, part)
+
 
 def settings_of(data: Any) -> Settings | None:
     """Return the settings of a config or a command; None if data is neither."""
@@ -269,8 +279,8 @@ def settings_of(data: Any) -> Settings | None:
     unread = {key: one for key, one in flat.items() if key not in names and key.rpartition(".")[0] in sections}
     unread = written if row.names is None else unread
     others = {key: path for key, (value, path) in unread.items() if not isinstance(value, Mapping)}
-    row.adapt(written)
-    return Settings(row, written, others, None, tuple(_refused(row, flat, words)))
+    faults = [Diagnostic(*fault, code=WRONG_TYPE)] if (fault := row.adapt(written)) else []
+    return Settings(row, written, others, None, (*faults, *_refused(row, flat, words)))
 
 
 def _flattened(named: Written) -> Iterator[tuple[str, tuple[Any, str]]]:
