@@ -66,7 +66,7 @@ if __name__ == "__main__":
         for name, plan in PLANS.items():
             curves[f"{name}_{seed}"] = train(plan, seed, text)
             print(name, seed, curves[f"{name}_{seed}"][-1], file=sys.stderr, flush=True)
-    with Path(sys.argv[1] if len(sys.argv) > 1 else "small_runs.csv").open("w", newline="") as stream:
+    with Path(sys.argv[1] if len(sys.argv) > 1 else "small_runs.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["step", *curves])
         for at, losses in enumerate(zip(*curves.values(), strict=True)):

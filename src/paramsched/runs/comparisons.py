@@ -42,7 +42,7 @@ class AmountComparison:
         if not self._processes.several:
             return False
         if self._turn is None:
-            self._turn = self._processes.rank % COMPARED_EVERY if self._processes.size > MOST_AT_ONCE else 0
+            self._turn = self._processes.index % COMPARED_EVERY if self._processes.size > MOST_AT_ONCE else 0
         return True
 
     def updates_until_due(self, t: int) -> int:

@@ -153,7 +153,7 @@ class RunAgreement:
             return
         mine = {str(rule): repr(state) for rule, state in states.items()}
         turns = -(-self._processes.size // MOST_AT_ONCE)  # of many processes, some take part in each later comparison
-        takes_part = self._count == 0 or (self._count - self._processes.rank) % turns == 0
+        takes_part = self._count == 0 or (self._count - self._processes.index) % turns == 0
         record = json.dumps([in_force.number, mine, t])
         found = self._records.differing(ranks, self._count, record) if takes_part else None
         self._count += 1

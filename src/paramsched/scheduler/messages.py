@@ -35,14 +35,14 @@ class Processes:
         return dist.get_world_size(self.group)
 
     @property
-    def rank(self) -> int:
-        """The rank of this process among them, if there are several."""
+    def index(self) -> int:
+        """The position of this process among them, if there are several."""
         return dist.get_rank(self.group)
 
     @property
     def level(self) -> int:
         """The level of a message about what every process detects: a warning in the first one."""
-        return logging.INFO if self.several and self.rank > 0 else logging.WARNING
+        return logging.INFO if self.several and self.index > 0 else logging.WARNING
 
     def log(self, text: str, *arguments: Any) -> None:
         """Log what every process detects."""
