@@ -369,7 +369,7 @@ def context_of(path):
     calendar = "later" if method == "set_facts" else None
     scheduler = ps.Scheduler(optimizer, plan, calendar=calendar) if ".Scheduler." in path else None
     plan = ps.Plan(lr="linear()", horizon=100 if method == "resolve" else 10_000)
-    if method == "BatchSampler":
+    if "BatchSampler" in path:
         plan = ps.Plan(ps.Binding(ps.Target("batch_size", 8), "linear()"), horizon=100)
     return {"ps": ps, "plan": plan, "scheduler": scheduler, "optimizer": optimizer}
 
