@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.cli._options import CalendarOptions, aligned_rows
 from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
@@ -47,16 +47,16 @@ class GroupValues:
 
 
 def group_table(rows: Sequence[GroupValues]) -> str:
-    """Return the table of groups: a line for each time."""
-    table: list[Sequence[str]] = [("optimizer", "group", "field", "base", "update", "value", "factor", "decided by")]
+    """Return a table for each field of each group: the base, what decides the values, and a line for each time."""
+    lines = list[str]()
     for row in rows:
-        first = [row.optimizer, row.group, row.field, f"{row.base:.6g}"]
-        decided = "; ".join((*row.decided_by, *([row.note] if row.note else [])))
-        for time, value in zip(row.at, row.values, strict=True):
-            factor = f"{value / row.base:.6g}" if row.base else ""
-            table.append((*first, f"{time:,}", f"{value:.6g}", factor, decided))
-            first, decided = ["", "", "", ""], ""
-    return "\n".join(aligned_rows(table))
+        optimizer = f"{row.optimizer}, " if row.optimizer else ""
+        lines += ["", printable(f"{optimizer}group {row.group}: {row.field}, base {row.base:.6g}")]
+        lines += [printable(f"  {text}") for text in (*(f"from {one}" for one in row.decided_by), row.note) if text]
+        factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
+        table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
+        lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3)]
+    return "\n".join(lines[1:])
 
 
 def values_of_groups(
