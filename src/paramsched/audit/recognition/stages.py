@@ -20,7 +20,7 @@ _DENSE = 512  # the first rows, which are all used to find stages
 _SPREAD = 1536  # the rows in the rest of a long log that are used to find stages
 _KINKS = 96  # the rows at which the slope changes most, which are used with their neighbors
 _SAMPLE = 144  # the rows of a stage to which a curve is fitted
-_LEAST = 12  # rows before a stretch of foreign values
+_LEAST = 12  # rows of stairs
 _SHORT = 24  # rows that may be explained by a curve with too many parameters
 _FOREIGN = 0.01
 _FEW_STAGES, _FEW_ROWS = 4, 0.05
@@ -177,7 +177,7 @@ class Search:
             end += int(rest[0])
             length = int(np.argmax(np.append(right[end:], True)))
             after = right[end + length :][: max(4, 3 * length)]
-            few = end - at < _LEAST or length > max(_FOREIGN * self.n, 1) or after.size < 2
+            few = end - at < 3 * fit.family.size or length > max(_FOREIGN * self.n, 1) or after.size < 2
             if few or not after.all():
                 break
             self.foreign[end : end + length] = True

@@ -169,7 +169,9 @@ class Writer:
         def apart(start: float, to: float) -> float:
             return float((np.abs(rows.v - start * (1 - u) - to * u) / rows.tol).max(initial=0.0))
 
-        most = max(self.sharp, 1.001 * apart(first, best(first)))
+        # Values that a curve has almost exactly were not rounded, although they have few digits.
+        exact = apart(first, best(first))
+        most = max(1.001 * exact, min(self.sharp, 4 * exact + 0.02) if rows.t.size > 2 else self.sharp)
         start = self._level(first, lambda one: apart(one, best(one)) <= most)
         value = self._value(start)
         return start, self._level(best(value), lambda one: apart(value, one) <= most)
@@ -231,7 +233,7 @@ class Writer:
         room, rows = length_text(end - begin), self._rows(begin, np.inf if last else end, fit)
         first, final = fit.natural
         if fit.family is CONSTANT:
-            sharp = self.sharp * rows.tol
+            sharp = (self.sharp if self.sharp == 1 else 0.02) * rows.tol
             yield make.constant(self._level(fit.a, lambda one: bool((np.abs(rows.v - one) <= sharp).all())), room)
             return
         if fit.family is DECAY or (fit.family is RISE and fit.p[1] < 0):
