@@ -237,16 +237,17 @@ class Writer:
             yield make.constant(self._level(fit.a, lambda one: bool((np.abs(rows.v - one) <= sharp).all())), room)
             return
         if fit.family is DECAY or (fit.family is RISE and fit.p[1] < 0):
-            start, to = self._levels(fit, begin, np.inf, rows) if fit.family is RISE or fit.p[0] > 0 else (1.0, 0.0)
+            low = 0.0 if abs(fit.a) <= 1e-9 else self._level(fit.a)
+            above, shape = float(fit.at(np.array([begin]))[0]) - fit.a, fit.at(rows.t) - fit.a
+            rest, most = (rows.v - self._value(low)) * above, abs(above) * max(self.sharp, 0.02) * rows.tol
+            top = self._level(above, lambda one: bool((np.abs(rest - one * shape) <= most).all()))
             body: Schedule
             if fit.family is RISE:
                 body = make.power_law(-float(fit.p[1]), length_text(begin - fit.origin - float(fit.p[0])))
             else:
                 body = make.exponential(roundest(float(np.exp(-fit.p[0])), 1e-15))
-            if to != 0:
-                body = make.constant(to) + make.constant(roundest(float(start) - float(to), 1e-12)) * body
-            elif start != 1:
-                body = make.constant(start) * body
+            body = body if top == 1 else make.constant(top) * body
+            body = body if low == 0 else make.constant(low) + body
             yield body if last else make.take(body, room)
         if fit.family is RISE and fit.p[1] < 0:
             return
