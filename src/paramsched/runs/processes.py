@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final, final
+from typing import Any, final
 
 import torch.distributed as dist
 
@@ -13,10 +13,6 @@ from paramsched.errors import InvalidArgument, shown
 from paramsched.scheduler.messages import WORLD, Processes
 
 log = logging.getLogger("paramsched")
-
-COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
-MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
-INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 
 
 @final
@@ -73,7 +69,7 @@ def processes_of(group: Any) -> Processes:
     Raises:
         InvalidArgument: it is not a process group, or this process is not in it.
     """
-    if group is None or not dist.is_available():
+    if not dist.is_available():
         return WORLD
     site = f"Scheduler(…, process_group={shown(group)})"
     if group is not dist.GroupMember.NON_GROUP_MEMBER:

@@ -38,11 +38,11 @@ from paramsched.runs.arguments import (
 from paramsched.runs.consumption import ConsumptionSource, checked_amount
 from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
-from paramsched.runs.processes import processes_of
 from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
+from paramsched.scheduler.messages import WORLD
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.rebinding import require_attached
 from paramsched.scheduler.resume import Resume
@@ -182,7 +182,11 @@ class Scheduler(LRScheduler):
         )
         self.optimizer = next(iter(self._optimizers.values()))
         policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        processes = processes_of(process_group)
+        processes = WORLD
+        if process_group is not None:
+            from paramsched.runs.processes import processes_of
+
+            processes = processes_of(process_group)
         source = PlanSource.of(plan, watch, names=names, processes=processes)
         resume = Resume(policy, checked_on_base(on_base, source.plan), processes)
         request = request_of(source.plan, drive, resume, late_groups, t, names)
