@@ -1,10 +1,12 @@
 """Every kind of file with every writer and reader: replaced atomically, rejected by name, or written in place."""
 
+import errno
 import json
 import os
 import resource
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -277,6 +279,53 @@ def test_a_pipe_with_a_reader_is_written(tmp_path, writer):
 
     assert read[0]
     assert file.is_fifo()
+
+
+def test_a_pipe_with_a_slow_reader_gets_everything(tmp_path):
+    file, data, read = tmp_path / "out", os.urandom(1_000_000), []  # more than a pipe holds
+    os.mkfifo(file)
+
+    def read_slowly():
+        with file.open("rb") as stream:
+            while part := stream.read(65_536):
+                read.append(part)
+                threading.Event().wait(0.001)
+
+    reader = threading.Thread(target=read_slowly)
+    reader.start()
+    _files.write_whole_file(file, data)
+    reader.join()
+
+    assert b"".join(read) == data
+
+
+@pytest.mark.parametrize("absent", [(), ("stdout",), ("stderr",)])
+def test_text_that_was_printed_before_precedes_the_file(tmp_path, monkeypatch, absent):
+    with (tmp_path / "both").open("w") as stream:
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, None if name in absent else stream)
+        stream.write("printed\n")
+        _files.write_whole_file(Path(f"/dev/fd/{stream.fileno()}"), b"written\n")
+
+    assert (tmp_path / "both").read_text() == "printed\nwritten\n"
+
+
+def test_an_error_keeps_its_file_name_and_gets_one_if_it_has_none():
+    for error, expected in (
+        (OSError(errno.EACCES, "denied", "inner"), "inner"),
+        (OSError(errno.ENOSPC, "full"), "outer"),
+        (OSError("text only"), None),
+    ):
+        with pytest.raises(OSError) as raised, _files.naming_errors("outer"):  # noqa: PT011  # any
+            raise error
+        assert raised.value.filename == expected
+
+
+def test_a_folder_to_read_is_the_error_of_the_system(tmp_path):
+    with pytest.raises(IsADirectoryError) as refusal, _files.open_to_read(tmp_path):
+        pass
+
+    assert refusal.value.filename == str(tmp_path)
 
 
 @only_root

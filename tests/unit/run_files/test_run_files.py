@@ -10,7 +10,8 @@ import pytest
 from paramsched.errors import FolderInUse, StateError
 from paramsched.run_files import disk
 from paramsched.run_files.folder_lock import FolderLock
-from paramsched.run_files.manifest import LastCheckpoint, damaged_files, read_manifest, write_manifest
+from paramsched.run_files.manifest import LastCheckpoint, damaged_files, manifest_digest, read_manifest, write_manifest
+from support.tables import table
 
 
 def test_a_lock_names_its_holder_until_it_is_released(tmp_path):
@@ -44,6 +45,36 @@ def test_a_lock_of_a_killed_process_has_no_holder(tmp_path):
     assert FolderLock(tmp_path).holder is None
 
 
+def test_releasing_a_lock_that_was_not_taken_leaves_the_lock_of_another(tmp_path):
+    mine, other = FolderLock(tmp_path), FolderLock(tmp_path)
+    mine.take()
+
+    other.release()
+    other.release()
+
+    assert (mine.held, other.held) == (True, False)
+    assert other.holder == mine.holder is not None
+
+
+def test_a_lock_is_held_inside_a_with_statement_only(tmp_path):
+    folder = tmp_path / "new" / "run"
+    for _ in range(2):  # the folder is created, and used if it exists
+        with FolderLock(folder).hold():
+            assert FolderLock(folder).holder.startswith(f"process {os.getpid()}")
+            with pytest.raises(FolderInUse), FolderLock(folder).hold():
+                pass
+            assert FolderLock(folder).holder is not None
+
+        assert list(folder.iterdir()) == []
+
+
+def test_a_lock_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "run.lock").mkdir()
+
+    with pytest.raises(OSError, match="expected a regular file, got a folder"):
+        FolderLock(tmp_path).take()
+
+
 def test_a_failed_write_leaves_the_file_unchanged(tmp_path, monkeypatch):
     file = tmp_path / "state"
     disk.replace_text(file, "old")
@@ -67,6 +98,17 @@ def test_a_failed_removal_leaves_no_file_with_that_name(tmp_path, monkeypatch):
     disk.remove_folder(folder)
 
     assert not folder.exists()
+
+
+def test_a_folder_is_removed_with_what_an_earlier_removal_left(tmp_path):
+    folder, left = tmp_path / "epoch_1", tmp_path / ".epoch_1.removed"
+    for one in (folder / "weights", left / "older"):
+        one.mkdir(parents=True)
+
+    disk.remove_folder(folder)
+    disk.remove_folder(folder)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_manifest_reports_each_modified_file(tmp_path):
@@ -103,6 +145,60 @@ def test_the_newest_checkpoint_is_returned_with_the_digest_of_its_manifest(tmp_p
     disk.replace_text(tmp_path / "last_checkpoint", LastCheckpoint.of(tmp_path / "epoch_1", tmp_path).text)
 
     assert LastCheckpoint.read(tmp_path) == LastCheckpoint("epoch_1", digest)
+
+
+def test_a_checkpoint_in_another_folder_is_recorded_by_its_full_path(tmp_path):
+    digest = write_manifest(tmp_path, run="mine", iteration=7).digest
+
+    assert LastCheckpoint.of(tmp_path, tmp_path / "other") == LastCheckpoint(str(tmp_path), digest)
+    assert manifest_digest(tmp_path) == digest
+    assert manifest_digest(tmp_path / "other") is None
+
+
+def test_a_run_without_a_checkpoint_has_a_record_too(tmp_path):
+    assert LastCheckpoint.read(tmp_path) is None
+
+    disk.replace_text(tmp_path / "last_checkpoint", LastCheckpoint(None, None).text)
+
+    assert LastCheckpoint.read(tmp_path) == LastCheckpoint(None, None)
+
+
+@table(
+    "text",
+    [
+        "",
+        "epoch_1\n",
+        "epoch_1\nsha256 12\n",
+        f"\nsha256 {'0' * 64}\n",
+        f"(none yet)\nsha256 {'0' * 64}\n",
+        f"epoch\0_1\nsha256 {'0' * 64}\n",
+        f"epoch_1\nsha256 {'0' * 64}\nmore\n",
+    ],
+)
+def test_a_damaged_record_of_the_last_checkpoint_is_refused(text, tmp_path):
+    (tmp_path / "last_checkpoint").write_text(text)
+
+    with pytest.raises(StateError, match=r"last_checkpoint: it (cannot be read|has changed since)"):
+        LastCheckpoint.read(tmp_path)
+
+
+def test_a_manifest_of_another_format_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("paramsched.run_files.manifest._FORMAT", "paramsched.runner 0")
+    write_manifest(tmp_path, run="mine", iteration=7)
+    monkeypatch.undo()
+
+    with pytest.raises(StateError, match=r"expected format 'paramsched\.runner 1', got 'paramsched\.runner 0'"):
+        read_manifest(tmp_path)
+
+
+def test_a_single_file_of_a_checkpoint_can_be_checked(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).write_text(name)
+    manifest = write_manifest(tmp_path, run="mine", iteration=7)
+    (tmp_path / "one").unlink()
+
+    assert damaged_files(tmp_path, manifest, only="other") == []
+    assert damaged_files(tmp_path, manifest, only="one") == [f"{tmp_path / 'one'}: it is missing"]
 
 
 @pytest.mark.heavy

@@ -1,0 +1,150 @@
+"""Laws of every metric rule: values of arrays, metrics that are not finite, and saved states."""
+
+import json
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched.errors import InvalidArgument, StateError
+from paramsched.feedback import greedy, new_bob, plateau, spike
+from paramsched.schedules import absolute, constant, cosine, parse
+from support.tables import table
+
+RULES = {
+    "plateau": lambda **more: plateau(patience=0, factor=0.5, **more),
+    "plateau with a floor": lambda **more: plateau(patience=1, cooldown=1, factor=0.3, min=0.2, **more),
+    "plateau with an absolute floor": lambda **more: plateau(patience=0, factor=0.3, min=absolute(0.05), **more),
+    "new_bob": lambda **more: new_bob(threshold=0.1, **more),
+    "new_bob with a floor": lambda **more: new_bob(patience=1, min=0.3, **more),
+    "new_bob with an absolute floor": lambda **more: new_bob(min=absolute(0.05), **more),
+    "greedy": lambda **more: greedy(patience=0, factor=0.5, **more),
+    "greedy with bounds": lambda **more: greedy(patience=0, factor=0.5, min=0.2, max=3.0, **more),
+    "greedy with absolute bounds": lambda **more: greedy(
+        patience=0, factor=0.5, min=absolute(0.05), max=absolute(3.0), **more
+    ),
+    "greedy with a reset": lambda **more: greedy(patience=0, factor=0.5, min=0.3, reset=2, eps=0.01, window=2, **more),
+    "spike": lambda **more: spike(window=3, sigma=1.0, factor=0.5, recover=4, cooldown=1, **more),
+    "spike with a floor": lambda **more: spike(window=2, sigma=0.5, factor=0.5, min=0.3, spread="std", **more),
+}
+METRICS = st.lists(st.sampled_from([0.5, 0.9, 1.0, 1.1, 5.0]) | st.floats(0.0, 9.0), min_size=1, max_size=12)
+NAMES = st.sampled_from(sorted(RULES))
+
+
+def after(rule, metrics):
+    state = rule.init()
+    for metric in metrics:
+        state = rule.observe(state, metric)
+    return state
+
+
+@given(NAMES, METRICS, st.floats(0.01, 4.0))
+def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
+    rule = RULES[name]()
+    state, values = after(rule, metrics), np.array([0.0, 0.01, 0.5, 4.0])
+
+    found = rule.apply(state, values, base)
+    of_bases = rule.apply(state, values, np.full(4, base))
+
+    assert np.asarray(found).tolist() == [rule.apply(state, value, base) for value in values.tolist()]
+    assert np.asarray(of_bases).tolist() == np.asarray(found).tolist()
+
+
+@given(NAMES, METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, 10**400]))
+def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(name, before, later, odd):
+    ignoring, strict = RULES[name](nonfinite="ignore"), RULES[name](nonfinite="raise")
+    state = after(ignoring, before)
+
+    assert ignoring.observe(state, odd) == state
+    assert after(ignoring, [*before, odd, *later]) == after(RULES[name](), [*before, *later])
+    with pytest.raises(InvalidArgument, match="must be finite"):
+        strict.observe(after(strict, before), odd)
+
+
+@given(NAMES, METRICS, METRICS)
+def test_a_state_continues_after_json(name, before, later):
+    rule = RULES[name]()
+    state = after(rule, before)
+
+    restored = rule.restore(json.loads(json.dumps(asdict(state))))
+
+    assert restored == state
+    for metric in later:
+        state, restored = rule.observe(state, metric), rule.observe(restored, metric)
+        assert restored == state
+
+
+@table("name", RULES)
+def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
+    rule = RULES[name]()
+    state = asdict(after(rule, [3.0, 2.0, 5.0, 6.0]))
+    for entry, value in state.items():
+        wrong = ["1", True, math.nan, math.inf, 10**400, {}, [[]]]
+        if isinstance(value, (int, float)) and entry not in ("reference", "total", "best"):
+            wrong.append(-1)
+        if isinstance(value, int):
+            wrong.append(0.5)
+        for one in wrong:
+            with pytest.raises(StateError, match=f"invalid value of {entry}: "):
+                rule.restore({**state, entry: one})
+        with pytest.raises(StateError, match="does not have the keys"):
+            rule.restore({key: one for key, one in state.items() if key != entry})
+    for data in ({**state, "more": 1}, [], None, "x"):
+        with pytest.raises(StateError, match="does not have the keys"):
+            rule.restore(data)
+
+
+@given(METRICS, st.sampled_from([(0.0, None), (0.0, 2.0), (0.25, None), (0.25, 2.0)]), st.sampled_from([0.5, 1.0, 3.0]))
+def test_bounds_as_multiples_of_base_are_absolute_bounds_of_that_base(metrics, bounds, base):
+    low, high = bounds
+    absolute_bounds = {"min": absolute(low * base), "max": None if high is None else absolute(high * base)}
+    multiples = greedy(patience=0, factor=0.5, min=low, max=high)
+    values = greedy(patience=0, factor=0.5, **absolute_bounds)
+
+    for count in range(len(metrics) + 1):
+        found = values.apply(after(values, metrics[:count]), base, base)
+        assert found == pytest.approx(multiples.apply(after(multiples, metrics[:count]), base, base), rel=1e-12)
+
+
+@pytest.mark.parametrize("bound", [{"min": absolute(0.3)}, {"max": absolute(3.0)}])
+def test_one_absolute_bound_leaves_the_other_side_free(bound):
+    rule = greedy(patience=0, factor=0.5, **bound)
+    falling, rising = after(rule, [1.0] * 12), after(rule, [1.0 / (1 + t) for t in range(12)])
+
+    assert rule.apply(falling, 1.0) == (0.3 if "min" in bound else 0.5**10)
+    assert rule.apply(rising, 1.0) == (3.0 if "max" in bound else 2.0**12)
+
+
+def test_a_change_of_at_most_eps_is_skipped_in_both_directions():
+    coarse = greedy(patience=0, factor=0.5, eps=0.3)
+
+    assert [after(coarse, [1.0] * count).factor for count in (1, 2, 3, 4)] == [2.0, 1.0, 0.5, 0.5]
+    assert after(greedy(patience=0, factor=0.9, eps=0.2), [1.0, 0.5, 0.4]).factor == 1.0
+
+
+@table("option", ["window", "recover", "cooldown"])
+@pytest.mark.parametrize(("given_", "number"), [("50 updates", 50), ("2 epochs", 2), ("an epoch", 100)])
+def test_a_length_with_a_unit_is_refused_with_its_number(option, given_, number):
+    with pytest.raises(InvalidArgument) as refusal:
+        spike(**{option: given_})
+
+    assert str(refusal.value).endswith(f'Write spike("loss", {option}={number})')
+    assert "a metric rule does not know the update" in str(refusal.value)
+    assert str(eval(str(refusal.value).rpartition("Write ")[2], {"spike": spike})).startswith("spike(")
+
+
+def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():
+    one, other, schedule = plateau("a"), greedy("b"), cosine(over=9)
+    forms = [schedule * one * other, one * schedule * other, one * other * schedule, (schedule * one) * (other * 1.0)]
+
+    assert [form.metric_rules for form in forms] == [(one, other)] * 4
+    assert all(form(t) == schedule(t) for form in forms for t in (0, 4, 9))
+    assert str(schedule * one * other) == 'cosine(over=9) * plateau("a") * greedy("b")'
+    assert parse(str(0.5 * one)) == 0.5 * one
+    assert (one * 0.5)(3) == 0.5 == (constant(0.5) * one)(3)
+    assert (0.5 * (schedule * one))(3) == (schedule * one * 0.5)(3) == 0.5 * schedule(3)
+    with pytest.raises((InvalidArgument, TypeError)):
+        one * "cosine"
