@@ -15,6 +15,7 @@ from paramsched.compat.megatron import OptimizerParamScheduler, install
 from paramsched.errors import AssertedArgument, InvalidArgument, MissingDependency, MissingFact, PlanError, StateError
 from support.examples import examples
 from support.megatron_peer import MEGATRON, stubs_of
+from support.tables import table
 
 COSINE = {
     "init_lr": 0.0,
@@ -47,6 +48,101 @@ def planned(plan: ps.Plan, *groups: dict[str, Any], calendar: ps.Calendar = FACT
 
 
 # ---------------------------------------------------------------- Megatron's arguments
+
+
+FALLING = {
+    "linear": lambda share: 1 - share,
+    "cosine": lambda share: 0.5 * (math.cos(math.pi * share) + 1),
+    "exponential": lambda share: 2 * 0.5**share - 1,
+    "minus_sqrt": lambda share: 1 - share**0.5,
+}
+
+
+def lr_of_megatron(n: int, given: dict[str, Any]) -> float:
+    """Return the lr by the formulas of Megatron's `get_lr`."""
+    top, low, warmup, end = (given[name] for name in ("max_lr", "min_lr", "lr_warmup_steps", "lr_decay_steps"))
+    style = given["lr_decay_style"]
+    if warmup > 0 and n <= warmup:
+        return given["init_lr"] + (top - given["init_lr"]) * n / warmup
+    if style == "constant" or n > end:
+        return top if style == "constant" else low
+    if style == "inverse-square-root":
+        return max(low, top * max(warmup, 1) ** 0.5 / max(n, 1) ** 0.5)
+    if style != "WSD":
+        return low + FALLING[style]((n - warmup) / (end - warmup)) * (top - low)
+    start = end - given["wsd_decay_steps"]
+    part = 1.0 if n <= start else FALLING[given["lr_wsd_decay_style"]]((n - start) / given["wsd_decay_steps"])
+    return low + part * (top - low)
+
+
+def wd_of_megatron(n: int, given: dict[str, Any]) -> float:
+    """Return the weight decay by the formulas of Megatron's `get_wd`."""
+    start, end, style = given["start_wd"], given["end_wd"], given["wd_incr_style"]
+    if n > given["wd_incr_steps"] or style == "constant":
+        return end
+    share = n / given["wd_incr_steps"]
+    return start + (share if style == "linear" else 0.5 * (math.cos(math.pi * (1 - share)) + 1)) * (end - start)
+
+
+RUNS = [
+    *({"lr_decay_style": one} for one in ("constant", "linear", "cosine", "inverse-square-root")),
+    *({"lr_decay_style": "WSD", "wsd_decay_steps": 20, "lr_wsd_decay_style": one} for one in FALLING),
+    {"lr_warmup_steps": 0, "lr_decay_style": "linear"},
+    {"lr_warmup_steps": 0, "lr_decay_style": "inverse-square-root"},
+    {"init_lr": 0.3, "min_lr": 0.0},
+    {"start_wd": 0.02, "end_wd": 0.2, "wd_incr_style": "linear"},
+    {"start_wd": 0.02, "end_wd": 0.2, "wd_incr_style": "cosine", "wd_incr_steps": 60},
+]
+
+
+@table("changes", RUNS)
+def test_every_style_follows_the_formulas_of_megatron(changes: dict[str, Any]) -> None:
+    given = COSINE | changes
+    group: dict[str, Any] = {}
+    scheduler = OptimizerParamScheduler(Optimizer(group), **given)
+
+    for n in range(0, 130, 5):
+        assert group["lr"] == pytest.approx(lr_of_megatron(n, given), rel=1e-12, abs=1e-15), n
+        assert group["weight_decay"] == pytest.approx(wd_of_megatron(n, given), rel=1e-12), n
+        assert (scheduler.num_steps, scheduler.get_lr(group), scheduler.get_wd(group)) == (n, *group.values())
+        scheduler.step(5)
+
+
+@table("changes", RUNS)
+def test_bounds_and_multipliers_of_a_group_apply_to_it(changes: dict[str, Any]) -> None:
+    bounds = {"max_lr": 0.5, "min_lr": 0.05, "start_wd": 0.3, "end_wd": 0.3 if "end_wd" not in changes else 0.4}
+    plain: dict[str, Any] = {}
+    group = {**bounds, "lr_mult": 3.0, "wd_mult": 0.5}
+    scheduler = OptimizerParamScheduler(Optimizer(plain, group), **{**COSINE, **changes})
+    for n in range(0, 120, 15):
+        given = COSINE | changes | bounds
+        assert group["lr"] == pytest.approx(3 * lr_of_megatron(n, given), rel=1e-12, abs=1e-15), n
+        assert group["weight_decay"] == pytest.approx(0.5 * wd_of_megatron(n, given), rel=1e-12), n
+        assert plain["lr"] == pytest.approx(lr_of_megatron(n, COSINE | changes), rel=1e-12, abs=1e-15)
+        scheduler.step(15)
+
+
+@table("changes", RUNS)
+def test_a_state_continues_the_run_of_another_scheduler(changes: dict[str, Any]) -> None:
+    group: dict[str, Any] = {}
+    first = OptimizerParamScheduler(Optimizer(group), **{**COSINE, **changes})
+    first.step(35)
+    other: dict[str, Any] = {}
+    second = OptimizerParamScheduler(Optimizer(other), **{**COSINE, **changes})
+
+    second.load_state_dict(first.state_dict())
+
+    assert (second.num_steps, other) == (35, group)
+    assert second.state_dict() == first.state_dict()
+    first.step(40)
+    second.step(40)
+    assert other == group
+
+
+@pytest.mark.parametrize("state", [None, 3, "x", [("num_steps", 3)]])
+def test_a_state_that_is_no_mapping_is_refused(state: Any) -> None:
+    with pytest.raises(StateError, match="expected a mapping, got"):
+        OptimizerParamScheduler(Optimizer({}), **COSINE).load_state_dict(state)
 
 
 @pytest.mark.parametrize("name", [name for name in COSINE if "style" not in name])

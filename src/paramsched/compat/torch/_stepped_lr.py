@@ -205,7 +205,9 @@ class SteppedLR(LRScheduler):
     def value(self, t: float, field: str = "lr") -> list[float]:
         """Return the value of `field` in each group at epoch `t`, without a step and assuming no external writes."""
         self._refresh_if_changed()
-        row = self._values_at(t) if field == "lr" else self._momenta_at(t)
+        row = self._values_at(t) if field == "lr" else None
+        if field in ("momentum", "betas[0]"):
+            row = self._momenta_at(t)
         if row is None:
             require_lr(self, t, field)
             return []
