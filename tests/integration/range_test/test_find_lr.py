@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import random
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -229,6 +230,43 @@ def test_the_reason_for_the_end_is_reported(losses, ending, taken):
     assert (found.ending, len(found.losses), len(found.rates)) == (ending, taken, taken)
 
 
+def suggestions(rates, losses):
+    """Return valley, steepest and a tenth of the minimum by their definitions."""
+    last = losses.index(min(losses))
+    top = max(losses[:last])
+    first = max(i for i in range(last) if losses[i] >= top - (top - losses[last]) / 10)
+    half = (top + losses[last]) / 2
+    valley = rates[max(i for i in range(first, last + 1) if losses[i] >= half)]
+    x, y = [math.log10(rate) for rate in rates[first : last + 1]], losses[first : last + 1]
+    # The slope at a point between two others of equal distance is that of the line through them.
+    around = [(max(i - 1, 0), min(i + 1, len(x) - 1)) for i in range(len(x))]
+    slopes = [(y[b] - y[a]) / (x[b] - x[a]) for a, b in around]
+    return valley, rates[first + slopes.index(min(slopes))], rates[last] / 10
+
+
+@table(
+    "losses",
+    [
+        [2.0, 2.0, 1.5, 1.0, 0.5, 0.6, 1.8],
+        [2.0, 1.9, 2.1, 1.2, 0.3, 0.2, 0.9],
+        [3.0, 2.0, 1.0, 0.9, 0.8, 0.7, 0.75],
+        [1.0, 1.1, 0.9, 0.95, 0.2, 0.4, 0.4],
+        [-1.0, -1.5, -1.4, -3.0, -3.5, -3.6, -3.0],
+    ],
+)
+def test_the_suggested_rates_are_those_of_their_definitions(losses):
+    scripted = Parabola(losses)
+
+    found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0, stop_at=99)
+
+    expected = suggestions(found.rates.tolist(), losses)
+    assert (found.valley, found.steepest, found.minimum_tenth) == pytest.approx(expected, rel=1e-12)
+    assert found.suggestion == found.valley
+    for name, rate in zip(("valley", "steepest", "minimum / 10"), expected, strict=True):
+        assert f"{name} {rate:.2g}" in found.text()
+    assert str(found) == repr(found) == found.text()
+
+
 def test_no_rate_is_suggested_if_the_loss_never_decreased():
     scripted = Parabola([1.0, 1.5, 2.0, 2.5])
 
@@ -250,6 +288,43 @@ def test_the_result_is_drawn_in_a_terminal_and_by_matplotlib():
     assert any("^ valley 0.01" in line for line in lines)
     assert axes.get_xscale() == "log"
     assert axes.lines[1].get_ydata().tolist() == found.smoothed.tolist()
+
+
+@table(
+    ("losses", "said"),
+    [
+        ([2.0, 1.0, 4.1], "The loss rose too far at "),
+        ([2.0, 1.0, float("nan")], "The loss was not finite above "),
+        ([2.0, 1.0, 3.9, 0.5], "The highest rate, 10, was reached."),
+    ],
+)
+def test_the_picture_names_the_reason_for_the_end(losses, said):
+    scripted = Parabola(losses)
+
+    found = ps.find_lr(scripted.optimizer, scripted.step, updates=4, smoothing=0)
+
+    assert said in str(found).splitlines()[-1]
+
+
+def test_the_loss_may_rise_to_a_multiple_of_its_lowest_value_above_the_first():
+    for stop_at, count in ((4, 4), (8, 5)):
+        scripted = Parabola([2.0, 1.0, 3.0, 5.0, 9.0, 1.0])
+        found = ps.find_lr(scripted.optimizer, scripted.step, updates=6, smoothing=0, stop_at=stop_at)
+        assert (found.ending, len(found.losses)) == ("diverged", count)
+
+
+def test_given_axes_are_drawn_on_with_a_line_for_each_suggestion():
+    import matplotlib.pyplot as plt
+
+    scripted = Parabola([2.0, 2.0, 1.5, 1.0, 0.5, 0.6, 1.8])
+    found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0)
+    figure, axes = plt.subplots()
+
+    assert found.plot(axes) is axes
+    assert [line.get_xdata()[0] for line in axes.lines[2:]] == [found.valley, found.steepest, found.minimum_tenth]
+    assert axes.get_ylim() == pytest.approx((0.5 - 0.08 * 1.5, 2.0 + 0.08 * 1.5))
+    assert [line.get_label() for line in axes.lines[:2]] == ["loss", "smoothed"]
+    plt.close(figure)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""Causes of a difference: stages and floors that a run left out, in every form in which a plan writes them."""
+
+import json
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.audit import compare_with_plan, plan_from_log, read_log
+from paramsched.audit.log_values import UnreadableLog
+from paramsched.errors import InvalidArgument
+from support.tables import table
+
+TOTAL, BASE = 200, 0.1
+T = np.arange(TOTAL)
+
+
+def values_of(text, base=BASE, total=TOTAL):
+    return ps.Plan(lr=text).resolve(ps.Calendar(total=total)).bindings[0].schedule(T, base=base)
+
+
+def compared(folder, plan, rows, **options):
+    file = folder / "log.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    plan = plan if isinstance(plan, ps.Plan) else ps.Plan(lr=plan)
+    fields = [one.name for one in plan.bindings]
+    bases = {(field, None): BASE for field in fields}
+    return compare_with_plan(read_log(file, fields), plan, ps.Calendar(total=TOTAL), bases=bases, **options)
+
+
+def rows_of(values, times=T):
+    return [{"step": t, "lr": value} for t, value in zip(np.asarray(times).tolist(), values.tolist(), strict=True)]
+
+
+@table(
+    ("planned", "used", "name"),
+    [
+        ("warmup(20) >> cosine()", "cosine()", "warmup left out"),
+        ("warmup(20) >> cosine()", "cosine(over=180)", "warmup left out"),
+        ("warmup(20) >> cosine()", "constant(over=20) >> cosine()", "warmup left out"),
+        ("linear(0, 1, over=20) * cosine()", "cosine()", "warmup left out"),
+        ("linear(0, 1, over=20) * cosine() * linear()", "cosine() * linear()", "warmup left out"),
+        ("cosine(to=0.1)", "cosine()", "floor left out"),
+        ("warmup(20) >> cosine(to=0.1)", "warmup(20) >> cosine()", "floor left out"),
+        ("cosine(to=absolute(0.01))", "cosine()", "floor left out"),
+        ("clamp(cosine(), low=0.1)", "cosine()", "floor left out"),
+        ("clamp(cosine(), low=0.1, high=0.8)", "clamp(cosine(), high=0.8)", "floor left out"),
+        ("maximum(cosine(), 0.1)", "cosine()", "floor left out"),
+        ("0.1 + 0.9 * cosine()", "0.9 * cosine()", "floor left out"),
+    ],
+)
+def test_a_part_that_the_run_left_out_is_named(planned, used, name, tmp_path):
+    found = compared(tmp_path, planned, rows_of(values_of(used)))
+
+    assert found.causes[0].name.endswith(name), str(found)
+    assert found.causes[0].explains == TOTAL
+
+
+@table("planned", ["cosine()", "linear(0, 1, over=20) >> cosine()", "0.5 * cosine()", "step(50, gamma=0.5)"])
+def test_a_run_as_planned_has_no_cause(planned, tmp_path):
+    found = compared(tmp_path, planned, rows_of(values_of(planned)))
+
+    assert (found.first, found.causes) == (None, ())
+
+
+def test_a_plan_that_does_not_depend_on_the_base_is_compared_by_its_factor(tmp_path):
+    planned = "cosine(start=absolute(0.3), to=absolute(0.02))"
+
+    (cause,) = compared(tmp_path, planned, rows_of(3 * values_of(planned))).causes
+
+    assert (cause.name, cause.explains) == ("another base", TOTAL)
+    assert "3.0, " in cause.text
+
+
+@table("factor", [1.5, 0.1])
+def test_values_that_other_code_scaled_from_some_update_on_are_named_with_the_factor(factor, tmp_path):
+    planned = values_of("cosine()")
+
+    (cause,) = compared(tmp_path, "cosine()", rows_of(np.where(T < 120, planned, factor * planned))).causes
+
+    assert (cause.name, cause.explains) == ("written by something else", TOTAL)
+    assert cause.text == f"other code wrote the values from update 120 on: {factor:.6g} times the planned values"
+
+
+def test_a_factor_of_two_values_is_not_reported(tmp_path):
+    planned = values_of("cosine()")
+
+    (cause,) = compared(tmp_path, "cosine()", rows_of(np.where(T < 198, planned, 3 * planned))).causes
+
+    assert cause.name == "written by something else"
+    assert "times" not in cause.text
+
+
+@pytest.mark.parametrize("order", ["unsorted", "other updates in the second field"])
+def test_a_log_without_one_clock_is_compared_all_the_same(order, tmp_path):
+    planned = values_of("cosine()")
+    changed = np.where(T < 100, planned, 0.03)
+    if order == "unsorted":
+        plan, rows = "cosine()", rows_of(changed[::-1], T[::-1])
+    else:
+        plan = ps.Plan(lr="cosine()", weight_decay="cosine()")
+        rows = [row | ({"weight_decay": row["lr"]} if row["step"] % 2 else {}) for row in rows_of(changed)]
+
+    found = compared(tmp_path, plan, rows)
+
+    assert found.first.t == (199 if order == "unsorted" else 100)  # the first in the log
+    assert found.exact == (100 if order == "unsorted" else 150)
+    assert all(cause.explains <= found.values for cause in found.causes)
+
+
+def test_the_report_has_a_line_for_each_finding(tmp_path):
+    lines = str(compared(tmp_path, "warmup(20) >> cosine()", rows_of(values_of("cosine()")))).splitlines()
+
+    assert lines[0].endswith("of 200 values are as planned")
+    assert lines[1].startswith("first difference: lr of group ")
+    assert lines[2].startswith("likely cause: ")
+    assert lines[2].endswith(" (explains 200 of 200 values)")
+
+
+@table(
+    ("values", "options"),
+    [
+        ([0.1] * 5, {}),
+        ([0.1] * 3 + [0.01] * 2, {}),
+        ([0.1, 0.2, 0.3, 0.3], {"curve": ps.curves.linear}),
+        ([0.1 * (1 - t / 50) for t in range(50)], {}),
+    ],
+)
+def test_a_log_becomes_a_plan_with_its_values(values, options, tmp_path):
+    file = tmp_path / "log.jsonl"
+    file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in enumerate(values)))
+
+    plan = plan_from_log(file, **options)
+
+    assert [plan.bindings[0].schedule(t, base=7.0) for t in range(len(values))] == values
+
+
+@table(
+    ("rows", "options", "kind", "said"),
+    [
+        ([], {}, UnreadableLog, "the file is empty"),
+        ([{"step": 0, "lr": 0.1}], {"fields": "lr"}, InvalidArgument, 'Write fields=["lr"]'),
+        ([{"step": 0, "lr": 0.1}], {"fields": ["momentum"]}, UnreadableLog, "the log has step, lr"),
+        ([{"step": 0, "lr": 0.1}], {"first": 3}, UnreadableLog, "must be at least first=3, got 0"),
+    ],
+)
+def test_a_log_that_gives_no_plan_is_refused(rows, options, kind, said, tmp_path):
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(kind) as refusal:
+        plan_from_log(file, **options)
+
+    assert said in str(refusal.value)
