@@ -70,9 +70,7 @@ class ConsumptionSource:
         self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
-        self._loop_reported = False  # since the last update
-        self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
-        self._set_needs_check()
+        self.set_needs_check()
 
     @property
     def _deadline(self) -> "UntilDeadline | None":
@@ -137,7 +135,7 @@ class ConsumptionSource:
         """Return whether update `t` must not begin, because of the deadline."""
         return self._time is not None and self._time.stop is not None and t >= self._time.stop
 
-    def _set_needs_check(self) -> None:
+    def set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock = self._clock
         if clock.reported is not None:
@@ -150,18 +148,17 @@ class ConsumptionSource:
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
         clock = self._clock
-        clock.reported = amount if clock.reported is None else clock.reported - self._of_engine + amount
-        self._loop_reported, self._of_engine = True, 0
-        self._set_needs_check()
+        clock.reported = (clock.reported or 0) - (clock.of_engine or 0) + amount
+        clock.of_engine = None
+        self.set_needs_check()
 
     def add_measured(self, amount: Amount) -> None:
         """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
-        if self._loop_reported:
-            return
         clock = self._clock
-        clock.reported = amount if clock.reported is None else clock.reported + amount
-        self._of_engine += amount
-        self._set_needs_check()
+        if clock.of_engine is not None:
+            clock.reported = (clock.reported or 0) + amount
+            clock.of_engine += amount
+            self.set_needs_check()
 
     def check_amount(self) -> None:
         """Check the consumption of the next update before that update.
@@ -221,8 +218,8 @@ class ConsumptionSource:
         assert amount is not None
         assert before is not None
         reported, clock.reported = clock.reported, None
-        self._loop_reported, self._of_engine = False, 0
-        self._set_needs_check()
+        clock.of_engine = 0
+        self.set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size(t))
             horizon = self._time.horizon

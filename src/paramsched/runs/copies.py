@@ -31,7 +31,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "late_groups": lead.late_groups,
         "begin": clock.start,
         "alive": not lead.released,
-        "amounts": (clock.amount, clock.reported, clock.last_amount),
+        "amounts": (clock.reported, clock.of_engine, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
@@ -54,13 +54,12 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     for name, planned in run.members.items():
         planned.code_bases = state["code_bases"][name]
     lead, clock = run.lead, run.clock
-    _, reported, last_amount = state["amounts"]
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
     # The copy may have started with another horizon.
     lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
-    clock.reported, clock.last_amount = None, last_amount
-    if reported is not None and isinstance(lead.consumption, ConsumptionSource):
-        lead.consumption.report(reported)
+    clock.reported, clock.of_engine, clock.last_amount = state["amounts"]
+    if isinstance(lead.consumption, ConsumptionSource):
+        lead.consumption.set_needs_check()
     clock.states = used
     clock.change(now)
     if state["alive"]:

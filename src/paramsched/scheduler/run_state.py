@@ -79,9 +79,10 @@ class RunState:
 
     `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
-    yet. `needs_check` is True if the consumption of the next update must be checked before that update. `observed` are
-    the metrics that this process has observed. `warns_of_metrics` is False after missing metrics were logged, and
-    if an engine warns about them.
+    yet; `of_engine` is the part of it that an engine measured, None after a report of the loop. `needs_check` is True
+    if the consumption of the next update must be checked before that update. `observed` are the metrics that this
+    process has observed. `warns_of_metrics` is False after missing metrics were logged, and if an engine warns about
+    them.
 
     Args:
         states: the states of the metric rules.
@@ -90,8 +91,8 @@ class RunState:
 
     observed: set[str]
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "observed", "reported",
-        "start", "states", "t", "warns_of_metrics",
+        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "observed", "of_engine",
+        "reported", "start", "states", "t", "warns_of_metrics",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, start: int | None = None) -> None:
@@ -99,6 +100,7 @@ class RunState:
         self.amount: Amount | None = None
         self.last_amount: Amount | None = None
         self.reported: Amount | None = None
+        self.of_engine: Amount | None = 0
         self.needs_check = False
         self.start = start
         self.states = states
@@ -112,7 +114,7 @@ class RunState:
         t = position.t
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
         self.amount = self.last_amount = position.amount
-        self.reported = position.reported
+        self.reported, self.of_engine = position.reported, 0
         self.acknowledged_at = t
 
     @property
