@@ -248,6 +248,8 @@ class _CyclicLR:
 
     def _triangles(self, at: TorchEntry, low: float, high: float) -> Schedule:
         up, down = at.length(self.step_size_up), at.length(self.step_size_down or self.step_size_up)
+        if at.by_epoch and self.mode == "exp_range" and self.gamma != 1:  # in a plan gamma acts at each update
+            at.refuse("gamma", "with interval: epoch the range must not shrink", "Write interval: step")
         return cyclic(up, down, to_level(low), to_level(high), self.mode, self.gamma)
 
 
