@@ -37,6 +37,7 @@ CHECKS_OPENING = """\
 The diagnostics of [`paramsched check`](../reference/checking.md). The meaning of a code never changes. No run can
 start with an error. A plan with a warning runs, but probably not as intended.
 """
+CUSTOM_CURVES = ("curve", "register", "Curve")
 ERRORS_OPENING = """\
 Every error that the library raises deliberately is a `ParamschedError`. Its message states what was expected, what was
 found, and what to write instead. A file with several errors reports all of them at once, each with its line. An error
@@ -120,10 +121,7 @@ def curves_page() -> str:
         f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}"
         for name, line in lines.items()
     )
-    rest = [name for name in public_names("paramsched.curves") if name not in lines]
-    last = "## Custom curves and their classes\n\n" + documented(
-        "paramsched.curves", rest
-    )
+    last = "## Custom curves\n\n" + documented("paramsched.curves", CUSTOM_CURVES)
     return (
         "\n\n".join(
             ["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]

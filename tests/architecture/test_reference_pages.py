@@ -11,6 +11,8 @@ from paramsched import curves
 from paramsched.schedules import SHAPES
 from support.pages import of_the_docs
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def pages() -> str:
@@ -32,6 +34,21 @@ def test_every_name_with_a_page_is_a_public_path(pages):
     named = set(re.findall(r":: (paramsched\.[\w.]+)$", pages, re.MULTILINE))
     missing = sorted(name for name in named - set(paths) if ".user_" not in name)  # other tests register these curves
     assert missing == [], "add to tests/architecture/public_paths.txt:\n" + "\n".join(missing)
+
+
+def test_every_public_path_is_on_a_page_or_in_the_code_of_one(pages):
+    paths = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
+    written = [path.read_text(encoding="utf-8") for path in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))]
+
+    named = {*re.findall(r"(paramsched[\w.]*)", pages), *(f"paramsched.{name}" for name in ps.__all__)}
+    for text in written:
+        named.update(re.findall(r"(paramsched[\w.]*\w)", text.replace("`ps.", "`paramsched.")))
+        for module, names in re.findall(r"from (paramsched[\w.]*) import (\([^)]*\)|.*)", text):
+            named.update(f"{module}.{name}" for name in re.findall(r"\w+", names))
+    unnamed = [
+        path for path in paths if path not in named and not path.startswith("paramsched.compat.")
+    ]  # peers' paths
+    assert unnamed == [], f"remove from tests/architecture/public_paths.txt, or document: {unnamed}"
 
 
 def test_every_curve_rule_and_error_has_a_page(pages):

@@ -17,3 +17,21 @@ from paramsched.config.plan_files import open_plan as open_plan
 from paramsched.lint.plan_check import check as check
 from paramsched.plan.bases import NO_BASES as NO_BASES
 from paramsched.plan.bases import Bases as Bases
+
+__all__ = [
+    "NO_BASES",
+    "Bases",
+    "Dialect",
+    "Loaded",
+    "PlanText",
+    "ReadingOptions",
+    "check",
+    "convert",
+    "dialect_names",
+    "dump",
+    "formats",
+    "load",
+    "loads",
+    "open_plan",
+    "schema",
+]

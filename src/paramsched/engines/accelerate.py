@@ -21,6 +21,8 @@ from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar
 from paramsched.time.deadline import DeadlineLike
 
+__all__ = ["batch_counter", "facts", "log", "scheduler"]
+
 
 def scheduler(
     accelerator: Any,

@@ -27,6 +27,8 @@ from paramsched.scheduler.saved_state import OnChange
 from paramsched.time import Calendar, DurationLike
 from paramsched.time.deadline import DeadlineLike
 
+__all__ = ["planned"]
+
 _Trainer = TypeVar("_Trainer")
 
 

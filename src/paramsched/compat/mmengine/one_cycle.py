@@ -11,7 +11,7 @@ from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import RuleScheduler, print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.feedback.base import Mode, ThresholdMode, improves_on
-from paramsched.schedules.rules import one_cycle_values
+from paramsched.schedules.rules.descents import one_cycle_values
 
 
 class OneCycleParamScheduler(RuleScheduler):

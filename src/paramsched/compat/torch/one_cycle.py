@@ -22,7 +22,7 @@ from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose, hook
 from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.rules import along_knots
+from paramsched.schedules.rules.descents import along_knots
 
 _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTUM_ENDS = ("max_momentum", "base_momentum")

@@ -20,11 +20,9 @@ from paramsched.schedules.rules.descents import CosineRestartsRule as CosineRest
 from paramsched.schedules.rules.descents import CosineRule as CosineRule
 from paramsched.schedules.rules.descents import OneCycleRule as OneCycleRule
 from paramsched.schedules.rules.descents import PolynomialRule as PolynomialRule
-from paramsched.schedules.rules.descents import along_knots as along_knots
 from paramsched.schedules.rules.descents import cosine as cosine
 from paramsched.schedules.rules.descents import cosine_restarts as cosine_restarts
 from paramsched.schedules.rules.descents import one_cycle as one_cycle
-from paramsched.schedules.rules.descents import one_cycle_values as one_cycle_values
 from paramsched.schedules.rules.descents import polynomial as polynomial
 from paramsched.schedules.rules.scaling import AnnealRule as AnnealRule
 from paramsched.schedules.rules.scaling import ConstantRule as ConstantRule
