@@ -209,7 +209,7 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
         known: a calendar; if the state has the same facts, they are not parsed again.
     """
     _check_keys(state)
-    optimizers, text, resolved_text = _read_optimizers(state), state["plan"], state["resolved"]
+    optimizers, text, resolved_text = _read_optimizers(state), state["plan"], state.get("resolved")
     groups, entries = sum(optimizers.values()), state["history"]
     history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
     facts = read_pairs("calendar", state["calendar"])
@@ -221,14 +221,16 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
     written = resolved = unreadable = None
     numbers: frozenset[int] = frozenset()
     if text is not None:
-        written, resolved = _parts_of_text(text), _parts_of_text(resolved_text)
-        numbers, unreadable = frozenset(map(number_of_text, (text, resolved_text))), _why_unreadable(text, written)
+        written = _parts_of_text(text)
+        resolved = _parts_of_text(resolved_text) if "resolved" in state else None
+        numbers = frozenset(map(number_of_text, filter(None, (text, resolved_text))))
+        unreadable = _why_unreadable(text, written)
     bases = _read_by_field("bases", state["bases"], groups)
     feedback = {
         rule: read_pairs("feedback", saved) for rule, saved in read_pairs("feedback", state["feedback"]).items()
     }
-    if written is not None and resolved is not None:
-        _check_bases(written, resolved, bases)
+    if written is not None:
+        _check_bases(written, resolved or written, bases)
     position = _read_position(state, written)
     last = history.entries[-1].text
     if written is not None and calendar.has_moving_horizon:
@@ -239,10 +241,13 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
         raise StateError("state: the last plan of history differs from the plan of the state")
     late = _read_behind(state.get("behind", ""), optimizers, position.t)
     pending = _read_by_field("pending", state.get("pending", ()), groups)
-    return State(
+    found = State(
         text, written, resolved, numbers, unreadable, calendar, optimizers, _by_optimizer(bases, optimizers), feedback,
         position, history, late, state.get("last_amount"), _by_optimizer(pending, optimizers),
     )  # fmt: skip
+    if written is None or resolved is not None or unreadable:
+        return found
+    return replace(found, resolved=PlanTexts.of(found.plan_in_force().resolved))
 
 
 def _check_keys(state: Any) -> None:
@@ -261,7 +266,7 @@ def _check_keys(state: Any) -> None:
     if version > VERSION:
         raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
     of_several = _KEYS_OF_SEVERAL if "optimizers" in state else set()
-    if missing := (of_several | _KEYS) - state.keys():
+    if missing := (of_several | _KEYS) - {"resolved"} - state.keys():  # states of version 0.2.0 have no `resolved`
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS - of_several:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")

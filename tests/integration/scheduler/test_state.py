@@ -136,7 +136,7 @@ def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, val
     assert_rejected(corrupted(path, value))
 
 
-@table("path", PATHS)
+@table("path", [path for path in PATHS if path != ("resolved",)])
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
@@ -234,6 +234,32 @@ def test_a_state_that_passed_through_json_loads():
     other.load_state_dict(json.loads(json.dumps(state)))
 
     assert other.state_dict() == state
+
+
+@pytest.mark.parametrize("on_change", ["error", "new", "checkpoint"])
+def test_a_state_of_the_version_that_stored_no_resolved_plan_loads(on_change):
+    state = attached()[1].state_dict()
+    older = {key: value for key, value in state.items() if key != "resolved"}
+    other = ps.Scheduler(probe(*GROUPS), PLAN, steps_per_epoch=10, on_change=on_change)
+
+    other.load_state_dict(older)
+
+    assert other.state_dict() == state
+
+
+def test_a_state_without_its_resolved_plan_reports_the_same_changes(caplog):
+    state = attached()[1].state_dict()
+    older = {key: value for key, value in state.items() if key != "resolved"}
+    changed = ps.Plan(*PLAN.bindings[:-1], ps.Binding("weight_decay", ps.linear(1.0, 0.25)), horizon="2 epochs")
+    reported = []
+
+    for one in (state, older):
+        caplog.clear()
+        ps.Scheduler(probe(*GROUPS), changed, steps_per_epoch=10).load_state_dict(one)
+        reported.append(caplog.messages)
+
+    assert reported[0] == reported[1]
+    assert any("weight_decay" in line for line in reported[0])
 
 
 def weight(bases):
