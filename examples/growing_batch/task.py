@@ -22,8 +22,9 @@ State = dict[str, Any]
 
 def plan() -> ps.Plan:
     """Return the plan: samples are its clock, and the batch grows from 16 to 64."""
+    size = ps.Target("batch_size", 1)
     return ps.Plan(
-        ps.Binding(ps.Target("batch_size", 1), "rounded(linear(16, 64, over='50%'), 16)"),
+        ps.Binding(size, "rounded(linear(16, 64, over='50%'), 16)"),
         lr="warmup('5%') >> cosine(to=0.1)",
         clock="samples",
         horizon=f"{SAMPLES} samples",

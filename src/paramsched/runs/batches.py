@@ -164,7 +164,8 @@ class BatchSampler(Sampler[list[int]]):
             seconds or progress, so that it is not known in advance.
         MissingFact: neither the plan nor the run facts have a batch size.
 
-    >>> plan = Plan(Binding(Target("batch_size", 2), "stairs(1, 2, 2, over=2)"), horizon=4)
+    >>> size = Binding(Target("batch_size", 2), "stairs(1, 2, 2, over=2)")
+    >>> plan = Plan(size, horizon=4)
     >>> sampler = BatchSampler(plan, 5, shuffle=False)
     >>> list(sampler), len(sampler)
     ([[0, 1], [2, 3, 4], [0, 1, 2, 3], [4, 0, 1, 2]], 4)

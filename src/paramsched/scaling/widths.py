@@ -96,7 +96,8 @@ def width(
     Raises:
         InvalidArgument: a group has no lr, no name or no known role, or a number is out of range.
 
-    >>> print(width({"embedding": 3e-3, "hidden": 3e-3}, base_width=256, width=1024, rule="mup-adam").bases)
+    >>> narrow = {"embedding": 3e-3, "hidden": 3e-3}
+    >>> width(narrow, base_width=256, width=1024, rule="mup-adam").bases
     {'embedding': {'lr': 0.003}, 'hidden': {'lr': 0.00075}}
     """
     call = "scaling.width"
@@ -123,7 +124,7 @@ def width(
         if "weight_decay" in values and chosen.decay:
             decay = not_negative(CallSite(call, "weight_decay"), values["weight_decay"])
             bases[name]["weight_decay"] = decay * down / up
-            reasons[name] += f"; weight_decay {decay:.6g} -> {decay * down / up:.6g} keeps lr · weight_decay"
+            reasons[name] += f"\n  weight_decay {decay:.6g} -> {decay * down / up:.6g}, so lr · weight_decay stays"
         elif "weight_decay" in values:
             left = "the rule does not cover weight_decay"
     notes = (
