@@ -262,7 +262,7 @@ def value_of_words(words: Any) -> Any:
         return words
     try:
         number = float(words)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return words
     return int(number) if number.is_integer() else number
 

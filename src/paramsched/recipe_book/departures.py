@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isclose
+from math import inf, isclose
 from typing import Any, final
 
 import numpy as np
@@ -75,6 +75,8 @@ def _outline(run: Trace) -> dict[str, tuple[float | str | None, str]]:
         raise InvalidArgument("departures(…)", "a run has no schedule for lr", "Compare plans that schedule lr")
     rates = run[key]
     peak = float(rates.max())
+    if not 0 < peak < inf:
+        raise InvalidArgument("departures(…)", f"the largest lr is {peak:g}", "Compare plans with an lr above 0")
     highest = np.flatnonzero(rates >= peak * (1 - 1e-9))
     first = int(highest[0])
     last = first + int(np.argmax(np.append(np.diff(highest) > 1, True)))  # the end of the first time at the peak

@@ -27,6 +27,7 @@ from paramsched.time.progress import PROGRESS
 
 _NOT_PLANNED: Final = ("seconds", PROGRESS)  # clocks whose amounts are measured or reported
 _AT_ONCE: Final = 8192  # updates whose sizes are evaluated together
+_MOST_SAMPLES: Final = 2**40  # of an update, so that the sum of those that are evaluated together is exact
 
 
 def plans_sizes(plan: Plan) -> bool:
@@ -118,9 +119,12 @@ class BatchSizes:
         if self._amounts is not None and amount is not None:
             following = consumed[updates.size].item()
         size, accumulation = (
-            np.full(updates.size, one) if isinstance(one, int) else np.maximum(one.sizes(updates, amounts), 1)
+            np.full(updates.size, float(one)) if isinstance(one, int) else np.maximum(one.sizes(updates, amounts), 1)
             for one in self._sizes
         )
+        if (wrong := np.flatnonzero(~(size * accumulation <= _MOST_SAMPLES))).size:
+            found = f"update {t + int(wrong[0])} has {(size * accumulation)[wrong[0]]:.6g} samples"
+            raise InvalidArgument("batch_size", f"{found}, more than {_MOST_SAMPLES:.6g}", "Plan fewer samples")
         return size.astype(np.int64), accumulation.astype(np.int64), following
 
     def samples(self, begin: int, end: int, amount: Amount | None) -> int:

@@ -116,6 +116,15 @@ def test_sizes_are_rounded_and_at_least_1():
     assert [len(batch) for batch in ps.BatchSampler(plan("linear(0, 2.4, over=4)", horizon=5), 10)] == [1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize(("initial", "accumulation"), [(1e300, 1), (1e19, 1), (1e15, 10**15), (2, 10**18)])
+def test_an_update_of_more_samples_than_can_be_counted_is_refused(initial, accumulation):
+    facts = ps.Calendar(accumulation=accumulation)
+    huge = ps.Plan(ps.Binding(ps.Target("batch_size", initial), "constant()"), horizon=5)
+
+    with pytest.raises(InvalidArgument, match=r"update 0 has .* samples"):
+        next(ps.BatchSampler(huge, 10, calendar=facts).updates())
+
+
 def test_a_watched_plan_that_changes_a_size_is_ignored_if_a_sampler_has_read_it(tmp_path, caplog):
     text = "horizon: {}\nlr: {}\ntargets:\n  batch_size: {{initial: 1, schedule: 'constant({})'}}\n"
     file = tmp_path / "plan.yaml"

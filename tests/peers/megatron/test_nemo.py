@@ -1,5 +1,7 @@
 """Configs of NeMo Automodel and Megatron-Bridge, whose schedulers have Megatron's formulas."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.errors import ConfigError, MissingFact
+from paramsched.errors import ConfigError, MissingFact, ParamschedError
 from paramsched.peers import megatron as dialect
 from support.megatron_peer import AUTOMODEL, import_peer
 from support.tables import table
@@ -58,6 +60,17 @@ def test_a_config_of_automodel_has_the_rate_of_its_scheduler_at_every_update(mad
     found = ps.trace(dialect.to_plan(config, calendar=CALENDAR), {"lr": LR})["lr", 0]
 
     np.testing.assert_allclose(found, used, rtol=0, atol=1e-12 * LR)
+
+
+@given(configs(), st.data())
+def test_a_config_with_an_unusual_value_has_a_plan_or_an_error_of_the_library(made, data):
+    config, _ = made
+    section = data.draw(st.sampled_from(sorted(config)))
+    key = data.draw(st.sampled_from(["max_steps", "num_epochs", "lr", "min_lr", "lr_warmup_steps", "lr_decay_steps"]))
+    unusual = st.sampled_from([None, -1, 0.5, float("nan"), float("inf"), 1e308, 10**400, "", "x", [], {}, True])
+
+    with suppress(ParamschedError):
+        dialect.to_plan({**config, section: {**config[section], key: data.draw(unusual)}}, calendar=CALENDAR)
 
 
 def test_the_defaults_of_automodel_are_shares_of_its_rate_and_of_its_run():

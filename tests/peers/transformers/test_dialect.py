@@ -247,7 +247,8 @@ def test_the_floor_of_a_plateau_is_absolute_without_a_base():
         ({"warmup_ratio": 3}, "$.warmup_ratio: expected a number from 0 to 1, got 3"),
         ({"max_steps": 0}, "$.max_steps: the run must have at least one"),
         ({"max_steps": 2.5}, "$.max_steps: expected an integer of at least -1, got 2.5"),
-        ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number greater than 0, got "3"'),
+        ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number greater than 0 and at most 1e+09, got "3"'),
+        ({"num_train_epochs": 1e308}, "$.num_train_epochs: expected a number greater than 0 and at most 1e+09"),
         (
             {"name": "linear", "num_training_steps": 0, "num_warmup_steps": 0},
             "$.num_training_steps: expected an integer",

@@ -90,6 +90,12 @@ def test_a_run_without_lr_has_no_outline():
         departures(run, run)
 
 
+@table("line", ["constant(0)", "constant(-1)", "exponential(1e300)"])
+def test_a_run_whose_peak_is_not_a_positive_number_has_no_outline(line):
+    with pytest.raises(InvalidArgument, match="the largest lr is"):
+        outline(line)
+
+
 def compare(*arguments):
     return CliRunner().invoke(main, ["compare", *arguments])
 

@@ -80,7 +80,7 @@ class _Trainer:
     warmup_steps: float = argument(0, low=0, example=500)
     warmup_ratio: float = argument(0.0, low=0, high=1, example=0.03)
     max_steps: int = argument(-1, low=-1, example=1000)
-    num_train_epochs: float = argument(3, above=0)
+    num_train_epochs: float = argument(3, above=0, high=1e9)
     learning_rate: float = argument(5e-5, low=0, aliases=("lr",))
     gradient_accumulation_steps: Any = argument(None)
 

@@ -137,7 +137,7 @@ _EPISODES: Final = ("total_episodes", *_ROLLOUT, *_PER_ROLLOUT)
 def _open_instruct(written: Written) -> None:
     """Replace the number of processes by the first word, because the script follows it."""
     count, path = written.get("num_processes", (None, ""))
-    if isinstance(count, list):
+    if isinstance(count, list) and count:
         written["num_processes"] = count[0], path
 
 
