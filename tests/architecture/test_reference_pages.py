@@ -51,6 +51,17 @@ def test_every_public_path_is_on_a_page_or_in_the_code_of_one(pages):
     assert unnamed == [], f"remove from tests/architecture/public_paths.txt, or document: {unnamed}"
 
 
+def test_every_name_that_an_example_for_an_extension_imports_is_a_public_path():
+    paths = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+
+    lines = re.findall(r"^from (paramsched[\w.]*) import (.*)$", "\n".join(examples), re.MULTILINE)
+    imported = {f"{module}.{name}" for module, names in lines for name in names.split(", ")}
+    assert len(imported) > 20
+    missing = sorted(imported - set(paths))
+    assert missing == [], "add to tests/architecture/public_paths.txt:\n" + "\n".join(missing)
+
+
 def test_every_curve_rule_and_error_has_a_page(pages):
     from paramsched import errors
     from paramsched.schedules import rules

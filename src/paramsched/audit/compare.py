@@ -19,6 +19,7 @@ from paramsched.audit.match import (
     pair_columns,
     which_depend_on_base,
 )
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike, plan_of
@@ -449,7 +450,7 @@ def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """The result of an audit.
 
@@ -470,6 +471,8 @@ class Report:
     causes: tuple[Explanation, ...]
     bases: Mapping[str, float]
     notes: tuple[str, ...]
+
+    __repr__ = text_on_screen
 
     def __str__(self) -> str:
         how = "as planned, up to rounding" if self.rounded else "values are as planned"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -121,10 +121,10 @@ class LoggedValues:
     """
 
     source: str
-    columns: tuple[LogColumn, ...]
+    columns: tuple[LogColumn, ...] = field(repr=False)
     names: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
-    amounts: LoggedAmounts | None = None
+    amounts: LoggedAmounts | None = field(default=None, repr=False)
 
 
 @final

@@ -144,7 +144,7 @@ class LossLaw:
     sigma: float
     peaks: tuple[float, ...]
     longest: int
-    curves: tuple[FittedCurve, ...] = ()
+    curves: tuple[FittedCurve, ...] = field(default=(), repr=False)
     lowest: float = 0.0
 
     def predict(

@@ -11,6 +11,7 @@ import numpy as np
 
 from paramsched.base.diagnostic import printable
 from paramsched.base.entries import notebook_display
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import MissingFact, PlanError
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -65,7 +66,7 @@ class Change:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diff:
     """The changes from one plan to another; empty, and therefore false, for equal plans."""
 
@@ -79,6 +80,9 @@ class Diff:
 
     def __str__(self) -> str:
         return "\n".join(str(change) for change in self.changes)
+
+    def __repr__(self) -> str:
+        return text_on_screen(f"<Diff {'; '.join(map(str, self.changes)) or 'without a change'}>")
 
     _repr_mimebundle_ = notebook_display
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched.advice.number_checks import not_negative, positive_number, whole_number
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, shown
 
@@ -46,7 +47,7 @@ _ROLE_OF_NAME = {name: role for role, (names, _) in _ROLES.items() for name in n
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WidthBases:
     """The bases of a wider model; `print` shows each with its reason and the limits of the rule.
 
@@ -61,6 +62,8 @@ class WidthBases:
     reasons: Mapping[str, str]
     source: str
     notes: tuple[str, ...]
+
+    __repr__ = text_on_screen
 
     def __str__(self) -> str:
         lines = [f"{name}: {reason}" for name, reason in self.reasons.items()]

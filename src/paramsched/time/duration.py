@@ -46,7 +46,7 @@ _RESOLVE_IT = "For example: ps.resolve(schedule, ps.Calendar(...))"
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Duration:
     """An amount of training time: a sum of exact amounts, one for each unit in use.
 
@@ -185,6 +185,9 @@ class Duration:
         if self.until:
             return self
         return _duration_of(_summed_amounts(self, other, -1))
+
+    def __repr__(self) -> str:
+        return f"Duration.of({self.written()})"
 
     def __str__(self) -> str:
         if self.until:

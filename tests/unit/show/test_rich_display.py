@@ -13,6 +13,7 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
 FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
+LINE = [(t, 0.1 * (1 - t / 100)) for t in range(100)]
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", horizon="20 epochs")
 
 
@@ -57,6 +58,11 @@ def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
         ps.table([1 / (i + 3) for i in range(1000)]),
         ps.Plan(lr=ps.piecewise([[i, 1 / (i + 3)] for i in range(1000)]), horizon="1 epoch"),
         ps.Calendar(**{field.name: 7 for field in fields(ps.Calendar) if field.name in FACTS}),
+        ps.Calendar(total="2 epochs", steps_per_epoch=5),
+        ps.diff(ps.Plan(lr="cosine()"), ps.Plan(lr=" >> ".join(f"constant({i}, 1)" for i in range(200)))),
+        scaling.width([{"name": "hidden", "lr": 0.1}], rule="mup-adam", base_width=64, width=128),
+        ps.recognize(LINE),
+        ps.recognize(LINE)["lr"],
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -64,6 +70,7 @@ def test_the_repr_of_a_value_fits_on_a_screen_and_has_no_unset_fact(value):
     lines = repr(value).splitlines()
     assert len(lines) <= 20
     assert max(map(len, lines)) <= 100
+    assert not any(word in repr(value) for word in ("Fraction(", "array("))
     assert "None" not in repr(value)
     assert "_columns" not in repr(value)
 

@@ -16,6 +16,7 @@ from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, U
 from paramsched.audit.recognition.families import CONSTANT, DECAY, Rows
 from paramsched.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
 from paramsched.audit.recognition.writing import Writer, even_length
+from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan import Binding, Plan
@@ -71,7 +72,7 @@ class RecognitionNote:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recognized:
     """The schedule of one field.
 
@@ -127,6 +128,8 @@ class Recognized:
         """The first update that is not explained, or None."""
         return None if self.equal.all() else int(self.logged[0][~self.equal].min())
 
+    __repr__ = text_on_screen
+
     def __str__(self) -> str:
         bases = ", ".join(f"{base:.6g}" for base in self.bases)
         name = self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}"
@@ -154,7 +157,7 @@ class Recognized:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recognition(Mapping[str, Recognized]):
     """The schedules that a log follows, by field, and notes about the run.
 
@@ -193,6 +196,8 @@ class Recognition(Mapping[str, Recognized]):
         ]
         horizons = [plan.horizon.updates for plan in plans if plan is not None and plan.horizon is not None]
         return Plan(*bindings, horizon=max(horizons)) if self.complete else None
+
+    __repr__ = text_on_screen
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.found.values()), *map(str, self.notes)])
