@@ -53,6 +53,14 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
             assert run.updates_until(amount) == np.searchsorted(amounts, amount)
 
 
+@pytest.mark.parametrize("rate", [1.0, 0.003, 1234.5])
+def test_seconds_within_half_a_nanosecond_are_the_same(rate):
+    run = amounts_of_run(ps.Plan(lr=1.0, clock="seconds"), ps.Calendar(seconds_per_step=rate))
+    exact = 7 * Fraction(str(rate))
+
+    assert [run.updates_until(exact + Fraction(more, 10**10)) for more in (-6, -4, 4, 6)] == [7, 7, 7, 8]
+
+
 @given(runs(), st.fractions(0, COUNT, max_denominator=100))
 def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
     amount = run.exact_at(place)

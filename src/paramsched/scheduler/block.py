@@ -308,9 +308,7 @@ class ValueBlock:
         self._size = 0
         self.overwritten.clear()
         # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
-        self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
-        if times.size > 1 and times.amounts is not None:
-            self.amounts = iter(times.listed()[1:])
+        self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(times.listed()[1:])
 
     def hold(self, values: Values) -> None:
         """Use these values for the update that was just computed; the plan applies from the next update on."""

@@ -174,7 +174,7 @@ class UpdateHooks:
         self._before, self._after, self._has_own_lr = before, after, has_own_lr
         self._is_unchanged: Callable[[Any], bool] = _unknown
         self._is_unchanged_later = is_unchanged or _unknown
-        self._open = 0  # calls of `step` that started and did not end
+        self._open = 0  # calls of `step` that started since the last one that is not nested ended
         self._is_hidden = False  # True if the open call is hidden
         self._is_hidden_if_filled = False  # True if the open call is hidden, unless it leaves no state
 
@@ -209,7 +209,6 @@ class UpdateHooks:
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Handle the end of a step: torch calls this after every step that did not raise."""
         if self._open > 1 and run_uncompiled(is_nested)(optimizer):
-            self._open -= 1
             return
         self._open = 0
         if self._is_hidden:

@@ -54,6 +54,30 @@ def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entr
     assert used(optimizer) == ours
 
 
+@pytest.mark.parametrize("change", ["add", "remove", "reorder"])
+def test_an_external_write_is_used_although_other_groups_change(change):
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 2)
+    groups = optimizer.param_groups
+    groups[0]["lr"] = 0.77
+
+    if change == "add":
+        optimizer.add_param_group(group(lr=0.5))
+    elif change == "remove":
+        del groups[2]
+    else:
+        groups[1:] = groups[:0:-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run(optimizer, 2)
+
+    bases = {"add": [0.2, 0.3, 0.5], "remove": [0.2], "reorder": [0.3, 0.2]}[change]
+    assert used(optimizer)[2:] == [0.77, LR[3]]
+    for index, base in enumerate(bases, start=1):
+        assert [one[index]["lr"] for one in optimizer.used[2:]] == planned(PLAN, ONE | {"lr": base})[2:4]
+
+
 def test_an_unscheduled_element_of_a_tuple_may_be_written_externally():
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)

@@ -154,6 +154,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
         (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
+        (lambda: trace(Plan(lr=0.5, horizon=10**12), {"lr": 1.0}), InvalidArgument, "too many to store"),
     ],
 )
 def test_plans_that_cannot_be_traced_are_rejected(call, error, message):
