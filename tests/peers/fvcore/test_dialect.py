@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import ConfigError
 from paramsched.peers import fvcore as dialect
+from support.tables import table
 
 EPSILON = 1e-6
 
@@ -64,6 +65,31 @@ def test_a_plan_has_detectron2s_rate_at_every_update(solver, whole):
     plan = dialect.to_plan({"SOLVER": {**solver, "IMS_PER_BATCH": 16}} if whole else solver)
 
     found = ps.trace(plan, {"lr": 0.02})["lr", 0]
+
+    expected = [0.02 * multiplier(solver, t) for t in range(solver["MAX_ITER"])]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+SOLVER = {
+    "MAX_ITER": 60, "BASE_LR": 0.02, "BASE_LR_END": 0.002, "GAMMA": 0.5, "STEPS": [25, 40, 50], "NUM_DECAYS": 3,
+    "WARMUP_FACTOR": 0.1, "WARMUP_ITERS": 20, "WARMUP_METHOD": "linear", "RESCALE_INTERVAL": False,
+}  # fmt: skip
+CHANGES = [
+    {}, {"WARMUP_METHOD": "constant"}, {"RESCALE_INTERVAL": True}, {"WARMUP_ITERS": 0}, {"WARMUP_FACTOR": 0.0},
+    {"WARMUP_ITERS": 30, "RESCALE_INTERVAL": True, "WARMUP_METHOD": "constant"}, {"GAMMA": 0.1}, {"STEPS": []},
+    {"STEPS": [5, 10]}, {"NUM_DECAYS": 1}, {"NUM_DECAYS": 7}, {"BASE_LR_END": 0.0}, {"MAX_ITER": 61},
+    {"WARMUP_ITERS": 60}, {"WARMUP_ITERS": 90},
+]  # fmt: skip
+
+
+@table("changes", CHANGES)
+@pytest.mark.parametrize("name", ["WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR"])
+def test_each_argument_alone_has_detectron2s_rate(name, changes):
+    solver = {"LR_SCHEDULER_NAME": name, **SOLVER, **changes}
+    if name == "WarmupStepWithFixedGammaLR" and solver["WARMUP_ITERS"] >= solver["MAX_ITER"]:
+        return  # fvcore raises an IndexError
+
+    found = ps.trace(dialect.to_plan(solver), {"lr": 0.02})["lr", 0]
 
     expected = [0.02 * multiplier(solver, t) for t in range(solver["MAX_ITER"])]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

@@ -97,6 +97,72 @@ def test_a_plan_has_the_rate_of_get_scheduler_at_every_update(arguments):
     np.testing.assert_allclose(found, rates(arguments, total), rtol=0, atol=1e-12 * LR)
 
 
+STABLE = {"num_decay_steps": 10}
+EACH = [
+    ("linear", {}),
+    ("constant", {}),
+    ("constant_with_warmup", {}),
+    *(("cosine", {"num_cycles": one}) for one in (0.5, 1.5, 0.4, 2)),
+    *(("cosine_with_restarts", {"num_cycles": one}) for one in (1, 3)),
+    *(("polynomial", one) for one in ({}, {"power": 2.0}, {"lr_end": 1e-5}, {"lr_end": 0.0, "power": 0.5})),
+    *(("inverse_sqrt", one) for one in ({}, {"timescale": 12})),
+    *(
+        ("cosine_with_min_lr", one)
+        for one in ({"min_lr": 3e-5}, {"min_lr_rate": 0.1}, {"min_lr": 0.0, "num_cycles": 1.2})
+    ),
+    *(
+        ("cosine_warmup_with_min_lr", {"min_lr_rate": 0.1, **one})
+        for one in ({}, {"warmup_lr_rate": 0.25}, {"warmup_lr_rate": 0.0}, {"num_cycles": 1.5})
+    ),
+    ("cosine_warmup_with_min_lr", {"min_lr": 3e-5, "warmup_lr_rate": 0.1}),
+    *(
+        ("warmup_stable_decay", STABLE | one)
+        for one in (
+            {},
+            {"num_stable_steps": 20},
+            {"num_stable_steps": 5},
+            {"num_stable_steps": 0},
+            {"min_lr_ratio": 0.1},
+            {"num_cycles": 1.5, "min_lr_ratio": 0.1},
+            {"num_cycles": 1.2, "num_stable_steps": 9},
+            {"num_decay_steps": 0, "min_lr_ratio": 0.1},
+            {"num_decay_steps": 0, "num_stable_steps": 20, "min_lr_ratio": 0.1},
+            {"num_decay_steps": 45},
+            *(
+                {name: one, "min_lr_ratio": 0.1}
+                for name in ("warmup_type", "decay_type")
+                for one in ("linear", "cosine", "1-sqrt")
+            ),
+        )
+    ),
+]
+
+
+@table(("name", "keywords"), EACH)
+@pytest.mark.parametrize(("warmup", "total"), [(0, 40), (6, 40), (1, 40), (6, 9)])
+def test_each_argument_alone_has_the_rate_of_get_scheduler(warmup, total, name, keywords):
+    arguments = {
+        "name": name, "num_warmup_steps": warmup, "num_training_steps": total, "scheduler_specific_kwargs": keywords,
+    }  # fmt: skip
+
+    plan = dialect.to_plan(arguments, base=LR)
+
+    found = ps.trace(plan, {"lr": LR}, ps.Calendar(total=total))["lr", 0]
+    np.testing.assert_allclose(found, rates(arguments, total), rtol=0, atol=1e-12 * LR)
+
+
+@pytest.mark.parametrize("total", [3, 5])
+def test_the_number_of_cycles_in_the_advice_is_accepted(total):
+    def arguments(cycles):
+        own = {"scheduler_specific_kwargs": {"num_cycles": cycles}}
+        return {"name": "cosine_with_restarts", "num_warmup_steps": 2, "num_training_steps": total, **own}
+
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(arguments(9))
+
+    dialect.to_plan(arguments(int(str(refusal.value).rpartition("Write num_cycles: ")[2])))
+
+
 @pytest.mark.parametrize(
     ("name", "past"),
     [("linear", 0.0), ("cosine_with_restarts", 0.0), ("polynomial", 1e-7), ("constant_with_warmup", LR)],

@@ -199,8 +199,9 @@ class _HardRestarts(Scheduler):
         elif left > 0:
             period = Fraction(left) / Fraction(repr(cycles))
             if period < 1 or cycles > _MAX_CYCLES:
-                found = f"expected at most {min(left, _MAX_CYCLES)} cycles in {left} updates, got {cycles:g}"
-                run.refuse("num_cycles", found, "Write num_cycles: 4")
+                most = min(left, _MAX_CYCLES)
+                found = f"expected at most {most} cycles in {left} updates, got {cycles:g}"
+                run.refuse("num_cycles", found, f"Write num_cycles: {most}")
                 return
             # Because of rounding, the first value of a cycle in transformers may be the floor instead of the peak.
             for index in range(1, math.ceil(cycles)):
