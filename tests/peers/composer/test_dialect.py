@@ -111,6 +111,63 @@ def test_a_plan_has_composers_multiplier_at_every_update(data):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, max(expected)))
 
 
+WARM = {"t_warmup": "10ba"}
+# The required arguments of a class, and changes of them.
+CHANGES = {
+    "StepScheduler": ({"step_size": "9ba"}, [{"gamma": 0.5}, {"step_size": "0.25dur"}, {"step_size": "2ep"}]),
+    "MultiStepScheduler": ({"milestones": ["9ba", "0.5dur", "4ep"]}, [{"gamma": 0.5}, {"milestones": []}]),
+    "ConstantScheduler": ({}, [{"alpha": 0.5}, {"alpha": 0.5, "t_max": "12ba"}, {"alpha": 0.5, "t_max": "2dur"}]),
+    "LinearScheduler": (
+        {},
+        [{"alpha_i": 0.2}, {"alpha_f": 0.1}, {"t_max": "12ba", "alpha_f": 0.1}, {"t_max": "0.5dur"}],
+    ),
+    "ExponentialScheduler": ({"gamma": 0.5}, [{"decay_period": "3ba"}, {"decay_period": "0.25dur"}]),
+    "CosineAnnealingScheduler": ({}, [{"alpha_f": 0.1}, {"t_max": "12ba"}, {"t_max": "3ep", "alpha_f": 2.0}]),
+    "CosineAnnealingWarmRestartsScheduler": ({"t_0": "9ba"}, [{"t_mult": 1.5}, {"alpha_f": 0.1}, {"t_0": "1ep"}]),
+    "PolynomialScheduler": ({"power": 2.0}, [{"power": 0.5}, {"alpha_f": 0.1}, {"t_max": "12ba"}]),
+    "MultiStepWithWarmupScheduler": (WARM | {"milestones": ["15ba", "4ep"]}, [{"gamma": 0.5}, {"t_warmup": "0ba"}]),
+    "ConstantWithWarmupScheduler": (WARM, [{"alpha": 0.5}]),
+    "LinearWithWarmupScheduler": (WARM, [{"alpha_i": 0.5, "alpha_f": 0.1}]),
+    "CosineAnnealingWithWarmupScheduler": (WARM, [{"alpha_f": 0.1}]),
+    "PolynomialWithWarmupScheduler": (WARM, [{"power": 3.0, "alpha_f": 0.1}]),
+}
+OF_WARMUP = [
+    {"t_warmup": "0.25dur"},
+    {"t_warmup": "0ba"},
+    {"t_warmup": "1ep"},
+    {"t_max": "30ba"},
+    {"scale_warmup": True},
+]
+EACH = [
+    (name, required | change)
+    for name, (required, own) in CHANGES.items()
+    for change in ({}, *own, *(OF_WARMUP if required == WARM else []))
+]
+RUNS = [
+    {"max_duration": "42ba"},
+    {"max_duration": "6ep"},
+    {"max_duration": "42ba", "scale_schedule_ratio": 0.5},
+    {"max_duration": "6ep", "step_schedulers_every_batch": False},
+]
+
+
+@table(("name", "arguments"), EACH)
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_each_argument_alone_has_composers_multiplier(run, name, arguments):
+    data = {"schedulers": [{"name": name, **arguments}], **run}
+    expected = expected_of(data)
+    try:
+        plan = dialect.to_plan(data, calendar=FACTS)
+    except ps.errors.ConfigError as refusal:
+        inside = "may be inside an epoch" in str(refusal) and not run.get("step_schedulers_every_batch", True)
+        assert inside or expected is None, refusal  # noqa: PT017  # the only reasons
+        return
+
+    assert expected is not None
+    found = ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, max(expected)))
+
+
 @st.composite
 def falling_roots(draw):
     """llm-foundry's scheduler, whose times have the unit of the run."""

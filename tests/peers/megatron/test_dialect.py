@@ -129,6 +129,10 @@ def runs(draw):
     words=False,
 )  # fmt: skip
 def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
+    assert_megatrons_values(data, words)
+
+
+def assert_megatrons_values(data, words=False):
     batch = data.get("global_batch_size")
     by = "iters" if "train_iters" in data else "samples"
     scale = batch if by == "iters" else 1
@@ -163,6 +167,52 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
         np.testing.assert_allclose(found["weight_decay", 0], expected, rtol=0, atol=1e-13)
 
 
+BY_ITERATIONS = {"train_iters": 40, "global_batch_size": 8, "lr": LR, "lr_decay_style": "cosine"}
+BY_SAMPLES = {"train_samples": 400, "global_batch_size": 8, "lr": LR, "lr_decay_style": "cosine"}
+WSD = {"lr_decay_style": "WSD", "lr_wsd_decay_iters": 12, "lr_warmup_iters": 6, "min_lr": 6e-5}
+RISE = {"start_weight_decay": 0.01, "end_weight_decay": 0.1}
+EACH = [
+    *(
+        BY_ITERATIONS | {"lr_decay_style": style} | more
+        for style in ("constant", "linear", "cosine", "inverse-square-root")
+        for more in (
+            {},
+            {"min_lr": 6e-5},
+            {"min_lr": 3e-4},
+            {"lr_warmup_iters": 6, "min_lr": 6e-5},
+            {"lr_warmup_iters": 6, "lr_warmup_init": 1e-5},
+            {"lr_warmup_fraction": 0.1},
+            {"lr_decay_iters": 20, "min_lr": 6e-5},
+            {"lr_decay_iters": 60, "lr_warmup_iters": 6},
+        )
+    ),
+    *(BY_ITERATIONS | WSD | {"lr_wsd_decay_style": one} for one in ("linear", "cosine", "exponential", "minus_sqrt")),
+    BY_ITERATIONS | WSD | {"lr_wsd_decay_style": "linear", "lr_decay_iters": 30},
+    BY_ITERATIONS | WSD | {"lr_wsd_decay_style": "linear", "lr_warmup_iters": 0},
+    *(BY_ITERATIONS | RISE | {"weight_decay_incr_style": one} for one in ("linear", "cosine")),
+    *(
+        BY_SAMPLES | more
+        for more in (
+            {},
+            {"lr_warmup_samples": 50, "min_lr": 6e-5},
+            {"lr_warmup_fraction": 0.03},
+            {"lr_decay_samples": 200, "min_lr": 6e-5},
+            {"lr_decay_style": "inverse-square-root", "lr_warmup_samples": 50},
+            {"lr_decay_style": "WSD", "lr_wsd_decay_style": "linear", "lr_wsd_decay_samples": 100},
+            {"rampup_batch_size": [4, 2, 100]},
+            {"rampup_batch_size": [4, 4, 100], "lr_warmup_samples": 50},
+            {"rampup_batch_size": [4, 1, 0]},
+        )
+    ),
+]
+
+
+@table("data", EACH)
+@pytest.mark.parametrize("words", [True, False])
+def test_each_argument_alone_has_megatrons_values(words, data):
+    assert_megatrons_values(data, words)
+
+
 def as_command_line(data):
     """Return the arguments of a command line."""
     words = ["--tensor-model-parallel-size", "8", "--bf16"]
@@ -184,6 +234,10 @@ def as_command_line(data):
         ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it cannot be used with lr_warmup_iters"),
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: it must not be greater than lr=0.1, got 0.2"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
+        (
+            {"train_iters": 9, "lr_decay_style": "WSD", "lr_wsd_decay_iters": 10},
+            "the decay of WSD, 10, must not be longer than the entire schedule of lr, 9",
+        ),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
         ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
