@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from paramsched.compat.mmengine import StepLR
 from paramsched.errors import ConfigError, StateError
 from paramsched.run_files.manifest import write_manifest
 from paramsched.runner import Hook, Runner
@@ -196,6 +197,58 @@ def test_a_changed_base_is_logged_and_that_of_the_checkpoint_used(scheduled, tmp
     assert runner.values()["lr", 0] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("on_change", ["new", "checkpoint", "error"])
+@pytest.mark.parametrize("form", ["built", "list", "dict"])
+def test_schedulers_in_any_form_continue_their_values(form, on_change, tmp_path):
+    def train(epochs, **more):
+        model = Named()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        config = dict(type="StepLR", step_size=2, gamma=0.5)  # its end is that of the run
+        schedule = {"built": StepLR(optimizer, 2, gamma=0.5), "list": [config], "dict": config}[form]
+        if form != "built":
+            optimizer = dict(optimizer=optimizer)
+        length = dict(max_epochs=epochs)
+        runner = runner_in(tmp_path, model, optim_wrapper=optimizer, train_cfg=length, param_scheduler=schedule, **more)
+        runner.train()
+        return runner
+
+    train(3)
+    runner = train(7, resume=True, on_change=on_change)
+
+    assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**3)
+    assert runner.param_schedulers[0].last_step == 6 if form != "built" else 7
+
+
+@pytest.mark.parametrize("on_change", ["new", "checkpoint"])
+@pytest.mark.parametrize(
+    ("kind", "more"), [("PolyLR", {}), ("LinearLR", {"start_factor": 0.2}), ("StepLR", {"step_size": 2})]
+)
+def test_a_run_that_ended_continues_as_if_it_had_been_longer(kind, more, on_change, tmp_path):
+    def train(folder, epochs, **settings):
+        length, schedule = dict(max_epochs=epochs), dict(type=kind, **more)
+        runner = runner_in(tmp_path / folder, train_cfg=length, param_scheduler=schedule, **settings)
+        runner.train()
+        return runner.values()["lr", 0]
+
+    expected = train("whole", 7)
+    train("stopped", 3)
+
+    assert train("stopped", 7, resume=True, on_change=on_change) == pytest.approx(expected, rel=1e-12)
+
+
+@table("name", ["optimizer.bin", "random_states_0.pkl", "runner.pt"])
+def test_a_file_that_torch_cannot_read_is_named(name, saved, tmp_path):
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    folder = shutil.copytree(saved, tmp_path / "run")
+    state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=False)
+    (folder / "epoch_2" / name).write_bytes(b"not a file of torch")
+    (folder / "epoch_2" / "manifest.json").unlink()
+    write_manifest(folder / "epoch_2", state["meta"]["run"], state["meta"]["iter"])
+
+    with pytest.raises(StateError, match=rf"{name}: it cannot be read \("):
+        runner_in(folder, resume=True, load_from=folder / "epoch_2").train()
+
+
 # ---------------------------------------------------------------------- weights
 
 
@@ -264,7 +317,11 @@ def test_a_folder_without_weights_or_with_damaged_weights_is_refused(saved, tmp_
     unreadable = tmp_path / "unreadable.safetensors"
     unreadable.write_bytes(b"x" * 20)
 
+    other = tmp_path / "other.pth"
+    other.write_bytes(b"x" * 20)
+
     for folder, said in (
+        (other, "other.pth: it cannot be read (UnpicklingError"),
         (tmp_path / "empty", "it contains neither model.safetensors nor pytorch_model.bin"),
         (damaged, "model.safetensors"),
         (unreadable, "it cannot be read (SafetensorError"),

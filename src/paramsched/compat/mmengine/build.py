@@ -217,11 +217,11 @@ def restore(
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
+        fields = {scheduler.param_name for scheduler, _, differences in changed if differences and on_change == "new"}
         for scheduler, state in zip(mine, theirs, strict=True):
-            _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
-        if on_change == "new":
-            fields = {scheduler.param_name for scheduler, _, differences in changed if differences}
-            _write_present_values(mine, fields, epoch_length)
+            if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
+                fields.add(scheduler.param_name)
+        _write_present_values(mine, fields, epoch_length)
     return lines
 
 
@@ -247,24 +247,28 @@ def _compared_states(
     ]
 
 
-def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> None:
-    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true."""
+def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> bool:
+    """Load the counters and values of a state, and the saved arguments too if `with_arguments` is true.
+
+    Return whether its last tick has another place in the window, because the window has changed.
+    """
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
-        return
+        return False
     if with_arguments:
-        scheduler._remember({key: value for key, value in state.items() if not callable(value)})
-        return
-    if isinstance(scheduler, RuleScheduler):
-        taken: tuple[str, ...] = _MEMORY
+        taken = tuple(key for key, value in state.items() if not callable(value))
+    elif isinstance(scheduler, RuleScheduler):
+        taken = _MEMORY
     else:
         # Only the arguments of a user's class are known, so every other key counts as progress.
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
-    if isinstance(scheduler, RuleScheduler) and not scheduler.table_row.reacts_to_metric:
-        # If the window has changed, the number of past ticks inside it differs from the saved number.
-        within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
-        scheduler.last_step = max(within, -1)
+    if not isinstance(scheduler, RuleScheduler) or scheduler.table_row.reacts_to_metric:
+        return False
+    # If the window has changed, the number of past ticks inside it differs from the saved number.
+    within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
+    scheduler.last_step, saved = max(within, -1), scheduler.last_step
+    return scheduler.last_step != saved
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
