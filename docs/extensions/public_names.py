@@ -4,6 +4,18 @@ import types
 from collections.abc import Iterable
 from importlib import import_module
 
+INNER = {
+    "paramsched.BatchSampler": "ends order position",
+    "paramsched.Calendar": "amount_of_update count_text exact for_run has_facts_of has_moving_horizon known until "
+    "updates_vary varies",
+    "paramsched.Duration": "number of_updates written",
+    "paramsched.Plan": "as_written",
+    "paramsched.Schedule": "depth has_absolute has_neighbor_levels",
+    "paramsched.Trace": "clock_of horizon_amount time_units with_assumed_bases",
+    "paramsched.config.PlanText": "data has_comments placed",
+}
+"""Members that only the library uses: they have no place in the reference, so they may change."""
+
 
 def public_names(module: str) -> list[str]:
     """Return the public names of a module: those of `__all__`, or else those that are defined in this library."""
@@ -41,7 +53,9 @@ def directive(module: str, name: str) -> str:
     """Return the directive that documents one public name."""
     value = getattr(import_module(module), name, None)
     if isinstance(value, type):
-        return f".. autoclass:: {module}.{name}\n   :members:\n"
+        inner = ", ".join(INNER.get(f"{module}.{name}", "").split())
+        without = f"   :exclude-members: {inner}\n" if inner else ""
+        return f".. autoclass:: {module}.{name}\n   :members:\n{without}"
     if isinstance(
         value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
     ):

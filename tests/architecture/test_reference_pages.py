@@ -1,6 +1,7 @@
 """Every public name has a page of the reference, and every shape a picture there."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -60,6 +61,15 @@ def test_every_name_that_an_example_for_an_extension_imports_is_a_public_path():
     assert len(imported) > 20
     missing = sorted(imported - set(paths))
     assert missing == [], "add to tests/architecture/public_paths.txt:\n" + "\n".join(missing)
+
+
+def test_members_without_a_place_in_the_reference_exist():
+    inner = of_the_docs("public_names")[0].INNER
+
+    for path, members in inner.items():
+        module, _, name = path.rpartition(".")
+        absent = [member for member in members.split() if not hasattr(getattr(import_module(module), name), member)]
+        assert absent == [], f"remove from `INNER` in docs/extensions/public_names.py: {absent} of {path}"
 
 
 def test_every_curve_rule_and_error_has_a_page(pages):

@@ -5,7 +5,7 @@ from paramsched.audit.checkpoint_log import read_plan_history as read_plan_histo
 from paramsched.audit.compare import Report as Report
 from paramsched.audit.compare import compare_with_plan as compare_with_plan
 from paramsched.audit.log_file import read_log as read_log
-from paramsched.audit.log_to_plan import LogMetric as LogMetric
+from paramsched.audit.log_to_plan import LoggedMetric as LoggedMetric
 from paramsched.audit.log_to_plan import plan_from_log as plan_from_log
 from paramsched.audit.log_to_plan import read_metrics as read_metrics
 from paramsched.audit.log_values import AmountColumn as AmountColumn

@@ -205,7 +205,7 @@ def _from_update(begin: int, schedule: Schedule) -> Schedule:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class LogMetric:
+class LoggedMetric:
     """The values of a metric during a run.
 
     Args:
@@ -219,7 +219,7 @@ class LogMetric:
     values: Floats
 
 
-def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:
+def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LoggedMetric, ...]:
     """Return the metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`.
 
     A checkpoint has no metrics. The losses of the Runner are in `values.jsonl`; its validations are read from
@@ -252,7 +252,7 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
         except (TypeError, ValueError, OverflowError):
             values = np.zeros(0)
         if values.size:
-            found.append(LogMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
+            found.append(LoggedMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")

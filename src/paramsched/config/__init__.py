@@ -19,7 +19,6 @@ from paramsched.plan.bases import NO_BASES as NO_BASES
 from paramsched.plan.bases import Bases as Bases
 
 __all__ = [
-    "NO_BASES",
     "Bases",
     "Dialect",
     "Loaded",
