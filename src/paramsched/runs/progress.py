@@ -1,6 +1,7 @@
 """The position of a run on the clock of progress, which its loop reports."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, final
 
 from paramsched.errors import InvalidArgument, shown
@@ -67,20 +68,24 @@ class ProgressSource:
         self._set_needs_check()
         return UpdateTimes(clock.t, clock.amount, count)
 
+    @staticmethod
+    def checked(given: Mapping[str, Any]) -> float:
+        """Validate the keyword of `scheduler.report`; return the progress, which may be more than 1."""
+        return checked_progress("scheduler.report(", PROGRESS, given, most=inf)
 
-def move(run: Run, amount: Amount) -> None:
-    """Move to a reported progress before the next update, with all optimizers, and write its values."""
-    for planned in run.all_groups:
-        clock = planned.clock
-        size = 1 if planned.held else 2  # the end of the coming update writes the second
-        planned.block.seek(UpdateTimes(clock.t, amount, size), clock.states)
-        clock.amount = amount
-        planned.write_values()
-        planned.first[AMOUNT] = amount
-    if run.is_shared and any(
-        number < run.clock.t for number in run.numbers.values()
-    ):  # a next step belongs to the last update
-        run.clock.last_amount = amount
+    @staticmethod
+    def move(run: Run, amount: Amount) -> None:
+        """Move to a reported progress before the next update, with all optimizers, and write its values."""
+        for planned in run.all_groups:
+            clock = planned.clock
+            size = 1 if planned.held else 2  # the end of the coming update writes the second
+            planned.block.seek(UpdateTimes(clock.t, amount, size), clock.states)
+            clock.amount = amount
+            planned.write_values()
+            planned.first[AMOUNT] = amount
+        # a next step belongs to the last update
+        if run.is_shared and any(number < run.clock.t for number in run.numbers.values()):
+            run.clock.last_amount = amount
 
 
 def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most: float = 1.0) -> float:

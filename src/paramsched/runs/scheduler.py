@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from math import inf
+from functools import partial
 from numbers import Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, final, get_args
 from weakref import ref
 
 import torch
@@ -38,7 +38,6 @@ from paramsched.runs.arguments import (
 from paramsched.runs.consumption import ConsumptionSource, checked_amount
 from paramsched.runs.parts import attach
 from paramsched.runs.plan_source import PlanSource, with_location
-from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group, remove_entries
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import require_hooks
@@ -64,6 +63,7 @@ from paramsched.time.progress import PROGRESS
 
 if TYPE_CHECKING:
     from paramsched.runs.facts_later import WaitingForFacts
+    from paramsched.runs.progress import ProgressSource
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -141,7 +141,7 @@ class Scheduler(LRScheduler):
     _run: Run
     _planned: Groups  # the run itself: its clock, targets, consumption and history
     _resume: Resume
-    _look: Callable[[], object] | None = None  # looks at a watched plan file, if `step` counts the updates
+    _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _waiting: "WaitingForFacts | None" = None
     _warned: frozenset[str] = frozenset()  # the kinds of reports that have caused a warning
 
@@ -230,7 +230,7 @@ class Scheduler(LRScheduler):
     def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
         self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, source
-        self._manual, self._look, self._step_count = run.drive == "manual", run.look, 1
+        self._manual, self._count, self._step_count = run.drive == "manual", None, 1
         self._waiting = None
         run.scheduler = ref(self)
         run.clock.warns_of_metrics = not source.warns_of_metrics
@@ -525,14 +525,15 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
-        from paramsched.runs.progress import ProgressSource, checked_progress, move
-
         planned = self._planned
         require_attached(planned, "report")
-        self._refuse_with_deadline("report(progress=…)")
-        reached = checked_progress("scheduler.report(", planned.in_force.unit, progress, most=inf)
-        source, before = planned.consumption, planned.clock.amount
-        assert isinstance(source, ProgressSource)
+        self._refuse_with_deadline("report", PROGRESS)
+        if planned.in_force.unit != PROGRESS:
+            from paramsched.runs.progress import checked_progress
+
+            checked_progress("scheduler.report(", planned.in_force.unit, progress)  # raises
+        source = cast("ProgressSource", planned.consumption)  # not imported, which would cost as much as the rest
+        reached, before = source.checked(progress), planned.clock.amount
         assert before is not None
         if reached > 1:
             self._warn_once(
@@ -550,7 +551,7 @@ class Scheduler(LRScheduler):
             )
         elif reached > before:
             self._synced()
-            move(self._run, reached)
+            source.move(self._run, reached)
         source.note_report()
 
     def _warn_once(self, kind: Literal["above", "below"], text: str) -> None:
@@ -589,7 +590,7 @@ class Scheduler(LRScheduler):
         require_attached(self._planned, what)
         reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.consumption, self._planned.clock
-        self._refuse_with_deadline(f"{what}(seconds=…)")
+        self._refuse_with_deadline(what, "seconds")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
         if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
@@ -597,10 +598,10 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
         return source, reported
 
-    def _refuse_with_deadline(self, call: str) -> None:
+    def _refuse_with_deadline(self, what: str, unit: str) -> None:
         if self._planned.in_force.horizon is not FIXED:
             found = "with a deadline, time is measured"
-            raise InvalidArgument(f"scheduler.{call}", found, "Omit this call, or the deadline")
+            raise InvalidArgument(f"scheduler.{what}({unit}=…)", found, "Omit this call, or the deadline")
 
     @_method
     def observe(self, **metrics: Any) -> None:
@@ -648,9 +649,8 @@ class Scheduler(LRScheduler):
             InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
                 calls it once per process, as it does with a prepared scheduler.
         """
-        planned = self._planned
-        if metrics is not None and planned.clock.states and self._is_attached:
-            names = sorted(rule.metric for rule in planned.clock.states)
+        if metrics is not None and self._planned.clock.states and self._is_attached:
+            names = sorted(rule.metric for rule in self._planned.clock.states)
             if len(names) > 1:
                 raise InvalidArgument(
                     f"scheduler.step({metrics!r})",
@@ -658,18 +658,20 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        if not self._manual:
-            planned.clock.acknowledged_at = planned.clock.t
-        else:
-            if self._step_count == 1:
-                refuse_steps_of_processes()
-            if self._run.is_shared:
-                self._run.driver.advance_by_hand(self._run, self._optimizers)
-            else:
-                advance_by_hand(planned, self.optimizer)
-        if self._look is not None:
-            self._look()
+        count = self._count or self._chosen_count()  # one attribute, because `__getattr__` makes each of them slow
+        count()
         self._step_count += 1
+
+    def _chosen_count(self) -> Callable[[], object]:
+        """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
+        run = self._run
+        if self._manual:
+            refuse_steps_of_processes()
+            count = run.driver.counter(run, self._optimizers)
+            self._count = count if run.look is None else partial(_call_both, count, run.look)
+        else:
+            self._count = run.clock.acknowledge
+        return self._count
 
     def detach(self) -> None:
         """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
@@ -832,6 +834,11 @@ class Scheduler(LRScheduler):
     def _parts(self) -> list[tuple[list[Group], Groups]]:
         """Return the groups of each optimizer, and the plan that writes them."""
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
+
+
+def _call_both(first: Callable[[], object], second: Callable[[], object]) -> None:
+    first()
+    second()
 
 
 def _metric_as_float(name: str, value: Any) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
 
@@ -260,8 +261,10 @@ class SharedDriver(Driver):
             planned.held = {}
             planned.clock.set_position(run.position_at(planned.clock.t + 1))
 
-    def advance_by_hand(self, run: Run, optimizers: Mapping[str, Any]) -> None:
-        """Count one update of the run, before which no hook ran."""
+    def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        return partial(self._advance_by_hand, run, optimizers)
+
+    def _advance_by_hand(self, run: Run, optimizers: Mapping[str, Any]) -> None:
         require_attached(run.lead, "step")
         run.log_changed_bases()
         if self.is_plain:

@@ -1,7 +1,8 @@
 """The values of the next updates, computed in advance in blocks: a column of entries for each field and target.
 
 The first entry of a block is the last one of the previous block, which the groups already contain. Therefore the first
-write of a block can compare it with the groups, and detects external writes like every other write.
+write of a block can compare it with the groups, and detects external writes like every other write. A single update is
+appended to the block instead, if its amount is known only now: the writers wait after the last entry.
 """
 
 from abc import ABC, abstractmethod
@@ -36,6 +37,7 @@ from paramsched.schedules.base import Schedule
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longer
 _MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
+_NO_WRITER: Writer = iter(())
 
 
 Values: TypeAlias = Mapping[tuple[int, str], float]
@@ -45,15 +47,20 @@ Values: TypeAlias = Mapping[tuple[int, str], float]
 class Column(ABC):
     """The entries of a field or target for successive updates: `write_initial` writes the first, `writer` the rest."""
 
-    entries: Sequence[Any] = ()
+    entries: list[Any]
 
     @abstractmethod
-    def computed(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
+    def computed(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         """Return an entry for each of these updates."""
 
-    def following(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
-        """Return the last entry, which is in the groups, followed by the entries of these updates."""
-        return [self.entries[-1], *self.computed(times, states)]
+    def following(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        """Return an entry for each of these updates, which can follow the present entries."""
+        return self.computed(times, states)
+
+    def last_as(self, entry: Any) -> Any:
+        """Return the last entry, which is in the groups, in the form of one that follows it."""
+        del entry
+        return self.entries[-1]
 
     @abstractmethod
     def hold(self, values: Values) -> None:
@@ -97,11 +104,14 @@ class FloatColumn(Column):
         return rows_of(self.parts, times, states).tolist() if factors is None else factors
 
     def following(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        if isinstance(self.entries[-1], list):  # never followed by factors: the factor of the last row is unknown
+            rows: list[Any] = rows_of(self.parts, times, states).tolist()
+            return rows
+        return self.computed(times, states)
+
+    def last_as(self, entry: Any) -> Any:
         last = self.entries[-1]
-        if self.kind == "rows":  # never followed by factors, because the factor of the last row is unknown
-            return [last, *rows_of(self.parts, times, states).tolist()]
-        entries = self.computed(times, states)
-        return [self._row(last) if isinstance(entries[0], list) else last, *entries]
+        return self._row(last) if isinstance(entry, list) else last
 
     def _row(self, entry: Any) -> list[float]:
         """Return an entry as a list of the value of each group."""
@@ -116,7 +126,7 @@ class FloatColumn(Column):
         return self.parts[0].factors(times) if len(self.parts) == 1 else None
 
     def write_initial(self) -> None:
-        write_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
+        write_floats(self.kind, self.field, self.with_base, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
         return float_writer(self.kind, self.field, self.with_base, self.entries, overwritten)
@@ -180,7 +190,7 @@ class TensorColumn(Column):
                 held.setdefault((entry.device, entry.dtype), []).append(slot)
         return [TensorColumn(field, mine, groups, before) for mine in held.values()]
 
-    def computed(self, times: UpdateTimes, states: RuleStates) -> tuple[torch.Tensor, ...]:
+    def computed(self, times: UpdateTimes, states: RuleStates) -> list[torch.Tensor]:
         """Return one tensor for each update, on the device of the vector."""
         block = rows_of(self.parts, times, states)
         if self.vector.dtype == torch.float32:
@@ -189,7 +199,7 @@ class TensorColumn(Column):
             host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
             # CUDA copies host memory that is not pinned before the call returns, so no synchronization is needed.
             on_device = host.to(device, non_blocking=device.type == "cuda")
-            return on_device.reshape(times.size, *self.vector.shape).unbind()
+            return list(on_device.reshape(times.size, *self.vector.shape).unbind())
 
     def hold(self, values: Values) -> None:
         planned: list[float] = self.entries[0].reshape(-1).tolist()
@@ -303,8 +313,10 @@ class ValueBlock:
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the values of all updates in `times`, without writing them."""
-        self._take([column.computed(times, states) for column in self._columns])
-        self.writer: Writer = iter(()) if times.size == 1 else self._new_writer()
+        computed = [column.computed(times, states) for column in self._columns]  # an error changes nothing
+        for column, entries in zip(self._columns, computed, strict=True):
+            column.entries = entries
+        self.writer: Writer = _NO_WRITER if times.size == 1 else self._new_writer()
         self._size = 0
         self.overwritten.clear()
         # The amounts before the next updates, one for each `next` of `writer`; None if the plan is by updates.
@@ -316,11 +328,6 @@ class ValueBlock:
         for column in self._columns:
             column.hold(values)
 
-    def _take(self, computed: list[Sequence[Any]]) -> None:
-        """Set the entries of all columns, after all were computed: an error leaves the block unchanged."""
-        for column, entries in zip(self._columns, computed, strict=True):
-            column.entries = entries
-
     def write_initial(self) -> None:
         """Write the values that `seek` computed, without comparing the previous ones."""
         self.install_views()
@@ -328,11 +335,26 @@ class ValueBlock:
             column.write_initial()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the values of these updates, after all values of the previous block were written."""
-        self._take([column.following(times, states) for column in self._columns])
-        if times.amounts is not None:
-            self.amounts = iter(times.listed())
+        """Compute the values of these updates, after all values of the previous block were written.
+
+        The caller sets `amounts`.
+        """
+        pairs = [(column, column.following(times, states)) for column in self._columns]  # an error changes nothing
+        if times.size == 1 and times.amounts is not None and self.writer is not _NO_WRITER and self._append(pairs):
+            return
+        for column, entries in pairs:
+            column.entries = [column.last_as(entries[0]), *entries]
         self.writer = self._new_writer()
+
+    def _append(self, pairs: list[tuple[Column, list[Any]]]) -> bool:
+        """Append entries of the same form as the present ones, which the writers write next; else return False."""
+        longest = _MAX_ROW_VALUES // (len(self.slots) + 1)
+        for column, (entry,) in pairs:
+            if entry.__class__ is not column.entries[-1].__class__ or len(column.entries) > longest:
+                return False
+        for column, entries in pairs:
+            column.entries += entries
+        return True
 
     def _new_writer(self) -> Writer:
         """Return the loop that writes the entries of all columns after the first."""
@@ -364,7 +386,8 @@ class ValueBlock:
         """
         left = 0 if self.amounts is None else length_hint(self.amounts) + next_consumed
         if left:
-            self._take([column.entries[:-left] for column in self._columns])
+            for column in self._columns:
+                del column.entries[-left:]  # in place, because the writers continue with what follows
         self._size = 0
 
     def next_size(self, t: int) -> int:

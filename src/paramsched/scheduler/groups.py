@@ -302,14 +302,14 @@ class Groups:
         if times is None:
             clock.last_amount, clock.amount = clock.amount, expected
         else:
-            clock.last_amount, clock.amount = clock.amount, times.listed()[0]
+            amounts = times.listed()
+            clock.last_amount, clock.amount = clock.amount, amounts[0]
             if source.in_force is not self.in_force and source.in_force.plan is self.in_force.plan:
                 self.use_horizon(source.in_force)
                 self.history = self.history.with_plan(self.entry())
             block.extend(times, clock.states)
+            block.amounts = iter(amounts[1:])
             end_block(self, clock.t)
-            assert block.amounts is not None
-            next(block.amounts)
 
     def use_horizon(self, in_force: ResolvedPlan) -> None:
         """Use the plan with another horizon for all values that are computed from now on."""

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.plan.optimizers import ALONE, shown_names
@@ -78,8 +79,8 @@ class Driver(ABC):
         """Return the function of the post-hook of an optimizer."""
 
     @abstractmethod
-    def advance_by_hand(self, run: "Run", optimizers: Mapping[str, Any]) -> None:
-        """Count one update of the run, before which no hook ran."""
+    def counter(self, run: "Run", optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        """Return the function that counts one update of the run, before which no hook ran."""
 
     @abstractmethod
     def bind_lead(self, run: "Run") -> None:
@@ -243,9 +244,8 @@ class OneOptimizer(Driver):
     def after_step(self, run: Run, name: str) -> AfterStep:
         return run.lead.advance
 
-    def advance_by_hand(self, run: Run, optimizers: Mapping[str, Any]) -> None:
-        for optimizer in optimizers.values():
-            advance_by_hand(run.lead, optimizer)
+    def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
+        return partial(advance_by_hand, run.lead, *optimizers.values())
 
     def bind_lead(self, run: Run) -> None:
         """Do nothing: the optimizer has everything."""

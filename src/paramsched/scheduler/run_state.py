@@ -121,6 +121,10 @@ class RunState:
     def position(self) -> RunPosition:
         return RunPosition(self.t, self.amount, self.reported)
 
+    def acknowledge(self) -> None:
+        """Note that an engine has called step()."""
+        self.acknowledged_at = self.t
+
     @property
     def acknowledged(self) -> bool:
         """True if an engine has called step() since the last update."""

@@ -98,7 +98,7 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
 
 def refuse_steps_of_processes() -> None:
     """Raise if Accelerate makes the current `scheduler.step()`, and calls it once for each process."""
-    frame = sys._getframe(1).f_back  # the caller of `scheduler.step`
+    frame = sys._getframe(2).f_back  # the caller of `scheduler.step`
     own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
     if (processes := own.get("num_processes", 1)) > 1:
         raise InvalidArgument(

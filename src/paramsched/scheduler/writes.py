@@ -57,15 +57,18 @@ def float_writer(
     return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
 
 
-def write_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
+def write_floats(kind: EntryKind, field: Field, with_base: list[tuple[Group, float]], entry: Any) -> None:
     """Write one entry into all groups, without comparing the previous values."""
-    row = repeat(entry) if kind == "same" else map(mul, bases, repeat(entry)) if kind == "scaled" else entry
     key = field.key
-    if field.index is None:
-        for group, value in zip(groups, row):  # noqa: B905  # `strict=` costs time, and `repeat` has no end
+    if kind == "scaled" and field.index is None:  # faster than a row of products
+        for group, base in with_base:
+            group[key] = base * entry
+        return
+    row = repeat(entry) if kind == "same" else [base * entry for _, base in with_base] if kind == "scaled" else entry
+    for (group, _), value in zip(with_base, row):  # noqa: B905  # `strict=` costs time, and `repeat` has no end
+        if field.index is None:
             group[key] = value
-    else:
-        for group, value in zip(groups, row):  # noqa: B905  # as above
+        else:
             write_entry(field, group, value)
 
 

@@ -1,5 +1,6 @@
 """Consumption reported by the loop: counted, carried over, saved, and rejected if it is invalid."""
 
+import contextlib
 import copy
 import itertools
 import pickle
@@ -185,6 +186,42 @@ def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
 
     assert optimizer.used[-1][1]["lr"] == pytest.approx(lr_at(940, 0.4), rel=1e-15)
     assert scheduler.amount == 945
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
+def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_foreign_write(mixed):
+    lr = ps.warmup("1000 tokens") >> ps.cosine(to=ps.absolute(1e-4) if mixed else 0.1)
+    seen = [[], []]
+    optimizers = [
+        torch.optim.Adam([{"params": [torch.zeros(1)], "lr": 0.1 + 0.01 * i} for i in range(60)]) for _ in seen
+    ]
+    run, other = (
+        ps.Scheduler(
+            optimizer,
+            ps.Plan(
+                ps.Binding("betas[0]", ps.linear(1.0, 0.5)),
+                ps.Binding(ps.Target("temperature", initial=2.0, write=values.append), ps.linear(1.0, 0.0)),
+                lr=lr, weight_decay=ps.linear(), clock="tokens", horizon="500000 tokens",
+            ),
+        )
+        for optimizer, values in zip(optimizers, seen, strict=True)
+    )  # fmt: skip
+    amounts, total = [*range(400), *[500] * 50, *range(600, 1100), 7], 0  # more updates than one block holds
+    for t, tokens in enumerate(amounts):
+        noticed = contextlib.nullcontext()
+        if t == 700:
+            optimizers[0].param_groups[3]["lr"] = 5.0
+            noticed = pytest.warns(UserWarning, match="of group 3 was 5.0 at update 700 instead of the planned")
+        run.consumed(tokens=tokens)
+        with noticed:
+            optimizers[0].step()
+        total += tokens
+        if t % 7 == 0 or t in range(395, 455):
+            other.seek(t + 1, tokens=total)
+            assert seen[0][-1] == seen[1][-1]
+            for mine, theirs in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
+                assert [mine[key] == theirs[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
+    assert max(len(column.entries) for column in run._planned.block.floats) < 1024
 
 
 # ---------------------------------------------------------------------- sources
