@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 import paramsched as ps
 from paramsched.compat import mmengine as ours
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.runner import AmpOptimWrapper, Hook, Runner
+from paramsched.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
 from support.runner_jobs import QUIET, accuracy, loader, network
 from support.tables import table
 
@@ -342,6 +342,78 @@ def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added(
 def test_an_object_that_is_no_hook_is_refused(given):
     with pytest.raises((InvalidArgument, ConfigError), match="expected a hook"):
         Runner(network()).register_hook(given)
+
+
+SCORES = [0.5, 0.7, 0.6, 0.9, 0.2]
+HIGHER, LOWER = [0, 1, 3], [0, 4]  # the epochs with a new best score
+
+
+@table(
+    ("name", "rule"),
+    [
+        *((name, "greater") for name in ("accuracy", "acc", "mine/mAP", "top1", "coco/AR@100", "auc", "mIoU")),
+        *((name, "less") for name in ("loss", "val_loss", "loss_cls")),
+    ],
+)
+def test_the_name_of_a_metric_shows_which_scores_are_better(name, rule):
+    assert CheckpointHook(save_best=name).rule == rule
+    assert CheckpointHook(save_best=name, rule="less").rule == "less"
+    assert CheckpointHook(save_best=name, rule="greater").rule == "greater"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "expected"), [("mine/acc", None, HIGHER), ("loss", None, LOWER), ("loss", "greater", HIGHER)]
+)
+def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp_path):
+    scores, saved = iter(SCORES), []
+
+    class Scripted:
+        def process(self, data_batch, data_samples):
+            pass
+
+        def evaluate(self, size):
+            return {name: next(scores)}
+
+    class Looking(Hook):
+        def before_save_checkpoint(self, runner, checkpoint):
+            saved.append(runner.epoch - 1)
+
+    checkpoint = dict(type="CheckpointHook", save_best=name, rule=rule, save_last=False)
+    runner = run(
+        train_dataloader=loader(1), train_cfg=dict(max_epochs=5), val_dataloader=loader(1), val_cfg={},
+        val_evaluator=Scripted(), default_hooks=QUIET | dict(checkpoint=checkpoint), custom_hooks=[Looking()],
+    )  # fmt: skip
+
+    assert saved == expected
+    assert (runner.work_dir / f"best_{name.replace('/', '_')}").is_dir()
+
+
+@table(
+    ("given", "said"),
+    [
+        (dict(save_best="mine"), "the name does not show which value is better"),
+        (dict(save_best=3), "expected the name of a metric"),
+        (dict(save_best="loss", rule="min"), 'Write rule="less"'),
+        (dict(interval=0), "interval"),
+        (dict(max_keep_ckpts=-2), "max_keep_ckpts"),
+        (dict(save_begin=-1), "save_begin"),
+    ],
+)
+def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(given, said):
+    with pytest.raises(InvalidArgument, match=said):
+        CheckpointHook(**given)
+
+
+def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(caplog):
+    hook = CheckpointHook(interval=1, max_keep_ckpts=2, save_best="accuracy")
+    runner = run(
+        train_dataloader=loader(1), train_cfg=dict(max_epochs=5), val_dataloader=loader(1), val_cfg={},
+        default_hooks=QUIET | dict(checkpoint=hook),
+    )  # fmt: skip
+
+    assert "save_best='accuracy': the validation computed only loss" in caplog.text
+    assert sorted(one.name for one in runner.work_dir.iterdir() if one.is_dir()) == ["epoch_4", "epoch_5"]
+    assert hook.state_dict() == {"best_score": None, "kept": ["epoch_4", "epoch_5"]}
 
 
 def test_a_scheduler_is_stepped_with_updates_as_often_as_there_are_updates():
