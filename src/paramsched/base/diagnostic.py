@@ -3,8 +3,9 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, NamedTuple, final
 
 from paramsched.base.check_rules import CheckRule, Severity, check_rules
@@ -173,11 +174,27 @@ def printable(text: str, *, ascii: bool = False) -> str:
 def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True) -> str:
     r"""Return JSON in which every character that is not printable is escaped, for a terminal.
 
+    With `allow_nan`, a number that is not finite becomes null, because JSON has none. Without it, ValueError is raised.
+
     >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
     {"köpfe": "\u009b31m\u202e\n"}
     """
-    text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=allow_nan)
+    try:
+        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        if not allow_nan:
+            raise
+        text = json.dumps(_with_nulls(data), indent=indent, ensure_ascii=False)
     return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
+
+
+def _with_nulls(data: object) -> object:
+    """Return data for JSON with None in place of each number that is not finite."""
+    if isinstance(data, Mapping):
+        return {key: _with_nulls(one) for key, one in data.items()}
+    if isinstance(data, (list, tuple)):
+        return list(map(_with_nulls, data))
+    return None if isinstance(data, float) and not isfinite(data) else data
 
 
 _NOT_ASCII: Final = re.compile(r"[^ -~\n]")

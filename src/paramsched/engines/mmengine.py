@@ -288,11 +288,13 @@ class _StopHook:
 
     def before_train(self, runner: Any) -> None:
         """Find the schedulers, after checkpoints were loaded, and check the time left."""
+        from mmengine.runner import EpochBasedTrainLoop
+
         self._plans = _plan_schedulers(runner)
         for one in self._plans:
             one.has_hook = True
             one.ending.begin()
-        if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, _epoch_loop()):
+        if any(one.ending.stop for one in self._plans) and isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise InvalidArgument(
                 "StopHook()",
                 "a loop by epochs does not end within an epoch",
@@ -313,13 +315,6 @@ def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     found = runner.param_schedulers
     every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found
     return [one for one in every or [] if isinstance(one, _PlanScheduler)]
-
-
-def _epoch_loop() -> type[Any]:
-    from mmengine.runner import EpochBasedTrainLoop
-
-    loop: type[Any] = EpochBasedTrainLoop
-    return loop
 
 
 def register(*, force: bool = False) -> None:

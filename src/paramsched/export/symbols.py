@@ -331,7 +331,6 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
     "count": lambda time, bounds: np.int64(np.count_nonzero(time >= bounds.values)),
     **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
 }
-_RISING = frozenset(("sqrt", "exp", "expm1", "log1p", "tanh", "floor", "ceil", "round", "int"))
 _WHOLE = frozenset(("floor", "ceil", "round", "int"))
 
 
@@ -680,32 +679,12 @@ def _edge_of(mask: Symbol) -> tuple[Symbol, Any, bool] | None:
     return None
 
 
-def _simpler_integer(x: Operand) -> Operand | None:
-    return x if isinstance(x, Symbol) and x.whole and x.op not in _CONDITIONS else None
-
-
-def _simpler_negation(x: Symbol) -> Operand | None:
-    return build(_ENDS[x.op], *x.args) if x.op in _ENDS else None
-
-
-def _simpler_quotient(x: Operand, y: Operand) -> Operand | None:
-    return x if _same(y, 1) else None
-
-
-def _simpler_count(x: Operand, y: Operand) -> Operand | None:
-    return x if _same(y, 1) and _is_whole(x) else None
-
-
-def _simpler_rounding(x: Symbol) -> Operand | None:
-    return x if x.whole else None
-
-
 _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
     "add": _simpler_sum,
     "sub": _simpler_difference,
     "mul": _simpler_product,
-    "div": _simpler_quotient,
-    "floordiv": _simpler_count,
+    "div": lambda x, y: x if _same(y, 1) else None,
+    "floordiv": lambda x, y: x if _same(y, 1) and _is_whole(x) else None,
     "pow": _simpler_power,
     "take": _simpler_item,
     "minimum": _simpler_bound("minimum"),
@@ -714,10 +693,10 @@ _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
     "eq": _simpler_equality,
     "and": _simpler_and,
     "or": _simpler_or,
-    "not": _simpler_negation,
+    "not": lambda x: build(_ENDS[x.op], *x.args) if x.op in _ENDS else None,
     "where": _simpler_choice,
-    "int": _simpler_integer,
-    **dict.fromkeys(("floor", "ceil", "round"), _simpler_rounding),
+    "int": lambda x: x if isinstance(x, Symbol) and x.whole and x.op not in _CONDITIONS else None,
+    **dict.fromkeys(("floor", "ceil", "round"), lambda x: x if x.whole else None),
 }
 
 

@@ -128,7 +128,7 @@ class FunctionWriter:
 
     def _result(self, value: Operand, names: Mapping[int, str]) -> str:
         """Return the text of a result, which is a float for every base."""
-        if (isinstance(value, Symbol) and value.whole) or (value is not None and _is_base(value)):
+        if isinstance(value, Symbol) and (value.whole or value.op == "name"):
             return f"float({self.text(value, names)[0]})"
         return self.text(value if isinstance(value, Symbol) else float(value), names)[0]
 
@@ -152,7 +152,7 @@ class FunctionWriter:
         if op == "neg":
             return f"-{self._within(args[0], names, _SIGNED)}", _SIGNED
         if op == "take":
-            return self._item_text(args[0], args[1], names), _ATOM
+            return f"{self._table_name(args[0], 'VALUES')}[{self.text(args[1], names)[0]}]", _ATOM
         if op == "call":
             return f"{args[0]}({', '.join(self.text(arg, names)[0] for arg in args[1:])})", _ATOM
         if op == "item":
@@ -198,9 +198,6 @@ class FunctionWriter:
         if sign < 0:
             return (f"{offset} - {time}", _INFIX["sub"]) if offset else (f"-{time}", _SIGNED)
         return (time, _ATOM) if not offset else (f"{time} {'-' if offset < 0 else '+'} {abs(offset)}", _INFIX["add"])
-
-    def _item_text(self, table: Numbers, index: Symbol, names: Mapping[int, str]) -> str:
-        return f"{self._table_name(table, 'VALUES')}[{self.text(index, names)[0]}]"
 
     def _table_name(self, table: Numbers, kind: str) -> str:
         """Return a short table as it is, and the name of the constant for a long one."""
@@ -271,10 +268,6 @@ def _uses_of(value: Operand) -> dict[int, int]:
     return uses
 
 
-def _is_base(value: Operand) -> bool:
-    return isinstance(value, Symbol) and value.op == "name"
-
-
 def _always_used(value: Operand) -> set[int]:
     """Return the parts of a formula that are computed whatever its conditions are, by `id`."""
     if not isinstance(value, Symbol):
@@ -292,13 +285,8 @@ def _is_safe(value: Operand) -> bool:
     )
 
 
-def _includes_zero(x: Operand) -> bool:
-    low, high = interval(x)
-    return low <= 0 <= high
-
-
 _DOMAIN: Mapping[str, Callable[..., bool]] = {
-    **dict.fromkeys(("div", "floordiv", "mod"), lambda _, y: not _includes_zero(y)),
+    **dict.fromkeys(("div", "floordiv", "mod"), lambda _, y: not interval(y)[0] <= 0 <= interval(y)[1]),
     "sqrt": lambda x: interval(x)[0] >= 0,
     "log1p": lambda x: interval(x)[0] > -1,
     "pow": lambda x, y: interval(x)[0] > 0 or (interval(x)[0] >= 0 and interval(y)[0] >= 0),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -221,7 +222,7 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.as_written(), self.horizon, clock_as_data(self.clock))
+        return partial(Plan, horizon=self.horizon, clock=clock_as_data(self.clock)), self.as_written()
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
@@ -471,7 +472,3 @@ class Plan:
 def _without_horizon(site: str, instead: str) -> PlanError:
     """Return the error for a horizon of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no horizon", instead)
-
-
-def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None, clock: PlanClock = UPDATES) -> Plan:
-    return Plan(*bindings, horizon=horizon, clock=clock)

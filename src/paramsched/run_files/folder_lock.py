@@ -30,13 +30,8 @@ _open: WeakSet[IO[str]] = WeakSet()
 """The open lock files of this process; a forked child closes its copies."""
 
 
-def _close_copies() -> None:
-    for file in list(_open):
-        file.close()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_copies)
+    os.register_at_fork(after_in_child=lambda: [file.close() for file in list(_open)])
 
 
 @final

@@ -1,6 +1,6 @@
 """The arguments of a Scheduler: checked, and optimizers without the wrappers of engines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, get_args
@@ -64,31 +64,27 @@ def checked_bases(plan: Plan, groups: Mapping[str, list[Group]]) -> dict[str, Va
     return {name: bases_by_slot(slots_of(plan, groups[name], scope=scope)) for name, scope in scopes.items()}
 
 
-def checked_on_change(on_change: Any) -> OnChange:
-    """Validate the argument `on_change`."""
-    choices = get_args(OnChangeChoice)
-    given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
-    for choice in given:
+def _check_choices(name: str, given: Any, choices: Sequence[str], usual: str) -> None:
+    """Refuse an argument, or a value of a mapping, that is not one of the choices."""
+    for choice in given.values() if isinstance(given, Mapping) else [given]:
         if choice not in choices:
             raise InvalidArgument(
-                f"Scheduler(on_change={on_change!r})",
+                f"Scheduler({name}={given!r})",
                 f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
+                f'Write {name}="{closest(str(choice), choices) or usual}"',
             )
+
+
+def checked_on_change(on_change: Any) -> OnChange:
+    """Validate the argument `on_change`."""
+    _check_choices("on_change", on_change, get_args(OnChangeChoice), "new")
     return dict(on_change) if isinstance(on_change, Mapping) else on_change
 
 
 def checked_on_base(on_base: Any, plan: Plan | None) -> BasePolicy:
     """Validate the argument `on_base`; without a plan, only the choices."""
     choices = get_args(OnBaseChoice)
-    given = on_base.values() if isinstance(on_base, Mapping) else [on_base]
-    for choice in given:
-        if choice not in choices:
-            raise InvalidArgument(
-                f"Scheduler(on_base={on_base!r})",
-                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
-                f'Write on_base="{closest(str(choice), choices) or choices[1]}"',
-            )
+    _check_choices("on_base", on_base, choices, choices[1])
     if not isinstance(on_base, Mapping) or plan is None:
         return BasePolicy(on_base)
     fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))

@@ -1,17 +1,13 @@
 """When the amounts of several processes are compared; a process that trains alone compares nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler.messages import WORLD, Processes
+from paramsched.scheduler.messages import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, WORLD, Processes
 
 if TYPE_CHECKING:
     from paramsched.runs.rank_agreement import AmountAgreement
-
-COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
-MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
-INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
 
 
 @final

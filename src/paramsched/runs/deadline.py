@@ -19,7 +19,7 @@ from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.resume import mixed_plan
-from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, with_horizon
+from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, ValuesOf, with_horizon
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
@@ -168,13 +168,7 @@ class UntilDeadline(Horizon):
         lines = mixed_plan(code.plan, saved.resolved if saved.horizon is FIXED else saved.plan, choices)
         return self.until(replace(code, plan=with_horizon(lines, None)), self.start.horizon)
 
-    def log_other(
-        self,
-        saved: ResolvedPlan,
-        now: ResolvedPlan,
-        position: RunPosition,
-        values: Callable[[ResolvedPlan], Mapping[str, float]],
-    ) -> None:
+    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
         before, after = saved.calendar.end, now.calendar.end
         if before is None or after is None or after <= before:
             return

@@ -20,7 +20,6 @@ from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
 from paramsched.scheduler.on_base import BasePolicy
 from paramsched.scheduler.resume import Resume, values_of_other_plan
-from paramsched.scheduler.run_state import ResolvedPlan
 from paramsched.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
 from paramsched.scheduler.slots import bases_by_slot, present_values
 from paramsched.time import Calendar
@@ -131,7 +130,11 @@ def dry_run(
     with _recorded_messages() as messages:
         try:
             earlier = None if saved is None or plan_or_none(saved.text) is None else saved.plan_in_force()
-            horizon = None if earlier is None else _horizon_until_deadline(earlier)
+            horizon = None
+            if earlier is not None and earlier.calendar.has_moving_horizon:
+                from paramsched.runs.deadline import horizon_in_seconds
+
+                horizon = horizon_in_seconds(earlier)
             is_open = plan.horizon is None and calendar.deadline is None and calendar.total is None
             if saved is not None and horizon is not None and is_open:
                 calendar = replace(calendar, deadline=f"in {horizon} s")
@@ -206,15 +209,6 @@ def _load_with_bases(
         }
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
         scheduler._resume.after_load(scheduler._run, name, made[name])
-
-
-def _horizon_until_deadline(one: ResolvedPlan) -> float | None:
-    """Return the horizon of a run with a deadline, in seconds; None without a deadline."""
-    if not one.calendar.has_moving_horizon:
-        return None
-    from paramsched.runs.deadline import horizon_in_seconds
-
-    return horizon_in_seconds(one)
 
 
 @final

@@ -8,9 +8,8 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
-from paramsched.runs.comparisons import COMPARED_EVERY, INITIAL, MOST_AT_ONCE
 from paramsched.runs.processes import Ranks, note_end_of_store
-from paramsched.scheduler.messages import WORLD, Processes
+from paramsched.scheduler.messages import COMPARED_EVERY, INITIAL, MOST_AT_ONCE, WORLD, Processes
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 from paramsched.time.progress import PROGRESS
 

@@ -11,6 +11,10 @@ from paramsched.base.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
 
+COMPARED_EVERY: Final = 64  # updates; a wrong amount or state remains in later ones, so the next comparison detects it
+MOST_AT_ONCE: Final = 256  # processes that use the store at the same update, except at a start
+INITIAL: Final = 2  # comparisons without a distance after a start, a load or a seek, when most mistakes occur
+
 
 @final
 @dataclass(frozen=True, slots=True)

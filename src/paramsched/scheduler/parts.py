@@ -13,7 +13,7 @@ from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.protocols import Comparison, Consumption
-from paramsched.scheduler.run import AfterStep, Beginning, Run, Wrapper, one_number, run_of_one
+from paramsched.scheduler.run import Beginning, Run, Wrapper, one_number, run_of_one
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
 
 Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
@@ -67,11 +67,7 @@ def no_comparison(_planned: Groups, _groups: list[Group]) -> Comparison:
 
 def not_watched(_run: Run) -> Wrapper:
     """Return a function that returns the function of a post-hook itself."""
-    return _itself
-
-
-def _itself(advance: AfterStep) -> AfterStep:
-    return advance
+    return lambda advance: advance
 
 
 def plain(in_force: ResolvedPlan) -> Parts:

@@ -1,7 +1,7 @@
 """The run of a plan: its state, its groups, and what moves or ends it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, final
@@ -56,11 +56,6 @@ def by_field(changes: Iterable[ChangedBase], text: str) -> Iterator[tuple[str, s
             f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({_listed(map(str, labels), ', ')})"
         )
         yield field, groups, _listed((text.format(field=field, code=code, base=base) for code, base in pairs), "; ")
-
-
-def _parts(changes: Sequence[ChangedBase]) -> Iterator[Sequence[ChangedBase]]:
-    """Return the changes one by one; if there are many, together."""
-    yield from ([one] for one in changes) if len(changes) <= _SHOWN else [changes]
 
 
 def _listed(texts: Iterable[str], separator: str) -> str:
@@ -228,7 +223,8 @@ class Run:
                 field, groups, values, numbers.pop() if len(numbers) == 1 else "those in the code",
             )  # fmt: skip
         text = "{base!r} in the checkpoint -> {code!r} in the code"
-        for part in _parts([one for one in found if one.applies]):
+        applied = [one for one in found if one.applies]
+        for part in [[one] for one in applied] if len(applied) <= _SHOWN else [applied]:
             for field, groups, values in by_field(part, text):
                 self.lead.parts.processes.log(
                     'base of %s in %s: %s, from update %d on (on_base="code")', field, groups, values, t

@@ -289,6 +289,10 @@ def with_horizon(plan: Plan, horizon: Duration | None) -> Plan:
     return Plan(*plan.as_written(), horizon=horizon, clock=plan.clock)
 
 
+ValuesOf: TypeAlias = Callable[[ResolvedPlan], Mapping[str, float]]
+"""Returns the values of the coming update with a plan."""
+
+
 class Horizon(ABC):
     """What a start of a run at another position changes in its plan, and how two horizons are compared."""
 
@@ -317,13 +321,7 @@ class Horizon(ABC):
         """Return the code's plan with the schedules of `saved` for some fields; None if its horizon is fixed."""
 
     @abstractmethod
-    def log_other(
-        self,
-        saved: ResolvedPlan,
-        now: ResolvedPlan,
-        position: RunPosition,
-        values: Callable[[ResolvedPlan], Mapping[str, float]],
-    ) -> None:
+    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
         """Log the values of the coming update, if the horizon is longer than that of a checkpoint."""
 
 
@@ -345,13 +343,7 @@ class FixedHorizon(Horizon):
     def mixed(self, code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, Any]) -> ResolvedPlan | None:
         return None
 
-    def log_other(
-        self,
-        saved: ResolvedPlan,
-        now: ResolvedPlan,
-        position: RunPosition,
-        values: Callable[[ResolvedPlan], Mapping[str, float]],
-    ) -> None:
+    def log_other(self, saved: ResolvedPlan, now: ResolvedPlan, position: RunPosition, values: ValuesOf) -> None:
         pass
 
 

@@ -89,7 +89,7 @@ def held_after_end(schedule: Schedule, base: float) -> None:
     end = math.ceil(schedule.length)
     last, *later = schedule(np.array([end, end + 1, end + 7, 2 * end + 1000]), base).tolist()
     for value in later:
-        if not _same_number(last, value):
+        if last != value and (last == last or value == value):  # NaN differs from itself
             found = f"{last!r}, and later {value!r}"
             raise BrokenLaw("a schedule holds its last value after its end", schedule, _at(end, base), found)
 
@@ -182,10 +182,6 @@ def _require(
 def _values(schedule: Schedule, times: Array, base: float) -> Floats:
     values: Any = schedule(times, base)
     return np.asarray(values)
-
-
-def _same_number(one: float, other: float) -> bool:
-    return one == other or (one != one and other != other)
 
 
 def _same_numbers(one: Array, other: Array) -> Array:

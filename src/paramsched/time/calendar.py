@@ -94,7 +94,8 @@ class Calendar:
             value = getattr(self, name)
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
-                    if name.endswith("_per_epoch") and _is_loader(value):
+                    is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
+                    if name.endswith("_per_epoch") and is_loader:
                         found = f"expected an integer, got {type(value).__name__}"
                         raise InvalidArgument(CallSite("Calendar", name), found, f"Write {name}=len(loader)")
                     sample = 100
@@ -380,8 +381,3 @@ def meant_clock(value: object) -> str | None:
         return None
     name = UNIT_NAMES.get(value.lower(), (closest(value.lower(), CLOCKS), 1))[0]
     return name if name in CLOCKS else None
-
-
-def _is_loader(value: object) -> bool:
-    """Return whether a value may be a data loader: it has a length, and is not plain data."""
-    return isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))

@@ -30,7 +30,7 @@ def shown(tmp_path, monkeypatch):
     def rows_of(*words):
         result = CliRunner().invoke(main, ["show", "--groups", "--json", *map(str, words)])
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        return json.loads(result.stdout, parse_constant=pytest.fail)
 
     return rows_of
 
@@ -155,3 +155,9 @@ def test_the_table_of_a_group_has_a_line_for_each_time(tmp_path, monkeypatch):
         "      90   0.55    0.55",
         "",
     ]
+
+
+def test_a_value_that_overflows_is_null_in_json(shown):
+    (row,) = shown("exponential(1e300)", "--horizon", 100, "--base", "lr=0.1", "--at", 0, "--at", 10)
+
+    assert (row["values"], row["factors"]) == ([0.1, None], [1.0, None])

@@ -306,8 +306,7 @@ def _all_values(drawing: _Drawing) -> str:
     found: list[dict[str, Any]] = []
     for name, one in traces.items():
         groups = {group for _, group in one.keys()} - {""}
-        columns = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
-        values = {column: list(map(_finite_or_none, numbers)) for column, numbers in columns.items()}
+        values = {key[0] if len(groups) < 2 else column_name(key): one[key].tolist() for key in one.keys()}
         found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
         if name in predicted:
             found[-1]["loss"] = predicted[name].to_dict()
@@ -327,8 +326,7 @@ def _values_at(
     echo_base_notes(loaded)
     columns = _values_by_column(run, groups)
     if as_json:
-        values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
-        return json_text({"total": run.total, "at": list(run.at), "values": values})
+        return json_text({"total": run.total, "at": list(run.at), "values": columns})
     table = [["update", *columns]] + [
         [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(run.at)
     ]
@@ -354,11 +352,6 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
             own = run.times[clock_of_field(run.plan.clock, binding.name)]
             columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
-
-
-def _finite_or_none(value: float) -> float | None:
-    """Return None for an infinite value, because JSON has no infinity."""
-    return value if abs(value) < float("inf") else None
 
 
 @click.command(
@@ -417,18 +410,14 @@ def paramsched_plot(
 
     With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
     """
-    file = output or f"{_name_of_picture(plans[0])}.{to or 'svg'}"
+    name = Path(plans[0]).stem if Path(plans[0]).suffix else plans[0].removeprefix("recipe:")
+    name = name if re.fullmatch(r"[\w.-]*\w", name) else "plan"  # of a line of text
+    file = output or f"{name}.{to or 'svg'}"
     _format_of_picture(file, to)
     drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
     if output is None:
         echo_note(f"the picture is written to {file}")
     _write_or_watch(drawing, file, to, title, watch)
-
-
-def _name_of_picture(plan: str) -> str:
-    """Return the name of a picture without its suffix: that of the plan's file or recipe; "plan" for a line of text."""
-    name = Path(plan).stem if Path(plan).suffix else plan.removeprefix("recipe:")
-    return name if re.fullmatch(r"[\w.-]*\w", name) else "plan"
 
 
 def _write_or_watch(drawing: _Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:

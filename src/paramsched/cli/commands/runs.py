@@ -32,6 +32,13 @@ from paramsched.cli._options import (
     tolerance_option,
 )
 
+_at_option = click.option(
+    "--at",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of completed updates, for a checkpoint that does not contain it.",
+)
+
 
 @click.command(
     "audit",
@@ -71,12 +78,7 @@ from paramsched.cli._options import (
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )
 @click.option("--optimizer", metavar="NAME", help="Name of the optimizer, if the log has several.")
-@click.option(
-    "--at",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Number of completed updates, for a checkpoint that does not contain it.",
-)
+@_at_option
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -446,12 +448,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     "for each: muon=optimizers[0].",
 )
 @scheduler_option
-@click.option(
-    "--at",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Number of completed updates, for a checkpoint that does not contain it.",
-)
+@_at_option
 @click.option(
     "--on-change",
     "choices",

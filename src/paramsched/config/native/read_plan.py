@@ -44,7 +44,6 @@ from paramsched.config.native.assign_arguments import (
     SCHEMA,
     TARGET_ENTRIES,
     index_in_name,
-    within_float,
 )
 from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
@@ -454,7 +453,7 @@ class _PlanReader:
             elif isinstance(first, bool) or not isinstance(first, (int, float)):
                 self.values.note_wrong_type(first, place, "a number", "Write 1.0")
             else:
-                initial = self.values.try_or_note(place, partial(_first_value, first))
+                initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
             if "schedule" in given:
                 schedule = self.values.read_followed(given["schedule"], child_path(path, "schedule"))
             if self.diagnostics.count == before and schedule is not MISSING and str(name).isidentifier():
@@ -475,10 +474,6 @@ class _PlanReader:
             if key not in entries and key not in meant:
                 whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
                 self.diagnostics.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
-
-
-def _first_value(value: float) -> float:
-    return finite_number("initial", within_float(value))
 
 
 def has_schedule(data: Any) -> bool:
