@@ -1,13 +1,15 @@
 // Scores of the search. A name of another library that is typed in full finds its page first (see peer_names.py).
 // A part of such a name, for example "cosine" or "scheduler", must not: Sphinx would give it a score of 50 to 99.
 var Scorer = {
-  // A page whose title begins with the query comes first, decisions come last. Of equal names, that of
-  // `import paramsched as ps` comes first.
+  // A page whose title begins with the query comes first, then one whose title contains it; decisions come last. Of
+  // equal names, that of `import paramsched as ps` comes first.
   score: ([docname, title, anchor, descr, score, filename, kind]) => {
     if (docname.startsWith("decisions/")) return score / 1000;
     const query = (new URLSearchParams(location.search).get("q") || "").trim().toLowerCase();
-    if (anchor === "" && title.toLowerCase().startsWith(query)) return score + 100;
+    const place = anchor === "" ? title.toLowerCase().indexOf(query) : -1;
+    if (place === 0) return score + 100;
     if (kind === "index" && score < 100) return 1;
+    if (place > 0) return score + 50;
     const isMain = docname === "_generated/api" || docname === "_generated/shapes";
     return kind === "object" && isMain ? score + 5 : score;
   },
