@@ -273,12 +273,9 @@ def length_with_unit(number: str, unit: str) -> str | None:
     ('10 epochs', '6%', None)
     """
     scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
-    for scale, word in scales:
-        ours = (
-            word
-            if word in UNIT_NAMES
-            else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower()) or _close_unit(word)
-        )
+    # A known unit after a scale before a similar one without: 2ktokens are 2k tokens.
+    for (scale, word), unit_of in ((one, unit_of) for unit_of in (_known_unit, _close_unit) for one in scales):
+        ours = unit_of(word)
         if ours is None:
             continue
         try:
@@ -290,6 +287,10 @@ def length_with_unit(number: str, unit: str) -> str | None:
             continue
         return text
     return None
+
+
+def _known_unit(word: str) -> str | None:
+    return word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower())
 
 
 def _close_unit(word: str) -> str | None:

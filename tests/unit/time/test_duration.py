@@ -7,6 +7,7 @@ import pytest
 
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.time import Duration
+from paramsched.time.duration import length_with_unit, meant_length
 from support.tables import table
 
 
@@ -197,3 +198,61 @@ def test_an_amount_in_another_unit_is_not_a_number_of_updates():
 def test_numbers_of_updates_out_of_range_are_rejected(amount):
     with pytest.raises(InvalidArgument):
         Duration.of_updates(amount)
+
+
+@table(
+    ("number", "unit", "meant"),
+    [
+        ("10", "ep", "10 epochs"),
+        ("10", "epoks", "10 epochs"),
+        ("4", "Steps", "4 steps"),
+        ("1_000", "sp", "1000 samples"),
+        ("1e3", "steps", "1000 steps"),
+        ("0.5", "h", "0.5 h"),
+        ("2", "days", "48 h"),
+        ("0.06", "dur", "6%"),
+        ("3", "Mtok", "3M tokens"),
+        ("2", "ktokens", "2k tokens"),
+        ("7", "Tokens", "7 tokens"),
+        ("3", "apples", None),
+        ("x", "ep", None),
+    ],
+)
+def test_a_unit_of_another_library_or_misspelled_is_the_meant_one(number, unit, meant):
+    assert length_with_unit(number, unit) == meant
+    assert meant is None or Duration.of(meant)
+
+
+@table(
+    ("written", "meant"),
+    [
+        ("5,000 steps", "5000 steps"),
+        ("two epochs", "2 epochs"),
+        ("10 epochs 5 steps", "10 epochs + 5 steps"),
+        ("5-epochs", "5 epochs"),
+        ("2 thousand steps", "2k steps"),
+        ("5", "5 steps"),
+        ("1.5", "1.5 steps"),
+        ("-3", "3 steps"),
+        ("1e-2", "1%"),
+        ("3/4", "3/4 steps"),
+        ("1..2", "5%"),
+        ("1e400", "5%"),
+        ("half", "5%"),
+    ],
+)
+def test_the_advice_for_a_text_is_a_length_that_it_probably_means(written, meant):
+    assert meant_length(written) == meant
+    assert Duration.of(meant)
+
+
+@table(
+    ("wrong", "sample"),
+    [([3], 3), (["5 ep"], "5 epochs"), ([1, 2], "5%"), (0.05, "5%"), (2.5, "2.5 steps"), (None, "5%"), (True, "5%")],
+)
+def test_the_advice_for_another_value_is_a_length(wrong, sample):
+    with pytest.raises(InvalidArgument) as refusal:
+        Duration.of(wrong)
+
+    assert refusal.value.sample == sample
+    assert Duration.of(sample)
