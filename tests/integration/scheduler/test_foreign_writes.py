@@ -54,6 +54,29 @@ def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entr
     assert used(optimizer) == ours
 
 
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize(
+    "level", ["linear(1, 0.5)", "linear(absolute(0.8), absolute(0.5))"], ids=["of base", "absolute"]
+)
+def test_an_external_write_into_an_element_of_a_pair_is_warned_of_with_both_values(index, level):
+    field = f"betas[{index}]"
+    plan = ps.Plan(ps.Binding(field, level), horizon=3000)
+    optimizer = probe({"betas": (0.9, 0.99)}, {"betas": (0.7, 0.95)})
+    ps.Scheduler(optimizer, plan)
+    expected = planned(plan, [{"betas": (0.9, 0.99)}, {"betas": (0.7, 0.95)}], field, 1)
+    run(optimizer, 40)
+
+    pair = list(optimizer.param_groups[1]["betas"])
+    pair[index] = 0.125
+    optimizer.param_groups[1]["betas"] = tuple(pair)
+    with pytest.warns(UserWarning, match=rf"0\.125.*{expected[40]}|{expected[40]}.*0\.125"):
+        run(optimizer, 2)
+
+    assert used(optimizer, field, 1) == [*expected[:40], 0.125, expected[41]]
+    other = f"betas[{1 - index}]"
+    assert set(used(optimizer, other, 1)) == {(0.7, 0.95)[1 - index]}
+
+
 @pytest.mark.parametrize("change", ["add", "remove", "reorder"])
 def test_an_external_write_is_used_although_other_groups_change(change):
     optimizer = probe({"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3})
