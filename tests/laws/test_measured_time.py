@@ -71,6 +71,15 @@ class Ranks:
             amounts.append(ahead.popleft())
         self.horizons.append(self.times[0].horizon)
 
+    def report(self, duration, seconds):
+        """Take one update whose seconds every rank reports; it replaces the amounts computed in advance."""
+        self.now += duration
+        self.t += 1
+        for time, amounts, ahead in zip(self.times, self.amounts, self.ahead, strict=True):
+            amounts.append(amounts[-1] + seconds)
+            time.accept(self.t, amounts[-1])
+            ahead.clear()
+
     @property
     def is_over(self):
         stops = {time.stop is not None and self.t >= time.stop for time in self.times}
@@ -90,6 +99,24 @@ def test_all_ranks_have_equal_amounts_that_never_go_back(durations, untimed, lef
     assert {time.horizon for time in ranks.times} == {ranks.horizons[-1]}
     horizons = [one for one in ranks.horizons if one is not None]
     assert all(before >= after for before, after in itertools.pairwise(horizons))
+
+
+@given(st.lists(st.tuples(DURATIONS, st.none() | st.floats(0, 100)), min_size=1, max_size=100))
+def test_reported_seconds_are_added_on_all_ranks_and_the_measurement_continues_from_them(updates):
+    ranks, measured = Ranks(3), Ranks(3)
+    for index, (duration, seconds) in enumerate(updates):
+        measured.update(duration, most=1 + index % 7)
+        if seconds is None:
+            ranks.update(duration, most=1 + index % 7)
+        else:
+            ranks.report(duration, seconds)
+
+    assert ranks.amounts[0] == ranks.amounts[1] == ranks.amounts[2]
+    assert all(before <= after for before, after in itertools.pairwise(ranks.amounts[0]))
+    for t, (_, seconds) in enumerate(updates):
+        before, after = ranks.amounts[0][t : t + 2]
+        lap = measured.amounts[0][t + 1] - measured.amounts[0][t]
+        assert after - before == pytest.approx(lap if seconds is None else seconds, rel=1e-9, abs=1e-9)
 
 
 @given(st.floats(0.01, 10.0), st.lists(st.floats(0.67, 1.0), min_size=1, max_size=20), st.integers(0, 3))

@@ -1,0 +1,85 @@
+"""Ranks whose seconds are measured, one after another in this process: all use the time of rank 0."""
+
+import copy
+
+import pytest
+
+import paramsched as ps
+from support.fake_time import FakeTime
+from support.ranks import RanksInTurn
+from support.updates import probe, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds")
+OPEN = ps.Plan(lr=ps.linear(1.0, 0.0), clock="seconds")
+
+
+class Ranks:
+    """Schedulers of some ranks, and a clock that all of them read."""
+
+    def __init__(self, patch, number, plan, **facts):
+        self.number, self.plan, self.facts = number, plan, facts
+        self.turns, self.time = RanksInTurn(patch), FakeTime(patch)
+        self.all = [self.built(rank) for rank in range(number)]
+
+    def built(self, rank):
+        self.turns.run_as(rank)
+        optimizer = probe()
+        return optimizer, ps.Scheduler(optimizer, self.plan, **self.facts)
+
+    def train(self, durations, reports=()):
+        for t, duration in enumerate(durations):
+            self.time.pass_(duration)
+            for rank, (optimizer, scheduler) in enumerate(self.all):
+                self.turns.run_as(rank)
+                if t in reports:
+                    scheduler.consumed(seconds=reports[t])
+                optimizer.step()
+
+    def resume(self):
+        """Resume every rank from its own checkpoint, on a new store, as after a restart."""
+        saved = [copy.deepcopy((one.state_dict(), scheduler.state_dict())) for one, scheduler in self.all]
+        self.turns = RanksInTurn(self.turns.patch)
+        self.all = [self.built(rank) for rank in range(self.number)]
+        for rank, ((optimizer, scheduler), (groups, state)) in enumerate(zip(self.all, saved, strict=True)):
+            self.turns.run_as(rank)
+            optimizer.load_state_dict(groups)
+            scheduler.load_state_dict(state)
+
+    @property
+    def amounts(self):
+        return [scheduler.amount for _, scheduler in self.all]
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_all_ranks_use_the_same_measured_and_reported_seconds(monkeypatch, number):
+    ranks, amounts = Ranks(monkeypatch, number, PLAN), []
+    for part in range(4):
+        ranks.train([0.25, 0.5, 0.25, 0.5, 0.25], {3: 2.5} if part == 2 else {})
+        assert len(set(ranks.amounts)) == 1
+        amounts.append(ranks.amounts[0])
+    ranks.resume()
+    assert set(ranks.amounts) == {amounts[-1]}
+    ranks.train([0.5] * 20)
+
+    assert len(set(ranks.amounts)) == 1
+    assert ranks.amounts[0] == pytest.approx(amounts[-1] + 20 * 0.5, abs=1.5)
+    assert amounts[3] == pytest.approx(20 * 0.35 + 2.0, abs=1.5)
+    values = [used(optimizer) for optimizer, _ in ranks.all]
+    assert all(one == values[0] for one in values)
+    assert values[0] == sorted(values[0], reverse=True)
+
+
+@pytest.mark.parametrize("untimed", [None, 3])
+def test_all_ranks_end_at_the_same_update_before_the_deadline(monkeypatch, untimed):
+    ranks = Ranks(monkeypatch, 3, OPEN, deadline="in 20 s", untimed_updates=untimed)
+    updates, start = 0, ranks.time.monotonic
+    while not ranks.all[0][1].should_stop:
+        ranks.train([0.5])
+        updates += 1
+        assert len({scheduler.should_stop for _, scheduler in ranks.all}) == 1
+        assert len(set(ranks.amounts)) == 1
+        assert updates < 100
+
+    assert 20 - 3 * 0.5 * 1.5 < ranks.time.monotonic - start <= 20
+    assert used(ranks.all[0][0]) == used(ranks.all[2][0])
+    assert ranks.all[0][1].value("lr") < 0.01
