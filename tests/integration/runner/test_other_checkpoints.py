@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from paramsched.compat.mmengine import StepLR
 from paramsched.errors import ConfigError, StateError
 from paramsched.run_files.manifest import write_manifest
-from paramsched.runner import Hook, Runner
+from paramsched.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import loader, network
 from support.tables import table
 
@@ -57,7 +57,7 @@ def runner_in(folder, model=None, optimizer=SGD, **settings):
         train_dataloader=loader(3),
         train_cfg=dict(max_epochs=2),
         optim_wrapper=dict(optimizer=optimizer),
-        default_hooks=dict(progress=None),
+        default_hooks=dict(progress=None, checkpoint=CheckpointHook()),  # only the last one
         loss=cross_entropy,
         randomness=dict(seed=3),
     )
@@ -197,8 +197,7 @@ def test_a_changed_base_is_logged_and_that_of_the_checkpoint_used(scheduled, tmp
     assert runner.values()["lr", 0] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("on_change", ["new", "checkpoint", "error"])
-@pytest.mark.parametrize("form", ["built", "list", "dict"])
+@pytest.mark.parametrize(("form", "on_change"), [("built", "new"), ("list", "checkpoint"), ("dict", "error")])
 def test_schedulers_in_any_form_continue_their_values(form, on_change, tmp_path):
     def train(epochs, **more):
         model = Named()
