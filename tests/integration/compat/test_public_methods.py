@@ -185,6 +185,34 @@ def test_the_base_of_a_warmup_may_be_one_number_or_one_for_each_group(base):
     assert scheduler.get_last_lr() == pytest.approx([0.8, 0.8])
 
 
+def test_after_a_ramp_without_another_scheduler_only_a_requested_epoch_writes_the_peak():
+    scheduler = steps(GradualWarmupScheduler(sgd(0.1), 2.0, 3, base_lr=0.1), 4)
+    scheduler.optimizer.param_groups[0]["lr"] = 0.7
+
+    assert rates(steps(scheduler).optimizer) == [0.7]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step(6)
+    assert rates(scheduler.optimizer) == pytest.approx([0.2])
+
+
+@table("name", [name for name in CLASSES if "Plateau" not in name])
+@pytest.mark.filterwarnings("ignore")
+def test_the_values_of_get_lr_have_the_types_and_values_of_torch(name):
+    found = []
+    for module in (lr_scheduler, torch_ours):
+        optimizer = sgd()
+        optimizer.param_groups[0]["lr"] = torch.tensor(0.1)
+        scheduler = getattr(module, name)(optimizer, **CLASSES[name])
+        stepped(scheduler, 2)
+        scheduler.last_epoch += 1
+        values = scheduler.get_lr()
+        found.append(([float(one) for one in values], [isinstance(one, torch.Tensor) for one in values]))
+
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)  # float32
+    assert found[1][1] == [True, False]
+
+
 # ---------------------------------------------------------------------- MMEngine
 
 

@@ -430,6 +430,18 @@ def test_a_scheduler_is_stepped_with_updates_as_often_as_there_are_updates():
     assert rows == [4, 10, 2]
 
 
+@table(("count", "expected"), [("updates", 4), ("batches", 11)])
+def test_a_scheduler_without_an_end_ends_with_a_run_by_iterations(count, expected):
+    runner = run(
+        train_cfg=dict(max_iters=11),
+        param_scheduler=dict(type="LinearLR", by_epoch=False),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=3),
+        default_hooks=QUIET | dict(param_scheduler=dict(type="ParamSchedulerHook", count=count)),
+    )
+
+    assert runner.param_schedulers[0].end == expected
+
+
 # ---------------------------------------------------------------------- attributes
 
 

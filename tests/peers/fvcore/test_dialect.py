@@ -141,6 +141,15 @@ def test_deeplab_multiplies_a_polynomial_decay_by_the_warmup(method, ending):
         assert planned[t] == pytest.approx(0.5 * max(warm * (1 - t / 90) ** 0.9, ending if warm == 1 else 0), rel=1e-12)
 
 
+@pytest.mark.parametrize("ending", [0.0, 0.3])
+def test_deeplab_without_a_warmup_is_the_polynomial_decay(ending):
+    solver = {"LR_SCHEDULER_NAME": "WarmupPolyLR", "MAX_ITER": 90, "WARMUP_ITERS": 0, "POLY_LR_CONSTANT_ENDING": ending}
+
+    planned = ps.trace(ps.loads({"SOLVER": solver}, format="fvcore"), {"lr": 0.5})["lr"]
+
+    assert planned == pytest.approx([0.5 * max((1 - t / 90) ** 0.9, ending) for t in range(90)], rel=1e-12)
+
+
 def test_a_config_is_merged_into_its_base(tmp_path):
     (tmp_path / "base.yaml").write_text(
         "MODEL: {SIZES: !!python/object/apply:eval ['[[x] for x in [32]]']}\n"
