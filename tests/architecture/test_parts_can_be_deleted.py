@@ -56,7 +56,8 @@ def test_a_plain_run_needs_no_part(part, tmp_path):
 @pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.parametrize("part", PARTS)
-def test_only_tests_of_a_deleted_part_fail(part, tmp_path):
+def test_only_tests_of_a_deleted_part_fail(part, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # pytest cuts the reasons of failures at the width of the terminal
     copy = library_without(tmp_path, part)
     for folder in ("tests/integration/scheduler", "tests/support"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
