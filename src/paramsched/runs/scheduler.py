@@ -550,7 +550,7 @@ class Scheduler(LRScheduler):
                 f"scheduler.seek({planned.clock.t}, progress={reached})",
             )
         elif reached > before:
-            self._synced()
+            self._run.sync(self._optimizers)
             source.move(self._run, reached)
         source.note_report()
 

@@ -167,12 +167,15 @@ class SlotsOfSchedule:
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
         return repeated(value.factor, times.size)
 
-    @quiet
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         at = times.on_clock(self.clock)
-        if not self.affine:
-            return repeated(values_of(self.schedule, at, base, states), times.size)
-        return repeated(columns(self.schedule, at).apply(base), times.size)
+        if self.affine and self.schedule._takes_numbers and not isinstance(at, np.ndarray):
+            return repeated(columns(self.schedule, at).apply(base), times.size)  # numbers of Python cause no warnings
+        with np.errstate(all="ignore"):
+            values = (
+                columns(self.schedule, at).apply(base) if self.affine else values_of(self.schedule, at, base, states)
+            )
+        return repeated(values, times.size)
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from paramsched import curves
 from paramsched.advice.number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
-from paramsched.curves.arrays import Array, Arrays
+from paramsched.curves.arrays import NUMBERS, Array, Arrays
 from paramsched.errors import CallSite
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
@@ -134,12 +134,14 @@ def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, o
     # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only
     # move a value beyond the other level. For a monotone curve this must not happen.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
+    # Rounding is monotone: if a share of 1 does not overshoot, no smaller share does.
+    stays_within = curve._within and abs((far - near) + near) <= abs(far)
     # Not in place for a user's function, because the function may own the array.
     if ops.concrete and curve.monotone and near != 0 and share.size:
         share *= far - near
         share += near
-        if curve._within and abs((far - near) + near) <= abs(far):
-            return share  # rounding is monotone: if a share of 1 does not overshoot, no smaller share does
+        if stays_within:
+            return share
         # Checking for an overshoot is cheaper than clipping all values, and few curves overshoot.
         if far > near:
             return np.minimum(share, far) if share.max() > far else share
@@ -147,7 +149,7 @@ def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, o
     if near == 0:
         return share * far if far != 1 else share
     value = share * (far - near) + near
-    if not curve.monotone:
+    if not curve.monotone or (stays_within and ops is NUMBERS):
         return value
     return ops.smaller(value, far) if far > near else ops.larger(value, far)
 
