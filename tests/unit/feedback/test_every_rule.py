@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument, StateError
@@ -19,6 +19,7 @@ RULES = {
     "plateau with a floor": lambda **more: plateau(patience=1, cooldown=1, factor=0.3, min=0.2, **more),
     "plateau with an absolute floor": lambda **more: plateau(patience=0, factor=0.3, min=absolute(0.05), **more),
     "new_bob": lambda **more: new_bob(threshold=0.1, **more),
+    "new_bob against the best": lambda **more: new_bob(threshold=0.1, against="best", **more),
     "new_bob with a floor": lambda **more: new_bob(patience=1, min=0.3, **more),
     "new_bob with an absolute floor": lambda **more: new_bob(min=absolute(0.05), **more),
     "greedy": lambda **more: greedy(patience=0, factor=0.5, **more),
@@ -64,6 +65,17 @@ def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(nam
         strict.observe(after(strict, before), odd)
 
 
+@given(NAMES, METRICS)
+@example("new_bob", [5.0, 4.0, 6.0, 3.0, 3.0])
+@example("new_bob against the best", [5.0, 4.0, 6.0, 4.5, 3.0])
+def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(name, metrics):
+    lowest, highest = RULES[name](mode="min"), RULES[name](mode="max")
+
+    for count in range(len(metrics) + 1):
+        states = after(lowest, metrics[:count]), after(highest, [-one for one in metrics[:count]])
+        assert lowest.apply(states[0], 0.5, 0.4) == highest.apply(states[1], 0.5, 0.4)
+
+
 @given(NAMES, METRICS, METRICS)
 def test_a_state_continues_after_json(name, before, later):
     rule = RULES[name]()
@@ -98,6 +110,7 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
 
 
 @given(METRICS, st.sampled_from([(0.0, None), (0.0, 2.0), (0.25, None), (0.25, 2.0)]), st.sampled_from([0.5, 1.0, 3.0]))
+@example([9.0, 5.0, 3.0, 2.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0], (0.25, 2.0), 1.0)
 def test_bounds_as_multiples_of_base_are_absolute_bounds_of_that_base(metrics, bounds, base):
     low, high = bounds
     absolute_bounds = {"min": absolute(low * base), "max": None if high is None else absolute(high * base)}
