@@ -8,11 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from paramsched.advice.number_checks import whole_number
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.run_end import check_before_step
-from paramsched.errors import InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.batches import BatchSampler
 from paramsched.runs.scheduler import Scheduler
@@ -83,10 +84,11 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     """Return the run facts of an Accelerator and a prepared loader, or one with a `ps.BatchSampler`.
 
     Raises:
-        InvalidArgument: the loader is not prepared and several processes share it.
+        InvalidArgument: the loader is not prepared and several processes share it, or `epochs` is not a count.
     """
     from accelerate.data_loader import DataLoaderStateMixin
 
+    epochs = None if epochs is None else whole_number(CallSite("accelerate.scheduler", "epochs"), epochs)
     if _sampler_of(loader) is not None:
         return EngineFacts(
             call="accelerate.scheduler",

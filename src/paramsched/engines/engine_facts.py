@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from math import ceil
+from math import ceil, inf
+from numbers import Real
 from typing import Any, final
 
 from paramsched.engines import _torch  # noqa: F401  # reports that it is missing
@@ -45,7 +46,8 @@ class PlanOptions:
             deadline.
 
     Raises:
-        InvalidArgument: a fact is passed twice, `reserve` is not a length or lacks a deadline, or `stop` is not a bool.
+        InvalidArgument: a fact is passed twice, `reserve` is not a length or lacks a deadline, or another option has a
+            wrong type.
     """
 
     calendar: Calendar | None = None
@@ -60,7 +62,14 @@ class PlanOptions:
     stop: bool | None = None
 
     def __post_init__(self) -> None:
-        calendar = self.calendar
+        calendar: Any = self.calendar
+        if calendar is not None and not isinstance(calendar, Calendar):
+            instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+            raise InvalidArgument(f"calendar={shown(calendar)}", "not a Calendar", instead)
+        tokens: Any = self.tokens_per_sample
+        if tokens is not None and not (isinstance(tokens, Real) and tokens is not True and 0 < tokens < inf):
+            site = f"tokens_per_sample={shown(tokens)}"
+            raise InvalidArgument(site, "expected a number greater than 0", "Write tokens_per_sample=1024")
         given: dict[str, Any] = {"deadline": self.deadline, "untimed_updates": self.untimed_updates}
         for name, fact in given.items():
             if fact is None:

@@ -398,6 +398,7 @@ _SPELLING_FIXES = (  # patterns of other spellings, each with its replacement
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*[-,:*.]\s*([A-Za-z]+)\.?"), r"\1 \2"),  # 5-epochs
     (re.compile(r"([A-Za-z%])\s*(?:,|and)?\s+(?=[0-9])"), r"\1 + "),  # 10 epochs 5 steps
 )
+_MILLISECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:ms|msecs?|millis|milliseconds?)\b", re.IGNORECASE)
 _NUMBER_NAMES = {
     name: str(number)
     for number, name in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
@@ -424,6 +425,7 @@ def meant_length(text: str) -> int | str:
         return f"{text} steps"
     first, _, rest = text.partition(" ")
     spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
+    spelled = _MILLISECONDS.sub(lambda one: f"{_amount_text(Fraction(one[1]) / 1000)} s", spelled)
     for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _SPELLING_FIXES)):
         for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _unit_meant_by(word[0]), meant)):
             terms = map(_TERM.fullmatch, candidate.split(" + "))

@@ -126,6 +126,12 @@ def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
         engine.scheduler(accelerator, optimizer, PLAN, loader)
 
 
+@pytest.mark.parametrize("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
+def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
+    with pytest.raises(ps.InvalidArgument, match=r"accelerate\.scheduler\(epochs=.*expected an integer"):
+        engine.facts(accelerate.Accelerator(cpu=True), DataLoader(Numbers(), BATCH), epochs=epochs)
+
+
 def test_the_users_facts_take_precedence() -> None:
     accelerator = accelerate.Accelerator(cpu=True)
     optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))

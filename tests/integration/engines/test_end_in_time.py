@@ -159,6 +159,16 @@ def test_wrong_options_are_refused(name: str, options: Any, found: str, start: A
         start(ENGINES[name], **options)
 
 
+@pytest.mark.parametrize(
+    "option", [*({"tokens_per_sample": one} for one in (0, -1, float("nan"), "8", True)), {"calendar": {}}]
+)
+def test_options_of_a_wrong_type_are_refused(option: Any) -> None:
+    from paramsched.engines.engine_facts import PlanOptions
+
+    with pytest.raises(ps.InvalidArgument, match=r"expected a number greater than 0|not a Calendar"):
+        PlanOptions(**option)
+
+
 def test_a_reserve_applies_to_a_deadline_of_the_calendar() -> None:
     from paramsched.engines.engine_facts import PlanOptions
 

@@ -1,5 +1,6 @@
 """Durations: every unit, sums, and invalid lengths."""
 
+import re
 from fractions import Fraction
 from math import ceil
 
@@ -170,6 +171,14 @@ def test_an_invalid_fraction_is_rejected(text):
 def test_a_unit_is_suggested_for_a_fraction_without_one():
     with pytest.raises(InvalidArgument, match=r'Write "1000/3 steps"'):
         Duration.of("1000/3")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("500 ms", "0.5 s"), ("1.5 msec", "0.0015 s"), ("2 s + 250 milliseconds", "2 s + 0.25 s")]
+)
+def test_a_time_in_milliseconds_is_suggested_in_seconds(text, meant):
+    with pytest.raises(InvalidArgument, match=f'Write "{re.escape(meant)}"'):
+        Duration.of(text)
 
 
 def test_fractional_updates_are_available_exactly_and_as_a_float():
