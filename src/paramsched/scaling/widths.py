@@ -55,7 +55,7 @@ class WidthBases:
         bases: for each group, its new `lr`, and `weight_decay` if the group has one and the rule covers it.
         reasons: for each group, the change, the formula and the role of the group.
         source: where the rule is published.
-        notes: what the model must do, the range in which the rule was tested, and what the rule leaves out.
+        notes: the requirement on the model, the range in which the rule was tested, and the limits of the rule.
     """
 
     bases: Mapping[str, Mapping[str, float]]
@@ -118,14 +118,15 @@ def width(
         if role not in _ROLES or "lr" not in values or name in bases:
             found = f"group {shown(name)} needs an lr, a role ({', '.join(_ROLES)}) and a name of its own"
             raise InvalidArgument(f"{call}(…)", found, 'For example {"blocks": {"lr": 3e-3, "role": "hidden"}}')
-        rate = positive_number(CallSite(call, "lr"), values["lr"])
+        of_group = f"{call}: group {shown(name)}"
+        rate = positive_number(CallSite(of_group, "lr"), values["lr"])
         power = chosen.powers.get(role, 0)
         up, down = (new / old) ** max(power, 0), (new / old) ** max(-power, 0)
         bases[name] = {"lr": rate * up / down}
         formula = {0: "1", 1: "width/base_width", -1: "base_width/width"}[power]
         reasons[name] = f"lr {rate:.6g} -> {bases[name]['lr']:.6g}   × {formula}   {role}: {_ROLES[role][1]}"
         if "weight_decay" in values and chosen.decay:
-            decay = not_negative(CallSite(call, "weight_decay"), values["weight_decay"])
+            decay = not_negative(CallSite(of_group, "weight_decay"), values["weight_decay"])
             bases[name]["weight_decay"] = decay * down / up
             reasons[name] += f"\n  weight_decay {decay:.6g} -> {decay * down / up:.6g}, so lr · weight_decay stays"
         elif "weight_decay" in values:

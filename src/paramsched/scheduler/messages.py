@@ -1,4 +1,4 @@
-"""The processes that train together, and messages about what every one of them detects: the first one warns."""
+"""The processes that train together, and messages about conditions that each of them detects: the first one warns."""
 
 import logging
 from dataclasses import dataclass
@@ -45,15 +45,15 @@ class Processes:
 
     @property
     def level(self) -> int:
-        """The level of a message about what every process detects: a warning in the first one."""
+        """The level of a message about a condition that every process detects: a warning in the first one."""
         return logging.INFO if self.several and self.index > 0 else logging.WARNING
 
     def log(self, text: str, *arguments: Any) -> None:
-        """Log what every process detects."""
+        """Log a condition that every process detects."""
         log.log(self.level, text, *arguments, stacklevel=2)
 
     def warn(self, text: str) -> None:
-        """Warn of what every process detects, at the user's line."""
+        """Warn of a condition that every process detects, at the user's line."""
         if self.level == logging.WARNING:
             warn_user(text)
         else:

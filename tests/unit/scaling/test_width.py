@@ -99,7 +99,7 @@ def test_each_base_has_a_reason_and_the_rule_its_limits():
         (None, {}, "expected groups with a name"),
         ({"blocks": {"lr": 0.1, "role": ["hidden"]}}, {}, "needs an lr, a role"),
         ([{"name": "hidden", "lr": 0.1}] * 2, {}, "a name of its own"),
-        ({"hidden": -0.1}, {}, "must be greater than 0"),
+        ({"head": 0.1, "hidden": -0.1}, {}, r"group 'hidden'\(lr=-0.1\): must be greater than 0"),
         ({"hidden": 0.1}, {"base_width": 0}, "base_width"),
         ({"hidden": {"lr": 0.1, "weight_decay": -1}}, {}, "must not be negative"),
     ],

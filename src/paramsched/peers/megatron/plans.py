@@ -53,7 +53,7 @@ def groups_of(data: Any, calendar: Calendar | None) -> Iterator[GroupOfFile]:
 
 
 def _decoupled(arguments: MegatronArguments) -> MegatronArguments | None:
-    """Return the arguments with the rates of embedding and output layers; None if they are the others'."""
+    """Return the arguments with the rates of embedding and output layers; None without `decoupled_lr`."""
     if arguments.decoupled_lr is None:
         return None
     floor = arguments.min_lr if arguments.decoupled_min_lr is None else arguments.decoupled_min_lr
