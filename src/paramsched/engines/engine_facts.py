@@ -67,7 +67,8 @@ class PlanOptions:
             instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
             raise InvalidArgument(f"calendar={shown(calendar)}", "not a Calendar", instead)
         tokens: Any = self.tokens_per_sample
-        if tokens is not None and not (isinstance(tokens, Real) and tokens is not True and 0 < tokens < inf):
+        is_number = isinstance(tokens, Real) and tokens is not True
+        if tokens is not None and not (is_number and 0 < tokens < inf):
             site = f"tokens_per_sample={shown(tokens)}"
             raise InvalidArgument(site, "expected a number greater than 0", "Write tokens_per_sample=1024")
         given: dict[str, Any] = {"deadline": self.deadline, "untimed_updates": self.untimed_updates}
