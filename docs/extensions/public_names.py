@@ -13,8 +13,9 @@ INNER = {
     "paramsched.Schedule": "depth has_absolute has_neighbor_levels",
     "paramsched.Trace": "clock_of horizon_amount time_units with_assumed_bases",
     "paramsched.config.PlanText": "data has_comments placed",
+    "paramsched.show": "loss_by_rate",
 }
-"""Members that only the library uses: they have no place in the reference, so they may change."""
+"""Names that only the library uses: they have no place in the reference, so they may change."""
 
 
 def public_names(module: str) -> list[str]:
@@ -25,7 +26,9 @@ def public_names(module: str) -> list[str]:
     return sorted(
         name
         for name in names
-        if not name.startswith("_") and is_public(found, name, listed is not None)
+        if not name.startswith("_")
+        and name not in INNER.get(module, "").split()
+        and is_public(found, name, listed is not None)
     )
 
 

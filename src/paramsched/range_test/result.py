@@ -7,7 +7,7 @@ import numpy as np
 
 from paramsched.curves.arrays import Floats
 from paramsched.errors import MissingDependency
-from paramsched.show._text import loss_by_rate
+from paramsched.show import loss_by_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -32,6 +32,7 @@ from paramsched.show._picture import Panel as Panel
 from paramsched.show._picture import Picture as Picture
 from paramsched.show._svg import html as html
 from paramsched.show._svg import svg as svg
+from paramsched.show._text import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
 from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate
