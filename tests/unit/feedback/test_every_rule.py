@@ -122,6 +122,17 @@ def test_bounds_as_multiples_of_base_are_absolute_bounds_of_that_base(metrics, b
         assert found == pytest.approx(multiples.apply(after(multiples, metrics[:count]), base, base), rel=1e-12)
 
 
+@given(METRICS, st.integers(2, 4))
+@example([5.0, 1.0, 4.0, 4.0, 1.0, 9.0], 3)
+def test_a_window_compares_the_mean_of_its_last_values(metrics, window):
+    means = [float(np.mean(metrics[max(0, t + 1 - window) : t + 1])) for t in range(len(metrics))]
+    options = {"patience": 0, "factor": 0.5, "threshold": 1e-3}
+
+    windowed, plain = after(greedy(window=window, **options), metrics), after(greedy(**options), means)
+
+    assert windowed.factor == plain.factor
+
+
 @pytest.mark.parametrize("bound", [{"min": absolute(0.3)}, {"max": absolute(3.0)}])
 def test_one_absolute_bound_leaves_the_other_side_free(bound):
     rule = greedy(patience=0, factor=0.5, **bound)
