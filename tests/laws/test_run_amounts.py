@@ -50,7 +50,8 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     kind = float if run.clock in ("seconds", "progress") else int  # plain numbers, for checkpoints
     assert {type(run.amount_at(one)) for one in range(COUNT)} == {kind}
     assert run.amounts_from(t, run.amount_at(t), 3).tolist() == amounts[t : t + 3].tolist()
-    for amount in amounts[t].item(), amounts[t].item() + 1e-9, data.draw(st.floats(0, amounts[-1].item())):
+    between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda one: one / 10**9))
+    for amount in amounts[t].item(), amounts[t].item() + 1e-9, between:
         if amount <= amounts[-1]:
             assert run.updates_until(amount) == np.searchsorted(amounts, amount)
 

@@ -17,7 +17,7 @@ from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 from paramsched.time.calendar import ASSUMED_SIZES, SIZES
-from paramsched.time.progress import PROGRESS, rounded_array, rounded_progress
+from paramsched.time.progress import PROGRESS, WHOLE, rounded_array, rounded_progress
 
 Amount: TypeAlias = int | float
 """An integer, except for seconds and progress, which are floats."""
@@ -191,7 +191,9 @@ class EvenProgress(RunAmounts):
         return rounded_array(np.minimum(np.arange(t, t + count) / self.total, 1))
 
     def updates_until(self, amount: Amount | Fraction) -> int:
-        return ceil(Fraction(amount) * self.total)
+        return max(
+            0, ceil((Fraction(amount) - Fraction(1, 2 * WHOLE)) * self.total)
+        )  # amounts are rounded to 1 / WHOLE
 
 
 def missing_progress(site: str) -> MissingFact:
