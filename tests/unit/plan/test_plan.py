@@ -240,6 +240,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Target("x", 1.0, write=3), "not callable"),
         (lambda: Plan(Binding(Target("x", 1.0), 0.1), Binding(Target("x", 1.0), 0.2)), "two bindings"),
         (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
+        (lambda: Plan(lr=cosine()).plot(calendar=Calendar(total=5), total=5), "run facts are passed twice"),
     ],
 )
 def test_an_invalid_plan_raises_with_a_valid_one(build, message):
