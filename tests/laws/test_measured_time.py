@@ -13,6 +13,7 @@ from paramsched.runs.seconds import (
     Rank0Clock,
     RunStart,
     SharedTime,
+    TimeMessage,
     first_message,
     next_message,
 )
@@ -188,6 +189,18 @@ def test_without_stalls_no_rank_sends_more_than_a_thousand_messages_for_a_long_r
     assert ranks.t > 345_000
     assert len(ranks.store.sent) < 1500
     assert ranks.amounts[0][-1] == pytest.approx(ranks.now - 7.0 - 0.25, abs=1)
+
+
+@given(st.floats(0.01, 10), st.floats(-100, 100), st.integers(1, 64), st.floats(0.001, 100))
+def test_an_amount_ahead_of_the_real_time_meets_it_at_the_end_of_the_message(pace, ahead, count, rate):
+    last = TimeMessage(10, count, 500.0, rate)
+    now = last.amount_at(last.end) - ahead
+
+    message = next_message(last, now, [pace], None, has_deadline=False)
+
+    begin, real = last.amount_at(last.end), now + 2 * pace  # sent two updates before its first one
+    assert message.amount == max(begin, real)
+    assert message.amount_at(message.end) == pytest.approx(max(message.amount, real + message.count * pace))
 
 
 def test_a_stall_jumps_forward_and_a_wrong_estimate_waits():

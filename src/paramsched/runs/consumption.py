@@ -70,7 +70,7 @@ class ConsumptionSource:
         self._begin = clock.t
         self._time = self._measured_time() if self.unit == "seconds" and self._is_unknown else None
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
-        self.set_needs_check()
+        self._set_needs_check()
 
     @property
     def _deadline(self) -> "UntilDeadline | None":
@@ -135,7 +135,7 @@ class ConsumptionSource:
         """Return whether update `t` must not begin, because of the deadline."""
         return self._time is not None and self._time.stop is not None and t >= self._time.stop
 
-    def set_needs_check(self) -> None:
+    def _set_needs_check(self) -> None:
         """Set `clock.needs_check` to True if the consumption of the next update must be checked before that update."""
         clock = self._clock
         if clock.reported is not None:
@@ -150,7 +150,7 @@ class ConsumptionSource:
         clock = self._clock
         clock.reported = (clock.reported or 0) - (clock.of_engine or 0) + amount
         clock.of_engine = None
-        self.set_needs_check()
+        self._set_needs_check()
 
     def add_measured(self, amount: Amount) -> None:
         """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
@@ -158,7 +158,7 @@ class ConsumptionSource:
         if clock.of_engine is not None:
             clock.reported = (clock.reported or 0) + amount
             clock.of_engine += amount
-            self.set_needs_check()
+            self._set_needs_check()
 
     def check_amount(self) -> None:
         """Check the consumption of the next update before that update.
@@ -219,7 +219,7 @@ class ConsumptionSource:
         assert before is not None
         reported, clock.reported = clock.reported, None
         clock.of_engine = 0
-        self.set_needs_check()
+        self._set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size(t))
             horizon = self._time.horizon

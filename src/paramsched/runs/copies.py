@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from paramsched.plan.optimizers import ALONE
-from paramsched.runs.consumption import ConsumptionSource
 from paramsched.runs.parts import attach, parts_of
 from paramsched.runs.plan_source import PlanSource
 from paramsched.scheduler.resume import Resume
@@ -58,8 +57,6 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     # The copy may have started with another horizon.
     lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
     clock.reported, clock.of_engine, clock.last_amount = state["amounts"]
-    if isinstance(lead.consumption, ConsumptionSource):
-        lead.consumption.set_needs_check()
     clock.states = used
     clock.change(now)
     if state["alive"]:
