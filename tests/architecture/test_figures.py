@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 53_098,
+    "code lines": 53_700,
     "modules at top level": 5,
     "modules in import cycles": 0,
     "private functions with one use": 598,
