@@ -1,7 +1,6 @@
 """Sphinx: Markdown pages, and docstrings in Google's sections. Built with warnings as errors."""
 
 import hashlib
-import importlib.metadata
 import os
 import re
 import sys
@@ -9,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 from sphinx.application import Sphinx
+
+from paramsched.base import VERSION
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
@@ -20,7 +21,7 @@ import reference_pages  # noqa: E402
 project = "paramsched"
 author = "The paramsched developers"
 copyright = f"{author}, Apache-2.0"
-release = importlib.metadata.version("paramsched")
+release = VERSION
 
 extensions = [
     "myst_parser",

@@ -8,9 +8,10 @@ A *schedule* is a pure function of time and base. A *plan* assigns schedules to 
 
 from importlib import import_module
 
+from paramsched.base import VERSION
 from paramsched.base.entries import register_entries
 
-__version__ = "0.2.0"
+__version__ = VERSION
 
 # Each name is imported from its module on first use, because importing every class takes longer than many short
 # programs run. Shapes are not listed here: they are in the registry of `paramsched.schedules`.

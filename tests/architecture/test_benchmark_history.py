@@ -2,10 +2,11 @@
 
 import importlib.util
 import json
-from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+import paramsched as ps
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -43,7 +44,7 @@ def test_each_file_of_the_history_is_a_released_version_or_this_one():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     unreleased = [file.stem for file in HISTORY if f"## [{file.stem}]" not in changelog]
-    assert unreleased in ([], [metadata.version("paramsched")])
+    assert unreleased in ([], [ps.__version__])
 
 
 def run(**ratios):

@@ -12,6 +12,8 @@ import yaml
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
+import paramsched as ps
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
@@ -23,7 +25,7 @@ def read(path: str) -> dict:
     return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
-def test_the_citation_has_the_version_of_the_package():
+def test_the_library_and_the_citation_have_the_version_of_the_package():
     citation = read("CITATION.cff")
 
     assert (citation["title"], citation["version"], citation["license"]) == (
@@ -31,6 +33,7 @@ def test_the_citation_has_the_version_of_the_package():
         PROJECT["version"],
         PROJECT["license"],
     )
+    assert ps.__version__ == PROJECT["version"]
     assert " ".join(citation["abstract"].split()) == PROJECT["description"]
 
 

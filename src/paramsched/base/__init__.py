@@ -1,1 +1,4 @@
 """Modules that every layer uses: diagnostics, checks, suggested names, array namespaces, files."""
+
+VERSION = "1.0.0rc1"
+"""The version of the library, as in pyproject.toml."""

@@ -2,11 +2,12 @@
 
 import click
 
+from paramsched.base import VERSION
 from paramsched.cli._options import Commands
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="paramsched", message="%(version)s")
+@click.version_option(VERSION, message="%(version)s")
 def main() -> None:
     """Draw, check, compare and convert plans for hyperparameters that change during training.
 

@@ -5,12 +5,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
+from paramsched.base import VERSION
 from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
@@ -317,7 +317,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
         for code, rule in sorted({one.code: one.rule for one in findings}.items())
     ]
     run = {
-        "tool": {"driver": {"name": "paramsched", "version": version("paramsched"), "rules": rules}},
+        "tool": {"driver": {"name": "paramsched", "version": VERSION, "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
     }

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from paramsched.base import VERSION
 from paramsched.errors import PlanError
 from paramsched.export.plan_lines import Exported, Line
 from paramsched.export.writing import WIDTH, escaped, number_text
@@ -84,7 +84,7 @@ def test_of(exported: Exported, module: str) -> str:
         rows += ["    ],"]
     return "\n".join(
         [
-            f'"""Values of {module}, planned by paramsched {version("paramsched")}."""',
+            f'"""Values of {module}, planned by paramsched {VERSION}."""',
             "",
             *(["import math"] if any("math." in row for row in rows) else []),
             "import runpy",

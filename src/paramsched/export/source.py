@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from paramsched import config
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.number_checks import finite_number
+from paramsched.base import VERSION
 from paramsched.curves.arrays import Array, Floats
 from paramsched.errors import InvalidArgument, PlanError, Unresolved, shown
 from paramsched.export.companions import TORCH_IMPORT, require_torch_lines, torch_function
@@ -162,7 +162,7 @@ def _names_of(lines: Sequence[Line]) -> str:
 def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
     keys = ", ".join(one.key for one in exported.lines)
     one = len(exported.lines) == 1
-    origin = f"exported by paramsched {version('paramsched')}."
+    origin = f"exported by paramsched {VERSION}."
     needs = f"only {'PyTorch' if torch else 'Python'}."
     title = (
         f"Schedule of {keys}, {origin} It needs {needs}" if one else f"Schedules of {keys}, {origin} They need {needs}"
