@@ -56,8 +56,8 @@ def check(
         Errors, warnings of likely mistakes, and information, each with its code, in the order of the plan.
 
     >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
-    ...     print(found.code, found)
-    PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon, so the run ends first
+    ...     print(found.code, found.severity, found.path)
+    PS201 warning $.lr
     """
     plan = plan_of(plan, "ps.config.check")
     found = [*_two_horizons(plan, calendar)]

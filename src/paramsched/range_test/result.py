@@ -28,7 +28,8 @@ class RangeTest:
             its minimum), or `"not finite"` (the next loss was nan or infinite, and is not included).
 
     >>> rates = np.geomspace(1e-4, 1.0, 9)
-    >>> found = RangeTest(rates, losses := np.array([2, 2, 2, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0]), losses, "diverged")
+    >>> losses = np.array([2, 2, 2, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0])
+    >>> found = RangeTest(rates, losses, losses, "diverged")
     >>> [round(rate, 4) for rate in (found.valley, found.steepest, found.minimum_tenth)]
     [0.0032, 0.001, 0.01]
     """
