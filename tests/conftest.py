@@ -112,7 +112,8 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     """Use the repr of a value in a test's id if pytest would number it: `[{'lr': 0.1}]`, not `[config0]`."""
     if isinstance(val, bool | int | float | complex | str | bytes | type | None):
         return None  # pytest already uses their values
-    text = getattr(val, "__name__", None) or repr(val)
+    # The order of a set differs between the two workers.
+    text = getattr(val, "__name__", None) or repr(sorted(val) if isinstance(val, set | frozenset) else val)
     if not isinstance(text, str) or " at 0x" in text:
         return None  # because an address differs between processes
     return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")
