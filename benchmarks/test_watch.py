@@ -62,7 +62,7 @@ def test_updates_of_two_optimizers_between_two_looks(report, least, file):
 def test_a_look_at_an_unchanged_file(report, least, file):
     optimizer = Bare(1)
     scheduler = ps.Scheduler(optimizer, file, watch=1, drive="manual")
-    look = scheduler._look
+    look = scheduler._run.look
 
     def looks():
         for _ in range(200):

@@ -18,7 +18,7 @@ def releases() -> dict[str, dict[str, Any]]:
         file.stem: json.loads(file.read_text(encoding="utf-8"))
         for file in FOLDER.glob("*.json")
     }
-    return dict(sorted(files.items(), key=lambda item: item[1]["date"]))
+    return dict(sorted(files.items(), key=lambda item: (item[1]["date"], item[0])))
 
 
 def rows(

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 FILES = {
     file: json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "benchmarks" / "history").glob("*.json")
 }
-HISTORY = sorted(FILES, key=lambda file: FILES[file]["date"])
+HISTORY = sorted(FILES, key=lambda file: (FILES[file]["date"], file.stem))
 
 
 @pytest.fixture(scope="module")
