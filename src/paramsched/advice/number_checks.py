@@ -62,21 +62,23 @@ def meant_number(value: object, default: float = 0.1) -> float:
     return default
 
 
-def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
-    """Return `number` as an int. Raise InvalidArgument unless it is an integer from `least` to `MOST_COUNT`."""
+def whole_number(site: str | CallSite, number: object, least: int = 1, most: int = MOST_COUNT) -> int:
+    """Return `number` as an int. Raise InvalidArgument unless it is an integer from `least` to `most`."""
     if isinstance(number, Integral) and not isinstance(number, bool):
         number = int(number)  # NumPy's too
-    if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= MOST_COUNT:
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= most:
         whole = math.floor(number)
         if whole == number:
             return whole
     found = f"expected an integer of at least {least}"
-    if isinstance(number, (int, float)) and number > MOST_COUNT:
+    if most < MOST_COUNT:
+        found = f"expected an integer from {least} to {most}"
+    elif isinstance(number, (int, float)) and number > most:
         found = f"expected an integer from {least} to 1e18, the largest count of a clock"
-    whole = max(least, 3)
+    whole = min(max(least, 3), most)
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
-        whole = meant if least <= meant <= MOST_COUNT and meant else whole
+        whole = meant if least <= meant <= most and meant else whole
     raise InvalidArgument(site_with_value(site, number), found, write=f"{whole}", sample=whole)
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, islice, zip_longest
 from math import ceil
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 import torch.distributed
 from torch.utils.data import Sampler
 
 from paramsched.advice.calls import explain_wrong_keywords_of
+from paramsched.advice.number_checks import whole_number
 from paramsched.curves.arrays import Array
-from paramsched.errors import InvalidArgument, MissingFact, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.followed_lines import with_followed_lines
@@ -124,7 +125,8 @@ class BatchSizes:
         )
         if (wrong := np.flatnonzero(~(size * accumulation <= _MOST_SAMPLES))).size:
             found = f"update {t + int(wrong[0])} has {(size * accumulation)[wrong[0]]:.6g} samples"
-            raise InvalidArgument("batch_size", f"{found}, more than {_MOST_SAMPLES:.6g}", "Plan fewer samples")
+            instead = "For example: clamp(stairs(1, 2, 2, over=100), high=64)"
+            raise InvalidArgument("batch_size", f"expected at most {_MOST_SAMPLES:.6g} samples, {found}", instead)
         return size.astype(np.int64), accumulation.astype(np.int64), following
 
     def samples(self, begin: int, end: int, amount: Amount | None) -> int:
@@ -187,17 +189,17 @@ class BatchSampler(Sampler[list[int]]):
         rank: int | None = None,
         t: int = 0,
     ) -> None:
-        _check("length", length, 1, 2**62)
-        _check("seed", seed, 0, 2**32 - 1)
-        _check("t", t, 0, 2**62)
+        self._length = whole_number(_argument("length"), length)
+        self._seed = whole_number(_argument("seed"), seed, 0, 2**32 - 1)
+        self._t = whole_number(_argument("t"), t, 0)
         if num_replicas is not None:
-            _check("num_replicas", num_replicas, 1, 2**31)
+            num_replicas = whole_number(_argument("num_replicas"), num_replicas)
         if rank is not None:
-            _check("rank", rank, 0, self._shards(num_replicas, 0)[0] - 1)
+            rank = whole_number(_argument("rank"), rank, 0, self._shards(num_replicas, 0)[0] - 1)
         if not isinstance(shuffle, bool):
-            raise InvalidArgument(f"ps.BatchSampler(shuffle={shown(shuffle)})", "expected True or False")
-        self._length, self._shuffle, self._seed = length, shuffle, seed
-        self._num_replicas, self._rank, self._t = num_replicas, rank, t
+            site = f"ps.BatchSampler(shuffle={shown(shuffle)})"
+            raise InvalidArgument(site, "expected True or False", "Write shuffle=True")
+        self._shuffle, self._num_replicas, self._rank = shuffle, num_replicas, rank
         self._scheduler: Scheduler | None = None
         if isinstance(plan, Scheduler):
             for name, given in (("calendar", calendar is not None), ("t", t != 0)):
@@ -318,17 +320,13 @@ class BatchSampler(Sampler[list[int]]):
                     raise _indivisible(t + int(wrong[0]), int(sizes[wrong[0]]), replicas)
 
 
+def _argument(name: str) -> CallSite:
+    return CallSite("ps.BatchSampler", name)
+
+
 def _indivisible(t: int, size: int, replicas: int) -> InvalidArgument:
     return InvalidArgument(
         f"ps.BatchSampler(…, num_replicas={replicas})",
         f"at update {t} the batch has {size} samples, which cannot be divided among {replicas} processes",
         f"Plan the size with rounded(…, {replicas})",
     )
-
-
-def _check(name: str, value: Any, low: int, high: int) -> None:
-    """Refuse an argument that is not an integer of a range."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        limit = f"of at least {low}" if high >= 2**31 and name != "seed" else f"from {low} to {high}"
-        instead = "Write len(data)" if name == "length" else ""
-        raise InvalidArgument(f"ps.BatchSampler({name}={shown(value)})", f"expected an integer {limit}", instead)
