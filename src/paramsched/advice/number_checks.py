@@ -15,19 +15,23 @@ MOST_COUNT = 10**18
 """The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
+def _refusal(site: str | CallSite, number: object, found: str, sample: float) -> InvalidArgument:
+    """Return the error for an invalid number. It suggests `sample`, as a keyword if `site` names the argument."""
+    is_keyword = isinstance(site, CallSite) and not site.entry and site.value == "…" and site.argument.isidentifier()
+    write = f"{site.argument}={sample}" if isinstance(site, CallSite) and is_keyword else f"{sample}"
+    return InvalidArgument(site_with_value(site, number), found, write=write, sample=sample, refused=number)
+
+
 def finite_number(site: str | CallSite, number: object) -> float:
     """Return a finite number as a float; booleans and text raise InvalidArgument."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        found, sample = f"expected a number, got {type(number).__name__}", meant_number(number)
-        refusal = InvalidArgument(site_with_value(site, number), found, write=f"{sample}")
-        raise refusal.changed(sample=sample, refused=number)
+        raise _refusal(site, number, f"expected a number, got {type(number).__name__}", meant_number(number))
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        refusal = InvalidArgument(site_with_value(site, number), "must be finite", write="0.1")
-        raise refusal.changed(sample=0.1, refused=number)
+        raise _refusal(site, number, "must be finite", 0.1)
     return value + 0.0  # turns -0.0 into 0.0, because they are equal but have different texts
 
 
@@ -35,8 +39,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
     """Return a finite number greater than 0 as a float."""
     value = finite_number(site, number)
     if value <= 0:
-        sample = -value or 0.1
-        raise InvalidArgument(site_with_value(site, number), "must be greater than 0", write=f"{sample}", sample=sample)
+        raise _refusal(site, number, "must be greater than 0", -value or 0.1)
     return value
 
 
@@ -44,8 +47,7 @@ def not_negative(site: CallSite, number: Any) -> float:
     """Check that a number is finite and at least 0; return it as a float."""
     value = finite_number(site, number)
     if value < 0:
-        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", write=f"{site.argument}=0.1")
-        raise refusal.changed(sample=0.1)
+        raise _refusal(site, number, "must not be negative", -value)
     return value
 
 
@@ -79,7 +81,7 @@ def whole_number(site: str | CallSite, number: object, least: int = 1, most: int
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
         whole = meant if least <= meant <= most and meant else whole
-    raise InvalidArgument(site_with_value(site, number), found, write=f"{whole}", sample=whole)
+    raise _refusal(site, number, found, whole)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:

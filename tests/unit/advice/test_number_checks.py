@@ -1,0 +1,64 @@
+"""Errors about numbers end with an argument that can be pasted into the call."""
+
+import re
+
+import pytest
+
+import paramsched as ps
+from paramsched.advice import number_checks
+from paramsched.errors import CallSite, InvalidArgument
+
+CHECKS = {
+    "finite": (number_checks.finite_number, ["x", "10%", None, True, float("nan"), float("inf"), 10**400]),
+    "positive": (number_checks.positive_number, ["x", 0, 0.0, -0.3, -5, float("-inf")]),
+    "not negative": (number_checks.not_negative, ["x", -0.3, -5, float("nan")]),
+    "whole": (number_checks.whole_number, ["x", 0, -3, 2.5, True, 10**19, float("nan")]),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_the_advised_keyword_has_a_valid_value(kind):
+    check, wrong = CHECKS[kind]
+    for value in wrong:
+        with pytest.raises(InvalidArgument) as caught:
+            check(CallSite("call", "size"), value)
+        assert (found := re.fullmatch(r"Write size=(\S+)", caught.value.instead)), caught.value
+        assert check(CallSite("call", "size"), eval(found[1])) == caught.value.sample
+        assert caught.value.refused is value
+    for text in ("10%", -0.3) if kind == "not negative" else ():
+        with pytest.raises(InvalidArgument) as caught:
+            check(CallSite("call", "size"), text)
+        assert caught.value.sample == abs(number_checks.meant_number(text))
+
+
+@pytest.mark.parametrize(
+    "site", ["milestones", CallSite("table", "values", entry=True), CallSite("call", "a", "(1, x)")]
+)
+def test_an_item_of_a_list_has_no_keyword(site):
+    with pytest.raises(InvalidArgument, match="Write 3$"):
+        number_checks.whole_number(site, -3)
+
+
+def test_the_limits_of_a_whole_number_are_allowed_and_named():
+    site = CallSite("call", "size")
+    assert [number_checks.whole_number(site, one, 2, 5) for one in (2, 5, 3.0)] == [2, 5, 3]
+    for wrong, meant in ((1, 3), (6, 3), (-4, 4), (0.5, 3), ("x", 3)):
+        with pytest.raises(InvalidArgument, match="expected an integer from 2 to 5") as caught:
+            number_checks.whole_number(site, wrong, 2, 5)
+        assert caught.value.sample == meant
+    with pytest.raises(InvalidArgument, match="at least 1;? ?.*Write size=1$"):
+        number_checks.whole_number(site, -1)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: ps.BatchSampler(ps.Plan(lr="cosine()", horizon=10), 9, seed=-1), "Write seed=1"),
+        (lambda: ps.scaling.width({"hidden": 0.1}, rule="mup-adam", base_width=-1, width=8), "Write base_width=1"),
+        (lambda: ps.scaling.width({"hidden": {"lr": -0.3}}, rule="mup-adam", base_width=1, width=8), "Write lr=0.3"),
+    ],
+)
+def test_calls_that_are_not_wrapped_advise_the_keyword(call, line):
+    with pytest.raises(InvalidArgument) as caught:
+        call()
+    assert caught.value.instead == line
