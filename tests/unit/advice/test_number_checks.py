@@ -31,11 +31,9 @@ def test_the_advised_keyword_has_a_valid_value(kind):
         assert caught.value.sample == abs(number_checks.meant_number(text))
 
 
-@pytest.mark.parametrize(
-    "site", ["milestones", CallSite("table", "values", entry=True), CallSite("call", "a", "(1, x)")]
-)
+@pytest.mark.parametrize("site", ["milestones", CallSite("table", "values", entry=True), CallSite("call", "a", "(1,)")])
 def test_an_item_of_a_list_has_no_keyword(site):
-    with pytest.raises(InvalidArgument, match="Write 3$"):
+    with pytest.raises(InvalidArgument, match=r"Write 3$"):
         number_checks.whole_number(site, -3)
 
 
@@ -46,7 +44,7 @@ def test_the_limits_of_a_whole_number_are_allowed_and_named():
         with pytest.raises(InvalidArgument, match="expected an integer from 2 to 5") as caught:
             number_checks.whole_number(site, wrong, 2, 5)
         assert caught.value.sample == meant
-    with pytest.raises(InvalidArgument, match="at least 1;? ?.*Write size=1$"):
+    with pytest.raises(InvalidArgument, match=r"at least 1\. Write size=1$"):
         number_checks.whole_number(site, -1)
 
 
