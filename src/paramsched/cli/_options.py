@@ -174,12 +174,11 @@ def view_options(command: _Function) -> _Function:
     def with_view(*args: Any, **options: Any) -> Any:
         from paramsched import show
 
-        chosen = {name: options.pop(name) for name in ("log", "log_time", "unit")}
+        chosen = {name: options.pop(name) for name in ("log", "unit")}
         return command(*args, view=show.View(**chosen), **options)
 
     for option in (
         click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
-        click.option("--log-time", is_flag=True, help="Use a logarithmic time axis, starting after the first update."),
         click.option(
             "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
         ),

@@ -432,7 +432,6 @@ class Plan:
         calendar: Calendar | None = None,
         axes: Any = None,
         log: bool | None = None,
-        log_time: bool = False,
         unit: str = UPDATES,
         **facts: Any,
     ) -> "tuple[Axes, ...]":
@@ -444,7 +443,6 @@ class Plan:
                 missing fact that only scales the time axis is assumed, and the title reports it.
             axes: the axes to draw on, one for each field. Default: a new figure.
             log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
-            log_time: True for a logarithmic axis of time, which starts after the first update.
             unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
 
         Returns:
@@ -458,9 +456,8 @@ class Plan:
             given = f"plot(calendar=…, {', '.join(facts)}=…)"
             raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
         known = Calendar(**facts) if calendar is None else calendar
-        view = {"log": log, "log_time": log_time, "unit": unit}
         show = load_entry("packages", "drawing")
-        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(**view))
+        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit))
         return drawn
 
     _repr_mimebundle_ = notebook_display

@@ -222,13 +222,11 @@ class TimeAxis:
         units: the units of time that are available, updates first.
         unit: the unit of the labels in the first row.
         second_unit: the unit of the labels in the second row if the first row shows updates; "" for no second row.
-        log: True for a logarithmic axis, which starts at the end of the first update.
     """
 
     units: tuple[TimeUnit, ...]
     unit: str
     second_unit: str
-    log: bool
 
     @property
     def second(self) -> str:
@@ -241,8 +239,8 @@ class TimeAxis:
 
     @property
     def of_updates(self) -> "TimeAxis":
-        """A linear axis of updates for the same run."""
-        return replace(self, unit="updates", log=False)
+        """The axis of updates for the same run."""
+        return replace(self, unit="updates")
 
     @property
     def main(self) -> TimeUnit:
@@ -250,24 +248,12 @@ class TimeAxis:
 
     @property
     def is_even(self) -> bool:
-        return self.main.is_even and not self.log
-
-    @property
-    def first(self) -> int:
-        return int(self.log)
+        return self.main.is_even
 
     @property
     def widest_update(self) -> float:
         """The largest width of one update on the axis, as a fraction of the width of the axis."""
-        if self.log or self.main.is_even:
-            return float(self.place(self.first + 1))
         return float(np.max(np.diff(self.place(self.main.updates)) / np.diff(self.main.updates)))
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        """The amounts at the start and the end of the axis, in the unit of the axis."""
-        begin, end = self.main.at([self.first, self.total]).tolist()
-        return begin, end
 
     def place(self, updates: ArrayLike) -> Floats:
         """Return the positions on the axis, from 0 (left) to 1 (right), at which updates start.
@@ -275,25 +261,18 @@ class TimeAxis:
         >>> axis = updates_axis(1000)
         >>> axis.place([0, 500]).tolist()
         [0.0, 0.5]
-        >>> TimeAxis(axis.units, "updates", "", True).place([1, 10, 1000]).round(3).tolist()
-        [0.0, 0.333, 1.0]
         """
         times = np.asarray(updates, dtype=np.float64)
         if self.is_even:
             return times / self.total
-        begin, end = self._ends
-        passed = self.main.at(np.clip(times, self.first, None))
-        if self.log:
-            return np.asarray(np.log(passed / begin) / math.log(end / begin))
-        return np.asarray(passed / end)
+        return np.asarray(self.main.at(times) / self.main.amounts[-1])
 
     def update_at(self, places: ArrayLike) -> Floats:
         """Return the updates at positions from 0 (left) to 1 (right): the inverse of `place`."""
         shares = np.asarray(places, dtype=np.float64)
         if self.is_even:
             return shares * self.total
-        begin, end = self._ends
-        return self.main.update_of(begin * (end / begin) ** shares if self.log else shares * end)
+        return self.main.update_of(shares * self.main.amounts[-1])
 
     def columns_of(self, updates: Times, columns: int) -> Times:
         """Return, for each update, the index of the column of the picture in which it starts.
@@ -317,7 +296,7 @@ class TimeAxis:
         if self.is_even:
             return np.arange(columns + 1, dtype=np.int64) * self.total // columns
         inner = np.ceil(self.update_at(np.arange(1, columns) / columns) - 1e-9).astype(np.int64)
-        return np.concatenate([[self.first], np.clip(inner, self.first, self.total), [self.total]])
+        return np.concatenate([[0], np.clip(inner, 0, self.total), [self.total]])
 
     def ticks(self, most: int) -> tuple[TimeTick, ...]:
         """Return about `most` round times, including the end of the run.
@@ -325,9 +304,7 @@ class TimeAxis:
         >>> [tick.label for tick in updates_axis(1000).ticks(5)]
         ['0', '200', '400', '600', '800', '1,000']
         """
-        if self.log:
-            at = self.main.update_of(_round_decades(*self._ends, most))
-        elif self.unit == "updates":
+        if self.unit == "updates":
             at = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
         else:
             at = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
@@ -366,7 +343,7 @@ def format_amount(unit: str, amount: float) -> str:
 
 def updates_axis(total: int) -> TimeAxis:
     """Return a linear axis of updates."""
-    return TimeAxis((even_unit("updates", total, 1.0),), "updates", "", log=False)
+    return TimeAxis((even_unit("updates", total, 1.0),), "updates", "")
 
 
 def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[int]:
@@ -398,20 +375,6 @@ def _round_amounts(end: float, most: int) -> list[float]:
     return [*(found or [0.0]), end]
 
 
-def _round_decades(begin: float, end: float, most: int) -> list[float]:
-    """Return the powers of ten in [begin, end], their multiples by 2 and 5 if there is room, and the end.
-
-    >>> _round_decades(1.0, 3000.0, 4), _round_decades(1.0, 30.0, 6)
-    ([1.0, 10.0, 100.0, 3000.0], [1.0, 2.0, 5.0, 10.0, 20.0, 30.0])
-    """
-    powers = range(math.ceil(math.log10(begin) - 1e-9), math.floor(math.log10(end) + 1e-9) + 1)
-    every = [float(f"{digit}e{power}") for power in (powers.start - 1, *powers) for digit in (1, 2, 5)]
-    if math.log10(end / begin) > most / 2:
-        every = [float(f"1e{power}") for power in powers[:: max(1, math.ceil(len(powers) / most))]]
-    room = (end / begin) ** (0.6 / max(most, 1))  # the end is more useful than a nearby round number
-    return [*(one for one in every if begin * (1 - 1e-9) <= one <= end / room), end]
-
-
 def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float:
     """Return the smallest product of one of the digits and a power of ten that is at least `least`.
 
@@ -436,7 +399,6 @@ class View:
         log: True for logarithmic value axes, False for linear ones; None (default) chooses a logarithmic axis if the
             values span three decades. On a logarithmic axis 0 is drawn at the bottom edge, and negative values are
             gaps.
-        log_time: True for a logarithmic time axis, which starts at the end of the first update.
         unit: unit of the time axis, such as `"epochs"` or `"tokens"`, if the run facts determine it; the second row
             then shows updates. By default the axis shows updates.
 
@@ -452,7 +414,6 @@ class View:
     """
 
     log: bool | None = None
-    log_time: bool = False
     unit: str = TIME_UNITS[0]
 
     def __post_init__(self) -> None:
@@ -481,13 +442,11 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
         Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
         found = f"the {view.unit} per update are unknown"
         raise MissingFact(site, found, fact="accumulation", example="4")
-    if view.log_time and total < 2:
-        raise InvalidArgument("View(log_time=True)", f"the picture has only {total} update", "Omit it")
     second = "epochs"
     (*others, trace) = traces
     if not others and isinstance(trace, Trace) and trace.horizon_amount is not None:
         second = trace.clock
-    return TimeAxis(units, view.unit, second if second in names else "", view.log_time)
+    return TimeAxis(units, view.unit, second if second in names else "")
 
 
 def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:

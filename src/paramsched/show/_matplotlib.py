@@ -111,9 +111,7 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
     else:
         room = high * 0.04 - low * 0.04
         ax.set_ylim(low - room, high + room)
-    if chart.axis.log:
-        ax.set_xscale("log")
-    ax.set_xlim(*chart.axis.main.at([chart.axis.first, chart.axis.total]).tolist())
+    ax.set_xlim(*chart.axis.main.at([0, chart.axis.total]).tolist())
     ax.set_ylabel(_literal(panel.title))
     ax.grid(True, axis="y", alpha=0.3)
     texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]

@@ -465,7 +465,7 @@ def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Map
                 (times, values), ((_, low), (_, high)) = run.measured[name], run.bands[name]
                 final = f"{values[-1]:.4f} ({low[-1]:.4f} to {high[-1]:.4f}) at update {times[-1]:,}"
                 notes.append(Note(f"{run.name}: {final}"))
-        if edges and not view.log_time:  # the steep beginning would hide the differences between predictions
+        if edges:  # the steep beginning would hide the differences between predictions
             late, every = axis.total // 4, [*curves, *edges]
             top = max(float(one.values[one.times >= late].max(initial=-np.inf)) for one in every)
             first = [int(np.argmax(one.values <= top)) for one in every]

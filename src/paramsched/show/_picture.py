@@ -200,8 +200,7 @@ class Panel:
 
         The points include the extremes and both sides of every breakpoint of the panel.
         """
-        first = int(np.searchsorted(curve.times, axis.first))
-        times, values = curve.times[first:], curve.values[first:]
+        times, values = curve.times, curve.values
         points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MAX_KEPT].tolist()))
         return times[points], values[points]
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -42,7 +41,7 @@ def html(
 
     Hovering shows the values of all curves at an update, the arrow keys move by one update, and dragging zooms.
     Controls select the value axes and the unit of time, among the units that the run facts determine. `#t=120`,
-    `#zoom=100-200`, `#unit=tokens`, `#axis=log` or `#time=log` at the end of the URL open the page in that state.
+    `#zoom=100-200`, `#unit=tokens` or `#axis=log` at the end of the URL open the page in that state.
 
     Up to about a hundred thousand values are stored exactly. Of longer curves the page stores the extremes in
     thousands of short intervals, and the breakpoints; a value between stored ones is interpolated and shown with ≈.
@@ -140,7 +139,6 @@ def _script_data(chart: Picture, width: int) -> dict[str, object]:
         "unit": chart.axis.unit,
         "second": chart.axis.second_unit,
         "epoch": chart.axis.steps_per_epoch,
-        "logTime": chart.axis.log,
         "last": max(chart.axis.total - 1, *(int(c.times[-1]) for panel in chart.panels for c in panel.every_curve)),
         "left": _LEFT,
         "right": _RIGHT,
@@ -166,9 +164,6 @@ def _script_data(chart: Picture, width: int) -> dict[str, object]:
 def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -> dict[str, object]:
     """Return the points of a curve; their times only if some updates are omitted."""
     times, values = panel.points_of(curve, axis.of_updates, columns)
-    if axis.total > max(4 * columns, 2):
-        times = np.union1d(times, panel.points_of(curve, replace(axis.of_updates, log=True), columns)[0])
-        values = curve.values[np.searchsorted(curve.times, times)]
     every = np.array_equal(times, np.arange(times.size))
     found: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
     return found if every else {**found, "t": times.tolist()}

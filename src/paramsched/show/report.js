@@ -12,8 +12,7 @@
   const reset = document.getElementById("reset");
   const axis = document.getElementById("axis");
   const unit = document.getElementById("unit");
-  const logTime = document.getElementById("log-time");
-  [axis.value, unit.value, logTime.checked, logTime.disabled] = [data.axis, data.unit, data.logTime, total < 2];
+  [axis.value, unit.value] = [data.axis, data.unit];
   unit.disabled = unit.options.length < 2;
   const grouped = new Intl.NumberFormat("en-US");
   let begin = 0, end = total, at = null;
@@ -41,15 +40,10 @@
   const passed = (t, name = unit.value) => between(units[name].t, units[name].v, t);
   const updateOf = (amount) => between(units[unit.value].v, units[unit.value].t, amount);
 
-  // Convert an update to its position on the time axis in pixels, and back. A logarithmic axis starts after update 0.
-  const along = (amount) => logTime.checked ? Math.log(amount) : amount;
-  const shown = (t) => Math.max(t, logTime.checked ? 1 : -Infinity);
+  // Convert an update to its position on the time axis in pixels, and back.
   let ends = [0, 1];
-  const x = (t) => (along(passed(shown(t))) - ends[0]) / (ends[1] - ends[0]) * width;
-  const timeAt = (px) => {
-    const place = ends[0] + px / width * (ends[1] - ends[0]);
-    return Math.min(Math.max(updateOf(logTime.checked ? Math.exp(place) : place), begin), end);
-  };
+  const x = (t) => (passed(t) - ends[0]) / (ends[1] - ends[0]) * width;
+  const timeAt = (px) => Math.min(Math.max(updateOf(ends[0] + px / width * (ends[1] - ends[0])), begin), end);
 
   const views = panels.map((panel, index) => {
     const section = document.querySelector(`[data-panel="${index}"]`);
@@ -79,15 +73,12 @@
 
   const outline = ({ times, values, held }, y) => {
     const steps = width / (end - begin) >= 5;
-    const hidden = logTime.checked ? 1 : 0;
     const first = Math.max(before(times, begin), 0);
     const last = Math.min(before(times, end) + 1, times.length - 1);
     let d = "", drawn = false;
     for (let i = first; i <= last; i++) {
       const level = y(values[i]);
-      // Update 0 has no logarithm. Points are omitted only in constant runs, so update 1 then has the same value.
-      const behind = times[i] < hidden && !(times[i + 1] > hidden);
-      if (Number.isNaN(level) || behind) { drawn = false; continue; }
+      if (Number.isNaN(level)) { drawn = false; continue; }
       const place = x(times[i]), px = place.toFixed(1), py = level.toFixed(1);
       if (!drawn) d += `M${px} ${py}`;
       else if (times[i] - times[i - 1] === 1 && place - x(times[i - 1]) >= 5) d += `H${px}V${py}`;
@@ -102,24 +93,15 @@
   // Return round times in the window, as updates, and the end of the run.
   const ticks = () => {
     const most = Math.max(Math.floor(width / 110), 3);
-    const [from, to] = [passed(shown(begin)), passed(end)];
-    let times = [], gap = 0;
-    if (logTime.checked) {
-      for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
-        for (const digit of Math.log10(to / from) > most / 2 ? [1] : [1, 2, 5]) {
-          const amount = digit * 10 ** power;
-          if (amount >= from * (1 - 1e-9) && amount <= to) times.push(updateOf(amount));
-        }
-      gap = 60;
-    } else {
-      const whole = unit.value === "updates";
-      const size = whole && epoch && end - begin >= 2 * epoch ? epoch : 1;
-      const least = Math.max((to - from) / size / most, whole ? 1 : 0);
-      const power = 10 ** Math.floor(Math.log10(least));
-      const step = size * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
-      for (let k = Math.ceil(from / step - 1e-9); k * step <= to; k++) times.push(updateOf(k * step));
-      gap = 0.6 * step / (to - from) * width;
-    }
+    const [from, to] = [passed(begin), passed(end)];
+    const times = [];
+    const whole = unit.value === "updates";
+    const size = whole && epoch && end - begin >= 2 * epoch ? epoch : 1;
+    const least = Math.max((to - from) / size / most, whole ? 1 : 0);
+    const power = 10 ** Math.floor(Math.log10(least));
+    const step = size * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
+    for (let k = Math.ceil(from / step - 1e-9); k * step <= to; k++) times.push(updateOf(k * step));
+    const gap = 0.6 * step / (to - from) * width;
     if (end === total) {
       if (times.length && width - x(times[times.length - 1]) < gap) times.pop();
       times.push(total);
@@ -155,7 +137,7 @@
   };
 
   const draw = () => {
-    ends = [along(passed(shown(begin))), along(passed(end))];
+    ends = [passed(begin), passed(end)];
     const times = ticks();
     const second = unit.value === "updates" ? data.second : "updates";
     for (const view of views) {
@@ -285,7 +267,7 @@
     });
   }
   reset.addEventListener("click", () => zoom(0, total));
-  for (const choice of [axis, unit, logTime]) choice.addEventListener("change", draw);
+  for (const choice of [axis, unit]) choice.addEventListener("change", draw);
   bar.hidden = false;
   let fittedTo = null;
   const fitAnew = () => {
@@ -296,11 +278,10 @@
   // In the next frame, because browsers report an error if a size changes while sizes are observed.
   new ResizeObserver(() => requestAnimationFrame(fitAnew)).observe(document.body);
   // Links into the run: #t=1234 shows the values there, #zoom=1000-2000 shows these updates.
-  // #unit=tokens, #axis=log and #time=log choose axes.
+  // #unit=tokens and #axis=log choose axes.
   const asked = new URLSearchParams(location.hash.slice(1));
   if (asked.get("unit") in units) unit.value = asked.get("unit");
   if (["auto", "linear", "log"].includes(asked.get("axis"))) axis.value = asked.get("axis");
-  if (asked.get("time") === "log" && total > 1) logTime.checked = true;
   draw();
   const range = /^(\d+)-(\d+)$/.exec(asked.get("zoom") ?? "");
   if (range) zoom(Number(range[1]), Number(range[2]));

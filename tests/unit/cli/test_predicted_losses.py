@@ -92,8 +92,6 @@ def test_the_steep_beginning_of_predicted_and_measured_losses_is_not_drawn():
     assert max(one.values.max() for one in panel.every_curve) == top
     assert {float(one.values[-1]) for one in panel.every_curve} == {found.final, *found.final_band, 4.0}
     assert panel.notes[-1].text == "higher values before update 500 are not drawn"
-    whole = ps.show.picture(rates, log=runs, view=ps.show.View(log_time=True)).panels[1]
-    assert max(one.values.max() for one in whole.every_curve) == 10.0
 
 
 def test_a_prediction_without_a_steep_beginning_is_drawn_completely():

@@ -91,7 +91,7 @@ def test_extreme_values_have_a_position_on_the_scale(extreme):
 @pytest.mark.parametrize("epoch", [None, 1, 23, 391])
 def test_ticks_start_at_zero_and_end_at_the_horizon(total, epoch):
     units = (even_unit("updates", total, 1.0), *([even_unit("epochs", total, 1 / epoch)] if epoch else []))
-    times = [tick.at for tick in TimeAxis(units, "updates", "epochs" if epoch else "", log=False).ticks(6)]
+    times = [tick.at for tick in TimeAxis(units, "updates", "epochs" if epoch else "").ticks(6)]
 
     assert times[0] == 0
     assert times[-1] == total

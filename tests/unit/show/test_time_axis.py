@@ -3,7 +3,6 @@
 import json
 import re
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -54,19 +53,6 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
     assert axis.main.at([50, 100]).tolist() == [500, 2000]
     assert axis.place([50, 75, 100]).tolist() == [0.25, 0.625, 1.0]
     assert axis.edges(4).tolist() == [0, 50, 67, 84, 100]
-
-
-def test_a_logarithmic_axis_has_equal_decades_and_omits_update_0():
-    curves = show.curves_from_values({("lr", ""): np.r_[7.0, np.linspace(1, 0.001, 999)]})
-
-    axis = axis_of(curves, log_time=True)
-    svg = show.svg(curves, view=show.View(log_time=True))
-    (ax,) = show.axes(curves, view=show.View(log_time=True))
-
-    np.testing.assert_allclose(axis.place([1, 10, 100, 1000]), [0, 1 / 3, 2 / 3, 1])
-    assert [tick.label for tick in axis.ticks(4)] == ["1", "10", "100", "1,000"]
-    assert re.search(r'data-curve="0" d="M([\d.]+) ([\d.]+)', svg).groups() == ("0", "131.2")  # of 1.0, not of 7.0
-    assert (ax.get_xscale(), ax.get_xlim(), ax.lines[0].get_xdata()[0]) == ("log", (1, 1000), 1)
 
 
 def test_matplotlib_uses_the_unit_of_the_axis():
@@ -121,5 +107,3 @@ def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
 
     assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output
     assert "Write --steps-per-epoch 100" in shown("--unit", "epochs").output
-    assert " updates  1" in shown("--log-time").output
-    assert shown("--log-time", "--horizon", "1").exit_code == 1
