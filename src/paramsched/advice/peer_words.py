@@ -183,6 +183,13 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
     return same or own_name(name, names, function) or (None if instead_of(name) else closest(name, names))
 
 
+def misspelled_argument(name: str, known: Iterable[str], function: str) -> str | None:
+    """Return the argument that a misspelled one means; None for a peer's keyword, and if it is unclear."""
+    names = list(known)
+    theirs = own_name(name, names, function) or instead_of(name) or name in LENGTHS_OF_RUN or is_warmup_length(name)
+    return None if theirs else closest(name, names)
+
+
 def is_warmup_length(name: str) -> bool:
     """Return whether an argument is the length of a warmup, which is a separate stage in this library."""
     return name == "warmup" or name in _WARMUPS

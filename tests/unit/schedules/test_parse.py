@@ -3,8 +3,18 @@
 import pytest
 
 from paramsched import curves
-from paramsched.errors import InvalidArgument, ParseError
-from paramsched.schedules import absolute, anneal, constant, cosine, from_function, linear, parse, warmup
+from paramsched.errors import InvalidArgument, InvalidCall, ParseError
+from paramsched.schedules import (
+    absolute,
+    anneal,
+    constant,
+    cosine,
+    from_function,
+    linear,
+    parse,
+    schedule_or_faults,
+    warmup,
+)
 from support.tables import table
 
 
@@ -130,3 +140,32 @@ def test_a_function_without_a_name_prints_and_does_not_read_back():
     assert not schedule.serializable
     with pytest.raises(ParseError):
         parse(str(schedule))
+
+
+def test_every_misspelt_argument_is_reported_at_its_place_and_corrected_with_its_value_as_written():
+    text = "warmup(ovr=0x5) >> (cosine(0.5, too = 0.10) * constant(valeu=1_0.0))"
+
+    found = schedule_or_faults(text)
+
+    assert [(text[slice(*one.span)], one.found.partition(";")[0]) for one in found] == [
+        ("ovr=0x5", 'unknown argument "ovr"'),
+        ("too = 0.10", 'unknown argument "too"'),
+        ("valeu=1_0.0", 'unknown argument "valeu"'),
+    ]
+    assert {one.write for one in found} == {"warmup(over=0x5) >> (cosine(0.5, to = 0.10) * constant(value=1_0.0))"}
+
+
+@table(
+    ("text", "write"),
+    [
+        ("cosine(to=0.1, too=0.2)", ""),  # the name is taken
+        ("cosine(0.5, 0.1, too=0.2)", ""),
+        ("cosine(warmup_steps=5)", "warmup(5) >> cosine()"),  # a name of other libraries, not a misspelling
+        ("cosine(zzz=5)", "cosine(to=0.1, over=100)"),
+    ],
+)
+def test_an_unknown_argument_that_is_no_misspelling_is_reported_once_with_its_call(text, write):
+    (found,) = schedule_or_faults(text)
+
+    assert isinstance(found, InvalidCall)
+    assert found.write == write

@@ -12,7 +12,7 @@ from paramsched.advice.number_checks import finite_number
 from paramsched.advice.peer_calls import Stage
 from paramsched.base.near_names import shortened_text
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import InvalidArgument, ParseError, shown
+from paramsched.errors import InvalidArgument, InvalidCall, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -216,10 +216,17 @@ def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineDiagnosti
     if keyword is None:
         frame.items.append(part)
         return
-    if keyword.value in frame.named:
-        whole = Token("name", keyword.value, keyword.begin, part.end)
-        diagnostics.add(whole, f'the argument "{keyword.value}" is repeated', "Pass each argument once")
-    frame.named[keyword.value] = TextPart(part.value, keyword.begin, part.end)
+    name: str = keyword.value
+    if name not in frame.parameters and (meant := frame.misspelled(name)) is not None:
+        value = diagnostics.text[keyword.end : part.end].partition("=")[2].strip()
+        found = f'unknown argument "{shortened_text(name)}"; did you mean "{meant}"?'
+        refusal = InvalidCall(f"{frame.name}(…)", found, write=f"{meant}={value}", replace=(name, meant))
+        diagnostics.keep(refusal, keyword.begin, part.end, (keyword.begin, keyword.end, meant))
+        name = meant
+    if name in frame.named:
+        whole = Token("name", name, keyword.begin, part.end)
+        diagnostics.add(whole, f'the argument "{name}" is repeated', "Pass each argument once")
+    frame.named[name] = TextPart(part.value, keyword.begin, part.end)
     frame.keyword = None
 
 

@@ -3,14 +3,16 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import Parameter, signature
 from itertools import islice
 from typing import Any, TypeAlias, final
 
 from paramsched.advice.lookalikes import first_lookalike
 from paramsched.advice.mending import without_strings
+from paramsched.advice.peer_words import misspelled_argument
 from paramsched.base.codes import SYNTAX
 from paramsched.base.near_names import shortened_text
 from paramsched.errors import InvalidArgument, ParseError
@@ -222,14 +224,11 @@ class OpenBracket:
     comma: bool = False
     first_diagnostic: int = 0  # index of the first diagnostic of the current argument
     diagnostic: int | None = None  # index of the diagnostic about the called name
-    _parameters: Mapping[str, Parameter] | None = None
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The parameters of the called function; empty if the function is unknown."""
-        if self._parameters is None:  # cached, because a call may have thousands of arguments
-            self._parameters = {} if self.builder in (BROKEN, None) else signature(self.builder).parameters
-        return self._parameters
+        return {} if self.builder in (BROKEN, None) else _parameters_of(self.builder)
 
     @property
     def parameter(self) -> Parameter | None:
@@ -238,10 +237,23 @@ class OpenBracket:
             return self.parameters.get(self.keyword.value)
         return next(islice(self.parameters.values(), len(self.items), None), None)
 
+    def misspelled(self, word: str) -> str | None:
+        """Return the free parameter that an unknown keyword misspells; None if it is something else."""
+        known = self.parameters
+        if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            return None
+        meant = misspelled_argument(word, known, self.name)
+        return meant if meant not in (*self.named, *[*known][: len(self.items)]) else None
+
     @property
     def is_empty(self) -> bool:
         """True if no token of the current argument has been read."""
         return not (self.values or self.operators or self.keyword)
+
+
+@lru_cache(maxsize=256)
+def _parameters_of(builder: Callable[..., Any]) -> Mapping[str, Parameter]:
+    return signature(builder).parameters
 
 
 LineEdit: TypeAlias = tuple[int, int, str]
