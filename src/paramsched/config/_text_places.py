@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Final, final
+from inspect import Parameter, signature
+from typing import Any, final
 
 from paramsched.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
-from paramsched.config.native.assign_arguments import annotated_signature
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES
@@ -16,8 +16,9 @@ _INDEX = re.compile(r"\[(\d+)\]")
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
 
-MERGE: Final = "<<"
-"""The merge key of YAML mappings."""
+@final
+class Pairs(list[tuple[Any, Any]]):
+    """The entries of a mapping in a file, as pairs (key, value), because a key may occur twice."""
 
 
 @final
@@ -30,7 +31,8 @@ class Place:
     Args:
         begin, end: the range `[begin, end)` in characters.
         key: the offset of the value's key; None if it has none.
-        text: the value itself, if it is text.
+        text: the value as text, if it is text.
+        value: the value; a mapping is a list of pairs, because a key may occur twice.
         parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
     """
 
@@ -39,6 +41,7 @@ class Place:
     _: KW_ONLY
     key: int | None = None
     text: str | None = None
+    value: Any = None
     parts: "dict[str | int, Place] | list[Place] | None" = None
     _named: "dict[str, Place] | None" = field(default=None, init=False)
 
@@ -52,57 +55,57 @@ class Place:
 
 @final
 class PlaceTree:
-    """A builder of nested `Place` objects, in the order of the text.
+    """A builder of nested `Place` objects with their values, in the order of the text.
 
     The innermost list or mapping that is still open receives the next value.
     """
 
     def __init__(self) -> None:
-        self._document: list[Place] = []
-        self._open = [Place(0, 0, parts=self._document)]
-        # For each open list or mapping, the key whose value follows.
-        self._keys: list[tuple[str | int, int] | None] = [None]
+        self._open = [Place(0, 0, parts=[], value=[])]
+        self._keys: list[Place | None] = [None]  # for each open list or mapping, the key whose value follows
 
     @property
     def root(self) -> Place:
         """The place of the entire document."""
-        return self._document[0] if self._document else Place(0, 0)
+        document = self._open[0].parts
+        return document[0] if document else Place(0, 0)
+
+    @property
+    def depth(self) -> int:
+        """The number of open lists and mappings."""
+        return len(self._open) - 1
 
     @property
     def awaits_key(self) -> bool:
         """True if the key of an entry is expected next."""
         return isinstance(self._open[-1].parts, dict) and self._keys[-1] is None
 
-    def put_key(self, name: object, begin: int) -> None:
-        """Add the key of an entry. Its value follows."""
-        self._keys[-1] = (name if isinstance(name, (str, int)) else str(name), begin)
-
     def put(self, place: Place) -> None:
-        """Add the value of the last key, or the next entry of a list."""
-        parts, key = self._open[-1].parts, self._keys[-1]
-        if isinstance(parts, list):
-            parts.append(place)
-        elif isinstance(parts, dict) and key is not None:
-            name, place.key = key
-            parts[name], self._keys[-1] = place, None
-        else:  # a list or a mapping as a key; the reader of the values reports it
-            self.put_key("", place.begin)
+        """Add the next entry of a list, the key of an entry, or the value of the last key."""
+        around, key = self._open[-1], self._keys[-1]
+        if isinstance(around.parts, list):
+            around.parts.append(place)
+            around.value.append(place.value)
+        elif isinstance(around.parts, dict) and key is not None:
+            name = key.value
+            around.parts[name if isinstance(name, (str, int)) else str(name)] = place
+            around.value.append((name, place.value))
+            place.key, self._keys[-1] = key.begin, None
+        else:
+            self._keys[-1] = place
 
-    def open(self, place: Place) -> None:
+    def open(self, begin: int, *, is_list: bool) -> None:
         """Open a list or a mapping."""
-        self._open.append(place)
+        empty = Place(begin, begin, parts=[], value=[]) if is_list else Place(begin, begin, parts={}, value=Pairs())
+        self._open.append(empty)
         self._keys.append(None)
 
-    def close(self, end: int) -> None:
-        """Close the innermost list or mapping."""
+    def close(self, end: int) -> Place:
+        """Close the innermost list or mapping, and return it."""
         self._keys.pop()
         done = self._open.pop()
         done.end = end
-        if isinstance(done.parts, dict) and MERGE in done.parts:
-            merged = done.parts[MERGE]
-            for one in merged.parts if isinstance(merged.parts, list) else [merged]:
-                done.parts = {**(one.parts if isinstance(one.parts, dict) else {}), **done.parts}
-        self.put(done)
+        return done
 
 
 def faults_with_places(
@@ -189,7 +192,7 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
     site = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
     after = rest[1 + len(site) :]
-    parameters: list[Any] = [] if builder is None else list(annotated_signature(builder).parameters.values())
+    parameters: list[Parameter] = [] if builder is None else list(signature(builder).parameters.values())
     for index, parameter in enumerate(parameters):
         if parameter.name == site and parameter.kind is parameter.VAR_POSITIONAL:
             return given, after

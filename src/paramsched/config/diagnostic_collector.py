@@ -14,6 +14,7 @@ import numpy as np
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
+from paramsched.config._text_places import Pairs
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, InvalidArgument
 
@@ -196,11 +197,6 @@ def type_name_of(value: object) -> str:
 
 _MOST_GIVEN = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
 _MOST_DIGITS = 400  # no float has more digits before its decimal point
-
-
-@final
-class Pairs(list[tuple[Any, Any]]):
-    """The entries of a mapping in a file, as pairs (key, value), because a key may occur twice."""
 
 
 @final

@@ -15,7 +15,7 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean, shortened_text
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
-from paramsched.config._text_places import Place, faults_with_places
+from paramsched.config._text_places import Pairs, Place, faults_with_places
 from paramsched.config.command_lines import (
     CommandLine,
     command_places,
@@ -25,7 +25,6 @@ from paramsched.config.command_lines import (
 )
 from paramsched.config.diagnostic_collector import (
     DiagnosticCollector,
-    Pairs,
     entry_text,
     plain_data,
     plain_or_bad,

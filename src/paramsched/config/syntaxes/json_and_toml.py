@@ -7,8 +7,8 @@ from typing import Any, final
 
 from paramsched.advice.lookalikes import straighten_text
 from paramsched.base.diagnostic import TextLines, json_text
-from paramsched.config._text_places import Place, PlaceTree
-from paramsched.config.diagnostic_collector import Pairs, number_from_text, refuse_many_values
+from paramsched.config._text_places import Pairs, Place, PlaceTree
+from paramsched.config.diagnostic_collector import number_from_text, refuse_many_values
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import (
     MOST_DEPTH,
@@ -116,15 +116,12 @@ def json_places(text: str) -> Place:
     for found in _TOKEN.finditer(_without_comments(text)):
         piece, begin, end = found[1], found.start(1), found.end(1)
         if piece in "[{":
-            tree.open(Place(begin, end, parts=[] if piece == "[" else {}))
+            tree.open(begin, is_list=piece == "[")
         elif piece in "]}":
-            tree.close(end)
+            tree.put(tree.close(end))
         elif piece not in ":,":
             said = json.loads(piece) if piece[0] == '"' else None
-            if tree.awaits_key:
-                tree.put_key(str(said), begin)
-            else:
-                tree.put(Place(begin, end, text=said))
+            tree.put(Place(begin, end, text=said, value=said))
     return tree.root
 
 

@@ -12,11 +12,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from paramsched.base.diagnostic import TextEdit, TextLines
-from paramsched.config._text_places import MERGE, Place, PlaceTree
-from paramsched.config.diagnostic_collector import Pairs, number_from_text, short_json
+from paramsched.config._text_places import Pairs, Place, PlaceTree
+from paramsched.config.diagnostic_collector import number_from_text, short_json
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
 from paramsched.errors import ConfigError
 from paramsched.fields import PAIRS
@@ -30,6 +30,8 @@ _SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 _PEER_NUMBER: Final = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
 _PEER_BOOLEANS: Final = {"yes": True, "no": False, "on": True, "off": False}
+_MERGE: Final = "<<"
+"""The merge key of YAML mappings."""
 _CORE: Final = "tag:yaml.org,2002:"
 _PLAIN_TAGS: Final = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
 _TEXT_TAGS: Final = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
@@ -40,7 +42,7 @@ _COLLECTION_TAGS: Final = frozenset(
 
 def read_yaml(text: str, source: str) -> Any:
     """Return the content of a YAML document, with `Pairs` for mappings."""
-    return _content(_pieces(_plan_events(text, source), text, source), text, source, peer=False)
+    return _document(text, source, is_peer=False).value
 
 
 def read_peer_yaml(text: str, source: str) -> Any:
@@ -51,17 +53,17 @@ def read_peer_yaml(text: str, source: str) -> Any:
     >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
     [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
     """
-    return _content(_pieces(_peer_events(text, source), text, source), text, source, peer=True)
+    return _document(text, source, is_peer=True).value
 
 
 def yaml_places(text: str) -> Place:
-    """Return the places of the values of a YAML document, which `read_yaml` must accept."""
-    return _places(_pieces(_plan_events(text, ""), text, ""), number_keys=True)
+    """Return the places of the values of a YAML document."""
+    return _document(text, "", is_peer=False)
 
 
 def peer_yaml_places(text: str) -> Place:
     """Return the places of the values of a peer's document. The place of an alias is that of its anchor."""
-    return _places(_pieces(_peer_events(text, ""), text, ""), number_keys=False)
+    return _document(text, "", is_peer=True)
 
 
 def write_yaml(data: Any) -> str:
@@ -193,106 +195,76 @@ def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) ->
     return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
 
 
-# Nodes: events of values, with their ranges.
-
-_Piece: TypeAlias = tuple[Literal["scalar", "list", "mapping", "end"], Any]
-
-
-def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
-    """Yield the scalars, starts and ends of one document, each with its event.
+def _document(text: str, source: str, *, is_peer: bool) -> Place:
+    """Return the places and the values of a plan's or a peer's document.
 
     Raises:
-        ConfigError: the text is not valid YAML, has a second document, or is nested too deep.
+        ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
     """
     import yaml
 
-    depth = documents = 0
+    tree, tags, values, documents = PlaceTree(), list[str | None](), 0, 0
+    read = _peer_scalar if is_peer else _plan_scalar
     try:
-        for event in events:
-            kind = type(event)
+        for event in (_peer_events if is_peer else _plan_events)(text, source):
+            kind, begin, end = type(event), event.start_mark.index, event.end_mark.index
             if kind is yaml.ScalarEvent:
-                yield "scalar", event
+                value = event.value if is_peer and tree.awaits_key else read(event)
+                tree.put(Place(begin, end, text=event.value, value=value))
+                values += 1 + event.value.count(",")
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                depth += 1
-                if depth > MOST_DEPTH:
+                if tree.depth == MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
                     raise _yaml_error(text, source, event, found, "Write the schedule as one line of text")
-                yield "mapping" if kind is yaml.MappingStartEvent else "list", event
+                tree.open(begin, is_list=kind is yaml.SequenceStartEvent)
+                tags.append(event.tag)
+                values += 1
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-                depth -= 1
-                yield "end", event
+                done, tag = tree.close(end), tags.pop()
+                if is_peer:
+                    values += _merge(done, text, source)
+                    if tree.awaits_key:
+                        done.value = short_json(done.value)
+                    elif tag not in _COLLECTION_TAGS:
+                        done.value = f"{tag} …"
+                tree.put(done)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
                     raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+            if values > MOST_VALUES:
+                raise too_many_values(source)
     except yaml.YAMLError as error:
-        lines = TextLines(text)
-        if control := _CONTROL.search(text):
-            found = f"the character {control[0].encode('unicode_escape').decode()} is not allowed in text"
-            offset, instead = control.start(), "Leave it out"
-        else:
-            offset, found, instead = _yaml_cause(text, error, lines)
-        raise ConfigError(source, [lines.fault(min(offset, len(text)), f"invalid YAML: {found}", instead)]) from None
+        raise _invalid_yaml(error, text, source) from None
+    return tree.root
 
 
-def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) -> Any:
-    """Return the value of a document; for a peer's document, with merged mappings and with tags as text."""
-    document: list[Any] = []
-    stack: list[Any] = [document]
-    keys: list[list[Any]] = [[]]  # the pending key of each mapping on the stack
-    begins: list[Any] = []  # the start events of the nodes on the stack
-    values = 0
+def _merge(place: Place, text: str, source: str) -> int:
+    """Add the entries of merged mappings to a peer's mapping, and return how many entries it then has; 0 without any.
 
-    def put(value: Any) -> None:
-        top = stack[-1]
-        if not isinstance(top, Pairs):
-            top.append(value)
-        elif keys[-1]:
-            top.append((keys[-1].pop(), value))
-        else:
-            keys[-1].append(value)
-
-    for kind, event in pieces:
-        if kind == "scalar":
-            if peer:
-                is_key = isinstance(stack[-1], Pairs) and not keys[-1]
-                put(event.value if is_key else _peer_scalar(event))
-            else:
-                put(event.value if event.style else _unquoted_value(event.value))
-            values += 1 + event.value.count(",")
-        elif kind == "end":
-            keys.pop()
-            done, begin = stack.pop(), begins.pop()
-            if peer:
-                if isinstance(done, Pairs) and any(key == MERGE for key, _ in done):
-                    done = _merged(done, text, begin.start_mark.index, source)
-                    values += len(done)
-                is_key = isinstance(stack[-1], Pairs) and not keys[-1]
-                known = begin.tag in _COLLECTION_TAGS
-                done = short_json(done) if is_key else done if known else f"{begin.tag} …"
-            put(done)
-        else:
-            stack.append([] if kind == "list" else Pairs())
-            keys.append([])
-            begins.append(event)
-            values += 1
-        if values > MOST_VALUES:
-            raise too_many_values(source)
-    return document[0] if document else None
-
-
-def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
-    """Return the entries of a mapping and of those it merges; its own entries and earlier merges take precedence."""
-    own = {key for key, _ in pairs}
+    Its own entries and earlier merges take precedence.
+    """
+    if not isinstance(place.parts, dict) or _MERGE not in place.parts:
+        return 0
+    own = {key for key, _ in place.value}
     found: dict[str, Any] = {}
-    for merged in reversed([value for key, value in pairs if key == MERGE]):
+    for merged in reversed([value for key, value in place.value if key == _MERGE]):
         for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
             if not isinstance(one, Pairs):
-                fault = TextLines(text).fault(begin, "<< takes a mapping, or a list of them", "Write <<: *name")
+                fault = TextLines(text).fault(place.begin, "<< takes a mapping, or a list of them", "Write <<: *name")
                 raise ConfigError(source, [fault])
             found = {**dict(one), **found}
-    rest = [(key, value) for key, value in pairs if key != MERGE]
-    return Pairs([*((key, value) for key, value in found.items() if key not in own), *rest])
+    rest = [(key, value) for key, value in place.value if key != _MERGE]
+    place.value = Pairs([*((key, value) for key, value in found.items() if key not in own), *rest])
+    around = place.parts[_MERGE]
+    for one in around.parts if isinstance(around.parts, list) else [around]:
+        place.parts = {**(one.parts if isinstance(one.parts, dict) else {}), **place.parts}
+    return len(place.value)
+
+
+def _plan_scalar(event: Any) -> Any:
+    """Return the value of a scalar in a plan: text if it is quoted."""
+    return event.value if event.style else _unquoted_value(event.value)
 
 
 def _peer_scalar(event: Any) -> Any:
@@ -313,31 +285,9 @@ def _unquoted_value(text: str) -> Any:
     """Return a YAML constant, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
-    number = _plain_number(text)
-    if number is not None:
-        return number
+    if _NUMBER.match(text):
+        return number_from_text(text)
     return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
-
-
-def _plain_number(text: str) -> int | float | None:
-    """Return the number of an unquoted scalar by the rules of JSON; None if it is not a number."""
-    return number_from_text(text) if _NUMBER.match(text) else None
-
-
-def _places(pieces: Iterator[_Piece], *, number_keys: bool) -> Place:
-    tree = PlaceTree()
-    for kind, event in pieces:
-        begin, end = event.start_mark.index, event.end_mark.index
-        if kind == "scalar" and tree.awaits_key:
-            number = _plain_number(event.value) if number_keys and not event.style else None  # as `read_yaml` does
-            tree.put_key(event.value if number is None else number, begin)
-        elif kind == "scalar":
-            tree.put(Place(begin, end, text=event.value))
-        elif kind == "end":
-            tree.close(end)
-        else:
-            tree.open(Place(begin, 0, parts=[] if kind == "list" else {}))
-    return tree.root
 
 
 # Errors of the parser as diagnostics.
@@ -357,6 +307,17 @@ _MEANINGS = {
     ">": "a text that begins with > is a block of lines",
     "|": "a text that begins with | is a block of lines",
 }
+
+
+def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
+    """Return the error for a text that the parser refuses."""
+    lines = TextLines(text)
+    if control := _CONTROL.search(text):
+        found = f"the character {control[0].encode('unicode_escape').decode()} is not allowed in text"
+        offset, instead = control.start(), "Leave it out"
+    else:
+        offset, found, instead = _yaml_cause(text, error, lines)
+    return ConfigError(source, [lines.fault(min(offset, len(text)), f"invalid YAML: {found}", instead)])
 
 
 def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
