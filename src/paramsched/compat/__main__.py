@@ -3,10 +3,10 @@
 import builtins
 import io
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import find_spec
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
+from runpy import run_module
+from types import ModuleType, TracebackType
 from typing import NoReturn
 
 _USAGE = """\
@@ -29,7 +29,9 @@ def run_command(arguments: list[str]) -> None:
         )
     try:
         if arguments[0] == "-m":
-            run_module(arguments[1:])
+            _install_drop_ins()  # first, because finding the module imports its parent packages
+            sys.argv[:] = arguments[1:]
+            run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
             run_script(arguments)
     except BaseException:
@@ -49,23 +51,11 @@ def run_script(arguments: list[str]) -> None:
     sys.argv[:] = arguments
     if not sys.flags.safe_path:
         sys.path[0] = str(script.resolve().parent)
-    module = _make_main_module(str(script), SourceFileLoader("__main__", str(script)))
-    _execute_code(compile(text, str(script), "exec", dont_inherit=True), module)
-
-
-def run_module(arguments: list[str]) -> None:
-    """Run the module `arguments[0]`, or the `__main__` of the package with this name, as `python -m` does."""
-    if not sys.flags.safe_path:
-        sys.path[0] = str(Path.cwd())
-    _install_drop_ins()  # first, because finding the module imports its parent packages, which may use schedulers
-    spec = _find_module(arguments[0])
-    code = spec.loader.get_code(spec.name) if isinstance(spec.loader, SourceFileLoader) else None
-    if code is None:
-        _exit_with(f"No code object available for {spec.name}", 1)
-    sys.argv[:] = [spec.origin or spec.name, *arguments[1:]]
-    module = _make_main_module(sys.argv[0], spec.loader)
-    module.__spec__, module.__package__ = spec, spec.parent
-    _execute_code(code, module)
+    # `runpy.run_path` would set `sys.argv[0]` and `__file__` to the same path, unlike Python.
+    module = sys.modules["__main__"] = ModuleType("__main__")
+    loader = SourceFileLoader("__main__", str(script))
+    vars(module).update(__file__=str(script), __loader__=loader, __builtins__=builtins)
+    exec(compile(text, str(script), "exec", dont_inherit=True), vars(module))  # noqa: S102  # running a script requires it
 
 
 def _install_drop_ins() -> None:
@@ -73,30 +63,6 @@ def _install_drop_ins() -> None:
     from paramsched.compat.torch import install
 
     install()
-
-
-def _find_module(name: str) -> ModuleSpec:
-    """Return the spec of a module, or of the `__main__` module of a package."""
-    try:
-        spec = find_spec(name)
-    except ModuleNotFoundError as error:  # raised for a parent package
-        _exit_with(f"Error while finding module specification for {name!r} ({type(error).__name__}: {error})", 1)
-    if spec is not None and spec.submodule_search_locations is not None:
-        return _find_module(f"{name}.__main__")
-    if spec is None:
-        _exit_with(f"No module named {name}", 1)
-    return spec
-
-
-def _make_main_module(file: str, loader: object) -> ModuleType:
-    module = ModuleType("__main__")
-    vars(module).update(__file__=file, __loader__=loader, __cached__=None, __builtins__=builtins, __annotations__={})
-    sys.modules["__main__"] = module
-    return module
-
-
-def _execute_code(code: CodeType, module: ModuleType) -> None:
-    exec(code, vars(module))  # noqa: S102  # running a script requires it
 
 
 def _hide_own_frames() -> None:
