@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paramsched.compat.mmengine import restore
-from paramsched.compat.mmengine.build import argument_changes
-from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.compat.mmengine.build import compare_states
+from paramsched.errors import InvalidArgument, StateError
 from paramsched.runner._checkpoints import (
     STATE,
     VERSION,
@@ -23,7 +22,6 @@ from paramsched.runner._checkpoints import (
     require_fit,
 )
 from paramsched.runner._param_schedulers import Schedulers
-from paramsched.runner.hooks import CheckpointHook, LoggerHook
 from paramsched.runner.loops import Position
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runs import Scheduler
@@ -108,22 +106,8 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
             raise InvalidArgument(
                 f"on_change={on_change!r}", "choices by field require a Plan", 'Write on_change="new"'
             )
-        if len(many) != len(saved[name]):
-            raise StateError(
-                f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, but the run has {len(many)} "
-                f"({', '.join(type(one).__name__ for one in many)}). Pass the schedulers that were saved"
-            )
-        changes = [
-            f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
-            for index, (one, state) in enumerate(
-                zip(many, _states_of_this_length(many, saved[name], config, name), strict=True)
-            )
-            for key, (now, then) in argument_changes(one, state).items()
-        ]
-        if changes and on_change == "error":
-            raise PlanChanged(
-                "param_scheduler differs from the checkpoint's and on_change is 'error':\n" + "\n".join(changes)
-            )
+        states = _states_of_this_length(many, saved[name], config, name)
+        compare_states(many, states, f"{name}: " if name else "", error=on_change == "error")
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
@@ -213,21 +197,14 @@ def require_fit_for(runner: "Runner", source: Path) -> None:
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)
         for key, hook in _hooks_by_key(runner.hooks):
-            if key not in state["hooks"]:
-                continue
-            kept, unusable = (
-                state["hooks"][key],
-                f"{source / STATE}: it cannot be read; missing or invalid: hooks.{key}",
-            )
-            if isinstance(hook, (CheckpointHook, LoggerHook)) and not isinstance(kept, dict):
-                raise StateError(unusable)
-            if isinstance(hook, CheckpointHook):
+            if key in state["hooks"] and hasattr(hook, "require_resumable"):
                 try:
-                    copy(hook).load_state_dict(kept)
-                except (KeyError, TypeError, ValueError) as error:
-                    raise StateError(f"{unusable} ({type(error).__name__}: {error})") from None
-            if hasattr(hook, "require_resumable"):
-                hook.require_resumable(runner, kept)
+                    hook.require_resumable(runner, state["hooks"][key])
+                except StateError:
+                    raise
+                except Exception as error:  # the state of a hook may be damaged in any way
+                    found = f"missing or invalid: hooks.{key} ({type(error).__name__}: {error})"
+                    raise StateError(f"{source / STATE}: it cannot be read; {found}") from error
 
 
 def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:

@@ -100,7 +100,7 @@ def with_groups():
         (lambda: dict(param_scheduler="lr: cosine()"), "MMEngine's schedulers, but the run has a Plan"),
         (
             lambda: dict(param_scheduler=dict(type="StepLR", step_size=1)),
-            "the checkpoint has 0 schedulers, but the run has 1 (StepLR)",
+            "1 schedulers (StepLR), but the checkpoint has 0 states",
         ),
         (lambda: dict(on_change={"lr": "new"}), "choices by field require a Plan"),
     ],

@@ -205,19 +205,12 @@ def restore(
     else:
         pairs = [(schedulers, states, "")]
     # All states are checked before any scheduler changes.
-    changes = [_compared_states(mine, theirs, where) for mine, theirs, where in pairs]
-    lines = tuple(
-        f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
-        for compared in changes
-        for _, place, found in compared
-        for name, (ours, theirs) in found.items()
-    )
-    if lines and on_change == "error":
-        raise PlanChanged("restore: the checkpoint was saved with other arguments:\n" + "\n".join(lines))
+    compared = [compare_states(*pair, error=on_change == "error") for pair in pairs]
+    lines = tuple(line for changes in compared for _, found in changes for line in found)
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
-    for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
-        fields = {scheduler.param_name for scheduler, _, differences in changed if differences and on_change == "new"}
+    for (mine, theirs, _), changes in zip(pairs, compared, strict=True):
+        fields = {scheduler.param_name for scheduler, found in changes if found and on_change == "new"}
         for scheduler, state in zip(mine, theirs, strict=True):
             if _load_progress(scheduler, state, with_arguments=on_change == "checkpoint"):
                 fields.add(scheduler.param_name)
@@ -225,26 +218,40 @@ def restore(
     return lines
 
 
-def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the result of `compare_arguments`; an empty dict for MMEngine's classes, whose arguments are unknown."""
-    return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
+def compare_states(
+    mine: Sequence[_ParamScheduler], theirs: Any, where: str, *, error: bool
+) -> list[tuple[_ParamScheduler, list[str]]]:
+    """Return pairs of a scheduler and the lines of text about its arguments that differ from the saved ones.
 
+    Args:
+        mine: the schedulers of one optimizer.
+        theirs: the saved states.
+        where: a prefix of messages.
+        error: True to raise an error for a difference.
 
-def _compared_states(
-    mine: Sequence[_ParamScheduler], theirs: Any, where: str
-) -> list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]:
-    """Return for each scheduler a triple: the scheduler, a text that locates it, and its `argument_changes`."""
+    Raises:
+        StateError: if the number of the states, their classes or their fields differ from those of the schedulers.
+        PlanChanged: if `error` is true and arguments differ.
+    """
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         names = ", ".join(type(one).__name__ for one in mine)
         raise StateError(
-            f"restore: {where}{len(mine)} schedulers ({names}), but the checkpoint has {count} states. "
+            f"{where}{len(mine)} schedulers ({names}), but the checkpoint has {count} states. "
             "Build the schedulers that were saved"
         )
-    return [
-        (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
-        for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True))
-    ]
+    compared = []
+    for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True)):
+        # The arguments of MMEngine's own classes are unknown.
+        known = _ParamScheduler in type(scheduler).__mro__
+        found = compare_arguments(scheduler, state).items() if known else ()
+        place = f"{where}[{index}] {type(scheduler).__name__}"
+        lines = [f"{place} {name}: {saved!r} in the checkpoint, {ours!r} now" for name, (ours, saved) in found]
+        compared.append((scheduler, lines))
+    if error and any(lines for _, lines in compared):
+        changed = "\n".join(line for _, lines in compared for line in lines)
+        raise PlanChanged(f"the checkpoint was saved with other arguments, and on_change is 'error':\n{changed}")
+    return compared
 
 
 def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> bool:

@@ -1,5 +1,6 @@
 """The hook that saves checkpoints, including the best one."""
 
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,6 +83,10 @@ class CheckpointHook(Hook):
     def state_dict(self) -> dict[str, Any]:
         """Return the best score and the names of the kept checkpoints."""
         return {"best_score": self.best_score, "kept": list(self._kept)}
+
+    def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
+        """Raise an error if the state cannot be loaded."""
+        copy(self).load_state_dict(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the best score and the names of the kept checkpoints."""
