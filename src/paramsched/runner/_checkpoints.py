@@ -35,7 +35,7 @@ from paramsched.run_files.manifest import (
 log = logging.getLogger("paramsched.runner")
 
 STATE: Final = "runner.pt"
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of `runner.pt`."""
 
 
@@ -98,17 +98,9 @@ def _problems_of(folder: Path) -> list[str]:
 
 
 def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
-    """Return an error that suggests the latest intact checkpoint in `home`, of the damaged one's run if possible."""
-    places = {
-        path: place
-        for path in checkpoints_in(home)
-        if path != excluding and (place := _run_and_iteration(path)) is not None
-    }
-    mine = None if excluding is None else _run_and_iteration(excluding)
-    states = (path / STATE for path in places if (path / STATE).exists())
-    latest = max(states, key=lambda file: file.stat().st_mtime_ns, default=None)
-    run = mine[0] if mine else places[latest.parent][0] if latest else ""
-    order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
+    """Return an error that suggests the intact checkpoint in `home` that was saved last."""
+    others = [path for path in checkpoints_in(home) if path != excluding]
+    order = sorted(others, key=lambda path: _saved_at(path), reverse=True)
     older = next((path for path in order if not _problems_of(path)), None)
     if older is None:
         advice = f"No checkpoint in {home} is intact. To start again omit resume"
@@ -118,6 +110,11 @@ def damage_error(problem: str, home: Path, excluding: Path | None = None) -> Sta
             f"on the command line --resume --load-from {shlex.quote(str(older))}"
         )
     return StateError(f"{problem}\nNothing was changed. {advice}")
+
+
+def _saved_at(folder: Path) -> int:
+    state = folder / STATE
+    return state.stat().st_mtime_ns if state.exists() else 0
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -130,15 +127,6 @@ def checkpoints_in(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if path.suffix not in unfinished and any((path / name).exists() for name in (STATE, MANIFEST))
     ]
-
-
-def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
-    """Return the pair (name of the run, iteration) of a checkpoint; None if it cannot be read."""
-    try:
-        manifest = read_manifest(folder)
-    except StateError:
-        return None
-    return manifest.run, manifest.iteration
 
 
 def replaced_path(target: Path) -> Path:

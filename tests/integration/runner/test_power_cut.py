@@ -14,7 +14,7 @@ from paramsched.errors import ParamschedError
 from paramsched.run_files import disk
 from paramsched.runner import CheckpointHook, Hook, Runner
 from paramsched.runner._checkpoints import Checkpoints, read_runner_state
-from paramsched.runner.hooks.logger import KeptLines, require_kept_lines
+from paramsched.runner.hooks.logger import require_kept_part
 from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network
@@ -79,7 +79,7 @@ def losses_after_power_cuts(folder: Path) -> tuple[list[str], list[dict[str, byt
             if found is not None:
                 state = read_runner_state(found)
                 reached = state["meta"]["iter"]
-                require_kept_lines(left / "values.jsonl", KeptLines.of(state["hooks"]["LoggerHook.1"], "values"))
+                require_kept_part(left / "values.jsonl", state["hooks"]["LoggerHook.1"]["values"])
             if reached not in (iteration, iteration + 2):
                 lost.append(f"cut {number}: resumes at {reached}, and {iteration} was saved")
         except ParamschedError as error:

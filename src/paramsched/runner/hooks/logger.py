@@ -5,9 +5,8 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TextIO, final
+from typing import TYPE_CHECKING, Any, Final, TextIO, final
 
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
@@ -26,52 +25,42 @@ from paramsched.scheduler.updates import watch_updates
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner
 
-# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a log that was changed afterwards raises an
-# error before anything is loaded.
+# A checkpoint stores the size and SHA-256 of each log, so that a log that was changed afterwards raises an error before
+# anything is loaded.
+
+_EMPTY: Final = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class KeptLines:
-    """The part of a log that existed when a checkpoint was saved.
+def require_kept_part(file: Path, kept: Any) -> int:
+    """Return the number of bytes of a log to keep; raise a StateError if the log lacks them or differs.
 
     Args:
-        lines: number of lines.
-        size: number of bytes.
-        digest: SHA-256 of those bytes.
+        file: the log.
+        kept: the size and SHA-256 of the log when the checkpoint was saved.
     """
-
-    lines: int = 0
-    size: int = 0
-    digest: str = hashlib.sha256().hexdigest()
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any], name: str) -> Self:
-        lines, written = state.get(name), state.get("written", {}).get(name)
-        if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0 or (lines and written is None):
-            raise StateError(f"LoggerHook: the checkpoint has an invalid number of lines for {name}.jsonl: {lines!r}")
-        return cls(lines, written["bytes"], written["sha256"]) if lines else cls()
-
-
-def require_kept_lines(file: Path, kept: KeptLines) -> int:
-    """Return the number of bytes of a log to keep; raise a StateError if the log lacks them or differs."""
-    if not kept.lines:
-        return 0
-    if not file.is_file():
-        raise StateError(f"{file}: it is missing, but the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
-    with file.open("rb") as stream:
-        digest, remaining = hashlib.sha256(), kept.size
-        while remaining and (read := stream.read(min(remaining, 2**20))):
-            digest.update(read)
-            remaining -= len(read)
+    if not isinstance(kept, Mapping) or kept.keys() != _EMPTY.keys() or not isinstance(kept["bytes"], int):
+        raise StateError(f"LoggerHook: the checkpoint has an invalid size of {file.name}: {kept!r}")
+    size = kept["bytes"]
     problem = ""
-    if remaining:
-        problem = f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
-    elif digest.hexdigest() != kept.digest:
-        problem = f"its first {kept.lines} lines have changed since the checkpoint was saved (their SHA-256 differs)"
+    if size and not file.is_file():
+        problem = "it is missing"
+    elif size and file.stat().st_size < size:
+        problem = f"it has {file.stat().st_size:,} bytes"
+    elif size and _digest_of(file, size) != kept["sha256"]:
+        problem = "its beginning has changed (the SHA-256 differs)"
     if problem:
-        raise StateError(f"{file}: {problem}. {_ADVICE}")
-    return kept.size
+        raise StateError(f"{file}: {problem}, but the checkpoint was saved after {size:,} bytes. {_ADVICE}")
+    return int(size)
+
+
+def _digest_of(file: Path, size: int) -> str:
+    """Return the SHA-256 of the first `size` bytes of a file."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while size and (read := stream.read(min(size, 2**20))):
+            digest.update(read)
+            size -= len(read)
+    return digest.hexdigest()
 
 
 _ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), or omit resume to start again"
@@ -79,17 +68,17 @@ _ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), o
 
 @final
 class LogFile:
-    """A log file: the lines that `kept` describes stay, later ones are removed, and `write` appends lines.
+    """A log file: the part that `kept` describes stays, the rest is removed, and `write` appends lines.
 
-    If the file is None, lines are only counted.
+    If the file is None, lines are not written.
     """
 
-    def __init__(self, file: Path | None, kept: KeptLines) -> None:
-        self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
+    def __init__(self, file: Path | None, kept: Mapping[str, Any]) -> None:
+        self._size, self._digest = 0, hashlib.sha256()
         self._stream: TextIO | None = None
         if file is None:
             return
-        self._size = require_kept_lines(file, kept)
+        self._size = require_kept_part(file, kept)
         file.touch()
         os.truncate(file, self._size)  # in place, so that a kill loses no kept line
         with file.open("rb") as stream:
@@ -98,12 +87,11 @@ class LogFile:
 
     @property
     def written(self) -> dict[str, Any]:
-        """A dict with the size and SHA-256 of the file, which a checkpoint stores with the number of lines."""
+        """A dict with the size and SHA-256 of the file."""
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Write a line and flush it, so that it is not lost if the process is killed."""
-        self.lines += 1
         if self._stream is not None:
             text = json.dumps(line) + "\n"
             with naming_errors(self._stream.name):
@@ -151,7 +139,7 @@ class LoggerHook(Hook):
     def __init__(self, interval: int = 10) -> None:
         self.interval = whole_number(CallSite("LoggerHook", "interval"), interval)
         self._logs: dict[str, LogFile] = {}  # during training
-        self._kept: dict[str, Any] = dict.fromkeys(LOGS, 0)
+        self._kept: dict[str, Any] = dict.fromkeys(LOGS, _EMPTY)
         self._waiting: list[dict[str, Any]] = []  # lines of updates that are not written yet
         self._latest: dict[str, list[dict[str, float]]] = {}  # values of the last update, by optimizer and group
         self._stops: list[Callable[[], None]] = []
@@ -163,7 +151,7 @@ class LoggerHook(Hook):
         self._latest.clear()
         for name in LOGS:
             file = runner.work_dir / f"{name}.jsonl" if runner.accelerator.is_main_process else None
-            self._logs[name] = LogFile(file, KeptLines.of(self._kept, name))
+            self._logs[name] = LogFile(file, self._kept[name])
         for name, stepper in runner.steppers.items():
             self._stops.append(self._watch_optimizer(runner, name, stepper.optimizer, stepper.updates))
 
@@ -210,11 +198,8 @@ class LoggerHook(Hook):
             log.to_disk()  # a checkpoint must never be newer than the logs
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of lines of each log. A resumed run replaces the lines written after its checkpoint."""
-        if not self._logs:
-            return dict(self._kept)
-        lines = {name: log.lines for name, log in self._logs.items()}
-        return lines | {"written": {name: log.written for name, log in self._logs.items()}}
+        """Return the size and SHA-256 of each log. A resumed run replaces the lines written after its checkpoint."""
+        return {name: self._logs[name].written if self._logs else self._kept[name] for name in LOGS}
 
     def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
         """Raise an error if the logs in the work folder differ from those the checkpoint was saved after.
@@ -224,11 +209,11 @@ class LoggerHook(Hook):
         """
         if runner.accelerator.is_main_process:
             for name in LOGS:
-                require_kept_lines(runner.work_dir / f"{name}.jsonl", KeptLines.of(state, name))
+                require_kept_part(runner.work_dir / f"{name}.jsonl", state.get(name))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of lines of each log that the resumed run keeps."""
-        self._kept = dict(state)
+        """Restore the size and SHA-256 of the part of each log that the resumed run keeps."""
+        self._kept = {name: state[name] for name in LOGS}
 
     def _watch_optimizer(self, runner: "Runner", name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
         """Record the scheduled fields of every group at each update of an optimizer; return a function that stops this.
