@@ -6,6 +6,7 @@ ParamschedError
 │   ├── Unresolved (ValueError)
 │   ├── MissingFact (ValueError)
 │   ├── UnreadableTable (ValueError)
+│   ├── UnreadableLog (ValueError)
 │   ├── UnknownRecipe (KeyError)
 │   ├── ParseError (ValueError)
 │   ├── InvalidCall (TypeError)
@@ -164,6 +165,22 @@ class MissingFact(InvalidArgument):
 @final
 class UnreadableTable(InvalidArgument):
     """A table file that is missing, is not a table, or is not the file that the plan was written with."""
+
+
+@final
+class UnreadableLog(InvalidArgument):
+    """A log or a checkpoint that cannot be read with the specified arguments.
+
+    Args:
+        site, found, instead: as in `InvalidArgument`.
+        option: the option of `paramsched audit` that `instead` names, or None.
+    """
+
+    def __init__(
+        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
+    ) -> None:
+        InvalidArgument.__init__(self, site, found, instead, **data)
+        self.option = option
 
 
 @final

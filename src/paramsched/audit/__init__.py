@@ -10,8 +10,8 @@ from paramsched.audit.log_to_plan import plan_from_log as plan_from_log
 from paramsched.audit.log_to_plan import read_metrics as read_metrics
 from paramsched.audit.log_values import AmountColumn as AmountColumn
 from paramsched.audit.log_values import LoggedValues as LoggedValues
-from paramsched.audit.log_values import UnreadableLog as UnreadableLog
 from paramsched.audit.recognition import Recognition as Recognition
 from paramsched.audit.recognition import RecognitionNote as RecognitionNote
 from paramsched.audit.recognition import Recognized as Recognized
 from paramsched.audit.recognition import recognize as recognize
+from paramsched.errors import UnreadableLog as UnreadableLog

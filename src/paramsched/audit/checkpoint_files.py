@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.audit.dcp_folder import METADATA, read_dcp_folder
-from paramsched.audit.log_values import MOST_GROUPS, MOST_UPDATES, UnreadableLog, nearest_in_file, path_text
+from paramsched.audit.log_values import MOST_GROUPS, MOST_UPDATES, nearest_in_file, path_text
 from paramsched.audit.torch_files import load_torch_file
 from paramsched.base.diagnostic import names_listed, printable
+from paramsched.errors import UnreadableLog
 from paramsched.fields import finite_or_none
 from paramsched.run_files.files import open_to_read
 

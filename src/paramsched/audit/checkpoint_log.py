@@ -9,10 +9,10 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.audit.checkpoint_files import load_checkpoint, own_updates, update_count
-from paramsched.audit.log_values import LogColumn, LoggedValues, UnreadableLog, logged_amounts, path_text
+from paramsched.audit.log_values import LogColumn, LoggedValues, logged_amounts, path_text
 from paramsched.audit.torch_files import first_line
 from paramsched.base.diagnostic import printable
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock

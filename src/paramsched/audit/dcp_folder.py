@@ -8,9 +8,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.audit.log_values import UnreadableLog, path_text
+from paramsched.audit.log_values import path_text
 from paramsched.audit.torch_files import first_line, import_torch, load_stream
 from paramsched.base.diagnostic import printable
+from paramsched.errors import UnreadableLog
 from paramsched.run_files.files import open_to_read
 
 METADATA: Final = ".metadata"

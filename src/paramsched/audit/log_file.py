@@ -17,7 +17,6 @@ from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.log_values import (
     AmountColumn,
     LoggedValues,
-    UnreadableLog,
     group_number,
     is_group_index,
     logged_amounts,
@@ -30,7 +29,7 @@ from paramsched.audit.log_values import (
     with_shared_digits,
 )
 from paramsched.base.diagnostic import names_listed, printable
-from paramsched.errors import MissingDependency
+from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.fields import Field
 from paramsched.run_files.files import open_to_read
 

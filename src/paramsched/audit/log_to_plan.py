@@ -18,13 +18,12 @@ from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, re
 from paramsched.audit.log_values import (
     LogColumn,
     Times,
-    UnreadableLog,
     path_text,
     require_columns,
 )
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Floats, last_of_each
-from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, shown
+from paramsched.errors import CallSite, InvalidArgument, UnreadableLog, UnreadableTable, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector

@@ -12,7 +12,7 @@ import numpy as np
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.curves.arrays import ROUNDING, Floats, equal_up_to_rounding
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import UnreadableLog
 from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -21,22 +21,6 @@ Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 MOST_UPDATES = 2**40
 """The largest update number; times that are computed from this number still fit into 64 bits."""
 MOST_GROUPS = 100_000
-
-
-@final
-class UnreadableLog(InvalidArgument):
-    """Raised for a log that cannot be read with the specified arguments.
-
-    Args:
-        site, found, instead: as in `InvalidArgument`.
-        option: the option of `paramsched audit` that `instead` names, or None.
-    """
-
-    def __init__(
-        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
-    ) -> None:
-        InvalidArgument.__init__(self, site, found, instead, **data)
-        self.option = option
 
 
 @final

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
+from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times
 from paramsched.curves.arrays import ROUNDING, Floats
-from paramsched.errors import MissingFact, PlanError
+from paramsched.errors import MissingFact, PlanError, UnreadableLog
 from paramsched.fields import Field
 from paramsched.plan import Bound, Plan, bind
 from paramsched.plan.binding import is_by_amount

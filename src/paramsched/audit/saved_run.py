@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.audit.checkpoint_files import Checkpoint, find_states, own_updates
-from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
+from paramsched.audit.log_values import nearest_in_file, path_text
 from paramsched.base.diagnostic import names_listed, printable
 from paramsched.config.arguments import is_count
+from paramsched.errors import UnreadableLog
 from paramsched.fields import OURS
 from paramsched.plan import Plan
 from paramsched.plan.optimizers import ALONE, shown_names, unique_labels

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
-from paramsched.audit.log_values import UnreadableLog, path_text
+from paramsched.audit.log_values import path_text
 from paramsched.base.diagnostic import printable
-from paramsched.errors import MissingDependency
+from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.run_files.files import open_to_read
 
 _TORCH_SAVE = "Pass a file saved with torch.save"

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, final
-from urllib.parse import quote
 
-from paramsched.base import VERSION
 from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
@@ -34,7 +32,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.config import check
 from paramsched.config.plan_files import PlanText
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
 from paramsched.lint.comments import without_silenced
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
@@ -95,7 +93,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
     """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
-    from paramsched.audit import UnreadableLog, read_metrics
+    from paramsched.audit import read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
     measured = [one.name for one in read_metrics(log)] if waiting else []
@@ -282,9 +280,7 @@ def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-_LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
-"""The levels of SARIF by severity."""
-_COMMANDS: Final = _LEVELS | {"info": "notice"}
+_COMMANDS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "notice"}
 """The commands of GitHub by severity."""
 
 
@@ -303,28 +299,6 @@ def findings_as_json(findings: Sequence[Diagnostic]) -> str:
     return json_text([one.as_data() for one in findings])
 
 
-def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
-    """Return the JSON text of a SARIF log with one run. It contains the diagnostics and their rules."""
-    codes = sorted({one.code for one in findings})
-    rules = [
-        {
-            "id": code,
-            "name": rule.name,
-            "shortDescription": {"text": rule.line},
-            "fullDescription": {"text": rule.why},
-            "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-        }
-        for code, rule in sorted({one.code: one.rule for one in findings}.items())
-    ]
-    run = {
-        "tool": {"driver": {"name": "paramsched", "version": VERSION, "rules": rules}},
-        "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
-    }
-    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return json_text(log, indent=2)
-
-
 def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
     """Return one line per diagnostic: a GitHub workflow command, which annotates the line in a pull request."""
     lines = []
@@ -335,29 +309,6 @@ def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
         )
         lines.append(f"::{_COMMANDS[one.severity]} {location}::{_escaped(one.message)}")
     return "\n".join(lines)
-
-
-def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
-    """Return the SARIF result of a diagnostic, whose rule has this index in the log's list of rules."""
-    artifact = {"uri": quote(finding.file.replace("\\", "/"))}
-    region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
-    physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
-    location: dict[str, Any] = {"physicalLocation": physical}
-    if finding.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": finding.path}]
-    result: dict[str, Any] = {
-        "ruleId": finding.code,
-        "ruleIndex": index,
-        "level": _LEVELS[finding.severity],
-        "message": {"text": finding.message},
-        "locations": [location],
-    }
-    if finding.fix is not None:
-        region = {"charOffset": finding.fix.begin, "charLength": finding.fix.end - finding.fix.begin}
-        replacement = {"deletedRegion": region, "insertedContent": {"text": finding.fix.text}}
-        change = {"artifactLocation": artifact, "replacements": [replacement]}
-        result["fixes"] = [{"description": {"text": finding.message}, "artifactChanges": [change]}]
-    return result
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -6,15 +6,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
+from typing import Any, NoReturn, TypeVar, cast, final
 
 import click
 from click.shell_completion import CompletionItem
@@ -29,13 +28,11 @@ from paramsched.errors import (
     MissingFact,
     ParamschedError,
     PlanError,
+    UnreadableLog,
 )
 from paramsched.fields import KNOWN
 from paramsched.run_files.files import write_whole_file
 from paramsched.time.calendar import CLOCKS
-
-if TYPE_CHECKING:
-    from paramsched.plan.diff import Change
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
@@ -346,6 +343,8 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
             return run()
     except click.UsageError as error:  # click prints the message and sets the exit code
         raise click.UsageError(problem_text(error), error.ctx) from None
+    except UnreadableLog as error:
+        raise click.UsageError(problem_text(error)) from None
     except (MissingFact, MissingDependency) as error:
         _end_with(problem_text(error), BAD_USAGE)
     except ParamschedError as error:
@@ -381,9 +380,8 @@ def error_for_command(error: InvalidArgument) -> InvalidArgument:
         return error.changed(site=site, instead=f"Write {option_for_fact(error)}")
     if error.command is not None:
         return error.changed(instead=error.command)
-    option = getattr(error, "option", None)  # of an UnreadableLog, whose class is not imported for every command
-    if option is not None and not _has_option(option):
-        return error.changed(instead=f"Only paramsched audit has {option}")
+    if isinstance(error, UnreadableLog) and error.option is not None and not _has_option(error.option):
+        return error.changed(instead=f"Only paramsched audit has {error.option}")
     if error.format is not None:
         exports = isinstance(error, PlanError) and _has_option("--to")
         name = "--to" if exports else "--from" if _has_option("--from") else "--format"
@@ -421,12 +419,6 @@ def _end_with(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # standard error may be full or closed; the exit code still reports the error
         click.echo(message, err=True)
     sys.exit(code)
-
-
-def change_as_data(change: "Change") -> dict[str, Any]:
-    """Return a change of a plan as data for JSON. An infinite difference becomes text, because JSON has no infinity."""
-    by = change.by if change.by is None or isfinite(change.by) else repr(change.by)
-    return asdict(change) | {"by": by}
 
 
 def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:

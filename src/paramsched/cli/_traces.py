@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import click
 import numpy as np
 
-from paramsched.audit import UnreadableLog, read_log, read_metrics
+from paramsched.audit import read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
+from paramsched.cli._options import CalendarOptions, echo_note, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -29,7 +29,7 @@ from paramsched.cli._plan_input import (
 from paramsched.config import Loaded
 from paramsched.config.plan_files import PlanText
 from paramsched.curves.arrays import Floats
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -374,7 +374,7 @@ def _run_to_draw(
             echo_note(f"--used: {error.problem}; only metrics are drawn. {error.instead}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
-        raise click.UsageError(f"--used: {problem_text(error)}") from None
+        raise error.changed(site=f"--used: {error.site}") from None
     together: dict[str, list[str]] = {}
     for one in measured:
         together.setdefault(metric_word(one) or one, []).append(one)

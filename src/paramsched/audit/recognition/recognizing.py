@@ -12,13 +12,13 @@ import numpy as np
 
 from paramsched.audit.log_file import json_rows, kind_of_log, read_log, rows_of_log
 from paramsched.audit.log_to_plan import FIELDS, counts_from_one
-from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, UnreadableLog, make_column, number_notes
+from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, make_column, number_notes
 from paramsched.audit.recognition.families import CONSTANT, DECAY, Rows
 from paramsched.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
 from paramsched.audit.recognition.writing import Writer, even_length
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import ROUNDING, Floats, last_of_each
-from paramsched.errors import InvalidArgument, shown
+from paramsched.errors import InvalidArgument, UnreadableLog, shown
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.schedules.evaluation import evaluate

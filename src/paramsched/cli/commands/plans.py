@@ -1,6 +1,7 @@
 """The commands for plan files: `paramsched change`, `convert`, `diff` and `schema`."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from paramsched.cli._options import (
     Command,
     base_option,
     calendar_options,
-    change_as_data,
     echo,
     echo_note,
     field_option,
@@ -314,7 +314,7 @@ def paramsched_diff(
     plans = [read_plan_input(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
-        echo(json_text([change_as_data(change) for change in changes]))
+        echo(json_text([*map(asdict, changes)]))
     elif changes:
         echo(str(changes))
     if changes:

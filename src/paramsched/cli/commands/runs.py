@@ -17,7 +17,6 @@ from paramsched.cli._options import (
     FactOption,
     base_option,
     calendar_options,
-    change_as_data,
     checkpoint_argument,
     echo,
     field_option,
@@ -27,7 +26,6 @@ from paramsched.cli._options import (
     offer_codes,
     offer_plans,
     plans_argument,
-    problem_text,
     scheduler_option,
     tolerance_option,
 )
@@ -87,7 +85,6 @@ _at_option = click.option(
 )
 @tolerance_option
 @click.option("--strict", is_flag=True, help="Without --plan: exit with code 1 if there is a note about the run.")
-@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log and its schedule into FILE.")
 @json_option
 def paramsched_audit(
     log: str,
@@ -105,7 +102,6 @@ def paramsched_audit(
     processes: int | None,
     tolerance: float | None,
     strict: bool,
-    page: str | None,
     as_json: bool,
 ) -> None:
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
@@ -129,10 +125,9 @@ def paramsched_audit(
     if log.endswith(".py"):
         _audit_exported(log, plan, facts, field, format, as_json=as_json)
         return
-    import dataclasses
-    from math import isfinite
+    from dataclasses import asdict
 
-    from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+    from paramsched.audit import AmountColumn, compare_with_plan, read_log, recognize
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
     from paramsched.errors import UnknownGroup
@@ -146,15 +141,16 @@ def paramsched_audit(
             raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
         named[place] = its_name
     if plan is None:
-        from paramsched.cli._recognized import report_schedule
-
         given = {"--base": bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
-        report_schedule(log, named, time, optimizer, as_json=as_json, strict=strict, page=page)
+        found = recognize(log, columns=named, time=time, optimizer=optimizer)
+        echo(json_text(found.as_data()) if as_json else str(found))
+        if not found.complete or (strict and found.notes):
+            click.get_current_context().exit(BAD_PLAN)
         return
-    if strict or page is not None:
-        raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
+    if strict:
+        raise click.UsageError("--strict: it is for a log without --plan")
     read = read_plan_input(plan, format=format, field=field, facts=facts).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
@@ -180,17 +176,13 @@ def paramsched_audit(
             names=names,
             processes=processes,
         )
-    except UnreadableLog as error:
-        raise click.UsageError(problem_text(error)) from None
     except UnknownGroup as error:
         instead = "Write --group NAME for each group of the log, in order"
         if names:
             instead = 'Write --column "lr@head=lr_1" for the column of another group'
         raise error.changed(site=log, instead=instead) from None
     if as_json:
-        data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
-        if report.first is not None and not isfinite(report.first.logged):
-            data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
+        data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
             del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
         echo(json_text(data))
@@ -268,13 +260,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
 @click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
-@click.option(
-    "--output-format",
-    type=click.Choice(("text", "json", "sarif", "github")),
-    default="text",
-    show_default=True,
-    help="Format of the report.",
-)
+@click.option("--github", is_flag=True, help="Print GitHub commands, which annotate the lines in a pull request.")
 @json_option
 @click.option(
     "--explain",
@@ -297,13 +283,13 @@ def paramsched_check(
     strict: bool,
     warn_only: bool,
     fix: bool,
-    output_format: str,
+    github: bool,
     as_json: bool,
 ) -> None:
     """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
 
-    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON, SARIF and
-    GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
+    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON and GitHub
+    commands go to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
     code in that line; on a line of its own, it silences the code in the entire file.
 
     Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
@@ -319,7 +305,6 @@ def paramsched_check(
         checked_plan,
         findings_as_commands,
         findings_as_json,
-        findings_as_sarif,
         findings_as_text,
         fix_file,
     )
@@ -327,7 +312,7 @@ def paramsched_check(
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
-    output_format = "json" if as_json else output_format
+    is_text = not as_json and not github
     evidence = RunEvidence(checkpoint, log)
     found: list[Diagnostic] = []
     usage = False
@@ -347,19 +332,14 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
-            if not checked.findings and output_format == "text":
+            if not checked.findings and is_text:
                 echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)
-    if found or output_format in ("json", "sarif"):  # an empty report is a document too
-        write = {
-            "text": findings_as_text,
-            "json": findings_as_json,
-            "sarif": findings_as_sarif,
-            "github": findings_as_commands,
-        }[output_format]
-        echo(write(found), err=output_format == "text")
+    if found or as_json:  # an empty list is JSON too
+        write = findings_as_json if as_json else findings_as_commands if github else findings_as_text
+        echo(write(found), err=is_text)
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
@@ -394,19 +374,18 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
 
     CHECKPOINT contains scheduler.state_dict(), under any name. Its formats are those of `paramsched resume`.
     """
-    from paramsched.audit import UnreadableLog, read_plan_history
+    from dataclasses import asdict
 
-    try:
-        plans = read_plan_history(checkpoint, scheduler=scheduler)
-    except UnreadableLog as error:
-        raise click.UsageError(problem_text(error)) from None
+    from paramsched.audit import read_plan_history
+
+    plans = read_plan_history(checkpoint, scheduler=scheduler)
     if as_json:
         entries = [
             {
                 "update": one.update,
                 "amount": one.amount,
                 "plan": None if one.plan is None else str(one.plan),
-                "changes": None if one.changes is None else [change_as_data(change) for change in one.changes],
+                "changes": None if one.changes is None else [*map(asdict, one.changes)],
             }
             | ({} if one.note is None else {"note": one.note})
             | ({"bases": one.bases} if one.bases else {})
@@ -500,9 +479,7 @@ def paramsched_resume(
     CHECKPOINT cannot be read.
     """
     from dataclasses import asdict, replace
-    from math import isfinite
 
-    from paramsched.audit import UnreadableLog
     from paramsched.audit.checkpoint_files import load_checkpoint
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input, with_facts_beside
     from paramsched.cli._traces import given_bases
@@ -540,8 +517,6 @@ def paramsched_resume(
             updates=updates,
             compared_with=calendar if facts.given else None,
         )
-    except UnreadableLog as error:
-        raise click.UsageError(problem_text(error)) from None
     except StateError as error:
         raise click.UsageError(f"{checkpoint}: {error}") from None
     result = report.result
@@ -554,15 +529,9 @@ def paramsched_resume(
             "amount": result.amount,
             "optimizer": run.optimizer,
             "scheduler": run.scheduler,
-            "rows": [
-                {
-                    key: one if not isinstance(one, float) or isfinite(one) else repr(one)
-                    for key, one in asdict(row).items()
-                }
-                for row in result.values
-            ],
-            "changes": [change_as_data(change) for change in report.changes],
-            "ignored": [asdict(one) for one in run.ignored],
+            "rows": [*map(asdict, result.values)],
+            "changes": [*map(asdict, report.changes)],
+            "ignored": [*map(asdict, run.ignored)],
             "differs": result.differs,
             "diagnostics": [{"severity": severity, "message": text} for severity, text in report.diagnostics],
         }
