@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from paramsched.advice.number_checks import whole_number
@@ -167,8 +166,7 @@ def batch_counter(
         tokens_per_sample: the length of a sequence. Default: the calendar's `sequence_length`.
     """
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
-    summed = partial(sum_over_replicas, accelerator)
-    amounts = BatchAmounts(scheduler, options, replicas(accelerator), summed)
+    amounts = batch_amounts(accelerator, scheduler, options)
     return lambda batch: amounts.count_batch(batch, ends_update=accelerator.sync_gradients)
 
 
@@ -179,11 +177,22 @@ def replicas(accelerator: Any) -> int:
     return count if parallelism is None else count // parallelism.non_data_parallel_size
 
 
-def sum_over_replicas(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum of `amount` over all data shards; a shard on several processes counts once."""
-    summed = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
-    total: torch.Tensor = summed // (accelerator.num_processes // replicas(accelerator))
-    return total
+def batch_amounts(
+    accelerator: Any,
+    scheduler: Scheduler,
+    options: PlanOptions,
+    samples: Callable[[Any], int] | None = None,
+    shards: int | None = None,
+) -> BatchAmounts:
+    """Return a counter of batches that sums over the data shards of an Accelerator; by default its `replicas`."""
+    shards = replicas(accelerator) if shards is None else shards
+    copies = accelerator.num_processes // shards  # a shard on several processes counts once
+
+    def summed(amount: torch.Tensor) -> torch.Tensor:
+        total: torch.Tensor = accelerator.reduce(amount.to(accelerator.device), reduction="sum") // copies
+        return total
+
+    return BatchAmounts(scheduler, options, shards, summed, samples)
 
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:

@@ -9,7 +9,6 @@ Source: axolotl 067b021c (2026-07-24), `integrations/base.py`, `core/trainers/mi
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +16,8 @@ from paramsched.base.codes import MISSING_FACT, SAID_TWICE, UNUSED_SETTING
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.user_warnings import warn_user
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.engines.reporting import callback_on_demand, classes_on_demand, make_class
-from paramsched.engines.run_end import RunEnd
-from paramsched.engines.transformers import end_training
+from paramsched.engines.reporting import callbacks_on_demand
+from paramsched.engines.transformers import end_callback_class
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.forms import plan_of
@@ -101,28 +99,8 @@ class _AxolotlPlan:
             instead = 'Write lengths in updates or percent, such as "100 steps" or "3%"'
             raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
         if options.stop:
-            from transformers import TrainerCallback
-
-            ending = make_class("EndCallback", __name__, _EndCallback, TrainerCallback)
-            trainer.add_callback(ending(RunEnd([scheduler], stop=True)))
+            trainer.add_callback(end_callback_class()(scheduler, "axolotl.PlanPlugin", stop=True))
         return scheduler
-
-
-class _EndCallback:
-    """Ends the run at its deadline."""
-
-    def __init__(self, ending: RunEnd) -> None:
-        self._ending = ending
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-        self._ending.begin()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-        if self._ending.is_due:
-            end_training(args, state, control)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-        self._ending.finish("axolotl.PlanPlugin")
 
 
 def _refused(name: str, found: str, instead: str, code: str = SAID_TWICE) -> ConfigError:
@@ -143,7 +121,7 @@ if TYPE_CHECKING:
     PlanPlugin = _AxolotlPlan
     PlanArgs: type[Any]
 else:
-    _plugin = callback_on_demand(
-        "PlanPlugin", __name__, _AxolotlPlan, "axolotl.integrations.base.BasePlugin", extra="axolotl"
-    )
-    __getattr__ = classes_on_demand(__name__, {"PlanPlugin": partial(_plugin, "PlanPlugin"), "PlanArgs": _plan_args})
+    __getattr__ = callbacks_on_demand(
+        __name__, {"PlanPlugin": _AxolotlPlan}, "axolotl.integrations.base.BasePlugin", extra="axolotl",
+        others={"PlanArgs": _plan_args},
+    )  # fmt: skip

@@ -5,19 +5,18 @@ horizon and the epoch length in updates, passes metrics, logs every scheduled fi
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from paramsched.engines._torch import torch
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike
-from paramsched.plan.optimizers import check_names, one_plan_text
+from paramsched.plan.optimizers import check_names, refuse_several_plans
 from paramsched.runs.batches import BatchSampler
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
@@ -88,10 +87,7 @@ class _LightningPlan:
         super().__init__()
         if observe not in ("validation", "epoch"):
             raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'expected "validation" or "epoch"')
-        if isinstance(plan, (list, tuple)) or (
-            isinstance(plan, Mapping) and any(isinstance(one, Plan) for one in plan.values())
-        ):
-            raise _refused_plans(plan)
+        refuse_several_plans("PlanCallback", plan, optimizers or (), "PlanCallback({plan}, optimizers={names})")
         if optimizers is None and drive != "optimizer":
             site = f"PlanCallback(drive={drive!r})"
             raise InvalidArgument(site, "the optimizers have no names", 'Write optimizers=("critic", "generator")')
@@ -236,18 +232,6 @@ class _LightningPlan:
             self._metrics.report(scheduler, trainer.callback_metrics)
 
 
-def _refused_plans(plans: Mapping[str, Any] | Sequence[Any]) -> InvalidArgument:
-    """Return the error for several plans; its message shows the combined plan."""
-    named = plans if isinstance(plans, Mapping) else {f"optimizer_{index}": one for index, one in enumerate(plans)}
-    instead = 'Write PlanCallback(plan, optimizers=("critic", "generator"))'
-    if named and all(isinstance(one, Plan) for one in named.values()):
-        instead = f"Write PlanCallback({one_plan_text(named)}, optimizers={tuple(named)!r})"
-    kind = "mapping" if isinstance(plans, Mapping) else "list"
-    return InvalidArgument(
-        f"PlanCallback(<{kind} of {len(named)}>)", "one plan drives all optimizers, on one clock", instead
-    )
-
-
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """Return the run facts of a Trainer whose optimizers exist."""
     try:
@@ -328,4 +312,4 @@ if TYPE_CHECKING:
     PlanCallback = _LightningPlan
 else:
     _bases = ("lightning.pytorch.Callback", "pytorch_lightning.Callback")
-    __getattr__ = callback_on_demand("PlanCallback", __name__, _LightningPlan, *_bases, extra="lightning")
+    __getattr__ = callbacks_on_demand(__name__, {"PlanCallback": _LightningPlan}, *_bases, extra="lightning")

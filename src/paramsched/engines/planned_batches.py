@@ -116,4 +116,8 @@ def refuse_other_batches(trainer: Any, plan: Plan) -> None:
         if is_used:
             raise InvalidArgument(f"TrainingArguments({given})", found, f"Omit {given.partition('=')[0]}")
     if isinstance(data, torch.utils.data.IterableDataset) or length_of(data) is None:
-        raise InvalidArgument("Trainer(train_dataset=…)", f"{found}, and the data set has no length")
+        raise InvalidArgument(
+            "Trainer(train_dataset=…)",
+            f"{found}, and the data set has no length",
+            "Omit the targets batch_size and accumulation",
+        )

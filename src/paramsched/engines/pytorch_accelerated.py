@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import BatchAmounts, callback_on_demand, classes_on_demand
+from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd, check_before_step
 from paramsched.errors import MissingDependency
 from paramsched.plan.forms import PlanLike
@@ -91,9 +91,7 @@ class _AmountCallback:
     def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
         """Get the scheduler that the Trainer created for this run."""
         scheduler = _scheduler_of(trainer)
-        accelerator = trainer._accelerator
-        summed = partial(accelerate.sum_over_replicas, accelerator)
-        self._amounts = BatchAmounts(scheduler, self._options, accelerate.replicas(accelerator), summed)
+        self._amounts = accelerate.batch_amounts(trainer._accelerator, scheduler, self._options)
 
     def on_train_step_end(self, trainer: Any, batch: Any, step: int, **keywords: Any) -> None:
         """Count the batch after its loss was computed, and before the optimizer steps."""
@@ -156,10 +154,9 @@ if TYPE_CHECKING:
     AmountCallback = _AmountCallback
     StopCallback = _StopCallback
 else:
-    _base = "pytorch_accelerated.callbacks.TrainerCallback"
-    _classes = {"AmountCallback": _AmountCallback, "StopCallback": _StopCallback}
-    _callbacks = {
-        name: callback_on_demand(name, __name__, cls, _base, extra="pytorch-accelerated")
-        for name, cls in _classes.items()
-    }
-    __getattr__ = classes_on_demand(__name__, {name: partial(make, name) for name, make in _callbacks.items()})
+    __getattr__ = callbacks_on_demand(
+        __name__,
+        {"AmountCallback": _AmountCallback, "StopCallback": _StopCallback},
+        "pytorch_accelerated.callbacks.TrainerCallback",
+        extra="pytorch-accelerated",
+    )

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines._torch import torch
@@ -58,20 +59,26 @@ def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None
     return type(name, bases, {"__doc__": text, "__module__": module, "__qualname__": name})
 
 
-def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extra: str) -> Callable[[str], type[Any]]:
-    """Return a `__getattr__` for a module. It creates the class `name` from `cls` and a base.
+def callbacks_on_demand(
+    module: str,
+    classes: Mapping[str, type[Any]],
+    *bases: str,
+    extra: str,
+    others: Mapping[str, Callable[[], type[Any]]] = MappingProxyType({}),
+) -> Callable[[str], type[Any]]:
+    """Return a `__getattr__` for a module, which creates each of the classes from its own class and a base.
 
-    The base is the first of `bases` that is installed.
+    The base is the first of `bases` that is installed. `others` are made without it.
     """
 
-    def make_callback() -> type[Any]:
+    def make_callback(name: str) -> type[Any]:
         for base in bases:
             home, _, kind = base.rpartition(".")
             with suppress(ModuleNotFoundError):
-                return make_class(name, module, cls, getattr(import_module(home), kind))
+                return make_class(name, module, classes[name], getattr(import_module(home), kind))
         raise MissingDependency(f"engines.{module.rpartition('.')[2]}.{name}", extra, extra)
 
-    return classes_on_demand(module, {name: make_callback})
+    return classes_on_demand(module, {**{name: partial(make_callback, name) for name in classes}, **others})
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:

@@ -6,12 +6,11 @@ unpickling.
 """
 
 from dataclasses import fields, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.plan.forms import PlanLike
 from paramsched.runs.arguments import copied_groups
@@ -96,8 +95,11 @@ class _SkorchPlan:
             self.ending_ = RunEnd([self.scheduler_], stop=self.options_.stop is True)
             self.ending_.begin()
             accelerator = getattr(net, "accelerator", None)
-            summed = None if accelerator is None else partial(accelerate.sum_over_replicas, accelerator)
-            self.amounts_ = BatchAmounts(self.scheduler_, self.options_, known.processes, summed)
+            self.amounts_ = (
+                BatchAmounts(self.scheduler_, self.options_)
+                if accelerator is None
+                else accelerate.batch_amounts(accelerator, self.scheduler_, self.options_)
+            )
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
         if not training or self.scheduler_ is None:
@@ -155,4 +157,6 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
 if TYPE_CHECKING:
     PlanCallback = _SkorchPlan
 else:
-    __getattr__ = callback_on_demand("PlanCallback", __name__, _SkorchPlan, "skorch.callbacks.Callback", extra="skorch")
+    __getattr__ = callbacks_on_demand(
+        __name__, {"PlanCallback": _SkorchPlan}, "skorch.callbacks.Callback", extra="skorch"
+    )

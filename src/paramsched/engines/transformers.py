@@ -8,11 +8,11 @@ Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear sc
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from math import prod
 from typing import Any, TypeVar
 
-from paramsched.engines._torch import torch
+from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
@@ -96,17 +96,15 @@ def planned(
             self._reported = state.num_input_tokens_seen
 
     class RunCallback(TrainerCallback):  # type: ignore[misc]  # as above
-        """Writes the targets, and ends the run when the plan is over."""
+        """Begins the planned batches, and writes the targets."""
 
         def __init__(self, owner: Any, scheduler: Scheduler) -> None:
             self._owner, self._scheduler = owner, scheduler
-            self._ending = RunEnd([scheduler], stop=options.stop is True)
             self._writes = TargetWrites(writes.call, writes.root, writes.paths)
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if (batches := self._owner._paramsched_batches) is not None:
                 batches.begin()  # the checkpoint is loaded
-            self._ending.begin()
             self._writes.begin(self._owner, self._scheduler)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
@@ -115,11 +113,8 @@ def planned(
         def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if (batches := self._owner._paramsched_batches) is not None:
                 state.epoch = batches.passes
-            if self._ending.is_due:
-                end_training(args, state, control)
 
-        def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._ending.finish("transformers.planned")
+    end_callback = end_callback_class()
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         control: Any
@@ -171,11 +166,13 @@ def planned(
                     False,
                 )
                 own = replace(options, calendar=None) if by_trainer else options
-                summed = partial(_sum_over_replicas, self)
-                self._paramsched_amounts = amounts = BatchAmounts(made, own, _replicas(self), summed)
+                amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
+                self._paramsched_amounts = amounts
                 self.remove_callback(TokenRelay)
                 self.remove_callback(RunCallback)
                 self.add_callback(RunCallback(self, made))
+                self.remove_callback(end_callback)
+                self.add_callback(end_callback(made, "transformers.planned", stop=options.stop is True))
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
             return self.lr_scheduler
@@ -225,11 +222,28 @@ def planned(
     return Planned
 
 
-def end_training(args: Any, state: Any, control: Any) -> None:
-    """End as at `max_steps`: evaluate and save if these happen in steps."""
-    control.should_training_stop = True
-    control.should_save |= args.save_strategy == "steps"
-    control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
+@cache
+def end_callback_class() -> type[Any]:
+    """Return the callback that ends a run when its plan is over, as at `max_steps`."""
+    from transformers import TrainerCallback
+
+    class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
+        def __init__(self, scheduler: Scheduler, call: str, *, stop: bool) -> None:
+            self._ending, self._call = RunEnd([scheduler], stop=stop), call
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._ending.begin()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            if self._ending.is_due:  # evaluate and save if these happen in steps
+                control.should_training_stop = True
+                control.should_save |= args.save_strategy == "steps"
+                control.should_evaluate |= args.eval_strategy == "steps" and args.eval_delay <= state.global_step
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._ending.finish(self._call)
+
+    return EndCallback
 
 
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
@@ -242,13 +256,6 @@ def _replicas(trainer: Any) -> int:
     """Return the number of data shards."""
     world: int = trainer.args.world_size
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
-
-
-def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum of `amount` over all data shards; a shard on several processes counts once."""
-    summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
-    total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
-    return total
 
 
 def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | None, replicas: int) -> EngineFacts:

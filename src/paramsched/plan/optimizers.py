@@ -52,13 +52,14 @@ def errors_of(optimizer: str) -> Iterator[None]:
         raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
 
 
-def refuse_several_plans(call: str, plans: Any, names: Collection[str]) -> None:
+def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: str = "{plan}") -> None:
     """Raise for a list or a mapping of plans; the error contains the one plan to write.
 
     Args:
         call: the call, for the message.
         plans: the argument that should be one plan.
         names: the names of the optimizers; empty if there is only one.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers.
     """
     given = plans if isinstance(plans, Mapping) else {}
     if isinstance(plans, (list, tuple)):
@@ -70,9 +71,7 @@ def refuse_several_plans(call: str, plans: Any, names: Collection[str]) -> None:
     instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), horizon=10_000)'
     with suppress(InvalidArgument):  # the text of an entire plan, or something else
         read = {str(name): one if isinstance(one, Plan) else Plan(lr=one) for name, one in given.items()}
-        text = one_plan_text(read)
-        known = any(one.horizon is not None for one in read.values())
-        instead = f"Write {text}" if known else f"For example: {text[:-1]}, horizon=10_000)"
+        instead = one_plan_advice(read, line)
     raise InvalidArgument(f"{call}(…, {shown(plans)})", "one plan drives all optimizers, on one clock", instead)
 
 
@@ -282,11 +281,15 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
     return found[0] if len(found) == 1 else None
 
 
-def one_plan_text(plans: Mapping[str, Plan]) -> str:
-    """Return the text of one plan for several optimizers, which replaces a plan for each of them.
+def one_plan_advice(plans: Mapping[str, Plan], line: str = "{plan}") -> str:
+    """Return the advice to write one plan for several optimizers in place of a plan for each of them.
 
-    >>> print(one_plan_text({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
-    ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
+    Args:
+        plans: the plan of each optimizer, by its name.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers.
+
+    >>> print(one_plan_advice({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
+    Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
     """
     lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():
@@ -303,4 +306,9 @@ def one_plan_text(plans: Mapping[str, Plan]) -> str:
     clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
     if clocks:
         lines[f"clock={clock_as_data(clocks[0])!r}"] = None
-    return f"ps.Plan({', '.join(lines)})"
+    # A group with an index may have a name, which the selector must then contain.
+    certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
+    if not horizons and line == "{plan}":  # no engine knows the length of the run
+        certain, lines["horizon=10_000"] = False, None
+    text = line.format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
+    return f"{'Write' if certain else 'For example:'} {text}"

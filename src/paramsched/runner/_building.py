@@ -4,7 +4,6 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sized
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
@@ -18,7 +17,7 @@ from paramsched.compat.mmengine import OptimWrapper
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table
 from paramsched.config.diagnostic_collector import short_json
-from paramsched.engines.accelerate import replicas, sum_over_replicas
+from paramsched.engines.accelerate import batch_amounts, replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
 from paramsched.errors import InvalidArgument
@@ -322,8 +321,7 @@ def batch_amounts_for(runner: "Runner", scheduler: Scheduler) -> BatchAmounts:
         tokens_per_sample=runner.settings.tokens_per_sample,
         amount_of=runner.given["amount_of"],
     )
-    summed = partial(sum_over_replicas, runner.accelerator)
-    return BatchAmounts(scheduler, options, replicas(runner.accelerator), summed, samples_in_lists)
+    return batch_amounts(runner.accelerator, scheduler, options, samples_in_lists)
 
 
 @argument_table

@@ -21,7 +21,7 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.mmengine.config_run import run_of_config
 from paramsched.peers.mmengine.plans import SchedulerReader
 from paramsched.plan import bind
-from paramsched.plan.optimizers import ALONE, check_names, one_plan_text, scopes_of
+from paramsched.plan.optimizers import ALONE, check_names, one_plan_advice, scopes_of
 from paramsched.runner._building import WRAPPERS, names_several, optimizer_class
 from paramsched.runner._param_schedulers import plan_in, plans_by_name
 from paramsched.runner.optim_wrapper import AmpOptimWrapper
@@ -196,7 +196,7 @@ def check_schedulers(
             except InvalidArgument as refusal:
                 diagnostics.refuse(path, refusal)
     elif plans := plans_by_name(config, names):
-        instead = f"Write param_scheduler={one_plan_text(plans)}"
+        instead = one_plan_advice(plans, "param_scheduler={plan}")
         diagnostics.add(path, "one plan drives all optimizers, on one clock", instead, code=REFUSED_VALUE)
     elif names and isinstance(config, Mapping) and "type" not in config:
         diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)

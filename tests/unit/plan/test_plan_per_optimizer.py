@@ -4,7 +4,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
-from paramsched.plan.optimizers import one_plan_text, refuse_several_plans
+from paramsched.plan.optimizers import one_plan_advice, refuse_several_plans
 
 GROUPS = {"muon": [{"lr": 0.1}], "adamw": [{"lr": 0.2, "name": "a"}, {"lr": 0.3, "name": "b"}]}
 TEMPERATURE = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0)")
@@ -34,7 +34,8 @@ PLANS = {
 def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
     plans, calendar = PLANS[name], ps.Calendar(batch_size=10)
 
-    one = ps.trace(eval(one_plan_text(plans), {"ps": ps}), GROUPS, calendar)
+    advice = one_plan_advice(plans)
+    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, calendar)
 
     expected = {}
     for optimizer, plan in plans.items():
@@ -69,3 +70,17 @@ def test_a_plan_for_each_optimizer_is_not_a_plan(given, names, is_refused):
         return
     with pytest.raises(InvalidArgument, match="one plan drives all optimizers"):
         refuse_several_plans("Scheduler", given, names)
+
+
+def test_a_line_with_an_index_or_an_assumed_horizon_is_an_example_because_it_may_not_fit():
+    by_name, by_index = (ps.Plan(ps.Binding("lr", 0.5, groups=one), horizon=9) for one in ("head", 0))
+    without = ps.Plan(lr=0.5)
+
+    assert one_plan_advice({"a": by_name}).startswith("Write ps.Plan(")
+    assert one_plan_advice({"a": by_name, "b": by_index}).startswith("For example: ps.Plan(")
+    assert (
+        one_plan_advice({"a": without})
+        == "For example: ps.Plan(ps.Binding('lr', 'constant(0.5)', groups='a'), horizon=10_000)"
+    )
+    assert one_plan_advice({"a": without}, "f({plan}, {names})").startswith("Write f(ps.Plan(")
+    assert one_plan_advice({"a": without}, "f({plan}, {names})").endswith(" groups='a')), ('a',))")
