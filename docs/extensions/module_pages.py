@@ -50,7 +50,7 @@ MODULES = {
         " [its guide](../how-to/another-batch-size.md)."
     ),
     "paramsched.range_test": "The range test of `ps.find_lr`, and its result.",
-    "paramsched.recipe_book": "Published training recipes, and where a plan departs from one.",
+    "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
     "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
     "paramsched.testing": "The library's laws as tests for your own shapes and curves.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",

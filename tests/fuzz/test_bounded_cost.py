@@ -503,6 +503,16 @@ def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
     is_cheap(data.draw(st.sampled_from(commands)))
 
 
+@given(st.data())
+@either_profile
+def test_recipes_similar_to_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+    name, text = data.draw(native_files())
+    (folder / name).write_text(text, encoding="utf-8")
+    given = data.draw(st.just(name) | small_lines | long_lines())
+
+    is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
+
+
 def test_a_lock_file_that_is_a_pipe_is_rejected(folder: Path) -> None:
     os.mkfifo(folder / "run.lock")
 

@@ -17,7 +17,7 @@ from paramsched.compat.megatron import OptimizerParamScheduler
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, UnknownRecipe
 from paramsched.plan import Plan
 from paramsched.plan.forms import PlanLike, plan_of
-from paramsched.recipe_book import Recipe
+from paramsched.recipe_book import Recipe, nearest_recipes
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
 PLAN = Plan(lr=LINE)
@@ -110,6 +110,10 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
     ),
     "ps.show.figure": (PLAN, figure_of),
     "ps.show.plan_axes": (PLAN, lambda plan: ps.show.plan_axes(plan, [BASE], RUN)[0].lines[0].get_ydata().tolist()),
+    "nearest_recipes": (
+        Plan(lr="linear()", horizon=100),
+        lambda plan: nearest_recipes(plan, ps.Calendar(), [BASE])[:3],
+    ),
     "engines.optax.planned": (PLAN, values_of_optax),
     "OptimizerParamScheduler.of_plan": (PLAN, values_of_megatron),
 }

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, final
+from urllib.parse import quote
 
+from paramsched.base import VERSION
 from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
@@ -280,7 +282,9 @@ def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-_COMMANDS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "notice"}
+_LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
+"""The levels of SARIF by severity."""
+_COMMANDS: Final = _LEVELS | {"info": "notice"}
 """The commands of GitHub by severity."""
 
 
@@ -299,6 +303,28 @@ def findings_as_json(findings: Sequence[Diagnostic]) -> str:
     return json_text([one.as_data() for one in findings])
 
 
+def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
+    """Return the JSON text of a SARIF log with one run. It contains the diagnostics and their rules."""
+    codes = sorted({one.code for one in findings})
+    rules = [
+        {
+            "id": code,
+            "name": rule.name,
+            "shortDescription": {"text": rule.line},
+            "fullDescription": {"text": rule.why},
+            "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        }
+        for code, rule in sorted({one.code: one.rule for one in findings}.items())
+    ]
+    run = {
+        "tool": {"driver": {"name": "paramsched", "version": VERSION, "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
+    }
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return json_text(log, indent=2)
+
+
 def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
     """Return one line per diagnostic: a GitHub workflow command, which annotates the line in a pull request."""
     lines = []
@@ -309,6 +335,29 @@ def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
         )
         lines.append(f"::{_COMMANDS[one.severity]} {location}::{_escaped(one.message)}")
     return "\n".join(lines)
+
+
+def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
+    """Return the SARIF result of a diagnostic, whose rule has this index in the log's list of rules."""
+    artifact = {"uri": quote(finding.file.replace("\\", "/"))}
+    region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
+    physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
+    location: dict[str, Any] = {"physicalLocation": physical}
+    if finding.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.path}]
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": finding.message},
+        "locations": [location],
+    }
+    if finding.fix is not None:
+        region = {"charOffset": finding.fix.begin, "charLength": finding.fix.end - finding.fix.begin}
+        replacement = {"deletedRegion": region, "insertedContent": {"text": finding.fix.text}}
+        change = {"artifactLocation": artifact, "replacements": [replacement]}
+        result["fixes"] = [{"description": {"text": finding.message}, "artifactChanges": [change]}]
+    return result
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -68,6 +68,10 @@ class PlanInput:
 def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     """Read the text of a plan from its file or standard input. Returns None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
+        context = click.get_current_context(silent=True)
+        has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
+        if has_output_format and format in ("sarif", "github", "text"):
+            raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
         raise click.UsageError(f'Unknown format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
         if sys.stdin is None:

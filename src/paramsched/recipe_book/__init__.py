@@ -4,6 +4,8 @@ Each recipe is a YAML document in a file of the folder `data`, which has one fil
 first access.
 """
 
+from paramsched.recipe_book.book import Likeness as Likeness
 from paramsched.recipe_book.book import Recipe as Recipe
 from paramsched.recipe_book.book import RecipeBook as RecipeBook
+from paramsched.recipe_book.book import nearest_recipes as nearest_recipes
 from paramsched.recipe_book.book import recipes as recipes

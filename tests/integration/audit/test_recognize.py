@@ -436,6 +436,13 @@ def test_the_command_fails_if_values_are_not_explained(tmp_path: Path) -> None:
     assert "no schedule found" in done.output
 
 
+def test_the_page_shows_the_log_and_the_schedule(tmp_path: Path) -> None:
+    page = tmp_path / "run.html"
+
+    assert run("audit", write(tmp_path, used(after_warmup(cosine)), form="thinned"), "--html", page).exit_code == 0
+    assert "<svg" in page.read_text()
+
+
 @pytest.mark.parametrize("option", [("--base", "lr=1"), ("--processes", "2"), ("--at", "3"), ("--group", "a")])
 def test_options_of_a_comparison_need_a_plan(option: tuple[str, str], tmp_path: Path) -> None:
     done = run("audit", write(tmp_path, used(TORCH["StepLR"])), *option)

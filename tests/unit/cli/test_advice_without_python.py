@@ -70,7 +70,7 @@ def calls_with(plan):
         ["plot", plan, "-o", "x.a"],
     )
     yield from (["history", plan], ["audit", plan, "--plan", "plan.yaml"], ["show", "plan.yaml", "--used", plan])
-    yield from (["convert", plan, "--from", "log", "--to", "yaml"], ["convert", plan])
+    yield from (["recipes", "--like", plan], ["convert", plan, "--from", "log", "--to", "yaml"], ["convert", plan])
 
 
 def messages(text, words):

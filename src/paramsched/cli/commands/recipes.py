@@ -6,21 +6,58 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from paramsched.base.diagnostic import json_text
-from paramsched.cli._options import Command, aligned_rows, echo, json_option, offer_recipes
+from paramsched.cli._options import (
+    CalendarOptions,
+    Command,
+    aligned_rows,
+    base_option,
+    calendar_options,
+    echo,
+    field_option,
+    format_option,
+    json_option,
+    offer_plans,
+    offer_recipes,
+)
 
 if TYPE_CHECKING:
     from paramsched.recipe_book import Recipe
 
 
+_MOST_NEAR = 10
+
+
 @click.command(
     "recipes",
     cls=Command,
-    short_help="List published training recipes.",
-    examples=("paramsched recipes language", "paramsched recipes llama3-405b"),
+    short_help="List published training recipes, or those most similar to a plan.",
+    examples=(
+        "paramsched recipes language",
+        "paramsched recipes llama3-405b",
+        "paramsched recipes --like plan.yaml --steps-per-epoch 500",
+    ),
 )
 @click.argument("words", nargs=-1, shell_complete=offer_recipes)
+@click.option(
+    "--like",
+    metavar="PLAN",
+    shell_complete=offer_plans,
+    help="List the recipes whose curves are most similar to those of PLAN.",
+)
+@calendar_options
+@base_option
+@field_option
+@format_option
 @json_option
-def paramsched_recipes(words: tuple[str, ...], as_json: bool) -> None:
+def paramsched_recipes(
+    words: tuple[str, ...],
+    like: str | None,
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str,
+    format: str | None,
+    as_json: bool,
+) -> None:
     """List the published training recipes whose name, title, area or source contains all WORDS.
 
     If WORDS is the name of a recipe, or only one recipe matches, its plan is printed, with its run facts and a note on
@@ -30,6 +67,21 @@ def paramsched_recipes(words: tuple[str, ...], as_json: bool) -> None:
     from paramsched.recipe_book import recipes
 
     found = recipes.matching(" ".join(words))
+    if like is not None:
+        from paramsched.cli._plan_input import calendar_for_picture, loaded_with_facts
+        from paramsched.cli._traces import groups_with_bases
+        from paramsched.recipe_book import nearest_recipes
+
+        loaded, known = loaded_with_facts(like, format=format, field=field, facts=facts)
+        calendar = calendar_for_picture(loaded.plan, known, native=loaded.native)
+        groups, _ = groups_with_bases(loaded, bases)
+        near = nearest_recipes(loaded.plan, calendar, groups, field=field)
+        chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
+        if as_json:
+            echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
+            return
+        echo("\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
+        return
     if as_json:
         echo(json_text([_recipe_data(one) for one in found]))
         return

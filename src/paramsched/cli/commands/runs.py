@@ -28,6 +28,7 @@ from paramsched.cli._options import (
     plans_argument,
     scheduler_option,
     tolerance_option,
+    write_output,
 )
 
 _at_option = click.option(
@@ -85,6 +86,7 @@ _at_option = click.option(
 )
 @tolerance_option
 @click.option("--strict", is_flag=True, help="Without --plan: exit with code 1 if there is a note about the run.")
+@click.option("--html", "page", metavar="FILE", help="Without --plan: draw the log and its schedule into FILE.")
 @json_option
 def paramsched_audit(
     log: str,
@@ -102,6 +104,7 @@ def paramsched_audit(
     processes: int | None,
     tolerance: float | None,
     strict: bool,
+    page: str | None,
     as_json: bool,
 ) -> None:
     """Compare LOG with a plan, value by value. Print the first difference and its likely cause.
@@ -145,12 +148,16 @@ def paramsched_audit(
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
         found = recognize(log, columns=named, time=time, optimizer=optimizer)
+        if page is not None:
+            from paramsched.cli._recognized import page_of_recognition
+
+            write_output(page, page_of_recognition(found, log))
         echo(json_text(found.as_data()) if as_json else str(found))
         if not found.complete or (strict and found.notes):
             click.get_current_context().exit(BAD_PLAN)
         return
-    if strict:
-        raise click.UsageError("--strict: it is for a log without --plan")
+    if strict or page is not None:
+        raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
     read = read_plan_input(plan, format=format, field=field, facts=facts).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
@@ -260,7 +267,13 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @click.option("--warn-only", is_flag=True, help="Report a schedule that another file replaces as a warning.")
 @click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
-@click.option("--github", is_flag=True, help="Print GitHub commands, which annotate the lines in a pull request.")
+@click.option(
+    "--output-format",
+    type=click.Choice(("text", "json", "sarif", "github")),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
 @json_option
 @click.option(
     "--explain",
@@ -283,13 +296,13 @@ def paramsched_check(
     strict: bool,
     warn_only: bool,
     fix: bool,
-    github: bool,
+    output_format: str,
     as_json: bool,
 ) -> None:
     """Report errors and likely mistakes in each PLAN. No facts of the run are needed.
 
-    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON and GitHub
-    commands go to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
+    With facts, lengths are also checked in updates of the run. Problems are printed to standard error; JSON, SARIF and
+    GitHub output goes to standard output. The comment `# paramsched: ignore PS205` at the end of a line silences a
     code in that line; on a line of its own, it silences the code in the entire file.
 
     Exit code 1 for an error, such as a schedule that another file replaces, with --strict also for a warning; 2 if a
@@ -305,6 +318,7 @@ def paramsched_check(
         checked_plan,
         findings_as_commands,
         findings_as_json,
+        findings_as_sarif,
         findings_as_text,
         fix_file,
     )
@@ -312,7 +326,7 @@ def paramsched_check(
 
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
-    is_text = not as_json and not github
+    output_format = "json" if as_json else output_format
     evidence = RunEvidence(checkpoint, log)
     found: list[Diagnostic] = []
     usage = False
@@ -332,14 +346,19 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
-            if not checked.findings and is_text:
+            if not checked.findings and output_format == "text":
                 echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)
-    if found or as_json:  # an empty list is JSON too
-        write = findings_as_json if as_json else findings_as_commands if github else findings_as_text
-        echo(write(found), err=is_text)
+    if found or output_format in ("json", "sarif"):  # an empty report is a document too
+        write = {
+            "text": findings_as_text,
+            "json": findings_as_json,
+            "sarif": findings_as_sarif,
+            "github": findings_as_commands,
+        }[output_format]
+        echo(write(found), err=output_format == "text")
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
