@@ -161,10 +161,7 @@ def place_at_path(root: Place, path: str) -> Place:
     A path omits the names of shapes. It contains the parameter's name for a positional argument.
     """
     place, rest = root, path_from_root(path)
-    while rest:
-        step = _next_place(place, rest)
-        if step is None:
-            break
+    while rest and (step := _next_place(place, rest)) is not None:
         place, rest = step
     return place
 

@@ -36,7 +36,7 @@ class ShapeNames:
 
     def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
         self.own: dict[str, ShapeLike] = {}
-        self.in_folder: dict[str, ShapeLike] = {} if folder is None else {"table_file": table_file_in(folder)}
+        self.folder = folder
         if not isinstance(shapes, Iterable):
             found = f"expected a list of functions, got {type(shapes).__name__}"
             raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]")
@@ -51,16 +51,21 @@ class ShapeNames:
 
     def find(self, name: str) -> ShapeLike | None:
         """Return the builder with this name. Plugins are loaded only if no other builder has the name."""
-        return self.in_folder.get(name) or SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
+        if name == "table_file" and self.folder is not None:
+            return table_file_in(self.folder)
+        return SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
 
     def everything(self) -> Mapping[str, ShapeLike]:
         return {**plugin_shapes(), **self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
         """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
-        own = {**self.own, **self.in_folder} if "table_file" in text else self.own
-        unknown = [name for name in _CALLED.findall(text) if name not in SHAPES and name not in self.own]
-        return {**plugin_shapes(), **own} if unknown else own
+        called = _CALLED.findall(text)
+        unknown = [name for name in called if name not in SHAPES and name not in self.own]
+        others = plugin_shapes() if unknown else {}
+        if self.folder is not None and "table_file" in called:
+            return {**others, **self.own, "table_file": table_file_in(self.folder)}
+        return {**others, **self.own}
 
 
 @cache

@@ -25,6 +25,7 @@ MOST_ENTRIES = 4_000
 
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
+_LONG_LINE = re.compile(rf"[^\r\n]{{{MOST_LINE + 1},}}")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -36,14 +37,10 @@ def refuse_long_text(text: str, source: str) -> None:
     if not text.isascii() and (half := _HALF.search(text)):
         found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
         raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        length = len(line.rstrip("\r\n"))
-        if length > MOST_LINE:
-            found = f"the line has {length:,} characters, more than {MOST_LINE:,}"
-            instead = "Use several lines, and the mapping form for a table of numbers"
-            raise ConfigError(source, [TextLines(text).fault(offset + MOST_LINE, found, instead)])
-        offset += len(line)
+    if long := _LONG_LINE.search(text):
+        found = f"the line has {len(long[0]):,} characters, more than {MOST_LINE:,}"
+        instead = "Use several lines, and the mapping form for a table of numbers"
+        raise ConfigError(source, [TextLines(text).fault(long.start() + MOST_LINE, found, instead)])
 
 
 def refuse_many_words(text: str, source: str) -> None:

@@ -109,11 +109,9 @@ def to_plan_and_note(
     diagnostics = DiagnosticCollector()
     names = ShapeNames(shapes, folder)
     plain = plain_or_bad(data, diagnostics)
-    if isinstance(plain, BadValue):
-        diagnostics.add(plain.path, plain.found, plain.instead, code=REFUSED_VALUE)
-    elif not isinstance(plain, dict):
-        diagnostics.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
     if not isinstance(plain, dict):
+        problem = (plain.found, plain.instead) if isinstance(plain, BadValue) else _no_mapping(plain)
+        diagnostics.add(ROOT, *problem, code=REFUSED_VALUE)
         diagnostics.raise_any("config")
     reader = _PlanReader(diagnostics, names)
     plan = reader.read_plan(plain)
@@ -157,24 +155,17 @@ class _PlanReader:
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
         """Return the plan; None if there is a diagnostic."""
         self.data = data
-        clock: PlanClock | None = None
-        if isinstance(written := data.get("clock"), dict):
-            named = {str(name): self.read_clock_name(one, child_path(CLOCK, name)) for name, one in written.items()}
-            clock = {name: one for name, one in named.items() if one is not None}
-        elif "clock" in data:
-            clock = self.read_clock_name(written, CLOCK)
+        clock = self.read_clock(data["clock"]) if "clock" in data else None
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
+        readers = {
+            "groups": self.read_groups,
+            "targets": self.read_targets,
+            "note": self.read_note,
+            SCHEMA: self.read_schema,
+        }
         for key, value in data.items():
-            if key == "groups":
-                self.read_groups(value)
-            elif key == "targets":
-                self.read_targets(value)
-            elif key == "note":
-                self.read_note(value)
-            elif key == SCHEMA:  # editors use it to find the schema; it only has to be text
-                if not isinstance(value, str):
-                    instead = 'Write "$schema": "plan.schema.json", or leave it out'
-                    self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
+            if read := readers.get(key):
+                read(value)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.diagnostics.count:
@@ -190,6 +181,13 @@ class _PlanReader:
         except InvalidArgument as refusal:
             self.diagnostics.refuse(place, refusal)
             return None
+
+    def read_clock(self, value: Any) -> PlanClock | None:
+        """Return the clock of the plan, or a dict from field to clock; None if it is invalid."""
+        if not isinstance(value, dict):
+            return self.read_clock_name(value, CLOCK)
+        named = {str(name): self.read_clock_name(one, child_path(CLOCK, name)) for name, one in value.items()}
+        return {name: one for name, one in named.items() if one is not None}
 
     def read_clock_name(self, value: Any, path: str) -> ClockName | None:
         """Return the name of a clock; None if it is invalid."""
@@ -232,6 +230,12 @@ class _PlanReader:
             self.values.note_fault(HORIZON, found, instead())
             return None
         return length  # type: ignore[no-any-return]  # MISSING is ruled out
+
+    def read_schema(self, value: Any) -> None:
+        """Check the name of the schema, which editors use. It only has to be text."""
+        if not isinstance(value, str):
+            instead = 'Write "$schema": "plan.schema.json", or leave it out'
+            self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
 
     def read_note(self, value: Any) -> None:
         """Read who changed the plan, when and why. It is not a part of the plan."""
@@ -308,27 +312,11 @@ class _PlanReader:
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         self.count += 1
-        if self.note_other_place(str(key), value, path, selector):
-            return
-        near: str | None = None
-        if self.count <= _MOST_NAMES and key not in KNOWN:
-            lower = "groups" if key in ("param_groups", "parameter_groups") else str(key).lower()
-            # "noise" and "nodes" may be fields, so they are not corrected to "note".
-            near = lower if lower in RESERVED else closest(str(key), [name for name in RESERVED if name != "note"])
-        if near is not None:
-            found = f'unknown field "{key}"; did you mean "{near}"?'
-            # The value is not a schedule in this case.
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
-            return
-        if "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
-            self.diagnostics.add(path, peer[0], peer[1] and f"Write {peer[1]}", at_key=True, code=UNKNOWN_FIELD)
-            return
-        is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
-        if is_theirs and (instead := instead_of(str(key))) is not None:
-            found = f'"{key}" is a name of other libraries, not a field; {instead}'
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
-            return
-        name = self.name_of_field(key, path)
+        name: str | None = str(key)
+        if key not in KNOWN or isinstance(value, (list, dict)):  # otherwise it is a field and its schedule
+            if self.note_other_place(str(key), value, path, selector) or self.note_foreign_name(key, value, path):
+                return
+            name = self.name_of_field(key, path)
         schedule = self.values.read_followed(value, path)
         if name is None:
             return
@@ -343,8 +331,6 @@ class _PlanReader:
 
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
         """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
-        if key in KNOWN and not isinstance(value, (list, dict)):  # a field and its schedule
-            return False
         value = plain_json(value)
         if key in PAIRS and isinstance(value, list):
             written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))
@@ -396,6 +382,26 @@ class _PlanReader:
                 f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
             )
         self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
+        return True
+
+    def note_foreign_name(self, key: str | int, value: Any, path: str) -> bool:
+        """Report a misspelled entry of a plan, or a name of another library. Return whether it was reported."""
+        near: str | None = None
+        if self.count <= _MOST_NAMES and key not in KNOWN:
+            lower = "groups" if key in ("param_groups", "parameter_groups") else str(key).lower()
+            # "noise" and "nodes" may be fields, so they are not corrected to "note".
+            near = lower if lower in RESERVED else closest(str(key), [name for name in RESERVED if name != "note"])
+        is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
+        instead, replace = "", None
+        if near is not None:
+            found, replace = f'unknown field "{key}"; did you mean "{near}"?', (str(key), near)
+        elif "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
+            found, instead = peer[0], peer[1] and f"Write {peer[1]}"
+        elif is_theirs and (meant := instead_of(str(key))) is not None:
+            found = f'"{key}" is a name of other libraries, not a field; {meant}'
+        else:
+            return False
+        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD, replace=replace)
         return True
 
     def name_of_field(self, key: str | int, path: str) -> str | None:

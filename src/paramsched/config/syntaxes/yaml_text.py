@@ -105,18 +105,21 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
     import yaml
 
     for event in parser_events(text):
-        kind = type(event)
-        if kind is yaml.AliasEvent:
-            raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
-        if kind is yaml.ScalarEvent or kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-            if event.anchor is not None:
-                raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
-            if event.tag is not None:
-                advice = "A plan has no tags; write the value alone"
-                raise _yaml_error(text, source, event, f"the tag {event.tag}", advice)
-            if kind is yaml.ScalarEvent and not event.style and "(" in event.value:
-                _refuse_cut_call(event, text, source)
+        if issubclass(type(event), yaml.NodeEvent) and (event.anchor is not None or event.tag is not None):
+            raise _not_in_plan(event, text, source)
+        if isinstance(event, yaml.ScalarEvent) and not event.style and "(" in event.value:
+            _refuse_cut_call(event, text, source)
         yield event
+
+
+def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
+    import yaml
+
+    if isinstance(event, yaml.AliasEvent):
+        return _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
+    if event.anchor is not None:
+        return _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
+    return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
 _COMMA: Final = re.compile(r"\s*,")
