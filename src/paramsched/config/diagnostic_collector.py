@@ -209,18 +209,21 @@ class BadValue:
     instead: str
 
 
+def values_in(data: Any) -> Iterator[Any]:
+    """Yield data and every value in it, at any depth, in the order of the text."""
+    rest = [data]
+    while rest:
+        yield (one := rest.pop())
+        items = [value for _, value in one] if isinstance(one, Pairs) else one
+        if isinstance(items, (list, dict)):
+            rest += reversed([*(items.values() if isinstance(items, dict) else items)])
+
+
 def refuse_many_values(data: Any, source: str) -> None:
     """Raise ConfigError if data has more values than a plan may have."""
-    left, rest = MOST_VALUES, [data]
-    while rest:
-        one = rest.pop()
-        items = one.values() if isinstance(one, dict) else one
-        if isinstance(one, Pairs):
-            items = [value for _, value in one]
-        if isinstance(one, (list, dict)):
-            left -= len(one)
-            rest += [item for item in items if isinstance(item, (list, dict))]
-            left -= sum(item.count(",") for item in items if isinstance(item, str))
+    left = MOST_VALUES + 1
+    for one in values_in(data):
+        left -= 1 + (one.count(",") if isinstance(one, str) else 0)
         if left < 0:
             raise too_many_values(source)
 
@@ -259,34 +262,17 @@ def plain_json(data: Any) -> Any:
     return data
 
 
-def bad_values_in(data: Any) -> Iterator[BadValue]:
-    """Yield every `BadValue` in data, at any depth."""
-    match data:
-        case BadValue():
-            yield data
-        case list():
-            for item in data:
-                yield from bad_values_in(item)
-        case dict():
-            for item in data.values():
-                yield from bad_values_in(item)
+def bad_values_in(data: Any) -> list[BadValue]:
+    """Return every `BadValue` in data, at any depth."""
+    return [one for one in values_in(data) if isinstance(one, BadValue)]
 
 
 def refuse_large_plan(data: Any, source: str) -> None:
     """Raise ConfigError if a plan has more or longer schedules than can be read and drawn in seconds."""
-    texts, entries, rest = list[str](), 0, [data]
-    while rest:
-        one = rest.pop()
-        if isinstance(one, str):
-            texts.append(one)
-        elif isinstance(one, (Pairs, dict)):
-            entries += len(one)
-            rest += one.values() if isinstance(one, dict) else (value for _, value in one)
-        elif isinstance(one, list):
-            rest += one
-    if entries > MOST_ENTRIES:
+    values = [*values_in(data)]
+    if sum(len(one) for one in values if isinstance(one, (Pairs, dict))) > MOST_ENTRIES:
         raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
-    refuse_many_schedules(texts, source)
+    refuse_many_schedules((one for one in values if isinstance(one, str)), source)
 
 
 @final
@@ -307,13 +293,8 @@ class _PlainReader:
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
         """Return one plain value; `depth` is the number of nested lists and mappings that are still allowed."""
-        kind = type(raw)
-        if kind is str or raw is None or kind is bool:
-            return raw
-        if kind is float or kind is int:
-            return self.read_number(raw, path)
-        if isinstance(raw, str):
-            return str(raw)
+        if raw is None or isinstance(raw, (str, bool)):
+            return str(raw) if isinstance(raw, str) else raw
         if isinstance(raw, (int, float, np.number)):
             return self.read_number(raw, path)
         if depth == 0:
@@ -334,9 +315,8 @@ class _PlainReader:
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
         """Return a finite number. In a peer's config, a number that exceeds all floats becomes infinite."""
         number = raw.item() if isinstance(raw, np.number) else raw
-        instead = "Write 1"  # which is a length too
         if not isinstance(number, (int, float)):
-            return BadValue(path, f"expected a real number, got {number!r}", instead)
+            return BadValue(path, f"expected a real number, got {number!r}", "Write 1")
         if abs(number) <= sys.float_info.max:
             return number
         if self.twice is not None and isinstance(raw, (int, float)):
@@ -346,7 +326,7 @@ class _PlainReader:
             if isinstance(number, float)
             else "the number is too large for any schedule"
         )
-        return BadValue(path, found, instead)
+        return BadValue(path, found, "Write 1")  # which is a length too
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """Return a mapping whose keys are unique texts or integers."""

@@ -64,7 +64,6 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
 from paramsched.plan.forms import SUFFIXES, PlanLike, is_path, plan_of
-from paramsched.plan.note import Note
 from paramsched.run_files.files import is_replaced, path_of_file, write_whole_file
 from paramsched.schedules.table import folder_of_tables
 from paramsched.time import Calendar
@@ -238,13 +237,16 @@ def known_format(name: str) -> str:
     return name
 
 
-def format_of(path: Path) -> str:
-    """Return the format that a file's suffix implies."""
-    found = SUFFIXES.get(path.suffix.lower())
-    if found is None:
-        found = f"unknown suffix {path.suffix!r}" if path.suffix else "the name has no suffix"
-        raise InvalidArgument(str(path), f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
-    return found
+def format_of(file: Path, text: str = "") -> str:
+    """Return the format that a file's suffix implies; for a launch script, raise an error that suggests its dialect."""
+    if (found := SUFFIXES.get(file.suffix.lower())) is not None:
+        return found
+    words = words_of_command(text)
+    if dialects := dialects_that_recognize(words) if words else ():
+        problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
+        raise InvalidArgument(str(file), problem, format=dialects[0])
+    problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
+    raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(SUFFIXES)}", format="yaml")
 
 
 def _is_native(format: str) -> bool:
@@ -317,8 +319,7 @@ class PlanText:
             if dialect is None:
                 data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
                 refuse_large_plan(data, self.name)
-                plan, note = _plan_of_native(data, options.shapes, self.folder)
-                return Loaded(plan, note=note)
+                return self._loaded_native(data, options)
             data = self.data()
             plan = dialect.plan_of(data, calendar=options.calendar, base=options.base)
             bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, options.calendar)
@@ -330,10 +331,16 @@ class PlanText:
         except ConfigError as error:
             raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
 
+    def _loaded_native(self, data: Any, options: ReadingOptions) -> Loaded:
+        try:
+            plan, note = native.to_plan_and_note(data, shapes=options.shapes, folder=self.folder)
+        except ConfigError as error:
+            raise ConfigError("config", _hints_of_formats(data) or error.diagnostics) from None
+        return Loaded(plan, note=note)
+
     def _loaded_entries(self, entries: Mapping[str, Any], options: ReadingOptions) -> Loaded:
         if _is_native(self.format):
-            plan, note = _plan_of_native(entries, options.shapes)
-            return Loaded(plan, note=note)
+            return self._loaded_native(entries, options)
         diagnostics, dialect = DiagnosticCollector(), dialect_named(self.format)
         plain = plain_data(entries, diagnostics, [] if dialect.is_peer else None)
         diagnostics.raise_any("config")
@@ -473,20 +480,8 @@ def open_plan(
         return PlanText(f"{format or 'yaml'} text", str(given), format or "yaml")
     file = path_of_file(given)
     text = read_bounded_text(file) if read else ""
-    chosen = _format_of_file(file, text) if format is None else known_format(format)
+    chosen = format_of(file, text) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
-
-
-def _format_of_file(file: Path, text: str) -> str:
-    """Return the format that the suffix implies; for a launch script, raise an error that suggests its dialect."""
-    try:
-        return format_of(file)
-    except InvalidArgument as error:
-        dialects = dialects_that_recognize(words_of_command(text))
-        if not dialects:
-            raise
-        found = f"the suffix {file.suffix!r} of a launch script does not determine its format"
-        raise InvalidArgument(error.site, found, format=dialects[0]) from None
 
 
 def syntax_of_suffix(file: Path) -> str | None:
@@ -495,18 +490,15 @@ def syntax_of_suffix(file: Path) -> str | None:
     return found if found in SYNTAXES else None
 
 
-def _plan_of_native(data: Any, shapes: Iterable[ShapeLike], folder: Path | None = None) -> tuple[Plan, Note | None]:
-    """Return the plan and the note of native data. If data looks like a dialect, the error suggests it alone.
+def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for each dialect that an invalid native plan looks like.
 
     Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
     """
-    try:
-        return native.to_plan_and_note(data, shapes=shapes, folder=folder)
-    except ConfigError as error:
-        plain, hints = plain_or_bad(data, DiagnosticCollector()), []
-        for name in () if native.has_schedule(plain) else dialects_that_recognize(plain):
-            hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
-        raise ConfigError(error.source, hints or error.diagnostics) from None
+    plain = plain_or_bad(data, DiagnosticCollector())
+    names = () if native.has_schedule(plain) else dialects_that_recognize(plain)
+    found = "it looks like a config of"
+    return tuple(Diagnostic("", f"{found} {name}", f'Give format="{name}"', format=name) for name in names)
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

@@ -219,7 +219,7 @@ def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineDiagnosti
     name: str = keyword.value
     if name not in frame.parameters and (meant := frame.misspelled(name)) is not None:
         value = diagnostics.text[keyword.end : part.end].partition("=")[2].strip()
-        found = f'unknown argument "{shortened_text(name)}"; did you mean "{meant}"?'
+        found = f'unknown argument "{name:.60}"; did you mean "{meant}"?'
         refusal = InvalidCall(f"{frame.name}(…)", found, write=f"{meant}={value}", replace=(name, meant))
         diagnostics.keep(refusal, keyword.begin, part.end, (keyword.begin, keyword.end, meant))
         name = meant

@@ -322,14 +322,14 @@ class LineDiagnostics:
 
     def corrected(self) -> str | None:
         """Return the line with every error corrected; None if an error has no correction."""
-        edits: list[LineEdit] = []
-        for edit in sorted((edit for edit in self.edits if edit is not None), key=lambda edit: (edit[0], -edit[1])):
-            if not edits or edit[0] >= edits[-1][1]:  # otherwise the range lies within a range that is already replaced
-                edits.append(edit)
-        spans = (refusal.span or (0, 0) for refusal, edit in zip(self.found, self.edits, strict=True) if edit is None)
-        if not all(any(first <= begin and end <= last for first, last, _ in edits) for begin, end in spans):
+        outer: list[LineEdit] = []  # without those in a range that another edit replaces
+        for edit in sorted(filter(None, self.edits), key=lambda edit: (edit[0], -edit[1])):
+            if not outer or edit[0] >= outer[-1][1]:
+                outer.append(edit)
+        unknown = [refusal.span or (0, 0) for refusal, edit in zip(self.found, self.edits, strict=True) if edit is None]
+        if not all(any(first <= begin and end <= last for first, last, _ in outer) for begin, end in unknown):
             return None
         text = self.text
-        for begin, end, new in reversed(edits):
+        for begin, end, new in reversed(outer):
             text = text[:begin] + new + text[end:]
         return text
