@@ -41,8 +41,9 @@ class ProgressSource:
 
     def note_report(self) -> None:
         """Note that the progress of the next update is known."""
-        self._is_known = True
-        self._set_needs_check()
+        if not self._is_known:
+            self._is_known = True
+            self._set_needs_check()
 
     def check_amount(self) -> None:
         """Check the progress of the next update before that update.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from numbers import Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, cast, final, get_args
 from weakref import ref
 
 import torch
@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.advice.calls import example_call, explain_wrong_keywords, explain_wrong_keywords_of
 from paramsched.base.frozen_values import text_on_screen
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
@@ -73,6 +73,24 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def _method(function: _Method) -> _Method:
     """Wrap a method so that a wrong argument raises an error with the correct call."""
     return explain_wrong_keywords(function, f"scheduler.{function.__name__}")
+
+
+@final
+class _Misnamed:
+    """A name that a Scheduler lacks; reading it raises AttributeError with the line that was probably meant.
+
+    A `__getattr__` would slow all attributes down, because Python then does not cache where it found them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, scheduler: object, kind: type) -> NoReturn:
+        name, meant = self._name, 'did you mean "report"?'
+        if name != PROGRESS:
+            call = example_call(getattr(Plan, name), f"plan.{name}")
+            meant = f"a plan is changed before a Scheduler applies it. For example: ps.Scheduler(optimizer, {call})"
+        raise AttributeError(f"a Scheduler has no attribute {name!r}; {meant}", name=name, obj=scheduler)
 
 
 @final
@@ -658,7 +676,7 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        count = self._count or self._chosen_count()  # one attribute, because `__getattr__` makes each of them slow
+        count = self._count or self._chosen_count()
         count()
         self._step_count += 1
 
@@ -806,16 +824,8 @@ class Scheduler(LRScheduler):
         self._start(*run_of_copy(self._optimizers, state))
         self._step_count = state["step_count"]
 
-    def __getattr__(self, name: str) -> Any:
-        """Raise AttributeError; for a method of plans or a similar name, with the line that was probably meant."""
-        found = f"{type(self).__name__!r} object has no attribute {name!r}"
-        if name in ("change", "cooldown", "scale"):
-            found += "; a plan is changed before a Scheduler applies it. "
-            found += f"For example: ps.Scheduler(optimizer, {example_call(getattr(Plan, name), f'plan.{name}')})"
-        elif not name.startswith("_"):  # copies and pickles ask for such names
-            meant = "report" if name == PROGRESS else closest(name, dir(type(self)))
-            found += f'; did you mean "{meant}"?' if meant else ""
-        raise AttributeError(found, name=name, obj=self)
+    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
+        change, cooldown, scale, progress = map(_Misnamed, ("change", "cooldown", "scale", PROGRESS))
 
     def __repr__(self) -> str:
         return text_on_screen(f"<Scheduler at update {self.last_epoch} of {self.plan!r}>")
