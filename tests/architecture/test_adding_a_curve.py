@@ -4,7 +4,7 @@ import pytest
 
 from support.library_copies import LibraryCopy, library_with, worked_example
 
-EXAMPLE = worked_example("def ease")
+EXAMPLE = worked_example("class Ease")
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ assert schedule(5) == 0.5
 try:
     ps.curves.ease(-1)
 except ps.InvalidArgument as refusal:
-    assert str(refusal).startswith("curves.ease(sharpness=-1.0): must be greater than 0"), refusal
-    assert refusal.instead == "Write curves.ease(sharpness=2.0)", refusal
+    assert str(refusal).startswith("curves.ease(sharpness=-1): must be greater than 0"), refusal
+    assert refusal.instead == "Write curves.ease(sharpness=1.0)", refusal
 """
     assert library.run("-c", code).stderr == ""
 

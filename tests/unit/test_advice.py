@@ -254,7 +254,7 @@ def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
         (lambda: ps.one_cycle(up=-1), "one_cycle(up=-1)", "one_cycle(up=1)"),
         (lambda: ps.step("1e30 steps"), "step(every='1e30 steps')", "step(every=1000)"),
         (lambda: ps.cosine(over=10**400), "cosine(over=an integer of 401 digits)", "cosine(over=1000)"),
-        (lambda: curves.power(-1), "curves.power(exponent=-1.0)", "curves.power(exponent=2.0)"),
+        (lambda: curves.power(-1), "curves.power(exponent=-1)", "curves.power(exponent=1.0)"),
         (lambda: ps.Calendar(batch_size=0), "Calendar(batch_size=0)", "Calendar(batch_size=100)"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from types import FunctionType, MethodType
-from typing import Any, TypeVar, cast, final, get_args, get_origin
+from typing import Any, ParamSpec, TypeVar, cast, final, get_args, get_origin
 
 from paramsched.advice.number_checks import meant_number
 from paramsched.advice.peer_calls import line_of_own_call
@@ -33,6 +33,8 @@ _LONGEST = 120  # characters of a call that is written for the user
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
+_Parameters = ParamSpec("_Parameters")
+_Built = TypeVar("_Built")
 
 
 def explain_wrong_keywords(
@@ -447,6 +449,20 @@ def register_builder(
     known.__doc__ = with_other_names(known.__doc__, prefix + name)
     table[name] = known
     return known
+
+
+def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:
+    """Return the constructor of a dataclass as a function called `name`, with the documentation of the class."""
+
+    def build(*positional: _Parameters.args, **named: _Parameters.kwargs) -> _Built:
+        return kind(*positional, **named)
+
+    made, known = cast(Any, build), cast(Any, kind)
+    made.__name__ = made.__qualname__ = name
+    made.__module__, made.__doc__ = known.__module__, known.__doc__
+    made.__annotations__ = {**known.__init__.__annotations__, "return": known}
+    made.__signature__ = inspect.signature(known).replace(return_annotation=known)
+    return build
 
 
 def built_class(builder: Callable[..., Any]) -> Any:

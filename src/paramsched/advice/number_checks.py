@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
+from functools import cache, partial
 from numbers import Integral, Real
+from types import NoneType
 from typing import Any, get_args
 
 from paramsched.base.near_names import did_you_mean
@@ -91,6 +93,34 @@ def keep_checked(value: object, call: str, check: Callable[..., object], *names:
     """
     for name in names:
         object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
+
+
+def checked(check: Callable[..., object], **limits: Any) -> dict[str, Any]:
+    """Return metadata for a field of a dataclass: `check_fields` checks its value by `check`, and stores the result."""
+    return {"check": partial(check, **limits) if limits else check}
+
+
+def one_of(choices: Any, what: str = "") -> dict[str, Any]:
+    """Return metadata for a field whose value is one of the choices of a `Literal`; `what` is its name in an error."""
+
+    def check(site: CallSite, given: object) -> object:
+        require_choice(site, given, choices, f"unknown {what or site.argument}")
+        return given
+
+    return checked(check)
+
+
+def check_fields(value: Any, call: str) -> None:
+    """Check the fields of a frozen dataclass that have a check in their metadata. An optional field may be None."""
+    for name, check, optional in _checks_of(value.__class__):
+        if not (optional and getattr(value, name) is None):
+            keep_checked(value, call, check, name)
+
+
+@cache
+def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
+    checks = ((one, one.metadata.get("check")) for one in fields(kind))
+    return [(one.name, check, NoneType in get_args(one.type)) for one, check in checks if check is not None]
 
 
 def require_choice(site: CallSite, given: object, choices: Any, found: str, write: str = "") -> None:

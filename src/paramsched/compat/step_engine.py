@@ -159,6 +159,7 @@ class FractionalRule(ShareRule):
 
     rule: ShareRule
     ticks: float
+    begin, end, by = 0, None, "update"
     _returns_to: ClassVar[Literal["entry", "base"]] = "base"
 
     def share(self, k: Floats) -> Floats:

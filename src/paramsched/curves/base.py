@@ -6,6 +6,7 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from paramsched.advice.number_checks import check_fields
 from paramsched.base.frozen_values import frozen_value, shown_fields
 from paramsched.curves.arrays import Array, Arrays, Floats, arrays_of
 
@@ -21,7 +22,8 @@ class Curve(ABC):
 
     A subclass implements `_rise`, the curve itself. It overrides `_fall`, which is `1 - curve(u)`, if a formula is more
     accurate near `u = 1` than the subtraction. The argument `rest` of both methods is `1 - u`, computed without a
-    rounding error. If the arguments are NumPy arrays, both methods may write the result into them.
+    rounding error. If the arguments are NumPy arrays, both methods may write the result into them. The metadata of a
+    field may contain a check of the parameter, `checked(positive_number)`.
     """
 
     __slots__ = ()
@@ -31,6 +33,13 @@ class Curve(ABC):
     """True if rounding never takes a value above 1. A schedule along the curve then needs no clipping."""
     _takes_numbers: ClassVar[bool] = False
     """True if both methods give the same bits for a number, with the operations `NUMBERS`, as powers may not."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, f"curves.{NAME_OF_CLASS.get(type(self), type(self).__name__)}")
+        self._check_together()
+
+    def _check_together(self) -> None:  # noqa: B027  # optional
+        """Raise an error if parameters that are valid alone contradict each other."""
 
     @overload
     def __call__(self, u: float) -> float: ...

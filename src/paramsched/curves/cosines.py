@@ -1,14 +1,15 @@
 """Curves made of parts and powers of a cosine wave."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
 
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, positive_number
 from paramsched.curves.arrays import Array, Arrays, in_place
 from paramsched.curves.base import Curve
-from paramsched.curves.parameters import positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
@@ -68,14 +69,13 @@ class CosinePower(Curve):
     Args:
         exponent: a number greater than 0; with 1 the curve is `curves.cosine`.
 
+    >>> curves.cosine_power(2)
+    curves.cosine_power(2.0)
     >>> round(curves.cosine_power(2)(0.5), 12)
     0.75
     """
 
-    exponent: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "exponent", 2.0)
+    exponent: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return 1.0 - self._fall(u, rest, ops)
@@ -84,17 +84,7 @@ class CosinePower(Curve):
         return cosine._fall(u, rest, ops) ** self.exponent
 
 
-@curve
-def cosine_power(exponent: float) -> CosinePower:
-    """Return the curve `1 - ((1 + cos(pi u)) / 2) ** exponent`, with u from 0 to 1.
-
-    Args:
-        exponent: a number greater than 0; with 1 the curve is `curves.cosine`.
-
-    >>> curves.cosine_power(2)
-    curves.cosine_power(2.0)
-    """
-    return CosinePower(exponent)
+cosine_power = curve(constructor("cosine_power", CosinePower))
 
 
 @final
@@ -105,14 +95,13 @@ class CosineKDecay(Curve):
     Args:
         k: a number greater than 0. With k above 1 a decay stays high longer; with 1 the curve is `curves.cosine`.
 
+    >>> curves.cosine_k_decay(2)
+    curves.cosine_k_decay(2.0)
     >>> round(curves.cosine_k_decay(2)(0.5), 6)
     0.146447
     """
 
-    k: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "k", 2.0)
+    k: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return cosine._rise(u**self.k, 1.0 - u**self.k, ops)
@@ -121,17 +110,7 @@ class CosineKDecay(Curve):
         return cosine._fall(u**self.k, 1.0 - u**self.k, ops)
 
 
-@curve
-def cosine_k_decay(k: float) -> CosineKDecay:
-    """Return the curve `(1 - cos(pi u ** k)) / 2`, with u from 0 to 1.
-
-    Args:
-        k: a number greater than 0. With k above 1 a decay stays high longer; with 1 the curve is `curves.cosine`.
-
-    >>> curves.cosine_k_decay(2)
-    curves.cosine_k_decay(2.0)
-    """
-    return CosineKDecay(k)
+cosine_k_decay = curve(constructor("cosine_k_decay", CosineKDecay))
 
 
 @final
@@ -144,14 +123,15 @@ class CosineTruncated(Curve):
     Args:
         share: the fraction of the half wave that is used, greater than 0 and at most 1.
 
+    >>> curves.cosine_truncated(0.8)
+    curves.cosine_truncated(0.8)
     >>> round(curves.cosine_truncated(0.8)(0.5), 6)
     0.381966
     """
 
-    share: float
+    share: float = field(metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "share", 0.8)
+    def _check_together(self) -> None:
         if self.share > 1:
             raise InvalidArgument(
                 f"curves.cosine_truncated({self.share})", "share must be at most 1", write="curves.cosine"
@@ -162,17 +142,7 @@ class CosineTruncated(Curve):
         return s * s  # the square of a ratio, because a ratio of squares underflows for a small share
 
 
-@curve
-def cosine_truncated(share: float) -> CosineTruncated:
-    """Return the curve `(1 - cos(pi share u)) / (1 - cos(pi share))`, with u from 0 to 1.
-
-    Args:
-        share: the fraction of the half wave that is used, greater than 0 and at most 1.
-
-    >>> curves.cosine_truncated(0.8)
-    curves.cosine_truncated(0.8)
-    """
-    return CosineTruncated(share)
+cosine_truncated = curve(constructor("cosine_truncated", CosineTruncated))
 
 
 @final
@@ -183,14 +153,15 @@ class CosineWave(Curve):
     Args:
         cycles: the number of waves: 0.5, 1.5, 2.5, ….
 
+    >>> curves.cosine_wave(1.5)
+    curves.cosine_wave(1.5)
     >>> curves.cosine_wave(1.5).monotone, round(curves.cosine_wave(1.5)(0.5), 12)
     (False, 0.5)
     """
 
-    cycles: float
+    cycles: float = field(metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "cycles", 1.5)
+    def _check_together(self) -> None:
         if self.cycles % 1 != 0.5:
             raise InvalidArgument(
                 f"curves.cosine_wave({self.cycles})",
@@ -206,14 +177,4 @@ class CosineWave(Curve):
         return cosine._rise(u * (2 * self.cycles), rest, ops)
 
 
-@curve
-def cosine_wave(cycles: float) -> CosineWave:
-    """Return the curve `(1 - cos(2 pi cycles u)) / 2`, with u from 0 to 1.
-
-    Args:
-        cycles: the number of waves: 0.5, 1.5, 2.5, ….
-
-    >>> curves.cosine_wave(1.5)
-    curves.cosine_wave(1.5)
-    """
-    return CosineWave(cycles)
+cosine_wave = curve(constructor("cosine_wave", CosineWave))

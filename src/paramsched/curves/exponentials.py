@@ -1,14 +1,15 @@
 """Curves made of exponentials, logarithms and sigmoids."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
 
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
-from paramsched.curves.parameters import finite_parameter, positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
@@ -25,14 +26,15 @@ class Exponential(Curve):
     Args:
         ratio: the last value divided by the first, greater than 0 and not 1.
 
+    >>> curves.exponential(0.1)
+    curves.exponential(0.1)
     >>> round(curves.exponential(0.01)(0.5), 4)
     0.9091
     """
 
-    ratio: float
+    ratio: float = field(metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "ratio", 0.1)
+    def _check_together(self) -> None:
         if self.ratio == 1:
             raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", write="curves.exponential(0.1)")
 
@@ -41,17 +43,7 @@ class Exponential(Curve):
         return ops.xp.expm1(u * rate) / math.expm1(rate)
 
 
-@curve
-def exponential(ratio: float) -> Exponential:
-    """Return the curve `(1 - ratio ** u) / (1 - ratio)`, with u from 0 to 1.
-
-    Args:
-        ratio: the last value divided by the first, greater than 0 and not 1.
-
-    >>> curves.exponential(0.1)
-    curves.exponential(0.1)
-    """
-    return Exponential(ratio)
+exponential = curve(constructor("exponential", Exponential))
 
 
 @final
@@ -66,16 +58,16 @@ class HalfLife(Curve):
     Args:
         start, to: two different betas between 0 and 1.
 
+    >>> curves.half_life(0.9, 0.9999)
+    curves.half_life(0.9, 0.9999)
     >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
     0.999001
     """
 
-    start: float
-    to: float
+    start: float = field(default=0.9, metadata=checked(positive_number))
+    to: float = field(default=0.9999, metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "start", 0.9)
-        positive_parameter(self, "to", 0.9999)
+    def _check_together(self) -> None:
         within = self.start < 1 and self.to < 1 and self.start != self.to
         if not within or self.to / self.start > _MOST_RATIO:
             raise InvalidArgument(
@@ -90,17 +82,7 @@ class HalfLife(Curve):
         return ops.xp.expm1(first * exponent) / math.expm1(last - first)
 
 
-@curve
-def half_life(start: float = 0.9, to: float = 0.9999) -> HalfLife:
-    """The curve of an average's decay rate, beta, whose half-life grows linearly.
-
-    Args:
-        start, to: two different betas between 0 and 1: the first and the last value of the schedule.
-
-    >>> curves.half_life(0.9, 0.9999)
-    curves.half_life(0.9, 0.9999)
-    """
-    return HalfLife(start, to)
+half_life = curve(constructor("half_life", HalfLife))
 
 
 @final
@@ -113,16 +95,16 @@ class Tanh(Curve):
     Args:
         lower, upper: the interval of the hyperbolic tangent that is used; `lower` is less than `upper`.
 
+    >>> curves.tanh(-7.0, 3.0)
+    curves.tanh(-7.0, 3.0)
     >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
     0.5012
     """
 
-    lower: float
-    upper: float
+    lower: float = field(default=-7.0, metadata=checked(finite_number))
+    upper: float = field(default=3.0, metadata=checked(finite_number))
 
-    def __post_init__(self) -> None:
-        for name in ("lower", "upper"):
-            finite_parameter(self, name, -7.0 if name == "lower" else 3.0)
+    def _check_together(self) -> None:
         if not self.lower < self.upper:
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
@@ -143,17 +125,7 @@ class Tanh(Curve):
         return (ops.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 
-@curve
-def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
-    """A part of the hyperbolic tangent, scaled to [0, 1].
-
-    Args:
-        lower, upper: the interval of the hyperbolic tangent that is used; `lower` is less than `upper`.
-
-    >>> curves.tanh(-7.0, 3.0)
-    curves.tanh(-7.0, 3.0)
-    """
-    return Tanh(lower, upper)
+tanh = curve(constructor("tanh", Tanh))
 
 
 @final
@@ -166,14 +138,15 @@ class Sigmoid(Curve):
     Args:
         steepness: at least 1e-6; a larger value makes the middle steeper.
 
+    >>> curves.sigmoid(12.0)
+    curves.sigmoid(12.0)
     >>> curves.sigmoid(12.0)(0.5)
     0.5
     """
 
-    steepness: float
+    steepness: float = field(default=12.0, metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "steepness", 12.0)
+    def _check_together(self) -> None:
         if self.steepness < 1e-6:
             raise InvalidArgument(
                 f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", write="curves.linear"
@@ -184,17 +157,7 @@ class Sigmoid(Curve):
         return 0.5 + 0.5 * ops.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
 
 
-@curve
-def sigmoid(steepness: float = 12.0) -> Sigmoid:
-    """A part of the logistic function, scaled to [0, 1].
-
-    Args:
-        steepness: at least 1e-6; a larger value makes the middle steeper.
-
-    >>> curves.sigmoid(12.0)
-    curves.sigmoid(12.0)
-    """
-    return Sigmoid(steepness)
+sigmoid = curve(constructor("sigmoid", Sigmoid))
 
 
 @final
@@ -207,14 +170,13 @@ class Gaussian(Curve):
     Args:
         steepness: greater than 0; a larger value makes the start flatter.
 
+    >>> curves.gaussian(5)
+    curves.gaussian(5.0)
     >>> round(curves.gaussian(5)(0.5), 6)
     0.281665
     """
 
-    steepness: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "steepness", 5.0)
+    steepness: float = field(default=5.0, metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return 1.0 - self._fall(u, rest, ops)
@@ -223,17 +185,7 @@ class Gaussian(Curve):
         return ops.xp.expm1(-self.steepness * rest**2) / math.expm1(-self.steepness)
 
 
-@curve
-def gaussian(steepness: float = 5.0) -> Gaussian:
-    """Half a Gaussian bell curve, scaled to [0, 1].
-
-    Args:
-        steepness: greater than 0; a larger value makes the start flatter.
-
-    >>> curves.gaussian(5)
-    curves.gaussian(5.0)
-    """
-    return Gaussian(steepness)
+gaussian = curve(constructor("gaussian", Gaussian))
 
 
 @final
@@ -246,14 +198,15 @@ class Logarithm(Curve):
     Args:
         ratio: greater than 0 and not 1. Above 1 the curve is steep at its start.
 
+    >>> curves.logarithm(500)
+    curves.logarithm(500.0)
     >>> round(curves.logarithm(100)(1 / 11), 6)
     0.5
     """
 
-    ratio: float
+    ratio: float = field(metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        positive_parameter(self, "ratio", 100.0)
+    def _check_together(self) -> None:
         if self.ratio == 1:
             raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", write="curves.linear")
 
@@ -261,17 +214,7 @@ class Logarithm(Curve):
         return _logarithm(u, self.ratio, ops)
 
 
-@curve
-def logarithm(ratio: float) -> Logarithm:
-    """Return the curve `ln(1 + (ratio - 1) u) / ln(ratio)`, with u from 0 to 1.
-
-    Args:
-        ratio: greater than 0 and not 1. Above 1 the curve is steep at its start.
-
-    >>> curves.logarithm(500)
-    curves.logarithm(500.0)
-    """
-    return Logarithm(ratio)
+logarithm = curve(constructor("logarithm", Logarithm))
 
 
 @final

@@ -1,11 +1,12 @@
 """Curves made of powers and quotients of the progress `u`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import Curve
-from paramsched.curves.parameters import positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 
 
@@ -40,30 +41,19 @@ class Power(Curve):
     Args:
         exponent: a number greater than 0; with 1 the curve is `curves.linear`.
 
+    >>> curves.power(2)
+    curves.power(2.0)
     >>> curves.power(2)(0.5)
     0.25
     """
 
-    exponent: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "exponent", 2.0)
+    exponent: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u**self.exponent
 
 
-@curve
-def power(exponent: float) -> Power:
-    """Return the curve `u ** exponent`, with u from 0 to 1.
-
-    Args:
-        exponent: a number greater than 0; with 1 the curve is `curves.linear`.
-
-    >>> curves.power(2)
-    curves.power(2.0)
-    """
-    return Power(exponent)
+power = curve(constructor("power", Power))
 
 
 @final
@@ -76,14 +66,13 @@ class Polynomial(Curve):
     Args:
         exponent: a number greater than 0, such as 0.9 in DeepLab.
 
+    >>> curves.polynomial(0.9)
+    curves.polynomial(0.9)
     >>> curves.polynomial(2)(0.5)
     0.75
     """
 
-    exponent: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "exponent", 0.9)
+    exponent: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return 1.0 - self._fall(u, rest, ops)
@@ -92,17 +81,7 @@ class Polynomial(Curve):
         return rest**self.exponent
 
 
-@curve
-def polynomial(exponent: float) -> Polynomial:
-    """Return the curve `1 - (1 - u) ** exponent`, with u from 0 to 1.
-
-    Args:
-        exponent: a number greater than 0, such as 0.9 in DeepLab.
-
-    >>> curves.polynomial(0.9)
-    curves.polynomial(0.9)
-    """
-    return Polynomial(exponent)
+polynomial = curve(constructor("polynomial", Polynomial))
 
 
 @final
@@ -114,16 +93,14 @@ class PolynomialKDecay(Curve):
         exponent: a number greater than 0.
         k: a number greater than 0. With k above 1 a decay stays high longer.
 
+    >>> curves.polynomial_k_decay(1.0, 2.0)
+    curves.polynomial_k_decay(1.0, 2.0)
     >>> curves.polynomial_k_decay(1.0, 2.0)(0.5)
     0.25
     """
 
-    exponent: float
-    k: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "exponent", 1.0)
-        positive_parameter(self, "k", 2.0)
+    exponent: float = field(default=1.0, metadata=checked(positive_number))
+    k: float = field(default=1.0, metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return 1.0 - self._fall(u, rest, ops)
@@ -132,18 +109,7 @@ class PolynomialKDecay(Curve):
         return (1.0 - u**self.k) ** self.exponent
 
 
-@curve
-def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
-    """Return the curve `1 - (1 - u ** k) ** exponent`, with u from 0 to 1.
-
-    Args:
-        exponent: a number greater than 0.
-        k: a number greater than 0. With k above 1 a decay stays high longer.
-
-    >>> curves.polynomial_k_decay(1.0, 2.0)
-    curves.polynomial_k_decay(1.0, 2.0)
-    """
-    return PolynomialKDecay(exponent, k)
+polynomial_k_decay = curve(constructor("polynomial_k_decay", PolynomialKDecay))
 
 
 @final
@@ -172,14 +138,13 @@ class InverseProportional(Curve):
     Args:
         ratio: the last value divided by the first, greater than 0.
 
+    >>> curves.inverse_proportional(0.1)
+    curves.inverse_proportional(0.1)
     >>> curves.inverse_proportional(0.25)(0.5)
     0.8
     """
 
-    ratio: float
-
-    def __post_init__(self) -> None:
-        positive_parameter(self, "ratio", 0.1)
+    ratio: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u / (u + self.ratio * rest)
@@ -188,17 +153,7 @@ class InverseProportional(Curve):
         return self.ratio * rest / (u + self.ratio * rest)
 
 
-@curve
-def inverse_proportional(ratio: float) -> InverseProportional:
-    """Return the curve `u / (u + ratio (1 - u))`, with u from 0 to 1.
-
-    Args:
-        ratio: the last value divided by the first, greater than 0.
-
-    >>> curves.inverse_proportional(0.1)
-    curves.inverse_proportional(0.1)
-    """
-    return InverseProportional(ratio)
+inverse_proportional = curve(constructor("inverse_proportional", InverseProportional))
 
 
 @final

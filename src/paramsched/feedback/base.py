@@ -9,16 +9,16 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import not_negative, positive_number, require_choice
+from paramsched.advice.number_checks import check_fields, checked, not_negative, positive_number
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Arrays
-from paramsched.errors import CallSite, InvalidArgument, StateError, shown
-from paramsched.schedules.affine import Absolute, Affine, Level
+from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
+from paramsched.schedules.affine import Absolute, Affine, Level, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.one_operand import OneOperand
-from paramsched.schedules.registry import combine_operands
+from paramsched.schedules.registry import builder_name, combine_operands
 from paramsched.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets
 
 State = TypeVar("State")
@@ -65,6 +65,13 @@ class MetricRule(ABC, Generic[State]):
     _repr_mimebundle_ = notebook_display
     _precedence = CALL
     metric: str
+
+    def __post_init__(self) -> None:
+        check_fields(self, builder_name(self))
+        self._check_together()
+
+    def _check_together(self) -> None:  # optional
+        """Raise an error if fields that are valid alone contradict each other."""
 
     @abstractmethod
     def init(self) -> State:
@@ -157,17 +164,12 @@ Against: TypeAlias = Literal["best", "previous"]
 """The value that a new value of the metric is compared with: the best so far, or the previous one."""
 
 
-def require_metric(name: str, metric: Any) -> None:
+def metric_name(site: CallSite, metric: Any) -> str:
     """Check that `metric` is the name of a metric: a string that is not empty."""
-    if not isinstance(metric, str) or not metric:
-        found = "expected the name of a metric"
-        raise InvalidArgument(CallSite(name, "metric", repr(metric)), found, write=f'{name}("val_loss")')
-
-
-def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
-    """Check the options of a rule. `choices` maps the name of each option to the type with its allowed values."""
-    for option, choice in choices.items():
-        require_choice(CallSite(name, option), getattr(rule, option), choice, f"unknown {option}")
+    if isinstance(metric, str) and metric:
+        return metric
+    found = "expected the name of a metric"
+    raise InvalidArgument(site_with_value(site, metric), found, write=f'{site.call}("val_loss")')
 
 
 def factor_below_one(site: CallSite, factor: Any) -> float:
@@ -181,30 +183,25 @@ def factor_below_one(site: CallSite, factor: Any) -> float:
     return value
 
 
-def lowest_level(name: str, level: Level) -> float | Absolute:
-    """Check the argument `min` of a rule: the level below which the rule does not reduce the value."""
-    return _checked_bound(CallSite(name, "min"), level, not_negative, "absolute(1e-5)", 0.01)
-
-
-def highest_level(name: str, level: Level | None) -> float | Absolute | None:
-    """Check the argument `max` of a rule: the level above which the rule does not raise the value, or None."""
-    return (
-        None if level is None else _checked_bound(CallSite(name, "max"), level, positive_number, "absolute(0.1)", 10.0)
-    )
-
-
 def _checked_bound(
-    site: CallSite, level: Level, check: Callable[[CallSite, Any], float], absolute: str, sample: float
+    site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str, sample: float
 ) -> float | Absolute:
-    """Apply `check` to a multiple of base or an absolute value; `absolute` and `sample` are examples for the error."""
+    """Apply `number` to a multiple of base or an absolute value; `absolute` and `sample` are examples for an error."""
     if isinstance(level, Absolute):
-        check(site, level.value)
+        number(site, level.value)
         return level
     if not isinstance(level, (int, float)):
         found = f"expected a multiple of base or an absolute value such as {absolute}"
         write = f"{site.argument}={sample}"
         raise InvalidArgument(replace(site, value=str(level)), found, write=write, sample=sample)
-    return check(site, level)
+    return number(site, level)
+
+
+LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)", sample=0.01)
+"""Metadata of the level below which a rule does not reduce the value."""
+
+HIGHEST = checked(_checked_bound, number=positive_number, absolute="absolute(0.1)", sample=10.0)
+"""Metadata of the level above which a rule does not raise the value."""
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:
@@ -282,7 +279,7 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], mo
                 raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
 
 
-def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
+def reduced_factor(now: float, factor: float, floor: Level) -> float:
     """Return the factor of a schedule after one more reduction: `now * factor`, but not below `floor`.
 
     An absolute floor is ignored here, because base is unknown. `reduced_value` applies it to the value.
@@ -290,11 +287,11 @@ def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
     >>> reduced_factor(0.5, 0.1, 0.2), reduced_factor(0.1, 0.1, 0.2)
     (0.2, 0.1)
     """
-    lowest = 0.0 if isinstance(floor, Absolute) else floor
+    lowest = split_level(floor)[0] or 0.0
     return max(now * factor, min(lowest, now))
 
 
-def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any) -> Any:
+def reduced_value(value: Any, factor: float, floor: Level, base: Any) -> Any:
     """Multiply a value of the schedule by `factor`, but not below `floor`. A value below `floor` is unchanged.
 
     >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, Absolute(1e-3), base=0.2)
@@ -302,11 +299,9 @@ def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any)
     """
     if factor == 1.0:
         return value
-    lowest = (
-        floor.value
-        if isinstance(floor, Absolute)
-        else floor * (base if isinstance(base, (int, float)) else np.asarray(base))
-    )
+    multiple, fixed = split_level(floor)
+    scaled_by = base if isinstance(base, (int, float)) else np.asarray(base)
+    lowest: Any = fixed if multiple is None else multiple * scaled_by
     if isinstance(value, (int, float)) and isinstance(lowest, (int, float)):
         return max(value * factor, min(value, lowest))
     return np.maximum(value * factor, np.minimum(value, lowest))

@@ -1,30 +1,30 @@
 """Greedy: a metric rule that raises while a metric improves and reduces while it does not."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import keep_checked, not_negative, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, not_negative, one_of, whole_number
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.feedback.base import (
+    HIGHEST,
+    LOWEST,
     Against,
     MetricRule,
     Mode,
     Nonfinite,
     ThresholdMode,
     factor_below_one,
-    highest_level,
     improves_on,
-    lowest_level,
+    metric_name,
     metric_number,
     reduced_factor,
     reduced_value,
-    require_choices,
-    require_metric,
     require_state,
 )
-from paramsched.schedules.affine import Absolute, Level
+from paramsched.schedules.affine import Absolute, Level, split_level
 from paramsched.schedules.registry import shape
 
 _MOST, _LEAST = 1e300, 1e-300  # limits of the factor, which can grow or shrink forever if the bounds are absolute
@@ -62,40 +62,65 @@ class GreedyState:
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Greedy(MetricRule[GreedyState]):
-    """The metric rule of `greedy`.
+    """Raise a schedule while a metric improves, and reduce it while the metric does not: `constant() * greedy()`.
 
-    It divides the schedule by `factor` after more than `patience` better values in a row, and multiplies it by `factor`
-    after more than `patience` values in a row that are not better.
+    value(t) = schedule(t) * factor ** (reductions - rises), not below `min` and not above `max`
+
+    Args:
+        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
+        mode: `"min"` if lower values are better, `"max"` if higher values are better.
+        factor: the factor of one reduction, greater than 0 and less than 1. A rise divides by it.
+        patience: an integer of at least 0. More than `patience` better values in a row raise the schedule; more than
+            `patience` values in a row that are not better reduce it.
+        threshold: the minimum improvement of a better value, at least 0.
+        threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a fraction of the value to compare
+            with.
+        cooldown, warmup: the number of values that are ignored after a reduction, and after a rise.
+        min, max: bounds of the value: both multiples of base, or both `absolute(x)`. None sets no upper bound.
+        eps: a change of the factor by at most `eps` is skipped. Not allowed with absolute bounds.
+        window: the number of values, at least 1, whose mean is compared; 1 compares each value.
+        reset: the number of reductions at `min` after which the rule starts again; None never restarts. Not allowed
+            with absolute bounds.
+        against: the value to compare with: `"best"` for the best so far, `"previous"` for the previous value.
+        nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
+            (`"raise"`).
+
+    Raises:
+        InvalidArgument: an argument is out of range, or only one of `min` and `max` is absolute.
+
+    Source: GreedyLR (2512.14527); transformers' `GreedyLR`, whose `min_lr` and `max_lr` are `min=absolute(…)` and
+    `max=absolute(…)`, `smooth` and `window_size` are `window`, and `reset_start` is `reset`.
+
+    >>> rule = greedy(patience=1, factor=0.5)
+    >>> state = rule.init()
+    >>> for loss in (3.0, 2.0, 5.0, 5.0, 5.0, 5.0):
+    ...     state = rule.observe(state, loss)
+    ...     print(rule.apply(state, 0.2))
+    0.2
+    0.4
+    0.4
+    0.2
+    0.2
+    0.1
     """
 
-    metric: str
-    mode: Mode
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: ThresholdMode
-    cooldown: int
-    warmup: int
-    min: float | Absolute
-    max: float | Absolute | None
-    eps: float
-    window: int
-    reset: int | None
-    against: Against
-    nonfinite: Nonfinite
+    metric: str = field(default="loss", metadata=checked(metric_name))
+    mode: Mode = field(default="min", metadata=one_of(Mode))
+    factor: float = field(default=0.95, metadata=checked(factor_below_one))
+    patience: int = field(default=10, metadata=checked(whole_number, least=0))
+    threshold: float = field(default=1e-6, metadata=checked(not_negative))
+    threshold_mode: ThresholdMode = field(default="abs", metadata=one_of(ThresholdMode))
+    cooldown: int = field(default=0, metadata=checked(whole_number, least=0))
+    warmup: int = field(default=0, metadata=checked(whole_number, least=0))
+    min: Level = field(default=0.0, metadata=LOWEST)
+    max: Level | None = field(default=None, metadata=HIGHEST)
+    eps: float = field(default=0.0, metadata=checked(not_negative))
+    window: int = field(default=1, metadata=checked(whole_number))
+    reset: int | None = field(default=None, metadata=checked(whole_number))
+    against: Against = field(default="best", metadata=one_of(Against))
+    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
 
-    def __post_init__(self) -> None:
-        require_metric("greedy", self.metric)
-        choices = {"mode": Mode, "threshold_mode": ThresholdMode, "against": Against, "nonfinite": Nonfinite}
-        require_choices("greedy", self, choices)
-        keep_checked(self, "greedy", not_negative, "threshold", "eps")
-        keep_checked(self, "greedy", factor_below_one, "factor")
-        keep_checked(self, "greedy", whole_number, "patience", "cooldown", "warmup", least=0)
-        keep_checked(self, "greedy", whole_number, "window")
-        object.__setattr__(self, "min", lowest_level("greedy", self.min))
-        object.__setattr__(self, "max", highest_level("greedy", self.max))
-        if self.reset is not None:
-            keep_checked(self, "greedy", whole_number, "reset")
+    def _check_together(self) -> None:
         if not self._absolute:
             return
         if (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float):
@@ -161,7 +186,7 @@ class Greedy(MetricRule[GreedyState]):
             return replace(state, factor=max(factor, _LEAST), cooling=self.cooldown)
         factor = reduced_factor(state.factor, self.factor, self.min)
         cut = factor if state.factor - factor > self.eps else state.factor
-        floored = state.floored + (cut <= self.min)
+        floored = state.floored + (cut <= (split_level(self.min)[0] or 0.0))
         if self.reset is not None and floored >= self.reset:
             return replace(self.init(), cooling=self.cooldown)
         return replace(state, factor=cut, cooling=self.cooldown, floored=floored)
@@ -188,67 +213,4 @@ class Greedy(MetricRule[GreedyState]):
         return GreedyState(**{**data, "recent": tuple(data["recent"])})
 
 
-@shape
-def greedy(
-    metric: str = "loss",
-    mode: Mode = "min",
-    factor: float = 0.95,
-    patience: int = 10,
-    threshold: float = 1e-6,
-    threshold_mode: ThresholdMode = "abs",
-    cooldown: int = 0,
-    warmup: int = 0,
-    min: Level = 0.0,
-    max: Level | None = None,
-    eps: float = 0.0,
-    window: int = 1,
-    reset: int | None = None,
-    against: Against = "best",
-    nonfinite: Nonfinite = "count",
-) -> Greedy:
-    """Raise a schedule while a metric improves, and reduce it while the metric does not: `constant() * greedy()`.
-
-    value(t) = schedule(t) * factor ** (reductions - rises), not below `min` and not above `max`
-
-    Args:
-        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
-        mode: `"min"` if lower values are better, `"max"` if higher values are better.
-        factor: the factor of one reduction, greater than 0 and less than 1. A rise divides by it.
-        patience: an integer of at least 0. More than `patience` better values in a row raise the schedule; more than
-            `patience` values in a row that are not better reduce it.
-        threshold: the minimum improvement of a better value, at least 0.
-        threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a fraction of the value to compare
-            with.
-        cooldown, warmup: the number of values that are ignored after a reduction, and after a rise.
-        min, max: bounds of the value: both multiples of base, or both `absolute(x)`. None sets no upper bound.
-        eps: a change of the factor by at most `eps` is skipped. Not allowed with absolute bounds.
-        window: the number of values, at least 1, whose mean is compared; 1 compares each value.
-        reset: the number of reductions at `min` after which the rule starts again; None never restarts. Not allowed
-            with absolute bounds.
-        against: the value to compare with: `"best"` for the best so far, `"previous"` for the previous value.
-        nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
-            (`"raise"`).
-
-    Raises:
-        InvalidArgument: an argument is out of range, or only one of `min` and `max` is absolute.
-
-    Source: GreedyLR (2512.14527); transformers' `GreedyLR`, whose `min_lr` and `max_lr` are `min=absolute(…)` and
-    `max=absolute(…)`, `smooth` and `window_size` are `window`, and `reset_start` is `reset`.
-
-    >>> rule = greedy(patience=1, factor=0.5)
-    >>> state = rule.init()
-    >>> for loss in (3.0, 2.0, 5.0, 5.0, 5.0, 5.0):
-    ...     state = rule.observe(state, loss)
-    ...     print(rule.apply(state, 0.2))
-    0.2
-    0.4
-    0.4
-    0.2
-    0.2
-    0.1
-    """
-    low, high = lowest_level("greedy", min), highest_level("greedy", max)
-    return Greedy(
-        metric, mode, factor, patience, threshold, threshold_mode, cooldown, warmup, low, high, eps, window, reset,
-        against, nonfinite,
-    )  # fmt: skip
+greedy = shape(constructor("greedy", Greedy))

@@ -1,11 +1,13 @@
 """Metric rules that only reduce: plateau and new-bob."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-from paramsched.advice.number_checks import finite_number, keep_checked, not_negative, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, not_negative, one_of, whole_number
 from paramsched.feedback.base import (
+    LOWEST,
     Against,
     MetricRule,
     Mode,
@@ -13,16 +15,14 @@ from paramsched.feedback.base import (
     ThresholdMode,
     factor_below_one,
     improves_on,
-    lowest_level,
+    metric_name,
     metric_number,
     reduced_factor,
     reduced_value,
-    require_choices,
-    require_metric,
     require_reduction,
     require_state,
 )
-from paramsched.schedules.affine import Absolute, Level
+from paramsched.schedules.affine import Level
 from paramsched.schedules.registry import shape
 
 
@@ -47,67 +47,6 @@ class PlateauState:
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Plateau(MetricRule[PlateauState]):
-    """The metric rule of `plateau`: multiplies by `factor` after more than `patience` values without an improvement."""
-
-    metric: str
-    mode: Mode
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: ThresholdMode
-    cooldown: int
-    min: float | Absolute
-    eps: float
-    nonfinite: Nonfinite
-
-    def __post_init__(self) -> None:
-        require_metric("plateau", self.metric)
-        require_choices("plateau", self, {"mode": Mode, "threshold_mode": ThresholdMode, "nonfinite": Nonfinite})
-        keep_checked(self, "plateau", not_negative, "threshold", "eps")
-        object.__setattr__(self, "min", lowest_level("plateau", self.min))
-        keep_checked(self, "plateau", factor_below_one, "factor")
-        keep_checked(self, "plateau", whole_number, "patience", "cooldown", least=0)
-
-    def init(self) -> PlateauState:
-        return PlateauState()
-
-    def observe(self, state: PlateauState, value: float) -> PlateauState:
-        number = metric_number("plateau", self.metric, value, self.nonfinite)
-        if number is None:
-            return state
-        better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
-        best, bad = (number, 0) if better else (state.best, state.bad + 1)
-        cooling, factor = state.cooling, state.factor
-        if cooling > 0:
-            cooling, bad = cooling - 1, 0
-        if bad > self.patience:
-            reduced = reduced_factor(factor, self.factor, self.min)
-            factor = reduced if factor - reduced > self.eps else factor
-            cooling, bad = self.cooldown, 0
-        return PlateauState(best, bad, cooling, factor)
-
-    def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:
-        return reduced_value(value, state.factor, self.min, base)
-
-    def restore(self, data: dict[str, Any]) -> PlateauState:
-        require_state(self, data, PlateauState, ("best",))
-        require_reduction(self, data["factor"])
-        return PlateauState(**data)
-
-
-@shape
-def plateau(
-    metric: str = "loss",
-    mode: Mode = "min",
-    factor: float = 0.1,
-    patience: int = 10,
-    threshold: float = 1e-4,
-    threshold_mode: ThresholdMode = "rel",
-    cooldown: int = 0,
-    min: Level = 0.0,
-    eps: float = 0.0,
-    nonfinite: Nonfinite = "count",
-) -> Plateau:
     """Reduce a schedule when a metric has stopped improving: `cosine() * plateau("val_loss")`.
 
     value(t) = schedule(t) * factor ** reductions, not below `min`
@@ -138,18 +77,46 @@ def plateau(
     >>> rule.apply(state, 0.2)
     0.1
     """
-    return Plateau(
-        metric,
-        mode,
-        factor,
-        patience,
-        threshold,
-        threshold_mode,
-        cooldown,
-        lowest_level("plateau", min),
-        eps,
-        nonfinite,
-    )
+
+    metric: str = field(default="loss", metadata=checked(metric_name))
+    mode: Mode = field(default="min", metadata=one_of(Mode))
+    factor: float = field(default=0.1, metadata=checked(factor_below_one))
+    patience: int = field(default=10, metadata=checked(whole_number, least=0))
+    threshold: float = field(default=1e-4, metadata=checked(not_negative))
+    threshold_mode: ThresholdMode = field(default="rel", metadata=one_of(ThresholdMode))
+    cooldown: int = field(default=0, metadata=checked(whole_number, least=0))
+    min: Level = field(default=0.0, metadata=LOWEST)
+    eps: float = field(default=0.0, metadata=checked(not_negative))
+    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
+
+    def init(self) -> PlateauState:
+        return PlateauState()
+
+    def observe(self, state: PlateauState, value: float) -> PlateauState:
+        number = metric_number("plateau", self.metric, value, self.nonfinite)
+        if number is None:
+            return state
+        better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
+        best, bad = (number, 0) if better else (state.best, state.bad + 1)
+        cooling, factor = state.cooling, state.factor
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0
+        if bad > self.patience:
+            reduced = reduced_factor(factor, self.factor, self.min)
+            factor = reduced if factor - reduced > self.eps else factor
+            cooling, bad = self.cooldown, 0
+        return PlateauState(best, bad, cooling, factor)
+
+    def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:
+        return reduced_value(value, state.factor, self.min, base)
+
+    def restore(self, data: dict[str, Any]) -> PlateauState:
+        require_state(self, data, PlateauState, ("best",))
+        require_reduction(self, data["factor"])
+        return PlateauState(**data)
+
+
+plateau = shape(constructor("plateau", Plateau))
 
 
 @final
@@ -171,69 +138,6 @@ class NewBobState:
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class NewBob(MetricRule[NewBobState]):
-    """The metric rule of `new_bob`: multiplies by `factor` if the relative improvement is below `threshold`.
-
-    Before each reduction, `patience` too small improvements are tolerated.
-    """
-
-    metric: str
-    mode: Mode
-    factor: float
-    threshold: float
-    patience: int
-    min: float | Absolute
-    against: Against
-    nonfinite: Nonfinite
-
-    def __post_init__(self) -> None:
-        require_metric("new_bob", self.metric)
-        require_choices("new_bob", self, {"mode": Mode, "against": Against, "nonfinite": Nonfinite})
-        keep_checked(self, "new_bob", factor_below_one, "factor")
-        keep_checked(self, "new_bob", finite_number, "threshold")
-        keep_checked(self, "new_bob", whole_number, "patience", least=0)
-        object.__setattr__(self, "min", lowest_level("new_bob", self.min))
-
-    def init(self) -> NewBobState:
-        return NewBobState()
-
-    def observe(self, state: NewBobState, value: float) -> NewBobState:
-        number = metric_number("new_bob", self.metric, value, self.nonfinite)
-        if number is None:
-            return state
-        reference, finite = state.reference, math.isfinite(number)
-        better = reference is None or (number < reference if self.mode == "min" else number > reference)
-        if finite and (self.against == "previous" or better):
-            state = replace(state, reference=number)
-        if reference is None and finite:
-            return state
-        if finite and reference is not None:
-            improvement = reference - number if self.mode == "min" else number - reference
-            if (improvement / abs(reference) if reference else 0.0) >= self.threshold:
-                return state
-        if state.waited < self.patience:
-            return replace(state, waited=state.waited + 1)
-        return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
-
-    def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
-        return reduced_value(value, state.factor, self.min, base)
-
-    def restore(self, data: dict[str, Any]) -> NewBobState:
-        require_state(self, data, NewBobState, ("reference",))
-        require_reduction(self, data["factor"])
-        return NewBobState(**data)
-
-
-@shape
-def new_bob(
-    metric: str = "loss",
-    mode: Mode = "min",
-    factor: float = 0.5,
-    threshold: float = 0.0025,
-    patience: int = 0,
-    min: Level = 0.0,
-    against: Against = "previous",
-    nonfinite: Nonfinite = "count",
-) -> NewBob:
     """Reduce a schedule when the relative improvement of a metric is too small: `constant() * new_bob()`.
 
     value(t) = schedule(t) * factor ** reductions, not below `min`
@@ -265,4 +169,44 @@ def new_bob(
     >>> rule.apply(state, 0.2)
     0.1
     """
-    return NewBob(metric, mode, factor, threshold, patience, lowest_level("new_bob", min), against, nonfinite)
+
+    metric: str = field(default="loss", metadata=checked(metric_name))
+    mode: Mode = field(default="min", metadata=one_of(Mode))
+    factor: float = field(default=0.5, metadata=checked(factor_below_one))
+    threshold: float = field(default=0.0025, metadata=checked(finite_number))
+    patience: int = field(default=0, metadata=checked(whole_number, least=0))
+    min: Level = field(default=0.0, metadata=LOWEST)
+    against: Against = field(default="previous", metadata=one_of(Against))
+    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
+
+    def init(self) -> NewBobState:
+        return NewBobState()
+
+    def observe(self, state: NewBobState, value: float) -> NewBobState:
+        number = metric_number("new_bob", self.metric, value, self.nonfinite)
+        if number is None:
+            return state
+        reference, finite = state.reference, math.isfinite(number)
+        better = reference is None or (number < reference if self.mode == "min" else number > reference)
+        if finite and (self.against == "previous" or better):
+            state = replace(state, reference=number)
+        if reference is None and finite:
+            return state
+        if finite and reference is not None:
+            improvement = reference - number if self.mode == "min" else number - reference
+            if (improvement / abs(reference) if reference else 0.0) >= self.threshold:
+                return state
+        if state.waited < self.patience:
+            return replace(state, waited=state.waited + 1)
+        return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
+
+    def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
+        return reduced_value(value, state.factor, self.min, base)
+
+    def restore(self, data: dict[str, Any]) -> NewBobState:
+        require_state(self, data, NewBobState, ("reference",))
+        require_reduction(self, data["factor"])
+        return NewBobState(**data)
+
+
+new_bob = shape(constructor("new_bob", NewBob))

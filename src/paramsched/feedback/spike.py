@@ -2,22 +2,22 @@
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
-from paramsched.errors import CallSite, InvalidArgument, StateError, shown
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
+from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 from paramsched.feedback.base import (
     MetricRule,
     Mode,
     Nonfinite,
     factor_below_one,
+    metric_name,
     metric_number,
     reduced_factor,
     reduced_value,
-    require_choices,
-    require_metric,
     require_state,
 )
 from paramsched.schedules.registry import shape
@@ -25,7 +25,6 @@ from paramsched.schedules.registry import shape
 Spread: TypeAlias = Literal["mad", "std"]
 """The measure of spread: the median absolute deviation, or the standard deviation."""
 
-_COUNTS = {"window": 2, "recover": 1, "cooldown": 0}  # the least value of each number of observations
 _MAD_OF_NORMAL = 1.4826  # the standard deviation of normal values with a median absolute deviation of 1
 _LEAST_SPREAD = 0.001  # times the median, because losses of few digits may all be equal
 
@@ -48,36 +47,68 @@ class SpikeState:
     spikes: int = 0
 
 
+def _observations(site: CallSite, count: object, least: int) -> int:
+    if isinstance(count, str):
+        number = re.search(r"\d+", count)
+        found = "expected a number of observations, because a metric rule does not know the update"
+        valid = int(number[0]) if number else max(least, 100)
+        raise InvalidArgument(site_with_value(site, count), found, write=f"{site.argument}={valid}", sample=valid)
+    return whole_number(site, count, least)
+
+
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Spike(MetricRule[SpikeState]):
-    """The metric rule of `spike`: multiplies by `factor` after a spike, and returns to 1 within `recover` values."""
+    """Reduce a schedule after a spike of a metric, and return to the plan: `cosine() * spike("loss")`.
 
-    metric: str
-    sigma: float
-    window: int
-    factor: float
-    recover: int
-    cooldown: int
-    spread: Spread
-    mode: Mode
-    min: float
-    nonfinite: Nonfinite
+    value(t) = schedule(t) * (low + (1 - low) * j / recover), j values after a spike; schedule(t) from j = recover on
 
-    def __post_init__(self) -> None:
-        require_metric("spike", self.metric)
-        require_choices("spike", self, {"spread": Spread, "mode": Mode, "nonfinite": Nonfinite})
-        keep_checked(self, "spike", positive_number, "sigma")
-        keep_checked(self, "spike", factor_below_one, "factor")
-        for name, least in _COUNTS.items():
-            if isinstance(given := getattr(self, name), str):
-                number = re.search(r"\d+", given)
-                found = "expected a number of observations, because a metric rule does not know the update"
-                valid = number[0] if number else max(least, 100)
-                site = CallSite("spike", name, shown(given))
-                raise InvalidArgument(site, found, write=f'spike("{self.metric}", {name}={valid})')
-            keep_checked(self, "spike", whole_number, name, least=least)
-        keep_checked(self, "spike", finite_number, "min")
+    A value x is a spike if x - m > sigma * w. m and w are the median and the spread of the last `window` values before
+    it, of which at least `window // 2` must be known. Every number counts values of the metric, not updates: observe
+    each update, or scale the numbers.
+
+    Args:
+        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
+        sigma: the height of a spike in spreads, above 0.
+        window: the number of values, at least 2, with which a value is compared.
+        factor: the factor of one reduction, greater than 0 and less than 1. It multiplies the current factor.
+        recover: the number of values, at least 1, in which the factor rises to 1 again, along a straight line.
+        cooldown: the number of values after a reduction that cannot reduce again.
+        spread: `"mad"` for 1.4826 times the median absolute deviation from the median, and at least 0.001 times the
+            median. `"std"` for the mean and the standard deviation; one spike then hides the next for a whole window.
+        mode: `"min"` if a spike is a rise, `"max"` if it is a fall.
+        min: the smallest factor, a multiple of the planned value.
+        nonfinite: NaN and infinite values are spikes (`"count"`), are skipped (`"ignore"`), or raise an error
+            (`"raise"`).
+
+    Raises:
+        InvalidArgument: an argument is out of range, or a length has a unit.
+
+    The rule does not skip the update, drop the batch or reset the optimizer. That a lower rate helps after a spike is
+    known from reports of single runs only.
+
+    Source: the criterion of `"std"` is that of OLMo-core's `SkipStepOptimizer`, which starts one value earlier.
+
+    >>> rule = spike(window=4, recover=2, cooldown=0)
+    >>> state = rule.init()
+    >>> for loss in (3.0, 3.1, 9.0, 3.0, 3.1):
+    ...     state = rule.observe(state, loss)
+    ...     print(rule.apply(state, 0.1), end=" ")
+    0.1 0.1 0.05 0.07500000000000001 0.1
+    """
+
+    metric: str = field(default="loss", metadata=checked(metric_name))
+    sigma: float = field(default=6.0, metadata=checked(positive_number))
+    window: int = field(default=128, metadata=checked(_observations, least=2))
+    factor: float = field(default=0.5, metadata=checked(factor_below_one))
+    recover: int = field(default=500, metadata=checked(_observations, least=1))
+    cooldown: int = field(default=50, metadata=checked(_observations, least=0))
+    spread: Spread = field(default="mad", metadata=one_of(Spread))
+    mode: Mode = field(default="min", metadata=one_of(Mode))
+    min: float = field(default=0.0, metadata=checked(finite_number))
+    nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
+
+    def _check_together(self) -> None:
         if not 0 <= self.min <= 1:
             found = "expected a multiple of the planned value from 0 to 1"
             raise InvalidArgument(CallSite("spike", "min", shown(self.min)), found, write="min=0.1", sample=0.1)
@@ -132,54 +163,4 @@ class Spike(MetricRule[SpikeState]):
         return SpikeState(**{**data, "recent": tuple(map(float, data["recent"]))})
 
 
-@shape
-def spike(
-    metric: str = "loss",
-    sigma: float = 6.0,
-    window: int = 128,
-    factor: float = 0.5,
-    recover: int = 500,
-    cooldown: int = 50,
-    spread: Spread = "mad",
-    mode: Mode = "min",
-    min: float = 0.0,
-    nonfinite: Nonfinite = "count",
-) -> Spike:
-    """Reduce a schedule after a spike of a metric, and return to the plan: `cosine() * spike("loss")`.
-
-    value(t) = schedule(t) * (low + (1 - low) * j / recover), j values after a spike; schedule(t) from j = recover on
-
-    A value x is a spike if x - m > sigma * w. m and w are the median and the spread of the last `window` values before
-    it, of which at least `window // 2` must be known. Every number counts values of the metric, not updates: observe
-    each update, or scale the numbers.
-
-    Args:
-        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
-        sigma: the height of a spike in spreads, above 0.
-        window: the number of values, at least 2, with which a value is compared.
-        factor: the factor of one reduction, greater than 0 and less than 1. It multiplies the current factor.
-        recover: the number of values, at least 1, in which the factor rises to 1 again, along a straight line.
-        cooldown: the number of values after a reduction that cannot reduce again.
-        spread: `"mad"` for 1.4826 times the median absolute deviation from the median, and at least 0.001 times the
-            median. `"std"` for the mean and the standard deviation; one spike then hides the next for a whole window.
-        mode: `"min"` if a spike is a rise, `"max"` if it is a fall.
-        min: the smallest factor, a multiple of the planned value.
-        nonfinite: NaN and infinite values are spikes (`"count"`), are skipped (`"ignore"`), or raise an error
-            (`"raise"`).
-
-    Raises:
-        InvalidArgument: an argument is out of range, or a length has a unit.
-
-    The rule does not skip the update, drop the batch or reset the optimizer. That a lower rate helps after a spike is
-    known from reports of single runs only.
-
-    Source: the criterion of `"std"` is that of OLMo-core's `SkipStepOptimizer`, which starts one value earlier.
-
-    >>> rule = spike(window=4, recover=2, cooldown=0)
-    >>> state = rule.init()
-    >>> for loss in (3.0, 3.1, 9.0, 3.0, 3.1):
-    ...     state = rule.observe(state, loss)
-    ...     print(rule.apply(state, 0.1), end=" ")
-    0.1 0.1 0.05 0.07500000000000001 0.1
-    """
-    return Spike(metric, sigma, window, factor, recover, cooldown, spread, mode, min, nonfinite)
+spike = shape(constructor("spike", Spike))

@@ -42,7 +42,7 @@ def check_lengths(
         native: True if the line was written for this library, False if it was read from a peer's config.
     """
     for part in values_inside(schedule):
-        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
+        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(tuple(part.milestones))):
             yield Diagnostic(path, found, "Write each milestone once, in order", code=codes.MILESTONES_MIXED)
             break
     for part in values_inside(schedule) if native else ():

@@ -1,13 +1,13 @@
 """The results of schedule formulas (a factor times base plus an offset), and levels, the heights of schedules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import finite_number, keep_checked
+from paramsched.advice.number_checks import check_fields, checked, finite_number
 from paramsched.curves.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 
@@ -129,11 +129,11 @@ class AffineLevel:
     0.5 + absolute(2e-05)
     """
 
-    factor: float
-    offset: float
+    factor: float = field(metadata=checked(finite_number))
+    offset: float = field(metadata=checked(finite_number))
 
     def __post_init__(self) -> None:
-        keep_checked(self, "AffineLevel", finite_number, "factor", "offset")
+        check_fields(self, "AffineLevel")
 
     def __repr__(self) -> str:
         return f"{self.factor!r} + absolute({self.offset!r})"
@@ -198,6 +198,10 @@ def level_of(site: str | CallSite, level: Level) -> Level:
         found, command = "expected a level, got str", f"Write {level} without quotes"
         raise InvalidArgument(site_with_value(site, level), found, f"Write ps.{level}", command=command)
     return finite_number(site, level)
+
+
+LEVEL: Final = checked(level_of)
+"""Metadata of a field that is a level."""
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:

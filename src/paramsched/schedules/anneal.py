@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias, cast, final
 import numpy as np
 
 from paramsched import curves
-from paramsched.advice.number_checks import keep_checked, require_choice
+from paramsched.advice.number_checks import one_of
 from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import NUMBERS, Array, Arrays
-from paramsched.errors import CallSite
-from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
+from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import FILLS
@@ -40,19 +39,11 @@ class Anneal(Schedule):
         index: u at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`, which is 1 if n is 1.
     """
 
-    start: Level
-    to: Level
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
     over: Duration | None = field(metadata=FILLS)
     curve: Curve
-    index: Index
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "anneal", level_of, "start", "to")
-        require_choice(CallSite("anneal", "index"), self.index, Index, "unknown index", write='"t/n"')
-
-    @property
-    def length(self) -> Duration | None:
-        return self.over
+    index: Index = field(metadata=one_of(Index))
 
     @property
     def _takes_numbers(self) -> bool:

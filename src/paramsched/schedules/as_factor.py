@@ -1,11 +1,11 @@
 """The value of a schedule as a factor of base."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
-from paramsched.advice.number_checks import finite_number, keep_checked
+from paramsched.advice.number_checks import checked, finite_number
 from paramsched.curves.arrays import Array, Arrays
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import value_for_base
@@ -22,10 +22,9 @@ class AsFactor(OneOperand):
     """value(t) = base * schedule(t, initial). It has no end, so it never determines the length of a stage."""
 
     schedule: Schedule
-    initial: float
+    initial: float = field(metadata=checked(finite_number))
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "as_factor", finite_number, "initial")
+    def _check_together(self) -> None:
         if self.schedule.has_neighbor_levels:
             found = "previous and following are multiples of the outer base, not of initial"
             raise InvalidArgument(short_line(self), found, "Use the level as a number")
@@ -72,4 +71,4 @@ def as_factor(schedule: Schedule, initial: float = 1.0) -> AsFactor:
     >>> size(30), rate(0, base=0.1), rate(30, base=0.1)
     (64.0, 0.1, 0.2)
     """
-    return AsFactor(schedule_of(schedule, "as_factor(…)"), finite_number(CallSite("as_factor", "initial"), initial))
+    return AsFactor(schedule_of(schedule, "as_factor(…)"), initial)

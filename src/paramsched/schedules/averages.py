@@ -1,13 +1,14 @@
 """Warmups for Adam, and decays of weight averages."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import final
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, positive_number, whole_number
 from paramsched.curves.arrays import NUMPY, Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
@@ -15,10 +16,18 @@ from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.decays import power_law
 from paramsched.schedules.leaves import constant
-from paramsched.schedules.lengths import SCALE, positive_length
+from paramsched.schedules.lengths import POSITIVE_SCALE
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
+
+
+def _fraction(site: CallSite, beta2: object) -> float:
+    value = finite_number(site, beta2)
+    if not 0 < value < 1:
+        site = replace(site, value=repr(beta2))
+        raise InvalidArgument(site, "must be between 0 and 1", write="beta2=0.999", sample=0.999)
+    return value
 
 
 @final
@@ -26,14 +35,8 @@ from paramsched.time import Duration, DurationLike
 class ExponentialWarmup(Schedule):
     """value(t) = base * (1 - exp(-(t + first) / timescale))."""
 
-    timescale: Duration = field(metadata=SCALE)
-    first: int
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "exponential_warmup", positive_length, "timescale")
-        keep_checked(self, "exponential_warmup", whole_number, "first", least=0)
-
-    length = None
+    timescale: Duration = field(metadata=POSITIVE_SCALE)
+    first: int = field(metadata=checked(whole_number, least=0))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(-ops.xp.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
@@ -42,19 +45,34 @@ class ExponentialWarmup(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RAdamWarmup(Schedule):
-    """Base times the factor by which RAdam rectifies a step; update 0 is the first step that RAdam rectifies."""
+    """Rise towards base by RAdam's rectification of Adam's step.
 
-    beta2: float
+    value(t) = base * sqrt((p - 4) * (p - 2) * P / ((P - 4) * (P - 2) * p))
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "beta2", _checked_beta2("radam_warmup", self.beta2))
+    P = 2 / (1 - beta2) - 1 and p = P - 2 k b / (1 - b), with b = beta2 ** k. k is t + 1 plus the number of first steps
+    that RAdam does not rectify, because their p is at most 4.
+
+    It never ends. Multiply it into a schedule: `radam_warmup() * cosine()`.
+
+    Args:
+        beta2: Adam's second beta, between 0.6 and 1.
+
+    Raises:
+        InvalidArgument: `beta2` is not between 0.6 and 1.
+
+    Source: Liu et al. 2020 (1908.03265); pytorch_warmup `RAdamWarmup`.
+
+    >>> round(radam_warmup(0.999)(0), 9), round(radam_warmup(0.999)(1000), 9)
+    (0.017311503, 0.646639262)
+    """
+
+    beta2: float = field(default=0.999, metadata=checked(_fraction))
+
+    def _check_together(self) -> None:
         if not self.beta2 > _LEAST_BETA:
             site = CallSite("radam_warmup", "beta2", repr(self.beta2))
             found = f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified"
-            refusal = InvalidArgument(site, found, write="beta2=0.999")
-            raise refusal.changed(sample=0.999)
-
-    length = None
+            raise InvalidArgument(site, found, write="beta2=0.999", sample=0.999)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Return base * sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)); p is the length of the average, P its limit."""
@@ -86,6 +104,9 @@ class RAdamWarmup(Schedule):
         return ops.where(few, p_early, p_late)
 
 
+radam_warmup = shape(constructor("radam_warmup", RAdamWarmup))
+
+
 _LEAST_BETA = 0.6
 
 
@@ -95,14 +116,6 @@ def _coth_excess(y: Array, ops: Arrays) -> Array:
     near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
     series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
     return ops.where(tiny, series, far / ops.xp.tanh(far) - 1)
-
-
-def _checked_beta2(call: str, beta2: object) -> float:
-    value = finite_number(CallSite(call, "beta2"), beta2)
-    if not 0 < value < 1:
-        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "must be between 0 and 1", write="beta2=0.999")
-        raise refusal.changed(sample=0.999)
-    return value
 
 
 @shape
@@ -170,7 +183,7 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     >>> print(untuned_linear_warmup(0.999))
     warmup(2000, index="(t+1)/n")
     """
-    over = 2 / (1 - Fraction(repr(_checked_beta2("untuned_linear_warmup", beta2))))
+    over = 2 / (1 - Fraction(repr(_fraction(CallSite("untuned_linear_warmup", "beta2"), beta2))))
     whole = int(over)
     if whole == over:
         return warmup(whole, index="(t+1)/n")
@@ -195,33 +208,8 @@ def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
     >>> print(untuned_exponential_warmup(0.999))
     exponential_warmup(1000)
     """
-    scale = 1 / (1 - Fraction(repr(_checked_beta2("untuned_exponential_warmup", beta2))))
+    scale = 1 / (1 - Fraction(repr(_fraction(CallSite("untuned_exponential_warmup", "beta2"), beta2))))
     return exponential_warmup(Duration.of_updates(scale))
-
-
-@shape
-def radam_warmup(beta2: float = 0.999) -> RAdamWarmup:
-    """Rise towards base by RAdam's rectification of Adam's step.
-
-    value(t) = base * sqrt((p - 4) * (p - 2) * P / ((P - 4) * (P - 2) * p))
-
-    P = 2 / (1 - beta2) - 1 and p = P - 2 k b / (1 - b), with b = beta2 ** k. k is t + 1 plus the number of first steps
-    that RAdam does not rectify, because their p is at most 4.
-
-    It never ends. Multiply it into a schedule: `radam_warmup() * cosine()`.
-
-    Args:
-        beta2: Adam's second beta, between 0.6 and 1.
-
-    Raises:
-        InvalidArgument: `beta2` is not between 0.6 and 1.
-
-    Source: Liu et al. 2020 (1908.03265); pytorch_warmup `RAdamWarmup`.
-
-    >>> round(radam_warmup(0.999)(0), 9), round(radam_warmup(0.999)(1000), 9)
-    (0.017311503, 0.646639262)
-    """
-    return RAdamWarmup(beta2)
 
 
 @shape

@@ -10,6 +10,7 @@ from math import ceil
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
+from paramsched.advice.number_checks import check_fields
 from paramsched.advice.peer_words import line_in_code
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import field_names, frozen_value
@@ -19,7 +20,7 @@ from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.schedules.evaluation import value_at
 from paramsched.schedules.lengths import is_resolved_field, length_field
-from paramsched.schedules.registry import combine_operands, has_shape
+from paramsched.schedules.registry import builder_name, combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
@@ -36,15 +37,22 @@ class Schedule(ABC):
 
     A schedule *has a length*, *fills* (takes the remaining time of the run or of its stage), or is *open* (has no end).
 
-    A shape is a frozen dataclass that defines its value (`_at`), its length, and the times at which its formula changes
+    A shape is a frozen dataclass that defines its value (`_at`), and the times at which its formula changes
     (`_inner_breakpoints`). The rest is derived from its fields. A field with a Duration is a time from the start of the
     stage, unless the metadata of the field define another role (`lengths.py`). A field with a Schedule contains an
-    operand or a stage.
+    operand or a stage. Metadata may also contain a check of the field, `checked(positive_number)`.
     """
 
     # jax.jit(schedule) keeps a weak reference; the dict caches properties and is not part of the value.
     __slots__ = ("__dict__", "__weakref__")
     _precedence: ClassVar[int] = CALL
+
+    def __post_init__(self) -> None:
+        check_fields(self, builder_name(self))
+        self._check_together()
+
+    def _check_together(self) -> None:  # noqa: B027  # optional
+        """Raise an error if fields that are valid alone contradict each other."""
 
     @overload
     def __call__(self, t: float, base: float = 1.0) -> float: ...
@@ -84,9 +92,10 @@ class Schedule(ABC):
     _repr_mimebundle_ = notebook_display
 
     @property
-    @abstractmethod
     def length(self) -> Duration | None:
         """The length of the schedule; None if it takes the remaining time or has no end."""
+        name = length_field(type(self), "fills", "open", "length")
+        return None if name is None else getattr(self, name)
 
     @property
     def fills(self) -> bool:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, final
 
+from paramsched.advice.number_checks import checked
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
@@ -23,6 +24,15 @@ from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS
 
 
+def _nonempty_run(site: CallSite, of: Duration) -> Duration:
+    if not of.terms:
+        raise InvalidArgument(site, "the run must be longer than 0", write='of="20 epochs"', sample="20 epochs")
+    return of
+
+
+_RUN = checked(_nonempty_run)
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Take(Schedule):
@@ -30,14 +40,7 @@ class Take(Schedule):
 
     schedule: Schedule
     over: Duration = field(metadata=LENGTH)
-    of: Duration | None
-
-    def __post_init__(self) -> None:
-        _require_nonempty_run("take", self.of)
-
-    @property
-    def length(self) -> Duration:
-        return self.over
+    of: Duration | None = field(metadata=_RUN)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
@@ -73,10 +76,7 @@ class Skip(Schedule):
 
     schedule: Schedule
     by: Duration
-    of: Duration | None
-
-    def __post_init__(self) -> None:
-        _require_nonempty_run("skip", self.of)
+    of: Duration | None = field(metadata=_RUN)
 
     @property
     def length(self) -> Duration | None:
@@ -140,12 +140,6 @@ class Skip(Schedule):
         inner = self._planned_span(span)
         by = span.first - inner.boundary(inner.begin) if span.rounds else span.begin - inner.begin
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
-
-
-def _require_nonempty_run(name: str, of: Duration | None) -> None:
-    if of is not None and not of.terms:
-        refusal = InvalidArgument(CallSite(name, "of"), "the run must be longer than 0", write='of="20 epochs"')
-        raise refusal.changed(sample="20 epochs")
 
 
 @shape

@@ -7,19 +7,19 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
+from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
-from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels, split_level, zero_safe_product
+from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import (
-    PERIOD,
+    POSITIVE_PERIOD,
+    ROUNDING_OF_CYCLES,
     Lengths,
     boundaries,
     checked_growth,
-    positive_length,
     require_lengths,
     split_periods,
 )
@@ -39,18 +39,14 @@ Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 class Cyclic(Schedule):
     """Rises from `start` to `to` over `up` and falls back over `down`, repeatedly."""
 
-    up: Duration = field(metadata=PERIOD)
-    down: Duration = field(metadata=PERIOD)
-    start: Level
-    to: Level
-    mode: Mode
-    gamma: float
+    up: Duration = field(metadata=POSITIVE_PERIOD)
+    down: Duration = field(metadata=POSITIVE_PERIOD)
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
+    mode: Mode = field(metadata=one_of(Mode))
+    gamma: float = field(metadata=checked(positive_number))
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "cyclic", level_of, "start", "to")
-        keep_checked(self, "cyclic", positive_number, "gamma")
-        keep_checked(self, "cyclic", positive_length, "up", "down")
-        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "unknown mode")
+    def _check_together(self) -> None:
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
@@ -58,8 +54,6 @@ class Cyclic(Schedule):
                 'Write mode="exp_range", or omit gamma',
                 sample="exp_range",
             )
-
-    length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Compute straight lines up and down; `mode` scales them by the index of the cycle or by the time."""
@@ -93,21 +87,15 @@ class CosineRestarts(Cycles):
     Each lowest level is `to_gamma` times the previous one. After `times` cycles the last lowest level is held.
     """
 
-    first: Duration = field(metadata=PERIOD)
-    mult: float
-    to: Level
-    gamma: float
-    to_gamma: float
-    times: int | None
-    lengths: Lengths
+    first: Duration = field(metadata=POSITIVE_PERIOD)
+    mult: float = field(metadata=checked(checked_growth))
+    to: Level = field(metadata=LEVEL)
+    gamma: float = field(metadata=checked(positive_number))
+    to_gamma: float = field(metadata=checked(positive_number))
+    times: int | None = field(metadata=checked(whole_number))
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "cosine_restarts", positive_length, "first")
-        keep_checked(self, "cosine_restarts", checked_growth, "mult")
-        keep_checked(self, "cosine_restarts", level_of, "to")
-        keep_checked(self, "cosine_restarts", positive_number, "gamma", "to_gamma")
-        if self.times is not None:
-            keep_checked(self, "cosine_restarts", whole_number, "times")
+    def _check_together(self) -> None:
         require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
 
     @property

@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import Any, final
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number
+from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, SCALE, positive_length
+from paramsched.schedules.lengths import FILLS, POSITIVE_SCALE, SCALE, positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -24,14 +24,8 @@ from paramsched.time import Duration, DurationLike
 class Exponential(Schedule):
     """value(t) = base * gamma ** (t / per)."""
 
-    gamma: float
-    per: Duration = field(metadata=SCALE)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "exponential", positive_number, "gamma")
-        keep_checked(self, "exponential", positive_length, "per")
-
-    length = None  # it has no end
+    gamma: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # A power of t, not a running product, so every t costs the same and rounding errors do not accumulate.
@@ -115,10 +109,6 @@ class _GeometricWithNeighbor(Schedule):
     over: Duration | None = field(metadata=FILLS)
     index: Index
 
-    @property
-    def length(self) -> Duration | None:
-        return self.over
-
     def _with_fields(self, fields: Mapping[str, Any]) -> Schedule:
         return geometric(**fields)
 
@@ -160,18 +150,13 @@ def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
 class PowerLaw(Schedule):
     """value(t) = base * (1 + t / timescale) ** -exponent."""
 
-    exponent: float
-    timescale: Duration = field(metadata=SCALE)
+    exponent: float = field(metadata=checked(finite_number))
+    timescale: Duration = field(metadata=POSITIVE_SCALE)
 
-    def __post_init__(self) -> None:
-        site = CallSite("power_law", "exponent")
-        object.__setattr__(self, "exponent", finite_number(site, self.exponent))
+    def _check_together(self) -> None:
         if self.exponent == 0:
             found = "must not be 0, because the value would be base at every update"
-            raise InvalidArgument(site, found, write="0.5", sample=0.5)
-        keep_checked(self, "power_law", positive_length, "timescale")
-
-    length = None
+            raise InvalidArgument(CallSite("power_law", "exponent"), found, write="0.5", sample=0.5)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         grown = 1.0 + ops.floating(t) / self.timescale.count
@@ -190,14 +175,8 @@ class PowerLaw(Schedule):
 class InverseTime(Schedule):
     """value(t) = base / (1 + gamma * t / per)."""
 
-    gamma: float
-    per: Duration = field(metadata=SCALE)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "inverse_time", positive_number, "gamma")
-        keep_checked(self, "inverse_time", positive_length, "per")
-
-    length = None
+    gamma: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(1.0 / (1.0 + ops.floating(t) / self.per.count * self.gamma))
@@ -276,18 +255,13 @@ class Logistic(Schedule):
     """value(t) = base / (1 + exp(-steepness * (t - middle) / per))."""
 
     middle: Duration = field(metadata=SCALE)
-    steepness: float
-    per: Duration = field(metadata=SCALE)
+    steepness: float = field(metadata=checked(finite_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
 
-    def __post_init__(self) -> None:
-        site = CallSite("logistic", "steepness")
-        object.__setattr__(self, "steepness", finite_number(site, self.steepness))
+    def _check_together(self) -> None:
         if self.steepness == 0:
             found = "must not be 0, because the value would be half of base at every update"
-            raise InvalidArgument(site, found, write="steepness=0.0025", sample=0.0025)
-        keep_checked(self, "logistic", positive_length, "per")
-
-    length = None
+            raise InvalidArgument(CallSite("logistic", "steepness"), found, write="steepness=0.0025", sample=0.0025)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(_logistic_of((ops.floating(t) - self.middle.count) / self.per.count * self.steepness, ops))
@@ -298,14 +272,8 @@ class Logistic(Schedule):
 class InverseSigmoid(Schedule):
     """value(t) = base * k / (k + exp(t / (per k)))."""
 
-    k: float
-    per: Duration = field(metadata=SCALE)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "inverse_sigmoid", positive_number, "k")
-        keep_checked(self, "inverse_sigmoid", positive_length, "per")
-
-    length = None
+    k: float = field(metadata=checked(positive_number))
+    per: Duration = field(metadata=POSITIVE_SCALE)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(_logistic_of(math.log(self.k) - ops.floating(t) / self.per.count / self.k, ops))

@@ -31,8 +31,6 @@ class FollowedTarget(Schedule):
     line: str
     instead: str
 
-    length = None
-
     affine = True
 
     has_absolute = False

@@ -9,12 +9,11 @@ import numpy as np
 
 from paramsched import curves
 from paramsched.advice.calls import example_call
-from paramsched.advice.number_checks import keep_checked
 from paramsched.base.near_names import did_you_mean
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
-from paramsched.schedules.affine import Affine, Level, level_of, split_level
+from paramsched.schedules.affine import LEVEL, Affine, Level, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import OPEN
 from paramsched.schedules.registry import SHAPES, shape
@@ -28,15 +27,8 @@ from paramsched.time import Duration, DurationLike
 class Constant(Schedule):
     """value(t) = value. Without `over` it has no end; in a sequence it takes the rest of the run."""
 
-    value: Level
+    value: Level = field(metadata=LEVEL)
     over: Duration | None = field(metadata=OPEN)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "constant", level_of, "value")
-
-    @property
-    def length(self) -> Duration | None:
-        return self.over
 
     @property
     def _takes_numbers(self) -> bool:
@@ -82,13 +74,11 @@ class Like(Schedule):
 
     field: str
 
-    def __post_init__(self) -> None:
+    def _check_together(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
             refusal = InvalidArgument(site, "expected the name of a field or a target", write='like("lr")')
             raise refusal.changed(sample="lr")
-
-    length = None
 
     fills = True
 
@@ -152,8 +142,6 @@ class FromFunction(Schedule):
 
     function: Callable[[Any], Any]
     name: str | None = None
-
-    length = None
 
     @property
     def serializable(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import MOST_COUNT, finite_number, require_choice
+from paramsched.advice.number_checks import MOST_COUNT, checked, finite_number, one_of
 from paramsched.curves.arrays import Array, Arrays, Floats, Integers
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.time import Duration
@@ -67,8 +67,14 @@ def positive_length(site: CallSite, duration: object) -> Duration:
     return duration
 
 
+POSITIVE_PERIOD, POSITIVE_SCALE = PERIOD | checked(positive_length), SCALE | checked(positive_length)
+"""Metadata of a period and of a scale that must be above 0."""
+
 Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
 """How growing cycles are rounded: not, each to the nearest update, or down before the next one grows."""
+
+ROUNDING_OF_CYCLES = one_of(Lengths, "rounding")
+"""Metadata of a field with a value of `Lengths`."""
 
 _FAR = 2.0**53  # updates; above it floats do not represent every integer
 _LEAST_GROWTH = 1.001
@@ -181,11 +187,6 @@ def checked_growth(site: CallSite, mult: object) -> float:
     return value
 
 
-def require_rounding(name: str, lengths: str) -> None:
-    """Reject an unknown rounding."""
-    require_choice(CallSite(name, "lengths"), lengths, Lengths, "unknown rounding")
-
-
 def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None, times: int | None) -> None:
     """Reject invalid arguments of growing cycles.
 
@@ -195,7 +196,6 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     if mult != 1 and times is not None and times > _MAX_GROWING:
         found = f"expected at most {_MAX_GROWING} growing cycles"
         raise InvalidArgument(CallSite(name, "times", str(times)), found, "Omit times", sample=None)
-    require_rounding(name, lengths)
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
         raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, write='lengths="exact"', sample="exact")

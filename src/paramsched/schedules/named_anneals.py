@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import cast, final
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number
+from paramsched.advice.number_checks import checked, finite_number, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
+from paramsched.schedules.affine import LEVEL, Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, positive_length, split_periods
+from paramsched.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, split_periods
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
@@ -72,18 +72,10 @@ def tanh(
 class CosineWave(Schedule):
     """value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2, constant from t = n on."""
 
-    cycles: float
-    start: Level
-    to: Level
+    cycles: float = field(metadata=checked(positive_number))
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
     over: Duration | None = field(metadata=FILLS)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "cosine_wave", positive_number, "cycles")
-        keep_checked(self, "cosine_wave", level_of, "start", "to")
-
-    @property
-    def length(self) -> Duration | None:
-        return self.over
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Evaluate each wave as half a cosine wave, forward and then backward."""
@@ -156,17 +148,10 @@ def linear_cosine(
 class PolynomialCycle(Schedule):
     """value(t) = to + (start - to) * (1 - t / (n k)) ** power, with k = ceil(t / n), or 1 at t = 0."""
 
-    every: Duration = field(metadata=PERIOD)
-    power: float
-    start: Level
-    to: Level
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "polynomial_cycle", positive_length, "every")
-        keep_checked(self, "polynomial_cycle", positive_number, "power")
-        keep_checked(self, "polynomial_cycle", level_of, "start", "to")
-
-    length = None
+    every: Duration = field(metadata=POSITIVE_PERIOD)
+    power: float = field(metadata=checked(positive_number))
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Decay over the fewest periods that contain the time. The value is `to` at the end of each period."""

@@ -1,13 +1,14 @@
 """Noise: a random value at each update, computed from the seed and the update alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final
 
-from paramsched.advice.number_checks import keep_checked, positive_number, require_choice, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, one_of, positive_number, whole_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
-from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
+from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
 
@@ -18,26 +19,43 @@ NoiseKind: TypeAlias = Literal["normal", "uniform"]
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Noise(Schedule):
-    """value(t) = around + size * e(t), with e(t) a random draw computed from a hash of the seed and t."""
+    """Draw a random value at each update.
 
-    size: Level
-    kind: NoiseKind
-    clip: float | None
-    around: Level
-    seed: int
+    value(t) = around + size * e(t)
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "noise", level_of, "size", "around")
-        keep_checked(self, "noise", whole_number, "seed", least=0)
-        require_choice(CallSite("noise", "kind"), self.kind, NoiseKind, "unknown kind of noise")
-        if self.clip is None:
-            return
-        if self.kind == "uniform":
+    Args:
+        size: the size of the random deviations, a multiple of base, or `absolute(x)` for an absolute value. It is the
+            standard deviation of normal noise, and the largest deviation of uniform noise.
+        kind: `"normal"` or `"uniform"`, the distribution of e(t).
+        clip: normal draws of more than `clip` standard deviations are drawn again; None keeps all draws.
+        around: the mean, a level; 1 is base. Use 0 for noise that is added to a schedule.
+        seed: an integer of at least 0. Different seeds give different draws.
+
+    Raises:
+        InvalidArgument: an argument is out of range, or `clip` is passed with uniform noise.
+
+    e(t) depends only on the seed and t, so it is the same in any order of evaluation, and after a resume. Multiply it
+    into a schedule, `cosine() * noise(0.1)`, or add it, `cosine() + noise(absolute(1e-4), around=0)`.
+
+    Source: timm's `noise_pct`, `noise_type` and `noise_seed`, with another random generator: its uniform noise is
+    `noise(pct, "uniform")`, its normal noise `noise(1, clip=pct)`. The uniform draws come from a Philox generator
+    (Salmon et al. 2011, Random123).
+
+    >>> jitter = noise(0.1, "uniform", seed=7)
+    >>> [round(jitter(t), 6) for t in (0, 1, 1000)]
+    [0.972599, 1.026006, 1.056944]
+    """
+
+    size: Level = field(default=0.1, metadata=LEVEL)
+    kind: NoiseKind = field(default="normal", metadata=one_of(NoiseKind, "kind of noise"))
+    clip: float | None = field(default=None, metadata=checked(positive_number))
+    around: Level = field(default=1.0, metadata=LEVEL)
+    seed: int = field(default=0, metadata=checked(whole_number, least=0))
+
+    def _check_together(self) -> None:
+        if self.kind == "uniform" and self.clip is not None:
             found = "uniform draws are already between -size and size"
             raise InvalidArgument(CallSite("noise", "clip", shown(self.clip)), found, write='noise(0.1, "uniform")')
-        keep_checked(self, "noise", positive_number, "clip")
-
-    length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         below, rest = _uniform_draw(ops.whole(t), self.seed, ops)
@@ -48,6 +66,9 @@ class Noise(Schedule):
             drawn = _upper_quantile(0.5 * (1.0 - within) + within * rest, ops)
         drawn = ops.where(below, -drawn, drawn)
         return mixed_levels(self.around, self.size, base, lambda middle, size: middle + size * drawn)
+
+
+noise = shape(constructor("noise", Noise))
 
 
 _WORD = 0xFFFF
@@ -126,40 +147,3 @@ def _polynomial_ratio(x: Array, coefficients: tuple[tuple[float, ...], tuple[flo
     for over, under in zip(*coefficients, strict=True):
         above, below = above * x + over, below * x + under
     return above / below
-
-
-@shape
-def noise(
-    size: Level = 0.1,
-    kind: NoiseKind = "normal",
-    clip: float | None = None,
-    around: Level = 1.0,
-    seed: int = 0,
-) -> Noise:
-    """Draw a random value at each update.
-
-    value(t) = around + size * e(t)
-
-    Args:
-        size: the size of the random deviations, a multiple of base, or `absolute(x)` for an absolute value. It is the
-            standard deviation of normal noise, and the largest deviation of uniform noise.
-        kind: `"normal"` or `"uniform"`, the distribution of e(t).
-        clip: normal draws of more than `clip` standard deviations are drawn again; None keeps all draws.
-        around: the mean, a level; 1 is base. Use 0 for noise that is added to a schedule.
-        seed: an integer of at least 0. Different seeds give different draws.
-
-    Raises:
-        InvalidArgument: an argument is out of range, or `clip` is passed with uniform noise.
-
-    e(t) depends only on the seed and t, so it is the same in any order of evaluation, and after a resume. Multiply it
-    into a schedule, `cosine() * noise(0.1)`, or add it, `cosine() + noise(absolute(1e-4), around=0)`.
-
-    Source: timm's `noise_pct`, `noise_type` and `noise_seed`, with another random generator: its uniform noise is
-    `noise(pct, "uniform")`, its normal noise `noise(1, clip=pct)`. The uniform draws come from a Philox generator
-    (Salmon et al. 2011, Random123).
-
-    >>> jitter = noise(0.1, "uniform", seed=7)
-    >>> [round(jitter(t), 6) for t in (0, 1, 1000)]
-    [0.972599, 1.026006, 1.056944]
-    """
-    return Noise(size, kind, clip, around, seed)

@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, positive_length, split_periods
+from paramsched.schedules.lengths import POSITIVE_PERIOD, POSITIVE_SCALE, SCALE, boundaries, split_periods
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, POWER, in_brackets
@@ -66,8 +66,7 @@ class Raised(OneOperand):
     exponent: float
     _precedence = POWER
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "power", finite_number, "exponent")
+    def _check_together(self) -> None:
         if self.schedule.has_absolute:
             raise InvalidArgument(
                 str(self),
@@ -124,12 +123,8 @@ class Rounded(OneOperand):
     """value(t) = to * round(schedule(t, base) / to), after base is applied."""
 
     schedule: Schedule
-    to: float
-    way: Way
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "rounded", positive_number, "to")
-        require_choice(CallSite("rounded", "way"), self.way, Way, "unknown direction")
+    to: float = field(metadata=checked(positive_number))
+    way: Way = field(metadata=one_of(Way, "direction"))
 
     affine = False
 
@@ -184,12 +179,9 @@ class Jagged(OneOperand):
     """
 
     schedule: Schedule
-    every: Duration = field(metadata=PERIOD)
-    over: Duration = field(metadata=SCALE)
+    every: Duration = field(metadata=POSITIVE_PERIOD)
+    over: Duration = field(metadata=POSITIVE_SCALE)
     meets: Duration | None = field(metadata=SCALE)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "jagged", positive_length, "every", "over")
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Return the value at `t`; in a warmup, the scaled value that the schedule has at the end of the warmup."""

@@ -2,17 +2,16 @@
 
 from abc import ABC
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import keep_checked
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved
-from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
+from paramsched.schedules.affine import LEVEL, ONE, Affine, Level, always_above, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.one_operand import OneOperand
@@ -85,7 +84,7 @@ class Product(Pointwise):
     operands: tuple[Schedule, ...]
     _precedence = PRODUCT
 
-    def __post_init__(self) -> None:
+    def _check_together(self) -> None:
         fixed = [operand for operand in self.operands if operand.has_absolute]
         if len(fixed) > 1:
             others = [operand for operand in self.operands if not operand.has_absolute]
@@ -165,11 +164,10 @@ class Clamp(OneOperand):
     """value(t) = the schedule's value, at least `low` and at most `high`."""
 
     schedule: Schedule
-    low: Level | None
-    high: Level | None
+    low: Level | None = field(metadata=LEVEL)
+    high: Level | None = field(metadata=LEVEL)
 
-    def __post_init__(self) -> None:
-        keep_checked(self, "clamp", level_of, *(name for name in ("low", "high") if getattr(self, name) is not None))
+    def _check_together(self) -> None:
         if self.low is not None and self.high is not None and always_above(self.low, self.high):
             raise InvalidArgument(
                 CallSite("clamp", "low", f"{self.low}, high={self.high}"),

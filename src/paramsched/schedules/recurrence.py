@@ -1,7 +1,7 @@
 """Recurrence: rules that change the current value, one after another."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import keep_checked, whole_number
+from paramsched.advice.number_checks import checked, whole_number
 from paramsched.curves.arrays import Array, Arrays, Floats, Integers
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
@@ -48,13 +48,11 @@ class Recurrence(Schedule):
     """
 
     rules: tuple[Rule, ...]
-    until: int | None
+    until: int | None = field(metadata=checked(whole_number, least=0))
 
-    def __post_init__(self) -> None:
+    def _check_together(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "expected rules", write="recurrence(rules.linear(0.1, end=5))")
-        if self.until is not None:
-            keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
         """Return the state before a block of updates; cache it and the states before all earlier blocks.
@@ -80,8 +78,6 @@ class Recurrence(Schedule):
         """The update from which every rule is inactive; None if a rule has no end."""
         ends = [None if rule.end is None else rule.end * _period_of(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
-
-    length = None
 
     def _held_from(self) -> int | None:
         return self.until

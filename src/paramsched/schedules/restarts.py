@@ -8,7 +8,7 @@ from math import ceil, floor
 from typing import final
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import checked, finite_number, positive_number, whole_number
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
@@ -18,7 +18,8 @@ from paramsched.schedules.base import Schedule, no_horizon
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.leaves import Constant, curve_argument, schedule_of
 from paramsched.schedules.lengths import (
-    PERIOD,
+    POSITIVE_PERIOD,
+    ROUNDING_OF_CYCLES,
     CycleTable,
     Lengths,
     boundaries,
@@ -28,7 +29,6 @@ from paramsched.schedules.lengths import (
     fitting_times,
     is_resolved_field,
     length_of_cycles,
-    positive_length,
     require_lengths,
     split_periods,
     stretched_time,
@@ -94,19 +94,14 @@ class Restarts(Cycles):
     """Repeats a schedule each `every`; after `times` cycles the final value of the last one is held."""
 
     schedule: Schedule
-    every: Duration | None = field(metadata=PERIOD)
-    times: int | None
-    mult: float
-    gamma: float
-    lengths: Lengths
+    every: Duration | None = field(metadata=POSITIVE_PERIOD)
+    times: int | None = field(metadata=checked(whole_number))
+    mult: float = field(metadata=checked(checked_growth))
+    gamma: float = field(metadata=checked(positive_number))
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
 
-    def __post_init__(self) -> None:
-        if self.times is not None:
-            keep_checked(self, "restarts", whole_number, "times")
-        keep_checked(self, "restarts", checked_growth, "mult")
-        keep_checked(self, "restarts", positive_number, "gamma")
+    def _check_together(self) -> None:
         if self.every is None:
-            first = None
             if self.times is None:
                 found = "expected every, times, or both"
                 raise InvalidArgument(CallSite("restarts", "times", "None"), found, write="times=4", sample=4)
@@ -114,9 +109,7 @@ class Restarts(Cycles):
                 site = CallSite("restarts", "lengths", repr(self.lengths))
                 found = "cycles that divide the horizon evenly are not rounded"
                 raise InvalidArgument(site, found, "Omit lengths", sample="exact")
-        else:
-            keep_checked(self, "restarts", positive_length, "every")
-            first = self.every.exact
+        first = None if self.every is None else self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 
     @property

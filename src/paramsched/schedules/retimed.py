@@ -6,13 +6,13 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import final
 
-from paramsched.advice.number_checks import keep_checked, whole_number
+from paramsched.advice.number_checks import checked, whole_number
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, positive_length
+from paramsched.schedules.lengths import POSITIVE_PERIOD, boundaries, last_boundary
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
@@ -89,12 +89,8 @@ class Every(OneOperand):
     """
 
     schedule: Schedule
-    period: Duration = field(metadata=PERIOD)
-    phase: int
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "every", positive_length, "period")
-        keep_checked(self, "every", whole_number, "phase", least=0)
+    period: Duration = field(metadata=POSITIVE_PERIOD)
+    phase: int = field(metadata=checked(whole_number, least=0))
 
     @property
     def of_run(self) -> bool:
@@ -198,7 +194,7 @@ class Window(Schedule):
     begin: Duration
     end: Duration | None
 
-    def __post_init__(self) -> None:
+    def _check_together(self) -> None:
         begin, end = self.begin.exact, None if self.end is None else self.end.exact
         if self.end is not None and begin is not None and end is not None and end < begin:
             raise InvalidArgument(

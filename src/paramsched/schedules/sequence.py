@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from collections.abc import Sequence as Several
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, no_horizon
 from paramsched.schedules.leaves import Constant, schedule_of
-from paramsched.schedules.lengths import Lengths, length_field, require_rounding
+from paramsched.schedules.lengths import ROUNDING_OF_CYCLES, Lengths, length_field
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.retimed import Window
@@ -231,10 +231,7 @@ class WithLengths(OneOperand):
     """The schedule with inner boundaries rounded as `lengths` defines, but its start and end as for any stage."""
 
     schedule: Schedule
-    lengths: Lengths
-
-    def __post_init__(self) -> None:
-        require_rounding("with_lengths", self.lengths)
+    lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
 
     @property
     def length(self) -> Duration | None:

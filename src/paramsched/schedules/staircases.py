@@ -9,12 +9,12 @@ from typing import final
 
 import numpy as np
 
-from paramsched.advice.number_checks import keep_checked, positive_number, whole_number
+from paramsched.advice.number_checks import checked, positive_number, whole_number
 from paramsched.curves.arrays import Array, Arrays, Floats
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
+from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, complete_periods, positive_length
+from paramsched.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, complete_periods
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
@@ -26,14 +26,8 @@ from paramsched.time.duration import durations_of, or_meant
 class Step(Schedule):
     """value(t) = base * gamma ** floor(t / every)."""
 
-    every: Duration = field(metadata=PERIOD)
-    gamma: float
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "step", positive_number, "gamma")
-        keep_checked(self, "step", positive_length, "every")
-
-    length = None
+    every: Duration = field(metadata=POSITIVE_PERIOD)
+    gamma: float = field(metadata=checked(positive_number))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return base.scaled(ops.power(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
@@ -48,12 +42,7 @@ class MultiStep(Schedule):
     """value(t) = base * gamma ** (number of milestones at or before t)."""
 
     milestones: tuple[Duration, ...]
-    gamma: float
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "multistep", positive_number, "gamma")
-
-    length = None
+    gamma: float = field(metadata=checked(positive_number))
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         reached = ops.reached(sorted(milestone.count for milestone in self.milestones), t)
@@ -139,18 +128,10 @@ _FINEST_TREAD = Fraction(1, 4)  # updates; breakpoints of shorter steps are merg
 class Stairs(Schedule):
     """value(t) = start + (to - start) * k / rises, with k = floor(t * rises / n); from t = n on exactly `to`."""
 
-    start: Level
-    to: Level
-    rises: int
+    start: Level = field(metadata=LEVEL)
+    to: Level = field(metadata=LEVEL)
+    rises: int = field(metadata=checked(whole_number))
     over: Duration | None = field(metadata=FILLS)
-
-    def __post_init__(self) -> None:
-        keep_checked(self, "stairs", level_of, "start", "to")
-        keep_checked(self, "stairs", whole_number, "rises")
-
-    @property
-    def length(self) -> Duration | None:
-        return self.over
 
     @property
     def _tread(self) -> Fraction:
@@ -202,31 +183,20 @@ def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None
     return Stairs(start, to, rises, None if over is None else Duration.of(over))
 
 
-_MAX_STEPS = 2**20
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Chebyshev(Schedule):
     """value(t) = base / (c - r cos(pi (j + 1/2) / steps)), j the k-th number of the order, k = floor(t / every)."""
 
-    steps: int
-    least: float
-    most: float
-    every: Duration = field(metadata=PERIOD)
+    steps: int = field(metadata=checked(whole_number, most=2**20))
+    least: float = field(metadata=checked(positive_number))
+    most: float = field(metadata=checked(positive_number))
+    every: Duration = field(metadata=POSITIVE_PERIOD)
 
-    def __post_init__(self) -> None:
-        site = CallSite("chebyshev", "steps")
-        object.__setattr__(self, "steps", whole_number(site, self.steps))
-        if self.steps > _MAX_STEPS:
-            raise InvalidArgument(site, f"expected at most {_MAX_STEPS} steps", write="steps=1024", sample=1024)
-        keep_checked(self, "chebyshev", positive_number, "least", "most")
+    def _check_together(self) -> None:
         if self.least >= self.most:
             found = f"must be less than most={self.most!r}"
             raise InvalidArgument(CallSite("chebyshev", "least"), found, write="chebyshev(16, 0.05, 1.0)")
-        keep_checked(self, "chebyshev", positive_length, "every")
-
-    length = None
 
     def _held_from(self) -> int | Fraction:
         return self.every.number * (self.steps - 1)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import finite_number, keep_checked, whole_number
+from paramsched.advice.number_checks import finite_number, whole_number
 from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.curves import Curve, CurveLike
@@ -23,11 +23,10 @@ from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import (
-    PERIOD,
+    POSITIVE_PERIOD,
     boundaries,
     complete_periods,
     length_of_cycles,
-    positive_length,
     split_periods,
 )
 from paramsched.schedules.registry import SHAPES, shape
@@ -134,13 +133,12 @@ class Table(Schedule):
     """
 
     values: TableValues
-    every: Duration = field(metadata=PERIOD)
+    every: Duration = field(metadata=POSITIVE_PERIOD)
     curve: Curve | None
     absolute: bool
     file: TableFile | None = None
 
-    def __post_init__(self) -> None:
-        keep_checked(self, self._call, positive_length, "every")
+    def _check_together(self) -> None:
         if not isinstance(self.absolute, bool):
             found = "expected True or False"
             site = CallSite(self._call, "absolute", repr(self.absolute))

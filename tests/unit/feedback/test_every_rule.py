@@ -155,7 +155,7 @@ def test_a_length_with_a_unit_is_refused_with_its_number(option, given_, number)
     with pytest.raises(InvalidArgument) as refusal:
         spike(**{option: given_})
 
-    assert str(refusal.value).endswith(f'Write spike("loss", {option}={number})')
+    assert str(refusal.value).endswith(f"Write spike({option}={number})")
     assert "a metric rule does not know the update" in str(refusal.value)
     assert str(eval(str(refusal.value).rpartition("Write ")[2], {"spike": spike})).startswith("spike(")
 

@@ -206,7 +206,7 @@ def test_a_wrong_state_is_refused(wrong):
         ({"factor": 1.0}, "less than 1", "factor=0.1"),
         ({"recover": 0}, "integer of at least 1", "recover=3"),
         ({"recover": "500 steps"}, "number of observations", "recover=500"),
-        ({"window": "1 epoch"}, "number of observations", "window=1"),
+        ({"window": "1 epoch"}, "number of observations", "window=3"),
         ({"cooldown": -1}, "integer of at least 0", "cooldown=1"),
         ({"spread": "mean"}, "unknown spread", "spread='mad'"),
         ({"mode": "up"}, "unknown mode", "mode='min'"),

@@ -297,7 +297,7 @@ def test_a_composite_shape_is_written_as_its_parts(recipe, text):
         (lambda: window(cosine(), 5, 3), "window(cosine(), 3, 5)"),
         (lambda: constant(absolute(1.0)) * constant(absolute(2.0)), "2 factors have absolute levels"),
         (lambda: curves.power(0), "must be greater than 0"),
-        (lambda: curves.power("2"), "expected a finite number"),
+        (lambda: curves.power("2"), "expected a number, got str"),
         (lambda: curves.exponential(1), "ratio must not be 1"),
         (lambda: curves.cosine_truncated(1.5), "at most 1"),
         (lambda: curves.cosine_wave(1), "curves.cosine_wave(1.5)"),

@@ -2,12 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import (
+    check_fields,
+    checked,
+    finite_number,
+    keep_checked,
+    positive_number,
+    whole_number,
+)
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import frozen_value
 from paramsched.curves import Curve
@@ -99,8 +107,7 @@ class Rule(ABC):
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
-    def _check(self, **checks: Callable[[CallSite, Any], object]) -> None:
-        """Check the arguments: the fields of the subclass by `checks`, the window and the clock here."""
+    def __post_init__(self) -> None:
         call = builder_name(self)
         if any(
             isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
@@ -111,8 +118,7 @@ class Rule(ABC):
                 "a rule continues from the current value; previous and following are levels of stages only",
                 "Use a number, a multiple of base",
             )
-        for name, check in checks.items():
-            keep_checked(self, call, check, name)
+        check_fields(self, call)
         keep_checked(self, call, whole_number, "begin", least=0)
         if self.end is not None:
             keep_checked(self, call, whole_number, "end", least=0)
@@ -124,6 +130,10 @@ class Rule(ABC):
                 )
         if self.by not in ("update", "epoch"):
             keep_checked(self, call, _amount_of_tick if isinstance(self.by, str) else whole_number, "by")
+        self._check_together()
+
+    def _check_together(self) -> None:  # noqa: B027  # optional
+        """Raise an error if fields that are valid alone contradict each other."""
 
     @property
     def last(self) -> int | None:
@@ -209,22 +219,16 @@ class ShareRule(Rule):
         return np.where(k > 0, self.share(np.maximum(k - 1, 0)), 1.0)
 
 
-def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
-    """Check that `over` is None or an integer number of ticks of at least `least`."""
-    if over is not None:
-        keep_checked(rule, builder_name(rule), whole_number, "over", least=least)
+def list_of(check: Callable[[CallSite, Any], object], sample: list[float]) -> dict[str, Any]:
+    """Return metadata of a field that is a list, whose items `check` checks. An error suggests `sample`."""
 
+    def items(site: CallSite, values: object) -> tuple[object, ...]:
+        if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+            return tuple(check(CallSite(site.call, site.argument, entry=True), value) for value in values)
+        found = f"expected a list, got {type(values).__name__}"
+        raise InvalidArgument(site_with_value(site, values), found, write=f"{sample}", sample=sample)
 
-def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[Any, ...]:
-    """Convert a list to a tuple.
-
-    Raises:
-        InvalidArgument: `values` is not a list. The error suggests `sample`.
-    """
-    if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
-        return tuple(values)
-    found = f"expected a list, got {type(values).__name__}"
-    raise InvalidArgument(site_with_value(site, values), found, write=f"{sample}", sample=sample)
+    return checked(items)
 
 
 def length_in_ticks(site: CallSite, number: float) -> float:
@@ -256,25 +260,30 @@ def _amount_of_tick(site: CallSite, by: str) -> str | int:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableRule(Rule):
-    """At tick k: v <- scale[k] * v + base[k] * base + add[k]. After the last item the value is constant.
+    """Change the value by a table: at tick k, v <- scale[k] * v + base[k] * base + add[k].
 
-    A list that is shorter than the longest one is extended with its last item. An empty list is ignored.
+    After the last item of the longest list the value stays the same. A shorter list is extended with its last item.
+
+    Args:
+        scale: factors of the current value, one per tick.
+        base: multiples of base to add; empty to add none.
+        add: absolute values to add; empty to add none.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
+
+    >>> rules.table([1.0, 0.5])
+    rules.table([1.0, 0.5])
     """
 
-    scale: tuple[float, ...]
-    base: tuple[float, ...]
-    add: tuple[float, ...]
-    begin: int
-    end: int | None
-    by: Clock
+    scale: Sequence[float] = field(metadata=list_of(finite_number, [1.0]))
+    base: Sequence[float] = field(default=(), metadata=list_of(finite_number, [1.0]))
+    add: Sequence[float] = field(default=(), metadata=list_of(finite_number, [1.0]))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
 
-    def __post_init__(self) -> None:
-        self._check()
-        for name in ("scale", "base", "add"):
-            values = tuple(
-                finite_number(CallSite("rules.table", name, entry=True), value) for value in getattr(self, name)
-            )
-            object.__setattr__(self, name, values)
+    def _check_together(self) -> None:
         if not self.scale:
             raise InvalidArgument("rules.table([])", "scale must not be empty", write="rules.table([1.0])")
 
@@ -293,32 +302,4 @@ class TableRule(Rule):
         return out
 
 
-@rule
-def table(
-    scale: Sequence[float],
-    base: Sequence[float] = (),
-    add: Sequence[float] = (),
-    begin: int = 0,
-    end: int | None = None,
-    by: Clock = "update",
-) -> TableRule:
-    """Change the value by a table: at tick k, v <- scale[k] * v + base[k] * base + add[k].
-
-    After the last item of the longest list the value stays the same. A shorter list is extended with its last item.
-
-    Args:
-        scale: factors of the current value, one per tick.
-        base: multiples of base to add; empty to add none.
-        add: absolute values to add; empty to add none.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-
-    >>> rules.table([1.0, 0.5])
-    rules.table([1.0, 0.5])
-    """
-    scales, bases, adds = (
-        require_list(CallSite("rules.table", name), values, [1.0])
-        for name, values in (("scale", scale), ("base", base), ("add", add))
-    )
-    return TableRule(scales, bases, adds, begin, end, by)
+table = rule(constructor("table", TableRule))

@@ -1,26 +1,26 @@
 """Rules that decay to a floor; and one cycle, in absolute values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
 from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.affine import Level, level_of, split_level
+from paramsched.schedules.affine import LEVEL, Level, split_level
 from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import (
     Clock,
     Coefficients,
     Rule,
     ShareRule,
-    check_over,
     length_in_ticks,
-    require_list,
+    list_of,
     with_top,
 )
 
@@ -32,20 +32,29 @@ _ON_FLOOR = 1e-9  # a smaller distance to the floor counts as 0; no other tick o
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRule(ShareRule):
-    """A cosine wave between base and the floor `to`: down in `over` ticks (or the window), up in as many, repeated."""
+    """Go along a cosine wave from base to `to` in `over` ticks, back up in as many, and so on.
 
-    to: Level
-    over: float | None
-    begin: int
-    end: int | None
-    by: Clock
-    base: Level
+    Args:
+        to: the floor, a multiple of base or `absolute(x)`.
+        over: the number of ticks of half a wave, greater than 0; None for `end - begin`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
+        base: the top of the wave, a multiple of base or `absolute(x)`.
+
+    Source: torch and MMEngine `CosineAnnealingLR`.
+
+    >>> rules.cosine(0.1, over=100)
+    rules.cosine(0.1, 100)
+    """
+
+    to: Level = field(default=0.0, metadata=LEVEL)
+    over: float | None = field(default=None, metadata=checked(length_in_ticks))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+    base: Level = field(default=1.0, metadata=LEVEL)
     _returns_to: ClassVar[Literal["entry", "base"]] = "base"
-
-    def __post_init__(self) -> None:
-        self._check(to=level_of, base=level_of)
-        if self.over is not None:
-            keep_checked(self, "rules.cosine", length_in_ticks, "over")
 
     @property
     def floor(self) -> Level:
@@ -71,20 +80,36 @@ class CosineRule(ShareRule):
         return self.over if self.over is not None or self.last is None else self.last + 1
 
 
+cosine = rule(constructor("cosine", CosineRule))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialRule(ShareRule):
-    """A decay to `to` along ((n - k) / n) ** power, with n = `over` or the last tick of the window."""
+    """Decay to `to` along ((n - k) / n) ** power at tick k, with n = `over`.
 
-    power: float
-    to: Level
-    over: int | None
-    begin: int
-    end: int | None
-    by: Clock
+    Args:
+        power: the exponent, at least 0.
+        to: the floor, a multiple of base or `absolute(x)`.
+        over: an integer number of ticks of at least 1; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
-    def __post_init__(self) -> None:
-        self._check(power=finite_number, to=level_of)
+    Source: torch `PolynomialLR` and MMEngine `PolyLR`.
+
+    >>> rules.polynomial(0.9, over=100)
+    rules.polynomial(0.9, over=100)
+    """
+
+    power: float = field(default=1.0, metadata=checked(finite_number))
+    to: Level = field(default=0.0, metadata=LEVEL)
+    over: int | None = field(default=None, metadata=checked(whole_number))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+
+    def _check_together(self) -> None:
         if self.power < 0:
             raise InvalidArgument(
                 CallSite("rules.polynomial", "power", str(self.power)),
@@ -92,7 +117,6 @@ class PolynomialRule(ShareRule):
                 write="power=0.9",
                 sample=0.9,
             )
-        check_over(self, self.over, least=1)
 
     @property
     def floor(self) -> Level:
@@ -109,27 +133,40 @@ class PolynomialRule(ShareRule):
         return np.where(scaled, left / (left + 1), 1.0) ** self.power
 
 
+polynomial = rule(constructor("polynomial", PolynomialRule))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestartsRule(Rule):
-    """Cosine decays to the floor `to`. Each decay starts at its weight times base, whatever the previous value was."""
+    """Repeat a cosine decay to `to`, with one length and one starting level for each cycle.
 
-    periods: tuple[float, ...]
-    weights: tuple[float, ...]
-    to: Level
-    begin: int
-    end: int | None
-    by: Clock
-    base: Level
+    Args:
+        periods: the lengths of the cycles in ticks, greater than 0.
+        weights: the starting levels as multiples of `base`, as many as periods; by default 1.0 for each cycle.
+        to: the floor, a multiple of base or `absolute(x)`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
+        base: the level that the weights multiply, a multiple of base or `absolute(x)`.
 
-    def __post_init__(self) -> None:
-        self._check(base=level_of, to=level_of)
-        object.__setattr__(
-            self,
-            "periods",
-            tuple(length_in_ticks(CallSite("rules.cosine_restarts", "periods", entry=True), p) for p in self.periods),
-        )
-        object.__setattr__(self, "weights", tuple(finite_number("rules.cosine_restarts(…)", w) for w in self.weights))
+    Source: torch `CosineAnnealingWarmRestarts` and MMEngine `CosineRestartLR`.
+
+    >>> rules.cosine_restarts([10, 20])
+    rules.cosine_restarts([10, 20], [1.0, 1.0])
+    """
+
+    periods: Sequence[float] = field(metadata=list_of(length_in_ticks, [10, 20]))
+    weights: Sequence[float] = field(default=(1.0,), metadata=list_of(finite_number, [1.0]))
+    to: Level = field(default=0.0, metadata=LEVEL)
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+    base: Level = field(default=1.0, metadata=LEVEL)
+
+    def _check_together(self) -> None:
+        if self.weights == (1.0,):
+            object.__setattr__(self, "weights", (1.0,) * max(len(self.periods), 1))
         if len(self.periods) != len(self.weights):
             periods = self.periods or (10,)
             as_many = (*self.weights, *[1.0] * len(periods))[: len(periods)]
@@ -155,91 +192,7 @@ class CosineRestartsRule(Rule):
         return with_top(out, self.base)
 
 
-@rule
-def cosine(
-    to: Level = 0.0,
-    over: float | None = None,
-    begin: int = 0,
-    end: int | None = None,
-    by: Clock = "update",
-    base: Level = 1.0,
-) -> CosineRule:
-    """Go along a cosine wave from base to `to` in `over` ticks, back up in as many, and so on.
-
-    Args:
-        to: the floor, a multiple of base or `absolute(x)`.
-        over: the number of ticks of half a wave, greater than 0; None for `end - begin`.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-        base: the top of the wave, a multiple of base or `absolute(x)`.
-
-    Source: torch and MMEngine `CosineAnnealingLR`.
-
-    >>> rules.cosine(0.1, over=100)
-    rules.cosine(0.1, 100)
-    """
-    return CosineRule(to, over, begin, end, by, base)
-
-
-@rule
-def polynomial(
-    power: float = 1.0,
-    to: Level = 0.0,
-    over: int | None = None,
-    begin: int = 0,
-    end: int | None = None,
-    by: Clock = "update",
-) -> PolynomialRule:
-    """Decay to `to` along ((n - k) / n) ** power at tick k, with n = `over`.
-
-    Args:
-        power: the exponent, at least 0.
-        to: the floor, a multiple of base or `absolute(x)`.
-        over: an integer number of ticks of at least 1; None for `end - begin - 1`.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-
-    Source: torch `PolynomialLR` and MMEngine `PolyLR`.
-
-    >>> rules.polynomial(0.9, over=100)
-    rules.polynomial(0.9, over=100)
-    """
-    return PolynomialRule(power, to, over, begin, end, by)
-
-
-@rule
-def cosine_restarts(
-    periods: Sequence[float],
-    weights: Sequence[float] = (1.0,),
-    to: Level = 0.0,
-    begin: int = 0,
-    end: int | None = None,
-    by: Clock = "update",
-    base: Level = 1.0,
-) -> CosineRestartsRule:
-    """Repeat a cosine decay to `to`, with one length and one starting level for each cycle.
-
-    Args:
-        periods: the lengths of the cycles in ticks, greater than 0.
-        weights: the starting levels as multiples of `base`, as many as periods; by default 1.0 for each cycle.
-        to: the floor, a multiple of base or `absolute(x)`.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-        base: the level that the weights multiply, a multiple of base or `absolute(x)`.
-
-    Source: torch `CosineAnnealingWarmRestarts` and MMEngine `CosineRestartLR`.
-
-    >>> rules.cosine_restarts([10, 20])
-    rules.cosine_restarts([10, 20], [1.0, 1.0])
-    """
-    lengths = require_list(CallSite("rules.cosine_restarts", "periods"), periods, [10, 20])
-    heights = require_list(CallSite("rules.cosine_restarts", "weights"), weights, [1.0])
-    if heights == (1.0,):
-        heights *= max(len(lengths), 1)
-    return CosineRestartsRule(lengths, heights, to, begin, end, by, base)
+cosine_restarts = rule(constructor("cosine_restarts", CosineRestartsRule))
 
 
 def wave_height(k: Floats, n: float) -> Floats:
@@ -259,64 +212,6 @@ def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneCycleRule(Rule):
-    """The one-cycle schedule of torch and MMEngine, in absolute values.
-
-    With low = `peak` / `div`, the value rises from low to `peak` and decays to low / `final_div`; with `three_phase` it
-    passes low in between.
-    """
-
-    peak: float
-    over: int | None
-    pct_start: float
-    anneal: _Anneal
-    div: float
-    final_div: float
-    three_phase: bool
-    begin: int
-    end: int | None
-    by: Clock
-
-    def __post_init__(self) -> None:
-        self._check(peak=finite_number, pct_start=finite_number, div=positive_number, final_div=positive_number)
-        if not 0 <= self.pct_start <= 1:
-            raise InvalidArgument(
-                CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
-                "pct_start must be from 0 to 1",
-                write="0.3",
-                sample=0.3,
-            )
-        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Anneal, "unknown anneal")
-        check_over(self, self.over, least=1)
-        if self.over is None and self.end is None:
-            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", write=f"{replace(self, over=1000)}")
-
-    def step_columns(self, k: Floats) -> Coefficients:
-        values = one_cycle_values(
-            k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
-            self.pct_start, self.anneal, self.three_phase,
-        )  # fmt: skip
-        return Coefficients.setting(0.0, values, k.size)
-
-    has_absolute = True
-
-    @property
-    def total(self) -> int:
-        return self.over if self.over is not None else (self.last or 0) + 1
-
-
-@rule
-def one_cycle(
-    peak: float,
-    over: int | None = None,
-    pct_start: float = 0.3,
-    anneal: _Anneal = "cos",
-    div: float = 25.0,
-    final_div: float = 1e4,
-    three_phase: bool = False,
-    begin: int = 0,
-    end: int | None = None,
-    by: Clock = "update",
-) -> OneCycleRule:
     """Set the value to that of a one-cycle schedule, in absolute values.
 
     Args:
@@ -336,7 +231,44 @@ def one_cycle(
     >>> rules.one_cycle(1.0, 100)
     rules.one_cycle(1.0, 100)
     """
-    return OneCycleRule(peak, over, pct_start, anneal, div, final_div, three_phase, begin, end, by)
+
+    peak: float = field(metadata=checked(finite_number))
+    over: int | None = field(default=None, metadata=checked(whole_number))
+    pct_start: float = field(default=0.3, metadata=checked(finite_number))
+    anneal: _Anneal = field(default="cos", metadata=one_of(_Anneal))
+    div: float = field(default=25.0, metadata=checked(positive_number))
+    final_div: float = field(default=1e4, metadata=checked(positive_number))
+    three_phase: bool = False
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+
+    def _check_together(self) -> None:
+        if not 0 <= self.pct_start <= 1:
+            raise InvalidArgument(
+                CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
+                "pct_start must be from 0 to 1",
+                write="0.3",
+                sample=0.3,
+            )
+        if self.over is None and self.end is None:
+            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", write=f"{replace(self, over=1000)}")
+
+    def step_columns(self, k: Floats) -> Coefficients:
+        values = one_cycle_values(
+            k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
+            self.pct_start, self.anneal, self.three_phase,
+        )  # fmt: skip
+        return Coefficients.setting(0.0, values, k.size)
+
+    has_absolute = True
+
+    @property
+    def total(self) -> int:
+        return self.over if self.over is not None else (self.last or 0) + 1
+
+
+one_cycle = rule(constructor("one_cycle", OneCycleRule))
 
 
 def one_cycle_values(

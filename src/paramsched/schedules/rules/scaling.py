@@ -1,39 +1,50 @@
 """Rules that scale the value, anneal it to a level, or set it to a schedule."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, final
 
 import numpy as np
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, whole_number
+from paramsched.advice.calls import constructor
+from paramsched.advice.number_checks import checked, finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import NUMPY, Floats
-from paramsched.errors import CallSite, InvalidArgument
-from paramsched.schedules.affine import Level, level_of
+from paramsched.errors import InvalidArgument
+from paramsched.schedules.affine import LEVEL, Level
 from paramsched.schedules.anneal import linear as linear_shape
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns
 from paramsched.schedules.leaves import curve_argument, schedule_of
 from paramsched.schedules.registry import rule
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over, require_list
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, list_of
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantRule(ShareRule):
-    """Multiply by `factor` at tick 0, and divide by it at tick `over` (None: at the rule's last tick)."""
+    """Multiply by `factor` at the first tick, and divide by it `over` ticks later.
 
-    factor: float
-    over: int | None
-    begin: int
-    end: int | None
-    by: Clock
+    Args:
+        factor: the factor.
+        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
-    def __post_init__(self) -> None:
-        self._check(factor=finite_number)
-        check_over(self, self.over)
+    Source: torch and MMEngine `ConstantLR`.
+
+    >>> rules.constant(0.5, over=5)
+    rules.constant(0.5, 5)
+    """
+
+    factor: float = field(metadata=checked(finite_number))
+    over: int | None = field(default=None, metadata=checked(whole_number, least=0))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
         end = self.over
@@ -42,21 +53,34 @@ class ConstantRule(ShareRule):
         return np.where(k < (np.inf if end is None else end), self.factor, 1.0)
 
 
+constant = rule(constructor("constant", ConstantRule))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearRule(ShareRule):
-    """Scale by a factor that goes linearly from `start` to `to` at tick `over` (None: at the last tick)."""
+    """Scale by a factor that goes linearly from `start` to `to` in `over` ticks.
 
-    start: float
-    to: float
-    over: int | None
-    begin: int
-    end: int | None
-    by: Clock
+    Args:
+        start: the first factor.
+        to: the last factor.
+        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
+        begin: the tick at which the rule starts, an integer of at least 0.
+        end: the tick from which the rule no longer acts; None for no end.
+        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
 
-    def __post_init__(self) -> None:
-        self._check(start=finite_number, to=finite_number)
-        check_over(self, self.over)
+    Source: torch and MMEngine `LinearLR`.
+
+    >>> rules.linear(0.1, end=5)
+    rules.linear(0.1, end=5)
+    """
+
+    start: float = field(metadata=checked(finite_number))
+    to: float = field(default=1.0, metadata=checked(finite_number))
+    over: int | None = field(default=None, metadata=checked(whole_number, least=0))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
@@ -75,117 +99,12 @@ class LinearRule(ShareRule):
         return np.where(k == 0, self.start, np.divide(factor, previous, out=np.ones_like(factor), where=scaled))
 
 
+linear = rule(constructor("linear", LinearRule))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ExponentialRule(ShareRule):
-    """Multiply by `gamma` at each tick except the first."""
-
-    gamma: float
-    begin: int
-    end: int | None
-    by: Clock
-
-    def __post_init__(self) -> None:
-        self._check(gamma=finite_number)
-
-    def share(self, k: Floats) -> Floats:
-        return np.power(self.gamma, k if self.gamma > 0 else np.floor(k), dtype=np.float64)
-
-    def ratio(self, k: Floats) -> Floats:
-        return np.where(k > 0, self.gamma, 1.0)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StepRule(ShareRule):
-    """Multiply by `gamma` at every multiple of `every` ticks except 0."""
-
-    every: int
-    gamma: float
-    begin: int
-    end: int | None
-    by: Clock
-
-    def __post_init__(self) -> None:
-        self._check(every=whole_number, gamma=finite_number)
-
-    def share(self, k: Floats) -> Floats:
-        return np.power(self.gamma, k // self.every, dtype=np.float64)
-
-    def ratio(self, k: Floats) -> Floats:
-        return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MultiStepRule(ShareRule):
-    """Multiply by `gamma` at each milestone, including 0. A repeated milestone multiplies again."""
-
-    milestones: tuple[int, ...]
-    gamma: float
-    begin: int
-    end: int | None
-    by: Clock
-
-    def __post_init__(self) -> None:
-        self._check(gamma=finite_number)
-
-    def share(self, k: Floats) -> Floats:
-        reached = np.searchsorted(sorted(self.milestones), k, side="right")
-        return np.power(self.gamma, reached, dtype=np.float64)
-
-    def ratio(self, k: Floats) -> Floats:
-        scale = np.ones(k.size)
-        for milestone in self.milestones:
-            scale[k == milestone] *= self.gamma
-        return scale
-
-
-@rule
-def constant(
-    factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
-) -> ConstantRule:
-    """Multiply by `factor` at the first tick, and divide by it `over` ticks later.
-
-    Args:
-        factor: the factor.
-        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-
-    Source: torch and MMEngine `ConstantLR`.
-
-    >>> rules.constant(0.5, over=5)
-    rules.constant(0.5, 5)
-    """
-    return ConstantRule(factor, over, begin, end, by)
-
-
-@rule
-def linear(
-    start: float, to: float = 1.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
-) -> LinearRule:
-    """Scale by a factor that goes linearly from `start` to `to` in `over` ticks.
-
-    Args:
-        start: the first factor.
-        to: the last factor.
-        over: an integer number of ticks of at least 0; None for `end - begin - 1`.
-        begin: the tick at which the rule starts, an integer of at least 0.
-        end: the tick from which the rule no longer acts; None for no end.
-        by: the unit of these counts, called a tick: `"update"`, `"epoch"`, or an integer n for n updates.
-
-    Source: torch and MMEngine `LinearLR`.
-
-    >>> rules.linear(0.1, end=5)
-    rules.linear(0.1, end=5)
-    """
-    return LinearRule(start, to, over, begin, end, by)
-
-
-@rule
-def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock = "update") -> ExponentialRule:
     """Multiply by `gamma` at each tick except the first.
 
     Args:
@@ -199,11 +118,25 @@ def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock 
     >>> rules.exponential(0.9)
     rules.exponential(0.9)
     """
-    return ExponentialRule(gamma, begin, end, by)
+
+    gamma: float = field(metadata=checked(finite_number))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+
+    def share(self, k: Floats) -> Floats:
+        return np.power(self.gamma, k if self.gamma > 0 else np.floor(k), dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        return np.where(k > 0, self.gamma, 1.0)
 
 
-@rule
-def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update") -> StepRule:
+exponential = rule(constructor("exponential", ExponentialRule))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StepRule(ShareRule):
     """Multiply by `gamma` at every multiple of `every` ticks except 0.
 
     Args:
@@ -218,13 +151,26 @@ def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None,
     >>> rules.step(30)
     rules.step(30)
     """
-    return StepRule(every, gamma, begin, end, by)
+
+    every: int = field(metadata=checked(whole_number))
+    gamma: float = field(default=0.1, metadata=checked(finite_number))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+
+    def share(self, k: Floats) -> Floats:
+        return np.power(self.gamma, k // self.every, dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
 
 
-@rule
-def multistep(
-    milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update"
-) -> MultiStepRule:
+step = rule(constructor("step", StepRule))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MultiStepRule(ShareRule):
     """Multiply by `gamma` at each milestone.
 
     Args:
@@ -239,9 +185,25 @@ def multistep(
     >>> rules.multistep([30, 60])
     rules.multistep([30, 60])
     """
-    ticks = require_list(CallSite("rules.multistep", "milestones"), milestones, [30, 60])
-    counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in ticks)
-    return MultiStepRule(counted, gamma, begin, end, by)
+
+    milestones: Sequence[int] = field(metadata=list_of(partial(whole_number, least=0), [30, 60]))
+    gamma: float = field(default=0.1, metadata=checked(finite_number))
+    begin: int = 0
+    end: int | None = None
+    by: Clock = "update"
+
+    def share(self, k: Floats) -> Floats:
+        reached = np.searchsorted(sorted(self.milestones), k, side="right")
+        return np.power(self.gamma, reached, dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        scale = np.ones(k.size)
+        for milestone in self.milestones:
+            scale[k == milestone] *= self.gamma
+        return scale
+
+
+multistep = rule(constructor("multistep", MultiStepRule))
 
 
 @final
@@ -254,16 +216,12 @@ class AnnealRule(ShareRule):
     the rule computes each value from the value before its first tick, and ignores external writes.
     """
 
-    to: Level
-    over: int
+    to: Level = field(metadata=LEVEL)
+    over: int = field(metadata=checked(whole_number, least=0))
     curve: Curve
     begin: int
     end: int | None
     by: Clock
-
-    def __post_init__(self) -> None:
-        self._check(to=level_of)
-        check_over(self, self.over)
 
     @property
     def floor(self) -> Level:
@@ -303,8 +261,7 @@ class ScheduleRule(Rule):
     end: int | None
     by: Clock
 
-    def __post_init__(self) -> None:
-        self._check()
+    def _check_together(self) -> None:
         if not self.schedule.affine:
             raise InvalidArgument(
                 str(self), "the schedule must be affine in base", "Apply clamp, minimum and maximum to the recurrence"
