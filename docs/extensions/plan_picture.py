@@ -28,17 +28,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from paramsched import show
-from paramsched.cli._options import (
-    CalendarOptions,
-    base_option,
-    calendar_options,
-    field_option,
-    format_option,
-    other_option,
-    plans_argument,
-    view_options,
-)
 from paramsched.cli._traces import trace_plan_inputs
+from paramsched.cli.commands.pictures import Drawing, drawing_options
 
 WIDE, NARROW = 736, 350  # pixels: the width of furo's column, and of a phone
 _FIELD = re.compile(r"^[\w\[\], @\"']+:", re.MULTILINE)
@@ -46,26 +37,12 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 @click.command()
-@plans_argument()
-@calendar_options
-@base_option
-@field_option
-@format_option
-@other_option
-@view_options
-def _traces(
-    plans: tuple[str, ...],
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str,
-    format: str | None,
-    other: str | None,
-    view: show.View,
-) -> Any:
+@drawing_options
+def _traces(drawing: Drawing) -> Any:
     """Return the curves that `paramsched show` draws for the same arguments, and their axes."""
     return *trace_plan_inputs(
-        plans, other, bases, format=format, field=field, facts=facts
-    ), view
+        drawing.plans, drawing.options, drawing.other
+    ), drawing.view
 
 
 class PlanDirective(SphinxDirective):

@@ -14,7 +14,6 @@ from paramsched.audit.match import (
     DifferingValue,
     LogMatch,
     PlannedColumn,
-    depends_on_base,
     fitted_base,
     pair_columns,
     which_depend_on_base,
@@ -354,7 +353,7 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
     If the values do not depend on the base, the base and the ratio are the factor from planned to logged values.
     """
     column = pair.column
-    if depends_on_base(pair):
+    if pair.depends_on_base():
         other = fitted_base(pair)
         compared = LogMatch.of([replace(pair, base=other)])
         return other, other / base if base else np.inf, compared.columns[0].equal, compared.misfit

@@ -17,7 +17,7 @@ from paramsched.plan.group_matching import parts_of
 from paramsched.plan.optimizers import scopes_of
 from paramsched.plan.run_amounts import ReportedProgress, RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.evaluation import depends_on_base, evaluate
 from paramsched.time.amounts import times_on
 from paramsched.time.progress import PROGRESS, WHOLE
 
@@ -141,6 +141,10 @@ class PlannedColumn:
     def planned_at(self, t: Times, base: float) -> Floats:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
 
+    def depends_on_base(self) -> bool:
+        times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
+        return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), 0.0, 1.0)
+
 
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
@@ -246,18 +250,12 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
     return groups
 
 
-def depends_on_base(pair: PlannedColumn) -> bool:
-    """Return whether the planned values of a column depend on its base."""
-    times = pair.column.t[:: max(pair.column.t.size // _MAX_SAMPLED_ROWS, 1)]
-    return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
-
-
 def which_depend_on_base(pairs: Iterable[PlannedColumn]) -> dict[int, bool]:
     """Return a dict from the id of each schedule to True if its values depend on the base, else False.
 
     Each schedule is evaluated once, because most groups share a schedule.
     """
-    return {schedule: depends_on_base(pair) for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
+    return {schedule: pair.depends_on_base() for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
 
 
 _Same = TypeVar("_Same")

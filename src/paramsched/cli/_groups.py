@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
+
 from paramsched.base.diagnostic import Diagnostic, printable
-from paramsched.cli._options import CalendarOptions, aligned_rows
+from paramsched.cli._options import aligned_rows
 from paramsched.cli._plan_input import PlanInput
 from paramsched.cli._traces import groups_with_bases, times_of_run
 from paramsched.config.known_dialects import GroupOfFile
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan, bind
 from paramsched.plan.optimizers import unique_labels
+from paramsched.schedules.evaluation import depends_on_base
 
 _DEFAULT = ("0%", "10%", "50%", "90%")
 
@@ -59,20 +62,16 @@ def group_table(rows: Sequence[GroupValues]) -> str:
     return "\n".join(lines[1:])
 
 
-def values_of_groups(
-    read: PlanInput, facts: CalendarOptions, bases: tuple[str, ...], times: Sequence[str]
-) -> Iterator[GroupValues]:
-    """Yield the values of each field of each group at `times`.
+def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupValues]:
+    """Yield the values of each field of each group of a plan at `times`.
 
     Args:
         read: the plan.
-        facts: the facts of the run.
-        bases: the bases that were passed as options.
         times: times such as `250` or `"50%"`; default: four times of the run.
     """
     loaded = read.loaded
-    run = times_of_run(loaded, loaded.plan, facts, times or _DEFAULT)
-    groups, assumed = groups_with_bases(loaded, bases)
+    run = times_of_run(loaded, loaded.plan, read.known, times or _DEFAULT)
+    groups, assumed = groups_with_bases(loaded, read.options.bases)
     own = loaded.groups if len(loaded.groups) > 1 or not any("name" in one for one in groups) else ()
     shared = list(zip(unique_labels(groups), bind(run.plan, groups), groups, strict=True))
     for index, one in enumerate(own or [GroupOfFile(group) for group in groups]):
@@ -80,18 +79,17 @@ def values_of_groups(
         if own:
             group = {**group, **one.values}
             label = str(one.values.get("name", label))
-            used = run if one.plan is None else times_of_run(loaded, one.plan, facts, times or _DEFAULT)
+            used = run if one.plan is None else times_of_run(loaded, one.plan, read.known, times or _DEFAULT)
             (bounds,) = bind(used.plan, [group])
         else:
             used = run
         for bound in bounds:
             base = bound.field.base(group)
             values = [bound.schedule(time, base=base) for time in used.times[bound.clock]]
-            doubled = [bound.schedule(time, base=2 * base) for time in used.times[bound.clock]]
             schedule = one.schedule or _path_of(used.plan, bound) if loaded.native or one.schedule else loaded.entry
             decided, note = [_place(read, schedule)], one.note
             if (place := _place(read, one.base)) and bound.name == "lr":
-                if values == doubled:
+                if not depends_on_base(bound.schedule, np.array(used.times[bound.clock]), base, 2 * base):
                     note = note or f"{place} has no effect"
                 else:
                     decided.insert(0, place)

@@ -22,13 +22,13 @@ from paramsched.base.codes import (
 )
 from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path, json_text
 from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.cli._options import CalendarOptions, diagnostic_for_command, echo_note, error_for_command
+from paramsched.cli._options import PlanOptions, diagnostic_for_command, echo_note, error_for_command
 from paramsched.cli._plan_input import (
     PlanInput,
     calendar_from_options,
     calendar_if_known,
     names_a_file,
-    read_with_default_epoch,
+    read_plan_input,
     text_of_plan_input,
     with_facts_beside,
 )
@@ -148,13 +148,7 @@ class CheckedPlan:
 
 
 def checked_plan(
-    given: str,
-    *,
-    facts: CalendarOptions,
-    field: str,
-    format: str | None,
-    evidence: RunEvidence,
-    source: PlanText | None = None,
+    given: str, options: PlanOptions, evidence: RunEvidence, source: PlanText | None = None
 ) -> CheckedPlan:
     """Check a plan passed to a command. If its text has been read already, it is `source`.
 
@@ -163,10 +157,10 @@ def checked_plan(
     """
     usage, several = False, list[Diagnostic]()
     try:
-        source = source or text_of_plan_input(given, format)
+        source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
-            read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
-        several += [*read.loaded.notes, *_findings_in(read, known, facts, evidence)]
+            read = read_plan_input(given, options, source=source, assumes_epoch=True)
+        several += [*read.loaded.notes, *_findings_in(read, options, evidence)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*map(diagnostic_for_command, error.diagnostics), *warned]
@@ -204,27 +198,21 @@ def _collected_warnings(found: list[Diagnostic]) -> Iterator[None]:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
-def _findings_in(
-    read: PlanInput, known: CalendarOptions, facts: CalendarOptions, evidence: RunEvidence
-) -> Iterator[Diagnostic]:
-    """Yield the diagnostics of a plan that could be read, for the run that the facts and the evidence describe.
-
-    Args:
-        known: the facts, including those that were assumed to read the plan.
-        facts: the facts passed as options.
+def _findings_in(read: PlanInput, options: PlanOptions, evidence: RunEvidence) -> Iterator[Diagnostic]:
+    """Yield the diagnostics of a plan that could be read, for the run that the options and the evidence describe.
 
     Raises:
         MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
-    calendar = calendar_if_known(with_facts_beside(loaded, known))
+    calendar = calendar_if_known(read.known)
     groups = evidence.groups()
     found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=bool(groups))
     yield from (one if loaded.native else replace(one, path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
-    if facts.given:
-        read.plan.resolve(calendar_from_options(with_facts_beside(loaded, facts)))
+    if options.facts:
+        read.plan.resolve(calendar_from_options(with_facts_beside(loaded, options)))
     yield from evidence.findings(read.plan, calendar)
 
 

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
@@ -32,16 +32,17 @@ from paramsched.errors import (
 )
 from paramsched.fields import KNOWN
 from paramsched.run_files.files import write_whole_file
-from paramsched.time.calendar import CLOCKS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class CalendarOptions:
-    """The run facts passed as options; None for an option that was not passed."""
+class PlanOptions:
+    """The options with which a command reads plans: run facts, bases, field and format.
+
+    None for an option that was not passed.
+    """
 
     horizon: str | None = None
     steps_per_epoch: int | None = None
@@ -52,11 +53,15 @@ class CalendarOptions:
     seconds_per_step: float | None = None
     sequence_length: int | None = None
     frames_per_step: float | None = None
+    bases: tuple[str, ...] = ()
+    field: str = "lr"
+    format: str | None = None
 
     @property
-    def given(self) -> bool:
-        """True if any run fact was passed."""
-        return any(getattr(self, field.name) is not None for field in fields(self))
+    def facts(self) -> dict[str, Any]:
+        """The run facts that were passed."""
+        facts = {name: one for name, one in asdict(self).items() if name not in ("bases", "field", "format")}
+        return {name: one for name, one in facts.items() if one is not None}
 
 
 def option_of(fact: str) -> str:
@@ -95,13 +100,16 @@ SECTIONS = {
 """The sections of a help page, in order, by the class of their options."""
 
 
-def calendar_options(command: _Function) -> _Function:
-    """Add an option for every run fact. The command receives them as `facts`, a `CalendarOptions`."""
+def plan_options(command: _Function) -> _Function:
+    """Add the options of run facts and of the field of a line. The command receives `options`, a `PlanOptions`.
+
+    They include those of `base_option` and `format_option`, if the command has them.
+    """
 
     @wraps(command)
-    def with_facts(*args: Any, **options: Any) -> Any:
-        given = {field.name: options.pop(field.name) for field in fields(CalendarOptions)}
-        return command(*args, facts=CalendarOptions(**given), **options)
+    def with_options(*args: Any, **given: Any) -> Any:
+        own = {field.name: given.pop(field.name) for field in fields(PlanOptions) if field.name in given}
+        return command(*args, options=PlanOptions(**own), **given)
 
     count, amount = {"type": click.IntRange(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
 
@@ -137,51 +145,12 @@ def calendar_options(command: _Function) -> _Function:
         fact("--batches-per-epoch", **count, help="Batches per epoch."),
         fact("--steps-per-epoch", **count, help="Optimizer updates per epoch."),
         fact("--horizon", "--total", metavar="LENGTH", help='Length of the run: 10000, "90 epochs".'),
-    ):
-        with_facts = option(with_facts)
-    return with_facts  # type: ignore[return-value]  # the wrapper takes the options as keywords
-
-
-def run_options(command: _Function) -> _Function:
-    """Add options for the logs of runs. The command receives them as `used` and `metrics`."""
-    for option in (
         click.option(
-            "--metric",
-            "metrics",
-            multiple=True,
-            metavar="COLUMN",
-            help="Column of the logs to draw below the plan. By default, columns named like a loss or an accuracy.",
-        ),
-        click.option(
-            "--used",
-            multiple=True,
-            metavar="[NAME=]LOG",
-            shell_complete=offer_files,
-            help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
+            "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text schedules."
         ),
     ):
-        command = option(command)
-    return command
-
-
-def view_options(command: _Function) -> _Function:
-    """Add options for the axes of a picture. The command receives them as `view`."""
-
-    @wraps(command)
-    def with_view(*args: Any, **options: Any) -> Any:
-        from paramsched import show
-
-        chosen = {name: options.pop(name) for name in ("log", "unit")}
-        return command(*args, view=show.View(**chosen), **options)
-
-    for option in (
-        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
-        click.option(
-            "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
-        ),
-    ):
-        with_view = option(with_view)
-    return with_view  # type: ignore[return-value]  # the wrapper takes the options as keywords
+        with_options = option(with_options)
+    return with_options  # type: ignore[return-value]  # the wrapper takes the options as keywords
 
 
 _RUN_CONFIG = "paramsched.run_config"
@@ -288,9 +257,6 @@ format_option = click.option(
     metavar="NAME",
     help="Format of the file: yaml, toml, json or the name of a library. By default, its suffix decides.",
 )
-field_option = click.option(
-    "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text schedules."
-)
 base_option = click.option(
     "--base",
     "bases",
@@ -312,8 +278,11 @@ loss_option = click.option(
     metavar="LAW",
     help="File of a loss law: predict the loss of PLAN. Experimental.",
 )
-other_option = click.option(
-    "--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."
+loss_option = click.option(
+    "--loss",
+    type=ExistingFile(),
+    metavar="LAW",
+    help="File of a loss law: predict the loss of PLAN. Experimental.",
 )
 
 

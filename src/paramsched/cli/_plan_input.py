@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -16,7 +16,7 @@ import click
 from paramsched import config, recipe_book
 from paramsched.base.diagnostic import Diagnostic, with_advice
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
+from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_configs
 from paramsched.config import Bases, Loaded
 from paramsched.config.command_lines import mapping_of_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector
@@ -50,11 +50,18 @@ class PlanInput:
         name: the argument: a file, "-" for standard input, "recipe:NAME" for a published recipe, or a line of text.
         loaded: the plan, with the optimizer's values and the run facts from its file.
         source: the text of the plan's file or of standard input; None for a line of text and for a recipe.
+        options: the options of the command, with a run fact that was assumed.
     """
 
     name: str
     loaded: Loaded
     source: PlanText | None
+    options: PlanOptions
+
+    @property
+    def known(self) -> PlanOptions:
+        """The options, with the run facts of the plan's file."""
+        return with_facts_beside(self.loaded, self.options)
 
     @property
     def plan(self) -> Plan:
@@ -128,33 +135,47 @@ def _data_or_none(source: PlanText) -> Any:
 
 
 def read_plan_input(
-    given: str,
-    *,
-    format: str | None = None,
-    field: str = "lr",
-    facts: CalendarOptions | None = None,
-    source: PlanText | None = None,
+    given: str, options: PlanOptions, *, source: PlanText | None = None, assumes_epoch: bool = False
 ) -> PlanInput:
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
     Args:
         source: the text of the file or of standard input, if it has been read already.
+        assumes_epoch: for a config that cannot be read without the length of an epoch, assume one, and print a note.
     """
-    source = source or text_of_plan_input(given, format)
-    if source is not None:
-        return PlanInput(given, source.loaded(ReadingOptions(calendar=calendar_if_known(facts))), source)
-    calendar_if_known(facts)  # raises an error for invalid facts
+    source = source or text_of_plan_input(given, options.format)  # read once, because a pipe cannot be read again
+    if source is None:
+        return PlanInput(given, _loaded_text(given, options), None, options)
+    try:
+        loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
+    except MissingFact:
+        if not assumes_epoch or options.steps_per_epoch or options.batches_per_epoch:
+            raise
+        echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
+        options = replace(options, steps_per_epoch=_SHORT_EPOCH)
+        loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
+    return PlanInput(given, loaded, source, options)
+
+
+def recipe_named(given: str) -> recipe_book.Recipe:
+    """Return the recipe of an argument `recipe:NAME`."""
+    name = given.removeprefix(_RECIPE)
+    try:
+        return recipe_book.recipes[name]
+    except UnknownRecipe as error:
+        names = list(recipe_book.recipes)
+        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+        instead = "" if near is None else f"Write {_RECIPE}{near}"
+        found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
+        raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
+
+
+def _loaded_text(given: str, options: PlanOptions) -> Loaded:
+    """Read a recipe or a line of text."""
+    calendar_if_known(options)  # raises an error for invalid facts
     if given.startswith(_RECIPE):
-        name = given.removeprefix(_RECIPE)
-        try:
-            recipe = recipe_book.recipes[name]
-        except UnknownRecipe as error:
-            names = list(recipe_book.recipes)
-            near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
-            instead = "" if near is None else f"Write {_RECIPE}{near}"
-            found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
-            raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
-        return PlanInput(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
+        recipe = recipe_named(given)
+        return Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar)
     names = list(recipe_book.recipes)
     if given in names:
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{given}")
@@ -169,49 +190,8 @@ def read_plan_input(
         placed = [
             replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()
         ]
-        raise ConfigError(field, placed)
-    horizon = None if facts is None else horizon_from_options(facts)
-    return PlanInput(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
-
-
-def read_with_default_epoch(
-    given: str,
-    *,
-    format: str | None = None,
-    field: str = "lr",
-    facts: CalendarOptions,
-    source: PlanText | None = None,
-) -> tuple[PlanInput, CalendarOptions]:
-    """Read a plan. Return the pair (plan, run facts).
-
-    Some configs cannot be read without the length of an epoch. For such a config, a length is assumed and added to the
-    run facts, and a note is printed.
-    """
-    source = source or text_of_plan_input(given, format)  # read once, because a pipe cannot be read again
-    try:
-        return read_plan_input(given, format=format, field=field, facts=facts, source=source), facts
-    except MissingFact:
-        if facts.steps_per_epoch or facts.batches_per_epoch:
-            raise
-        echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
-        more = replace(facts, steps_per_epoch=_SHORT_EPOCH)
-        return read_plan_input(given, format=format, field=field, facts=more, source=source), more
-
-
-def loaded_with_facts(
-    given: str,
-    *,
-    format: str | None = None,
-    field: str = "lr",
-    facts: CalendarOptions,
-    source: PlanText | None = None,
-) -> tuple[Loaded, CalendarOptions]:
-    """Read a plan as `read_with_default_epoch` does. Return the pair (plan, run facts).
-
-    The run facts are those of the options, completed by those of the plan's file.
-    """
-    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
-    return read.loaded, with_facts_beside(read.loaded, known)
+        raise ConfigError(options.field, placed)
+    return Loaded(Plan(Binding(options.field, schedule), horizon=horizon_from_options(options)))
 
 
 def names_a_file(given: str) -> bool:
@@ -225,7 +205,7 @@ def title_of_plans(given: Sequence[str]) -> str:
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
 
 
-_FACTS = tuple(one.name for one in fields(CalendarOptions) if one.name != "horizon")
+_FACTS = tuple(one.name for one in fields(PlanOptions) if one.name not in ("horizon", "bases", "field", "format"))
 _ALTERNATIVES = {  # a fact passed as an option, and the facts of the file that it replaces
     "steps_per_epoch": ("batches_per_epoch",),
     "batches_per_epoch": ("steps_per_epoch",),
@@ -246,107 +226,107 @@ def length_from_option(text: str, option: str) -> Duration:
         raise click.UsageError(with_advice(f"{option}: {error.problem}", f"Write {option} {written}")) from None
 
 
-def horizon_from_options(facts: CalendarOptions) -> Duration | None:
+def horizon_from_options(options: PlanOptions) -> Duration | None:
     """Return the horizon that the options specify; None if there is none."""
-    return None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    return None if options.horizon is None else length_from_option(options.horizon, "--horizon")
 
 
-def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
+def calendar_from_options(options: PlanOptions, **assumed: Any) -> Calendar:
     """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
-    given = {name: getattr(facts, name) for name in _FACTS}
-    total = horizon_from_options(facts)
+    given = {name: getattr(options, name) for name in _FACTS}
+    total = horizon_from_options(options)
     try:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
         # A horizon in epochs needs the length of an epoch.
-        raise error.changed(site=f"--horizon {facts.horizon}") from None
+        raise error.changed(site=f"--horizon {options.horizon}") from None
     except InvalidArgument as error:
-        options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
+        passed = " ".join(f"{option_of(name)} {value}" for name, value in options.facts.items())
         about = error.argument or "total"
         advice = "" if error.sample is None else f". Write {option_of(about)} {error.sample}"
-        raise click.UsageError(f"{options}: {error.found}{advice}") from None
+        raise click.UsageError(f"{passed}: {error.found}{advice}") from None
 
 
-def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
+def calendar_if_known(options: PlanOptions) -> Calendar | None:
     """Return the Calendar that the options specify; None if no option is passed.
 
     A horizon that cannot be converted to updates is omitted.
     """
-    if facts is None or not facts.given:
+    if not options.facts:
         return None
     try:
-        return calendar_from_options(facts)
+        return calendar_from_options(options)
     except MissingFact:
-        return calendar_from_options(replace(facts, horizon=None))
+        return calendar_from_options(replace(options, horizon=None))
 
 
-def with_facts_beside(loaded: Loaded, facts: CalendarOptions) -> CalendarOptions:
+def with_facts_beside(loaded: Loaded, options: PlanOptions) -> PlanOptions:
     """Return the facts of the options, completed by those of the plan's file."""
     if loaded.facts is None:
-        return facts
-    given = {name for name in _FACTS if getattr(facts, name) is not None}
+        return options
+    given = {name for name in _FACTS if getattr(options, name) is not None}
     replaced = {fact for one in given for fact in _ALTERNATIVES.get(one, ())}
     of_file = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | replaced}
-    return replace(facts, **of_file)
+    return replace(options, **of_file)
 
 
-def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:
+def calendar_for_picture(plan: Plan, options: PlanOptions, *, native: bool = True) -> Calendar:
     """Return the Calendar for a picture. A missing fact that only scales the time axis is assumed, with a note.
 
     The length of an epoch is also assumed for a config of another library that counts both epochs and iterations.
     """
-    if plan.horizon is None and facts.horizon is None:
-        known = known_length(plan, facts)
+    if plan.horizon is None and options.horizon is None:
+        known = known_length(plan, options)
         if known is not None:
-            return calendar_from_options(facts, total=known)
+            return calendar_from_options(options, total=known)
         # A plan in percent looks the same for every horizon.
         if units_of_plan(plan) <= {"percent"}:
             echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
-            return calendar_from_options(facts, total=ASSUMED_TOTAL)
+            return calendar_from_options(options, total=ASSUMED_TOTAL)
         raise click.UsageError(
             "The length of the run is unknown. Write --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500"
         )
-    assumed = assumed_fact(plan, facts, native=native)
+    assumed = assumed_fact(plan, options, native=native)
     if assumed is None:
-        return calendar_from_options(facts)
+        return calendar_from_options(options)
     fact, value = assumed
     echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
-    return calendar_from_options(facts, **{fact: value})
+    return calendar_from_options(options, **{fact: value})
 
 
-def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
+def assumed_fact(plan: Plan, options: PlanOptions, *, native: bool) -> tuple[str, float] | None:
     """Return the name of the run fact that a picture lacks, and a value to assume for it.
 
     Returns None unless exactly one fact is missing.
     """
-    horizon = horizon_from_options(facts) or plan.horizon
+    horizon = horizon_from_options(options) or plan.horizon
     if horizon is None:
         return None
     units = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     if units <= {"updates"}:  # no fact converts a length
         return None
     try:
-        calendar = calendar_from_options(facts)
+        calendar = calendar_from_options(options)
         if known_total(plan.resolve(calendar), calendar) is not None:
             return None
     except InvalidArgument:
         pass
-    epoch = facts.steps_per_epoch or facts.batches_per_epoch
+    epoch = options.steps_per_epoch or options.batches_per_epoch
     # Lengths in a single unit keep their proportions for every number of updates per unit.
     if len(units) == 1 and "updates" not in units:
         ((unit, amount),) = horizon.terms
         fact, value = assumed_value(unit, float(amount))
-        if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
+        if getattr(options, fact) is None and not (unit == "epochs" and epoch):
             return fact, value
     if not native and units == {"epochs", "updates"} and not epoch:
         return "steps_per_epoch", _ASSUMED_EPOCH
     return None
 
 
-def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
+def known_length(plan: Plan, options: PlanOptions) -> int | None:
     """Return the length in updates of a plan whose schedules all have a length, or None."""
     try:
-        return length_of_plan(plan, calendar_from_options(facts))
+        return length_of_plan(plan, calendar_from_options(options))
     except (MissingFact, InvalidArgument):
         return None
 

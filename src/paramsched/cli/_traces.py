@@ -15,7 +15,7 @@ from paramsched.audit import read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.cli._options import CalendarOptions, echo_note, option_of
+from paramsched.cli._options import PlanOptions, echo_note, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -23,7 +23,7 @@ from paramsched.cli._plan_input import (
     length_from_option,
     names_a_file,
     paired_with_deepspeed,
-    read_with_default_epoch,
+    read_plan_input,
     with_facts_beside,
 )
 from paramsched.config import Loaded
@@ -55,11 +55,11 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return click.UsageError(f"{found}. Write --at 1000 for single values, or a shorter --horizon")
 
 
-def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], beside: Sequence[Plan] = ()) -> Trace:
+def _trace_plan(loaded: Loaded, options: PlanOptions, beside: Sequence[Plan] = ()) -> Trace:
     """Return the values of a plan at every update."""
     plan = loaded.plan
-    calendar = calendar_for_picture(plan, facts, native=loaded.native)
-    groups, assumed = groups_with_bases(loaded, bases, beside)
+    calendar = calendar_for_picture(plan, options, native=loaded.native)
+    groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_base_notes(loaded)
     resolved = plan.resolve(calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
@@ -71,23 +71,17 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], 
 
 
 def trace_plan_inputs(
-    given: Sequence[str],
-    other: str | None,
-    bases: tuple[str, ...],
-    *,
-    format: str | None = None,
-    field: str = "lr",
-    facts: CalendarOptions,
+    given: Sequence[str], options: PlanOptions, other: str | None = None
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
         raise click.UsageError(
             f"--other compares with one plan, but {len(given)} were passed. Write it as one more PLAN"
         )
-    pair = paired_with_deepspeed(given, format)
+    pair = paired_with_deepspeed(given, options.format)
     given = given if pair is None else [pair.name]
-    inputs = [(one, format, pair) for one in given] + ([] if other is None else [(other, None, None)])
-    traces = _trace_plans(inputs, bases, field=field, facts=facts)
+    inputs = [(one, options.format, pair) for one in given] + ([] if other is None else [(other, None, None)])
+    traces = _trace_plans(inputs, options)
     if len(given) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
@@ -100,13 +94,7 @@ def trace_plan_inputs(
     return show.together(dict(zip(chosen, traces, strict=True))), None
 
 
-def _trace_plans(
-    given: Sequence[tuple[str, str | None, PlanText | None]],
-    bases: tuple[str, ...],
-    *,
-    field: str,
-    facts: CalendarOptions,
-) -> list[Trace]:
+def _trace_plans(given: Sequence[tuple[str, str | None, PlanText | None]], known: PlanOptions) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `given` contains the name of each plan, its format, and its text if it has been read already.
@@ -114,12 +102,13 @@ def _trace_plans(
     A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
     length gets the length of the longest plan.
     """
-    known, plans = facts, list[Loaded]()
+    plans = list[Loaded]()
     for name, its_format, source in given:
-        read, known = read_with_default_epoch(name, format=its_format, field=field, facts=known, source=source)
+        read = read_plan_input(name, replace(known, format=its_format), source=source, assumes_epoch=True)
+        known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
-        return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
+        return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
     # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
     facts_of = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
@@ -143,7 +132,7 @@ def _trace_plans(
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             echo_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
             facts_of[index] = replace(facts_of[index], horizon=str(longest))
-        drawn[index] = _trace_plan(plans[index], facts_of[index], bases, [one.plan for one in plans])
+        drawn[index] = _trace_plan(plans[index], facts_of[index], [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
 
 
@@ -174,9 +163,9 @@ class RunTimes:
     total: int | None
 
 
-def times_of_run(loaded: Loaded, plan: Plan, facts: CalendarOptions, times: Iterable[str]) -> RunTimes:
+def times_of_run(loaded: Loaded, plan: Plan, options: PlanOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan, which may be that of one group of a file."""
-    calendar = calendar_for_picture(plan, facts, native=loaded.native)
+    calendar = calendar_for_picture(plan, options, native=loaded.native)
     resolved = plan.resolve(calendar)
     run = planned_amounts(resolved, calendar)
     total = updates_of_horizon(resolved, run)

@@ -25,7 +25,7 @@ from paramsched.plan.run_amounts import Amount
 from paramsched.plan.traced_times import TracedTimes
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
-from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.evaluation import depends_on_base, evaluate
 from paramsched.time import Calendar
 from paramsched.time.progress import PROGRESS, WHOLE
 
@@ -284,7 +284,7 @@ def trace(
         share: Literal["all", "some", "none"] = "all"
         if schedule.has_absolute:
             few = np.unique(np.linspace(0, max(ends.get(key, times.total) - 1, 0), 100).astype(np.int64))
-            share = "none" if np.array_equal(evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)) else "some"
+            share = "some" if depends_on_base(schedule, few) else "none"
         bases[key] = Base(base, share)
 
     made_of = resolved, facts

@@ -70,6 +70,11 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     return out
 
 
+def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:
+    """Return whether a schedule has different values at some of the times for two bases."""
+    return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other))
+
+
 def columns(schedule: Formula, times: Array | float) -> Affine:
     """Return the factors and offsets of an affine schedule at some times, before a base is applied.
 

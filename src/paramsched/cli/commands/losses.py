@@ -7,17 +7,16 @@ import click
 
 from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
-    CalendarOptions,
     Command,
+    PlanOptions,
     aligned_rows,
     base_option,
-    calendar_options,
     echo,
     echo_note,
-    field_option,
     format_option,
     json_option,
     loss_option,
+    plan_options,
     plans_argument,
 )
 
@@ -39,18 +38,14 @@ _RECIPE = "recipe:"
 )
 @plans_argument()
 @loss_option
-@calendar_options
+@plan_options
 @base_option
-@field_option
 @format_option
 @json_option
 def paramsched_compare(
     plans: tuple[str, ...],
     loss: str | None,
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str,
-    format: str | None,
+    options: PlanOptions,
     as_json: bool,
 ) -> None:
     """Print one row per PLAN, the best first: the predicted loss of the last update, its band, and the gap to the best.
@@ -68,10 +63,10 @@ def paramsched_compare(
     published = next((one for one in plans[::-1] if one.startswith(_RECIPE)), None)
     if loss is None and len(plans) == 2 and published is not None:
         own = plans[0] if published == plans[1] else plans[1]
-        drawn, _ = trace_plan_inputs((own,), None, bases, format=format, field=field, facts=facts)
+        drawn, _ = trace_plan_inputs((own,), options)
         _compare_with_recipe(own, named_traces(drawn, own)[own], published, as_json=as_json)
         return
-    drawn, _ = trace_plan_inputs(plans, None, bases, format=format, field=field, facts=facts)
+    drawn, _ = trace_plan_inputs(plans, options)
     traces = named_traces(drawn, plans[0])
     if loss is None:
         one_length = len({one.total for one in traces.values()}) == 1
@@ -101,11 +96,10 @@ def paramsched_compare(
 
 def _compare_with_recipe(plan: str, run: "Trace", published: str, *, as_json: bool) -> None:
     """Print where a plan departs from a published recipe, which has its own bases and run facts."""
-    from paramsched.cli._plan_input import read_plan_input
-    from paramsched.recipe_book import recipes
+    from paramsched.cli._plan_input import recipe_named
     from paramsched.recipe_book.departures import departures
 
-    recipe = recipes[read_plan_input(published).name.removeprefix(_RECIPE)]
+    recipe = recipe_named(published)
     rows = departures(run, recipe.trace())
     if as_json:
         echo(json_text({"recipe": published, "source": recipe.source, "rows": [asdict(one) for one in rows]}))

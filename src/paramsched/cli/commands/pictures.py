@@ -6,7 +6,8 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,61 +16,54 @@ import click
 from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
-    CalendarOptions,
     Command,
+    PlanOptions,
     aligned_rows,
     base_option,
-    calendar_options,
     echo_note,
-    field_option,
     format_option,
     is_terminal,
     json_option,
     loss_option,
     offer_files,
-    other_option,
+    offer_plans,
+    plan_options,
     plans_argument,
-    run_options,
     tolerance_option,
-    view_options,
     write_output,
 )
+from paramsched.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
     from paramsched import show
+    from paramsched.cli._plan_input import PlanInput
     from paramsched.cli._traces import RunTimes
-    from paramsched.config import Loaded
-    from paramsched.config.plan_files import PlanText
     from paramsched.plan.trace import Trace
 
 
+_TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
 _MOST_PRINTED = 1_500_000  # values as JSON; they take a second
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Drawing:
+class Drawing:
     """The plans and runs of a picture, as they were passed to a command."""
 
     plans: tuple[str, ...]
-    facts: CalendarOptions
-    bases: tuple[str, ...]
-    field: str
-    format: str | None
+    options: PlanOptions
     other: str | None
     used: tuple[str, ...]
     metrics: tuple[str, ...]
     tolerance: float | None
+    loss: str | None
     view: "show.View"
-    loss: str | None = None
 
     def data(self) -> "tuple[Trace | show.PlansTogether, dict[str, Any]]":
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import named_traces, predictions, runs_to_draw, trace_plan_inputs
 
-        drawn, other = trace_plan_inputs(
-            self.plans, self.other, self.bases, format=self.format, field=self.field, facts=self.facts
-        )
+        drawn, other = trace_plan_inputs(self.plans, self.options, self.other)
         runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
         if self.loss is not None:
             predicted = predictions(self.loss, named_traces(drawn, self.plans[0]))
@@ -96,6 +90,49 @@ class _Drawing:
         watch(draw, [one for one in (*self.plans, self.other, self.loss, *logs) if one], output)
 
 
+def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the plans and the options of a picture. The command receives them as `drawing`, a `Drawing`."""
+
+    @wraps(command)
+    def with_drawing(**options: Any) -> Any:
+        from paramsched import show
+
+        view = show.View(options.pop("log"), options.pop("unit"))
+        given = {field.name: options.pop(field.name) for field in fields(Drawing) if field.name != "view"}
+        return command(drawing=Drawing(**given, view=view), **options)
+
+    # In reverse order, because click lists the option that is added last at the top of the help page.
+    for option in (
+        tolerance_option,
+        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
+        click.option(
+            "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
+        ),
+        click.option(
+            "--metric",
+            "metrics",
+            multiple=True,
+            metavar="COLUMN",
+            help="Column of the logs to draw below the plan. By default, columns named like a loss or an accuracy.",
+        ),
+        click.option(
+            "--used",
+            multiple=True,
+            metavar="[NAME=]LOG",
+            shell_complete=offer_files,
+            help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
+        ),
+        loss_option,
+        click.option("--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."),
+        format_option,
+        base_option,
+        plan_options,
+        plans_argument(),
+    ):
+        with_drawing = option(with_drawing)
+    return with_drawing
+
+
 _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever a file is saved, until Ctrl-C.")
 
 
@@ -115,11 +152,6 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
         "paramsched show cosine.yaml wsd.yaml --loss law.json --base lr=3e-4",
     ),
 )
-@plans_argument()
-@calendar_options
-@base_option
-@field_option
-@format_option
 @click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
 @click.option("--table", "as_table", is_flag=True, help="Print the stages of a plan as a table.")
 @click.option("--groups", "as_groups", is_flag=True, help="Print the values of each group, and what decides them.")
@@ -134,11 +166,6 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 )
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors. By default, only in a terminal.")
-@other_option
-@loss_option
-@run_options
-@tolerance_option
-@view_options
 @json_option
 @click.option(
     "-o",
@@ -148,12 +175,9 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
     help="Write the picture to FILE instead, as `paramsched plot` does: .svg, .html, .png or .pdf.",
 )
 @_watch_option
+@drawing_options
 def paramsched_show(
-    plans: tuple[str, ...],
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str,
-    format: str | None,
+    drawing: Drawing,
     times: tuple[str, ...],
     as_table: bool,
     as_groups: bool,
@@ -161,12 +185,6 @@ def paramsched_show(
     height: int,
     only_ascii: bool,
     color: bool | None,
-    other: str | None,
-    loss: str | None,
-    used: tuple[str, ...],
-    metrics: tuple[str, ...],
-    tolerance: float | None,
-    view: "show.View",
     as_json: bool,
     output: str | None,
     watch: bool,
@@ -187,17 +205,14 @@ def paramsched_show(
     """
     from paramsched.cli._plan_input import paired_with_deepspeed
 
+    plans, loss = drawing.plans, drawing.loss
     prints = bool(times) or as_json or as_table or as_groups
-    pair = paired_with_deepspeed(plans, format) if prints else None
+    pair = paired_with_deepspeed(plans, drawing.options.format) if prints else None
     if as_table:
-        options = {"--at": times, "--json": as_json, "--output": output, "--base": bases, "--other": other}
-        options |= {
-            "--groups": as_groups,
-            "--loss": loss,
-            "--used": used,
-            "the other plans": len(plans) > 1 and pair is None,
-        }
-        if unused := [option for option, value in options.items() if value]:
+        given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
+        given |= {"--other": drawing.other, "--groups": as_groups, "--loss": loss, "--used": drawing.used}
+        given["the other plans"] = len(plans) > 1 and pair is None
+        if unused := [option for option, value in given.items() if value]:
             named = " ".join(map(shlex.quote, plans if pair else plans[:1]))
             raise click.UsageError(
                 f"--table prints the stages of one plan. Leave out {', '.join(unused)}. "
@@ -209,8 +224,6 @@ def paramsched_show(
         raise click.UsageError("--at prints the values of the plan; --loss draws a loss. Leave one of the two out")
     if output is not None and prints:
         raise click.UsageError("--at and --json print values; --output writes a picture. Leave one of the two out")
-    other = None if as_json else other
-    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
     if output is not None:
         _format_of_picture(output, None)
         _write_or_watch(drawing, output, None, None, watch)
@@ -225,15 +238,13 @@ def paramsched_show(
 
     def draw() -> str:
         from paramsched import show
-        from paramsched.cli._plan_input import loaded_with_facts
+        from paramsched.cli._plan_input import read_plan_input
 
-        if as_groups:
-            return _groups(plans[0], format, field, facts, bases, times, pair, as_json=as_json)
-        if times:
-            read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair)
-            return _values_at(read, known, bases, times, as_json)
-        if as_table:
-            return _stages(*loaded_with_facts(plans[0], format=format, field=field, facts=facts, source=pair), facts)
+        if as_groups or times or as_table:
+            read = read_plan_input(plans[0], drawing.options, source=pair, assumes_epoch=True)
+            if as_groups:
+                return _groups(read, times, as_json=as_json)
+            return _values_at(read, times, as_json=as_json) if times else _stages(read, drawing.options)
         if as_json:
             return _all_values(drawing)
         columns = width or (shutil.get_terminal_size().columns if terminal else 80)
@@ -246,29 +257,17 @@ def paramsched_show(
         click.echo(draw(), color=None if prints else colored)
 
 
-def _groups(
-    given: str,
-    format: str | None,
-    field: str,
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    times: tuple[str, ...],
-    source: "PlanText | None",
-    *,
-    as_json: bool,
-) -> str:
+def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     """Return the values of each group, as a table or as JSON."""
     from paramsched.cli._groups import group_table, values_of_groups
-    from paramsched.cli._plan_input import read_with_default_epoch, with_facts_beside
     from paramsched.cli._traces import echo_base_notes
 
-    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
     echo_base_notes(read.loaded)
-    rows = list(values_of_groups(read, with_facts_beside(read.loaded, known), bases, times))
+    rows = list(values_of_groups(read, times))
     return json_text([row.as_data() for row in rows]) if as_json else group_table(rows)
 
 
-def _stages(loaded: "Loaded", known: CalendarOptions, facts: CalendarOptions) -> str:
+def _stages(read: "PlanInput", options: PlanOptions) -> str:
     """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
     from paramsched.base.diagnostic import printable_lines
     from paramsched.cli._plan_input import calendar_from_options
@@ -277,28 +276,25 @@ def _stages(loaded: "Loaded", known: CalendarOptions, facts: CalendarOptions) ->
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
 
-    read = loaded.plan
     try:
-        calendar = calendar_from_options(known)
-        resolved = read.resolve(calendar)
+        calendar = calendar_from_options(read.known)
+        resolved = read.plan.resolve(calendar)
     except (MissingFact, Unresolved):
-        if facts.given and facts.horizon is not None:
+        if options.horizon is not None:
             raise
         calendar, resolved = None, None
-    echo_base_notes(loaded)
+    echo_base_notes(read.loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    return printable_lines(stage_table(read, resolved, loaded.bases, total, epoch))
+    return printable_lines(stage_table(read.plan, resolved, read.loaded.bases, total, epoch))
 
 
-def _all_values(drawing: _Drawing) -> str:
+def _all_values(drawing: Drawing) -> str:
     """Return the values of a plan at every update as JSON, with `--loss` those of several plans and their losses."""
     from paramsched.cli._traces import named_traces, predictions, too_many_values, trace_plan_inputs
     from paramsched.plan.trace import column_name
 
-    drawn, _ = trace_plan_inputs(
-        drawing.plans, None, drawing.bases, format=drawing.format, field=drawing.field, facts=drawing.facts
-    )
+    drawn, _ = trace_plan_inputs(drawing.plans, drawing.options)
     traces = named_traces(drawn, drawing.plans[0])
     if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
         raise too_many_values(count, "print")
@@ -315,15 +311,13 @@ def _all_values(drawing: _Drawing) -> str:
     return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, found, strict=True)]})
 
 
-def _values_at(
-    loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
-) -> str:
+def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     """Return the values of a plan at single times, as a table or as JSON."""
     from paramsched.cli._traces import echo_base_notes, groups_with_bases, times_of_run
 
-    run = times_of_run(loaded, loaded.plan, facts, times)
-    groups, _ = groups_with_bases(loaded, bases)
-    echo_base_notes(loaded)
+    run = times_of_run(read.loaded, read.plan, read.known, times)
+    groups, _ = groups_with_bases(read.loaded, read.options.bases)
+    echo_base_notes(read.loaded)
     columns = _values_by_column(run, groups)
     if as_json:
         return json_text({"total": run.total, "at": list(run.at), "values": columns})
@@ -365,7 +359,6 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
         "paramsched plot plan.yaml -o plan.html --watch",
     ),
 )
-@plans_argument()
 @click.option(
     "-o",
     "--output",
@@ -376,51 +369,27 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
 @click.option(
     "--to", metavar="NAME", help="Format of the picture: svg, html, png or pdf. By default, the suffix of FILE."
 )
-@calendar_options
-@base_option
-@field_option
-@format_option
-@other_option
-@loss_option
-@view_options
-@run_options
-@tolerance_option
 @click.option("--title", help="Heading of the page. By default, the name of the plan's file.")
 @_watch_option
-def paramsched_plot(
-    plans: tuple[str, ...],
-    output: str | None,
-    to: str | None,
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str,
-    format: str | None,
-    other: str | None,
-    loss: str | None,
-    view: "show.View",
-    used: tuple[str, ...],
-    metrics: tuple[str, ...],
-    tolerance: float | None,
-    title: str | None,
-    watch: bool,
-) -> None:
+@drawing_options
+def paramsched_plot(drawing: Drawing, output: str | None, to: str | None, title: str | None, watch: bool) -> None:
     """Draw PLAN into a file. An .html file is a self-contained page that shows the values under the pointer.
 
     Several plans share one axis. A plan that starts like an earlier one is drawn from the update where the two differ.
 
     With --watch the file is written again whenever PLAN or a file that it reads is saved, and an open page reloads.
     """
-    name = Path(plans[0]).stem if Path(plans[0]).suffix else plans[0].removeprefix("recipe:")
+    plan = drawing.plans[0]
+    name = Path(plan).stem if Path(plan).suffix else plan.removeprefix("recipe:")
     name = name if re.fullmatch(r"[\w.-]*\w", name) else "plan"  # of a line of text
     file = output or f"{name}.{to or 'svg'}"
     _format_of_picture(file, to)
-    drawing = _Drawing(plans, facts, bases, field, format, other, used, metrics, tolerance, view, loss)
     if output is None:
         echo_note(f"the picture is written to {file}")
     _write_or_watch(drawing, file, to, title, watch)
 
 
-def _write_or_watch(drawing: _Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:
+def _write_or_watch(drawing: Drawing, output: str, to: str | None, title: str | None, watch: bool) -> None:
     """Write a picture to its file, with `--watch` whenever one of its files changes."""
     if watch:
         drawing.watch(lambda: drawing.file(output, to, title), output)

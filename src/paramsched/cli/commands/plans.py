@@ -12,18 +12,17 @@ from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     STANDARD_OUTPUT,
-    CalendarOptions,
     Command,
+    PlanOptions,
     base_option,
-    calendar_options,
     echo,
     echo_note,
-    field_option,
     format_option,
     json_option,
     offer_files,
     offer_formats,
     plan_argument,
+    plan_options,
     write_output,
 )
 
@@ -56,9 +55,8 @@ _output_option = click.option(
 @click.option("--at", required=True, metavar="TIME", help='Time of the change: 8000, "40 epochs", "80%".')
 @click.option("--cooldown", metavar="LENGTH", help="Decrease lr to 0 over LENGTH, and end the run there.")
 @click.option("--scale", "factors", multiple=True, metavar="FIELD=FACTOR", help="Multiply a field by a factor.")
-@calendar_options
+@plan_options
 @format_option
-@field_option
 @click.option(
     "--to", metavar="NAME", shell_complete=offer_formats, help="Format to write. By default, the format of PLAN."
 )
@@ -69,9 +67,7 @@ def paramsched_change(
     at: str,
     cooldown: str | None,
     factors: tuple[str, ...],
-    facts: CalendarOptions,
-    format: str | None,
-    field: str,
+    options: PlanOptions,
     to: str | None,
     output: str | None,
 ) -> None:
@@ -95,15 +91,15 @@ def paramsched_change(
     from paramsched.plan.forms import SUFFIXES
     from paramsched.run_files.files import is_replaced, write_over_text
 
-    kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
+    kinds = [bool(changes) or options.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
         raise click.UsageError("Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
-    read = read_plan_input(plan, format=format, field=field, facts=replace(facts, horizon=None))
+    read = read_plan_input(plan, replace(options, horizon=None))
     when = length_from_option(at, "--at")
     length = None if cooldown is None else length_from_option(cooldown, "--cooldown")
     scales = factors_from_options(read.plan, factors)
     bindings, fields = changes_from_arguments(read.plan, changes)
-    horizon = horizon_from_options(facts)
+    horizon = horizon_from_options(options)
     try:
         if length is not None:
             changed = read.plan.cooldown(when, length)
@@ -171,7 +167,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
 @plan_argument()
 @click.option(
     "--from",
-    "source",
+    "format",
     metavar="NAME",
     shell_complete=offer_formats,
     help="Format of PLAN, or log for the log of a run. By default, the suffix of PLAN.",
@@ -187,19 +183,15 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
 @base_option
 @click.option("--torch", is_flag=True, help="With --to python: add make_scheduler, an LRScheduler of torch.")
 @click.option("--test", metavar="FILE", shell_complete=offer_files, help="With --to python: write a pytest file too.")
-@calendar_options
-@field_option
+@plan_options
 def paramsched_convert(
     plan: str,
-    source: str | None,
+    options: PlanOptions,
     to: str | None,
     table: bool,
     output: str | None,
-    bases: tuple[str, ...],
     torch: bool,
     test: str | None,
-    facts: CalendarOptions,
-    field: str,
 ) -> None:
     """Convert PLAN to another format.
 
@@ -222,16 +214,16 @@ def paramsched_convert(
         to = "yaml"
     if to == "python" or (to is None and Path(output or "").suffix == ".py"):
         chosen = click.get_current_context().get_parameter_source("field") is ParameterSource.COMMANDLINE
-        read = read_plan_input(plan, format=source, field=field, facts=facts)
-        _export(read, facts, bases, field if chosen else None, output, test, torch=torch)
+        read = read_plan_input(plan, options)
+        _export(read, options.field if chosen else None, output, test, torch=torch)
         return
-    for name, given in (("--base", bases), ("--torch", torch), ("--test", test)):
+    for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
         if given:
             raise click.UsageError(f"{name}: only for Python code. Write --to python")
     _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
-    if source == "log" or (source is None and plan.endswith(".jsonl")):
+    if options.format == "log" or (options.format is None and plan.endswith(".jsonl")):
         if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
             raise click.UsageError(
                 f"--output {output}: the log or its table may have this name already. Write -o plan.yaml"
@@ -244,24 +236,15 @@ def paramsched_convert(
             echo_note(f"the values are those of the log with the base {logged}")
         found = formula or plan_from_log(plan, tables=Path(output or "").parent if to_file else None)
     else:
-        read = read_plan_input(plan, format=source, field=field, facts=facts)
+        read = read_plan_input(plan, options)
         _note_comments(read)
         found = read.plan
     _write_plan(found, output, to)
 
 
-def _export(
-    read: "PlanInput",
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str | None,
-    output: str | None,
-    test: str | None,
-    *,
-    torch: bool,
-) -> None:
+def _export(read: "PlanInput", field: str | None, output: str | None, test: str | None, *, torch: bool) -> None:
     """Write a plan as a Python module, and its test."""
-    from paramsched.cli._plan_input import calendar_from_options, with_facts_beside
+    from paramsched.cli._plan_input import calendar_from_options
     from paramsched.cli._traces import given_bases
     from paramsched.export.companions import test_of
     from paramsched.export.plan_lines import exported_plan
@@ -269,10 +252,10 @@ def _export(
 
     if test is not None and output in (None, STANDARD_OUTPUT):
         raise click.UsageError(f"--test {test}: the test needs the file of the module. Write -o schedule.py")
-    calendar = calendar_from_options(with_facts_beside(read.loaded, facts))
+    calendar = calendar_from_options(read.known)
     named = {
         name if group is None else f"{name}/{group}": value
-        for (name, group), value in given_bases(read.plan, bases).items()
+        for (name, group), value in given_bases(read.plan, read.options.bases).items()
     }
     groups = read.loaded.bases.groups
     exported = exported_plan(read.name, read.plan, calendar, groups=groups, bases=named, field=field)
@@ -297,13 +280,10 @@ def _export(
 )
 @plan_argument("before")
 @plan_argument("after")
-@calendar_options
-@field_option
+@plan_options
 @format_option
 @json_option
-def paramsched_diff(
-    before: str, after: str, facts: CalendarOptions, field: str, format: str | None, as_json: bool
-) -> None:
+def paramsched_diff(before: str, after: str, options: PlanOptions, as_json: bool) -> None:
     """Print the changes from BEFORE to AFTER. Exit code 1 if there are any, like diff.
 
     With facts of the run, each change has the first update at which values differ, and the largest difference.
@@ -311,8 +291,8 @@ def paramsched_diff(
     from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.plan.diff import diff
 
-    plans = [read_plan_input(given, format=format, field=field, facts=facts).plan for given in (before, after)]
-    changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
+    plans = [read_plan_input(given, options).plan for given in (before, after)]
+    changes = diff(plans[0], plans[1], calendar_from_options(options) if options.facts else None)
     if as_json:
         echo(json_text([*map(asdict, changes)]))
     elif changes:

@@ -7,17 +7,16 @@ import click
 
 from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
-    CalendarOptions,
     Command,
+    PlanOptions,
     aligned_rows,
     base_option,
-    calendar_options,
     echo,
-    field_option,
     format_option,
     json_option,
     offer_plans,
     offer_recipes,
+    plan_options,
 )
 
 if TYPE_CHECKING:
@@ -44,18 +43,14 @@ _MOST_NEAR = 10
     shell_complete=offer_plans,
     help="List the recipes whose curves are most similar to those of PLAN.",
 )
-@calendar_options
+@plan_options
 @base_option
-@field_option
 @format_option
 @json_option
 def paramsched_recipes(
     words: tuple[str, ...],
     like: str | None,
-    facts: CalendarOptions,
-    bases: tuple[str, ...],
-    field: str,
-    format: str | None,
+    options: PlanOptions,
     as_json: bool,
 ) -> None:
     """List the published training recipes whose name, title, area or source contains all WORDS.
@@ -68,14 +63,14 @@ def paramsched_recipes(
 
     found = recipes.matching(" ".join(words))
     if like is not None:
-        from paramsched.cli._plan_input import calendar_for_picture, loaded_with_facts
+        from paramsched.cli._plan_input import calendar_for_picture, read_plan_input
         from paramsched.cli._traces import groups_with_bases
         from paramsched.recipe_book import nearest_recipes
 
-        loaded, known = loaded_with_facts(like, format=format, field=field, facts=facts)
-        calendar = calendar_for_picture(loaded.plan, known, native=loaded.native)
-        groups, _ = groups_with_bases(loaded, bases)
-        near = nearest_recipes(loaded.plan, calendar, groups, field=field)
+        read = read_plan_input(like, options, assumes_epoch=True)
+        calendar = calendar_for_picture(read.plan, read.known, native=read.loaded.native)
+        groups, _ = groups_with_bases(read.loaded, options.bases)
+        near = nearest_recipes(read.plan, calendar, groups, field=options.field)
         chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
         if as_json:
             echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))

@@ -11,20 +11,19 @@ from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     BAD_PLAN,
     BAD_USAGE,
-    CalendarOptions,
     Command,
     ExistingFile,
     FactOption,
+    PlanOptions,
     base_option,
-    calendar_options,
     checkpoint_argument,
     echo,
-    field_option,
     file_problem,
     format_option,
     json_option,
     offer_codes,
     offer_plans,
+    plan_options,
     plans_argument,
     scheduler_option,
     tolerance_option,
@@ -60,8 +59,7 @@ _at_option = click.option(
     help="The plan: a file, recipe:NAME, or one line of text. Without it, the schedule of LOG is found; "
     "exported code is compared with its own plan.",
 )
-@calendar_options
-@field_option
+@plan_options
 @format_option
 @base_option
 @click.option(
@@ -91,10 +89,7 @@ _at_option = click.option(
 def paramsched_audit(
     log: str,
     plan: str | None,
-    facts: CalendarOptions,
-    field: str,
-    format: str | None,
-    bases: tuple[str, ...],
+    options: PlanOptions,
     columns: tuple[str, ...],
     time: str | None,
     amount: str | None,
@@ -126,7 +121,7 @@ def paramsched_audit(
     Exit code 1 if a value differs, or without --plan if no schedule explains all values.
     """
     if log.endswith(".py"):
-        _audit_exported(log, plan, facts, field, format, as_json=as_json)
+        _audit_exported(log, plan, options, as_json=as_json)
         return
     from dataclasses import asdict
 
@@ -144,7 +139,7 @@ def paramsched_audit(
             raise click.UsageError(f"--column {column}: expected FIELD=NAME. {instead}")
         named[place] = its_name
     if plan is None:
-        given = {"--base": bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
+        given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes, "--at": at}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise click.UsageError(f"{needless[0]}: it needs --plan plan.yaml")
         found = recognize(log, columns=named, time=time, optimizer=optimizer)
@@ -158,7 +153,7 @@ def paramsched_audit(
         return
     if strict or page is not None:
         raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
-    read = read_plan_input(plan, format=format, field=field, facts=facts).plan
+    read = read_plan_input(plan, options).plan
     planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
         clock = amount_clock(read.clock)
@@ -178,8 +173,8 @@ def paramsched_audit(
         report = compare_with_plan(
             logged,
             read,
-            calendar_from_options(facts),
-            bases={(name, group): value for (name, group), value in given_bases(read, bases).items()},
+            calendar_from_options(options),
+            bases={(name, group): value for (name, group), value in given_bases(read, options.bases).items()},
             names=names,
             processes=processes,
         )
@@ -199,9 +194,7 @@ def paramsched_audit(
         click.get_current_context().exit(BAD_PLAN)
 
 
-def _audit_exported(
-    path: str, plan: str | None, facts: CalendarOptions, field: str, format: str | None, *, as_json: bool
-) -> None:
+def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_json: bool) -> None:
     """Compare exported code with a plan, and print the first difference."""
     import dataclasses
 
@@ -212,8 +205,8 @@ def _audit_exported(
     try:
         found = read_exported(Path(path))
         own = Loaded(found.plan, facts=found.calendar)
-        used = own if plan is None else read_plan_input(plan, format=format, field=field, facts=facts).loaded
-        known = with_facts_beside(used if used.facts else own, facts)
+        used = own if plan is None else read_plan_input(plan, options).loaded
+        known = with_facts_beside(used if used.facts else own, options)
         if known.horizon is None and used.plan.horizon is None and found.calendar.total is not None:
             known = dataclasses.replace(known, horizon=str(found.calendar.total))
         calendar = calendar_from_options(known)
@@ -250,8 +243,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     ),
 )
 @plans_argument()
-@calendar_options
-@field_option
+@plan_options
 @format_option
 @click.option(
     "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
@@ -286,9 +278,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 def paramsched_check(
     plans: tuple[str, ...],
-    facts: CalendarOptions,
-    field: str,
-    format: str | None,
+    options: PlanOptions,
     checkpoint: str | None,
     log: str | None,
     select: str | None,
@@ -332,13 +322,13 @@ def paramsched_check(
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
-        source = paired_with_deepspeed(plans, format)  # read again, because a fix may have changed the file
-        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence, source=source)
+        source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
+        checked = checked_plan(given, options, evidence, source)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
         found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == DEEPSPEED_WINS)) for one in kept)
         return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
 
-    pair = paired_with_deepspeed(plans, format)
+    pair = paired_with_deepspeed(plans, options.format)
     for given in plans if pair is None else [pair.name]:
         try:
             if fix:
@@ -434,8 +424,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     shell_complete=offer_plans,
     help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
 )
-@calendar_options
-@field_option
+@plan_options
 @format_option
 @click.option(
     "--optimizer",
@@ -476,14 +465,11 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
 def paramsched_resume(
     checkpoint: str,
     plan: str | None,
-    facts: CalendarOptions,
-    field: str,
-    format: str | None,
+    options: PlanOptions,
     optimizers: tuple[str, ...],
     scheduler: str | None,
     at: int | None,
     choices: tuple[str, ...],
-    bases: tuple[str, ...],
     deadline: str | None,
     updates: int,
     as_json: bool,
@@ -521,9 +507,9 @@ def paramsched_resume(
             own, known = run.own_plan()
             read = Loaded(own, facts=known)
         else:
-            read, known = read_plan_input(plan, format=format, field=field, facts=facts).loaded, None
-        calendar = calendar_from_options(with_facts_beside(read, facts))
-        if known is not None and facts.horizon is None:
+            read, known = read_plan_input(plan, options).loaded, None
+        calendar = calendar_from_options(with_facts_beside(read, options))
+        if known is not None and options.horizon is None:
             calendar = replace(calendar, total=known.total)
         if deadline is not None:
             calendar = replace(calendar, deadline=deadline)
@@ -532,9 +518,9 @@ def paramsched_resume(
             read.plan,
             calendar,
             on_change=on_change,
-            bases=given_bases(read.plan, bases, groups=run.labels) if bases else {},
+            bases=given_bases(read.plan, options.bases, groups=run.labels) if options.bases else {},
             updates=updates,
-            compared_with=calendar if facts.given else None,
+            compared_with=calendar if options.facts else None,
         )
     except StateError as error:
         raise click.UsageError(f"{checkpoint}: {error}") from None
