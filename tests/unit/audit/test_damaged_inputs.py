@@ -1,0 +1,288 @@
+"""Logs and checkpoints that cannot be compared: each is refused with its place, the fault and what to write."""
+
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
+from paramsched.audit.log_values import MOST_UPDATES
+from paramsched.audit.match import AmountTimes
+from support.tables import table
+
+FIELDS = ["lr", "momentum", "weight_decay"]
+
+
+def refused(read, *arguments, **options):
+    with pytest.raises(UnreadableLog) as refusal:
+        read(*arguments, **options)
+    return refusal.value
+
+
+@table(
+    ("content", "name", "options", "found", "option"),
+    [
+        (f'step,lr\n0,"{"1" * 140_000}"\n', "log.csv", {}, "invalid CSV", None),
+        (b'{"log_history": "\xff"}', "trainer_state.json", {}, "invalid JSON", None),
+        ('{"log_history": [3]}', "trainer_state.json", {}, "log_history, a list of objects, is missing", None),
+        ('{"log_history": [{"step": 1, "loss": 2}]}', "trainer_state.json", {}, "no row has lr, momentum", None),
+        ("step,lr\n0,\n1,\n", "log.csv", {}, "it has no values", None),
+        ("step,lr\ntrue,1\n", "log.csv", {}, "expected the number of an update, got 'true'", "--time"),
+        ('{"step": true, "lr": 1}\n', "log.jsonl", {}, "expected the number of an update, got True", "--time"),
+        ('{"step": [1], "lr": 1}\n', "log.jsonl", {}, "expected the number of an update, got [1]", "--time"),
+        (f'{{"step": {MOST_UPDATES + 1}, "lr": 1}}\n', "log.jsonl", {}, "expected the number of an update", "--time"),
+        (f'{{"step": 0, "lr": 1{"0" * 400}}}\n', "log.jsonl", {}, "got an integer too large for a float", "--column"),
+        ('{"step": 0, "lr": true}\n', "log.jsonl", {}, "expected a number, got True", "--column"),
+        ("step,lr[100000]\n0,1\n", "log.csv", {}, "expected the index of a group from 0 to 99999", None),
+        ("step,a,b\n0,1,2\n", "log.csv", {"columns": {"lr@0": "a", "lr": "b"}}, "two columns belong to", "--column"),
+        ("step,lr,tokens\n0,1,-5\n", "log.csv", {"amount": AmountColumn("tokens")}, "must not be negative", "--amount"),
+        ("step,lr,tokens\n0,1,inf\n", "log.csv", {"amount": AmountColumn("tokens")}, "must be finite", "--amount"),
+    ],
+)
+def test_a_damaged_log_is_refused(tmp_path, content, name, options, found, option):
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    error = refused(read_log, file, FIELDS, **options)
+
+    assert found in str(error)
+    assert error.option == option
+
+
+def test_the_largest_update_and_whole_numbers_as_floats_are_read(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(f"step,lr\n3.0,1\n{MOST_UPDATES},2\n")
+
+    assert read_log(file, FIELDS).columns[0].t.tolist() == [3, MOST_UPDATES]
+
+
+def test_a_pipe_is_not_a_log(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    assert "expected a regular file" in refused(read_log, tmp_path / "pipe", FIELDS).found
+
+
+def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
+    file = tmp_path / "values.jsonl"
+    file.write_text("".join(json.dumps({"t": 0, "optimizer": one, "groups": [{"lr": 1}]}) + "\n" for one in "dg"))
+
+    first, second = refused(read_log, file, FIELDS), refused(read_log, file, FIELDS, optimizer="dd")
+
+    assert (first.option, first.instead) == ("--optimizer", "Write --optimizer d")
+    assert "several optimizers: d, g" in first.found
+    assert 'did you mean "d"' in second.found
+
+
+@table(
+    ("times", "note"),
+    [
+        ([0, 1, 2], None),
+        ([0, 1, 1], "some rows have the same update number as the previous row"),
+        ([0, 2, 1], "the update numbers decrease"),
+    ],
+)
+def test_the_order_of_the_updates_is_noted(tmp_path, times, note):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n" + "".join(f"{t},0.123456789012345{t}\n" for t in times))
+
+    found = read_log(file, FIELDS).notes
+
+    assert (not found) if note is None else (len(found) == 1 and note in found[0])
+
+
+def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n0,1\n")
+
+    error = refused(compare_with_plan, read_log(file, ["lr"]), ps.Plan(momentum="cosine()", horizon=5))
+
+    assert error.found == "the log has lr, and the plan schedules momentum"
+    assert error.option == "--column"
+
+
+def test_a_column_without_values_is_left_out_of_the_comparison(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr,momentum\n0,1,\n1,1,\n")
+
+    report = compare_with_plan(read_log(file, FIELDS), ps.Plan(lr="constant(1)", momentum="cosine()", horizon=5))
+
+    assert (report.values, report.exact, report.first) == (2, 2, None)
+
+
+@table("rows", [[0, 1, 5, 6], [3], [0, 2**23]])
+def test_planned_amounts_of_a_log(rows):
+    plan = ps.Plan(lr="linear(over='100 tokens')", clock="tokens", horizon="9000000000 tokens")
+    calendar = ps.Calendar(tokens_per_step=7)
+    from paramsched.plan.resolve import amounts_of_run
+
+    times = AmountTimes.planned(amounts_of_run(plan.resolve(calendar), calendar), np.array(rows))
+
+    assert times(np.array(rows)).tolist() == [7 * t for t in rows]
+    assert times(np.array([max(rows) + 1])).tolist() == [7 * (max(rows) + 1)]
+
+
+def test_amounts_between_and_after_the_logged_updates():
+    tokens = AmountTimes("tokens", np.array([0, 10, 20]), np.array([0.0, 100.0, 300.0]))
+    seconds = AmountTimes("seconds", np.array([0, 10]), np.array([0.0, 5.0]))
+    alone = AmountTimes("tokens", np.array([5]), np.array([70.0]))
+
+    assert tokens(np.array([5, 15, 20, 21, 40])).tolist() == [50, 200, 300, 320, 700]
+    assert seconds(np.array([1, 20])).tolist() == [0.5, 10.0]
+    assert alone(np.array([0, 9])).tolist() == [70, 70]
+    assert tokens(np.array([2**61])).tolist() == [2**62]
+
+
+def test_a_run_by_progress_needs_the_logged_progress(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n0,1\n")
+
+    error = refused(compare_with_plan, read_log(file, ["lr"]), ps.Plan(lr="cosine()", clock="progress"))
+
+    assert "the log has no column progress" in error.found
+
+
+# ---------------------------------------------------------------------- plans from logs
+
+
+def table_log(folder, values, name="log.csv", field="lr"):
+    file = folder / name
+    file.write_text(f"step,{field}\n" + "".join(f"{t},{value!r}\n" for t, value in enumerate(values)))
+    return file
+
+
+LONG = [1 / (t + 1) for t in range(10_001)]
+
+
+def test_many_values_are_written_to_a_file_that_is_kept_if_it_has_them(tmp_path):
+    log = table_log(tmp_path, LONG)
+
+    plan = plan_from_log(log, tables=tmp_path / "tables")
+    again = plan_from_log(log, tables=tmp_path / "tables")
+
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["log.lr.csv"]
+    assert plan == again
+    assert [plan.bindings[0].schedule(t) for t in (0, 1, 10_000)] == [LONG[0], LONG[1], LONG[10_000]]
+    for other in ("lr\n1.0\n", "momentum\n1.0\n", "lr\nx\n"):
+        (tmp_path / "tables" / "log.lr.csv").write_text(other)
+        with pytest.raises(FileExistsError, match="the file exists and has other values"):
+            plan_from_log(log, tables=tmp_path / "tables")
+        assert (tmp_path / "tables" / "log.lr.csv").read_text() == other
+
+
+def test_many_values_need_a_folder_and_a_name_that_fits(tmp_path):
+    with pytest.raises(
+        ps.errors.InvalidArgument, match="expected at most 10,000 values in the text of a plan, got 10,001"
+    ):
+        plan_from_log(table_log(tmp_path, LONG))
+    with pytest.raises(ps.errors.InvalidArgument, match="the name of its table has more than 255 bytes"):
+        plan_from_log(table_log(tmp_path, LONG, "x" * 249 + ".csv"), tables=tmp_path)
+
+
+def test_few_changes_in_a_long_run_are_written_as_pairs_and_too_many_are_refused(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n0,1\n7,2\n100003,3\n")
+    plan = plan_from_log(file)
+    assert [plan.bindings[0].schedule(t) for t in (6, 7, 100_002, 100_003)] == [1, 2, 2, 3]
+    assert plan.horizon.updates == 100_004
+
+    rows = [f"{t * 3_001},{t}\n" for t in range(10_002)]
+    file.write_text("step,lr\n" + "".join(rows) + "40000000,1\n")
+    assert "its values change 10,003 times in 40,000,000 updates" in refused(plan_from_log, file, tables=tmp_path).found
+
+
+# ---------------------------------------------------------------------- checkpoints
+
+
+def saved(folder, state, name="checkpoint.pt"):
+    torch = pytest.importorskip("torch")
+    torch.save(state, folder / name)
+    return folder / name
+
+
+def test_files_that_torch_has_not_written_are_refused(tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    pickled = b"\x80\x02c__builtin__\nbytearray\nK\x05\x85R."
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"0" * 1000)
+    archived = io.BytesIO()
+    with zipfile.ZipFile(archived, "w") as archive:
+        archive.writestr("a/data.pkl", b"x" * (2**20 - 6) + pickled)  # across two chunks
+    for content, found in (
+        (b"no pickle", "not a PyTorch checkpoint"),
+        (b"\x80\x06", "not a PyTorch checkpoint"),
+        (pickled, "its pickle creates a bytearray"),
+        (packed.getvalue(), "compressed or overlap"),
+        (archived.getvalue(), "its pickle creates a bytearray"),
+        (b"\x80\x02", "torch cannot read it"),
+    ):
+        file.write_bytes(content)
+        assert found in refused(read_log, file, FIELDS).found
+
+
+@table(
+    ("state", "found"),
+    [
+        ({"model": 3}, "it contains no state of an optimizer"),
+        ({"param_groups": [], "state": {}}, "it contains no state of an optimizer"),
+        ({"param_groups": [{"lr": 0.1}], "state": {}}, "does not contain the number of completed updates"),
+        ({"param_groups": [{"lr": 0.1}], "state": {0: {"step": -1}}}, "does not contain the number of completed"),
+        ({"param_groups": [{"lr": 0.1}], "state": {0: {"step": 2.5}}}, "does not contain the number of completed"),
+        ({"param_groups": [{"lr": 0.1}] * 100_001, "state": {0: {"step": 1}}}, "more than 100000 groups"),
+        ({name: {"param_groups": [{"lr": 0.1}], "state": {}} for name in "ab"}, "it has several states: a, b"),
+    ],
+)
+def test_checkpoints_without_the_values_of_one_optimizer_are_refused(tmp_path, state, found):
+    assert found in str(refused(read_log, saved(tmp_path, state), FIELDS))
+
+
+def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
+    state = {
+        "param_groups": [{"lr": 0.25, "name": "body", "betas": (0.9, 0.99)}],
+        "state": {0: {"step": 3}, 1: {"step": 5}},
+    }
+
+    logged = read_log(saved(tmp_path, {"optimizer": state}), ["lr"])
+
+    found = {one.field: (one.t.tolist(), one.values.tolist()) for one in logged.columns}
+    assert found == {"lr": ([5], [0.25]), "betas[0]": ([5], [0.9]), "betas[1]": ([5], [0.99])}
+    assert logged.names == ("body",)
+    assert logged.notes == ("the checkpoint was saved after 5 updates; its values are those of the next update",)
+    assert (
+        read_log(saved(tmp_path, state), ["lr"], at=1).notes[0].startswith("the checkpoint was saved after 1 update;")
+    )
+
+
+# ---------------------------------------------------------------------- recognized schedules
+
+
+def test_a_log_that_begins_at_1_is_read_from_its_first_update(tmp_path):
+    file = tmp_path / "vis.json"
+    values = [0.1 * 0.5 ** (t // 20) for t in range(60)]
+    file.write_text(
+        "".join(json.dumps({"lr": v, "data_time": 0.1, "iter": t, "step": t}) + "\n" for t, v in enumerate(values, 1))
+    )
+
+    assert str(recognize(file)["lr"].plan) == "horizon: 60\nlr: step(20, 0.5)"
+    assert recognize(file, time="step")["lr"].logged[0][0] == 1
+
+
+def test_a_log_without_a_rate_is_refused_by_its_columns(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("step,loss\n" + "".join(f"{t},{1 / (t + 1)}\n" for t in range(30)))
+
+    assert "no column has the name of a field" in refused(recognize, file).found
+
+
+def test_pairs_with_noise_have_no_plan_but_a_line_in_the_report():
+    noise = np.random.default_rng(3).random(40)
+
+    found = recognize(list(enumerate(noise)))["lr"]
+
+    assert found.plan is None
+    assert "no schedule found" in str(found)
+    assert found.as_data()["plan"] is None

@@ -1,0 +1,111 @@
+"""The text of a recognized schedule is the shortest one with the same values, whatever plan the run had."""
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.audit import recognize
+
+UPDATES, BASE = 300, 0.02
+
+
+def values_of(text, updates=UPDATES):
+    schedule = ps.Plan(lr=text).resolve(ps.Calendar(total=UPDATES)).bindings[0].schedule
+    return schedule(np.arange(updates), base=BASE)
+
+
+KINDS = {
+    "short warmups": [
+        ("warmup(1) >> cosine()", "linear(0.0, over=1) >> cosine(over=299)"),
+        ("warmup(2) >> cosine(to=0.1)", "warmup(2) >> cosine(to=0.1, over=298)"),
+        ("warmup(3, 0.2) >> linear()", "warmup(3, 0.2) >> linear(over=297)"),
+        ("warmup(5) >> exponential(0.99)", "warmup(5) >> exponential(0.99)"),
+    ],
+    "short constants": [
+        ("constant(0.5, 2) >> cosine()", "constant(0.5, 2) >> cosine(over=298)"),
+        ("constant(0.1, 3) >> linear()", "constant(0.1, 3) >> linear(over=297)"),
+        ("constant(1)", "constant()"),
+    ],
+    "three stages": [
+        ("warmup(2) >> constant(1, 200) >> linear()", "warmup(2) >> constant(over=200) >> linear(over=98)"),
+        ("warmup(10) >> cosine(over=100) >> constant(0)", "warmup(10) >> cosine(over=100) >> constant(0.0, 190)"),
+    ],
+    "cycles": [
+        ("restarts(cosine(), 100)", "cosine_restarts(100)"),
+        ("cosine_restarts(20, 2)", "cosine_restarts(20, 2.0)"),
+        ("cyclic(20, 30, 0.1, 1.0)", "cyclic(20, 30)"),
+    ],
+    "steps": [
+        ("step(50, 0.5)", "step(50, 0.5)"),
+        ("multistep([30, 90, 100], 0.1)", "multistep([30, 90, 100])"),
+        ("every(cosine(), 20)", "every(cosine(over=300), 20)"),
+    ],
+    "parts of a curve": [
+        ("skip(cosine(over=400), 50)", "skip(cosine(absolute(0.02), over=400), 50)"),
+        ("take(cosine(over=900), 300)", "cosine(over=900)"),
+        ("anneal(1.0, 0.1, 300, curves.one_minus_sqrt)", "anneal(to=0.1, over=300, curve=curves.one_minus_sqrt)"),
+    ],
+    "indices": [
+        ('cosine(index="(t+1)/n")', 'cosine(absolute(0.02), over=300, index="(t+1)/n")'),
+        ('linear(index="t/(n-1)")', 'linear(over=300, index="t/(n-1)")'),
+    ],
+    "powers": [
+        ("warmup(20) >> inverse_sqrt(20)", "warmup(20) >> inverse_sqrt(20)"),
+        ("warmup(4) >> polynomial(2.0)", "warmup(4) >> anneal(over=296, curve=curves.polynomial(2.0))"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_plan_of_a_run_is_written_in_its_shortest_form(kind):
+    for used, expected in KINDS[kind]:
+        values = values_of(used)
+
+        found = recognize(list(enumerate(values)))["lr"]
+
+        assert str(found.plan).partition("\nlr: ")[2] == expected, used
+        assert (found.explained, found.first_difference, found.largest_difference < 1e-9) == (UPDATES, None, True)
+        assert found.base == pytest.approx(values.max(), rel=1e-9)
+        (_, again) = found.logged
+        assert np.array_equal(again, values)
+
+
+def test_a_run_that_ended_early_has_the_horizon_of_its_plan():
+    found = recognize(list(enumerate(values_of("warmup(10, 0.1) >> cosine(over=290)", 200))))
+
+    assert found["lr"].plan.horizon.updates == 300
+    assert [(one.code, one.first, one.last) for one in found.notes] == [("too long", 199, 300)]
+
+
+def test_groups_with_one_schedule_are_one_line_and_others_have_their_own(tmp_path):
+    lr, slow = values_of("cosine()"), values_of("linear()")
+    file = tmp_path / "log.csv"
+    rows = zip(range(UPDATES), lr.tolist(), (lr / 4).tolist(), slow.tolist(), strict=True)
+    file.write_text("step,lr[a],lr[b],lr[c]\n" + "".join(f"{t},{a!r},{b!r},{c!r}\n" for t, a, b, c in rows))
+
+    found = recognize(file)
+
+    assert {name: (one.groups, one.bases) for name, one in found.items()} == {
+        "lr": (("a", "b"), (0.02, 0.005)),
+        "lr/c": (("c",), (0.02,)),
+    }
+    assert str(found.plan()) == (
+        "horizon: 300\nlr @ a: cosine(over=300)\nlr @ b: cosine(over=300)\nlr @ c: linear(over=300)"
+    )
+    assert [one.as_data()["group"] for one in found.values()] == [["a", "b"], "c"]
+
+
+def test_one_value_that_does_not_belong_is_noted_and_several_have_no_plan():
+    values = values_of("cosine()")
+    values[70] *= 3
+
+    found = recognize(list(enumerate(values)))
+
+    assert [(one.code, one.first, one.last) for one in found.notes] == [("foreign", 70, 70)]
+    assert (found["lr"].first_difference, found["lr"].explained, found.complete) == (70, UPDATES - 1, False)
+    assert found.plan() is None
+
+    values[100:140] = np.random.default_rng(1).random(40)
+    again = recognize(list(enumerate(values)))["lr"]
+    assert again.plan is None
+    assert again.nearest is None or again.first_difference == 70
