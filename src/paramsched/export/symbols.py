@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias, final
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from paramsched.curves.arrays import Array
 from paramsched.schedules.evaluation import quiet
@@ -26,8 +27,8 @@ MOST_TIME: Final = 2**53
 _MOST_VALUE = 1e100  # of a base, and of a value that another function returns
 _FLAT = 64  # equal values of a table that become a piece
 _MOST_TREADS = 16  # steps that become one piece each if a power is not exact
-_ENDS = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
-_FLIPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+_ENDS = {"less": "greater_equal", "greater_equal": "less", "greater": "less_equal", "less_equal": "greater"}
+_FLIPPED = {"less": "greater", "greater": "less", "less_equal": "greater_equal", "greater_equal": "less_equal"}
 
 Cut: TypeAlias = tuple[Fraction | int | float, bool]
 """A time that separates two pieces, and whether the left piece includes it."""
@@ -127,7 +128,7 @@ class Piece:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Symbol:
+class Symbol(NDArrayOperatorsMixin):
     """A formula.
 
     Args:
@@ -147,7 +148,6 @@ class Symbol:
     line: tuple[int, int] | None
     piece: Piece
 
-    __array_ufunc__ = None  # so that a NumPy number leaves its operators to the symbol
     __hash__ = object.__hash__
 
     shape = ()
@@ -160,75 +160,8 @@ class Symbol:
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return _NAMESPACE
 
-    def __add__(self, other: Operand) -> Operand:
-        return build("add", self, other)
-
-    def __radd__(self, other: Operand) -> Operand:
-        return build("add", other, self)
-
-    def __sub__(self, other: Operand) -> Operand:
-        return build("sub", self, other)
-
-    def __rsub__(self, other: Operand) -> Operand:
-        return build("sub", other, self)
-
-    def __mul__(self, other: Operand) -> Operand:
-        return build("mul", self, other)
-
-    def __rmul__(self, other: Operand) -> Operand:
-        return build("mul", other, self)
-
-    def __truediv__(self, other: Operand) -> Operand:
-        return build("div", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Operand:
-        return build("div", other, self)
-
-    def __floordiv__(self, other: Operand) -> Operand:
-        return build("floordiv", self, other)
-
-    def __mod__(self, other: Operand) -> Operand:
-        return build("mod", self, other)
-
-    def __pow__(self, other: Operand) -> Operand:
-        return build("pow", self, other)
-
-    def __rpow__(self, other: Operand) -> Operand:
-        return build("pow", other, self)
-
-    def __neg__(self) -> Operand:
-        return build("neg", self)
-
-    def __abs__(self) -> Operand:
-        return build("abs", self)
-
-    def __lt__(self, other: Operand) -> Operand:
-        return build("lt", self, other)
-
-    def __le__(self, other: Operand) -> Operand:
-        return build("le", self, other)
-
-    def __gt__(self, other: Operand) -> Operand:
-        return build("gt", self, other)
-
-    def __ge__(self, other: Operand) -> Operand:
-        return build("ge", self, other)
-
-    def __eq__(self, other: Operand) -> Operand:  # as in array libraries
-        return build("eq", self, other)
-
-    def __and__(self, other: Operand) -> Operand:
-        return build("and", self, other)
-
-    __rand__ = __and__
-
-    def __or__(self, other: Operand) -> Operand:
-        return build("or", self, other)
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Operand:
-        return build("not", self)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Operand) -> Operand:
+        return build(ufunc.__name__, *args) if method == "__call__" and ufunc.__name__ in _NUMPY else NotImplemented
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no truth value")
@@ -260,9 +193,10 @@ class _Namespace:
     iinfo = staticmethod(np.iinfo)
 
     def __getattr__(self, name: str) -> Callable[..., Operand]:
-        if name not in _NUMPY:
+        op = getattr(np, name).__name__
+        if op not in _NUMPY:
             raise AttributeError(name)
-        return lambda *args: build(name, *args)
+        return lambda *args: build(op, *args)
 
     def asarray(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
         if isinstance(x, Symbol):
@@ -294,7 +228,9 @@ class _Namespace:
 
 
 _NAMESPACE: Final = _Namespace()
-_CONDITIONS = frozenset(("lt", "le", "gt", "ge", "eq", "and", "or", "not"))
+_CONDITIONS = frozenset(
+    ("less", "less_equal", "greater", "greater_equal", "equal", "bitwise_and", "bitwise_or", "invert")
+)
 
 
 def _of_array(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -303,33 +239,20 @@ def _of_array(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _NUMPY: Mapping[str, Callable[..., Any]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.true_divide,
-    "floordiv": np.floor_divide,
-    "mod": np.mod,
-    "pow": lambda x, y: (np.array([x], dtype=np.float64) ** y)[0],
-    "neg": np.negative,
-    "abs": np.abs,
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "eq": np.equal,
-    "and": np.logical_and,
-    "or": np.logical_or,
-    "not": np.logical_not,
+    **{
+        one.__name__: one
+        for one in (
+            *(np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.remainder, np.negative, np.absolute),
+            *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal),
+            *(np.bitwise_and, np.bitwise_or, np.invert, np.minimum, np.maximum, np.floor, np.ceil, np.round),
+        )
+    },
+    **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
+    "power": lambda x, y: (np.array([x], dtype=np.float64) ** y)[0],
     "where": lambda mask, yes, no: yes if mask else no,
-    "minimum": np.minimum,
-    "maximum": np.maximum,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round": np.round,
     "int": np.int64,
     "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],
     "count": lambda time, bounds: np.int64(np.count_nonzero(time >= bounds.values)),
-    **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
 }
 _WHOLE = frozenset(("floor", "ceil", "round", "int"))
 
@@ -352,11 +275,13 @@ def build(op: str, *args: Operand) -> Operand:
         whole = args[0].values.dtype.kind == "i"
     if whole and low == high:
         return np.int64(low)
-    line = _line_of(op, args) if whole and op in ("add", "sub", "neg") else None
+    line = _line_of(op, args) if whole and op in ("add", "subtract", "negative") else None
     return piece._keep(op, args, low, high, whole=whole, line=line)
 
 
-_KEEPING_INTEGERS = frozenset(("add", "sub", "mul", "floordiv", "mod", "abs", "neg", "minimum", "maximum", "where"))
+_KEEPING_INTEGERS = frozenset(
+    ("add", "subtract", "multiply", "floor_divide", "remainder", "absolute", "negative", "minimum", "maximum", "where")
+)
 
 
 def _is_whole(x: Operand) -> bool:
@@ -380,17 +305,17 @@ def _bounds_of(op: str, args: tuple[Any, ...]) -> tuple[float, float]:
         return (np.sin(low), np.sin(high)) if low >= 0 and high <= math.pi / 2 else (-1.0, 1.0)
     if op == "cos":
         return -1.0, 1.0
-    if op == "abs":
+    if op == "absolute":
         low, high = interval(args[0])
         return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
-    if op == "mul" and args[0] is args[1]:
+    if op == "multiply" and args[0] is args[1]:
         low, high = interval(args[0])
         return (0.0 if low <= 0 <= high else min(low * low, high * high)), max(low * low, high * high)
-    if op == "mod":
+    if op == "remainder":
         return 0.0, float(args[1]) - (1 if all(map(_is_whole, args)) else 0)
-    if op in ("div", "floordiv") and interval(args[1])[0] <= 0 <= interval(args[1])[1]:
+    if op in ("divide", "floor_divide") and interval(args[1])[0] <= 0 <= interval(args[1])[1]:
         return -math.inf, math.inf
-    if op == "pow" and interval(args[0])[0] < 0:
+    if op == "power" and interval(args[0])[0] < 0:
         return -math.inf, math.inf
     first, *rest = map(interval, args)
     corners = [_NUMPY[op](x) for x in first] if not rest else [_NUMPY[op](x, y) for x in first for y in rest[0]]
@@ -404,7 +329,7 @@ def _line_of(op: str, args: tuple[Any, ...]) -> tuple[int, int] | None:
     if None in lines:
         return None
     (sign, offset), *more = [line for line in lines if line is not None]
-    if op == "neg":
+    if op == "negative":
         return -sign, -offset
     (other, by) = more[0]
     sign, offset = (sign + other, offset + by) if op == "add" else (sign - other, offset - by)
@@ -418,7 +343,12 @@ def _counted(x: Operand) -> tuple[Symbol, Numbers] | None:
     if x.op == "count":
         return x.args[0], x.args[1]
     one = x.args[0]
-    if isinstance(one, Symbol) and one.op == "ge" and one.args[0].op == "name" and not isinstance(one.args[1], Symbol):
+    if (
+        isinstance(one, Symbol)
+        and one.op == "greater_equal"
+        and one.args[0].op == "name"
+        and not isinstance(one.args[1], Symbol)
+    ):
         return one.args[0], Numbers(np.array([one.args[1]]))
     return None
 
@@ -449,15 +379,15 @@ def _simpler_difference(x: Operand, y: Operand) -> Operand | None:
         return np.int64(0) if x.whole else np.float64(0)
     if _same(y, 0):
         return x
-    if isinstance(y, Symbol) and y.op == "mul":
+    if isinstance(y, Symbol) and y.op == "multiply":
         for count, size in (y.args, y.args[::-1]):
             if (
                 isinstance(count, Symbol)
-                and count.op == "floordiv"
+                and count.op == "floor_divide"
                 and count.args[0] is x
                 and _same(size, count.args[1])
             ):
-                return build("mod", x, size)
+                return build("remainder", x, size)
     return None
 
 
@@ -476,19 +406,19 @@ def _simpler_power(x: Operand, y: Operand) -> Operand | None:
         if y in (0, 1):
             return x if y else 1.0
         if y == -1:
-            return build("div", 1.0, x)
-        return build("sqrt", x) if y == 0.5 else build("mul", x, x) if y == 2 else None
+            return build("divide", 1.0, x)
+        return build("sqrt", x) if y == 0.5 else build("multiply", x, x) if y == 2 else None
     if isinstance(x, Symbol):
         return None
     if x == 1:
         return 1.0
     _split_inexact_steps(float(x), y)
     if x > 1 and y.high > (most := math.log(1.7e308) / math.log(x)):
-        fits = build("le", y, most)
+        fits = build("less_equal", y, most)
         if fits is False:
             return math.inf
         if isinstance(fits, Symbol):  # because in Python a power that overflows is an error
-            bounded = y.piece._keep("pow", (x, y), _NUMPY["pow"](x, y.low), math.inf)
+            bounded = y.piece._keep("power", (x, y), _NUMPY["power"](x, y.low), math.inf)
             return y.piece._keep("where", (fits, bounded, math.inf), bounded.low, math.inf)
     return None
 
@@ -496,7 +426,7 @@ def _simpler_power(x: Operand, y: Operand) -> Operand | None:
 def _split_inexact_steps(x: float, y: Symbol) -> None:
     """Divide the piece into steps if Python and NumPy do not round all powers of the run alike."""
     piece, since = y.piece, float(y.piece.begin[0])
-    if not (piece.splits and y.op == "floordiv" and y.args[0].line is not None and since < piece.horizon):
+    if not (piece.splits and y.op == "floor_divide" and y.args[0].line is not None and since < piece.horizon):
         return
     (sign, offset), size = y.args[0].line, y.args[1]
     first, last = ((min(t, piece.horizon) + offset) // size for t in (since, float(piece.end[0]) - 1))
@@ -544,25 +474,27 @@ def _simpler_comparison(op: str) -> Callable[[Operand, Operand], Operand | None]
             return build(_FLIPPED[op], y, x)
         (a, b), (c, d) = interval(x), interval(y)
         sure, never = {
-            "lt": (b < c, a >= d),
-            "le": (b <= c, a > d),
-            "gt": (a > d, b <= c),
-            "ge": (a >= d, b < c),
+            "less": (b < c, a >= d),
+            "less_equal": (b <= c, a > d),
+            "greater": (a > d, b <= c),
+            "greater_equal": (a >= d, b < c),
         }[op]
         if sure or never:
             return bool(sure)
         if isinstance(y, Symbol):
             return None
-        if x.op == "floordiv" and not isinstance(x.args[1], Symbol) and x.args[1] > 0:
-            after = math.floor(y) + 1 if op in ("gt", "le") else math.ceil(y)
-            return build("ge" if op in ("gt", "ge") else "lt", x.args[0], after * x.args[1])
+        if x.op == "floor_divide" and not isinstance(x.args[1], Symbol) and x.args[1] > 0:
+            after = math.floor(y) + 1 if op in ("greater", "less_equal") else math.ceil(y)
+            return build(
+                "greater_equal" if op in ("greater", "greater_equal") else "less", x.args[0], after * x.args[1]
+            )
         if x.line is None or not x.piece.splits:
             return None
         sign, offset = x.line
         exact = int(y) if float(y).is_integer() else Fraction(float(y))
         mine = op if sign > 0 else _FLIPPED[op]
-        right = x.piece.is_right_of(((exact - offset) * sign, mine in ("gt", "le")))
-        return right == (mine in ("gt", "ge"))
+        right = x.piece.is_right_of(((exact - offset) * sign, mine in ("greater", "less_equal")))
+        return right == (mine in ("greater", "greater_equal"))
 
     return simpler
 
@@ -573,8 +505,8 @@ def _simpler_equality(x: Operand, y: Operand) -> Operand | None:
     (a, b), (c, d) = interval(x), interval(y)
     if b < c or d < a or (not isinstance(y, Symbol) and x.whole and not float(y).is_integer()):
         return False
-    if x.op == "div" and _same(y, 0) and not isinstance(x.args[1], Symbol):
-        return build("eq", x.args[0], y)
+    if x.op == "divide" and _same(y, 0) and not isinstance(x.args[1], Symbol):
+        return build("equal", x.args[0], y)
     if isinstance(y, Symbol) or x.line is None or not x.piece.splits:
         return None
     sign, offset = x.line
@@ -582,18 +514,14 @@ def _simpler_equality(x: Operand, y: Operand) -> Operand | None:
     return x.piece.is_right_of((at, False)) and not x.piece.is_right_of((at, True))
 
 
-def _simpler_and(x: Operand, y: Operand) -> Operand | None:
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Symbol):
-            return other if one else False
-    return None
+def _simpler_condition(neutral: bool) -> Callable[[Operand, Operand], Operand | None]:
+    def simpler(x: Operand, y: Operand) -> Operand | None:
+        for one, other in ((x, y), (y, x)):
+            if not isinstance(one, Symbol):
+                return other if bool(one) is neutral else not neutral
+        return None
 
-
-def _simpler_or(x: Operand, y: Operand) -> Operand | None:
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Symbol):
-            return True if one else other
-    return None
+    return simpler
 
 
 def _simpler_choice(mask: Operand, yes: Operand, no: Operand) -> Operand | None:
@@ -604,8 +532,8 @@ def _simpler_choice(mask: Operand, yes: Operand, no: Operand) -> Operand | None:
         return kept[0]
     if (found := _without_edge(mask, *kept)) is not None:
         return found
-    if mask.op in ("lt", "gt") and _equal(kept[0], mask.args[1]) and kept[1] is mask.args[0]:
-        return build("maximum" if mask.op == "lt" else "minimum", kept[1], kept[0])
+    if mask.op in ("less", "greater") and _equal(kept[0], mask.args[1]) and kept[1] is mask.args[0]:
+        return build("maximum" if mask.op == "less" else "minimum", kept[1], kept[0])
     if kept[0] is yes and kept[1] is no:
         return None
     return build("where", mask, *kept)
@@ -616,9 +544,9 @@ def _facts(mask: Symbol, holds: bool) -> dict[int, Any]:
     facts: dict[int, Any] = {id(mask): holds}
     if mask.op in _ENDS and (other := mask.piece.known(_ENDS[mask.op], *mask.args)) is not None:
         facts[id(other)] = not holds
-    if mask.op == "not":
+    if mask.op == "invert":
         facts |= _facts(mask.args[0], not holds)
-    if (mask.op == "and" and holds) or (mask.op == "or" and not holds):
+    if (mask.op == "bitwise_and" and holds) or (mask.op == "bitwise_or" and not holds):
         for one in mask.args:
             facts |= _facts(one, holds)
     return facts
@@ -648,7 +576,7 @@ def _equal(x: Operand, y: Operand) -> bool:
 
 def _without_edge(mask: Symbol, yes: Operand, no: Operand) -> Operand | None:
     """Return one branch of a choice if it also has the value of the other branch, which applies to one number only."""
-    if mask.op == "and":  # low < x < high
+    if mask.op == "bitwise_and":  # low < x < high
         for first, second in (mask.args, mask.args[::-1]):
             inner = no
             edge = _edge_of(first)
@@ -667,33 +595,35 @@ def _without_edge(mask: Symbol, yes: Operand, no: Operand) -> Operand | None:
 
 def _edge_of(mask: Symbol) -> tuple[Symbol, Any, bool] | None:
     """Return (x, number, result) if a comparison has this result for one number only."""
-    if mask.op not in (*_ENDS, "eq"):
+    if mask.op not in (*_ENDS, "equal"):
         return None
     x, at = mask.args
     if isinstance(at, Symbol):
         return None
-    if mask.op == "eq":
+    if mask.op == "equal":
         return x, at, True
-    if (mask.op in ("lt", "ge") and x.high <= at) or (mask.op in ("gt", "le") and x.low >= at):
-        return x, at, mask.op in ("ge", "le")
+    if (mask.op in ("less", "greater_equal") and x.high <= at) or (
+        mask.op in ("greater", "less_equal") and x.low >= at
+    ):
+        return x, at, mask.op in ("greater_equal", "less_equal")
     return None
 
 
 _SIMPLER: Mapping[str, Callable[..., Operand | None]] = {
     "add": _simpler_sum,
-    "sub": _simpler_difference,
-    "mul": _simpler_product,
-    "div": lambda x, y: x if _same(y, 1) else None,
-    "floordiv": lambda x, y: x if _same(y, 1) and _is_whole(x) else None,
-    "pow": _simpler_power,
+    "subtract": _simpler_difference,
+    "multiply": _simpler_product,
+    "divide": lambda x, y: x if _same(y, 1) else None,
+    "floor_divide": lambda x, y: x if _same(y, 1) and _is_whole(x) else None,
+    "power": _simpler_power,
     "take": _simpler_item,
     "minimum": _simpler_bound("minimum"),
     "maximum": _simpler_bound("maximum"),
     **{op: _simpler_comparison(op) for op in _ENDS},
-    "eq": _simpler_equality,
-    "and": _simpler_and,
-    "or": _simpler_or,
-    "not": lambda x: build(_ENDS[x.op], *x.args) if x.op in _ENDS else None,
+    "equal": _simpler_equality,
+    "bitwise_and": _simpler_condition(True),
+    "bitwise_or": _simpler_condition(False),
+    "invert": lambda x: build(_ENDS[x.op], *x.args) if x.op in _ENDS else None,
     "where": _simpler_choice,
     "int": lambda x: x if isinstance(x, Symbol) and x.whole and x.op not in _CONDITIONS else None,
     **dict.fromkeys(("floor", "ceil", "round"), lambda x: x if x.whole else None),

@@ -12,29 +12,25 @@ from paramsched.export.symbols import Numbers, Operand, Symbol, interval, parts_
 
 WIDTH: Final = 88
 _INFIX = {
-    **dict.fromkeys(("or",), 1),
-    **dict.fromkeys(("and",), 2),
-    **dict.fromkeys(("lt", "le", "gt", "ge", "eq"), 4),
-    **dict.fromkeys(("add", "sub"), 5),
-    **dict.fromkeys(("mul", "div", "floordiv", "mod"), 6),
+    "bitwise_or": ("or", 1),
+    "bitwise_and": ("and", 2),
+    "less": ("<", 4),
+    "less_equal": ("<=", 4),
+    "greater": (">", 4),
+    "greater_equal": (">=", 4),
+    "equal": ("==", 4),
+    "add": ("+", 5),
+    "subtract": ("-", 5),
+    "multiply": ("*", 6),
+    "divide": ("/", 6),
+    "floor_divide": ("//", 6),
+    "remainder": ("%", 6),
 }
-_SIGN = {
-    "or": "or",
-    "and": "and",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "eq": "==",
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "div": "/",
-    "floordiv": "//",
-    "mod": "%",
-}
+"""The sign and the precedence of each operation that is written between its operands."""
+
+_COMPARED, _SUM, _QUOTIENT = 4, 5, 6
 _CHOICE, _NEGATION, _SIGNED, _POWER, _ATOM = 0, 3, 7, 8, 9
-_BUILTIN = {"minimum": "min", "maximum": "max", "abs": "abs", "round": "round", "int": "int"}
+_BUILTIN = {"minimum": "min", "maximum": "max", "absolute": "abs", "round": "round", "int": "int"}
 _LOCALS = ["s", "u", "v", "w", "x", "y", "z", "a", "b", "c", "d", "e", "f", "g", "h", "k", "p", "q", "r"]
 _SHORT_TABLE = 30
 _SHORT = 12  # columns of a formula that is repeated instead of named
@@ -136,7 +132,7 @@ class FunctionWriter:
         """Return the text of a formula and its precedence."""
         if not isinstance(value, Symbol):
             text = number_text(value)
-            return text, _INFIX["div"] if " / " in text else _SIGNED if text.startswith("-") else _ATOM
+            return text, _QUOTIENT if " / " in text else _SIGNED if text.startswith("-") else _ATOM
         if id(value) in names:
             return names[id(value)], _ATOM
         if value.line is not None and value.op != "name":
@@ -147,42 +143,41 @@ class FunctionWriter:
         if op == "where":
             yes, mask, no = (self._within(one, names, _CHOICE + 1) for one in (args[1], args[0], args[2]))
             return f"{yes} if {mask} else {no}", _CHOICE
-        if op == "not":
+        if op == "invert":
             return f"not {self._within(args[0], names, _NEGATION)}", _NEGATION
-        if op == "neg":
+        if op == "negative":
             return f"-{self._within(args[0], names, _SIGNED)}", _SIGNED
         if op == "take":
             return f"{self._table_name(args[0], 'VALUES')}[{self.text(args[1], names)[0]}]", _ATOM
         if op == "call":
             return f"{args[0]}({', '.join(self.text(arg, names)[0] for arg in args[1:])})", _ATOM
-        if op == "item":
-            return f"{self.text(args[0], names)[0]}[{args[1]}]", _ATOM
-        if op == "pow":
+        if op == "power":
             low, high = self._within(args[0], names, _POWER + 1), self._within(args[1], names, _SIGNED)
             simple = all(map(_is_simple, args, (low, high)))
             return (f"{low}**{high}" if simple else f"{low} ** {high}"), _POWER
         if op == "count":
             return f"sum({self.text(args[0], names)[0]} >= x for x in {self._table_name(args[1], 'BOUNDS')})", _ATOM
-        if op == "and" and {one.op for one in args} == {"gt", "lt"} and args[0].args[0] is args[1].args[0]:
+        if (
+            op == "bitwise_and"
+            and {one.op for one in args} == {"greater", "less"}
+            and args[0].args[0] is args[1].args[0]
+        ):
             above, below = sorted(args, key=lambda one: str(one.op))
-            low, x, high = (self._within(one, names, 5) for one in (above.args[1], above.args[0], below.args[1]))
-            return f"{low} < {x} < {high}", _INFIX["lt"]
+            low, x, high = (self._within(one, names, _SUM) for one in (above.args[1], above.args[0], below.args[1]))
+            return f"{low} < {x} < {high}", _COMPARED
         if op in _INFIX:
             left, right = args
             # A product of two numbers has the same bits in both orders.
             if (
-                op == "mul"
+                op == "multiply"
                 and isinstance(right, Symbol)
                 and right.op == "name"
                 and not (isinstance(left, Symbol) and left.op == "name")
             ):
                 left, right = right, left
-            own = _INFIX[op]
-            comparison = op in _SIGN and own == _INFIX["lt"]
-            return (
-                f"{self._within(left, names, own + comparison)} {_SIGN[op]} {self._within(right, names, own + 1)}",
-                own,
-            )
+            sign, own = _INFIX[op]
+            low = self._within(left, names, own + (own == _COMPARED))
+            return f"{low} {sign} {self._within(right, names, own + 1)}", own
         called = _BUILTIN.get(op, f"math.{op}")
         return f"{called}({', '.join(self.text(arg, names)[0] for arg in args)})", _ATOM
 
@@ -196,8 +191,8 @@ class FunctionWriter:
         sign, offset = value.line
         time = next(part for part in parts_of(value) if part.op == "name").args[0]
         if sign < 0:
-            return (f"{offset} - {time}", _INFIX["sub"]) if offset else (f"-{time}", _SIGNED)
-        return (time, _ATOM) if not offset else (f"{time} {'-' if offset < 0 else '+'} {abs(offset)}", _INFIX["add"])
+            return (f"{offset} - {time}", _SUM) if offset else (f"-{time}", _SIGNED)
+        return (time, _ATOM) if not offset else (f"{time} {'-' if offset < 0 else '+'} {abs(offset)}", _SUM)
 
     def _table_name(self, table: Numbers, kind: str) -> str:
         """Return a short table as it is, and the name of the constant for a long one."""
@@ -272,7 +267,7 @@ def _always_used(value: Operand) -> set[int]:
     """Return the parts of a formula that are computed whatever its conditions are, by `id`."""
     if not isinstance(value, Symbol):
         return set()
-    args = value.args[:1] if value.op in ("where", "and", "or") else value.args
+    args = value.args[:1] if value.op in ("where", "bitwise_and", "bitwise_or") else value.args
     return {id(value)}.union(*map(_always_used, args))
 
 
@@ -286,10 +281,10 @@ def _is_safe(value: Operand) -> bool:
 
 
 _DOMAIN: Mapping[str, Callable[..., bool]] = {
-    **dict.fromkeys(("div", "floordiv", "mod"), lambda _, y: not interval(y)[0] <= 0 <= interval(y)[1]),
+    **dict.fromkeys(("divide", "floor_divide", "remainder"), lambda _, y: not interval(y)[0] <= 0 <= interval(y)[1]),
     "sqrt": lambda x: interval(x)[0] >= 0,
     "log1p": lambda x: interval(x)[0] > -1,
-    "pow": lambda x, y: interval(x)[0] > 0 or (interval(x)[0] >= 0 and interval(y)[0] >= 0),
+    "power": lambda x, y: interval(x)[0] > 0 or (interval(x)[0] >= 0 and interval(y)[0] >= 0),
     "exp": lambda x: interval(x)[1] < 700,
     "expm1": lambda x: interval(x)[1] < 700,
 }
