@@ -19,9 +19,8 @@ $.decay_rate: expected a number greater than 0, got 0. Write decay_rate: 0.1
 
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
-from fractions import Fraction
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
@@ -38,7 +37,6 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
-from paramsched.errors import InvalidArgument
 from paramsched.schedules import Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -253,51 +251,9 @@ def is_plain_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def ratio_as_written(first: float, second: float) -> float:
-    """Return the float nearest to the exact ratio of two decimal numbers; the second must not be 0.
-
-    >>> ratio_as_written(0.01, 0.1), 0.01 / 0.1
-    (0.1, 0.09999999999999999)
-    """
-    try:
-        return float(Fraction(repr(first)) / Fraction(repr(second)))
-    except OverflowError:
-        return first / second
-
-
 def to_level(value: float) -> Level:
     """Return an absolute level for a value; 0 stays a number, because 0 × base is 0 too."""
     return absolute(value) if value else 0.0
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ReadingNotes:
-    """Diagnostics and warnings collected while a config is read.
-
-    Args:
-        diagnostics: the errors.
-        cautions: the warnings, such as likely mistakes.
-        base: the base of lr. Values of the config become multiples of it. None if they become absolute levels.
-    """
-
-    diagnostics: DiagnosticCollector
-    cautions: list[str] = field(default_factory=list)
-    base: float | None = None
-
-    def level(self, value: float) -> Level:
-        """Return a value of the peer's config as a level.
-
-        >>> ReadingNotes(DiagnosticCollector()).level(0.01), ReadingNotes(DiagnosticCollector(), base=0.1).level(0.01)
-        (absolute(0.01), 0.1)
-        """
-        return to_level(value) if self.base is None else ratio_as_written(value, self.base)
-
-    def scaled(self, value: float, schedule: Schedule) -> Schedule:
-        """Return a schedule whose multiples of base are replaced by multiples of `value`."""
-        if value == 0:
-            return constant(0.0)
-        return schedule if value == self.base else constant(self.level(value)) * schedule
 
 
 @final
@@ -308,7 +264,7 @@ class ReadEntry:
     Args:
         name: the name of the scheduler.
         path: the location of the arguments.
-        notes: the collected diagnostics and warnings.
+        diagnostics: receives the errors.
         arguments: the table with the values of the arguments.
         places: the location of each argument.
         wrong: the arguments whose values were invalid or missing, and were replaced.
@@ -316,7 +272,7 @@ class ReadEntry:
 
     name: str
     path: str
-    notes: ReadingNotes
+    diagnostics: DiagnosticCollector
     arguments: Any
     places: Mapping[str, str]
     wrong: Set[str]
@@ -327,20 +283,10 @@ class ReadEntry:
         Nothing is reported if one of them is invalid by itself, because that is already reported.
         """
         if not self.wrong & {name, *others}:
-            self.notes.diagnostics.add(self.places[name], found, instead, code=code)
-
-    def schedule(self) -> Any:
-        """Return the schedule. If the arguments contradict each other, add a diagnostic and return None."""
-        try:
-            return self.arguments.schedule(self)
-        except InvalidArgument as refusal:
-            self.notes.diagnostics.refuse(self.path, refusal)
-            return None
+            self.diagnostics.add(self.places[name], found, instead, code=code)
 
 
-def read_entry(
-    name: str, table: type, given: Any, path: str, notes: ReadingNotes, beside: Collection[str] = ()
-) -> ReadEntry | None:
+def read_entry(name: str, table: type, given: Any, path: str, diagnostics: DiagnosticCollector) -> ReadEntry | None:
     """Read the arguments of a scheduler. Returns None and adds a diagnostic if `given` is not a mapping.
 
     Args:
@@ -348,14 +294,13 @@ def read_entry(
         table: the table of its arguments.
         given: the arguments as they are written.
         path: the location of the arguments.
-        notes: the collected diagnostics and warnings.
-        beside: keys of entries that are not arguments.
+        diagnostics: receives the errors.
     """
     if not isinstance(given, Mapping):
-        notes.diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
         return None
-    written = located({key: value for key, value in given.items() if key not in beside}, path)
-    return ReadEntry(name, path, notes, *read_arguments(table, written, path, notes.diagnostics, of=name))
+    read = read_arguments(table, located(given, path), path, diagnostics, of=name)
+    return ReadEntry(name, path, diagnostics, *read)
 
 
 def arguments_beside(

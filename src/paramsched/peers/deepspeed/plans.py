@@ -19,7 +19,6 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import (
-    ReadingNotes,
     arguments_of,
     given_rate,
     is_plain_number,
@@ -218,7 +217,7 @@ def plan_of_config(
     kind = str(optimizer.get("type", "adam")).lower()
     # Muon has two rates, so an argument that equals one of them is not a multiple of the other.
     rate = None if kind == "muon" else values_of_optimizer(optimizer.get("params")).get("lr", run.lr)
-    entry = read_entry(name, TABLES[name], given, inner, ReadingNotes(diagnostics))
+    entry = read_entry(name, TABLES[name], given, inner, diagnostics)
     if entry is None or diagnostics.count:  # with placeholder values, warnings would be wrong
         return None
     if name == "WarmupDecayLR" and "warmup_max_lr" not in params:
