@@ -182,14 +182,13 @@ FORMULAS = {
 }
 
 
-def multipliers(schedulers, max_duration, ssr, *, epoch_length, batch_size, sequence_length, every_batch=True):
+def multipliers(schedulers, max_duration, ssr, *, epoch_length, batch_size, sequence_length):
     """Return the multiplier of every update of a run: the product over its schedulers."""
     value, unit = parts(max_duration)
     scaled = f"{int(value * ssr)}{unit}"
     facts = (epoch_length, batch_size, sequence_length, scaled, max_duration)
     found = []
     for batch in range(Clock(0, *facts).batches()):
-        at = batch if every_batch else batch // epoch_length * epoch_length
-        values = [FORMULAS[name](Clock(at, *facts), ssr, **arguments) for name, arguments in schedulers]
+        values = [FORMULAS[name](Clock(batch, *facts), ssr, **arguments) for name, arguments in schedulers]
         found.append(math.prod(values))
     return found

@@ -72,7 +72,6 @@ def runs(draw, unit=None):
     data = {"schedulers": schedulers, "max_duration": f"{longest}{unit}"}
     optional = {
         "scale_schedule_ratio": st.sampled_from([0.5, 0.3, 1.0, 2.0, 1.7]),
-        "step_schedulers_every_batch": st.booleans(),
     }
     return data | draw(st.fixed_dictionaries({}, optional=optional))
 
@@ -85,7 +84,6 @@ def expected_of(data):
             listed,
             data["max_duration"],
             data.get("scale_schedule_ratio", 1.0),
-            every_batch=data.get("step_schedulers_every_batch", True),
             **RUN,
         )
     except (NotAllowed, ZeroDivisionError):
@@ -101,11 +99,7 @@ def test_a_plan_has_composers_multiplier_at_every_update(data):
             dialect.to_plan(data, calendar=FACTS)
         return
 
-    try:
-        plan = dialect.to_plan(data, calendar=FACTS)
-    except ps.errors.ConfigError as refusal:
-        assert all("may be inside an epoch" in one for one in refusal.problems)  # noqa: PT017  # the one reason
-        return
+    plan = dialect.to_plan(data, calendar=FACTS)
 
     found = ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, max(expected)))
@@ -147,7 +141,6 @@ RUNS = [
     {"max_duration": "42ba"},
     {"max_duration": "6ep"},
     {"max_duration": "42ba", "scale_schedule_ratio": 0.5},
-    {"max_duration": "6ep", "step_schedulers_every_batch": False},
 ]
 
 
@@ -159,13 +152,31 @@ def test_each_argument_alone_has_composers_multiplier(run, name, arguments):
     try:
         plan = dialect.to_plan(data, calendar=FACTS)
     except ps.errors.ConfigError as refusal:
-        inside = "may be inside an epoch" in str(refusal) and not run.get("step_schedulers_every_batch", True)
-        assert inside or expected is None, refusal  # noqa: PT017  # the only reasons
+        assert expected is None, refusal  # noqa: PT017  # the only reason
         return
 
     assert expected is not None
     found = ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, max(expected)))
+
+
+@table(
+    ("value", "found"),
+    [
+        (False, "a plan changes lr at each update"),
+        (1, "expected true or false, got 1"),
+    ],
+)
+def test_schedulers_are_stepped_at_every_batch(value, found):
+    data = {"StepScheduler": {"step_size": "9ba"}, "step_schedulers_every_batch": value}
+
+    with pytest.raises(ps.errors.ConfigError, match=found) as refusal:
+        dialect.to_plan(data)
+
+    assert refusal.value.diagnostics[0].path == "$.step_schedulers_every_batch"
+    assert dialect.to_plan({**data, "step_schedulers_every_batch": None}) == dialect.to_plan(
+        data | {"step_schedulers_every_batch": True}
+    )
 
 
 @st.composite

@@ -7,8 +7,7 @@
 - Times have units: `10ep`, `5ba` (updates), `2000tok`, `100sp`, `0.06dur` (a fraction of `max_duration`). Fractions are
   rounded down, as in Composer.
 - Times in tokens or samples give a plan on that clock.
-- `scale_schedule_ratio` scales the run and its times. With `step_schedulers_every_batch: false`, lr changes between
-  epochs only.
+- `scale_schedule_ratio` scales the run and its times. `step_schedulers_every_batch: false` is an error.
 - `lr`, `betas` and `weight_decay` of an `optimizer` entry are the bases.
 
 Source: Composer 0.33, llm-foundry 0.22.

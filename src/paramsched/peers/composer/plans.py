@@ -8,7 +8,7 @@ from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import (
-    ReadingNotes,
+    WrongValue,
     argument,
     argument_table,
     arguments_of,
@@ -33,7 +33,7 @@ from paramsched.peers.composer.schedulers import (
 )
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.schedules import Schedule, every
+from paramsched.schedules import Schedule
 from paramsched.time import Calendar
 from paramsched.time.calendar import known_clock
 
@@ -42,6 +42,15 @@ _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every
 
 _TARGET: Final = "_target_"
 _OF_HYDRA: Final = (_TARGET, "_partial_", "_recursive_", "_convert_")
+
+
+def _each_batch(value: Any) -> bool:
+    if value is False:
+        found = 'a plan changes lr at each update; a native plan with every(…, "epoch") changes it between epochs'
+        raise WrongValue(found, code=REFUSED_VALUE)
+    if not isinstance(value, bool):
+        raise WrongValue(f"expected true or false, got {short_json(value)}")
+    return value
 
 
 @argument_table
@@ -55,7 +64,7 @@ class _RunArguments:
         example="10ep",
     )
     scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
-    step_schedulers_every_batch: bool | None = argument(True)
+    step_schedulers_every_batch: bool | None = argument(True, parse=_each_batch)
 
 
 def recognizes(data: Any) -> bool:
@@ -121,7 +130,6 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             instead="Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
             path=path_of_run,
         )
-    by_epoch = settings.get("step_schedulers_every_batch") is False
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
@@ -134,7 +142,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             found = f"unknown scheduler {short_json(name)}; {did_you_mean(str(name), NAMES)}"
             diagnostics.add(path, found, code=UNKNOWN_NAME)
             continue
-        entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(diagnostics))
+        entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, diagnostics)
         if entry is None:
             continue
         times = TimesInRun(run, path, diagnostics, entry.wrong)
@@ -143,14 +151,6 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         except InvalidArgument as refusal:
             diagnostics.refuse(path, refusal)
         clocks |= times.clocks
-        for place, end in times.ends if by_epoch else ():
-            # If stepped once per epoch, Composer keeps a value to the end of the epoch in which its stage ends.
-            at_end = end.unit == "ep" or (
-                end.unit == "ba" and run.batches is not None and end.amount % run.batches == 0
-            )
-            if end.amount and not at_end:
-                found = f"{end} may be inside an epoch, and the stages of a plan end immediately, not at the next epoch"
-                diagnostics.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), diagnostics, library="Composer")
     # If a time is in tokens or samples, that is the clock of the plan, and updates are converted to it.
@@ -162,11 +162,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     horizon = None if run.longest is None else run.longest.duration
     with diagnostics.reported_at(ROOT):
         schedule = math.prod(schedules[1:], start=schedules[0])
-        if by_epoch:
-            schedule = every(schedule, "epoch")
-        return Plan(
-            lr=schedule, horizon=horizon, clock=known_clock(UNITS_OF_TIMES[amounts[0]], "clock") if amounts else None
-        )
+        clock = known_clock(UNITS_OF_TIMES[amounts[0]], "clock") if amounts else None
+        return Plan(lr=schedule, horizon=horizon, clock=clock)
 
 
 def _run_of_config(

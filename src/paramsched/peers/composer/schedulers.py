@@ -124,7 +124,6 @@ class ComposerRun:
         return ComposerTime(int(time.amount) * self.batches, "ba")
 
 
-_STAGES = ("t_warmup", "t_cooldown")
 _WHOLE_RUN = ComposerTime(1.0, "dur")
 
 
@@ -139,7 +138,6 @@ class TimesInRun:
         diagnostics: receives the errors.
         wrong: the arguments that are invalid or missing and have a placeholder value.
         clocks: the units that the times count: `ba`, `sp`, `tok`.
-        ends: the times at which a stage ends, each with its config path.
     """
 
     run: ComposerRun
@@ -147,7 +145,6 @@ class TimesInRun:
     diagnostics: DiagnosticCollector
     wrong: Set[str]
     clocks: set[str] = field(default_factory=set)
-    ends: list[tuple[str, ComposerTime]] = field(default_factory=list)
 
     def report(self, name: str, found: str, instead: str = "") -> None:
         self.diagnostics.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
@@ -179,7 +176,6 @@ class TimesInRun:
             self.diagnostics.add(path, missing, instead, code=MISSING_FACT)
             return None
         self.clocks.add(found.clock)
-        self.ends.extend([(path, found)] if name in _STAGES else [])
         return found
 
     def period(self, name: str, written: ComposerTime) -> ComposerTime | None:
@@ -199,7 +195,6 @@ class TimesInRun:
         end = self.converted("t_max", t_max)
         if end is not None and longest is not None and self.run.compared(end, longest) == 0:
             return None
-        self.ends.extend([] if end is None else [(child_path(self.path, "t_max"), end)])
         return end
 
     def curve_end(self, t_max: ComposerTime) -> ComposerTime | None:

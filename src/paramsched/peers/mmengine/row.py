@@ -15,7 +15,7 @@ from paramsched.config.arguments import Argument
 from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, every
 from paramsched.schedules.rules import Rule
-from paramsched.time import Duration, DurationLike
+from paramsched.time import DurationLike
 
 INF: Final = 10**9
 """MMEngine's `end` of a window without an end."""
@@ -175,9 +175,6 @@ class FormNeeds:
     def single(self) -> bool:
         """True if the window has one step."""
         return self.size == 1 and not self.ticks.converted
-
-
-EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)
 
 
 class SchedulerRow:
