@@ -299,8 +299,7 @@ def read_entry(name: str, table: type, given: Any, path: str, diagnostics: Diagn
     if not isinstance(given, Mapping):
         diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
         return None
-    read = read_arguments(table, located(given, path), path, diagnostics, of=name)
-    return ReadEntry(name, path, diagnostics, *read)
+    return ReadEntry(name, path, diagnostics, *read_arguments(table, located(given, path), path, diagnostics, of=name))
 
 
 def arguments_beside(
