@@ -172,8 +172,7 @@ class TrainLoop(ABC):
         self.runner.call_hook("before_train")
         # If the checkpoint was saved before a validation, run it first, because
         # schedulers need its metrics (docs/compat/divergences.md, MMEngine 14).
-        last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start
-        if self.position.iter and not self.position.validated and self.position.batch <= last:
+        if not self.position.validated and (self.by_iterations or not self.position.batch):
             self._validate_if_due()
         self._run_to_end()
         self.runner.call_hook("after_train")
