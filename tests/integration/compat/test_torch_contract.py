@@ -237,16 +237,6 @@ def test_an_overridden_get_lr_is_called():
     assert scheduler.get_last_lr() == [0.25]
 
 
-def test_options_changed_by_the_user_take_effect():
-    o = optimizer()
-    scheduler = drop_in.ExponentialLR(o, 0.5)
-    step(scheduler)
-    scheduler.gamma = 0.1
-    step(scheduler)
-
-    assert scheduler.get_last_lr() == pytest.approx([0.05])
-
-
 def test_a_fractional_length_is_accepted():
     o = optimizer()
     scheduler = drop_in.CosineAnnealingLR(o, 12.5)

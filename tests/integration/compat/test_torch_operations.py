@@ -48,6 +48,22 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
         "cooldown": st.integers(0, 3),
         "threshold": rates,
         "eps": rates,
+        "threshold_mode": st.sampled_from(["rel", "abs"]),
+    },
+}
+# Attributes that are not arguments.
+OTHERS: dict[str, dict[str, Any]] = {
+    "CosineAnnealingWarmRestarts": {"T_0": lengths, "T_mult": st.integers(1, 3), "T_cur": st.floats(0, 0.9)},
+    "CyclicLR": {
+        "total_size": st.integers(2, 20),
+        "step_ratio": st.sampled_from([0.25, 0.5, 0.75]),
+        "cycle_momentum": st.just(False),
+    },
+    "OneCycleLR": {"cycle_momentum": st.just(False)},
+    "ReduceLROnPlateau": {
+        "best": lrs,
+        "num_bad_epochs": st.integers(0, 3),
+        "cooldown_counter": st.integers(0, 3),
     },
 }
 
@@ -59,7 +75,10 @@ def calls(name: str) -> st.SearchStrategy[Any]:
         st.tuples(st.just("write lr"), index, lrs),
         st.just(("copy",)),
         st.just(("load",)),
-        *(st.tuples(st.just("set"), st.just(key), values) for key, values in ATTRIBUTES[name].items()),
+        *(
+            st.tuples(st.just("set"), st.just(key), values)
+            for key, values in (ATTRIBUTES[name] | OTHERS.get(name, {})).items()
+        ),
     ]
     if name == "ReduceLROnPlateau":
         found += [st.tuples(st.just("step"), lrs), st.tuples(st.just("write an entry"), st.just("min_lrs"), index, lrs)]
@@ -163,7 +182,8 @@ class Run:
                 self.scheduler = self.case.build(self.module, self.optimizer)
                 self.scheduler.load_state_dict(kept)
                 self.optimizer.load_state_dict(state)
-        return [*rates_of(self.optimizer), *map(float, said)]
+        momenta = [group["momentum"] for group in self.optimizer.param_groups]
+        return [*rates_of(self.optimizer), *momenta, *map(float, said)]
 
 
 def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
@@ -172,6 +192,8 @@ def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
     match run.case.name, operation:
         case "CosineAnnealingLR", ("get_lr",):
             return scheduler.last_epoch == 0  # row 40
+        case "CyclicLR" | "OneCycleLR", ("get_lr",):
+            return True  # outside of a step torch's also writes momentum
     return False
 
 

@@ -54,7 +54,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     __slots__ = ("_last_height", "_noted", "_table", "_triangle")
     _slot_values: ClassVar[dict[str, Any]] = {"_last_height": (-1.0, 0.0), "_noted": None}
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
-    _read_options = staticmethod(attrgetter(*_option_names, "_overrides_hooks"))
+    _read_options = staticmethod(attrgetter(*_option_names, "base_momentums", "max_momentums", "_overrides_hooks"))
     _per_group = (*CycleLR._per_group, "max_lrs", "base_momentums", "max_momentums")
     _hooks = (
         *CycleLR._hooks,
@@ -69,6 +69,8 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _last_height: tuple[float, float]
+    base_momentums: Sequence[Any] = ()  # if momentum is not cycled
+    max_momentums: Sequence[Any] = ()
 
     def __init__(
         self,

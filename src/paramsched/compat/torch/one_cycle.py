@@ -168,7 +168,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         return self._table.row(min(tick, self.total_steps))
 
     def _momenta_at(self, tick: float) -> Sequence[float] | None:
-        if self._momentum_table is None:
+        if self._momentum_table is None or not self.cycle_momentum:
             return None
         if self._overrides_hooks or self._own_methods or tick < 0:
             return self._annealed(tick, "momentum")
