@@ -69,8 +69,8 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _last_height: tuple[float, float]
-    base_momentums: Sequence[Any] = ()  # if momentum is not cycled
-    max_momentums: Sequence[Any] = ()
+    base_momentums: list[Any] = []  # noqa: RUF012  # replaced if momentum is cycled
+    max_momentums: list[Any] = []  # noqa: RUF012  # as above
 
     def __init__(
         self,
