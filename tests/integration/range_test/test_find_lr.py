@@ -5,6 +5,7 @@ import copy
 import math
 import random
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.errors import InvalidArgument, MissingDependency, ParamschedError
 from support.tables import table
 
 
@@ -251,6 +252,7 @@ def suggestions(rates, losses):
         [2.0, 1.9, 2.1, 1.2, 0.3, 0.2, 0.9],
         [3.0, 2.0, 1.0, 0.9, 0.8, 0.7, 0.75],
         [1.0, 1.1, 0.9, 0.95, 0.2, 0.4, 0.4],
+        [2.0, 2.0, 1.5, 1.0, 1.2, 1.5, 1.8],  # one loss is exactly half of the way
         [-1.0, -1.5, -1.4, -3.0, -3.5, -3.6, -3.0],
     ],
 )
@@ -440,25 +442,35 @@ def test_every_change_of_a_step_to_the_optimizer_is_undone(name, ends):
 
 
 class Interrupting:
-    """Sends Ctrl-C twice during the restore."""
+    """Sends Ctrl-C twice before it has restored its state."""
+
+    def __init__(self):
+        self.value = "before"
 
     def state_dict(self):
-        return {}
+        return {"value": self.value}
 
     def load_state_dict(self, state):
         for _ in range(2):
             signal.raise_signal(signal.SIGINT)
+        self.value = state["value"]
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_an_interrupt_is_delayed_until_the_state_is_restored(first):
     training = Training()
     before = training.everything()
-    parts = [Interrupting(), training.model] if first else [training.model, Interrupting()]
+    part = Interrupting()
+    parts = [part, training.model] if first else [training.model, part]
+
+    def step():
+        part.value = "after"
+        return training.step()
 
     with pytest.raises(KeyboardInterrupt):
-        ps.find_lr(training.optimizer, training.step, updates=5, restore=parts)
+        ps.find_lr(training.optimizer, step, updates=5, restore=parts)
 
+    assert part.value == "before"
     assert same(training.everything(), before)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -478,6 +490,67 @@ def test_an_interrupt_after_a_step_that_raises_is_delayed_too(first):
 
     assert same(training.everything(), before)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_during_a_step_is_delivered_at_once_and_only_once():
+    training, cleaned = Training(), []
+
+    def step():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)  # kept, so that the step can clean up
+            cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        ps.find_lr(training.optimizer, step, updates=5)
+
+    assert cleaned == [True]
+
+
+def test_a_handler_that_does_not_raise_gets_each_signal_of_a_step():
+    training, seen, during = Training(), [], []
+    before = signal.signal(signal.SIGINT, lambda *given: seen.append(given[0]))
+
+    def step():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+            during.append(len(seen))
+        return training.step()
+
+    try:
+        ps.find_lr(training.optimizer, step, updates=2)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert during == [1, 2, 3, 4]
+    assert seen == [signal.SIGINT] * 4
+
+
+def test_two_updates_are_the_fewest_and_have_both_rates():
+    training = Training()
+
+    found = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-3, updates=2)
+
+    assert found.rates.tolist() == pytest.approx([1e-6, 1e-3], rel=1e-12)
+    assert len(found.losses) == len(found.smoothed) == 2
+
+
+def test_a_loss_that_never_decreases_is_drawn_without_suggestions(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    scripted = Parabola([1.0, 1.0, 1.0])
+    found = ps.find_lr(scripted.optimizer, scripted.step, updates=3)
+    figure, axes = plt.subplots()
+    found.plot(axes)
+
+    assert len(axes.lines) == 2
+    assert axes.get_ylim() == pytest.approx((0.92, 1.08))
+    assert axes.get_legend() is not None
+    plt.close(figure)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(MissingDependency, match="matplotlib"):
+        found.plot()
 
 
 def test_the_range_test_runs_in_a_thread_without_signals():
