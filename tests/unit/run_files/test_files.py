@@ -165,6 +165,31 @@ def test_the_error_names_a_missing_folder(tmp_path, writer):
         WRITERS[writer](tmp_path / "none" / "out")
 
 
+def test_the_answer_is_whether_the_file_was_written(tmp_path):
+    file, pipe, read = tmp_path / "file", tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+
+    answers = [
+        _files.write_whole_file(file, b"one"),
+        _files.write_whole_file(file, b"two", over=b"other"),
+        _files.write_whole_file(file, b"two", over=b"one"),
+        _files.write_whole_file(tmp_path / "new", b"two", over=b""),
+        _files.write_whole_file(pipe, b"three"),
+        _files.write_whole_file(Path("/dev/null"), b"three"),
+        _files.write_over_text(file, "two", "four"),
+        _files.write_over_text(file, "two", "five"),
+    ]
+    reader.join()
+
+    assert answers == [True, False, True, False, True, True, True, False]
+    assert (file.read_bytes(), read, (tmp_path / "new").exists()) == (b"four", [b"three"], False)
+    with pytest.raises(FileNotFoundError, match="no such folder") as missing:
+        _files.write_whole_file(tmp_path / "none" / "file", b"")
+    assert missing.value.filename == str(tmp_path / "none")
+
+
 @only_root
 @all_writers
 def test_a_read_only_file_is_not_replaced(folder, writer):

@@ -1,6 +1,9 @@
 """Files of a run: the holder of a folder lock, and the state after a failed write."""
 
+import errno
+import fcntl
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -209,3 +212,60 @@ def test_importing_run_files_loads_neither_torch_nor_accelerate():
 
     assert {"disk", "manifest"} <= set(names)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_written_name_is_flushed_and_no_descriptor_stays_open(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    folder, file = tmp_path / "a", tmp_path / "a" / "b" / "c"
+    file.parent.mkdir(parents=True)
+
+    disk.replace_text(file, "text")
+    assert flushed == [file.stat().st_ino, file.parent.stat().st_ino]
+    flushed.clear()
+    disk.flush_tree(folder)
+    assert flushed == [path.stat().st_ino for path in (file.parent, file, folder)]
+    flushed.clear()
+    disk.rename_on_disk(file, file.with_name("d"))
+    assert flushed == [file.parent.stat().st_ino]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_lock_file_that_the_previous_run_removes_is_created_again(tmp_path, monkeypatch):
+    lock, flock = tmp_path / "run.lock", fcntl.flock
+    removals = iter([lock.unlink])
+
+    def flock_after_removal(file, how):
+        next(removals, lambda: None)()
+        flock(file, how)
+
+    lock.write_text("process 1 on a host with a name that is longer than ours\n" * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock_after_removal)
+        held = FolderLock(tmp_path)
+        held.take()
+
+    assert held.held
+    assert FolderLock(tmp_path).holder == f"process {os.getpid()} on {socket.gethostname()}"
+    held.release()
+    assert not lock.exists()
+
+
+def test_the_name_of_an_earlier_holder_is_replaced(tmp_path):
+    (tmp_path / "run.lock").write_text("process 1 on a host with a name that is longer than ours\n" * 3)
+
+    with FolderLock(tmp_path).hold():
+        assert (tmp_path / "run.lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}\n"
+
+
+def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, caplog):
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lock = FolderLock(tmp_path)
+    lock.take()
+
+    assert not lock.held
+    assert "cannot be locked" in caplog.text
