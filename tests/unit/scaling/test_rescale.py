@@ -78,9 +78,28 @@ def test_limits_of_a_rule_are_noted(values, change, note):
     assert any(note in one for one in rescale(values, **change).notes)
 
 
-@pytest.mark.parametrize("rule", ["linear", ["adam-sqrt", "adamw-timescale"]])
-def test_a_change_within_the_limits_has_no_note(rule):
-    assert rescale({"lr": 0.1}, rule=rule, batch=(256, 8192)).notes == ()
+@pytest.mark.parametrize(
+    ("values", "change", "count"),
+    [
+        ({"lr": 0.1}, {"rule": "linear", "batch": (256, 8192)}, 0),
+        ({"lr": 0.1}, {"rule": "linear", "batch": (8192, 256)}, 0),
+        ({"lr": 0.1}, {"rule": ["adam-sqrt", "adamw-timescale"], "batch": (256, 8192)}, 0),
+        ({"lr": 0.1}, {"rule": "adam-sqrt", "batch": (1, 33)}, 0),
+        ({"weight_decay": 0.1}, {"rule": "adamw-timescale", "tokens": (2e9, 2e9)}, 0),
+        ({"lr": 0.1}, {"rule": "nanochat", "batch": (2**19, 2**20)}, 1),
+        ({"weight_decay": 0.1}, {"rule": "nanochat", "tokens": (1e9, 2e9)}, 2),
+    ],
+)
+def test_a_change_within_the_limits_has_no_more_notes(values, change, count):
+    assert len(rescale(values, **change).notes) == count
+
+
+def test_the_new_values_are_drawn_in_notebooks_and_printed_with_their_notes():
+    found = rescale({"lr": 0.1}, rule="linear", batch=(1, 33))
+
+    assert repr(found) == "<Rescaled lr=3.3000000000000003>"
+    assert str(found).splitlines()[1] == f"note: {found.notes[0]}"
+    assert found.notes[0] in found._repr_html_()
 
 
 def test_numbers_of_other_types_are_printed_as_numbers():

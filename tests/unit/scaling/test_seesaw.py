@@ -145,3 +145,24 @@ def test_plans_that_the_method_does_not_cover_are_refused(plan, options, message
         seesaw(plan, **{"batch": 256, "largest": 1024} | options)
 
     assert fix in str(error.value)
+
+
+@pytest.mark.parametrize(("factor", "largest", "sizes"), [(2, 31, [8, 16]), (2, 32, [8, 16, 32]), (3, 72, [8, 24, 72])])
+def test_the_batch_grows_up_to_the_largest_and_starts_at_the_first(factor, largest, sizes):
+    plan = ps.Plan(lr="linear()", clock="samples", horizon="1000 samples")
+
+    found = seesaw(plan, batch=8, largest=largest, factor=factor)
+
+    resolved = counted_plan(found.resolve(ps.Calendar()))
+    counted = next(one.schedule for one in resolved.bindings if one.name == "batch_size")
+    starts = [0, *(round(1000 * (1 - 1 / factor**power)) for power in range(1, len(sizes)))]
+    assert [counted(at) for at in starts] == sizes
+    assert [counted(at - 1) for at in starts[1:]] == sizes[:-1]
+    assert found.horizon == plan.horizon
+    assert found.clock == "samples"
+
+
+def test_a_plan_by_tokens_plans_a_batch_in_samples():
+    plan = ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens")
+
+    assert [one.name for one in seesaw(plan, batch=8, largest=16).targets] == ["batch_size"]

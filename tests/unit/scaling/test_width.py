@@ -90,6 +90,23 @@ def test_each_base_has_a_reason_and_the_rule_its_limits():
 
 
 @pytest.mark.parametrize(
+    ("rule", "values", "is_noted"),
+    [
+        ("spectral-adam", {"lr": 0.1, "weight_decay": 0.1}, True),
+        ("spectral-adam", {"lr": 0.1}, False),
+        ("mup-adam", {"lr": 0.1, "weight_decay": 0.1}, False),
+    ],
+)
+def test_an_uncovered_weight_decay_is_noted_if_a_group_has_one(rule, values, is_noted):
+    found = width({"hidden": values, "head": 0.1}, base_width=1, width=2, rule=rule)
+
+    assert ("the rule does not cover weight_decay" in found.notes) == is_noted
+    assert all(found.notes)
+    assert str(found).count("note: ") == len(found.notes)
+    assert ("weight_decay" in found.bases["hidden"]) == (rule == "mup-adam")
+
+
+@pytest.mark.parametrize(
     ("groups", "change", "message"),
     [
         ({"hidden": 0.1}, {"rule": "mup"}, "unknown rule 'mup'"),
