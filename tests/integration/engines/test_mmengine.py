@@ -56,6 +56,15 @@ def test_drop_in_objects_give_mmengines_values(run):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_updates_are_counted_if_requested(run):
+    def warmup(wrapper):
+        return engine.LinearLR(wrapper, start_factor=0.2, end=5, by_epoch=False, count="updates")
+
+    found, _ = run(warmup, counts=4)
+
+    assert found[:, 0] == pytest.approx(np.repeat([0.02, 0.04, 0.06, 0.08, 0.1, 0.1], 4))
+
+
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
 
 

@@ -5,6 +5,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
+from paramsched.compat.mmengine import optimizers
 from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
 from support.updates import Probe, group, planned, probe, run, used
@@ -163,12 +164,17 @@ def watched(optimizer):
     return lambda: len(seen)
 
 
+def counted_for_mmengine(optimizer):
+    optimizers.start_counting(optimizer)
+    return lambda: optimizers.counted_updates(optimizer)
+
+
 def scheduled(optimizer):
     scheduler = ps.Scheduler(optimizer, PLAN)
     return lambda: scheduler.last_epoch
 
 
-COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched}
+COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine drop-ins'": counted_for_mmengine}
 
 
 @pytest.mark.parametrize("name", COUNTERS)

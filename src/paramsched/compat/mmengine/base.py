@@ -99,7 +99,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     def _begin_run(self) -> None:
         """Make the first tick."""
-        optimizers.watch_steps(self.optimizer)
+        optimizers.start_counting(self.optimizer)
         self._step_found = optimizers.shadowing_steps(self.optimizer)
         self._global_step = -1
         self.step()

@@ -96,28 +96,39 @@ def require_number_field(group: ParamGroup, name: str) -> None:
         )
 
 
-# A weak dictionary instead of an attribute, because copies of the optimizer must not inherit it
+# Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them
 # (docs/compat/divergences.md, MMEngine 33).
+_updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 
 
-def watch_steps(optimizer: Any) -> None:
-    """Watch the steps of an optimizer from now on; `has_stepped` ignores its earlier steps."""
+def start_counting(optimizer: Any) -> None:
+    """Count the updates of an optimizer from now on; `has_stepped` ignores its earlier steps."""
     inner = inner_optimizer(optimizer)
     if inner is not None:
-        if inner not in _has_stepped:
+        if inner not in _updates:
+            _updates[inner] = 0
 
             def note_step(optimizer: Optimizer) -> None:
                 _has_stepped[optimizer] = True
 
-            watch_updates(inner, note_step, note_step)
+            def note_update(optimizer: Optimizer) -> None:
+                _updates[optimizer] += 1
+
+            watch_updates(inner, note_step, note_update)
         _has_stepped[inner] = False
 
 
 def has_stepped(optimizer: Any) -> bool:
-    """Return whether the optimizer was stepped since `watch_steps`; a skipped step counts too."""
+    """Return whether the optimizer was stepped since `start_counting`; a skipped step counts too."""
     inner = inner_optimizer(optimizer)
     return inner is None or _has_stepped.get(inner, True)
+
+
+def counted_updates(optimizer: Any) -> int:
+    """Return the number of updates of an optimizer since the first `start_counting` for it."""
+    inner = inner_optimizer(optimizer)
+    return 0 if inner is None else _updates.get(inner, 0)
 
 
 def may_step_later(optimizer: Any) -> bool:
