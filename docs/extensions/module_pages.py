@@ -52,7 +52,7 @@ MODULES = {
     "paramsched.range_test": "The range test of `ps.find_lr`, and its result.",
     "paramsched.recipe_book": "Published training recipes, and a search for the recipe most similar to a plan.",
     "paramsched.runner": "Train from a config with MMEngine's names. Start with [its guide](../how-to/runner.md).",
-    "paramsched.testing": "The library's laws as tests for your own shapes and curves.",
+    "paramsched.testing": "The library's laws as tests for your own shapes, curves, rules and dialects.",
     "paramsched.engines.transformers": "Hugging Face Trainer. Start with [its guide](../engines/transformers.md).",
     "paramsched.engines.lightning": "`PlanCallback`. Start with [its guide](../engines/lightning.md).",
     "paramsched.engines.accelerate": "Accelerate. Start with [its guide](../engines/accelerate.md).",

@@ -1,4 +1,4 @@
-"""Checks for shapes and curves that users write.
+"""Checks for shapes, curves, metric rules and dialects (readers of other libraries' configs) that users write.
 
 Each check tests the properties, called laws, that all of the library's own implementations have. If a law is broken,
 it raises `BrokenLaw`, an AssertionError with the law, the input and the wrong result.
@@ -6,4 +6,6 @@ it raises `BrokenLaw`, an AssertionError with the law, the input and the wrong r
 
 from paramsched.testing.curve_laws import BrokenLaw as BrokenLaw
 from paramsched.testing.curve_laws import check_curve as check_curve
+from paramsched.testing.curve_laws import check_dialect as check_dialect
+from paramsched.testing.curve_laws import check_rule as check_rule
 from paramsched.testing.schedule_laws import check_shape as check_shape

@@ -1,0 +1,123 @@
+"""`check_rule` reports metric rules that break a law, with one wrong rule per law."""
+
+from dataclasses import dataclass, replace
+from itertools import count
+
+import pytest
+
+import paramsched as ps
+from paramsched.feedback.base import MetricRule
+from paramsched.testing import BrokenLaw, check_rule
+
+_CALLS = count()
+
+
+@dataclass(frozen=True)
+class State:
+    worse: int = 0
+    last: float = 1e9
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Correct(MetricRule[State]):
+    """A correct rule that halves after each higher metric; each class below breaks one law."""
+
+    metric: str = "loss"
+
+    def init(self):
+        return State()
+
+    def observe(self, state, value):
+        return State(min(state.worse + (value > state.last), 9), value)
+
+    def apply(self, state, value, base=1.0):
+        return value * 0.5**state.worse
+
+    def restore(self, data):
+        return State(**data)
+
+
+class ChangesInitially(Correct):
+    def apply(self, state, value, base=1.0):
+        return value * 0.5
+
+
+class Random(Correct):
+    def observe(self, state, value):
+        return replace(Correct.observe(self, state, value), last=float(next(_CALLS)))
+
+
+class ForgetsItsState(Correct):
+    def restore(self, data):
+        return State(data["worse"])
+
+
+class KeepsASet(Correct):
+    def observe(self, state, value):
+        return replace(state, last={value})
+
+
+class AppliesRandomly(Correct):
+    def apply(self, state, value, base=1.0):
+        return value if state.worse == 0 else value * next(_CALLS)
+
+
+class Overflows(Correct):
+    def apply(self, state, value, base=1.0):
+        return value if state.worse == 0 else value * float("inf") if value else 0.0
+
+
+class FailsForNan(Correct):
+    def observe(self, state, value):
+        return State(state.worse + int(value) * 0, value)
+
+
+@dataclass
+class MutableState:
+    worse: int = 0
+
+
+class HasMutableState(Correct):
+    def init(self):
+        return MutableState()
+
+
+class ModifiesItsState(Correct):
+    def observe(self, state, value):
+        object.__setattr__(state, "worse", state.worse + 1)
+        return state
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (ChangesInitially, "in its initial state a rule changes no value"),
+        (Random, "the same state and metric give the same state"),
+        (ForgetsItsState, "restore recreates it"),
+        (KeepsASet, "a frozen dataclass of JSON scalars"),
+        (AppliesRandomly, "apply is deterministic"),
+        (Overflows, "apply returns a finite number"),
+        (FailsForNan, "observe returns a state or raises"),
+        (HasMutableState, "a frozen dataclass"),
+        (ModifiesItsState, "observe does not modify its state"),
+    ],
+)
+def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
+    check_rule(Correct())
+
+    with pytest.raises(BrokenLaw, match=law):
+        check_rule(wrong())
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ps.plateau("loss", patience=1),
+        ps.plateau("loss", mode="max", min=0.1),
+        ps.greedy("loss"),
+        ps.new_bob("loss"),
+        ps.spike("loss", window=4, recover=3, cooldown=1),
+    ],
+)
+def test_the_rules_of_the_library_obey_the_laws(rule):
+    check_rule(rule)
