@@ -1,0 +1,217 @@
+"""The helpers of all adapters: the Calendar of an engine, the options of a user, batches, and the end of a run."""
+
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.reporting import MetricRelay, samples_in, samples_in_lists
+from paramsched.engines.run_end import RunEnd
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.time import Calendar
+
+
+def facts(**given):
+    return EngineFacts(**{"call": "engine.scheduler", "why": {"total": "there is no end"}, **given})
+
+
+@pytest.mark.parametrize(
+    ("engine", "user", "expected"),
+    [
+        ({"batches": 10, "accumulation": 3}, {}, {"batches_per_epoch": 10, "accumulation": 3}),
+        ({"batches": 10, "accumulation": 3, "whole": False}, {}, {"accumulation": 3}),
+        ({"batches": 10, "accumulation": 5, "whole": False}, {}, {"batches_per_epoch": 10, "accumulation": 5}),
+        ({"batches": 10}, {"steps_per_epoch": 4}, {"steps_per_epoch": 4, "accumulation": 1}),
+        ({"batches": 10}, {"batches_per_epoch": 4}, {"batches_per_epoch": 4, "accumulation": 1}),
+        ({"batch_size": 8, "processes": 4}, {}, {"batch_size": 32, "accumulation": 1}),
+        ({"batch_size": 8, "processes": 4}, {"batch_size": 7}, {"batch_size": 7, "accumulation": 1}),
+        ({"processes": 4}, {}, {"accumulation": 1}),
+        ({"total": 100}, {}, {"total": 100, "accumulation": 1}),
+        ({"total": 100}, {"total": "50 samples"}, {"total": "50 samples", "accumulation": 1}),
+        ({"accumulation": 2}, {"accumulation": 6}, {"accumulation": 6}),
+    ],
+)
+def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, user, expected):
+    assert facts(**engine).calendar(Calendar(**user)) == Calendar(**expected)
+
+
+def test_a_deadline_replaces_the_length_of_the_engine():
+    user = PlanOptions(deadline="in 10 min", untimed_updates=2, reserve="1 min").calendar
+
+    found = facts(total=100).calendar(user)
+
+    assert (found.total, found.untimed_updates) == (None, 2)
+    assert 530 < found.end.timestamp() - time.time() <= 540
+
+
+@pytest.mark.parametrize(
+    ("plan", "length", "user", "expected"),
+    [
+        ({"clock": "tokens"}, 128, {}, {"sequence_length": 128}),
+        ({"clock": "tokens"}, 128.0, {}, {"sequence_length": 128}),
+        ({"clock": "tokens"}, 12.5, {}, {"tokens_per_step": 12.5 * 8 * 3 * 2}),
+        ({"clock": "tokens"}, 128, {"tokens_per_step": 999}, {"tokens_per_step": 999}),
+        ({"clock": "tokens"}, None, {}, {}),
+        ({}, 128, {}, {"tokens_per_step": 128 * 8 * 3 * 2}),
+        ({}, 128, {"tokens_per_step": 999}, {"tokens_per_step": 999}),
+        ({}, 128, {"batch_size": 10}, {"tokens_per_step": 128 * 10 * 2, "batch_size": 10}),
+    ],
+)
+def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_factor(plan, length, user, expected):
+    known = facts(batch_size=8, processes=3, accumulation=2)
+    options = PlanOptions(calendar=Calendar(**user), tokens_per_sample=length)
+
+    found = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
+
+    assert found == Calendar(**{"batch_size": 24, "accumulation": 2, **expected})
+
+
+def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    cases = {
+        "total": ('warmup("5%") >> cosine()', "there is no end", "calendar=ps.Calendar(total=10_000)"),
+        "steps_per_epoch": ('step("2 epochs")', "engine does not provide steps_per_epoch", "steps_per_epoch="),
+        "tokens_per_step": ('step("2k tokens")', "engine does not provide tokens_per_step", "tokens_per_sample=1024"),
+    }
+    for fact, (line, reason, instead) in cases.items():
+        with pytest.raises(MissingFact) as missing:
+            facts().attach(optimizer, line, PlanOptions())
+        assert missing.value.fact == fact
+        assert reason in missing.value.found
+        assert missing.value.instead.startswith("Write engine.scheduler(..., ")
+        assert instead in missing.value.instead
+    with pytest.raises(MissingFact, match=r"engine does not provide batch_size.*tokens_per_step=4096"):
+        facts().calendar(tokens_per_sample=128)
+    assert "initial_lr" not in optimizer.param_groups[0]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "total", "user", "is_logged"),
+    [(100, 100, {}, False), (100, 90, {}, True), (100, 90, {"total": 100}, False), (100, None, {}, False)],
+)
+def test_a_horizon_that_differs_from_the_length_of_the_engine_is_logged(horizon, total, user, is_logged, caplog):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    plan = ps.Plan(lr="linear()", horizon=horizon)
+
+    with caplog.at_level("INFO", "paramsched"):
+        made = facts(total=total).attach(optimizer, plan, PlanOptions(calendar=Calendar(**user)))
+
+    assert made.total == horizon
+    assert ("but engine.scheduler counts 90" in caplog.text) == is_logged
+
+
+@pytest.mark.parametrize(
+    ("loader", "length", "size"),
+    [
+        (SimpleNamespace(batch_size=4), None, 4),
+        (SimpleNamespace(batch_size=None, batch_sampler=SimpleNamespace(batch_size=3)), None, 3),
+        (SimpleNamespace(batch_size=None, batch_sampler=SimpleNamespace()), None, None),
+        (SimpleNamespace(batch_size=0), None, None),
+        (SimpleNamespace(batch_size="auto"), None, None),
+        ([], None, None),
+        ([1, 2], 2, None),
+    ],
+)
+def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length, size):
+    assert (length_of(loader), batch_size_of(loader)) == (length, size)
+
+
+@pytest.mark.parametrize(
+    ("batch", "samples"),
+    [
+        (torch.zeros(3, 2), 3),
+        ([torch.zeros(3, 2), torch.zeros(3)], 3),
+        ({"a": torch.zeros(3, 2), "text": ["x", "y", "z"], "name": "abcd", "scalar": torch.tensor(1.0)}, 3),
+        ({"inner": {"a": (torch.zeros(3),)}}, None),  # a tuple of one tensor may also be one sample
+        ([torch.zeros(3), torch.zeros(2)], None),
+        ("abc", None),
+        ({}, None),
+    ],
+)
+def test_the_samples_of_a_batch_are_counted_only_if_all_parts_agree(batch, samples):
+    if samples is None:
+        with pytest.raises(InvalidArgument, match="the number of samples in a"):
+            samples_in(batch)
+    else:
+        assert samples_in(batch) == samples
+
+
+@pytest.mark.parametrize(
+    ("batch", "samples"),
+    [
+        ({"inputs": [torch.zeros(3, 9), torch.zeros(3, 8)], "data_samples": [1, 2]}, 2),
+        ([[torch.zeros(3)], [0]], 1),
+        ({"inputs": torch.zeros(5, 3), "data_samples": None}, 5),
+        ([torch.zeros(5, 3), torch.zeros(5)], 5),
+    ],
+)
+def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(batch, samples):
+    assert samples_in_lists(batch) == samples
+
+
+class FakeScheduler:
+    """A Scheduler at its last update, with some seconds left of a hundred."""
+
+    def __init__(self, left=None, stop=False):
+        self.should_stop, self.amount, self.t = stop, 100.0 - (left or 0), 7
+        end = None if left is None else datetime.fromtimestamp(time.time() + left, UTC)
+        self.calendar, self.logged = SimpleNamespace(end=end), []
+        self._resume = SimpleNamespace(processes=SimpleNamespace(log=lambda *given: self.logged.append(given)))
+
+    def scalars(self):
+        return {"lr": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("left", "stop", "is_logged"),
+    [(4.0, False, False), (6.0, False, True), (50.0, False, True), (50.0, True, False), (None, False, False)],
+)
+def test_an_engine_that_leaves_more_than_a_twentieth_of_the_time_is_logged(left, stop, is_logged):
+    schedulers = [FakeScheduler(left, stop), FakeScheduler(left, stop)]
+
+    RunEnd(schedulers).finish("engine")
+
+    assert [bool(one.logged) for one in schedulers] == [is_logged] * 2
+    if is_logged:
+        template, *values = schedulers[0].logged[0]
+        assert "engine: the engine ended after update 7" in template % tuple(values)
+        assert "lr 0.5" in template % tuple(values)
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_run_ends_when_one_of_its_plans_is_over_and_only_if_it_may(stop):
+    over, going = FakeScheduler(stop=True), FakeScheduler()
+
+    assert RunEnd([going, over], stop=stop).is_due == stop
+    assert not RunEnd([going], stop=stop).is_due
+
+
+class Watching:
+    """A Scheduler whose plan watches two metrics."""
+
+    plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.constant(1.0), horizon=9)
+
+    def __init__(self):
+        self.seen, self.warnings = [], []
+        self._resume = SimpleNamespace(processes=SimpleNamespace(warn=self.warnings.append))
+
+    def observe(self, **metrics):
+        self.seen.append(metrics)
+
+
+def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
+    relay, scheduler = MetricRelay("engine"), Watching()
+
+    relay.report(scheduler, {"c": 3.0})
+    relay.report(scheduler, {"a": 1.0, "c": 3.0})
+    relay.finish(scheduler)
+    relay.report(scheduler, {"b": 2.0})
+    relay.finish(scheduler)
+
+    assert scheduler.seen == [{"a": 1.0}, {"b": 2.0}]
+    assert len(scheduler.warnings) == 1
+    assert "watches b, which was never reported; reported metrics: a, c" in scheduler.warnings[0]
