@@ -64,7 +64,6 @@ def test_a_method_call_on_a_base_changes_the_config(tmp_path):
         ("_base_.a.pop('none')\na = _base_.a.pop('b')", 1),
         ("a = _base_.a.setdefault('n', 3) + len(_base_)", 4),
         ("a = [hasattr(_base_, 'a'), hasattr(_base_.a, 'z'), hasattr(_base_.a, 'update')]", [True, False, True]),
-        ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1)", 2),
     ],
 )
 def test_the_config_can_use_values_of_its_base(files, text, expected):

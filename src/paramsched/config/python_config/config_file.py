@@ -59,8 +59,6 @@ class PlainValues:
             return (NeedsRunning(value.line, value.dotted.removeprefix("builtins.")) if standard else value), 1
         if kind is BaseReference:
             return (value.mark if self._referred is None else self._referred(value)), 1
-        if kind is set:
-            return set(value), 1 + len(value)
         if kind not in (list, tuple, dict, BaseDict):
             return mark(), 1
         if id(value) in self._done:
@@ -143,7 +141,7 @@ class PythonFile:
                     mark = partial(self._source.mark, base_line)
                     inherited = self._names_of_paths(PlainValues(self._evaluator.memory).of(paths, mark))
                 # The names of the bases are defined first, wherever the line is.
-                self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
+                self._base = BaseDict({name: held_by_base(value) for name, value in inherited.items()})
                 self._evaluator.bind("_base_", self._base)
             self._evaluator.run([one for one in body if one is not base_block])
             return self._names_for_users()
@@ -166,7 +164,7 @@ class PythonFile:
             found = self._names_of_module(line.module, line.level)
             here = values.setdefault(
                 (line.module, line.level),
-                {name: held_by_base(value, new_sets=True) for name, value in found.values.items()},
+                {name: held_by_base(value) for name, value in found.values.items()},
             )
             for alias in line.names:
                 if alias.name == "*":

@@ -13,13 +13,10 @@ from paramsched.config.python_config import operations
 from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
 from paramsched.config.python_config.operations import (
     BASE_DICT_ATTRIBUTES,
-    CHANGING_METHODS,
     CONSTANTS,
-    CONSUMERS,
     FUNCTIONS,
     call_method,
     extend,
-    set_of,
     truth,
 )
 from paramsched.config.python_config.source import PythonSource
@@ -171,7 +168,7 @@ class ConfigEvaluator(ast.NodeVisitor):
                 self.bind(name, value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 for one, part in zip(targets, self._parts(targets, value), strict=True):
-                    self._assign_to(one.value if isinstance(one, ast.Starred) else one, part, local=local)
+                    self._assign_to(one, part, local=local)
             case ast.Subscript() | ast.Attribute() if not local:
                 self._set_item(*self._place_of(target), value)
             case _:
@@ -193,10 +190,6 @@ class ConfigEvaluator(ast.NodeVisitor):
         if type(value) is NeedsRunning:
             return [value] * len(targets)
         items = list(self.memory.items(value))
-        stars = [index for index, one in enumerate(targets) if isinstance(one, ast.Starred)]
-        if stars:
-            end = len(items) - (len(targets) - stars[0] - 1)
-            items[stars[0] : end] = [items[stars[0] : end]] if stars[0] <= end else []
         if len(items) != len(targets):
             raise Unknown
         self._operands += items
@@ -240,7 +233,7 @@ class ConfigEvaluator(ast.NodeVisitor):
             extend(self.memory, before, value)
             return before
         after = operations.binary(node.op, before, value, self.memory)
-        if type(before) not in (list, dict, set):
+        if type(before) not in (list, dict):
             return after
         before.clear()
         (before.extend if type(before) is list else before.update)(after)
@@ -365,11 +358,6 @@ class ConfigEvaluator(ast.NodeVisitor):
             raise Unknown
         return slice(*parts)
 
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
-        value = self.value(node.value)
-        self.bind(node.target.id, value)
-        return self.names[node.target.id]
-
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         return operations.unary(node.op, self.value(node.operand))
 
@@ -414,7 +402,7 @@ class ConfigEvaluator(ast.NodeVisitor):
     def visit_List(self, node: ast.List) -> list[Any]:
         return self._elements(node)
 
-    def _elements(self, node: ast.List | ast.Tuple | ast.Set | ast.Call) -> list[Any]:
+    def _elements(self, node: ast.List | ast.Tuple | ast.Call) -> list[Any]:
         """Return the values of a display or of the positional arguments, with `*items`."""
         found: list[Any] = []
         self._operands.append(found)
@@ -432,9 +420,6 @@ class ConfigEvaluator(ast.NodeVisitor):
     def visit_Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
         return tuple(self._elements(node))
 
-    def visit_Set(self, node: ast.Set) -> set[Any]:
-        return set_of(self.memory, self._elements(node))
-
     def visit_Dict(self, node: ast.Dict) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         self._operands.append(found)
@@ -451,13 +436,10 @@ class ConfigEvaluator(ast.NodeVisitor):
                 raise Unknown
         return found
 
-    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> list[Any]:
+    def visit_ListComp(self, node: ast.ListComp) -> list[Any]:
         found: list[Any] = []
         self._comprehend(node.generators, lambda: found.append(self.value(node.elt)))
         return found
-
-    def visit_SetComp(self, node: ast.SetComp) -> set[Any]:
-        return set_of(self.memory, self.visit_ListComp(node))
 
     def visit_DictComp(self, node: ast.DictComp) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -504,8 +486,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         else:
             callee = self.value(node.func)
         dotted = callee.dotted if type(callee) is ImportedName else ""
-        consumes = dotted in CONSUMERS or (method == "join" and type(holder) is str)
-        values, named = self._arguments(node, consumes)
+        values, named = self._arguments(node)
         self._require_untainted(holder, *values, *named.values())
         if method and type(holder) not in OPAQUE:
             return call_method(self.memory, holder, method, *values, **named)
@@ -513,28 +494,10 @@ class ConfigEvaluator(ast.NodeVisitor):
             raise Unknown
         return FUNCTIONS[dotted](self.memory, *values, **named)
 
-    def _arguments(self, node: ast.Call, consumes: bool) -> tuple[list[Any], dict[str, Any]]:
-        """Return the values of the arguments.
-
-        Args:
-            consumes: True if the function reads an only argument completely at once. A generator then acts like a list.
-        """
+    def _arguments(self, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
+        """Return the values of the arguments."""
         named: dict[str, Any] = {}
-        if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            # The result must not depend on when and how far the generator is consumed.
-            inside = list(ast.walk(node.args[0]))
-            self.budget.spend(len(inside))
-            for one in inside:
-                if isinstance(one, ast.NamedExpr) or (isinstance(one, ast.Attribute) and one.attr in CHANGING_METHODS):
-                    raise NotFollowed
-            if not all(isinstance(keyword.value, ast.Constant) for keyword in node.keywords):
-                raise NotFollowed
-            try:
-                values: list[Any] = [self.visit_ListComp(node.args[0])]
-            except ERRORS:
-                raise NotFollowed from None
-        else:
-            values = self._elements(node)
+        values = self._elements(node)
         self._operands.append(values)
         for keyword in node.keywords:
             value = self.value(keyword.value)

@@ -7,7 +7,7 @@ from typing import Final, final
 
 _REACHING: Final = frozenset(
     {
-        *("exec", "eval", "globals", "locals", "vars", "compile", "breakpoint", "setattr", "delattr"),
+        *("exec", "eval", "globals", "locals", "vars", "compile", "breakpoint", "getattr", "setattr", "delattr"),
         *("modules", "settrace", "setprofile", "currentframe", "getmodule", "_getframe", "_current_frames"),
         *("f_globals", "f_locals", "f_back", "f_builtins", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
     }

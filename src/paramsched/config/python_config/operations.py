@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any, Final
 
-from paramsched.config.python_config.name_usage import reaches_all_names
 from paramsched.config.python_config.values import (
     ATOMS,
     MOST_BITS,
@@ -18,7 +17,6 @@ from paramsched.config.python_config.values import (
     MUTABLE,
     NUMBERS,
     OPAQUE,
-    AllUnknown,
     BaseDict,
     Iteration,
     Memory,
@@ -62,7 +60,6 @@ _TOO_LARGE: Final = "is too large for a config"
 _SINGLE: Final = (NoneType, bool)
 _SEQUENCES: Final = (str, bytes, list, tuple)
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
-_PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
 MOST_WIDTH: Final = 1_000
 """The largest width in a format specification, rounded up; a width has at most three digits, as in `{:999}`."""
@@ -83,13 +80,11 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
             if bits.get(type(op), 0) > MOST_BITS:
                 raise Unknown(_TOO_LARGE)
         return within_digits(apply(left, right))
-    if isinstance(op, ast.Mod) and kind is str:
-        return percent_format(left, right, memory)
     if isinstance(op, ast.Mult) and other in _SEQUENCES:
         left, right, kind, other = right, left, other, kind
     if isinstance(op, ast.Mult) and kind in _SEQUENCES and other in (int, bool):
         require_room(len(left) * max(right, 0), left, memory)
-    elif kind is other and kind in {ast.Add: _SEQUENCES, ast.BitOr: (dict, set)}.get(type(op), (set,)):
+    elif kind is other and kind in {ast.Add: _SEQUENCES, ast.BitOr: (dict,)}.get(type(op), ()):
         require_room(len(left) + len(right), left, memory)
     else:
         raise Unknown
@@ -147,7 +142,7 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
         memory.require_plain(left)
         if kind in (list, tuple):
             memory.require_plain(right)
-        elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(left) not in (int, bool)):
+        elif kind not in (str, bytes, dict, BaseDict, range) or (kind is range and type(left) not in (int, bool)):
             raise Unknown
         memory.budget.spend(len(right) >> 6)
         return (left in right) is isinstance(op, ast.In)
@@ -157,26 +152,15 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
 
 def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
     """Return the text of a value in an f-string."""
-    memory.require_plain(value, sets=False)
+    memory.require_plain(value, bases=False)
     if _SPEC.fullmatch(spec) is None:
         raise Unknown
     return format(_CONVERSIONS[conversion](value), spec)
 
 
-def percent_format(text: str, value: Any, memory: Memory) -> str:
-    """Return `text % value`."""
-    memory.require_plain(value, sets=False)
-    if "%" in _PERCENT.sub("", text):
-        raise Unknown
-    fields = text.count("%")
-    require_room(len(text) + fields * (MOST_WIDTH + len(repr(value))), text, memory)
-    made: str = text % value
-    return made
-
-
 def format_text(memory: Memory, text: str, /, *values: Any, **named: Any) -> str:
     """Return `text.format(…)`, with plain fields only."""
-    memory.require_plain(*values, *named.values(), sets=False)
+    memory.require_plain(*values, *named.values(), bases=False)
     specs = _FIELD.findall(text)
     if "{" in _FIELD.sub("", text) or not all(map(_SPEC.fullmatch, specs)):
         raise Unknown
@@ -202,9 +186,7 @@ _METHODS: Final[Mapping[type, frozenset[str]]] = {
     tuple: frozenset({"count", "index"}),
     dict: _OF_DICT,
     BaseDict: _OF_DICT,
-    set: frozenset({"add", "discard", "copy"}),
 }
-CHANGING_METHODS: Final = (_OF_LIST | _OF_DICT) - {"copy", "count", "index", "get", "keys", "values", "items"}
 BASE_DICT_ATTRIBUTES: Final = frozenset(
     {name for name in dir(dict) if not name.startswith("__")}
     | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
@@ -235,7 +217,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
         case "update":
             _require_apart(holder, *values)
             return holder.update(pairs(memory, *values), **named)
-        case "get" | "pop" | "setdefault" | "add" | "discard" if kind is not list:
+        case "get" | "pop" | "setdefault" if kind is not list:
             memory.require_key(*values[:1])
             if kind is BaseDict:
                 memory.require_plain(*values[1:], opaque=True)
@@ -293,7 +275,7 @@ def _of_plain_values(function: Callable[..., Any]) -> Function:
 
     def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
         known = [list(memory.items(one)) if isinstance(one, Iteration) else one for one in values]
-        memory.require_plain(*known, *named.values(), sets=False)
+        memory.require_plain(*known, *named.values(), bases=False)
         return within_digits(function(*known, **named))
 
     return called
@@ -315,14 +297,6 @@ def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
     return start
 
 
-def set_of(memory: Memory, values: Any = ()) -> set[Any]:
-    """Return `set(values)`."""
-    found = list(memory.items(values))
-    for one in found:
-        memory.require_key(one)
-    return set(found)
-
-
 def _roots(*values: Any) -> tuple[Any, ...]:
     """Return the containers that an iterator over these values reads."""
     return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
@@ -332,15 +306,6 @@ def _deep_copied(memory: Memory, value: Any) -> Any:
     """Return `copy.deepcopy(value)`."""
     memory.require_plain(value, opaque=True)
     return copy.deepcopy(value)
-
-
-def _get_attribute(_: Memory, holder: Any, name: Any, *default: Any) -> Any:
-    """Return `getattr(holder, name, …)` of a base's dict."""
-    if type(name) is not str or reaches_all_names(name):
-        raise AllUnknown
-    if type(holder) is not BaseDict or name in BASE_DICT_ATTRIBUTES:
-        raise Unknown
-    return holder.get(name, *default) if default else holder[name]
 
 
 _OF_MATH: Final = (
@@ -363,15 +328,13 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "builtins.enumerate": lambda memory, values, start=0: Iteration(
         enumerate(memory.items(values), _of_type(start, int)), _roots(values)
     ),
-    "builtins.getattr": _get_attribute,
     "builtins.hasattr": lambda _, holder, name: (
         _of_type(name, str) in _of_type(holder, BaseDict) or name in BASE_DICT_ATTRIBUTES
     ),
-    "builtins.len": lambda _, value: len(_of_type(value, list, tuple, dict, BaseDict, set, str, bytes, range)),
+    "builtins.len": lambda _, value: len(_of_type(value, list, tuple, dict, BaseDict, str, bytes, range)),
     "builtins.list": lambda memory, values=(), /: list(memory.items(values)),
     "builtins.print": lambda *_, **__: None,
     "builtins.reversed": lambda _, values: Iteration(reversed(_of_type(values, list, tuple, str, range)), (values,)),
-    "builtins.set": set_of,
     "builtins.sum": _sum,
     "builtins.tuple": lambda memory, values=(), /: tuple(memory.items(values)),
     "builtins.zip": lambda memory, *values: Iteration(zip(*map(memory.items, values), strict=False), _roots(*values)),
@@ -383,7 +346,3 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 CONSTANTS: Final[Mapping[str, float]] = {
     f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")
 }
-CONSUMERS: Final = frozenset(
-    f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple")
-)
-"""Functions that consume an iterable at once and change nothing else."""

@@ -132,7 +132,7 @@ class BaseDict(dict[Any, Any]):
                 self[key] = value
 
 
-def held_by_base(value: Any, depth: int = 0, *, new_sets: bool = False) -> Any:
+def held_by_base(value: Any, depth: int = 0) -> Any:
     """Return a value as a dict of a base stores it: nested dicts are converted, lists and tuples are copied."""
     kind = type(value)
     if depth > MOST_DEPTH:
@@ -140,18 +140,18 @@ def held_by_base(value: Any, depth: int = 0, *, new_sets: bool = False) -> Any:
     if kind is dict:
         held = BaseDict()
         for key, one in value.items():
-            dict.__setitem__(held, key, held_by_base(one, depth + 1, new_sets=new_sets))
+            dict.__setitem__(held, key, held_by_base(one, depth + 1))
         return held
     if kind in (list, tuple):
-        return kind([held_by_base(one, depth + 1, new_sets=new_sets) for one in value])
-    return set(value) if kind is set and new_sets else value
+        return kind([held_by_base(one, depth + 1) for one in value])
+    return value
 
 
 NUMBERS: Final = (bool, int, float, complex)
 ATOMS: Final[frozenset[type]] = frozenset({NoneType, *NUMBERS, str, bytes, range, EllipsisType})
 """Types whose values are immutable and contain no other values."""
 
-MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, set, Iteration})
+MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, Iteration})
 OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, ImportedName, BaseReference})
 """Types of placeholders for unknown values."""
 
@@ -281,12 +281,12 @@ class Memory:
                 return
             yield self.seen(item)
 
-    def require_plain(self, *values: Any, opaque: bool = False, sets: bool = True) -> None:
+    def require_plain(self, *values: Any, opaque: bool = False, bases: bool = True) -> None:
         """Raise Unknown unless the values are completely known and not too large.
 
         Args:
             opaque: allow placeholders.
-            sets: allow sets, whose order is arbitrary, and dicts of a base.
+            bases: allow dicts of a base.
         """
         stack = [(value, MOST_DEPTH) for value in values]
         compared = 0
@@ -297,7 +297,7 @@ class Memory:
                 compared += len(value) >> 4 if kind in (str, bytes) else len(value) if kind is range else 0
                 if compared <= _MOST_COMPARED:
                     continue
-            plain = kind in (list, tuple, dict) or (sets and kind in (BaseDict, set))
+            plain = kind in (list, tuple, dict) or (bases and kind is BaseDict)
             compared += 1 + (len(value) if plain else 0)
             if not plain or depth == 0 or compared > _MOST_COMPARED or self.seen(value) is not value:
                 raise Unknown
