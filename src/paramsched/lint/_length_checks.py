@@ -15,7 +15,8 @@ from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.lengths import PERIOD
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.retimed import Every, Window
-from paramsched.schedules.rules import MultiStepRule, Rule, StepRule
+from paramsched.schedules.rules import Rule
+from paramsched.schedules.rules.scaling import MultiStepRule, StepRule
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep
 from paramsched.time import Duration

@@ -7,6 +7,8 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched import curves
+from paramsched.curves import Curve
 from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument
 from paramsched.plan.trace import Trace
@@ -107,12 +109,11 @@ def _decay(rates: Floats, low: float) -> str:
     if np.any(np.diff(rates) > 1e-9 * rates[0]):
         return "falls and rises"
     done = np.arange(rates.size) / rates.size
-    curves = {"line": 1 - done, "cosine": (1 + np.cos(np.pi * done)) / 2, "1 - sqrt": 1 - np.sqrt(done)}
-    if low > 0:
-        ratio = low / float(rates[0])
-        curves["exponential"] = (ratio**done - ratio) / (1 - ratio)
-    shaped = (rates - low) / (rates[0] - low)
-    errors = {name: float(np.abs(shaped - curve).mean()) for name, curve in curves.items()}
+    known: dict[str, Curve] = {"line": curves.linear, "cosine": curves.cosine, "1 - sqrt": curves.one_minus_sqrt}
+    if 0 < low < rates[0]:
+        known["exponential"] = curves.exponential(low / float(rates[0]))
+    fallen = (rates[0] - rates) / (rates[0] - low)
+    errors = {name: float(np.abs(fallen - curve(done)).mean()) for name, curve in known.items()}
     nearest = min(errors, key=errors.__getitem__)
     return nearest if errors[nearest] < _SAME_CURVE else "another decay"
 

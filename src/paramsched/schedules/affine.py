@@ -223,8 +223,6 @@ def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, fl
     if start.__class__ is float and to.__class__ is float:  # faster, because this runs at every update
         return base.scaled(mix(start or 0.0, to or 0.0))
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
-    if fixed is None and to_fixed is None:
-        return base.scaled(mix(factor or 0.0, to_factor or 0.0))
     value = Affine(None, mix(fixed or 0.0, to_fixed or 0.0))
     if factor is None and to_factor is None:
         return value

@@ -17,7 +17,8 @@ from paramsched.schedules.leaves import Constant, Like, schedule_of
 from paramsched.schedules.lengths import LENGTH
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import shape
-from paramsched.schedules.rules import Rule, ScheduleRule
+from paramsched.schedules.rules.base import Rule
+from paramsched.schedules.rules.scaling import ScheduleRule
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
 from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS

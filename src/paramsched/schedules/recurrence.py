@@ -18,8 +18,8 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
 from paramsched.schedules.lengths import boundaries
 from paramsched.schedules.registry import shape
-from paramsched.schedules.rules import Rule, ScheduleRule
-from paramsched.schedules.rules.base import Coefficients
+from paramsched.schedules.rules.base import Coefficients, Rule
+from paramsched.schedules.rules.scaling import ScheduleRule
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration

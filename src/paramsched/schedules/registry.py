@@ -31,6 +31,11 @@ class Registry(MutableMapping[str, Callable[..., Any]]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    @property
+    def registered(self) -> dict[str, Callable[..., Any]]:
+        """The builders of the modules that were imported so far."""
+        return dict(self._builders)
+
 
 SHAPES: Final = Registry()
 """Every function that builds a schedule, by its name in text, configs and the command line.

@@ -31,7 +31,9 @@ from paramsched.peers.mmengine.rows import COSINE_ANNEALING, DECAYS, MULTI_STEP
 from paramsched.schedules import absolute, chain, constant, recurrence, rules, window
 from paramsched.schedules.affine import Absolute
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.rules import CosineRestartsRule, CosineRule, OneCycleRule, Rule
+from paramsched.schedules.rules import Rule
+from paramsched.schedules.rules.descents import CosineRestartsRule, CosineRule, OneCycleRule
+from paramsched.schedules.rules.scaling import ConstantRule, LinearRule
 from paramsched.time import DurationLike
 
 RowWithArguments: TypeAlias = tuple[SchedulerRow, Arguments]
@@ -189,7 +191,7 @@ def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
 
 def _without_infinite_end(rule: Rule) -> Rule:
     """Remove an infinite end from a rule, unless its shape depends on the end."""
-    if rule.end is not None and rule.end >= INF and not isinstance(rule, (rules.ConstantRule, rules.LinearRule)):
+    if rule.end is not None and rule.end >= INF and not isinstance(rule, (ConstantRule, LinearRule)):
         return replace(rule, end=None)  # type: ignore[type-var]  # every rule is a dataclass
     return rule
 

@@ -1,0 +1,32 @@
+"""The names of this package, for type checkers. At run time `__init__.py` takes the curves from their registry."""
+
+from paramsched.curves.base import Curve as Curve
+from paramsched.curves.cosines import cosine as cosine
+from paramsched.curves.cosines import cosine_k_decay as cosine_k_decay
+from paramsched.curves.cosines import cosine_power as cosine_power
+from paramsched.curves.cosines import cosine_truncated as cosine_truncated
+from paramsched.curves.cosines import cosine_wave as cosine_wave
+from paramsched.curves.cosines import half_cosine as half_cosine
+from paramsched.curves.exponentials import exponential as exponential
+from paramsched.curves.exponentials import gaussian as gaussian
+from paramsched.curves.exponentials import half_life as half_life
+from paramsched.curves.exponentials import log as log
+from paramsched.curves.exponentials import logarithm as logarithm
+from paramsched.curves.exponentials import sigmoid as sigmoid
+from paramsched.curves.exponentials import tanh as tanh
+from paramsched.curves.powers import inverse_proportional as inverse_proportional
+from paramsched.curves.powers import linear as linear
+from paramsched.curves.powers import one_minus_sqrt as one_minus_sqrt
+from paramsched.curves.powers import polynomial as polynomial
+from paramsched.curves.powers import polynomial_k_decay as polynomial_k_decay
+from paramsched.curves.powers import power as power
+from paramsched.curves.powers import rex as rex
+from paramsched.curves.registry import CONSTANTS as CONSTANTS
+from paramsched.curves.registry import FAMILIES as FAMILIES
+from paramsched.curves.registry import CurveLike as CurveLike
+from paramsched.curves.registry import Custom as Custom
+from paramsched.curves.registry import curve as curve
+from paramsched.curves.registry import curve_of as curve_of
+from paramsched.curves.registry import curve_text as curve_text
+from paramsched.curves.registry import register as register
+from paramsched.curves.registry import unknown_curve as unknown_curve
