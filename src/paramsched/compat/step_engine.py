@@ -159,8 +159,10 @@ class FractionalRule(ShareRule):
 
     rule: ShareRule
     ticks: float
-    begin, end, by = 0, None, "update"
     _returns_to: ClassVar[Literal["entry", "base"]] = "base"
+
+    def __post_init__(self) -> None:
+        """Check nothing: the rule has no window of its own, and `rule` is checked."""
 
     def share(self, k: Floats) -> Floats:
         return self.rule.share(k / self.ticks)

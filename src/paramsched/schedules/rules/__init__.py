@@ -10,11 +10,11 @@ All counts are numbers of ticks. The argument `by` selects the tick: an update, 
 schedulers of MMEngine and torch are such rules.
 """
 
-from paramsched.schedules.registry import RULES
+from paramsched.schedules.registry import RULES as _RULES
 from paramsched.schedules.rules import descents as _descents  # noqa: F401  # registers its rules
 from paramsched.schedules.rules import scaling as _scaling  # noqa: F401
 from paramsched.schedules.rules.base import Coefficients as Coefficients
 from paramsched.schedules.rules.base import Rule as Rule
 from paramsched.schedules.rules.base import ShareRule as ShareRule
 
-globals().update({name.removeprefix("rules."): rule for name, rule in RULES.items()})
+globals().update({name.removeprefix("rules."): rule for name, rule in _RULES.items()})
