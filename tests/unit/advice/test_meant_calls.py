@@ -1,0 +1,131 @@
+"""The call that an error advises for wrong arguments: it runs, and has the values that the user wrote."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from support.tables import table
+
+NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "ps": ps, "plan": ps.Plan(lr="cosine()")}
+
+
+def optimizer():
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def advice_of(call):
+    with pytest.raises(InvalidArgument) as caught:
+        eval(call, NAMES | {"optimizer": optimizer()})
+    return caught.value.instead
+
+
+@table(
+    ("call", "line"),
+    [
+        ('ps.Plan(lr="cosine()", warmup=10)', "Plan(lr='warmup(10) >> cosine()')"),
+        ('ps.Plan(warmup_steps=10, total_steps=100)', "Plan(lr='warmup(10) >> cosine()', horizon=100)"),
+        ('ps.Plan("momentum", "cosine()")', "Plan(momentum='cosine()')"),
+        ('ps.Plan("cosine()")', "Plan(lr='cosine()')"),
+        ('ps.Plan(ps.linear(over=5))', "Plan(lr=linear(over=5))"),
+        ('ps.Plan({"lr": "cosine()", "betas[0]": "linear()"})', "Plan(Binding('betas[0]', 'linear()'), lr='cosine()')"),
+        ('ps.Plan(lr="cosine()", max_epochs=10)', "Plan(lr='cosine()', horizon='10 epochs')"),
+        ('ps.Plan(lr="cosine()", epochs="9 epochs")', "Plan(lr='cosine()', horizon='9 epochs')"),
+        ('ps.Plan(lr="cosine()", horizn=100, clock="tokens")', "Plan(lr='cosine()', horizon=100, clock='tokens')"),
+        ('ps.Plan(LR="cosine()", Horizon=7)', "Plan(lr='cosine()', horizon=7)"),
+        ('ps.Plan(lr="cosine()", optimizer=3)', "Plan(lr='cosine()')"),
+        ('ps.Plan(lr="cosine()", steps_per_epoch=9)', "Plan(lr='cosine()')"),
+        ('ps.Plan(total=100)', "Plan(lr='cosine()', horizon=100)"),
+        ('ps.Plan(lr="cosine()", groups={"head": {"lr": "linear()"}})',
+         "Plan(Binding('lr', 'linear()', groups='head'), lr='cosine()')"),
+        ('ps.Plan({"head": {"lr": "linear()"}})', "Plan(Binding('lr', 'linear()', groups='head'))"),
+        ('ps.Plan([ps.Binding("lr", "cosine()", groups="head")], weight_decay="linear()")',
+         "Plan(Binding('lr', cosine(), groups='head'), weight_decay='linear()')"),
+        ('ps.Plan(targets={"a": {"initial": 2.0, "schedule": "linear()"}, "b": 0.5, "c": "linear()"})',
+         "Plan(Binding(Target('a', 2.0), 'linear()'), Binding(Target('b', 0.5), 'cosine()'), "
+         "Binding(Target('c', 1.0), 'linear()'))"),
+        ("ps.cosine(T_max=100, eta_min=0.01)", "cosine(over=100, to=absolute(0.01))"),
+        ("ps.cosine(eta_min=0)", "cosine(to=0)"),
+        ("ps.cosine(too=0.1)", "cosine(to=0.1)"),
+        ("ps.cosine(0.1, 0.2, 30, 40)", "cosine(start=0.1, to=0.2, over=30, index='t/n')"),
+        ("ps.cosine(0.5, curve=ps.curves.linear, over=9)", "anneal(start=0.5, over=9, curve=curves.linear)"),
+        ("ps.cosine(over=0.5)", "cosine(over='50%')"),
+        ("ps.cosine(until=50)", 'cosine(over="until 50 steps")'),
+        ("ps.cosine(until='3 epochs')", 'cosine(over="until 3 epochs")'),
+        ("ps.cosine(ratio=0.1)", "cosine(over='10%')"),
+        ("ps.cosine(max_epochs=10)", 'cosine(over="10 epochs")'),
+        ("ps.cosine(warmup_steps=10, num_training_steps=99)", 'warmup(10) >> cosine(over="until 99 steps")'),
+        ("ps.linear(warmup_ratio=0.1)", 'warmup("10%") >> linear()'),
+        ("ps.linear(start_factor=0.1, total_iters=10)", "linear(0.1, 1.0, 10)"),
+        ("ps.step(10, gama=0.5)", "step(10, gamma=0.5)"),
+        ("ps.multistep(10, 20, gamma=0.5)", "multistep([10, 20], gamma=0.5)"),
+        ("ps.warmup()", 'warmup(over="10%")'),
+        ("ps.piecewise((0, 1.0), (10, 0.5))", 'piecewise([(0, 1.0), ("50%", 0.1)])'),
+        ("ps.inverse_sqrt(warmup_steps=10)", "warmup(10) >> inverse_sqrt(10)"),
+        ("ps.exponential(rate=0.9)", "exponential(gamma=0.9)"),
+        ('ps.Binding(lr="cosine()")', "Binding(field='lr', schedule='cosine()')"),
+        ("ps.Calendar(epochs=10)", 'Calendar(total="10 epochs", steps_per_epoch=100)'),
+        ("ps.Calendar(epochs=10, batches_per_epoch=7)", 'Calendar(total="10 epochs", batches_per_epoch=7)'),
+        ("ps.Calendar(steps=10)", "Calendar(total=10)"),
+        ('ps.Scheduler(optimizer, plan, max_epochs=5)',
+         'ps.Scheduler(optimizer, plan, total="5 epochs", steps_per_epoch=100)'),
+        ('ps.trace(ps.Plan(lr="cosine()", horizon=5), lr=0.1)', "ps.trace(plan, optimizer={'lr': 0.1})"),
+        ('ps.resolve("cosine()", steps=99)', "ps.resolve(ps.parse('cosine()'), calendar=ps.Calendar(total=99))"),
+    ],
+)  # fmt: skip
+def test_the_advised_call_runs_and_keeps_what_was_written(call, line):
+    instead = advice_of(call)
+
+    assert instead == f"Write {line}"
+    plan = ps.Plan(lr="cosine()") if "total=" in line else ps.Plan(lr="cosine()", horizon=5)
+    eval(line, NAMES | {"optimizer": optimizer(), "plan": plan})
+
+
+@table(
+    ("call", "example"),
+    [
+        ('ps.Scheduler(optimizer, lr="cosine()")',
+         "ps.Scheduler(optimizer, plan=ps.Plan(lr='cosine()', horizon=100))"),
+        ("ps.Scheduler(optimizer, T_max=10)", 'ps.Scheduler(optimizer, total=10, plan=ps.Plan(lr="cosine()"))'),
+        ('ps.resolve("cosine()")', "ps.resolve(ps.parse('cosine()'), calendar=ps.Calendar(total=100))"),
+        ("ps.exponential()", 'exponential(0.5, per="100 updates")'),
+        ("ps.one_cycle(total=100)", "one_cycle()"),
+    ],
+)  # fmt: skip
+def test_a_call_whose_values_are_unclear_gets_an_example_that_runs(call, example):
+    assert advice_of(call) == f"For example: {example}"
+    eval(example, NAMES | {"optimizer": optimizer()})
+
+
+@table(
+    ("keywords", "kept"),
+    [
+        ({"lr": "cosine()", "eps": 1.0}, True),
+        ({"warmup": "linear()"}, True),  # a field of a custom optimizer
+        ({"total": ps.cosine()}, True),
+        ({"total": "cosine()"}, True),
+        ({"my_field": 3}, True),
+        ({"total": "5 epochs"}, False),
+        ({"warmup": 3}, False),
+    ],
+)
+def test_only_keywords_that_cannot_be_fields_are_refused(keywords, kept):
+    if kept:
+        assert [one.name for one in ps.Plan(**keywords).bindings] == list(keywords)
+    else:
+        with pytest.raises(InvalidArgument, match="unknown field"):
+            ps.Plan(**keywords)
+
+
+def test_a_builder_must_be_a_function_with_a_new_name_and_a_return_annotation():
+    def cosine() -> ps.Schedule:
+        """Return nothing."""
+
+    def mine():
+        """Return nothing."""
+
+    for made, said in ((3, "expected a function, got int"), (cosine, "taken"), (mine, "return annotation is missing")):
+        with pytest.raises(InvalidArgument, match=said):
+            ps.shape(made)
+    with pytest.raises(InvalidArgument, match=r"Write def mine\(…\) -> Curve:"):
+        ps.curves.curve(mine)
