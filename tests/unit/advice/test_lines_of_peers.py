@@ -104,8 +104,8 @@ from support.tables import table
         ("warmup_stable_decay(10, 20, 100, num_cycles=1.0)", None),
         ("timm.CosineLRScheduler(90)", 'every(cosine(1.0, 0.0, "90 epochs"), "epoch")'),
         (
-            "timm.CosineLRScheduler(90, 1e-5, warmup_t=5, warmup_lr_init=1e-6)",
-            'every(overlay(warmup("5 epochs", absolute(1e-06)), cosine(1.0, absolute(1e-05), "90 epochs")), "epoch")',
+            "timm.CosineLRScheduler(9, 1e-5, warmup_t=5, warmup_lr_init=1e-6)",
+            'every(overlay(warmup("5 epochs", absolute(1e-06)), cosine(1.0, absolute(1e-05), "9 epochs")), "epoch")',
         ),
         (
             "timm.CosineLRScheduler(90, warmup_t=5, warmup_prefix=True)",
@@ -128,10 +128,6 @@ from support.tables import table
             'every(overlay(warmup("5 epochs", 0.0), step("30 epochs", 0.1)), "epoch")',
         ),
         ("timm.MultiStepLRScheduler([60, 30], 0.1)", 'every(multistep(["29 epochs", "59 epochs"], 0.1), "epoch")'),
-        (
-            "timm.MultiStepLRScheduler([6, 3], 0.1, warmup_t=5)",
-            'every(overlay(warmup("5 epochs", 0.0), shift(multistep(["2 epochs", "5 epochs"], 0.1), "5 epochs")), "epoch")',
-        ),
         ("optax.constant_schedule(0.1)", "constant(absolute(0.1))"),
         ("optax.linear_schedule(0.0, 0.1, 20)", "linear(0.0, absolute(0.1), 20)"),
         ("optax.linear_schedule(0.1, 0.0, 20, 5)", "constant(absolute(0.1), 5) >> linear(absolute(0.1), 0.0, 20)"),
