@@ -77,7 +77,8 @@ def bound(
     rates = np.trim_zeros(rates, "b")
     peak = float(rates.max())
     shape = rates / peak
-    squares = (shape * norms[: rates.size]) ** 2
+    with np.errstate(over="ignore"):  # refused below
+        squares = (shape * norms[: rates.size]) ** 2
     rest, of_squares = np.cumsum(shape[::-1])[::-1], np.cumsum(squares[::-1])[::-1]
     by_distance = span * span / (2 * float(rest[0]))
     by_gradients = float(of_squares[0] / rest[0] + np.sum(shape[:-1] / rest[1:] * (of_squares / rest)[:-1])) / 2

@@ -83,6 +83,14 @@ def test_wrong_arguments_are_refused(options, message):
     assert error.value.instead.startswith("Write ")
 
 
+@pytest.mark.parametrize(
+    "options", [{"distance": 1e-200}, {"distance": 1e200}, {"gradients": 1e-200}, {"gradients": 1e200}]
+)
+def test_numbers_without_a_finite_bound_are_refused(options):
+    with pytest.raises(InvalidArgument, match="too large or too small"):
+        bound(np.ones(3), **options)
+
+
 def test_metric_rules_are_refused():
     with pytest.raises(InvalidArgument, match="reacts to a metric"):
         bound(ps.Plan(lr=ps.cosine() * ps.plateau(), horizon=100))

@@ -11,8 +11,10 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.loss_law import fit, read
+from paramsched.loss_law.fitting import _Objective
+from paramsched.loss_law.inputs import losses_of
 from paramsched.loss_law.multi_power import terms_at
-from support.loss_curves import BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
+from support.loss_curves import AUTHORS, BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
 from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore:the run has rates down to")
@@ -281,6 +283,49 @@ def test_a_log_with_several_losses_needs_the_name_of_one(tmp_path):
         read(log)
     assert error.value.instead == f"Write ps.loss_law.read({str(log)!r}, 'train/loss')"
     assert [one.tolist() for one in read(log, "val/loss")] == [[0, 1, 2], [3.5] * 3]
+
+
+def test_the_losses_begin_with_the_first_rate_that_the_next_does_not_exceed():
+    rates, at = np.array([0.1, 0.2, *[0.3] * 12]), np.arange(15)
+
+    kept, losses = losses_of("fit", (at, 10.0 - at / 10), rates)
+
+    assert kept.tolist() == list(range(2, 14))  # without the warmup, and without the loss after the last update
+    assert losses.tolist() == (10.0 - at[2:14] / 10).tolist()
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), np.array([0.5, 2.0, 1.0])])
+def test_the_derivatives_of_the_huber_loss_are_those_of_its_values(weights):
+    objective = _Objective([], np.zeros(0), weights)
+    squares = np.array([0.25, 4.0, 9.0, 16.0, 0.04])  # the last two are the prior
+
+    value, first, second = objective.huber(squares)
+
+    step = 1e-5
+    up, down = (objective.huber(squares + sign * step) for sign in (1, -1))
+    assert first == pytest.approx((up[0] - down[0]) / (2 * step), rel=1e-6)
+    assert second == pytest.approx((up[1] - down[1]) / (2 * step), rel=1e-5, abs=1e-9)
+    assert value == pytest.approx([0.25 * weights[0], 3 * weights[1], 5 * weights[2], 16.0, 0.04])
+
+
+def test_the_slopes_of_the_residuals_are_those_of_their_values():
+    rates, at = np.array([3e-4] * 80 + [1e-4] * 80), np.array([40, 100, 159])
+    objective = _Objective([terms_at(rates, at)], np.log([3.5, 3.2, 3.0]), np.ones(3))
+    logs = np.log(AUTHORS["100M"])
+
+    slopes = objective.slopes(logs)
+
+    for index in range(7):
+        step = 1e-6 * np.eye(7)[index]
+        change = (objective.residuals(logs + step) - objective.residuals(logs - step)) / 2e-6
+        assert slopes[:, index] == pytest.approx(change, rel=1e-4, abs=1e-3)
+
+
+def test_a_log_without_a_loss_has_an_example_of_a_column(tmp_path):
+    (tmp_path / "log.csv").write_text("step\n1\n2\n")
+
+    with pytest.raises(InvalidArgument, match=r"got none\. Write .*'loss'"):
+        ps.loss_law.read(tmp_path / "log.csv")
 
 
 def test_a_log_without_a_loss_names_its_metrics(tmp_path):

@@ -58,6 +58,21 @@ def test_the_fast_sum_equals_the_direct_one_for_every_shape(schedule, size):
     assert found == pytest.approx(exact_losses(rates, at, AUTHORS[size]), rel=3e-5)
 
 
+@pytest.mark.parametrize("place", [1, 2, 3, 60, 64, 65, 130, 298, 299])
+@pytest.mark.parametrize("factor", [0.997, 1.003])
+def test_one_small_change_has_its_effect_at_every_later_update(place, factor):
+    rates = np.full(300, 3e-4)
+    rates[place:] *= factor
+    at = np.arange(300)
+    only_the_changes = (0.0, 0.0, *AUTHORS["100M"][2:])
+
+    found, _ = terms_at(rates, at).losses(only_the_changes)
+
+    assert found == pytest.approx(exact_losses(rates, at, only_the_changes), rel=1e-6, abs=0)
+    assert (found[:place] == 0).all()
+    assert (found[place:] != 0).all()
+
+
 def test_stairs_over_three_decades_in_a_long_run():
     rates = np.repeat([3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7], 10_000)
     at = np.linspace(1, 69_999, 40).astype(int)
