@@ -105,6 +105,40 @@ def test_the_band_grows_with_the_distance_from_the_fitted_runs():
     assert 6 * 0.001 * near.final < widths[0] < widths[1] < 0.04
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_band_is_six_standard_deviations_of_the_logarithm(name):
+    law, rates = law_of(), np.linspace(3e-4, 1e-4, 500)
+    variance = np.diag([0.01 * (one == name) for one in NAMES])
+    wide = replace(law, sigma=0.002, covariance=tuple(map(tuple, variance.tolist())))
+
+    found = wide.predict(rates, at=[0, 499])
+
+    up, down = (
+        replace(law, constants=law.constants | {name: law.constants[name] * np.exp(step)}).losses(rates, found.t)[0]
+        for step in (1e-5, -1e-5)
+    )
+    slope = (up - down) / 2e-5 / found.loss
+    assert np.log(found.high / found.loss) == pytest.approx(6 * np.sqrt(0.002**2 + 0.01 * slope**2), rel=1e-5)
+    assert np.log(found.loss / found.low) == pytest.approx(np.log(found.high / found.loss), rel=1e-9)
+
+
+def test_a_prediction_is_data_and_a_run():
+    found = law_of().predict(np.full(500, 3e-4), at=[3, 499])
+
+    data, run = found.to_dict(), found.as_run("name")
+    assert data == {
+        "t": [3, 499],
+        "final": found.final,
+        "final_band": list(found.final_band),
+        "loss": found.loss.tolist(),
+        "low": found.low.tolist(),
+        "high": found.high.tolist(),
+    }
+    assert (run.name, run.measured["loss"][1].tolist()) == ("name", found.loss.tolist())
+    assert [one.tolist() for one in run.bands["loss"]] == [found.low.tolist(), found.high.tolist()]
+    assert str(found) == f"{found.final:.4f} ({found.low[-1]:.4f} to {found.high[-1]:.4f}) at update 499"
+
+
 def test_a_law_is_read_back_exactly(tmp_path):
     law = fitted_law()
     law.save(tmp_path / "law.json")
