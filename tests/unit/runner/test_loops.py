@@ -193,16 +193,26 @@ def states_of_numbers():
     return torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()  # noqa: NPY002
 
 
+class Drawing:
+    """A dataset whose samples are random numbers."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return index, torch.rand(1).item()
+
+
 def test_skipped_batches_of_a_data_loader_draw_no_random_numbers():
     def skip_first_batches(loader, count):
-        torch.rand(1), np.random.rand(), random.random()  # noqa: NPY002  # as a dataset may do
+        np.random.rand(), random.random()  # noqa: NPY002  # as a dataset may do
         return list(loader)[count:]
 
     accelerator = SimpleNamespace(device="cpu", skip_first_batches=skip_first_batches)
-    batches = EpochBatches(DataLoader(list(range(6)), batch_size=2), accelerator)
+    batches = EpochBatches(DataLoader(Drawing(), batch_size=2), accelerator)
     before = states_of_numbers()
 
-    found = [(index, batch.tolist()) for index, batch in batches.batches(0, skip=1)]
+    found = [(index, numbers.tolist()) for index, (numbers, _) in batches.batches(0, skip=1)]
 
     assert found == [(1, [2, 3]), (2, [4, 5])]
     assert states_of_numbers() == before

@@ -1,0 +1,395 @@
+"""Checkpoints in a work folder, without a run: which are found, which are kept, and what a new run does."""
+
+import logging
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from paramsched.errors import StateError
+from paramsched.run_files.manifest import NEWEST, write_manifest
+from paramsched.runner._checkpoints import (
+    STATE,
+    VERSION,
+    Checkpoints,
+    checkpoints_in,
+    damage_error,
+    load_weights,
+    read_runner_state,
+    replaced_path,
+    require_fit,
+    require_intact,
+)
+from support.tables import table
+
+STATE_OF_RUN = {
+    "version": VERSION,
+    "meta": {"seed": 0, "iter": 6, "epoch": 2, "run": "mine"},
+    "clock": {"epoch": 2, "batch": 0, "iter": 6, "validated": False},
+    "run": {"processes": 1},
+    "param_schedulers": {},
+    "optimizers": {},
+    "hooks": {},
+}
+
+
+class Accelerator:
+    """What checkpoints use of an Accelerator with one process."""
+
+    is_main_process, num_processes, process_index, scaler, distributed_type = True, 1, 0, None, "NO"
+
+    def __init__(self, model=None, optimizer=None):
+        self._models, self._optimizers = [one for one in [model] if one], [one for one in [optimizer] if one]
+        self._schedulers, self._custom_objects = [], []
+
+    def wait_for_everyone(self):
+        pass
+
+    def save_state(self, folder):
+        folder = Path(folder)
+        folder.mkdir(parents=True)
+        (weights,) = [model.state_dict() for model in self._models] or [{}]
+        torch.save(weights, folder / "pytorch_model.bin")
+        for optimizer in self._optimizers:
+            torch.save(optimizer.state_dict(), folder / "optimizer.bin")
+        states = {
+            "random_state": random.getstate(),
+            "numpy_random_seed": ("MT19937", [1] * 624, 3, 0, 0.0),
+            "torch_manual_seed": torch.get_rng_state(),
+        }
+        torch.save(states, folder / "random_states_0.pkl")
+
+
+def home(folder, accelerator=None):
+    return Checkpoints(folder, accelerator or Accelerator())
+
+
+def saved(folder, name="epoch_2", *, newest=True, gradients=None, accelerator=None):
+    home(folder, accelerator).save(name, STATE_OF_RUN, gradients or {}, newest=newest)
+    return folder / name
+
+
+def test_a_saved_checkpoint_is_the_newest_and_intact(tmp_path):
+    first, second = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2", gradients={"w": torch.ones(2)})
+
+    best = saved(tmp_path, "best_acc", newest=False)
+
+    assert home(tmp_path).newest() == second
+    assert checkpoints_in(tmp_path) == [best, first, second]
+    for one in (best, first, second):
+        require_intact(one)
+    assert home(tmp_path).gradients(second)["w"].tolist() == [1, 1]
+    assert home(tmp_path).gradients(first) == {}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert read_runner_state(second) == STATE_OF_RUN
+
+
+def test_a_checkpoint_that_is_saved_again_replaces_the_first(tmp_path):
+    saved(tmp_path, gradients={"w": torch.ones(2)})
+
+    again = saved(tmp_path)
+
+    assert home(tmp_path).newest() == again
+    assert home(tmp_path).gradients(again) == {}
+    assert not replaced_path(again).exists()
+
+
+def test_unfinished_folders_are_not_checkpoints(tmp_path):
+    whole = saved(tmp_path)
+    for name in (".epoch_3.part", "epoch_4.part", "epoch_1.removed"):
+        saved(tmp_path / "other").rename(tmp_path / name)
+    (tmp_path / "logs").mkdir()
+
+    assert checkpoints_in(tmp_path) == [whole]
+    assert checkpoints_in(tmp_path / "missing") == []
+
+
+def test_the_checkpoint_that_was_being_replaced_is_found_after_a_kill(tmp_path):
+    target = saved(tmp_path)
+    target.rename(replaced_path(target))
+
+    assert home(tmp_path).newest() == replaced_path(target)
+
+
+def test_the_last_checkpoint_that_is_intact_is_suggested(tmp_path):
+    names = ["epoch_9", "epoch_1", "epoch_5"]
+    for seconds, name in enumerate(names):
+        folder = saved(tmp_path, name)
+        os.utime(folder / STATE, (seconds, seconds))
+
+    def suggested(excluding=None):
+        return str(damage_error("it is damaged", tmp_path, excluding))
+
+    assert f"load_from={str(tmp_path / 'epoch_5')!r}" in suggested()
+    assert f"load_from={str(tmp_path / 'epoch_1')!r}" in suggested(tmp_path / "epoch_5")
+    (tmp_path / "epoch_1" / STATE).write_bytes(b"")
+    assert f"load_from={str(tmp_path / 'epoch_9')!r}" in suggested(tmp_path / "epoch_5")
+    (tmp_path / "epoch_9" / STATE).unlink()
+    assert "omit resume" in suggested(tmp_path / "epoch_5")
+
+
+def lose_the_pointer(folder):
+    (folder / NEWEST).unlink()
+
+
+def lose_the_checkpoint(folder):
+    (folder / "epoch_2").rename(folder / "elsewhere")
+
+
+def damage_a_file(folder):
+    (folder / "epoch_2" / STATE).write_bytes(b"damaged")
+
+
+def write_another_manifest(folder):
+    (folder / "epoch_2" / "manifest.json").unlink()
+    write_manifest(folder / "epoch_2", "other", 7)
+
+
+@table(
+    ("damage", "said"),
+    [
+        (lose_the_pointer, "it is missing, but the folder contains checkpoints"),
+        (lose_the_checkpoint, "the checkpoint that it names"),
+        (damage_a_file, STATE),
+        (write_another_manifest, "it contains another SHA-256"),
+    ],
+)
+def test_a_damaged_folder_is_refused(damage, said, tmp_path):
+    folder = tmp_path / damage.__name__
+    saved(folder)
+    damage(folder)
+
+    with pytest.raises(StateError, match=said):
+        home(folder).newest()
+
+
+def test_a_folder_without_checkpoints_has_no_newest(tmp_path, caplog):
+    home(tmp_path).begin_at(None)
+
+    with caplog.at_level(logging.INFO, "paramsched.runner"):
+        assert home(tmp_path).first(None, resume=True) is None
+    assert "no checkpoint" in caplog.text
+    assert home(tmp_path).newest() is None
+    assert home(tmp_path).first(tmp_path / "x.bin", resume=False) == tmp_path / "x.bin"
+
+
+def test_a_passed_checkpoint_is_checked_before_a_resume(tmp_path):
+    folder = saved(tmp_path)
+    assert home(tmp_path / "new").first(folder, resume=True) == folder
+    (folder / STATE).write_bytes(b"damaged")
+
+    with pytest.raises(StateError, match="Nothing was changed"):
+        home(tmp_path / "new").first(folder, resume=True)
+
+
+def test_a_new_run_clears_the_pointer_and_warns_only_if_there_was_a_run(tmp_path, caplog):
+    pointer = tmp_path / NEWEST
+    home(tmp_path).begin_at(None)
+    assert not pointer.exists()
+    folder = saved(tmp_path)
+    written = pointer.read_bytes()
+    home(tmp_path).begin_at(folder)
+    assert pointer.read_bytes() == written
+    assert "a new run starts" not in caplog.text
+
+    home(tmp_path).begin_at(None)
+
+    assert "a new run starts" in caplog.text
+    assert home(tmp_path).newest() is None
+    caplog.clear()
+    home(tmp_path).begin_at(None)
+    assert "a new run starts" not in caplog.text
+
+
+def test_a_run_that_resumes_from_an_older_checkpoint_points_to_it(tmp_path):
+    older, newer = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2")
+    home(tmp_path).begin_at(older)
+    assert home(tmp_path).newest() == older
+
+    elsewhere = tmp_path / "new"
+    elsewhere.mkdir()
+    home(elsewhere).begin_at(newer)
+    assert home(elsewhere).newest().samefile(newer)
+
+
+def test_only_the_outermost_block_unlocks_the_folder(tmp_path):
+    checkpoints, other = home(tmp_path / "run"), home(tmp_path / "run")
+
+    with checkpoints.locked():
+        with checkpoints.locked():
+            pass
+        with pytest.raises(Exception, match=r"run"), other.locked():
+            pass
+    with other.locked():
+        assert (tmp_path / "run").is_dir()
+
+
+def test_a_removed_checkpoint_is_gone(tmp_path):
+    folder = saved(tmp_path)
+
+    home(tmp_path).remove("epoch_2")
+
+    assert not folder.exists()
+    assert checkpoints_in(tmp_path) == []
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_others(tmp_path):
+    folder = saved(tmp_path)
+
+    class Full(Accelerator):
+        def save_state(self, folder):
+            raise OSError("no space left")
+
+    with pytest.raises(StateError, match=r"epoch_3: it could not be saved \(no space left\)"):
+        saved(tmp_path, "epoch_3", accelerator=Full())
+    assert home(tmp_path).newest() == folder
+
+
+# ------------------------------------------------------------------ does a checkpoint fit a model and an optimizer?
+
+
+def model(*sizes):
+    return torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in sizes))
+
+
+def sgd(network, **options):
+    return torch.optim.SGD(network.parameters(), **{"lr": 0.1, **options})
+
+
+def fitted(network, optimizer=None):
+    return Accelerator(network, optimizer or sgd(network))
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return saved(tmp_path, accelerator=fitted(model((2, 3), (3, 1))))
+
+
+def test_a_checkpoint_fits_the_objects_it_was_saved_from(checkpoint):
+    require_fit(fitted(model((2, 3), (3, 1))), checkpoint, 1)
+
+
+def two_groups(network):
+    return torch.optim.SGD([{"params": list(part.parameters())} for part in network], lr=0.1)
+
+
+def registered(accelerator):
+    accelerator._custom_objects = [object()]
+    return accelerator
+
+
+def scaled(accelerator):
+    accelerator.scaler = object()
+    return accelerator
+
+
+@table(
+    ("build", "said"),
+    [
+        (lambda: fitted(model((2, 3))), "it contains the weights of another model"),
+        (lambda: fitted(model((2, 3), (3, 1), (1, 1))), "it contains the weights of another model"),
+        (lambda: fitted(model((2, 3), (3, 2))), "1.weight has shape"),
+        (lambda: fitted(m := model((2, 3), (3, 1)), two_groups(m)), "its groups have"),
+        (lambda: registered(fitted(model((2, 3), (3, 1)))), "custom_checkpoint"),
+        (lambda: scaled(fitted(model((2, 3), (3, 1)))), "loss scaler of float16"),
+    ],
+)
+def test_a_checkpoint_of_other_objects_is_refused(build, said, checkpoint):
+    with pytest.raises(StateError, match=said):
+        require_fit(build(), checkpoint, 1)
+
+
+def test_formats_of_other_libraries_are_left_to_them(checkpoint):
+    other = fitted(model((2, 3)))
+    other.distributed_type = "FSDP"
+
+    require_fit(other, checkpoint, 1)
+
+
+def test_an_optimizer_state_without_an_entry_is_refused(checkpoint):
+    network = model((2, 3), (3, 1))
+    state = torch.load(checkpoint / "optimizer.bin")
+    del state["param_groups"][0]["weight_decay"], state["param_groups"][0]["nesterov"]  # torch fills in the flag
+    torch.save(state, checkpoint / "optimizer.bin")
+
+    with pytest.raises(StateError, match="group 0 has no weight_decay, which SGD needs"):
+        require_fit(fitted(network), checkpoint, 1)
+
+
+def test_random_states_are_checked_only_for_the_processes_that_saved_them(checkpoint):
+    fit = fitted(model((2, 3), (3, 1)))
+    torch.save({"random_state": 3}, checkpoint / "random_states_0.pkl")
+
+    with pytest.raises(StateError, match="it has no random states"):
+        require_fit(fit, checkpoint, 1)
+    require_fit(fit, checkpoint, 0)
+
+
+def tied():
+    network = model((2, 2), (2, 2))
+    network[1].weight = network[0].weight
+    return network
+
+
+def test_a_weight_that_is_saved_under_one_of_its_two_names_fits(tmp_path):
+    folder = saved(tmp_path, accelerator=fitted(tied()))
+    weights = torch.load(folder / "pytorch_model.bin")
+    del weights["1.weight"]
+    torch.save(weights, folder / "pytorch_model.bin")
+
+    require_fit(fitted(tied()), folder, 1)
+    with pytest.raises(StateError, match="another model"):
+        require_fit(fitted(model((2, 2), (2, 2))), folder, 1)
+
+
+# ------------------------------------------------------------------ weights
+
+
+def test_weights_are_loaded_from_a_checkpoint_a_file_and_a_prefixed_file(checkpoint, tmp_path):
+    weights = torch.load(checkpoint / "pytorch_model.bin")
+    torch.save({"state_dict": {f"module.{name}": value for name, value in weights.items()}}, tmp_path / "weights.pth")
+
+    for source in (checkpoint, checkpoint / "pytorch_model.bin", tmp_path / "weights.pth"):
+        network = model((2, 3), (3, 1))
+        load_weights(network, source)
+        assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+
+
+@table(
+    ("content", "said"),
+    [
+        ({"other": torch.ones(1)}, "none of its 1 names is in the model"),
+        ({"0.weight": torch.ones(1)}, r"0.weight is \(1,\), but the model's \(3, 2\)"),
+        ({"0.weight": "text"}, r"0.weight is 'text'"),
+        ([1], "expected weights by name, got list"),
+        ({3: torch.ones(1)}, "expected weights by name"),
+    ],
+)
+def test_weights_that_do_not_fit_change_nothing(content, said, tmp_path):
+    network = model((2, 3), (3, 1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    torch.save(content, tmp_path / "weights.pth")
+
+    with pytest.raises(StateError, match=said):
+        load_weights(network, tmp_path / "weights.pth")
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_part_of_the_weights_is_loaded_and_the_rest_is_logged(tmp_path, caplog):
+    network = model((2, 3), (3, 1))
+    torch.save({"0.bias": torch.full((3,), 7.0), "head": torch.ones(1)}, tmp_path / "weights.pth")
+
+    load_weights(network, tmp_path / "weights.pth")
+
+    assert network[0].bias.tolist() == [7, 7, 7]
+    assert "the file lacks 0.weight, 1.weight, 1.bias" in caplog.text
+    assert "the model lacks head" in caplog.text
+
+
+def test_a_damaged_weight_file_of_a_checkpoint_is_refused(checkpoint):
+    (checkpoint / "pytorch_model.bin").write_bytes(b"damaged")
+
+    with pytest.raises(StateError, match="pytorch_model"):
+        load_weights(model((2, 3), (3, 1)), checkpoint)

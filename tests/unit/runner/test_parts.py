@@ -1,0 +1,744 @@
+"""The parts of the Runner that need no run: run facts, hooks, loaders, models, metrics and wrappers."""
+
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.compat.mmengine import OptimWrapper, StepLR
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
+from paramsched.runner._building import (
+    LoaderSettings,
+    SamplerSettings,
+    ScalingSettings,
+    all_hooks,
+    build_hook,
+    build_loader,
+    build_metrics,
+    build_wrappers,
+    facts_for,
+    is_hook,
+    lists_of_parts,
+    names_several,
+    scale_lr,
+)
+from paramsched.runner._model_calls import ModelCalls, call_with_batch, inputs_and_target, parse_losses, training_style
+from paramsched.runner._param_schedulers import (
+    RunFacts,
+    build_schedulers,
+    is_plan,
+    plans_by_name,
+    present_values,
+    scheduled_fields,
+)
+from paramsched.runner._resume import _states_of_this_length, gradients_of
+from paramsched.runner.hooks.checkpoint import is_better, rule_of
+from paramsched.runner.metrics import MeanOf, Metric
+from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
+from support.tables import table
+
+FACTS = RunFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"": 4, "d": 1}, batch_size=8)
+BY_ITERATION = RunFacts(epoch_length=10, max_epochs=None, max_iters=25, accumulation={"": 4}, in_updates=True)
+
+
+def sgd(*lrs, **options):
+    groups = [{"params": [nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs or (0.1,)]
+    return torch.optim.SGD(groups, lr=0.1, **options)
+
+
+# ------------------------------------------------------------------ run facts
+
+
+def changed(**facts):
+    values = {name: getattr(FACTS, name) for name in FACTS.__slots__}
+    return RunFacts(**(values | facts))
+
+
+SIZES = ps.loads("lr: cosine()\ntargets: {batch_size: {initial: 8.0, schedule: constant()}}\nclock: samples")
+
+
+@table(
+    ("facts", "plan", "total"),
+    [
+        (FACTS, None, 9),
+        (BY_ITERATION, None, 7),
+        (FACTS, ps.Plan(lr=ps.cosine(), clock="samples"), 9),
+        (changed(samples_per_epoch=77), ps.Plan(lr=ps.cosine(), clock="samples"), "231 samples"),
+        (changed(samples_per_epoch=77), ps.Plan(lr=ps.cosine()), 9),
+        (changed(samples_per_epoch=77), SIZES, 9),
+        (changed(samples_per_epoch=77), ps.Plan(lr=ps.cosine(), clock="tokens"), 9),
+        (
+            changed(samples_per_epoch=77, tokens_per_sample=5),
+            ps.Plan(lr=ps.cosine(), clock="tokens"),
+            "1155 tokens",
+        ),
+        (changed(samples_per_epoch=77, tokens_per_sample=5), None, 9),
+    ],
+)
+def test_the_length_of_a_run_counts_updates_or_all_samples(facts, plan, total):
+    calendar = facts.calendar_for("", plan)
+
+    assert calendar.total == ps.Calendar(total=total).total
+    assert (calendar.batches_per_epoch, calendar.accumulation) == (10, 4)
+    assert calendar.batch_size == facts.batch_size
+    assert calendar.sequence_length == facts.tokens_per_sample
+
+
+def test_lengths_are_in_batches_or_in_updates():
+    assert FACTS.lengths_for("") == {"epoch_length": 10, "max_epochs": 3, "max_iters": None}
+    assert BY_ITERATION.lengths_for("") == {"epoch_length": 3, "max_epochs": None, "max_iters": 7}
+
+
+@table(
+    ("loader", "expected"),
+    [
+        (DataLoader(list(range(10)), batch_size=4), (4, 10)),
+        (DataLoader(list(range(8)), batch_size=4), (4, None)),
+        (DataLoader(list(range(10)), batch_size=4, drop_last=True), (4, None)),
+        ([1, 2, 3], (None, None)),
+    ],
+)
+def test_facts_of_a_loader(loader, expected):
+    loop = SimpleNamespace(epoch_length=3, by_iterations=False, max_epochs=2, max_iters=6)
+    stepper = SimpleNamespace(_accumulative_counts=2)
+    accelerator = SimpleNamespace(num_processes=1, distributed_type="NO", state=SimpleNamespace())
+    runner = SimpleNamespace(
+        training=loop,
+        accelerator=accelerator,
+        steppers={"": stepper},
+        settings=SimpleNamespace(tokens_per_sample=7),
+        hooks=[ParamSchedulerHook(), ParamSchedulerHook("updates")],
+    )
+
+    facts = facts_for(runner, loader)
+
+    assert (facts.batch_size, facts.samples_per_epoch) == expected
+    assert (facts.epoch_length, facts.max_epochs, facts.max_iters, facts.accumulation) == (3, 2, None, {"": 2})
+    assert (facts.tokens_per_sample, facts.in_updates) == (7, True)
+    loop.by_iterations, runner.hooks = True, [ParamSchedulerHook()]
+    again = facts_for(runner, loader)
+    assert (again.max_epochs, again.max_iters, again.in_updates) == (None, 6, False)
+
+
+# ------------------------------------------------------------------ schedulers
+
+
+@table(
+    ("config", "names", "expected"),
+    [
+        (None, (), False),
+        ("lr: cosine()", (), True),
+        (ps.Plan(lr=ps.cosine()), (), True),
+        ({}, (), False),
+        ({"type": "StepLR", "step_size": 3}, (), False),
+        ([{"type": "StepLR"}], (), False),
+        ({"lr": "cosine()"}, (), True),
+        ({"lr": ["warmup(2)", {"cosine": {}}]}, (), True),
+        ({"weight_decay": "cosine()"}, (), True),
+        ({"weight_decay": 0.1}, (), True),
+        ({"g": [{"type": "StepLR"}], "d": None}, ("g", "d"), False),
+        ({"g": "cosine()", "d": "cosine()"}, ("g", "d"), False),
+        ({"g": [{"type": "StepLR"}]}, (), False),
+        ({"milestones": [8, 11]}, (), False),
+        ({"groups": [{"match": "*"}]}, (), True),
+        ({"x": {"type": "StepLR"}}, (), False),
+        (3, (), False),
+    ],
+)
+def test_a_plan_is_distinguished_from_schedulers(config, names, expected):
+    assert is_plan(config, names=names) is expected
+
+
+@table(
+    ("config", "expected"),
+    [
+        ({"g": "lr: cosine()", "d": ps.Plan(lr=ps.linear())}, ["g", "d"]),
+        ({"g": "lr: cosine()", "d": None}, ["g"]),
+        ({"g": "lr: cosine()", "d": [{"type": "StepLR"}]}, []),
+        ({"g": "lr: cosine()", "d": ps.Plan(lr=ps.linear(), clock="tokens")}, []),
+        ({"g": "lr: cosine(", "d": "lr: cosine()"}, []),
+        ({"x": "lr: cosine()"}, []),
+        ({"type": "StepLR"}, []),
+        ("lr: cosine()", []),
+        ({}, []),
+    ],
+)
+def test_the_plans_of_several_optimizers_are_found(config, expected):
+    assert list(plans_by_name(config, ("g", "d"))) == expected
+
+
+NO_CHOICES = {"on_change": "new", "on_base": "checkpoint"}
+TWO = RunFacts(epoch_length=10, max_epochs=3, max_iters=None, accumulation={"g": 2, "d": 1})
+
+
+def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():
+    wrappers = {"g": OptimWrapper(sgd()), "d": OptimWrapper(sgd())}
+
+    built = build_schedulers("lr: cosine()", wrappers, TWO, NO_CHOICES)
+
+    assert built["g"] == built["d"] == [built["g"][0]]
+    assert built["g"][0].total == 30
+    assert scheduled_fields(built["g"], wrappers["g"].optimizer, "g") == [("lr", 0)]
+
+
+def test_schedulers_by_name_belong_to_their_optimizer():
+    wrappers = {"g": OptimWrapper(sgd()), "d": OptimWrapper(sgd())}
+    config = {"g": {"type": "StepLR", "step_size": 2}, "d": None}
+
+    built = build_schedulers(config, wrappers, TWO, NO_CHOICES)
+    for_all = build_schedulers(config["g"], wrappers, TWO, NO_CHOICES)
+
+    assert [type(one) for one in built["g"]] == [StepLR]
+    assert built["d"] == []
+    assert built["g"][0].optimizer is wrappers["g"]
+    assert [many[0].optimizer for many in for_all.values()] == list(wrappers.values())
+    with pytest.raises(InvalidArgument, match="it requires a Plan"):
+        build_schedulers(config, wrappers, TWO, NO_CHOICES | {"on_base": "code"})
+    with pytest.raises(InvalidArgument, match="it requires a Plan"):
+        build_schedulers(config["g"], wrappers, TWO, NO_CHOICES | {"on_base": "code"})
+
+
+@table(
+    ("accumulation", "in_updates", "by_epoch", "warns"),
+    [(4, False, False, True), (1, False, False, False), (4, True, False, False), (4, False, True, False)],
+)
+def test_a_warning_reports_schedulers_that_count_batches(accumulation, in_updates, by_epoch, warns, recwarn):
+    recwarn.clear()
+    facts = changed(accumulation={"": accumulation}, in_updates=in_updates)
+
+    config = {"type": "StepLR", "step_size": 2, "by_epoch": by_epoch}
+    build_schedulers(config, {"": OptimWrapper(sgd())}, facts, NO_CHOICES)
+
+    assert any("accumulative_counts=4" in str(one.message) for one in recwarn) is warns
+
+
+@table(
+    ("plan", "clock", "said"),
+    [
+        ('warmup("20 tokens") >> cosine()', "tokens", r"Runner\(..., tokens_per_sample=1024\)"),
+        ('warmup("20 frames") >> cosine()', "updates", "Write"),
+    ],
+)
+def test_a_missing_fact_names_the_argument_of_the_runner(plan, clock, said):
+    with pytest.raises((MissingFact, InvalidArgument), match=said):
+        build_schedulers(f"lr: {plan}\nclock: {clock}", {"": OptimWrapper(sgd())}, FACTS, NO_CHOICES)
+
+
+def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
+    plan = 'lr: warmup("20 tokens") >> cosine(over="90 tokens")\nclock: tokens'
+
+    (built,) = build_schedulers(plan, {"": OptimWrapper(sgd())}, changed(batch_size=None), NO_CHOICES)[""]
+
+    assert built.calendar.total is None
+
+
+def test_present_values_have_every_scheduled_field_of_every_group():
+    optimizer = torch.optim.AdamW([{"params": [nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.2)])
+    named = [SimpleNamespace(param_name="momentum"), SimpleNamespace()]
+
+    found = present_values(named, optimizer)
+
+    assert list(found.values()) == [0.1, 0.2, 0.9, 0.9]
+    assert [field for field, _ in found] == ["lr", "lr", "momentum", "momentum"]
+    assert scheduled_fields([SimpleNamespace(param_name="eta")], optimizer) == [("lr", 0), ("lr", 1)]
+
+
+def test_the_end_that_a_config_omits_is_that_of_the_present_run():
+    one = StepLR(sgd(), step_size=2, end=20)
+    state = {**StepLR(sgd(), step_size=3, end=10).state_dict()}
+
+    assert _states_of_this_length([one], [state], {"type": "StepLR"}, "")[0]["end"] == 20
+    assert _states_of_this_length([one], [state], [{"type": "StepLR"}], "")[0]["step_size"] == 3
+    assert _states_of_this_length([one], [state], {"d": {"type": "StepLR"}}, "d")[0]["end"] == 20
+    assert _states_of_this_length([one], [state], {"type": "StepLR", "end": 10}, "")[0]["end"] == 10
+    assert _states_of_this_length([one], [state], one, "")[0]["end"] == 10
+    assert _states_of_this_length([one, one], [state, state], [None, {"type": "StepLR"}], "")[1]["end"] == 20
+
+
+def test_gradients_are_saved_only_during_an_update():
+    model = nn.Linear(2, 1)
+    model.weight.grad = torch.ones(1, 2)
+    steppers = {name: SimpleNamespace(in_cycle=waits) for name, waits in (("g", False), ("d", True))}
+
+    assert list(gradients_of(SimpleNamespace(model=model, steppers=steppers))) == ["weight"]
+    steppers["d"].in_cycle = False
+    assert gradients_of(SimpleNamespace(model=model, steppers=steppers)) == {}
+
+
+# ------------------------------------------------------------------ hooks
+
+
+class Mine(Hook):
+    def __init__(self, priority="NORMAL"):
+        self.priority = priority
+
+
+def kinds(hooks):
+    return [type(one).__name__ for one in hooks]
+
+
+def test_default_hooks_are_replaced_removed_and_sorted_by_priority():
+    default = kinds(all_hooks(None, None))
+
+    assert sorted(default) == ["CheckpointHook", "LoggerHook", "ParamSchedulerHook", "ProgressBarHook"]
+    assert default.index("LoggerHook") < default.index("ParamSchedulerHook") < default.index("CheckpointHook")
+    assert kinds(all_hooks({"logger": None, "timer": None}, [Mine("VERY_HIGH")])) == [
+        "Mine",
+        *[name for name in default if name != "LoggerHook"],
+    ]
+    first, second, late = Mine(), Mine(50), Mine(95)
+    assert all_hooks(dict.fromkeys(("logger", "param_scheduler", "checkpoint", "progress")), [late, first, second]) == [
+        first,
+        second,
+        late,
+    ]
+    (checkpoint,) = [one for one in all_hooks({}, None) if isinstance(one, CheckpointHook)]
+    assert checkpoint.interval == 1
+
+
+def test_a_hook_is_built_from_a_class_or_a_dict_with_a_priority():
+    assert isinstance(build_hook(LoggerHook), LoggerHook)
+    built = build_hook({"type": "ProgressBarHook", "interval": 3, "priority": "HIGHEST"})
+    assert (type(built), built.interval, built.priority) == (ProgressBarHook, 3, "HIGHEST")
+    assert build_hook(built) is built
+    with pytest.raises(InvalidArgument, match="expected a hook, got dict"):
+        build_hook({"type": dict})
+    assert is_hook(SimpleNamespace(after_train=print))
+    assert not is_hook(SimpleNamespace(after_train=3))
+
+
+@table(
+    ("n", "start", "expected"),
+    [(2, 0, [1, 3, 5]), (2, 3, [2, 4]), (1, 5, [4, 5]), (0, 0, []), (-1, 0, []), (3, 0, [2, 5])],
+)
+def test_every_n_counts_from_the_start(n, start, expected):
+    hook = Hook()
+
+    for method, clock in ((hook.every_n_epochs, "epoch"), (hook.every_n_train_iters, "iter")):
+        assert [at for at in range(6) if method(SimpleNamespace(**{clock: at}), n, start)] == expected
+    assert [at for at in range(6) if hook.every_n_inner_iters(at, 2)] == [1, 3, 5]
+    assert [at for at in range(6) if hook.end_of_epoch("abc", at)] == [2]
+    assert hook.is_last_train_epoch(SimpleNamespace(epoch=2, max_epochs=3))
+    assert not hook.is_last_train_iter(SimpleNamespace(iter=1, max_iters=3))
+
+
+def test_methods_of_each_mode_call_the_common_ones():
+    called = []
+
+    class Common(Hook):
+        def _before_epoch(self, runner, mode="train"):
+            called.append(("before_epoch", mode))
+
+        def _after_epoch(self, runner, mode="train"):
+            called.append(("after_epoch", mode))
+
+        def _before_iter(self, runner, batch_idx, data_batch=None, mode="train"):
+            called.append(("before_iter", mode, batch_idx, data_batch))
+
+        def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None, mode="train"):
+            called.append(("after_iter", mode, batch_idx, data_batch, outputs))
+
+    hook = Common()
+    for mode in ("train", "val", "test"):
+        getattr(hook, f"before_{mode}_epoch")(None)
+        getattr(hook, f"before_{mode}_iter")(None, 3, "data")
+        getattr(hook, f"after_{mode}_iter")(None, 3, "data", "out")
+        getattr(hook, f"after_{mode}_epoch")(None)
+
+    assert called == [
+        one
+        for mode in ("train", "val", "test")
+        for one in (
+            ("before_epoch", mode),
+            ("before_iter", mode, 3, "data"),
+            ("after_iter", mode, 3, "data", "out"),
+            ("after_epoch", mode),
+        )
+    ]
+
+
+class Saving:
+    """A Runner that records which checkpoints are saved and removed."""
+
+    def __init__(self, epochs=6):
+        self.names, self.events = [], []
+        self.epoch, self.iter, self.max_epochs, self.max_iters, self.train_loop = 0, 0, epochs, epochs * 2, object()
+        self.logger = SimpleNamespace(warning=lambda *args: self.events.append("warning"))
+
+    def save_checkpoint(self, name, newest=True):
+        self.names.append(name)
+        self.events.append(("save", name, newest))
+
+    def remove_checkpoint(self, name):
+        self.names.remove(name)
+
+    def run(self, hook):
+        for epoch in range(self.max_epochs):
+            self.epoch = epoch
+            for batch in range(2):
+                self.iter = 2 * epoch + batch
+                hook.after_train_iter(self, batch)
+            hook.after_train_epoch(self)
+        return self.names
+
+
+@table(
+    ("options", "expected"),
+    [
+        ({}, ["epoch_6"]),
+        ({"save_last": False}, []),
+        ({"interval": 2}, ["epoch_2", "epoch_4", "epoch_6"]),
+        ({"interval": 4}, ["epoch_4", "epoch_6"]),
+        ({"interval": 4, "save_last": False}, ["epoch_4"]),
+        ({"interval": 2, "save_begin": 3}, ["epoch_3", "epoch_5", "epoch_6"]),
+        ({"interval": 1, "max_keep_ckpts": 2}, ["epoch_5", "epoch_6"]),
+        ({"interval": 5, "by_epoch": False}, ["iter_5", "iter_10", "iter_12"]),
+        ({"interval": 5, "by_epoch": False, "save_last": False, "max_keep_ckpts": 1}, ["iter_10"]),
+    ],
+)
+def test_checkpoints_are_saved_at_their_interval(options, expected):
+    assert Saving().run(CheckpointHook(**options)) == expected
+
+
+@table(
+    ("rule", "scores", "saved"),
+    [("greater", [1, 3, 2, 3, 4], [1, 3, 4]), ("less", [1, 3, 0.5, 0.5], [1, 0.5]), (None, [1, 2], [1, 2])],
+)
+def test_the_best_checkpoint_is_saved_again_only_after_an_improvement(rule, scores, saved):
+    hook, runner = CheckpointHook(save_best="val/acc", rule=rule), Saving()
+    best = []
+    for score in scores:
+        runner.events.clear()
+        hook.after_val_epoch(runner, {"val/acc": score})
+        if runner.events:
+            assert runner.events == [("save", "best_val_acc", False)]
+            best.append(score)
+
+    assert best == saved
+    again = CheckpointHook(save_best="val/acc", rule=rule)
+    again.require_resumable(runner, hook.state_dict())
+    assert again.best_score is None
+    again.load_state_dict(hook.state_dict())
+    assert again.state_dict() == hook.state_dict() == {"best_score": saved[-1], "kept": []}
+    hook.after_val_epoch(runner, {"loss": 1.0})
+    assert runner.events[-1] == "warning"
+
+
+@table(
+    ("name", "expected"),
+    [("mIoU", "greater"), ("top1", "greater"), ("train_loss", "less"), ("loss", "less"), ("AUC/x", "greater")],
+)
+def test_the_rule_follows_from_the_name_of_a_metric(name, expected):
+    assert rule_of(name, None, "site") == expected
+    assert is_better(expected, 2, 1) is (expected == "greater")
+    assert not is_better(expected, 1, 1)
+
+
+@pytest.mark.parametrize("count", ["batches", "updates"])
+def test_schedulers_are_stepped_by_iteration_by_epoch_or_by_metric(count):
+    ticks = []
+
+    def scheduler(name, **attributes):
+        return SimpleNamespace(step=lambda *metrics: ticks.append((name, *metrics)), **attributes)
+
+    by_batch, by_epoch = scheduler("batch", by_epoch=False), scheduler("epoch", by_epoch=True)
+    plateau = scheduler("plateau", by_epoch=True, need_val_args=True)
+    stepper = SimpleNamespace(updates=0)
+    training = SimpleNamespace(by_iterations=False, epoch_length=2)
+    runner = SimpleNamespace(
+        schedulers={"": [by_batch, by_epoch, plateau]}, steppers={"": stepper}, training=training, iter=0
+    )
+    hook = ParamSchedulerHook(count)
+    hook.before_train(runner)
+
+    hook.after_train_iter(runner, 0)
+    stepper.updates = 1
+    hook.after_train_iter(runner, 1)
+    assert ticks == [("batch",)] * (2 if count == "batches" else 1)
+    ticks.clear()
+    hook.after_train_epoch(runner)
+    hook.after_val_epoch(runner, None)
+    assert ticks == [("epoch",), ("plateau",)]
+    hook.after_val_epoch(runner, {"loss": 3})
+    assert ticks[2:] == [("plateau", {"loss": 3})]
+    ticks.clear()
+    training.by_iterations = True
+    hook.after_train_epoch(runner)
+    for runner.iter in range(4):
+        hook.after_train_iter(runner, runner.iter)
+    assert [name for name, *_ in ticks if name != "batch"] == ["epoch", "plateau"] * 2
+
+
+# ------------------------------------------------------------------ loaders, metrics, models
+
+
+@table(
+    ("sampler", "shuffled"),
+    [
+        (None, False),
+        (SamplerSettings(type="DefaultSampler"), True),
+        (SamplerSettings(type="DefaultSampler", shuffle=False), False),
+        (SamplerSettings(type="SequentialSampler"), False),
+        (SamplerSettings(type="InfiniteSampler"), True),
+    ],
+)
+def test_a_loader_is_built_from_its_settings(sampler, shuffled):
+    loader = build_loader(LoaderSettings(dataset=list(range(5)), batch_size=2, sampler=sampler, drop_last=True))
+
+    assert isinstance(loader.sampler, torch.utils.data.RandomSampler) is shuffled
+    assert (loader.batch_size, len(loader)) == (2, 2)
+    assert build_loader(loader) is loader
+
+
+def test_samples_are_combined_to_lists_of_parts():
+    assert lists_of_parts([{"a": 1, "b": (2, 3)}, {"a": 4, "b": (5, 6)}]) == {"a": [1, 4], "b": ([2, 5], [3, 6])}
+    assert lists_of_parts([1, 2]) == [1, 2]
+    assert lists_of_parts([[1, 2], [3, 4]]) == [[1, 3], [2, 4]]
+
+
+def test_metrics_are_means_over_samples():
+    (metric,) = build_metrics(lambda output, target: (output == target).float().mean())
+    metric.process([torch.zeros(4, 1), torch.tensor([1, 1, 1, 0])], torch.ones(4))
+    metric.process({"x": torch.zeros(1, 1), "y": torch.tensor([0])}, torch.ones(1))
+
+    assert metric.evaluate(5) == {"<lambda>": pytest.approx(0.6)}
+    assert metric.results == []
+    assert metric.evaluate(5) == {}
+    assert build_metrics(None) is build_metrics({}) is None
+    assert build_metrics([metric, metric]) == [metric, metric]
+    both = MeanOf(lambda *_: {"a": 1, "b": 2}, "name")
+    both.process([1, 2], None)
+    assert both.evaluate(2) == {"a": 1, "b": 2}
+
+
+class Counting(Metric):
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return {"count": len(results)}
+
+
+@table(("prefix", "name"), [(None, "count"), ("val", "val/count")])
+def test_a_prefix_precedes_the_names(prefix, name):
+    metric = Counting(prefix)
+    metric.process(None, [1, 2])
+
+    assert metric.evaluate(2) == {name: 2}
+    assert metric.evaluate(2) == {name: 0}
+
+
+class WithMode(nn.Module):
+    def forward(self, x, mode="tensor"):
+        return {"loss": x.sum()} if mode == "loss" else (mode, x)
+
+
+class WithSteps(nn.Module):
+    def train_step(self, data, optim_wrapper):
+        return [data]
+
+    def val_step(self, data):
+        return "val", data
+
+    def forward(self, x):
+        return x
+
+
+def test_the_style_of_a_model_follows_from_its_methods():
+    loss = nn.functional.mse_loss
+
+    assert [training_style(one, None) for one in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
+        "mode",
+        "train_step",
+        "plain",
+    ]
+    assert [training_style(one, loss) for one in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
+        "loss",
+        "train_step",
+        "loss",
+    ]
+
+
+def test_batches_are_passed_by_keyword_or_position():
+    def model(*args, **kwargs):
+        return args, kwargs
+
+    assert call_with_batch(model, {"a": 1}, mode="x") == ((), {"a": 1, "mode": "x"})
+    assert call_with_batch(model, [1, 2]) == call_with_batch(model, (1, 2)) == ((1, 2), {})
+    assert call_with_batch(model, 3, mode="x") == ((3,), {"mode": "x"})
+    assert inputs_and_target([1, 2]) == inputs_and_target({"x": 1, "y": 2}) == (1, 2)
+    assert inputs_and_target((1, 2, 3)) == ([1, 2], 3)
+    for batch in (torch.ones(2), [1], {"x": 1}):
+        with pytest.raises(ParamschedError, match="without a target"):
+            inputs_and_target(batch)
+
+
+def test_predictions_come_from_the_method_of_the_mode_or_from_forward():
+    x, line = torch.ones(1, 1), nn.Linear(1, 1)
+
+    assert ModelCalls(m := WithSteps(), m, None).predict(x, "val") == ("val", x)
+    assert ModelCalls(m, m, None).predict(x, "test") is x
+    assert ModelCalls(m := WithMode(), m, None).predict(x, "val") == ("predict", x)
+    assert ModelCalls(line, line, nn.functional.mse_loss).predict([x, x], "val").shape == (1, 1)
+    assert ModelCalls(line, line, None).predict(x, "val").shape == (1, 1)
+    assert ModelCalls(m, m, None).loss_of(x) == {"loss": 1}
+    assert ModelCalls(line, line, lambda out, target: (out - out + target).sum()).loss_of([x, 3 * x]) == {"loss": 3}
+    assert ModelCalls(m := WithSteps(), m, None).train(x, None) == {}
+
+
+def test_losses_are_summed_and_everything_is_logged():
+    loss, log = parse_losses(
+        {"loss_a": [torch.ones(2), torch.zeros(2)], "loss": torch.tensor(3.0), "acc": torch.ones(1)}
+    )
+
+    assert float(loss) == 4
+    assert {name: float(value) for name, value in log.items()} == {"loss": 4, "loss_a": 1, "acc": 1}
+    for bad in (3, {"acc": torch.ones(1)}, {}, {"loss": 3}, {"loss": []}):
+        with pytest.raises(ParamschedError):
+            parse_losses(bad)
+
+
+# ------------------------------------------------------------------ optimizers
+
+
+@table(
+    ("config", "expected"),
+    [
+        ({"optimizer": {}}, False),
+        ({"type": "OptimWrapper"}, False),
+        ({"g": {}, "d": {}}, True),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_several_optimizers_are_a_dict_by_name(config, expected):
+    assert names_several(config) is expected
+
+
+def test_wrappers_are_built_for_the_model_or_its_parts():
+    model = nn.ModuleDict({"g": nn.Linear(1, 1), "d": nn.Linear(2, 2)})
+    config = {"type": "SGD", "lr": 0.3}
+
+    one = build_wrappers({"optimizer": config, "accumulative_counts": 3}, model)[""]
+    two = build_wrappers(
+        {"g": {"optimizer": config}, "d": {"type": "mmengine.AmpOptimWrapper", "optimizer": config}}, model
+    )
+
+    assert (len(one.param_groups[0]["params"]), one.param_groups[0]["lr"], one._accumulative_counts) == (4, 0.3, 3)
+    assert two["d"].param_groups[0]["params"] == list(model["d"].parameters())
+    assert isinstance(two["d"], AmpOptimWrapper)
+    own = sgd()
+    assert build_wrappers(own, model)[""].optimizer is own
+    assert build_wrappers(one, model)[""] is one
+
+
+@table(
+    ("options", "precision", "scaling"),
+    [
+        ({"dtype": "bfloat16"}, "bf16", {}),
+        ({"dtype": torch.float16, "loss_scale": 512}, "fp16", {"init_scale": 512.0, "growth_interval": 2**31 - 1}),
+        ({"dtype": "float32"}, "no", {}),
+        ({"dtype": "float64", "loss_scale": {"init_scale": 2.0}}, "no", {"init_scale": 2.0}),
+    ],
+)
+def test_mixed_precision_has_accelerates_names(options, precision, scaling):
+    wrapper = AmpOptimWrapper(sgd(), **options)
+
+    assert (wrapper.precision, wrapper.scaling) == (precision, scaling)
+    assert wrapper.__class__ is AmpOptimWrapper
+
+
+@table("options", [{"dtype": "int8"}, {"loss_scale": 0}, {"loss_scale": True}, {"loss_scale": "static"}])
+def test_invalid_precisions_and_scales_are_refused(options):
+    with pytest.raises(InvalidArgument):
+        AmpOptimWrapper(sgd(), **options)
+
+
+class Accelerator:
+    """What a wrapper uses of an Accelerator, recorded."""
+
+    def __init__(self, scaler=None):
+        self.calls, self.scaler = [], scaler
+
+    @contextmanager
+    def no_sync(self, model):
+        self.calls.append("no_sync")
+        yield
+
+    def autocast(self):
+        self.calls.append("autocast")
+        return nullcontext()
+
+    def backward(self, loss, **kwargs):
+        self.calls.append(("backward", float(loss)))
+        loss.backward(**kwargs)
+
+
+def test_a_wrapper_accumulates_and_synchronizes_with_the_last_batch():
+    accelerator, optimizer = Accelerator(), sgd(0.5)
+    stepper = AcceleratedWrapper(OptimWrapper(optimizer, accumulative_counts=2), optimizer, accelerator)
+    (weight,) = optimizer.param_groups[0]["params"]
+    cycles = []
+    for _ in range(4):
+        with stepper.optim_context(None):
+            loss = weight.sum() * 0 + weight.detach().sum() * 0 + weight.sum()
+        stepper.update_params(loss)
+        cycles.append((stepper.in_cycle, stepper.updates, weight.grad is None))
+
+    assert accelerator.calls.count("no_sync") == 2
+    assert [one for one in accelerator.calls if one in ("no_sync", "autocast")] == [
+        "no_sync",
+        "autocast",
+        "autocast",
+    ] * 2
+    assert cycles == [(True, 0, False), (False, 1, True), (True, 1, False), (False, 2, True)]
+    assert weight.item() == 0  # 1 - 2 * 0.5
+
+
+def test_gradients_are_unscaled_before_they_are_clipped():
+    calls = []
+    optimizer = sgd(1.0)
+    (weight,) = optimizer.param_groups[0]["params"]
+    scaler = SimpleNamespace(unscale_=lambda one: (calls.append("unscale"), weight.grad.div_(8)))
+    stepper = AcceleratedWrapper(OptimWrapper(optimizer, clip_grad={"max_norm": 0.5}), optimizer, Accelerator(scaler))
+
+    stepper.update_params(8 * weight.sum())
+
+    assert calls == ["unscale"]
+    assert weight.item() == pytest.approx(0.5, abs=1e-5)
+
+
+def test_several_optimizers_share_one_backward_pass():
+    accelerator, shared = Accelerator(), nn.Parameter(torch.ones(1))
+    optimizers = [torch.optim.SGD([shared], lr=lr) for lr in (0.25, 0.5)]
+    steppers = AcceleratedWrappers(
+        {str(i): AcceleratedWrapper(OptimWrapper(one), one, accelerator) for i, one in enumerate(optimizers)}
+    )
+    with steppers.optim_context(None):
+        loss = shared.sum()
+    steppers.update_params(loss)
+
+    assert shared.item() == 0.25
+    assert shared.grad is None
+    assert [one for one in accelerator.calls if isinstance(one, tuple)] == [("backward", 1.0)]
+    assert [one.updates for one in steppers.values()] == [1, 1]
+    assert list(steppers.param_groups) == ["0", "1"]
+    steppers["1"].inner._accumulative_counts = 2
+    with pytest.raises(InvalidArgument, match="different accumulative_counts"):
+        steppers.update_params(shared.sum())
+
+
+@table(("enable", "expected"), [(True, [0.2, 0.4]), (False, [0.1, 0.2])])
+def test_the_lr_is_scaled_by_the_samples_of_an_update(enable, expected):
+    optimizer = sgd(0.1, 0.2)
+
+    scale_lr(ScalingSettings(base_batch_size=16, enable=enable), {"": optimizer}, changed(accumulation={"": 4}))
+
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+    scale_lr(None, {"": optimizer}, FACTS)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
