@@ -1,0 +1,151 @@
+"""Checks of several optimizers and their schedulers, without a run."""
+
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+import paramsched as ps
+from paramsched.compat.mmengine import OptimWrapper, StepLR
+from paramsched.errors import ConfigError
+from paramsched.runner import Runner
+from paramsched.runner._settings import read_settings, settings_in
+from support.tables import table
+
+DEFAULTS = {
+    name: one.default for name, one in inspect.signature(Runner).parameters.items() if one.default is not one.empty
+}
+SGD = {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}}
+STEP = {"type": "StepLR", "step_size": 2}
+
+
+def settings(**changes):
+    model = nn.ModuleDict({"g": nn.Linear(1, 1), "d": nn.Linear(1, 1)})
+    loader = torch.utils.data.DataLoader([0, 1, 2], batch_size=1)
+    training = {"train_dataloader": loader, "train_cfg": {"max_epochs": 4}, "optim_wrapper": {"g": SGD, "d": SGD}}
+    return {**DEFAULTS, "model": model, **training, **changes}
+
+
+def problems(**changes):
+    """Return the path of each problem, and all messages as one text."""
+    try:
+        read_settings(settings(**changes))
+    except ConfigError as error:
+        return [one.path for one in error.diagnostics], str(error)
+    return [], ""
+
+
+def built():
+    return StepLR(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), step_size=2)
+
+
+@table(
+    "schedulers",
+    [
+        None,
+        STEP,
+        [STEP, {"type": "LinearLR", "end": 2}],
+        {"g": STEP, "d": None},
+        {"g": [STEP], "d": [{"type": "LinearMomentum", "start_factor": 0.5, "end": 3}]},
+        "lr: cosine()",
+        'groups: {g: {lr: cosine()}, d: {lr: "linear()"}}',
+        ps.Plan(lr=ps.cosine()),
+        {"lr": "cosine()"},
+    ],
+)
+def test_valid_schedulers_of_several_optimizers_have_no_problem(schedulers):
+    assert problems(param_scheduler=schedulers) == ([], "")
+
+
+@table(
+    ("schedulers", "path", "said"),
+    [
+        ({"g": STEP}, "$.param_scheduler.d", "it is missing. Write d=None for no scheduler"),
+        ({"g": STEP, "d": None, "x": STEP}, "$.param_scheduler.x", "no optimizer has this name"),
+        ({"g": {**STEP, "step_size": 0}, "d": None}, "$.param_scheduler.g", "step_size"),
+        ({"g": [STEP, {**STEP, "gama": 1}], "d": None}, "$.param_scheduler.g[1]", "gama"),
+        ({"g": None, "d": {**STEP, "type": "StepL"}}, "$.param_scheduler.d.type", "StepL"),
+        ({**STEP, "step_size": 0}, "$.param_scheduler.step_size", "step_size"),
+        ([STEP, {**STEP, "step_size": 0}], "$.param_scheduler[1].step_size", "step_size"),
+        ([built()], "$.param_scheduler", "a built scheduler belongs to one optimizer"),
+        ([built(), STEP], "$.param_scheduler", "a built scheduler belongs to one optimizer"),
+        ({"g": [built(), STEP], "d": None}, "$.param_scheduler.g", "built schedulers and dicts are mixed"),
+        ({"g": "lr: cosine()", "d": "lr: linear()"}, "$.param_scheduler", "one plan drives all optimizers"),
+        ("groups: {x: {lr: cosine()}}", "$.param_scheduler", "x"),
+        ("rho: cosine()", "$.param_scheduler", "rho"),
+    ],
+)
+def test_each_problem_of_several_optimizers_is_reported_at_its_path(schedulers, path, said):
+    paths, text = problems(param_scheduler=schedulers)
+
+    assert [one for one in paths if one.startswith(path)] == paths, text
+    assert len(paths) == 1, text
+    assert said in text
+
+
+@table(
+    ("wrappers", "path", "said"),
+    [
+        ({"g": SGD, "x": SGD}, "$.optim_wrapper.x", "no submodule 'x' to optimize"),
+        ({"g": SGD, "d": {"optimizer": {"type": "SGD", "lr": -1}}}, "$.optim_wrapper.d.optimizer.lr", "Invalid"),
+        ({"g": {**SGD, "type": "Wrapper"}, "d": SGD}, "$.optim_wrapper.g.type", "Write type='OptimWrapper'"),
+        ({"g": 3, "d": SGD}, "$.optim_wrapper.g", "expected an optimizer, got 3"),
+        ({"g": {**SGD, "clip_grad": {"max_nrm": 1}}, "d": SGD}, "$.optim_wrapper.g.clip_grad", "max_norm"),
+        ({"g": {**SGD, "clip_grad": {"max_norm": 1, "kind": 3}}, "d": SGD}, "$.optim_wrapper.g.clip_grad", "kind"),
+        ({"optimizer": {"type": "SGD", "lr": 0.1, "nesterov": True}}, "$.optim_wrapper.optimizer", "momentum"),
+        ({"optimizer": {"type": int}}, "$.optim_wrapper.optimizer", ""),
+        ({"type": "OptimWrapper"}, "$.optim_wrapper.optimizer", "it is missing"),
+    ],
+)
+def test_each_problem_of_an_optimizer_is_reported_at_its_path(wrappers, path, said):
+    paths, text = problems(optim_wrapper=wrappers)
+
+    assert paths, text
+    assert all(one.startswith(path) for one in paths), text
+    assert said in text
+
+
+def test_built_optimizers_are_not_changed_by_the_check():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    wrapper = OptimWrapper(optimizer, accumulative_counts=3)
+
+    read = read_settings(settings(optim_wrapper={"g": optimizer, "d": wrapper}, param_scheduler={"g": STEP, "d": STEP}))
+
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert "initial_lr" not in optimizer.param_groups[0]
+    assert read.optimizers["d"]._accumulative_counts == 3
+    assert read.optimizers["g"].optimizer is not optimizer
+
+
+def test_a_scheduler_that_warns_does_so_only_when_it_is_built(recwarn):
+    recwarn.clear()
+
+    assert problems(param_scheduler={"type": "LinearLR", "end": 1, "verbose": True}) == ([], "")
+
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_what_contains_itself_or_is_nested_too_deeply_is_refused():
+    ring = {}
+    ring["ring"] = ring
+    deep = 3
+    for _ in range(60):
+        deep = [deep]
+
+    assert "it contains itself" in problems(cfg=ring)[1]
+    assert "nested more than 50 levels deep" in problems(default_hooks={"logger": deep})[1]
+
+
+def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
+    parameters = inspect.signature(Runner).parameters
+    config = {"model": nn.Linear(1, 1), "work_dir": tmp_path, "max_epochs": 3, "launcher": "none"}
+
+    found, whole = settings_in(config, parameters)
+
+    assert found == {"model": config["model"], "work_dir": tmp_path}
+    assert whole == config
+    with pytest.raises(ConfigError, match='unknown argument of Runner; did you mean "resume"'):
+        settings_in({**config, "resum": True}, parameters)
+    with pytest.raises(ConfigError, match="model: it is missing"):
+        settings_in({"work_dir": tmp_path}, parameters)
