@@ -14,7 +14,14 @@ import torch
 
 import paramsched as ps
 from paramsched import config, curves
-from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, ParamschedError, UnreadableTable
+from paramsched.errors import (
+    ConfigError,
+    InvalidArgument,
+    InvalidCall,
+    MissingDependency,
+    ParamschedError,
+    UnreadableTable,
+)
 from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
@@ -339,7 +346,7 @@ def public_callables():
     seen = set()
     for path in paths.read_text(encoding="utf-8").split():
         module, _, name = path.rpartition(".")
-        with warnings.catch_warnings(), suppress(ModuleNotFoundError):
+        with warnings.catch_warnings(), suppress(ModuleNotFoundError, MissingDependency):
             warnings.simplefilter("ignore", DeprecationWarning)
             one = getattr(import_module(module), name, None) if module else None
             if inspect.isclass(one) and issubclass(one, BaseException):
