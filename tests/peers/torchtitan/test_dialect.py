@@ -8,7 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.peers import torchtitan as dialect
+from support.tables import table
 
 LR = 8e-4
 
@@ -124,3 +126,103 @@ def test_the_horizon_of_a_table_is_its_own_or_that_of_the_calendar():
     assert dialect.to_plan({"warmup_steps": 3}).horizon is None
     cut = dialect.to_plan({"warmup_steps": 0, "decay_ratio": 0.5}, calendar=ps.Calendar(total=9))
     assert str(cut) == "lr: constant() >> linear(over=4)"
+
+
+@table(
+    ("job", "facts", "plan"),
+    [
+        ({"lr_scheduler": {"warmup_steps": 2}, "training": {}}, None, 'horizon: 10000\nlr: {} >> linear()'),
+        ({"lr_scheduler": {"warmup_steps": 2}, "training": {}}, 9, "lr: {} >> linear()"),
+        ({"lr_scheduler": {"warmup_steps": 2}, "training": {"steps": 7}}, 9, "horizon: 7\nlr: {} >> linear()"),
+        ({"lr_scheduler": {"warmup_steps": 2}, "training": 3}, None, "lr: {} >> linear()"),
+        ({"lr_scheduler": {"warmup_steps": 2, "total_steps": 9}}, None, "horizon: 9\nlr: {} >> linear()"),
+        ({"lr_scheduler": {"warmup_steps": 2, "total_steps": 9}, "optimizer": {}}, 7, "lr: {} >> linear(over=7)"),
+        ({"warmup_steps": 2, "total_steps": 9}, 7, "horizon: 9\nlr: {} >> linear()"),
+        ({"warmup_steps": 2, "total_steps": 2}, None, "horizon: 2\nlr: {}"),
+        ({"lr_scheduler": {"warmup_steps": 2, "total_steps": 2}, "training": {"steps": 1}}, None,
+         "horizon: 1\nlr: {} >> constant()"),
+        ({"warmup_steps": 2, "total_steps": 5, "decay_ratio": 0.0}, None, "horizon: 5\nlr: {} >> constant()"),
+        ({"warmup_steps": 2, "total_steps": 5, "decay_ratio": 0.2}, None,
+         "horizon: 5\nlr: {} >> constant() >> linear(over=1)"),
+    ],
+)  # fmt: skip
+def test_the_run_is_that_of_the_job_or_of_the_calendar(job, facts, plan):
+    calendar = None if facts is None else ps.Calendar(total=facts)
+
+    assert str(dialect.to_plan(job, calendar=calendar)) == plan.format('warmup(2, index="(t+1)/n")')
+
+
+@table(
+    ("job", "defaults"),
+    [
+        ({}, "warmup_steps 200, decay_type linear"),
+        ({"lr_scheduler": {}}, "warmup_steps 200, decay_type linear"),
+        ({"lr_scheduler": {}, "training": {}}, "warmup_steps 200, decay_type linear, steps 10000"),
+        ({"warmup_steps": 3, "decay_type": None}, "decay_type linear"),
+        ({"warmup_steps": None, "decay_type": "sqrt"}, "warmup_steps 200"),
+        ({"lr_scheduler": {"warmup_steps": 0, "decay_type": "sqrt"}, "training": {"steps": None}}, "steps 10000"),
+        ({"lr_scheduler": {"warmup_steps": 0, "decay_type": "sqrt"}, "training": {"steps": 5}}, None),
+        ({"lr_scheduler": {"warmup_steps": 0, "decay_type": "sqrt"}, "training": 5}, None),
+    ],
+)
+def test_a_note_names_the_defaults_that_are_taken(job, defaults):
+    found = [f"defaults of torchtitan b5bcd76c are taken for {defaults}"] if defaults else []
+
+    assert [one.found for one in dialect.notes_of(job)] == found
+
+
+@table(
+    ("data", "path"),
+    [({"dataset": "c4"}, "$"), ({"training": {"seq_len": 5}}, "$"), ({"model": {"decay_ratio": 0.2}}, "$.model")],
+)
+def test_a_config_without_an_entry_of_torchtitan_is_refused(data, path):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert [(one.path, one.code) for one in refusal.value.diagnostics] == [(path, "PS108")]
+
+
+def test_settings_beside_the_schedule_are_reported_once():
+    job = {
+        "lr_scheduler": {"warmup_steps": 2},
+        "training": {"steps": 9, "warmup": 3},
+        "optimizer": {"lr": 1, "decay": 2},
+    }
+
+    with pytest.warns(DiagnosticWarning, match="torchtitan has no warmup, decay") as warned:
+        dialect.to_plan(job)
+
+    assert len(warned) == 1
+
+
+@table(
+    ("data", "recognized"),
+    [
+        ({"lr_scheduler": {"warmup_steps": 2}}, True),
+        ({"lr_scheduler": {"step_size": 2}}, False),
+        ({"lr_scheduler": "StepLR"}, False),
+        ({"decay_ratio": 0.1}, True),
+        ({"min_lr_factor": 0.1}, True),
+        ({"warmup_steps": 2}, False),  # also a name of transformers
+    ],
+)
+def test_a_job_is_recognized_by_its_names(data, recognized):
+    assert dialect.recognizes(data) is recognized
+
+
+@table(
+    ("optimizer", "bases"),
+    [
+        ({"lr": 0.1, "weight_decay": 0.2, "beta1": 0.9}, [{"lr": 0.1, "weight_decay": 0.2}]),
+        ({"lr": "0.1", "beta1": 0.9, "beta2": 0.99}, [{"betas": (0.9, 0.99)}]),
+    ],
+)
+def test_bases_are_the_numbers_of_the_optimizer(optimizer, bases):
+    assert [dict(one) for one in dialect.bases_of({"optimizer": optimizer}).groups] == bases
+
+
+def test_a_job_is_read_from_toml_or_yaml_and_not_from_python():
+    for text in ("training:\n  steps: 5\n", "[training]\nsteps = 5\n"):
+        assert dialect.read(text, "job") == {"training": {"steps": 5}}
+    with pytest.raises(ps.errors.ConfigError, match="Python configs of torchtitan are not read"):
+        dialect.read("training = {}", "job.py")

@@ -1,0 +1,56 @@
+"""What each reader answers to a config: the plan or the errors, and all that it reports besides.
+
+The answers are in `answers/`, a file per library. `python tests/peers/test_answers.py` writes them anew; read the diff.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import paramsched as ps
+from paramsched.config.known_dialects import KnownDialect, dialect_named
+
+FILES = sorted((Path(__file__).parent / "answers").glob("*.yaml"))
+
+
+def answer_to(question: dict[str, Any], dialect: KnownDialect) -> dict[str, Any]:
+    """Return a question with the answer of a reader: what `ps.config.open_plan(…).loaded()` asks it for."""
+    answer = {key: question[key] for key in ("config", "facts", "base") if key in question}
+    data, calendar = question["config"], ps.Calendar(**question["facts"]) if "facts" in question else None
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        if dialect.recognizes is not None and not dialect.recognizes(data):
+            answer["recognized"] = False
+        try:
+            answer["plan"] = str(dialect.plan_of(data, calendar=calendar, base=question.get("base")))
+            bases = dialect.bases_of(data, calendar)
+            answer["bases"] = [str(dict(group)) for group in bases.groups]
+            answer["origin"], answer["remarks"] = bases.origin, [*bases.notes]
+            answer["facts in it"] = str(dialect.facts_of(data)) if dialect.facts_of else None
+            answer["notes"] = [str(one) for one in dialect.notes_of(data)] if dialect.notes_of else None
+            answer["groups"] = [str(one) for one in dialect.groups_of(data, calendar)] if dialect.groups_of else None
+        except ps.errors.ConfigError as error:
+            answer["errors"] = [f"{one.code} {one}" for one in error.diagnostics]
+        except ps.errors.MissingFact as error:
+            answer["missing"] = str(error)
+    answer["warnings"] = [*dict.fromkeys(str(one.message) for one in warned)]
+    return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_answers(file, subtests):
+    for question in yaml.load(file.read_text("utf-8"), yaml.CSafeLoader):
+        answer = answer_to(question, dialect_named(file.stem))
+        if answer != question:
+            with subtests.test(config=question["config"]):
+                assert answer == question
+
+
+if __name__ == "__main__":
+    for file in FILES:
+        answers = [answer_to(one, dialect_named(file.stem)) for one in yaml.safe_load(file.read_text("utf-8"))]
+        text = yaml.safe_dump(answers, sort_keys=False, width=150, allow_unicode=True, default_flow_style=None)
+        file.write_text(text, "utf-8")
