@@ -1,10 +1,11 @@
 """A trial run of a plan, and the values of one line of the plan in that run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from math import ceil
-from typing import Literal, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 
@@ -74,6 +75,17 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     return None if run is None else replace(run, samples=min(samples, _SAMPLES))
 
 
+_HUNDREDTHS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "epochs": {"steps_per_epoch": 100},
+    "samples": {"batch_size": 1},
+    "tokens": {"tokens_per_step": 0.01},
+    "frames": {"frames_per_step": 0.01},
+    "batches": {},
+    "seconds": {"seconds_per_step": 0.01},
+}
+"""The run facts with which an update is a hundredth of a unit, or one sample or batch."""
+
+
 def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     """Return the real run if it is known, else a run in which only the horizon's unit and per cent can be converted."""
     if calendar is not None and (known := _known_run(plan, calendar)) is not None:
@@ -86,23 +98,10 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
         return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
-    # An update is a hundredth of the unit, so that decimals such as "2.5 epochs" are exact.
+    # An update is a hundredth of most units, so that decimals such as "2.5 epochs" are exact.
     unit = names.pop()
-    epoch = 100 if unit == "epochs" else None
-    match unit:
-        case "epochs":
-            calendar = Calendar(total=horizon, steps_per_epoch=epoch)
-        case "samples":
-            calendar = Calendar(total=horizon, batch_size=1)
-        case "tokens":
-            calendar = Calendar(total=horizon, tokens_per_step=0.01)
-        case "frames":
-            calendar = Calendar(total=horizon, frames_per_step=0.01)
-        case "batches":
-            calendar = Calendar(total=horizon)
-        case _:
-            calendar = Calendar(total=horizon, seconds_per_step=0.01)
-    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]), epoch)
+    calendar = Calendar(total=horizon, **_HUNDREDTHS[unit])
+    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:

@@ -74,12 +74,8 @@ def _highest_level(schedule: Schedule) -> float | None:
             return 1.0
         case Exponential(gamma=gamma) if gamma <= 1:
             return 1.0
-        case Sequence(stages=parts):
-            peaks = [_highest_level(part) for part in parts]
-            return None if None in peaks else max(peak for peak in peaks if peak is not None)
-        case Product(operands=parts):
-            peaks = [_highest_level(part) for part in parts]
-            if None in peaks:
-                return None
-            return prod(peak for peak in peaks if peak is not None)
+        case Sequence(stages=parts) | Product(operands=parts):
+            peaks = [peak for part in parts if (peak := _highest_level(part)) is not None]
+            if len(peaks) == len(parts):
+                return max(peaks) if isinstance(schedule, Sequence) else prod(peaks)
     return None

@@ -59,7 +59,7 @@ from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar
 
 _BUILDER_KEYS = ("type", "epoch_length", "_scope_")  # keys of a scheduler's dict that are not arguments of its class
-_MAX_SCHEDULERS = 2_000  # of one optimizer; no published config has more than 12
+_MAX_SCHEDULERS = 500  # of one optimizer; no published config has more than 12
 
 
 @final

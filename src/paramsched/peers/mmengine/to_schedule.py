@@ -1,6 +1,5 @@
 """Conversion of MMEngine's schedulers of one field to one schedule, and warnings for likely mistakes in a list."""
 
-from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -236,10 +235,6 @@ def list_warnings(
 
 
 def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
-    windows: dict[object, _Windows] = {}
-    for _, arguments in together:
-        if "begin" in arguments:  # a user's class may have no window
-            windows.setdefault(arguments.get("param_name"), _Windows(length)).add(arguments)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
             period = f"every {length.epoch_length} iterations" if length.epoch_length else "per epoch"
@@ -248,53 +243,25 @@ def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> I
                 "write by_epoch=False and counts of iterations"
             )
             yield _ListWarning(index, text, TICKS_TOO_LATE)
-        turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
-        if not turns or arguments["end"] >= INF or windows[arguments.get("param_name")].overlapping(arguments) < 2:
-            continue  # 1 is the window itself
-        places = (
+        if row is not COSINE_ANNEALING or arguments["end"] >= INF:
+            continue
+        if arguments["T_max"] >= arguments["end"] - arguments["begin"] - 1:
+            continue
+        others = (
             f"[{other}]"
             for other, (_, other_arguments) in enumerate(together)
             if other != index
             and other_arguments.get("param_name") == arguments.get("param_name")
             and windows_overlap(arguments, other_arguments, length)
         )
+        if not (places := ", ".join(islice(others, _MAX_WARNINGS))):
+            continue
         text = (
             f"the cosine reaches its floor at T_max={arguments['T_max']}, before its window ends at "
             f"{arguments['end']}, and then rises to the base value, which discards the changes of "
-            f"{', '.join(islice(places, _MAX_WARNINGS))}; write end={arguments['begin'] + arguments['T_max'] + 1}"
+            f"{places}; write end={arguments['begin'] + arguments['T_max'] + 1}"
         )
         yield _ListWarning(index, text, CLIMBS_AGAIN)
-
-
-@final
-class _Windows:
-    """The windows of one field, sorted so that bisection can count those that overlap a window."""
-
-    def __init__(self, length: RunLength) -> None:
-        self._length = length
-        self._bounds: dict[bool, tuple[list[float], list[float]]] = {True: ([], []), False: ([], [])}
-
-    def add(self, arguments: Arguments) -> None:
-        begins, ends = self._bounds[bool(arguments["by_epoch"])]
-        insort(begins, arguments["begin"])
-        insort(ends, arguments["end"])
-
-    def overlapping(self, arguments: Arguments) -> int:
-        """Return how many windows have, or may have, a common step with the window in `arguments`, including itself."""
-        by_epoch = bool(arguments["by_epoch"])
-        begins, ends = self._bounds[by_epoch]
-        same = bisect_left(begins, arguments["end"]) - bisect_right(ends, arguments["begin"])
-
-        def in_other_unit(tick: float) -> float | None:
-            if by_epoch or tick >= INF or tick == 0:
-                return self._length.in_iterations(tick, by_epoch)
-            return None if self._length.epoch_length is None else tick / self._length.epoch_length
-
-        begins, ends = self._bounds[not by_epoch]
-        begin, end = in_other_unit(arguments["begin"]), in_other_unit(arguments["end"])
-        if begin is None or end is None:
-            return same + len(begins)
-        return same + bisect_left(begins, end) - bisect_right(ends, begin)
 
 
 def _window_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
