@@ -1,22 +1,23 @@
 """What each reader answers to a config: the plan or the errors, and all that it reports besides.
 
-The answers are in `answers/`, a file per library. `python tests/peers/test_answers.py` writes them anew; read the diff.
+The answers are in `answers/`, a file per library. `PYTHONPATH=tests python tests/peers/test_answers.py` writes them.
 """
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import paramsched as ps
 from paramsched.config.known_dialects import KnownDialect, dialect_named
+from support import answers
 
 FILES = sorted((Path(__file__).parent / "answers").glob("*.yaml"))
 
 
-def answer_to(question: dict[str, Any], dialect: KnownDialect) -> dict[str, Any]:
+def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the answer of a reader: what `ps.config.open_plan(…).loaded()` asks it for."""
     answer = {key: question[key] for key in ("config", "facts", "base") if key in question}
     data, calendar = question["config"], ps.Calendar(**question["facts"]) if "facts" in question else None
@@ -42,15 +43,9 @@ def answer_to(question: dict[str, Any], dialect: KnownDialect) -> dict[str, Any]
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_answers(file, subtests):
-    for question in yaml.load(file.read_text("utf-8"), yaml.CSafeLoader):
-        answer = answer_to(question, dialect_named(file.stem))
-        if answer != question:
-            with subtests.test(config=question["config"]):
-                assert answer == question
+    answers.check(file, partial(answer_to, dialect_named(file.stem)), subtests)
 
 
 if __name__ == "__main__":
     for file in FILES:
-        answers = [answer_to(one, dialect_named(file.stem)) for one in yaml.safe_load(file.read_text("utf-8"))]
-        text = yaml.safe_dump(answers, sort_keys=False, width=150, allow_unicode=True, default_flow_style=None)
-        file.write_text(text, "utf-8")
+        answers.write(file, [answer_to(dialect_named(file.stem), one) for one in answers.read(file)])

@@ -1,0 +1,40 @@
+"""Tables of questions with the library's answers, as YAML. A script writes the answers; a reader checks the diff."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Answers = list[dict[str, Any]]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def read(file: Path) -> Answers:
+    answers: Answers = yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)  # a safe loader
+    return answers
+
+
+def write(file: Path, answers: Answers) -> None:
+    text = yaml.dump(answers, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True, default_flow_style=None)
+    file.write_text(text, "utf-8")
+
+
+def check(file: Path, answer_to: Callable[[dict[str, Any]], dict[str, Any]], subtests: pytest.Subtests) -> None:
+    """Report each entry of a file whose answer has changed."""
+    for question in read(file):
+        answer = answer_to(question)
+        if answer != question:
+            with subtests.test(question=question):
+                assert answer == question
