@@ -1,6 +1,7 @@
 """What each reader answers to a config: the plan or the errors, and all that it reports besides.
 
-The answers are in `answers/`, a file per library. `PYTHONPATH=tests python tests/peers/test_answers.py` writes them.
+The answers are in `answers.yaml` in the folder of each library.
+`PYTHONPATH=tests python tests/peers/test_answers.py` writes them anew; read the diff.
 """
 
 import warnings
@@ -14,7 +15,7 @@ import paramsched as ps
 from paramsched.config.known_dialects import KnownDialect, dialect_named
 from support import answers
 
-FILES = sorted((Path(__file__).parent / "answers").glob("*.yaml"))
+FILES = sorted(Path(__file__).parent.glob("*/answers.yaml"))
 
 
 def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]:
@@ -41,11 +42,11 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
     return {key: value for key, value in answer.items() if key == "config" or value not in ([], "", "None", None)}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_answers(file, subtests):
-    answers.check(file, partial(answer_to, dialect_named(file.stem)), subtests)
+    answers.check(file, partial(answer_to, dialect_named(file.parent.name)), subtests)
 
 
 if __name__ == "__main__":
     for file in FILES:
-        answers.write(file, [answer_to(dialect_named(file.stem), one) for one in answers.read(file)])
+        answers.write(file, [answer_to(dialect_named(file.parent.name), one) for one in answers.read(file)])
