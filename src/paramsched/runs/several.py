@@ -256,7 +256,11 @@ class SharedDriver(Driver):
     def advance_without_step(self, run: Run, planned: Groups) -> None:
         """Move an optimizer to the next update, without a step of it."""
         if planned.bound:
-            planned.advance(SimpleNamespace(param_groups=planned.bound))
+            try:
+                planned.advance(SimpleNamespace(param_groups=planned.bound))
+            except Exception:
+                if planned.bound:  # else its groups are invalid, and its own next step raises
+                    raise
         else:  # its groups are invalid, and bound again before its next step
             planned.held = {}
             planned.clock.set_position(run.position_at(planned.clock.t + 1))
@@ -267,12 +271,18 @@ class SharedDriver(Driver):
     def _advance_by_hand(self, run: Run, optimizers: Mapping[str, Any]) -> None:
         require_attached(run.lead, "step")
         run.log_changed_bases()
-        if self.is_plain:
-            run.clock.t += 1
-        else:
-            advance_by_hand(run.lead, self)
-        for name, planned in run.members.items():
-            advance_by_hand(planned, optimizers[name])
+        try:
+            if self.is_plain:
+                run.clock.t += 1
+            else:
+                advance_by_hand(run.lead, self)
+            for name, planned in run.members.items():
+                advance_by_hand(planned, optimizers[name])
+        except Exception:
+            for planned in run.members.values():
+                if planned.clock.t < run.clock.t:
+                    self.advance_without_step(run, planned)
+            raise
         run.clock.acknowledged_at = run.clock.t
 
 
@@ -306,11 +316,13 @@ class SharedSteps:
     def after_driving_step(self, optimizer: Any) -> None:
         """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
         driver, run, planned = self.driver, self.run, self.planned
-        driver.advance_lead(run)
-        for other in run.members.values():
-            if other is not planned:
-                driver.advance_without_step(run, other)
-        planned.advance(optimizer)
+        try:
+            driver.advance_lead(run)
+        finally:
+            for other in run.members.values():
+                if other is not planned:
+                    driver.advance_without_step(run, other)
+            planned.advance(optimizer)
 
     def after_other_step(self, optimizer: Any) -> None:
         """Count nothing, after a step of an optimizer that does not drive the clock."""

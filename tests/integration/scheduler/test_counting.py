@@ -6,6 +6,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
 from paramsched.compat.mmengine import optimizers
+from paramsched.errors import InvalidArgument
 from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
 from support.updates import Probe, group, planned, probe, run, used
@@ -273,3 +274,41 @@ def test_each_uncounted_step_is_ignored_and_the_next_step_counts(name):
     model.weight.grad = torch.ones_like(model.weight)
     optimizer.step()
     assert (scheduler.last_epoch, lr_of(optimizer)) == (counted + 1, LR[counted + 1])
+
+
+def caller(module, **attributes):
+    """Return an object whose method `_optimizer_step` steps an optimizer, as an engine's does."""
+
+    class Engine:
+        def _optimizer_step(self, optimizer):
+            optimizer.step()
+
+    Engine.__module__ = module
+    engine = Engine()
+    engine.__dict__ |= attributes
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("module", "parts", "refused"),
+    [
+        ("deepspeed.runtime.zero", {"bit16_groups": [0]}, False),
+        ("deepspeed.runtime.zero", {"fp16_groups": [0]}, False),
+        ("deepspeed.runtime.zero", {"bit16_groups": [0], "fp16_groups": [0, 1]}, False),
+        ("deepspeed.runtime.zero", {"bit16_groups": [0, 1]}, True),
+        ("deepspeed.runtime.zero", {"fp16_groups": [0, 1]}, True),
+        ("deepspeed.runtime.zero", {"bit16_groups": []}, True),
+        ("deepspeed.runtime.zero", {}, True),
+        ("deepspeedy.zero", {"bit16_groups": [0, 1]}, False),
+        ("other", {}, False),
+    ],
+)
+def test_steps_of_parts_are_refused_by_their_caller_and_the_number_of_parts(module, parts, refused):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    if refused:
+        with pytest.raises(InvalidArgument, match="several times per update"):
+            caller(module, **parts)._optimizer_step(optimizer)
+    else:
+        caller(module, **parts)._optimizer_step(optimizer)
+    assert scheduler.t == (not refused)

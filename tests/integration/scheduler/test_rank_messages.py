@@ -1,5 +1,6 @@
 """Messages of rank 0 through a store: in order, exact, of the right start, and a clear error if rank 0 sends none."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -90,6 +91,26 @@ def test_a_message_that_rank_0_never_sends_is_an_error_that_names_it(opened):
     reader.receive()
 
     with pytest.raises(StateError, match="rank 1 waits for message 1 of rank 0 about seconds"):
+        reader.receive()
+
+
+class FailingStore:
+    """A store whose `wait` fails for another reason than a timeout."""
+
+    def __init__(self, store):
+        self.check = store.check
+
+    def wait(self, keys, timeout):
+        raise RuntimeError("broken")
+
+
+def test_a_store_that_fails_although_it_has_the_message_raises_its_own_error(opened):
+    sender, reader = opened(0), opened(1)
+    sender.send("first")
+    reader.settle()
+    reader.ranks = replace(reader.ranks, store=FailingStore(reader.ranks.store))
+
+    with pytest.raises(RuntimeError, match="broken"):
         reader.receive()
 
 

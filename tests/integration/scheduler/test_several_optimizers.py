@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 import weakref
+from contextlib import suppress
 
 import pytest
 import torch
@@ -419,3 +420,45 @@ def test_an_error_about_one_of_several_optimizers_names_it(second, calendar):
     with pytest.raises(ParamschedError, match="adamw"):
         ps.Scheduler({"muon": first, "adamw": second}, plan, calendar=calendar).set_facts()
     assert first.param_groups[0] == before
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
+@pytest.mark.parametrize("spoiled", ["b", "a target"])
+def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_all(drive, spoiled):
+    written = []
+
+    def write(value):
+        if spoiled == "broken":
+            raise OSError("full")
+        written.append(value)
+
+    optimizers = probes("abc")
+    target = ps.Binding(ps.Target("x", 1.0, write=write), ps.linear(1.0, 0.0))
+    plan = ps.Plan(target, lr=ps.linear(1.0, 0.0), horizon=20)
+    scheduler = ps.Scheduler(optimizers, plan, drive=drive)
+
+    def iterate(names="abc"):
+        run_all = [optimizers[name].step for name in names] + [scheduler.step] * (drive == "manual")
+        for step in run_all:
+            with suppress(ParamschedError, OSError):
+                step()
+
+    for _ in range(3):
+        iterate()
+    if spoiled == "b":
+        del optimizers["b"].param_groups[0]["lr"]
+    else:
+        spoiled = "broken"
+    iterate("a")
+    iterate("a")
+    optimizers["b"].param_groups[0]["lr"] = 0.5
+    spoiled = ""
+    iterate()
+    iterate()
+
+    now = lines(plan, optimizers)
+    assert scheduler.t == 7
+    assert {name: one.param_groups[0]["lr"] for name, one in optimizers.items()} == {
+        name: now[name][7] for name in optimizers
+    }
+    assert written[-1] == scheduler.value("x")

@@ -353,6 +353,22 @@ def test_an_interval_in_seconds_follows_the_measured_rate(file, monkeypatch):
     assert between[-1] == 1024
 
 
+def test_after_a_jump_back_the_rate_is_measured_anew(file, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, file, watch="4 s")
+    looks = []
+    with report_opened_files(lambda path: looks.append(scheduler.t)):
+        for t in range(30):
+            now += 0.5
+            if t == 20:
+                scheduler.seek(3)
+            optimizer.step()
+
+    assert looks == [1, 3, 7, 15, 4, 5, 7, 11]
+
+
 @pytest.mark.parametrize(
     "watch", [0, -1, 1.5, "soon", "5 epochs", "10%", "0 s", "until 9 s", "1 min + 3 steps", None, [3]]
 )
