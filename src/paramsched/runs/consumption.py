@@ -148,16 +148,15 @@ class ConsumptionSource:
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
         clock = self._clock
-        clock.reported = (clock.reported or 0) - (clock.of_engine or 0) + amount
-        clock.of_engine = None
+        before = None if clock.is_measured else clock.reported
+        clock.reported, clock.is_measured = (before or 0) + amount, False
         self._set_needs_check()
 
     def add_measured(self, amount: Amount) -> None:
         """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
         clock = self._clock
-        if clock.of_engine is not None:
-            clock.reported = (clock.reported or 0) + amount
-            clock.of_engine += amount
+        if clock.reported is None or clock.is_measured:
+            clock.reported, clock.is_measured = (clock.reported or 0) + amount, True
             self._set_needs_check()
 
     def check_amount(self) -> None:
@@ -218,7 +217,7 @@ class ConsumptionSource:
         assert amount is not None
         assert before is not None
         reported, clock.reported = clock.reported, None
-        clock.of_engine = 0
+        clock.is_measured = False
         self._set_needs_check()
         if self._time is not None and reported is None:
             amounts = self._time.amounts_from(t, amount, block.next_size(t))

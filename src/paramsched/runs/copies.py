@@ -30,7 +30,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "late_groups": lead.late_groups,
         "begin": clock.start,
         "alive": not lead.released,
-        "amounts": (clock.reported, clock.of_engine, clock.last_amount),
+        "amounts": (clock.reported, clock.is_measured, clock.last_amount),
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
@@ -56,7 +56,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     now, used = (restored_states(one, lead.in_force.resolved.metric_rules) for one in state["feedback"])
     # The copy may have started with another horizon.
     lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
-    clock.reported, clock.of_engine, clock.last_amount = state["amounts"]
+    clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
     clock.states = used
     clock.change(now)
     if state["alive"]:

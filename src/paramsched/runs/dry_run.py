@@ -159,7 +159,7 @@ def dry_run(
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
             if behind:  # these have not stepped in the last update, so their next step belongs to it
-                before, _ = amount_carried(given[min(behind)], unit)
+                before, *_ = amount_carried(given[min(behind)], unit)
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]

@@ -29,7 +29,8 @@ AMOUNT = f"{OURS}amount"
 CLOCK = f"{OURS}clock"
 """The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
 REPORTED = f"{OURS}said"
-"""A JSON list of the count and the reported consumption that no update has counted yet; None if the plan is by updates.
+"""A JSON list of the count, the reported consumption that no update has counted yet, and True if an engine measured it;
+None if the plan is by updates.
 
 If the count in this list differs from that of the group, updates have followed since the list was written.
 """
@@ -46,11 +47,18 @@ def count_carried(groups: list[Group]) -> int | None:
 
 
 def write_position_entries(
-    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, reported: Amount | None
+    groups: list[Group],
+    count: int,
+    plan: int,
+    clock: str | None,
+    amount: Amount | None,
+    reported: Amount | None,
+    *,
+    is_measured: bool,
 ) -> None:
     """Write the position of the run into every group: the count, the number of the plan, and the amounts."""
     unit = None if clock is None else CLOCKS.index(clock)
-    said = None if clock is None else json.dumps([count, reported])
+    said = None if clock is None else json.dumps([count, reported] + [True] * is_measured)
     entries = {COUNT: count, PLAN: plan, AMOUNT: amount, CLOCK: unit, REPORTED: said}
     for group in groups:
         group.update(entries)
@@ -74,16 +82,16 @@ def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Grou
             group[INITIAL_LR] = mine["lr"]
 
 
-def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
-    """Return the consumed amount in the groups, and the reported consumption that no update has counted yet.
+def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None, bool]:
+    """Return the consumed amount in the groups, the reported one that no update has counted, and if it was measured.
 
-    Both are None if the groups contain no amount on this clock.
+    The amounts are None if the groups contain no amount on this clock.
     """
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
-        return None, None
-    at, reported = json_or_none(group.get(REPORTED)) or (None, None)
-    return group.get(AMOUNT), reported if at == group[COUNT] else None
+        return None, None, False
+    at, reported, *measured = json_or_none(group.get(REPORTED)) or (None, None)
+    return group.get(AMOUNT), *((reported, measured == [True]) if at == group[COUNT] else (None, False))
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -97,7 +105,7 @@ def check_entries(groups: list[Group]) -> None:
         if clock is not None and not (is_count(clock) and clock < len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(clock)}, not the number of a clock")
         reported = group.get(REPORTED)
-        if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
+        if isinstance(pair := json_or_none(reported), list) and len(pair) in (2, 3):
             _require_count(pair[0], index, REPORTED)
             reported = pair[1]
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):

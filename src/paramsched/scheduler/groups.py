@@ -146,7 +146,8 @@ class Groups:
         run = clock if self.lead is None else self.lead.clock
         reported = run.reported if clock.t == run.t else None
         self.number = NO_PLAN if self.held else self.in_force.number
-        write_position_entries(groups, clock.t, self.number, unit, clock.amount, reported)
+        is_measured = run.is_measured and reported is not None
+        write_position_entries(groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured)
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""

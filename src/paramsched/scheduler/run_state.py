@@ -55,12 +55,13 @@ class RunPosition:
     """The position of a run: the next update, the amount consumed before it, and the reported consumption.
 
     `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
-    by updates, or if they are unknown.
+    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`.
     """
 
     t: int
     amount: Amount | None = None
     reported: Amount | None = None
+    is_measured: bool = False
 
     @property
     def times(self) -> UpdateTimes:
@@ -79,7 +80,7 @@ class RunState:
 
     `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
-    yet; `of_engine` is the part of it that an engine measured, None after a report of the loop. `needs_check` is True
+    yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
     if the consumption of the next update must be checked before that update. `observed` are the metrics that this
     process has observed. `warns_of_metrics` is False after missing metrics were logged, and if an engine warns about
     them.
@@ -91,7 +92,7 @@ class RunState:
 
     observed: set[str]
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "observed", "of_engine",
+        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "observed",
         "reported", "start", "states", "t", "warns_of_metrics",
     )  # fmt: skip
 
@@ -100,7 +101,7 @@ class RunState:
         self.amount: Amount | None = None
         self.last_amount: Amount | None = None
         self.reported: Amount | None = None
-        self.of_engine: Amount | None = 0
+        self.is_measured = False
         self.needs_check = False
         self.start = start
         self.states = states
@@ -114,12 +115,12 @@ class RunState:
         t = position.t
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
         self.amount = self.last_amount = position.amount
-        self.reported, self.of_engine = position.reported, 0
+        self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t
 
     @property
     def position(self) -> RunPosition:
-        return RunPosition(self.t, self.amount, self.reported)
+        return RunPosition(self.t, self.amount, self.reported, self.is_measured)
 
     def acknowledge(self) -> None:
         """Note that an engine has called step()."""

@@ -38,7 +38,21 @@ from paramsched.time import Calendar
 
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
-_KEYS = {"version", "t", "amount", "said", "plan", "resolved", "history", "calendar", "groups", "bases", "feedback"}
+_KEYS = {
+    "version",
+    "t",
+    "amount",
+    "said",
+    "measured",
+    "plan",
+    "resolved",
+    "history",
+    "calendar",
+    "groups",
+    "bases",
+    "feedback",
+}
+_LATER_KEYS = {"resolved", "measured"}  # which states of 0.2.0 lack
 _KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
 
 
@@ -141,7 +155,8 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
-        "said": clock.reported,  # reported by the loop and not counted yet
+        "said": clock.reported,  # and not counted yet
+        "measured": clock.is_measured,
         "plan": text,
         "resolved": None if text is None else lead.in_force.resolved.text,
         "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
@@ -266,7 +281,7 @@ def _check_keys(state: Any) -> None:
     if version > VERSION:
         raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
     of_several = _KEYS_OF_SEVERAL if "optimizers" in state else set()
-    if missing := (of_several | _KEYS) - {"resolved"} - state.keys():  # states of version 0.2.0 have no `resolved`
+    if missing := (of_several | _KEYS) - _LATER_KEYS - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS - of_several:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
@@ -323,7 +338,9 @@ def _read_position(state: Mapping[str, Any], parts: PlanTexts | None) -> RunPosi
     for name in ("amount", "said", "last_amount"):
         if state.get(name) is not None and not is_amount(state[name], clock):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
-    position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"])
+    if not isinstance(measured := state.get("measured", False), bool):
+        raise StateError(f"state: measured is {shown(measured)}, not True or False")
+    position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"], measured)
     if parts is not None and position.amount is not None and clock is None:
         raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:

@@ -702,3 +702,49 @@ def test_resolving_later_without_facts_is_allowed():
     scheduler.set_facts()
     run_with_amounts(optimizer, scheduler, [100])
     assert scheduler.amount == 100
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=3)))
+def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_run(calls, several):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1000 tokens"), clock="tokens")
+
+    def new():
+        optimizers = {name: probe(lr=1.0) for name in ("ab" if several else "a")}
+        return optimizers, ps.Scheduler(optimizers if several else optimizers["a"], plan)
+
+    def from_state(optimizers, scheduler):
+        again = new()
+        again[1].load_state_dict(scheduler.state_dict())
+        return again
+
+    def from_optimizers(optimizers, scheduler):
+        again = new()
+        for name, one in optimizers.items():
+            again[0][name].load_state_dict(one.state_dict())
+        return again
+
+    def copied(*run):
+        return copy.deepcopy(run)
+
+    def uninterrupted(*run):
+        return run
+
+    found = set()
+    for resume in (uninterrupted, from_state, from_optimizers, copied):
+        optimizers, scheduler = new()
+        for amount, call in zip((30, 20, 5), calls, strict=True):
+            getattr(scheduler, call)(tokens=amount)
+            optimizers, scheduler = resume(optimizers, scheduler)
+        for one in optimizers.values():
+            one.step()
+        found.add(scheduler.amount)
+        assert optimizers["a"].param_groups[0]["lr"] == scheduler.value("lr")
+        scheduler.measured(tokens=3)
+        scheduler.measured(tokens=4)
+        for one in optimizers.values():
+            one.step()
+        found.add(scheduler.amount - 7)
+
+    loop = [amount for amount, call in zip((30, 20, 5), calls, strict=True) if call == "consumed"]
+    assert found == {sum(loop) if loop else 55}

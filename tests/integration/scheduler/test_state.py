@@ -119,6 +119,7 @@ def assert_rejected(state):
 
 ALLOWED = {("feedback", RULE, "best"): [None, -1, 1.5, 2**70], ("feedback", RULE, "bad"): [2**70],
            ("feedback", RULE, "cooling"): [2**70], ("plan",): [None], ("amount",): [None], ("said",): [None],
+           ("measured",): [True, False],
            ("history",): [None], ("bases", "lr"): [-1, 1.5, 2**70],
            ("bases", "weight_decay"): [-1, 1.5, 2**70]}  # fmt: skip
 """Valid values under each key."""
@@ -136,7 +137,7 @@ def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, val
     assert_rejected(corrupted(path, value))
 
 
-@table("path", [path for path in PATHS if path != ("resolved",)])
+@table("path", [path for path in PATHS if path not in (("resolved",), ("measured",))])
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
