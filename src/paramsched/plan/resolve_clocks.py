@@ -92,8 +92,6 @@ class ClockLengths:
             if self.clock == UPDATES:
                 return updates
             amounts = self._known_amounts(site)
-            if amounts.is_constant:
-                return amounts.exact_at(updates)
             first = amounts.updates_until(begin)  # the first update that starts at or after `begin`
             return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
         if self.clock == UPDATES:
@@ -102,7 +100,7 @@ class ClockLengths:
         if ratio is not None:
             return count * ratio
         mine = self._known_amounts(site)
-        start = Fraction(mine.updates_until(begin)) if self.varies else mine.update_of(begin)
+        start = Fraction(mine.updates_until(begin))
         updates = self._updates_of_amount(unit, count, start, site)
         return mine.exact_at(start + updates) - mine.exact_at(start)
 
@@ -115,8 +113,6 @@ class ClockLengths:
             return self.sizes.calendar.exact(
                 Duration(((unit, count),)), site=site
             )  # raises the error with the missing fact
-        if amounts.is_constant:
-            return amounts.update_of(count)
         return amounts.update_of(amounts.exact_at(begin) + count) - begin
 
     def _known_amounts(self, site: str | CallSite) -> RunAmounts:

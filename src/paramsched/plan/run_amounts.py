@@ -35,11 +35,6 @@ class RunAmounts(ABC):
     __slots__ = ()
     clock: str
 
-    @property
-    def is_constant(self) -> bool:
-        """True if every update consumes the same amount."""
-        return True
-
     @abstractmethod
     def amount_at(self, t: int) -> Amount:
         """Return the amount that the run consumes before update `t` if it follows the plan.
@@ -446,10 +441,6 @@ class PlannedAmounts(RunAmounts):
     times: RunAmounts | None = None
     _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4,096th update
     _held: list[tuple[int, int, int]] = field(default_factory=list)  # at most one: update, amount, size from there on
-
-    @property
-    def is_constant(self) -> bool:
-        return False
 
     def amount_at(self, t: int) -> int:
         block = t // _STRIDE
