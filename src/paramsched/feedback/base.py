@@ -100,10 +100,10 @@ class MetricRule(ABC, Generic[State]):
         """
 
     def __mul__(self, other: Schedule | float) -> "Guided":
-        return _guide_schedule(other, self, first=False)
+        return _guide_schedule(other, self)
 
     def __rmul__(self, other: Schedule | float) -> "Guided":
-        return _guide_schedule(other, self, first=True)
+        return _guide_schedule(other, self)
 
     def __str__(self) -> str:
         return call_text(self)
@@ -144,11 +144,10 @@ def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
     return Guided(combine_operands("product", *pair), (*guided.guides, *more))
 
 
-def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
-    """Multiply `other` by a metric rule. `first` is True if `other` is the left operand."""
+def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Guided:
+    """Multiply `other` by a metric rule; a second rule is the right operand."""
     if isinstance(other, MetricRule):
-        rules = (other, rule) if first else (rule, other)
-        return Guided(schedule_of(1.0, ""), rules)
+        return Guided(schedule_of(1.0, ""), (rule, other))
     if isinstance(other, Guided):
         return Guided(other.schedule, (*other.guides, rule))
     if isinstance(other, (Schedule, int, float)):

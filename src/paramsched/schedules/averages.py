@@ -253,7 +253,8 @@ def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike =
     (0.0, 0.875)
     """
     most = positive_number(CallSite("ema_power", "decay"), decay)
-    missing = constant(Absolute(1.0)) * power_law(power, gamma)
+    exponent = positive_number(CallSite("ema_power", "power"), power)
+    missing = constant(Absolute(1.0)) * power_law(exponent, gamma)
     return minimum(constant(Absolute(most)), constant(Absolute(1.0)) - missing)
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, positive_number
+from paramsched.advice.number_checks import finite_number, positive_number, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous
@@ -51,8 +51,8 @@ def polynomial(
     >>> polynomial(2.0, over=10)(5)
     0.25
     """
-    straight = isinstance(power, (int, float)) and power == 1
-    return anneal(start, to, over, curves.linear if straight else curves.polynomial(power), index)
+    curve = curves.polynomial(power)
+    return anneal(start, to, over, curves.linear if curve.exponent == 1 else curve, index)
 
 
 @shape
@@ -151,9 +151,7 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     length = positive_length(CallSite("noam", "warmup"), Duration.of(warmup))
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
-    peak = (
-        positive_number(CallSite("noam", "factor"), factor) / positive_number(CallSite("noam", "width"), width) ** 0.5
-    )
+    peak = positive_number(CallSite("noam", "factor"), factor) / whole_number(CallSite("noam", "width"), width) ** 0.5
     return _noam_peak(peak, length, "noam", "warmup") * (
         _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
     )
