@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.feedback import greedy
 from paramsched.schedules import absolute, constant, parse
+from support.tables import table
 
 LR = 0.1
 METRICS = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.99, 1.0, 1.1]) | st.floats(-1.0, 3.0), max_size=60)
@@ -149,3 +150,12 @@ def test_its_text_reads_back_unchanged():
 def test_invalid_arguments_are_rejected(options, message):
     with pytest.raises(InvalidArgument, match=message):
         greedy(**options)
+
+
+@table(("eps", "raised", "reduced"), [(1.0, 1.0, 1.0), (0.99, 2.0, 1.0), (0.5, 2.0, 1.0), (0.49, 2.0, 0.5)])
+def test_a_change_by_at_most_eps_is_skipped(eps, raised, reduced):
+    rule = greedy(patience=0, factor=0.5, eps=eps)
+    first = rule.observe(rule.init(), 1.0)
+    last = rule.observe(rule.observe(first, 2.0), 2.0)
+
+    assert (rule.apply(first, 1.0), rule.apply(last, 1.0)) == (raised, reduced)

@@ -240,3 +240,11 @@ def test_an_option_out_of_range_is_rejected(options, message):
 
     assert message in str(refusal.value)
     assert refusal.value.instead
+
+
+def test_a_reduction_by_exactly_eps_is_skipped():
+    for eps, factor in ((0.5, 1.0), (0.49, 0.5)):
+        rule = plateau(patience=0, factor=0.5, eps=eps)
+        state = rule.observe(rule.observe(rule.init(), 1.0), 1.0)
+
+        assert rule.apply(state, 1.0) == factor

@@ -256,3 +256,14 @@ def test_replay_and_resume_give_the_values_of_an_uninterrupted_run():
     assert len(set(whole)) > 4
     events = [(t + 1, {"loss": loss}) for t, loss in enumerate(losses)]
     assert ps.replay(plan, events) == scheduler.states == resumed_scheduler.states
+
+
+def test_the_factor_stays_1_after_the_recovery_during_a_longer_cooldown():
+    rule = ps.spike(window=4, recover=2, cooldown=6)
+    state = rule.init()
+    factors = []
+    for loss in (3.0, 3.1, 9.0, 3.0, 3.1, 3.0, 3.1, 3.0, 3.1):
+        state = rule.observe(state, loss)
+        factors.append(rule.apply(state, 1.0))
+
+    assert factors == [1.0, 1.0, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]

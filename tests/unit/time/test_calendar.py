@@ -123,3 +123,34 @@ def test_calling_an_unresolved_schedule_asks_for_resolve(schedule):
 def test_resolve_requires_a_calendar(calendar):
     with pytest.raises(InvalidArgument, match="Calendar"):
         resolve(cosine(), calendar)
+
+
+@table(("value", "sample"), [(2.5, 3), (-7, 7), (0, 100), (True, 100), ("x", 100), (10**19, 100), ("32", 32)])
+def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, sample):
+    with pytest.raises(InvalidArgument) as refusal:
+        Calendar(batch_size=value)
+
+    assert refusal.value.sample == sample
+
+
+def test_the_error_of_a_missing_fact_lists_the_known_ones():
+    with pytest.raises(MissingFact) as nothing:
+        Calendar().exact(Duration.of("1 epoch"))
+    with pytest.raises(MissingFact) as some:
+        Calendar(batch_size=4, total=7).exact(Duration.of("1 epoch"))
+
+    assert "known:" not in str(nothing.value)
+    assert "these are known: total, batch_size" in str(some.value)
+    assert "Calendar(total=7, batch_size=4, steps_per_epoch=100)" in str(some.value)
+
+
+def test_a_run_has_at_least_one_update():
+    assert Calendar(total=1).horizon == 1
+    assert Calendar(total="0.5 epochs", steps_per_epoch=1).horizon == 1
+    for wrong in (0, -1, "0 epochs", "0 steps"):
+        with pytest.raises(InvalidArgument, match="at least 1 update"):
+            Calendar(total=wrong)
+
+
+def test_a_count_has_its_unit():
+    assert Calendar(total=1).count_text(Fraction(25, 2)) == "12.5 updates"

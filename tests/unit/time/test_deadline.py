@@ -122,3 +122,9 @@ def test_pure_functions_refuse_a_deadline_and_show_a_calendar_that_works(call):
 
     shown = eval(refusal.value.instead.removeprefix("Write "), {"ps": ps})
     assert len(ps.trace(PLAN, {"lr": 0.1}, shown)) == 55 * 60 / 0.4
+
+
+@table("text", ["in 5 epochs", "in until 5 min", "in 5", "in 5%", "18:00 - 5 epochs"])
+def test_a_deadline_counts_in_seconds(text):
+    with pytest.raises(InvalidArgument, match="is not a length in h, min or s"):
+        Calendar(deadline=text)

@@ -265,3 +265,43 @@ def test_the_advice_for_another_value_is_a_length(wrong, sample):
 
     assert refusal.value.sample == sample
     assert Duration.of(sample)
+
+
+def test_a_number_of_updates_is_exact_and_within_its_limits():
+    assert Duration.of_updates(0).terms == Duration.of(0).terms == ()
+    assert Duration.of_updates(1).terms == (("updates", 1),)
+    assert Duration.of_updates(Fraction(1, 2)).terms == (("updates", Fraction(1, 2)),)
+    assert Duration.of_updates(10**18).updates == 10**18
+    for wrong in (-1, Fraction(-1, 2), 10**18 + 1):
+        with pytest.raises(InvalidArgument):
+            Duration.of_updates(wrong)
+
+
+def test_until_is_the_time_of_an_end():
+    end = Duration.of(" until 5% + 1 epoch")
+
+    assert end.until
+    assert end.terms == Duration.of("5% + 1 epoch").terms
+    assert str(end) == "until 1 epoch + 5%"
+    assert Duration.of(str(end)) == end
+    assert str(Duration.of("until 30 steps")) == "until 30 steps"
+    assert not Duration.of("5% + 1 epoch").until
+    with pytest.raises(InvalidArgument, match="written twice") as refusal:
+        Duration.of("until until 5%")
+    assert Duration.of(refusal.value.sample) == Duration.of("until 5%")
+
+
+@table(
+    ("text", "site", "sample"),
+    [
+        ("-10 epochs", 'length "-10 epochs"', "10 epochs"),
+        ("- 2 epochs - 5%", 'length "-2 epochs - 5%"', "2 epochs + 5%"),
+        ("x" * 40, f'length "{"x" * 40}"', "5%"),
+        ("x" * 41, f'length "{"x" * 37}..."', "5%"),
+    ],
+)
+def test_an_invalid_length_is_shown_with_a_valid_one(text, site, sample):
+    with pytest.raises(InvalidArgument) as refusal:
+        Duration.of(text)
+
+    assert (refusal.value.site, refusal.value.sample) == (site, sample)

@@ -1,0 +1,116 @@
+"""Arguments of shapes, rules and metric rules that their documentation excludes."""
+
+import re
+from functools import partial
+from inspect import getdoc, signature
+from math import nan
+from types import NoneType
+from typing import Literal, get_args, get_origin
+
+from paramsched.curves import CurveLike
+from paramsched.schedules import SHAPES, Schedule, cosine, linear
+from paramsched.schedules.affine import Level
+from paramsched.schedules.registry import RULES
+from paramsched.time import DurationLike
+
+BUILDERS = {name: builder for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched.")} | {
+    f"rules.{name}": builder for name, builder in RULES.items()
+}
+REQUIRED = {
+    ("like", "field"): "lr",
+    ("table_file", "path"): None,
+    ("from_function", "function"): abs,
+    ("piecewise", "points"): [(0, 1.0), (10, 0.5)],
+    ("overlay", "first"): linear(over=5),
+    ("rules.schedule", "schedule"): linear(over=5),
+    ("rules.one_cycle", "over"): 100,
+    ("geometric", "to"): 0.5,
+    ("cyclical_anneal", "every"): 20,
+    ("restarts", "every"): 20,
+    ("cyclic", "mode"): "exp_range",
+    ("wsd_s", "warmup"): 20,
+}
+LISTS = {"multistep": [10, 20], "wsd_s": [1000, 2000], "table": [1.0, 0.5], "rules.multistep": [10, 20],
+         "rules.cosine_restarts": [10, 20], "rules.table": [1.0]}  # fmt: skip
+
+
+def without_none(annotation):
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotation) else annotation
+
+
+def is_level(annotation):
+    return set(get_args(Level)) <= set(get_args(annotation))
+
+
+def valid(name, parameter):
+    kind = without_none(parameter.annotation)
+    if (name, parameter.name) in REQUIRED:
+        return REQUIRED[name, parameter.name]
+    if kind is float or is_level(kind):
+        return 0.75
+    if kind is int:
+        return 12
+    if kind is Schedule:
+        return cosine(over=50)
+    return 12 if kind == DurationLike else LISTS[name]
+
+
+def arguments(name):
+    """Return valid arguments: the required ones, and those without which another one is invalid."""
+    given = {}
+    for parameter in signature(BUILDERS[name]).parameters.values():
+        needed = parameter.default is parameter.empty or (name, parameter.name) in REQUIRED
+        if needed and parameter.kind is not parameter.VAR_POSITIONAL:
+            given[parameter.name] = valid(name, parameter)
+    return given
+
+
+def description(name, parameter):
+    """Return what the documentation says about a parameter."""
+    line = rf"^ +(?:\w+, )*{parameter}(?:, \w+)*: (.*\n(?: {{8,}}.*\n)*)"
+    found = re.search(line, getdoc(BUILDERS[name]), re.MULTILINE)
+    return "" if found is None else " ".join(found[1].split())
+
+
+def excluded(name, parameter):
+    """Return arguments that are invalid by the annotation or the documentation of a parameter."""
+    kind, text = without_none(parameter.annotation), description(name, parameter.name)
+    optional = NoneType in get_args(parameter.annotation)
+    wrong = []
+    if kind is float or is_level(kind):
+        wrong += ["x", nan] + ([] if optional else [None])
+        if "bove 0" in text or "greater than 0" in text:
+            wrong += [0.0]
+        if "less than 1" in text:
+            wrong += [1.0]
+        if "at least 0" in text:
+            wrong += [-0.5]
+    elif kind is int:
+        least = re.search(r"at least (\d+)", text)
+        wrong += [True, 1.5, int(least[1]) - 1 if least else -1] + ([] if optional else [None])
+    elif get_origin(kind) is Literal:
+        wrong += ["x", None]
+    elif kind == DurationLike:
+        wrong += ["x", 0.5] + ([0] if re.search(r"above 0|at least one update", text) else [])
+    elif kind == CurveLike:
+        wrong += ["x", cosine()]
+    return wrong
+
+
+def cases(package):
+    """Return the pairs (name, parameter) of the builders of a package that have invalid arguments."""
+    return [
+        (name, parameter.name)
+        for name, builder in BUILDERS.items()
+        if builder.__module__.startswith(package) and name not in ("table_file", "recurrence")
+        for parameter in signature(builder).parameters.values()
+        if excluded(name, parameter)
+    ]
+
+
+def calls_with_excluded(name, parameter):
+    """Return functions that call a builder, each with another invalid argument; and one call with valid arguments."""
+    builder, given = BUILDERS[name], arguments(name)
+    wrong = excluded(name, signature(builder).parameters[parameter])
+    return [partial(builder, **given | {parameter: one}) for one in wrong], partial(builder, **given)

@@ -1,0 +1,124 @@
+"""Schedules at the edges of their domain: growing and empty cycles, parts of a second, windows without a length."""
+
+import numpy as np
+import pytest
+
+from paramsched.errors import InvalidArgument, ParseError
+from paramsched.plan import resolve
+from paramsched.schedules import SHAPES, constant, linear, parse, restarts, shift
+from paramsched.schedules.cuts import is_resolved_in, with_unit, without_unit
+from paramsched.schedules.leaves import MOST_DEPTH
+from paramsched.time import Calendar
+from support.tables import table
+
+
+def test_breakpoints_in_a_growing_cycle_are_stretched_with_it():
+    saw = restarts(linear(over=1) >> constant(0.5), 4, times=3, mult=2)
+
+    assert saw.breakpoints() == (0, 1, 4, 6, 12, 16, 28)
+    assert saw.breakpoints(until=13) == (0, 1, 4, 6, 12, 13)
+    assert [saw(t) for t in (0, 1, 4, 5, 6, 12, 14, 16, 28, 100)] == [1, 0.5, 1, 0.5, 0.5, 1, 0.5, 0.5, 0.5, 0.5]
+
+
+@table(
+    ("total", "cycles", "first"),
+    [(7, 3, "1"), (6, 2, "2"), (3, 2, "1"), (2, 1, "2"), (31, 5, "1"), (1000, 5, "1000/31")],
+)
+def test_growing_cycles_are_fewer_in_a_short_run(total, cycles, first):
+    schedule = resolve(parse("restarts(linear(), times=5, mult=2)"), Calendar(total=total))
+
+    assert (schedule.times, str(schedule.every).removesuffix(" steps")) == (cycles, first)
+    assert schedule.length.number == total
+
+
+def test_equal_cycles_are_fewer_in_a_short_run():
+    assert resolve(parse("restarts(linear(), times=5)"), Calendar(total=3)).times == 3
+
+
+def test_breakpoints_between_two_seconds():
+    plain = without_unit(parse('warmup("1.5 s") >> linear(over="2 s")'), "seconds")
+
+    assert plain.breakpoints() == (0, 1.5, 3.5)
+    assert plain.breakpoints(3) == (0, 1.5, 3)
+    assert plain.is_resolved
+    assert not without_unit(parse('warmup("0.0005 s") >> linear(over="2 s")'), "seconds").is_resolved
+    assert str(with_unit(plain, "seconds")) == 'warmup("1.5 s") >> linear(over="2 s")'
+    assert is_resolved_in(parse('warmup("1.5 s") >> constant()'), "seconds")
+    assert not is_resolved_in(parse('warmup("1.5 s") >> constant(over=5)'), "seconds")
+
+
+def test_an_empty_last_stage_holds_the_end_of_a_stage_that_would_go_on():
+    whole = parse("linear(over=4) + inverse_sqrt(10)")
+    held = resolve(whole >> constant(0.3, over=0), Calendar(total=4))
+
+    assert [held(t) for t in (0, 3, 4, 5, 100)] == [whole(t) for t in (0, 3, 4, 4, 4)]
+    assert (whole >> constant(0.3, over=5))(100) == 0.3
+    assert (constant(0.5, over=3) >> constant(0.3, over=0))(100) == 0.5
+    assert (constant(0.5, over=0) >> constant(0.3, over=0))(100) == 0.3
+
+
+def test_a_window_without_a_length_holds_the_first_value():
+    shut = resolve(parse('window(linear(0.5, 0.1, 10), "5%", "5%")'), Calendar(total=100))
+
+    assert [shut(t) for t in (0, 4, 5, 90)] == [1.0, 1.0, 0.5, 0.5]
+    with pytest.raises(InvalidArgument, match="ends before it begins"):
+        resolve(parse('window(linear(), "10%", "5 steps")'), Calendar(total=100))
+
+
+def test_the_greatest_depth_of_nested_schedules():
+    deep = constant()
+    for _ in range(MOST_DEPTH - 1):
+        deep = shift(deep, 1)
+
+    assert deep.depth == MOST_DEPTH
+    with pytest.raises(InvalidArgument, match="nested more than"):
+        shift(deep, 1)
+
+
+@table("text", [r"like('l\x72')", 'like(r"lr")', 'like(u"lr")', "like('''lr''')", 'like("""lr""")', "like('lr')"])
+def test_strings_are_read_by_pythons_rules(text):
+    assert parse(text).field == "lr"
+
+
+@table("text", ['like(b"lr")', 'like(f"lr")', r'like("\x7")', "constant(1j)", "constant(007)", "constant(0x)"])
+def test_literals_that_are_not_part_of_a_line_are_refused(text):
+    with pytest.raises(ParseError):
+        parse(text)
+
+
+@table(("text", "value"), [("0x1F", 31), ("0b11", 3), ("0o17", 15), ("1_000", 1000), ("1e3", 1000), (".5", 0.5)])
+def test_numbers_are_read_by_pythons_rules(text, value):
+    assert parse(f"constant({text})").value == value
+
+
+@table(
+    ("text", "write"),
+    [
+        ("StepLR(optimizer, 30, 0.5)", "step(30, 0.5)"),
+        ("StepLR(30, 0.5)", "step(30, 0.5)"),
+        ('warmup("5 epoks") >> cosine()', 'warmup("5 epochs") >> cosine()'),
+        ('warmup("5%") >> cosine(0.5, to=x)', ""),
+        ("cosine(index=t/n)", 'cosine(index="t/n")'),
+        ("step(0) * 2", "step(30) * constant(2.0)"),
+    ],
+)
+def test_the_corrected_line_of_an_error_can_be_pasted(text, write):
+    with pytest.raises(InvalidArgument) as refusal:
+        parse(text)
+
+    found = "" if refusal.value.is_example else refusal.value.write
+    assert (found and str(parse(found))) == (write and str(parse(write)))
+
+
+def test_the_registry_counts_its_names():
+    assert len(SHAPES) == len(list(SHAPES)) == len({*SHAPES})
+    assert {"plateau", "cosine"} <= {*SHAPES}
+
+
+def test_a_schedule_of_an_array_of_bases_is_evaluated_for_each_base():
+    schedule = parse("clamp(linear(1.0, 0.25 + absolute(0.5), 10), absolute(0.1))")
+    times, bases = np.arange(13), np.array([0.1, 2.0, 8.0])
+
+    values = schedule(times[:, None], bases)
+    assert values.shape == (13, 3)
+    assert values.tolist() == [[schedule(int(t), base) for base in bases.tolist()] for t in times]
