@@ -1,0 +1,170 @@
+"""Options that a command does not have, or that do not fit together: one line with what to write instead."""
+
+import json
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from support.tables import table
+
+HOOKS = """import paramsched as ps
+@ps.shape
+def halving_of_a_test(over: int = 3) -> ps.Schedule:
+    "Halve."
+    return ps.step(over, 0.5)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine()\n")
+    (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.1\n")
+    (tmp_path / "hooks_of_a_test.py").write_text(HOOKS)
+    (tmp_path / "broken_in_a_test.py").write_text("1/0\n")
+    return tmp_path
+
+
+def run(command):
+    return CliRunner().invoke(main, shlex.split(command))
+
+
+@table(
+    ("command", "advice"),
+    [
+        ("show plan.yaml --total_steps 100", "--horizon 100"),
+        ("show plan.yaml --epochs 3", '--horizon "3 epochs"'),
+        ("show plan.yaml --max-steps=50", "--horizon 50"),
+        ("show plan.yaml --max-steps", "--horizon 10000"),
+        ("show plan.yaml --lr 0.3", "--base lr=0.3"),
+        ("show plan.yaml --learning-rate", "--base lr=0.1"),
+        ("show plan.yaml --out x.svg", "--output x.svg"),
+        ("show plan.yaml --out 'a b.svg'", "--output 'a b.svg'"),
+        ("show plan.yaml --save", "--output"),
+        ("show plan.yaml --log-scale 3", "--log"),
+        ("show plan.yaml --widht 80", "--width 80"),
+        ("show plan.yaml --batch 5", "--batch-size 5"),
+        ("show plan.yaml --tol 0.1", "--tolerance 0.1"),
+        ("show plan.yaml --watc", "--watch"),
+        ("show plan.yaml --factor 3", None),
+        ("show plan.yaml --zzz", None),
+        ("plot plan.yaml --fmt svg", "--format svg"),
+        ("convert plan.yaml --output-format toml", "--to toml"),
+        ("convert plan.yaml --format toml", "--to toml"),
+        ("change plan.yaml --at 5 --extend 300", "--horizon 300"),
+        ("change plan.yaml --at 5 --factor lr=0.5", "--scale lr=0.5"),
+        ("audit log.csv --world-size 4", "--processes 4"),
+        ("check plan.yaml --ckpt a.pt", "--checkpoint a.pt"),
+        ("check plan.yaml --lr 3", None),
+    ],
+)
+def test_an_unknown_option_gets_the_option_that_is_meant_with_its_value(command, advice, folder):
+    done = run(command)
+    name = next(one for one in reversed(shlex.split(command)) if one.startswith("--")).split("=")[0]
+
+    assert done.exit_code == 2
+    expected = f'No such option "{name}".' + ("" if advice is None else f" Write {advice}")
+    assert done.output.splitlines()[-1] == f"Error: {expected}"
+
+
+@table(
+    ("option", "advice"),
+    [
+        ("--unit epoch", " Write --unit epochs"),
+        ("--unit iters", " Write --unit updates"),
+        ("--unit=secs", " Write --unit seconds"),
+        ("--unit parsec", ""),
+    ],
+)
+def test_an_unknown_choice_gets_the_nearest_one(option, advice, folder):
+    done = run(f"show plan.yaml {option}")
+
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1].endswith(f"'batches', 'progress'.{advice}")
+
+
+@table(
+    ("command", "code", "said"),
+    [
+        ("show halving_of_a_test(4) --horizon 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
+        ("show plan.yaml --import broken_in_a_test", 2, "broken_in_a_test: ZeroDivisionError: division by zero"),
+        ("show plan.yaml --import missing_in_a_test", 2, "ModuleNotFoundError: No module named 'missing_in_a_test'"),
+        ("show recipe:llama3", 1, 'did you mean "llama3-405b"? Write recipe:llama3-405b'),
+        ("show recipe:zzz", 1, "recipe:zzz: no such recipe. `paramsched recipes` lists all recipes"),
+        ("show llama3-405b", 2, "llama3-405b: no such file. Write recipe:llama3-405b"),
+        ("show plan.yaml --at 5 -o x.svg", 2, "Leave one of the two out"),
+        ("plot plan.yaml --to gif", 2, "--to gif: unknown format of pictures. Write one of svg, html, png, pdf"),
+        ("plot plan.yaml -o x.gif", 2, "must be one of .svg, .html, .png, .pdf. Write --output x.svg"),
+        ("plot plan.yaml -o -", 2, "--output -: the format of the picture is missing. Write --to svg"),
+        ("plot - --watch", 2, "--watch needs files; standard input does not change. Write --watch plan.yaml"),
+        ("plot plan.yaml -o - --to svg --watch", 2, "--watch cannot update standard output. Write --output plan.html"),
+        ("convert plan.yaml --torch", 2, "--torch: only for Python code. Write --to python"),
+        ("convert plan.yaml --test t.py", 2, "--test: only for Python code. Write --to python"),
+        ("convert plan.yaml --base 0.1", 2, "--base: only for Python code. Write --to python"),
+        ("convert plan.yaml --to python --test t.py", 2, "the test needs the file of the module. Write -o schedule.py"),
+        ("convert log.csv --from log --to yaml -o log.csv", 2, "may have this name already. Write -o plan.yaml"),
+        ("audit log.csv --plan plan.yaml --column lr", 2, "expected FIELD=NAME. Write --column lr=learning_rate"),
+        ("audit log.csv --plan plan.yaml --strict", 2, "--strict: it is for a log without --plan"),
+        ("audit log.csv --plan plan.yaml --html x.html", 2, "--html: it is for a log without --plan"),
+        ("audit log.csv --plan plan.yaml --amount tokens", 2, "the plan's clock counts updates. Leave --amount out"),
+        ("audit log.csv --at 3", 2, "--at: it needs --plan plan.yaml"),
+        ("resume log.csv --on-change x", 2, "--on-change x: expected one of new, checkpoint, error"),
+        ("resume log.csv --on-change new --on-change lr=error", 2, "one of them for each field. Write --on-change new"),
+        ("resume log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
+        ("history log.csv", 2, "log.csv: not a PyTorch checkpoint. Pass a file saved with torch.save"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit_are_refused(command, code, said, folder):
+    done = run(command)
+
+    assert (done.exit_code, said in done.output) == (code, True), done.output
+
+
+def test_reports_of_a_log_for_programs(folder):
+    same, other = (json.loads(run(f"audit log.csv --plan 'constant({c})' --base lr=0.1 --json").stdout) for c in (1, 2))
+
+    assert (same["equal"], same["first"], same["log"], same["values"]) == (True, None, "log.csv", 2)
+    first = {"t": 0, "field": "lr", "group": 0, "logged": 0.1, "planned": 0.2}
+    assert (other["equal"], other["first"]) == (False, first)
+    assert run("audit log.csv --plan 'constant(2)' --base lr=0.1").exit_code == 1
+    assert run("audit log.csv --plan 'constant(1)' --base lr=0.1").exit_code == 0
+    (folder / "log.csv").write_text("step,lr\n0,0.1\n1,inf\n")
+    infinite = run("audit log.csv --plan 'constant(1)' --base lr=0.1 --json")
+    assert json.loads(infinite.stdout, parse_constant=pytest.fail)["first"]["logged"] is None
+
+
+def test_recipes_for_programs():
+    (found,) = json.loads(run("recipes llama3-405b --json").stdout)
+
+    recipe = ps.recipes["llama3-405b"]
+    assert (found["name"], found["area"], found["source"]) == (recipe.name, recipe.area, recipe.source)
+    assert found["facts"] == {
+        name: one
+        for name in recipe.calendar.__dataclass_fields__
+        if (one := getattr(recipe.calendar, name)) is not None
+    }
+
+
+def test_the_states_of_a_run_for_programs(folder):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10))
+    for _ in range(4):
+        optimizer.step()
+    torch.save({"o": optimizer.state_dict(), "s": scheduler.state_dict()}, folder / "a.pt")
+
+    report = json.loads(run("resume a.pt --json --updates 2").stdout)
+    history = json.loads(run("history a.pt --json").stdout)
+    changed = run("resume a.pt --plan 'cosine()' --horizon 10 --json")
+
+    assert (report["update"], report["clock"], report["optimizer"], report["scheduler"]) == (4, "updates", "o", "s")
+    assert [(one["update"], one["stored"]) for one in report["rows"]] == [(4, report["rows"][0]["value"]), (5, None)]
+    assert report["rows"][0]["value"] == pytest.approx(0.06)
+    assert (report["differs"], report["changes"], report["ignored"]) == (False, [], [])
+    assert history == [{"update": 0, "amount": None, "plan": "horizon: 10\nlr: linear()", "changes": None}]
+    assert (changed.exit_code, json.loads(changed.stdout)["differs"]) == (1, True)
+    assert [one["what"] for one in json.loads(changed.stdout)["changes"]] == ["lr"]
+    assert run("history a.pt").output == "from update 0:\n  horizon: 10\n  lr: linear()\n"
