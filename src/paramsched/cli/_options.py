@@ -11,7 +11,6 @@ from difflib import SequenceMatcher
 from functools import partial, wraps
 from importlib import import_module
 from io import TextIOWrapper
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast, final
 
@@ -32,6 +31,7 @@ from paramsched.errors import (
 )
 from paramsched.fields import KNOWN
 from paramsched.run_files.files import write_whole_file
+from paramsched.time.calendar import meant_clock
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -194,6 +194,20 @@ class ExistingFile(click.Path):
             return click.Path.convert(self, value, param, ctx)
         except ValueError:
             self.fail(f"no file can have the name {value!r}", param, ctx)
+
+
+@final
+class NearChoice(click.Choice[str]):
+    """One of several words. The error for another word names the one that is probably meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return click.Choice.convert(self, value, param, ctx)
+        except click.BadParameter as error:
+            near = closest(str(value), self.choices) or meant_clock(value)
+            if param is None or near not in self.choices:
+                raise
+            raise click.BadParameter(f"{error.message} Write {param.opts[0]} {near}", ctx, param) from None
 
 
 def offer_files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -453,18 +467,6 @@ class Command(click.Command):
         given = list(args)  # a copy, because click removes each argument that it parses
         try:
             return click.Command.parse_args(self, ctx, args)
-        except click.BadParameter as error:
-            option = error.param
-            if option is not None and isinstance(option.type, click.Choice):
-                values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
-                values += [value for name, value in pairwise(given) if name in option.opts]
-                choices = [str(one) for one in option.type.choices]
-                for value in values:
-                    near = _CHOICE_ALIASES.get(value, closest(value, choices))
-                    if value not in choices and near in choices:
-                        message = f"{error.message} Write {option.opts[0]} {near}"
-                        raise click.BadParameter(message, error.ctx, option) from None
-            raise
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
@@ -515,12 +517,6 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"  {line}\n")
-
-
-_CHOICE_ALIASES: Mapping[str, str] = {
-    **dict.fromkeys(("step", "steps", "iteration", "iterations", "iters", "update"), "updates"),
-    **dict.fromkeys(("s", "sec", "secs", "second"), "seconds"),
-}
 
 
 _OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {

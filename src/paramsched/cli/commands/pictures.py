@@ -17,6 +17,7 @@ from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
     Command,
+    NearChoice,
     PlanOptions,
     aligned_rows,
     base_option,
@@ -104,7 +105,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
         tolerance_option,
-        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
+        click.option("--unit", type=NearChoice(_TIME_UNITS), default="updates", help="Unit of the time axis."),
         click.option(
             "--log/--linear", default=None, help="Use logarithmic or linear value axes. By default, the values decide."
         ),

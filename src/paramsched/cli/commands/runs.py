@@ -14,6 +14,7 @@ from paramsched.cli._options import (
     Command,
     ExistingFile,
     FactOption,
+    NearChoice,
     PlanOptions,
     base_option,
     checkpoint_argument,
@@ -261,7 +262,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
     "--output-format",
-    type=click.Choice(("text", "json", "sarif", "github")),
+    type=NearChoice(("text", "json", "sarif", "github")),
     default="text",
     show_default=True,
     help="Format of the report.",
