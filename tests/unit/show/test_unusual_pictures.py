@@ -1,0 +1,172 @@
+"""Pictures of unusual curves: bands, many curves and differences, negative values, progress, and a loss over rates."""
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched import show
+from paramsched.errors import InvalidArgument
+from paramsched.show._axes import choose_scale
+from paramsched.show._curves import Envelope
+from paramsched.show._labels import wrap_text
+from support.tables import table
+
+
+def curves(count=1, total=100):
+    return show.curves_from_values({("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)})
+
+
+BAND = show.LoggedRun(
+    "predicted",
+    measured={"loss": ([0, 10, 50, 99], [9.0, 4.0, 3.0, 2.0])},
+    bands={"loss": ([8.0, 3.7, 2.5, 1.5], [10.0, 4.5, 3.5, 2.5])},
+)
+
+
+def test_a_band_is_drawn_around_its_metric_without_the_steep_beginning():
+    picture = show.picture(curves(), log=BAND)
+
+    panel = picture.panels[1]
+    assert [(one.kind, one.times.tolist(), one.values.tolist()) for one in panel.every_curve] == [
+        ("metric", [50, 99], [3.0, 2.0]),
+        ("band", [50, 99], [2.5, 1.5]),
+        ("band", [50, 99], [3.5, 2.5]),
+    ]
+    assert [note.text for note in panel.notes] == [
+        "predicted: 2.0000 (1.5000 to 2.5000) at update 99",
+        "higher values before update 25 are not drawn",
+    ]
+    assert [one.curve.kind for one in panel.plan_legend] == ["metric"]
+
+
+def test_a_band_without_a_steep_beginning_is_drawn_completely():
+    flat = show.LoggedRun("a", measured={"loss": ([50, 99], [3.0, 2.0])}, bands={"loss": ([2.5, 1.5], [3.5, 2.5])})
+
+    panel = show.picture(curves(), log=flat).panels[1]
+
+    assert [one.times.size for one in panel.every_curve] == [2, 2, 2]
+    assert len(panel.notes) == 1
+
+
+@table(
+    ("points", "said"),
+    [
+        (([0, 1], [0.1]), "have shape (2,) and the values shape (1,)"),
+        (([], []), "every value needs an integer update"),
+        (([0.5], [0.1]), "every value needs an integer update"),
+        (([-1], [0.1]), "every value needs an integer update"),
+        (([2**41], [0.1]), "every value needs an integer update"),
+        (([[0]], [[0.1]]), "every value needs an integer update"),
+        ((["a"], [0.1]), "every value needs an integer update"),
+    ],
+)
+def test_points_without_updates_are_refused(points, said):
+    with pytest.raises(InvalidArgument) as caught:
+        show.picture(curves(), log={("lr", "g0"): points})
+
+    assert said in str(caught.value)
+
+
+def test_matplotlib_colors_many_curves_and_shades_differences():
+    trace = curves(12)
+    used = {("lr", "g0"): (np.arange(100), np.where(np.arange(100) // 10 % 2, 0.0, trace["lr", "g0"]))}
+
+    (ax,) = show.axes(trace, log=used)
+
+    lines = ax.get_lines()[:13]
+    assert len({line.get_color() for line in lines[:12]}) == 12
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [*(f"group g{n}" for n in range(10)), "used"]
+    spans = [patch.get_x() for patch in ax.patches]
+    assert spans == [10, 30, 50, 70, 90]
+    assert [line.get_linewidth() for line in (lines[0], lines[12])] == [5, 1.2]
+    assert lines[12].get_color() == "black"
+
+
+def test_matplotlib_draws_a_band_dashed_and_a_metric_with_dots():
+    axes = show.axes(curves(), log=BAND)
+
+    lines = axes[1].get_lines()
+    assert [(line.get_linestyle(), line.get_marker()) for line in lines[:3]] == [("-", "."), ("--", ""), ("--", "")]
+    assert [text.get_text() for text in axes[1].get_legend().get_texts()] == ["loss"]
+
+
+def test_many_differing_spans_are_joined_by_columns():
+    total = 1000
+    trace = curves(total=total)
+    at = np.arange(0, total, 2)
+    panel = show.picture(trace, log={("lr", "g0"): (at, np.zeros(at.size))}).panels[0]
+    axis = show.picture(trace).axis
+
+    assert panel.differing_spans(axis, 10, most=500) == [(t, t + 1) for t in at.tolist()]
+    assert panel.differing_spans(axis, 10, most=499) == [(0, 1000)]
+
+
+@table(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, (0.0, 1.0)), (0.3, 1.0, (0.0, 1.0)), (0.9, 1.0, (0.9, 1.0)), (-1.0, -0.3, (-1.0, 0.0)),
+        (-1.0, -0.9, (-1.0, -0.9)), (2.0, 2.0, (0.0, 2.0)), (-2.0, -2.0, (-2.0, 0.0)), (0.0, 0.0, (0.0, 1.0)),
+    ],
+)  # fmt: skip
+def test_a_linear_axis_includes_0_if_the_values_come_near_it(low, high, expected):
+    scale = choose_scale([Envelope(np.array([low, low]), np.array([high, high]))])
+
+    assert (scale.low, scale.high) == pytest.approx(expected)
+    assert scale.fraction(np.array([scale.low, scale.high])).tolist() == [0.0, 1.0]
+
+
+def test_the_axis_of_a_plan_by_progress_has_percentages():
+    plan = ps.Plan(lr="linear()", clock="progress")
+    trace = ps.trace(plan, {"lr": 1.0}, amounts=np.arange(10) / 10)
+
+    axis = show.picture(trace, view=show.View(unit="progress")).axis
+    assert [tick.label for tick in axis.ticks(2)] == ["0%", "50%", "100%"]
+
+
+@table(
+    ("line", "note"),
+    [
+        ("cosine()", "× base: the base is unknown"),
+        ("cosine(absolute(0.1), absolute(0.01))", "absolute values, not multiples of base"),
+        ("cosine(to=absolute(0.01))", "base 1 is assumed; absolute levels do not scale with it"),
+    ],
+)
+def test_the_picture_of_a_plan_without_a_base_says_what_its_values_are(line, note):
+    shown = show.figure(ps.Plan(lr=line, horizon=50))
+
+    (panel,) = show.picture(shown.trace).panels
+    assert [one.text for one in panel.notes if "base" in one.text] == [note]
+    assert panel.title == ("lr × base" if "unknown" in note else "lr")
+
+
+def test_figures_of_every_form_and_of_none():
+    for made in (ps.cosine(over=9), ps.Plan(lr="cosine()", horizon=9), "lr: cosine()\nhorizon: 9"):
+        assert show.figure(made).trace.total == 9
+    with pytest.raises(InvalidArgument, match="it has no curves"):
+        show.figure(curves(), other=3)
+
+
+def test_a_long_word_is_cut_into_rows():
+    assert wrap_text("abcdefgh ij", 3) == ["abc", "def", "gh…"]
+    assert wrap_text("abcde f", 3) == ["abc", "de", "f"]
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+def test_a_loss_over_rates_marks_the_lowest_rate_at_its_column(ascii):
+    rates = np.geomspace(1e-4, 1.0, 41)
+    losses = 1 + np.abs(np.log10(rates) + 2)
+
+    lines = show.loss_by_rate(rates, losses, {"valley": 1e-2, "end": 1.0}, width=60, ascii=ascii).splitlines()
+
+    assert lines[0] == "loss"
+    assert len(lines) == 1 + 9 + 2 + 2
+    assert max(map(len, lines)) <= 60
+    axis, labels, valley, end = lines[-4:]
+    mark = "^" if ascii else "┴"
+    assert labels.split() == ["lr", "0.0001", "0.001", "0.01", "0.1", "1"]
+    assert valley.strip() == f"{mark} valley 0.01"
+    assert valley.index(mark) == axis.index(mark) == len(axis) // 2 + 3
+    assert end.strip() == f"{mark} end 1"
+    plot = lines[1:10]
+    lowest = max(row for row, line in enumerate(plot) if line[7:].strip(" ┤│|") != "")
+    assert lowest == len(plot) - 1 - round((1 - 0) / 3 * 8)
