@@ -8,6 +8,9 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from paramsched.cli._options import PlanOptions
+from paramsched.cli._plan_input import title_of_plans
+from paramsched.cli._traces import trace_plan_inputs
 from support.tables import table
 
 HOOKS = """import paramsched as ps
@@ -168,3 +171,44 @@ def test_the_states_of_a_run_for_programs(folder):
     assert (changed.exit_code, json.loads(changed.stdout)["differs"]) == (1, True)
     assert [one["what"] for one in json.loads(changed.stdout)["changes"]] == ["lr"]
     assert run("history a.pt").output == "from update 0:\n  horizon: 10\n  lr: linear()\n"
+
+
+def test_a_horizon_is_for_the_plans_without_one(folder):
+    options = PlanOptions(horizon="80")
+
+    both, _ = trace_plan_inputs(["cosine()", "plan.yaml"], options)
+
+    assert [one.total for _, one in both.plans] == [80, 100]
+    with pytest.raises(ps.errors.InvalidArgument, match="the Calendar's total is 80"):
+        trace_plan_inputs(["plan.yaml", "cosine()"], options)
+
+
+@table(
+    ("given", "title"),
+    [(["plan.yaml"], "plan.yaml"), (["cosine()"], "Plan"), (["cosine()", "-"], "Plans"),
+     (["plan.yaml", "log.csv", "cosine()"], "plan.yaml, log.csv")],
+)  # fmt: skip
+def test_the_title_of_a_picture_names_its_files(given, title, folder):
+    assert title_of_plans(given) == title
+
+
+def test_a_long_log_is_written_with_a_table_beside_the_plan(folder):
+    rows = "".join(f"{t},{1 / (t + 1)!r}\n" for t in range(10_001))
+    (folder / "long.csv").write_text("step,lr\n" + rows)
+
+    to_file, to_output = (
+        run(f"convert long.csv --from log --table -o {one} --to yaml") for one in ("replay.yaml", "-")
+    )
+
+    assert to_file.exit_code == 0
+    assert (folder / "long.lr.csv").read_text().count("\n") == 10_002
+    assert to_output.exit_code == 1
+    assert 'Write tables="replay"' in to_output.output
+
+
+def test_a_terminal_without_braille_gets_ascii(folder):
+    done = CliRunner(charset="ascii").invoke(main, ["show", "plan.yaml"])
+
+    assert done.exit_code == 0
+    assert "*" in done.output
+    assert "\\u" not in done.output

@@ -1,0 +1,133 @@
+"""The parts of `--watch`: which files have changed, what is drawn after an error, and what is written."""
+
+import os
+
+import click
+import pytest
+
+from paramsched.cli._watch import _drawn, _Files, _print_picture, _reloading, _write_picture, watch
+from paramsched.errors import InvalidArgument
+from paramsched.run_files.files import open_to_read
+
+
+def test_a_file_has_changed_if_it_is_written_replaced_removed_or_created(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("1")
+    files = _Files([str(first), str(second), "a\0b", "x" * 5000])
+    changes = [
+        lambda: first.write_text("22"),
+        lambda: os.utime(first, ns=(1, 1)),
+        lambda: second.replace(first),
+        first.unlink,
+        lambda: first.write_text("3"),
+    ]
+
+    for change in changes:
+        if change is changes[2]:
+            second.write_text("22")
+            os.utime(second, ns=(1, 1))
+        with files.recording():
+            pass
+        assert not files.changed()
+        change()
+        assert files.changed()
+
+
+def test_a_file_that_is_opened_while_drawing_is_watched_from_before_it_was_read(tmp_path):
+    read = tmp_path / "read"
+    read.write_text("1")
+    files = _Files([])
+
+    with files.recording():
+        with open_to_read(read) as stream:
+            stream.read()
+        assert not files.changed()
+        read.write_text("22")
+
+    assert files.changed()
+
+
+def test_files_are_settled_when_all_exist_and_none_changes(tmp_path, monkeypatch):
+    file = tmp_path / "a"
+    file.write_text("1")
+    files, slept = _Files([str(file)]), []
+    file.unlink()
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) < 4:
+            file.write_text("2" * len(slept))
+
+    monkeypatch.setattr("paramsched.cli._watch.time.sleep", sleep)
+    files.wait_until_settled()
+
+    assert len(slept) == 4  # after each of three changes, and once more because nothing changed
+    assert file.read_text() == "222"
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidArgument("call(…)", "is wrong"), OSError(2, "no such file", "a"), click.UsageError("is wrong")]
+)
+def test_an_error_takes_the_place_of_the_picture_with_its_notes(error):
+    def draw():
+        click.echo("note: first", err=True)
+        raise error
+
+    assert _drawn(lambda: "picture") == ("picture", "")
+    picture, notes = _drawn(draw)
+    assert picture is None
+    assert notes.startswith("note: first\n")
+    assert notes.rstrip().endswith(("is wrong", "no such file"))
+
+
+def test_a_page_shows_the_error_and_another_file_stays(tmp_path, capsys):
+    page, picture = tmp_path / "a.HTML", tmp_path / "a.svg"
+    for file in (page, picture):
+        _write_picture(str(file), "<html><head></head>drawn</html>", "note: one\n")
+    out = capsys.readouterr()
+    assert out.out.count("written. Watching for changes; Ctrl-C ends") == 2
+    assert out.err == "note: one\n" * 2
+    assert picture.read_text() == "<html><head></head>drawn</html>"
+    assert page.read_text() == _reloading("<html><head></head>drawn</html>")
+    assert "<script>" in page.read_text()
+
+    for file in (page, picture):
+        _write_picture(str(file), None, "<is> wrong\n")
+    out = capsys.readouterr()
+    assert (out.out, out.err) == ("", "<is> wrong\n" * 2)
+    assert picture.read_text() == "<html><head></head>drawn</html>"
+    assert "<pre>&lt;is&gt; wrong\n</pre>" in page.read_text()
+    assert "<script>" in page.read_text()
+
+
+def test_a_page_reloads_only_for_another_content():
+    one, two = _reloading("<head></head>1"), _reloading("<head></head>2")
+
+    assert one == _reloading("<head></head>1") != two.replace("2", "1")
+
+
+def test_a_picture_is_printed_with_its_notes(capsys):
+    _print_picture("drawn", "note: one\n")
+    _print_picture(None, "is wrong\n")
+
+    assert capsys.readouterr() == ("drawn\n", "note: one\nis wrong\n")
+
+
+def test_ctrl_c_ends_and_leaves_a_page_without_the_script(tmp_path, capsys, monkeypatch):
+    drawn, page = [], tmp_path / "a.html"
+
+    def draw():
+        drawn.append(1)
+        if len(drawn) == 2:
+            raise InvalidArgument("call(…)", "is wrong")
+        if len(drawn) == 4:
+            raise KeyboardInterrupt
+        return f"<head></head>{min(len(drawn), 3)}"
+
+    monkeypatch.setattr("paramsched.cli._watch._wait", lambda files, *, retry: seen.append(retry))
+    seen = []
+    watch(draw, [], str(page))
+
+    assert seen == [False, True, False]
+    assert page.read_text() == "<head></head>3"
+    assert capsys.readouterr().err.endswith("\n")
