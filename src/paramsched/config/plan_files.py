@@ -52,7 +52,6 @@ from paramsched.config.syntaxes.json_and_toml import (
     write_toml,
 )
 from paramsched.config.syntaxes.yaml_text import (
-    parser_events,
     peer_yaml_places,
     read_peer_yaml,
     read_yaml,
@@ -253,8 +252,11 @@ def _is_native(format: str) -> bool:
     return format in SYNTAXES or format == "native"
 
 
-_TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
-_YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
+_COMMENTS: Final = {
+    "toml": re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL),
+    "yaml": re.compile(rf"{STRING.pattern}|(?P<comment>(?:^|(?<=[ \t]))#)", re.DOTALL | re.MULTILINE),
+}
+"""A dict from syntax to the pattern of its quoted texts and comments."""
 
 
 @final
@@ -431,25 +433,9 @@ class PlanText:
     @property
     def has_comments(self) -> bool:
         """True if the text is YAML or TOML with comments, which a plan does not preserve."""
-        syntax = self.format if self.format in SYNTAXES else self.syntax
-        if syntax == "toml":
-            return any(found["comment"] for found in _TOML_COMMENT.finditer(self.text))
-        if (syntax != "yaml" and not (syntax is None and self.format == "native")) or "#" not in self.text:
-            return False
-        from yaml import ScalarEvent, YAMLError
-
-        # A comment starts with a number sign outside of all values. Inside a value, the sign is part of the text. The
-        # file may be that of a peer, with aliases, tags, and templates that only the reader of the peer fills in.
-        outside, end = [], 0
-        try:
-            for event in parser_events(self.text):
-                kind = type(event)
-                if kind is ScalarEvent:
-                    outside.append(self.text[end : event.start_mark.index])
-                    end = event.end_mark.index
-        except YAMLError:
-            return _YAML_COMMENT.search(self.text) is not None
-        return any(_YAML_COMMENT.search(piece) for piece in [*outside, self.text[end:]])
+        native = "yaml" if self.syntax is None and self.format == "native" else self.syntax
+        pattern = _COMMENTS.get(self.format if self.format in SYNTAXES else native or "")
+        return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
 
 
 def open_plan(
