@@ -12,12 +12,12 @@ import numpy as np
 from paramsched.advice.calls import is_rate
 from paramsched.advice.peer_calls import line_of_own_call
 from paramsched.advice.peer_words import DROPPED, instead_of, is_warmup_length, meant_argument, own_name
-from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import InvalidArgument
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
@@ -294,29 +294,6 @@ def within_float(value: Any) -> float:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
         raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "Write 0.1")
     return value  # type: ignore[no-any-return]  # other types are checked by the caller
-
-
-def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
-    """Return a value of a user-defined type, validated strictly by pydantic as JSON.
-
-    Raises:
-        MissingDependency: pydantic is not installed. No shape of this library needs it.
-    """
-    import json
-
-    try:
-        from pydantic import PydanticUserError, TypeAdapter, ValidationError
-    except ModuleNotFoundError:
-        raise MissingDependency(f"{path}: an argument of a type of your own", "pydantic", "types") from None
-
-    try:
-        return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False):
-            diagnostics.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}", code=REFUSED_VALUE)
-    except PydanticUserError:  # pydantic does not support the type either, so the builder has to check the value
-        return value
-    return MISSING
 
 
 RESERVED: Final = ("clock", "horizon", "note", "groups", "targets")

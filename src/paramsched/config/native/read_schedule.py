@@ -35,7 +35,6 @@ from paramsched.config.native.assign_arguments import (
     takes_none,
     type_asked_for,
     union_members,
-    value_of_users_type,
     within_float,
 )
 from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
@@ -323,7 +322,7 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a rule", "Write rules.linear(0.1, end=5)")
 
     def read_plain(self, annotation: Any, value: Any, path: str) -> Any:
-        """Read numbers, text, choices and lists; other types of user shapes are read by pydantic."""
+        """Read numbers, text, choices and lists. The value of another type is returned as it is."""
         members = [one for one in union_members(annotation) if one is not NoneType]
         lists = [items for member in members if (items := item_annotations(member)) is not None]
         bad = () if lists and isinstance(value, list) else tuple(bad_values_in(value))
@@ -358,7 +357,7 @@ class ScheduleReader:
                 whole = float not in members
                 instead = f"Write {max(1, round(meant_number(value))) if whole else meant_number(value)}"
             return self.note_wrong_type(value, path, " or ".join(words), instead)
-        return value_of_users_type(annotation, value, path, self.diagnostics)
+        return value  # of a type that the shape has to check
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
         """Read a list whose annotation has one type for each item, or one type for all items."""
