@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,6 +155,174 @@ def test_text_in_place_of_a_number_is_refused(name: str) -> None:
 def test_a_bound_of_a_group_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(AssertedArgument, match=r'param_groups\[1\]\["min_lr"\]: expected a number, got NoneType'):
         OptimizerParamScheduler(Optimizer({}, {"min_lr": None}), **COSINE)
+
+
+def messages(*groups: dict[str, Any], **changes: Any) -> list[str]:
+    """Return the warnings of a constructor."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        OptimizerParamScheduler(Optimizer(*groups), **{**COSINE, **changes})
+    return [str(one.message).split(":")[0] for one in caught]
+
+
+WSD = {"lr_decay_style": "WSD", "lr_wsd_decay_style": "linear"}
+PLAIN = {"lr": 0.0, "weight_decay": 0.1}
+
+
+@table(
+    ("groups", "changes", "said"),
+    [
+        ([PLAIN], {}, []),
+        ([{**PLAIN, "max_lr": 0.5}], {"init_lr": 0.5}, []),
+        ([{**PLAIN, "max_lr": 0.4}, PLAIN], {"init_lr": 0.5}, ["max_lr is less than init_lr=0.5 in param_groups[0]"]),
+        ([{**PLAIN, "max_lr": 0.4}], {"init_lr": 0.5, "lr_warmup_steps": 0}, []),
+        ([PLAIN, {**PLAIN, "min_lr": 2.0}], {}, ["min_lr is greater than max_lr in param_groups[1]"]),
+        ([{**PLAIN, "min_lr": 1.0}], {}, []),
+        ([PLAIN], {**WSD, "wsd_decay_steps": 90}, []),
+        ([PLAIN], {**WSD, "wsd_decay_steps": 91}, ["the decay of WSD begins at 9, inside the warmup of 10"]),
+        ([PLAIN], {"wsd_decay_steps": 99}, []),
+        ([{**PLAIN, "lr_mult": 1.0}], {}, []),
+        ([{**PLAIN, "lr_mult": 0.5}], {}, ["lr_mult multiplies the lr of param_groups[0]; Megatron ignores it since"]),
+        (
+            [{**PLAIN, "weight_decay": 0.0}, PLAIN],
+            {},
+            ["weight_decay was 0 in param_groups[0] and is now scheduled, as"],
+        ),
+        ([{**PLAIN, "weight_decay": 0.0, "wd_mult": 0.0}], {}, []),
+        ([{**PLAIN, "weight_decay": 0.0}], {"start_wd": 0.0, "end_wd": 0.0}, []),
+        ([{**PLAIN, "weight_decay": 0.0, "start_wd": 0.0, "end_wd": 0.0}], {}, []),
+    ],
+)
+def test_what_megatron_accepts_by_mistake_is_warned_of_once(groups: Any, changes: Any, said: list[str]) -> None:
+    found = messages(*[dict(group) for group in groups], **changes)
+
+    assert len(found) == len(said)
+    assert all(text.startswith(expected) for text, expected in zip(found, said, strict=True)), found
+
+
+@table(
+    ("changes", "argument"),
+    [
+        ({"min_lr": -0.1}, "min_lr"),
+        ({"max_lr": 0.05}, "max_lr"),
+        ({"init_lr": 1.1}, "init_lr"),
+        ({"lr_decay_steps": 0, "lr_warmup_steps": -1}, "lr_decay_steps"),
+        ({"lr_warmup_steps": 100}, "lr_warmup_steps"),
+        ({"start_wd": -0.1}, "start_wd"),
+        ({"end_wd": 0.05}, "end_wd"),
+        ({"override_opt_param_scheduler": True}, "override_opt_param_scheduler"),
+        ({"lr_decay_style": "cosin"}, "lr_decay_style"),
+        ({"wd_incr_style": "up"}, "wd_incr_style"),
+        ({"lr_decay_style": "WSD"}, "wsd_decay_steps"),
+        ({"lr_decay_style": "WSD", "wsd_decay_steps": 20}, "lr_wsd_decay_style"),
+        ({"wd_incr_style": "linear", "wd_incr_steps": 0}, "wd_incr_steps"),
+        ({"max_lr": None}, "max_lr"),
+    ],
+)
+def test_an_invalid_argument_is_named_and_nothing_is_written(changes: Any, argument: str) -> None:
+    group = dict(PLAIN)
+
+    with pytest.raises(AssertionError) as refusal:
+        OptimizerParamScheduler(Optimizer(group), **{**COSINE, **changes})
+
+    assert refusal.value.argument == argument  # type: ignore[attr-defined]
+    assert group == PLAIN
+
+
+@table(
+    "changes",
+    [
+        {"min_lr": 0.0},
+        {"min_lr": 1.0},
+        {"init_lr": 1.0},
+        {"lr_warmup_steps": 99},
+        {"start_wd": 0.0, "wd_incr_style": "linear"},
+        {"wd_incr_steps": 0},
+        {"override_opt_param_scheduler": True, "use_checkpoint_opt_param_scheduler": False},
+        {"wsd_decay_steps": "x"},
+    ],
+)
+def test_arguments_at_their_bounds_are_accepted(changes: Any) -> None:
+    OptimizerParamScheduler(Optimizer(dict(PLAIN)), **{**COSINE, **changes})
+
+
+OLD_KEYS = {
+    "max_lr": "start_lr",
+    "lr_warmup_steps": "warmup_iter",
+    "lr_decay_steps": "end_iter",
+    "lr_decay_style": "decay_style",
+    "num_steps": "num_iters",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@table("mode", ["checkpoint", "override", "equal"])
+def test_each_argument_comes_from_the_state_or_from_the_constructor(mode: str) -> None:
+    flags = {
+        "use_checkpoint_opt_param_scheduler": mode == "checkpoint",
+        "override_opt_param_scheduler": mode == "override",
+    }
+    saved = {**COSINE, "max_lr": 2.0, "lr_warmup_steps": 20, "start_wd": 0.3, "end_wd": 0.3, "lr_decay_style": "linear"}
+    state = {**saved, "num_steps": 60, "wsd_decay_steps": None, "lr_wsd_decay_style": None}
+    for one in (state, {OLD_KEYS.get(key, key): value for key, value in state.items()}):
+        group = dict(PLAIN)
+        scheduler = OptimizerParamScheduler(Optimizer(group), **{**COSINE, **flags})
+        before = {**vars(scheduler)}
+        if mode == "equal":
+            with pytest.raises(AssertionError, match="do not match"):
+                scheduler.load_state_dict(one)
+            assert {**vars(scheduler)} == before
+            continue
+
+        scheduler.load_state_dict(one)
+
+        used = saved if mode == "checkpoint" else COSINE
+        assert scheduler.num_steps == 60
+        assert all(getattr(scheduler, name) == value for name, value in used.items())
+        assert group["lr"] == pytest.approx(lr_of_megatron(60, used))
+        assert group["weight_decay"] == pytest.approx(wd_of_megatron(60, used))
+
+
+@table(
+    ("changes", "steps", "lacking"),
+    [
+        ({}, 5, "init_lr"),
+        ({}, 10, ""),
+        ({"override_opt_param_scheduler": True, "use_checkpoint_opt_param_scheduler": False}, 5, ""),
+        ({**WSD, "wsd_decay_steps": 20}, 5, "init_lr, wsd_decay_steps, lr_wsd_decay_style"),
+        ({**WSD, "wsd_decay_steps": 20}, 100, "wsd_decay_steps, lr_wsd_decay_style"),
+        ({**WSD, "wsd_decay_steps": 20}, 101, ""),
+    ],
+)
+def test_arguments_that_a_state_of_megatron_lacks_are_warned_of_if_they_matter(
+    changes: Any, steps: int, lacking: str
+) -> None:
+    scheduler = OptimizerParamScheduler(Optimizer(dict(PLAIN)), **{**COSINE, **changes})
+    state = {key: value for key, value in scheduler.state_dict().items() if "wsd" not in key and key != "init_lr"}
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scheduler.load_state_dict({**state, "num_steps": steps})
+
+    found = [str(one.message) for one in caught]
+    assert len(found) == bool(lacking)
+    assert not lacking or found[0].startswith(f"the state lacks {lacking}: the values of the constructor are used")
+
+
+def test_bounds_of_a_group_are_restored_only_with_the_constructors_arguments() -> None:
+    kept, bare = {**PLAIN, "max_lr": 0.5}, dict(PLAIN)
+    flags = {"override_opt_param_scheduler": True, "use_checkpoint_opt_param_scheduler": False}
+    for override in (True, False):
+        groups = dict(kept), dict(bare)
+        scheduler = OptimizerParamScheduler(Optimizer(*groups), **{**COSINE, **(flags if override else {})})
+        groups[0].update(max_lr=3.0)
+        groups[1].update(max_lr=4.0, min_lr=0.2)
+
+        scheduler.load_state_dict({**scheduler.state_dict(), "num_steps": 10})
+
+        assert groups[0]["max_lr"] == groups[0]["lr"] == (0.5 if override else 3.0)
+        assert ("max_lr" in groups[1]) is not override
+        assert groups[1]["lr"] == (1.0 if override else 4.0)
 
 
 def test_groups_with_different_weight_decays_need_a_rising_style() -> None:
