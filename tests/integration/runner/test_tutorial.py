@@ -16,6 +16,7 @@ from paramsched.compat.mmengine import MultiStepLR
 from paramsched.runner import Runner
 from support import mmengine_peer
 from support.runner_jobs import QUIET, Recorder, loader, network
+from support.spread import spread
 
 pytest.importorskip("mmengine")
 
@@ -167,7 +168,7 @@ SNIPPETS = {
 }
 
 
-@pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.parametrize("name", spread(SNIPPETS, "by epoch", "converted", "cosine converted", "warmup", "momentum"))
 def test_a_config_of_the_tutorial_uses_the_values_of_mmengine(name):
     epochs, param_scheduler = SNIPPETS[name]
     many = param_scheduler if isinstance(param_scheduler, list) else [param_scheduler]

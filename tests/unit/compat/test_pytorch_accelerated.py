@@ -1,0 +1,245 @@
+"""The base classes of pytorch-accelerated: what the constructor writes, what a step accepts, what a state contains."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from paramsched.compat.pytorch_accelerated import (
+    CosineLrScheduler,
+    SchedulerBase,
+    StatefulSchedulerBase,
+    WSDLrScheduler,
+    estimate_checkpoint_steps,
+)
+from paramsched.errors import InvalidArgument, UnknownField
+from support.tables import table
+
+
+def sgd(*groups):
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], **group} for group in groups or ({"lr": 0.4},)]
+    return torch.optim.SGD(groups, lr=0.1)
+
+
+def values(optimizer, field="lr"):
+    return [float(group[field]) for group in optimizer.param_groups]
+
+
+class Fixed(SchedulerBase):
+    """A scheduler that returns what is set."""
+
+    answer = None
+
+    def get_updated_values(self, num_updates):
+        return self.answer(num_updates) if callable(self.answer) else self.answer
+
+
+class Counting(StatefulSchedulerBase):
+    def get_updated_values(self, num_updates):
+        return [base + num_updates for base in self.base_lr_values]
+
+
+def test_the_constructor_writes_the_initial_values():
+    optimizer = sgd({"lr": 0.4}, {"lr": 0.1, "initial_lr": 0.3})
+
+    scheduler = Fixed(optimizer)
+
+    assert values(optimizer) == values(optimizer, "initial_lr") == scheduler.base_lr_values == [0.4, 0.3]
+    weight_decays = Fixed(sgd({"weight_decay": 0.2}), param_group_field="weight_decay")
+    assert weight_decays.optimizer.param_groups[0]["initial_weight_decay"] == 0.2
+
+
+def test_a_missing_field_is_refused_before_any_write():
+    optimizer = sgd({"lr": 0.4, "momentm": 0.1}, {})
+
+    with pytest.raises(UnknownField, match=r"momentm missing from param_groups\[1\]"):
+        Fixed(optimizer, "momentm")
+    assert "initial_momentm" not in optimizer.param_groups[0]
+
+
+@table(
+    ("answer", "expected"),
+    [
+        (None, [0.4, 0.2]),
+        (0.5, [0.5, 0.5]),
+        ([0.5, 0.6], [0.5, 0.6]),
+        (lambda n: (n / 10 for _ in range(2)), [0.3, 0.3]),
+        (np.array([0.5, 0.25]), [0.5, 0.25]),
+        (np.float64(0.5), [0.5, 0.5]),
+        (np.array(0.5), [0.5, 0.5]),
+        (torch.tensor(0.5), [0.5, 0.5]),
+        (torch.tensor([0.5, 0.25]), [0.5, 0.25]),
+        ({"a": 0.5, "b": 0.25}.values(), [0.5, 0.25]),
+    ],
+)
+def test_any_iterable_or_one_number_is_written(answer, expected):
+    optimizer = sgd({"lr": 0.4}, {"lr": 0.2})
+    scheduler = Fixed(optimizer)
+    scheduler.answer = answer
+
+    scheduler.step_update(3)
+
+    assert values(optimizer) == expected
+    assert all(isinstance(group["lr"], float) for group in optimizer.param_groups)
+
+
+@table("count", [0, 1, 3])
+def test_another_number_of_values_is_refused(count):
+    optimizer = sgd({"lr": 0.4}, {"lr": 0.2})
+    scheduler = Fixed(optimizer)
+    scheduler.answer = [0.5] * count
+
+    with pytest.raises(InvalidArgument, match=f"{count} values for 2 param groups"):
+        scheduler.step_update(0)
+    assert values(optimizer) == [0.4, 0.2]
+
+
+def test_a_tensor_is_filled_and_saved_as_a_number():
+    optimizer = sgd({"lr": torch.tensor(0.5)})
+    kept = optimizer.param_groups[0]["lr"]
+    scheduler = Counting(optimizer)
+
+    scheduler.step()
+    scheduler.step()
+
+    assert optimizer.param_groups[0]["lr"] is kept
+    assert kept.item() == 1.5
+    assert scheduler.state_dict()["param_group_values"] == [1.5]
+    assert scheduler.base_lr_values[0].item() == 0.5
+
+
+@table(("first", "expected"), [(0, [0.4, 1.4, 2.4]), (1, [1.4, 2.4, 3.4]), (5, [5.4, 6.4, 7.4])])
+def test_the_first_step_has_the_number_of_the_first_update(first, expected):
+    scheduler = Counting(sgd())
+    scheduler.first_update = first
+    found = []
+    for _ in range(3):
+        scheduler.step()
+        found += values(scheduler.optimizer)
+
+    assert found == pytest.approx(expected)
+
+
+def test_a_state_restores_bases_counts_and_values():
+    first = Counting(sgd({"lr": 0.4}, {"lr": 0.2}))
+    first.first_update = 1
+    first.step()
+    state = first.state_dict()
+    kept = copy.deepcopy(state)
+    second = Counting(sgd({"lr": 3.0}, {"lr": 4.0}))
+
+    second.load_state_dict(state)
+
+    assert state == kept
+    assert values(second.optimizer) == values(first.optimizer) == pytest.approx([1.4, 1.2])
+    first.step(), second.step()
+    assert values(second.optimizer) == values(first.optimizer) == pytest.approx([2.4, 2.2])
+    assert second.first_update == 1
+    assert "optimizer" not in state
+    assert state["base_lr_values"] is not first.base_lr_values
+
+
+def test_a_state_of_other_groups_keeps_the_bases_and_values():
+    state = Counting(sgd({"lr": 0.4}, {"lr": 0.2})).state_dict()
+    one = Counting(sgd({"lr": 3.0}))
+
+    one.load_state_dict(state | {"_num_updates": 4})
+    one.step()
+
+    assert values(one.optimizer) == [8.0]
+
+
+def test_a_late_group_joins_with_its_value_as_base():
+    scheduler = Counting(sgd())
+    scheduler.step()
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
+    scheduler.step()
+
+    assert values(scheduler.optimizer) == pytest.approx([1.4, 1.1])
+    assert scheduler.base_lr_values == [0.4, 0.1]
+
+
+@pytest.mark.filterwarnings("ignore")
+@table(
+    ("build", "changes"),
+    [
+        (
+            lambda: CosineLrScheduler(sgd(), 5, 4, num_warmup_epochs=1, num_cooldown_epochs=1),
+            [
+                {"k_decay": 2.0},
+                {"lr_min": 0.1},
+                {"lr_min_ratio": 0.5},
+                {"warmup_lr_init": 0.1},
+                {"warmup_lr_ratio": 0.5},
+                {"warmup_iterations": 6},
+                {"total_iterations": 30},
+                {"num_cooldown_iterations": 0},
+                {"base_lr_values": [0.8]},
+            ],
+        ),
+        (
+            lambda: WSDLrScheduler(sgd(), total_steps=20, num_warmup_steps=4, decay_phase_ratio=0.3),
+            [
+                {"lr_min": 0.1},
+                {"decay_phase_ratio": 0.5},
+                {"use_inverse_sqrt_decay": False, "lr_min": 0.1},
+                {"warmup_starting_lr": 0.1},
+                {"num_warmup_steps": 8},
+                {"is_continuation_from_checkpoint": True},
+                {"checkpoint_steps": [10, 20]},
+                {"base_lr_values": [0.8]},
+            ],
+        ),
+    ],
+)
+def test_an_attribute_that_is_set_acts_from_the_next_step_on(build, changes):
+    plain = build()
+    for change in changes:
+        changed, whole = build(), build()
+        vars(whole).update(change)
+        for _ in range(3):
+            changed.step()
+        vars(changed).update(copy.deepcopy(change))
+        found = [changed.get_updated_values(n) for n in range(22)]
+
+        assert found == [whole.get_updated_values(n) for n in range(22)]
+        assert found != [plain.get_updated_values(n) for n in range(22)], change
+
+
+@table(
+    ("total", "count", "expected"),
+    [(100, 1, [100]), (100, 2, [50, 100]), (100, 3, [25, 50, 100]), (7, 3, [1, 3, 7]), (4, 3, [1, 2, 4])],
+)
+def test_each_checkpoint_is_at_about_twice_the_previous_one(total, count, expected):
+    assert estimate_checkpoint_steps(total, count) == expected
+    with pytest.raises(InvalidArgument, match=f"Write num_checkpoints={total.bit_length()} at most"):
+        estimate_checkpoint_steps(total, total.bit_length() + 1)
+
+
+def test_the_periods_of_a_run_are_found_by_update():
+    scheduler = WSDLrScheduler(sgd(), total_steps=40, num_checkpoints=2, decay_phase_ratio=0.25)
+    scheduler.first_update = 1
+
+    first, second = scheduler.get_decay_info()
+    assert first == {"period_start": 0, "period_end": 20, "decay_steps": 5, "pre_decay_step": 15}
+    assert second == {"period_start": 20, "period_end": 40, "decay_steps": 5, "pre_decay_step": 35}
+    assert [scheduler.get_phase_info(n) == first for n in (1, 20, 21, 40, 99)] == [True, True, False, False, False]
+    assert [scheduler._get_checkpoint_info(n) for n in (0, 19, 20, 39, 45)] == [
+        (20, 0),
+        (20, 19),
+        (20, 0),
+        (20, 19),
+        (20, 25),
+    ]
+    assert (scheduler.get_checkpoint_steps(), scheduler.get_current_step()) == ([20, 40], -1)
+    seen = []
+    for _ in range(36):
+        scheduler.step()
+        seen.append((scheduler.get_current_step(), scheduler.previous_checkpoint_step))
+    assert seen[0] == (0, None)
+    assert [kept for _, kept in seen[:16]] == [None] * 13 + [14] * 3
+    assert seen[-1] == (35, 34)
+    assert scheduler.get_current_phase_info() == second
+    first["period_start"] = 7
+    assert scheduler.get_decay_info()[0]["period_start"] == 0
