@@ -14,7 +14,9 @@ LOCKED := $(INSTALL) --constraint constraints.txt
 TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' constraints.txt)
 # uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-# Compiled once here, because with PYTHONDONTWRITEBYTECODE each process would compile its imports again. compileall uses
+# Compiled files are always kept: without them, each worker of pytest compiles all tests in each run.
+unexport PYTHONDONTWRITEBYTECODE
+# Compiled once here, because the first import would use one core, and each process at the same time. compileall uses
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
 COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.pages import of_the_docs
+from support.tables import table
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "_" not in page.parts[-2][:1])])
@@ -18,7 +19,7 @@ def width():
     return of_the_docs("page_width")[0]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@table("page", PAGES)
 def test_no_line_of_code_is_wider_than_the_column(page, width):
     lines = [line for block in BLOCK.findall(page.read_text(encoding="utf-8")) for line in block.splitlines()]
 

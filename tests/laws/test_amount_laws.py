@@ -120,7 +120,7 @@ def plans_by_samples(draw, sources=SOURCES):
     """Draw a plan with all fields or one field on a sample clock, its run, and the source of the amounts."""
     source = draw(st.sampled_from(sources))
     world = draw(strategies.worlds())
-    plan = draw(strategies.plans(world, rules=False, follow=True))
+    plan = draw(strategies.plans(world, rules=0, follow=True, attachable=True))
     bindings = plan.as_written()
     if source.startswith("planned"):
         size = ps.Binding(ps.Target("batch_size", draw(st.sampled_from([1.0, 2.0]))), draw(st.sampled_from(SIZES)))

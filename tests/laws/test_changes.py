@@ -37,11 +37,7 @@ def planned(draw, *, joined=False, follow=True):
     """Draw a plan and its run; with `joined`, a plan whose levels are sums, so that neighbors have a level."""
     world = draw(strategies.worlds())
     assume(world.total > 1)
-    plan = draw(strategies.plans(world, follow=follow))
-    try:
-        bind(plan.resolve(world.calendar), GROUPS)
-    except InvalidArgument:
-        reject()
+    plan = draw(strategies.plans(world, follow=follow, affine=joined, attachable=True))
     assume(not joined or all(one.schedule.affine for one in plan.bindings))
     return world, plan
 

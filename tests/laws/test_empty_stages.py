@@ -1,7 +1,6 @@
 """A stage of no updates changes nothing, wherever it is in a sequence, and in whatever unit its length is written."""
 
 import numpy as np
-import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import parse
 from support import strategies
+from support.tables import table
 
 EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(3, to=absolute(9), over={})")
 NOTHING = ("0", "'0%'", "'0 epochs'", "'0 samples'", "'0 tokens'")
@@ -39,7 +39,7 @@ def test_a_stage_of_no_updates_changes_no_value(data):
     assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
 
-@pytest.mark.parametrize("empty", [text.format(length) for text in EMPTY for length in NOTHING])
+@table("empty", [text.format(length) for text in EMPTY for length in NOTHING])
 def test_neighbor_levels_and_open_stages_skip_a_stage_of_no_updates(empty):
     for plain in (
         "warmup(4) >> | linear(1.0, 0.25, over=9) >> constant(0.5)",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from paramsched.testing import schedule_laws as laws
 from support import strategies
+from support.examples import at_most
 from support.strategies import every_shape
 
 jax = pytest.importorskip("jax")
@@ -14,7 +15,7 @@ jnp = jax.numpy
 
 
 @pytest.mark.heavy
-@every_shape(leave_out=("rounded",), most=1, share=0.5, step=6)  # a last bit decides between two multiples
+@every_shape(leave_out=("rounded",), most=1, share=0.5, step=12)  # a last bit decides between two multiples
 @given(st.data())
 def test_jax_agrees(name, data):
     case = data.draw(strategies.cases(name=name))
@@ -36,6 +37,7 @@ def test_jax_agrees(name, data):
 
 
 @pytest.mark.heavy
+@at_most(3)
 @given(strategies.cases(depth=2))
 def test_jax_traces_a_schedule_without_reading_the_time(case):
     compiled = jax.jit(case.resolved)(jnp.arange(4))
@@ -45,6 +47,7 @@ def test_jax_traces_a_schedule_without_reading_the_time(case):
 
 
 @pytest.mark.heavy
+@at_most(3)
 @given(strategies.cases(depth=2), st.data())
 def test_jax_gradients_are_finite(case, data):
     [time] = data.draw(strategies.times(case))

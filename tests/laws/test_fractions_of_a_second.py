@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from support.tables import table
 
 MILLISECONDS = st.integers(1, 3_000)
 
@@ -65,7 +66,7 @@ def test_percentages_are_rounded_up_to_milliseconds(share, total):
     assert line.schedule.stages[0].over.terms == (("seconds", Fraction(first, 1000)),)
 
 
-@pytest.mark.parametrize(("step", "horizon"), [(0.1, 0.3), (0.57, 1.71), (0.19, 0.57), (1 / 3, 1)])
+@table(("step", "horizon"), [(0.1, 0.3), (0.57, 1.71), (0.19, 0.57), (1 / 3, 1)])
 def test_the_run_is_over_at_the_first_update_after_its_horizon(step, horizon):
     scheduler, _, over = seconds_run("constant()", [step] * 4, total=f"{horizon} s", seconds_per_step=step)
 

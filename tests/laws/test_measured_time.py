@@ -181,6 +181,7 @@ def test_a_message_lasts_at_least_eight_updates_or_a_second_also_near_the_end(lo
     assert len(ranks.store.sent) <= 4 + ranks.t / min(8, math.ceil(1 / longest))
 
 
+@pytest.mark.heavy
 def test_without_stalls_no_rank_sends_more_than_a_thousand_messages_for_a_long_run():
     ranks = Ranks(2, left=86_400.0)
     while not ranks.is_over:

@@ -9,7 +9,6 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import InvalidArgument
 from paramsched.plan import bind
 from support import strategies
 from support.disturbances import DISTURBANCES, disturb
@@ -24,16 +23,11 @@ EVENTS = (
 )  # fmt: skip
 
 
-def attachable(data, *, rules=True):
-    """Draw a plan, its run, and the resolved plan; reject a plan that cannot be attached."""
+def attachable(data, *, rules=1):
+    """Draw a plan, its run, and the resolved plan."""
     world = data.draw(strategies.worlds())
-    plan = data.draw(strategies.plans(world, rules=rules, follow=True))
-    try:
-        resolved = plan.resolve(world.calendar)
-        bind(resolved, GROUPS)
-    except InvalidArgument:
-        reject()
-    return world, plan, resolved
+    plan = data.draw(strategies.plans(world, rules=rules, follow=True, attachable=True))
+    return world, plan, plan.resolve(world.calendar)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -147,7 +141,7 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
 
 @given(st.data())
 def test_seek_gives_the_same_state_as_running_the_updates(data):
-    world, plan, _ = attachable(data, rules=False)
+    world, plan, _ = attachable(data, rules=0)
     t = data.draw(st.integers(0, 60))
     walked, sought = probe(*GROUPS), probe(*GROUPS)
     first = ps.Scheduler(walked, plan, calendar=world.calendar)
@@ -164,7 +158,7 @@ def test_seek_gives_the_same_state_as_running_the_updates(data):
 
 @given(st.data())
 def test_replay_gives_the_same_metric_rules_as_the_observations(data):
-    world, plan, _ = attachable(data)
+    world, plan, _ = attachable(data, rules=5)
     rules = plan.metric_rules
     if not rules:
         reject()

@@ -6,6 +6,11 @@ RELEASE = 30
 """The default number of examples of a property in `make full`."""
 
 
+def is_glance() -> bool:
+    """Return whether the profile is that of `make quick`."""
+    return settings().max_examples < 6
+
+
 def examples(number: int) -> settings:
     """Try `number` examples in `make full`, and proportionally fewer in `make test`."""
     of_profile = settings().max_examples

@@ -51,7 +51,7 @@ SENTENCES = (
 """Advice that is not a line of code."""
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "line"),
     [
         (lambda: ps.cosine(T_max=100), "cosine(over=100)"),
@@ -72,9 +72,7 @@ def test_a_peer_keyword_in_a_call_gets_the_argument_in_paramsched(call, line):
     assert ps.parse(line)
 
 
-@pytest.mark.parametrize(
-    "text", ["cosine(T_max=100)", "wsd(num_warmup_steps=5, decay=9)", "warmup()", "cosine(last_epoch=3)"]
-)
+@table("text", ["cosine(T_max=100)", "wsd(num_warmup_steps=5, decay=9)", "warmup()", "cosine(last_epoch=3)"])
 def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(text)
@@ -82,7 +80,7 @@ def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
     assert ps.parse(refusal.value.instead.removeprefix("Write "))
 
 
-@pytest.mark.parametrize(
+@table(
     ("whole", "kept"),
     [
         (ps.cosine_restarts(10) >> ps.cosine(), ps.cosine()),
@@ -110,7 +108,7 @@ def test_the_error_for_a_curve_without_its_argument_suggests_a_valid_one(name):
     assert ps.parse(refusal.value.write)
 
 
-@pytest.mark.parametrize("slip", ["cosin", "exponentia", "powr", "curves.tahn", "lineer", "nothing_like_it"])
+@table("slip", ["cosin", "exponentia", "powr", "curves.tahn", "lineer", "nothing_like_it"])
 def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
     for form in ("anneal(curve={}, over=5)", "anneal(1, 0, 5, {})"):
         with pytest.raises(InvalidArgument) as refusal:
@@ -123,7 +121,7 @@ def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
     assert config.loads(yaml.format(line), format="yaml")
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "line"),
     [
         ("lr * 0.1", 'like("lr") * 0.1'),
@@ -273,7 +271,7 @@ def test_an_error_names_the_called_function_and_shows_its_call(call, site, line)
     assert refusal.value.instead == f"Write {line}"
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "line"),
     [
         (lambda: ps.Calendar(max_steps=100), "Calendar(total=100)"),
@@ -312,7 +310,7 @@ def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, li
     assert ps.parse(line)
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "expected_message"),
     [
         ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; use "over"'),
@@ -406,7 +404,7 @@ def test_advice_for_a_wrong_call_never_has_self_and_works_when_pasted(tmp_path, 
     assert pasted > 30
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "line"),
     [
         (lambda plan: plan.cooldown("20%"), "plan.cooldown('20%', over=\"10%\")"),
@@ -457,7 +455,7 @@ def test_a_path_in_place_of_the_text_of_a_plan_names_load(path):
     assert refusal.value.instead == f"Write ps.load({path!r})"
 
 
-@pytest.mark.parametrize(
+@table(
     "call",
     [
         {"cosine": {"warmup_steps": 100}},
@@ -478,7 +476,7 @@ def test_a_mapping_gets_the_line_of_the_same_call_as_text(call):
     assert of_file.value.diagnostics[0].instead == f"Write lr: {of_text.value.write}"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "path", "instead"),
     [
         ("lr: cosine()\ndeadline: in 4 h", "$.deadline", "Remove it, and pass deadline='in 4 h' to the Scheduler"),

@@ -175,7 +175,7 @@ def test_an_empty_array_of_times_has_no_values():
         assert ps.parse(line)(np.array([], dtype=int), 0.1).size == 0
 
 
-@pytest.mark.parametrize(
+@table(
     ("schedule", "expected"),
     [
         (ps.stairs(1, 0, 10**12, over=5), (0, 1, 2, 3, 4, 5)),
@@ -227,7 +227,7 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
     assert change.by == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(
+@table(
     "make",
     [
         lambda: ps.restarts(ps.cosine(over=10), 10, mult=1e19),
@@ -241,7 +241,7 @@ def test_extreme_and_malformed_values_are_rejected(make):
         make()
 
 
-@pytest.mark.parametrize("base", [1j, None, "x", object()])
+@table("base", [1j, None, "x", object()])
 def test_a_base_that_is_not_a_number_is_rejected_for_a_tensor_time(base):
     with pytest.raises(InvalidArgument, match="neither a number nor arrays"):
         ps.linear(over=10)(torch.tensor(3), base)

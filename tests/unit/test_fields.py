@@ -29,9 +29,7 @@ def test_invalid_field_names_are_rejected(name):
     assert refusal.value.instead == 'Write "lr"'
 
 
-@pytest.mark.parametrize(
-    "value", [0, 0.5, np.float32(0.5), np.int64(3), np.array(0.5), torch.tensor(0.5), torch.tensor(3)]
-)
+@table("value", [0, 0.5, np.float32(0.5), np.int64(3), np.array(0.5), torch.tensor(0.5), torch.tensor(3)])
 def test_numbers_and_zero_dimensional_tensors_are_numbers(value):
     assert is_number(value)
 
@@ -63,7 +61,7 @@ def test_the_numeric_fields_of_a_real_group():
     assert numeric({**group, "paramsched_t": 3}) == ["lr", "betas[0]", "betas[1]", "eps", "weight_decay"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "meant"),
     [
         ("weight_decy", "weight_decay"),

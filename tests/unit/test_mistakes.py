@@ -1028,7 +1028,7 @@ def test_the_fix_for_an_entry_has_the_syntax_of_the_file(syntax, text, line):
     assert refusal.value.diagnostics[0].instead == f"Write {line}"
 
 
-@pytest.mark.parametrize("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])
+@table("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])
 def test_check_warns_about_a_field_that_no_optimizer_has(name):
     found = problems_of(f"{name}: cosine(to=0.1)\nhorizon: 100\n")
 
@@ -1063,7 +1063,7 @@ def test_pasting_the_fix_gives_the_intended_call(wrong, meant):
     assert evaluated(meant) in values
 
 
-@pytest.mark.parametrize("wrong", ["max_steps=100", "total_steps=100", "epochs=10, steps_per_epoch=10", "horizon=100"])
+@table("wrong", ["max_steps=100", "total_steps=100", "epochs=10, steps_per_epoch=10", "horizon=100"])
 def test_a_wrong_scheduler_keyword_is_rejected_with_the_right_call(wrong):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     plan = ps.Plan(lr="cosine()")
@@ -1119,7 +1119,7 @@ def plans(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize(("line", "advice"), COMMANDS)
+@table(("line", "advice"), COMMANDS)
 @pytest.mark.usefixtures("plans")
 def test_the_advice_of_a_command_uses_its_own_options(line, advice):
     result = CliRunner().invoke(main, shlex.split(line))

@@ -429,7 +429,7 @@ class TestTheWarning:
         curve(build_seed(ours, cosine), 12)
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "instead"),
     [
         ({"multiplier": 8}, "total_epoch=5"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from paramsched.compat import megatron as ours
 from support.examples import examples
 from support.megatron_peer import AUTOMODEL, MEGATRON, clone_of, import_peer
+from support.tables import table
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -49,7 +50,7 @@ TABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("style", "wsd"), TABLE)
+@table(("style", "wsd"), TABLE)
 def test_the_values_are_those_of_megatron(style: str, wsd: str | None) -> None:
     scheduler = built(ours.OptimizerParamScheduler, lr_decay_style=style, wsd_decay_steps=20, lr_wsd_decay_style=wsd)
     (group,) = scheduler.optimizer.param_groups

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
 
+from support.tables import table
 from support.torch_cases import OURS, PEER
 
 MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
@@ -152,7 +153,7 @@ def without_addresses(text):
     return text.split(" object at ")[0]
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@table("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
     theirs, ours = error_of(ERRORS[name], PEER), error_of(ERRORS[name], OURS)
@@ -163,7 +164,7 @@ def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
     assert str(ours).strip("'\"").startswith(first_line[0])
 
 
-@pytest.mark.parametrize("name", WARNINGS)
+@table("name", WARNINGS)
 def test_the_drop_in_issues_a_warning_with_the_same_start(name):
     heard = []
     for module in (PEER, OURS):

@@ -23,6 +23,7 @@ from support.engine_runs.harness import (
     recorded,
     tokens_of_batch,
 )
+from support.tables import table
 
 accelerate = pytest.importorskip("accelerate")
 engine = pytest.importorskip("paramsched.engines.accelerate")
@@ -126,7 +127,7 @@ def test_a_plan_that_needs_the_horizon_is_rejected_without_epochs() -> None:
         engine.scheduler(accelerator, optimizer, PLAN, loader)
 
 
-@pytest.mark.parametrize("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
+@table("epochs", [0, -1, 2.5, float("nan"), "2", True, 10**30])
 def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
     with pytest.raises(ps.InvalidArgument, match=r"accelerate\.scheduler\(epochs=.*expected an integer"):
         engine.facts(accelerate.Accelerator(cpu=True), DataLoader(Numbers(), BATCH), epochs=epochs)
@@ -220,7 +221,7 @@ class Meshed:
         return amount * self.num_processes
 
 
-@pytest.mark.parametrize(
+@table(
     ("sizes", "expected"),
     [
         ({}, 8),

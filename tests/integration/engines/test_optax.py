@@ -34,6 +34,7 @@ from support.tables import table  # noqa: E402
 pytestmark = pytest.mark.heavy
 
 T = 60
+EAGER = 12  # updates of a run that are not compiled together
 BASE = {"lr": 3e-4, "weight_decay": 0.1}
 PLAN = ps.Plan(lr="warmup('5%') >> cosine(to=0.1)", weight_decay="linear(to=0.5)", horizon=T)
 PARAMS = {"body": {"w": jnp.ones((4, 4))}, "head": {"w": jnp.arange(4.0)}}
@@ -81,11 +82,11 @@ NAMED = [{**group, "name": name} for group, name in zip(strategies.GROUPS, ("bod
 BASES = {group["name"]: {key: value for key, value in group.items() if key != "name"} for group in NAMED}
 
 
-@at_most(3, share=2.0)
+@at_most(2, share=2.0)
 @given(st.data())
 def test_the_values_of_any_plan_are_those_of_the_trace_in_float32(data: st.DataObject) -> None:
     world = data.draw(strategies.worlds())
-    plan = data.draw(strategies.plans(world, rules=False, follow=True))
+    plan = data.draw(strategies.plans(world, rules=0, follow=True, attachable=True))
     try:
         expected = ps.trace(plan, NAMED, world.calendar)
     except (InvalidArgument, Unresolved):
@@ -115,7 +116,7 @@ def test_every_transformation_gives_the_same_bits() -> None:
     *_, scanned = run(tx)
     state, compiled, plain, single = tx.init(PARAMS), tx.init(PARAMS), [], []
     step = jax.jit(tx.update)
-    for _ in range(T):
+    for _ in range(EAGER):
         _, compiled = step(PARAMS, compiled, PARAMS)
         single.append(engine.values(compiled))
         _, state = tx.update(PARAMS, state, PARAMS)
@@ -124,9 +125,9 @@ def test_every_transformation_gives_the_same_bits() -> None:
     for field in BASE:
         expected = rounded(trace[field, 0])
         assert is_same(scanned[field], expected)
-        assert is_same([one[field] for one in single], list(expected))
-        assert is_same([one[field] for one in plain], list(expected))
-    assert int(engine.count(state)) == T
+        assert is_same([one[field] for one in single], list(expected[:EAGER]))
+        assert is_same([one[field] for one in plain], list(expected[:EAGER]))
+    assert int(engine.count(state)) == EAGER
 
 
 def test_parameters_are_those_of_optax_with_a_table_bit_for_bit() -> None:
@@ -299,10 +300,10 @@ def test_a_run_that_is_too_long_for_a_table_computes_its_values() -> None:
 
 def test_accumulation_counts_updates_and_not_calls() -> None:
     tx = optax.MultiSteps(engine.planned(optax.sgd, ps.Plan(lr="linear()", horizon=4), base={"lr": 1.0}), 3)
-    state, counts, used = tx.init(PARAMS), [], []
+    state, counts, used, update = tx.init(PARAMS), [], [], jax.jit(tx.update)
 
     for _ in range(9):
-        _, state = tx.update(gradients(PARAMS), state, PARAMS)
+        _, state = update(gradients(PARAMS), state, PARAMS)
         counts.append(int(engine.count(state)))
         used.append(float(engine.values(state)["lr"]))
 
@@ -312,10 +313,10 @@ def test_accumulation_counts_updates_and_not_calls() -> None:
 
 def test_a_skipped_update_does_not_count() -> None:
     tx = optax.apply_if_finite(engine.planned(optax.sgd, ps.Plan(lr="linear()", horizon=4), base={"lr": 1.0}), 5)
-    state, counts = tx.init(PARAMS), []
+    state, counts, update = tx.init(PARAMS), [], jax.jit(tx.update)
 
     for value in (1.0, jnp.nan, 1.0):
-        _, state = tx.update(jax.tree.map(lambda one, v=value: one * v, PARAMS), state, PARAMS)
+        _, state = update(jax.tree.map(lambda one, v=value: one * v, PARAMS), state, PARAMS)
         counts.append((int(engine.count(state)), float(engine.values(state)["lr"])))
 
     assert counts == [(1, 1.0), (1, 1.0), (2, 0.75)]

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from paramsched.engines.target_writes import TargetWrites
 from support.engine_runs.harness import BATCH, Numbers, Tiny, optimizer_of
+from support.tables import table
 from support.updates import probe
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -112,7 +113,7 @@ class Fixed:
         return 3
 
 
-@pytest.mark.parametrize(
+@table(
     ("write", "found"),
     [
         ({"entropi": "coef"}, "'entropi' is not a target of the plan; did you mean \"entropy\"?"),
@@ -139,7 +140,7 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
     assert vars(trainer) == before
 
 
-@pytest.mark.parametrize("write", ["entropy", {"entropy": 3}, {"entropy": ()}, {1: "coef"}, {"entropy": ["coef", 2]}])
+@table("write", ["entropy", {"entropy": 3}, {"entropy": ()}, {1: "coef"}, {"entropy": ["coef", 2]}])
 def test_writes_of_another_type_are_refused_in_the_call(write: Any) -> None:
     with pytest.raises(ps.InvalidArgument, match="expected a dict from names of targets to paths"):
         TargetWrites("planned", "trainer", write)

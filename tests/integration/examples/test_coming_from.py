@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 
 PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
 NAMES = sorted(page.stem for page in PAGES.glob("*.md"))
@@ -76,21 +77,21 @@ def test_the_plan_in_a_row_has_the_peers_curve(page: str, theirs: str, line: str
     assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
 
 
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("mmengine"))
+@table(("page", "theirs", "line"), rows("mmengine"))
 def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, theirs: str, line: str) -> None:
     text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
 
     assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
 
 
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("timm"))
+@table(("page", "theirs", "line"), rows("timm"))
 def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, theirs: str, line: str) -> None:
     arguments = eval(theirs)  # a row of a page of this repository
 
     assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
 
 
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("composer"))
+@table(("page", "theirs", "line"), rows("composer"))
 def test_the_plan_in_a_row_equals_the_plan_read_from_composer_schedulers(page: str, theirs: str, line: str) -> None:
     config = {"schedulers": json.loads(theirs), "max_duration": "90ep"}
 

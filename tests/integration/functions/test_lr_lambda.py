@@ -151,7 +151,7 @@ def test_clamp_with_multiples_needs_no_base():
     assert ps.to_lambda("clamp(linear(over=10), low=0.5)")(9) == 0.5
 
 
-@pytest.mark.parametrize(
+@table(
     ("group", "line"), [("head", "constant(0.5)"), ("layer_3", "linear(to=0.5)"), ("body", WHOLE), ("layer_4", WHOLE)]
 )
 def test_lambda_lr_uses_the_schedule_of_a_group(group, line):

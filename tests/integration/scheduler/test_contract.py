@@ -7,6 +7,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 import paramsched as ps
+from support.tables import table
 from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
@@ -202,7 +203,7 @@ def test_values_uses_the_field_and_group_names_of_a_trace():
         scheduler.value("weight_decay")
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "said"),
     [
         ({"plan": 3}, "expected a plan, got int"),

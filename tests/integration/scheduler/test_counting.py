@@ -9,6 +9,7 @@ from paramsched.compat.mmengine import optimizers
 from paramsched.errors import InvalidArgument
 from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
+from support.tables import table
 from support.updates import Probe, group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
@@ -262,7 +263,7 @@ DONE = {  # the code for each row of the table and its number of updates
 }
 
 
-@pytest.mark.parametrize("name", [step.name for step in updates.UNCOUNTED_STEPS])
+@table("name", [step.name for step in updates.UNCOUNTED_STEPS])
 def test_each_uncounted_step_is_ignored_and_the_next_step_counts(name):
     model = torch.nn.Linear(2, 1, bias=False)
     optimizer = Child(model.parameters(), lr=0.1)

@@ -32,7 +32,7 @@ def without_momentum(*groups, **defaults):
     return optimizer
 
 
-@pytest.mark.parametrize(
+@table(
     ("entry", "value", "name"),
     [("lr", 0.7, "lr"), ("lr", 1, "lr"), ("betas", (0.5, 0.999), "betas[0]"), ("lr", torch.tensor(0.5), "lr")],
 )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(weight_decay=ps.linear(1.0, 0.0), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=100)
@@ -257,7 +258,7 @@ def test_a_copy_keeps_the_choice_and_the_bases_of_the_code(copied):
     assert scheduler.base_lrs == [5e-4]
 
 
-@pytest.mark.parametrize(
+@table(
     ("choice", "advice"),
     [
         ("cod", 'Write on_base="code"'),
@@ -275,7 +276,7 @@ def test_an_invalid_choice_is_rejected_at_construction(choice, advice):
     assert "initial_lr" not in optimizer.param_groups[0]
 
 
-@pytest.mark.parametrize("bases", [5, (("lr", 5),), (("lr", (("0", "x"),)),), (("lr", (("0", float("nan")),)),)])
+@table("bases", [5, (("lr", 5),), (("lr", (("0", "x"),)),), (("lr", (("0", float("nan")),)),)])
 def test_invalid_bases_in_a_state_are_rejected(bases):
     state = resumed(saved_run(), ("scheduler",))[1].state_dict()
     state["history"][1][3] = (("bases", bases),)

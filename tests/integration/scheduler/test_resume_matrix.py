@@ -11,6 +11,7 @@ import logging
 import pytest
 
 import paramsched as ps
+from support.tables import table
 from support.updates import planned, probe, run, used
 
 AT, REST = 7, 5
@@ -298,7 +299,7 @@ def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
     assert scheduler.last_epoch == 2
 
 
-@pytest.mark.parametrize(
+@table(
     ("key", "value"),
     [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5),
      ("paramsched_t", 2**70), ("paramsched_bases", "0.1"),

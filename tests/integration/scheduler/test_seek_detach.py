@@ -4,13 +4,14 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.9)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40)
 LR = planned(PLAN, {"lr": 0.1, "betas": (0.9, 0.999)})
 
 
-@pytest.mark.parametrize("target", [0, 1, 17, 39, 40, 10**9, 2**53])
+@table("target", [0, 1, 17, 39, 40, 10**9, 2**53])
 def test_seek_writes_the_values_before_it_returns(target):
     optimizer = probe({}, {"lr": 0.5})
     scheduler = ps.Scheduler(optimizer, PLAN)

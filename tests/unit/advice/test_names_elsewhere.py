@@ -50,7 +50,7 @@ def test_every_scheduler_of_torch_has_a_row():
     assert torch_names <= {name for library, name, *_ in ROWS.values() if library == "torch"}
 
 
-@pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
+@table("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
 def test_each_library_is_named_in_the_docstring_of_cosine_or_cosine_restarts(library):
     documented = f"{inspect.getdoc(ps.cosine)}\n{inspect.getdoc(ps.cosine_restarts)}"
 
@@ -173,7 +173,7 @@ def test_peer_names_are_recognized_after_the_name_of_the_library(library):
     assert {name: row and row[0] for name, row in found.items()} == dict.fromkeys(found, library)
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "own_name"),
     [
         ("torch.optim.lr_scheduler.StepLR", "step"),
@@ -203,7 +203,7 @@ def test_unknown_names_get_the_nearest_suggestion_or_none():
     assert not hasattr(ps, "__path_of_nothing__")
 
 
-@pytest.mark.parametrize("key", ["num_warmup_steps", "last_epoch", "warmup_epochs", "num_cycles"])
+@table("key", ["num_warmup_steps", "last_epoch", "warmup_epochs", "num_cycles"])
 def test_a_keyword_of_a_peer_is_not_a_field_of_a_plan(key):
     with pytest.raises(ConfigError) as refusal:
         ps.loads(f"lr: cosine()\n{key}: 5\n")
@@ -244,7 +244,7 @@ def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keywo
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 
-@pytest.mark.parametrize("name", ["T_max", "eta_min", "step_size_up", "gradient_accumulation_steps", "train_samples"])
+@table("name", ["T_max", "eta_min", "step_size_up", "gradient_accumulation_steps", "train_samples"])
 def test_a_peer_keyword_used_as_a_name_gets_the_argument_in_paramsched(name):
     with pytest.raises(AttributeError) as in_code:
         getattr(ps, name)

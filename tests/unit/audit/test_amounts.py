@@ -125,6 +125,7 @@ def test_invalid_amounts_in_a_log_are_rejected(tmp_path, amount):
         read_log(tmp_path / "log.jsonl", ["lr"], amount=AmountColumn("tokens"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("counted", "name", "text"),
     [

@@ -32,6 +32,7 @@ def rows_of(values, times=T):
     return [{"step": t, "lr": value} for t, value in zip(np.asarray(times).tolist(), values.tolist(), strict=True)]
 
 
+@pytest.mark.heavy
 @table(
     ("planned", "used", "name"),
     [

@@ -50,6 +50,7 @@ def test_the_axis_shows_tokens_below_updates(plan):
     assert tokens.split()[-1] == "30M"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
     path = tmp_path / f"plan.{suffix}"

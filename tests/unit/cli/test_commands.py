@@ -130,7 +130,7 @@ def test_every_example_of_the_help_runs(folder, name, line):
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@table("name", COMMANDS)
 def test_an_unknown_option_is_a_usage_error(name):
     assert "--nonsense" in refused(2, name, "--nonsense")
 
@@ -729,6 +729,7 @@ def test_convert_asks_for_the_format_if_it_is_unknown(folder):
     assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
 
 
+@pytest.mark.heavy
 def test_a_printed_recipe_is_its_plan_with_short_amounts():
     printed = {name: good("recipes", name) for name in paramsched.recipes}
 

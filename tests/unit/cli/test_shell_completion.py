@@ -6,6 +6,7 @@ from click.shell_completion import ShellComplete
 from paramsched import config
 from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
+from support.tables import table
 
 
 def offered(words: list[str], typed: str) -> list[tuple[str, str]]:
@@ -35,7 +36,7 @@ def test_files_are_completed_for_file_arguments(words):
     assert offered(words, "pl") == [("file", "pl")]
 
 
-@pytest.mark.parametrize(
+@table(
     ("words", "typed", "expected"),
     [
         (["recipes"], "llama3-4", ["llama3-405b"]),

@@ -140,13 +140,13 @@ def test_a_state_continues_the_run_of_another_scheduler(changes: dict[str, Any])
     assert other == group
 
 
-@pytest.mark.parametrize("state", [None, 3, "x", [("num_steps", 3)]])
+@table("state", [None, 3, "x", [("num_steps", 3)]])
 def test_a_state_that_is_no_mapping_is_refused(state: Any) -> None:
     with pytest.raises(StateError, match="expected a mapping, got"):
         OptimizerParamScheduler(Optimizer({}), **COSINE).load_state_dict(state)
 
 
-@pytest.mark.parametrize("name", [name for name in COSINE if "style" not in name])
+@table("name", [name for name in COSINE if "style" not in name])
 def test_text_in_place_of_a_number_is_refused(name: str) -> None:
     with pytest.raises(AssertedArgument, match=f"{name}='1'.*expected a number, got str"):
         OptimizerParamScheduler(Optimizer({}), **{**COSINE, name: "1"})
@@ -373,7 +373,7 @@ def test_the_state_of_a_plan_is_refused_with_the_way_to_load_it() -> None:
 # ---------------------------------------------------------------- a plan
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "length", "counts", "increment"),
     [
         ("samples", "80 samples", "samples", 40),
@@ -468,7 +468,7 @@ def test_a_position_that_is_not_a_count_is_refused(steps: float) -> None:
         scheduler.step(steps)
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "counts", "fact"),
     [
         ("samples", "updates", "batch_size"),
@@ -486,7 +486,7 @@ def test_a_missing_fact_is_named(clock: Any, counts: Any, fact: str) -> None:
     assert group == {"lr": 1.0}
 
 
-@pytest.mark.parametrize(
+@table(
     ("plan", "options", "message"),
     [
         (ps.Plan(lr=ps.constant() * ps.plateau("loss")), {}, "reacts to a metric"),

@@ -107,7 +107,7 @@ def test_every_value_named_in_the_fix_is_valid_in_place_of_the_wrong_one(place, 
         assert refused(with_value(place, better)) is None, f"{fault}: {better!r}"
 
 
-@pytest.mark.parametrize(
+@table(
     ("wrong", "right"),
     [
         ({"lr": "cosin()"}, {"lr": "cosine()"}),

@@ -5,6 +5,7 @@ import pytest
 import paramsched as ps
 from paramsched.config.command_lines import named_options, words_of_command
 from paramsched.errors import ConfigError
+from support.tables import table
 
 IN_ARRAYS = """\
 #!/bin/bash
@@ -129,7 +130,7 @@ def test_short_options_and_negative_numbers_are_distinguished():
     assert str(ps.loads(text, format="timm").horizon) == "300 epochs"
 
 
-@pytest.mark.parametrize(
+@table(
     ("format", "text", "place", "found"),
     [
         ("megatron", IN_ARRAYS.replace("0.00015", "$LR"), (8, 5), '$.lr: expected a number of at least 0, got "$LR"'),

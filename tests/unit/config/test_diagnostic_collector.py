@@ -141,6 +141,7 @@ def test_a_valid_config_has_no_errors():
     assert native.to_plan(GOOD).horizon is not None
 
 
+@pytest.mark.heavy
 @table(("place", "value"), VALUES)
 def test_a_wrong_value_is_reported_once_with_its_path(place, value):
     found = problems(changed(place, value))

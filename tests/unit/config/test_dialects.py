@@ -15,6 +15,7 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 from support.distributions import install
+from support.tables import table
 
 GROUP = "paramsched.dialects"
 
@@ -184,7 +185,7 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(packa
     assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr=0.5)
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "name"),
     [
         ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),

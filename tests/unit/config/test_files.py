@@ -101,7 +101,7 @@ targets:
     )
 
 
-@pytest.mark.parametrize(
+@table(
     ("flow", "call"),
     [
         ("[warmup(5, 0.1), cosine()]", '"warmup(5, 0.1)"'),
@@ -136,7 +136,7 @@ def test_an_unclosed_call_in_braces_is_rejected():
 # ---------------------------------------------------------------- YAML
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "value"),
     [("3e-4", 3e-4), ("1E5", 1e5), ("-0.5", -0.5), ("0", 0.0), ("12", 12.0), ("1e-05", 1e-5), ("5e+0", 5.0)],
 )
@@ -144,7 +144,7 @@ def test_numbers_follow_the_json_grammar(text, value):
     assert config.loads(f"lr: {text}") == Plan(lr=value)
 
 
-@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
+@table("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
 def test_words_with_special_meaning_in_yaml_1_1_are_text(word):
     plan = config.loads(f"lr: 0.1\ngroups:\n  {word}:\n    lr: 0.5\n")
 
@@ -201,7 +201,7 @@ def test_an_alias_bomb_is_rejected_at_its_first_anchor():
 # ---------------------------------------------------------------- TOML and JSON
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("lr = nan", "$.lr: the number must be finite, got nan"),
@@ -221,7 +221,7 @@ def test_invalid_toml_is_rejected(text, expected):
     assert refused(text, "toml").startswith(expected)
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ('{"lr": NaN}', "$.lr: the number must be finite, got nan"),

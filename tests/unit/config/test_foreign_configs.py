@@ -27,7 +27,7 @@ _ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"ty
 _NAMED = {"type": ["x"]}, {"name": ["x"]}, {"_target_": ["x"]}, {"type": {}}
 
 
-@pytest.mark.parametrize("key", sorted({key for one in OWN.values() for key in one} | {"param_scheduler", "optimizer"}))
+@table("key", sorted({key for one in OWN.values() for key in one} | {"param_scheduler", "optimizer"}))
 def test_a_setting_of_a_wrong_type_is_an_error_of_the_config(key):
     for odd in (*_ODD, *_NAMED):
         with suppress(ConfigError):

@@ -188,7 +188,7 @@ def pyramid(
     return constant(height + len(widths) + (knee["at"] if knee else 0) + sum(more.values()))
 
 
-@pytest.mark.parametrize(
+@table(
     "written",
     [
         "pyramid(1) >> cosine()",
@@ -333,7 +333,7 @@ def test_reading_a_plan_imports_no_heavy_library():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(
+@table(
     ("note", "path", "found"),
     [
         (["flat"], "$.note", "not a mapping. Write {who: ann, why: loss is flat}"),

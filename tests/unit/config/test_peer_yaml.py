@@ -74,12 +74,12 @@ def test_merge_keys_are_merged_as_by_pyyaml(layers):
     assert plain(text) == yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("value", ["yes", "No", "on", ".5", "5.", "1_000", "+3", "~", ".inf", "-.inf", "1.5e+3"])
+@table("value", ["yes", "No", "on", ".5", "5.", "1_000", "+3", "~", ".inf", "-.inf", "1.5e+3"])
 def test_scalars_are_the_same_as_in_pyyaml(value):
     assert plain(f"a: {value}") == yaml.safe_load(f"a: {value}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "value"),
     [
         ("!!python/tuple [1, 2]", [1, 2]),
@@ -136,7 +136,7 @@ def test_comments_of_a_template_that_is_not_valid_yaml_are_noted(tmp_path):
     assert "the comments of" in run_command("convert", str(file), "--from", "mmengine", "--to", "yaml").stderr
 
 
-@pytest.mark.parametrize("line", ["x: &a 1", "x: *a", "x: !!str 1", "x: 1\nx: 2"])
+@table("line", ["x: &a 1", "x: *a", "x: !!str 1", "x: 1\nx: 2"])
 def test_native_plans_reject_anchors_tags_and_duplicate_keys(line):
     with pytest.raises(ConfigError):
         config.loads(f"{line}\nlr: cosine()")
@@ -150,7 +150,7 @@ TWICE = {
 }
 
 
-@pytest.mark.parametrize("name", TWICE)
+@table("name", TWICE)
 def test_the_last_value_of_a_duplicate_schedule_key_is_used_with_a_warning(name):
     first, path = TWICE[name]
 
@@ -211,7 +211,7 @@ def test_a_reference_bomb_is_rejected(name, bomb):
         config.loads(PEERS[name] + bomb, name)
 
 
-@pytest.mark.parametrize("name", PEERS)
+@table("name", PEERS)
 def test_a_lone_surrogate_is_rejected_in_every_dialect(name):
     with pytest.raises(ConfigError, match="is half a character"):
         ps.loads("lr: 0\ud800.1", name)

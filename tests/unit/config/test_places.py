@@ -16,6 +16,7 @@ from paramsched.config.syntaxes.json_and_toml import (
 )
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
+from support.tables import table
 
 
 def diagnostics(text, format):
@@ -70,7 +71,7 @@ MEANING = [
 ]
 
 
-@pytest.mark.parametrize(("format", "text", "piece"), MEANING)
+@table(("format", "text", "piece"), MEANING)
 def test_a_semantic_error_points_at_its_piece_of_the_file(format, text, piece):
     assert pointed_at(text, format).startswith(piece)
 
@@ -159,7 +160,7 @@ def test_a_character_of_a_text_is_found_in_its_source(text, data):
         assert found.startswith((text[index], "\\" + text[index], "\\u"))
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "text", "index"),
     [
         (r'"a   \"b"', 'a   "b', 4),

@@ -149,7 +149,7 @@ def test_a_value_that_unknown_code_may_have_changed_is_unknown(change):
     assert isinstance(read_python(f"n = [1]\n{change}")["n"], NeedsRunning)
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         "f(m)",
@@ -171,7 +171,7 @@ def test_an_unknown_value_names_its_line_and_text():
     assert str(mark) == "line 3: `build(a)` needs running"
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         "while len(n) < 4: n.append(7)",

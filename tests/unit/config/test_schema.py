@@ -118,7 +118,7 @@ def test_the_schema_rejects_structural_errors_like_the_reader(wrong):
 # ---------------------------------------------------------------- texts
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "warmup('5%') >> cosin(to=0.1)",
@@ -134,7 +134,7 @@ def test_the_schema_rejects_an_unknown_name_in_a_line_like_the_reader(line):
         config.loads(json.dumps({"lr": line}))
 
 
-@pytest.mark.parametrize("length", ["5 epohcs", "5", "ten epochs", "until", "5% of it", "5 epochs 3 steps", "-", ""])
+@table("length", ["5 epohcs", "5", "ten epochs", "until", "5% of it", "5 epochs 3 steps", "-", ""])
 def test_the_schema_rejects_an_invalid_length_like_the_reader(length):
     plan = {"lr": {"cosine": {"over": length}}}
 

@@ -117,6 +117,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name", spread(HOSTILE, "quotes", "open commands", "nested defaults", "doubled", "items", "arithmetic", "if")
 )
@@ -222,7 +223,7 @@ def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(
     assert found == ["line 3: --warmup_steps 5 is only added under a condition; options in it are not read"]
 
 
-@pytest.mark.parametrize(
+@table(
     "script",
     [
         "ARGS=''\nif [ $X ]; then ARGS='--max_steps 5'; fi\n",
@@ -257,7 +258,7 @@ def test_variables_set_near_the_command_and_their_defaults_are_read(script, recw
     assert not recwarn
 
 
-@pytest.mark.parametrize("value", ["$(expr 16 / $NODES)", "$((16 / NODES))", "$(nproc)", "`nproc`"])
+@table("value", ["$(expr 16 / $NODES)", "$((16 / NODES))", "$(nproc)", "`nproc`"])
 def test_an_unknown_accumulation_is_reported_as_the_value_of_its_option(value):
     text = f"train.py --num_train_epochs 2 --learning_rate 1e-4 --gradient_accumulation_steps {value} --bf16"
 

@@ -7,6 +7,7 @@ import pytest
 from paramsched import config
 from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.errors import ConfigError
+from support.tables import table
 
 MEGATRON = {"train_iters": 9, "lr": 0.1}
 TIMM = {"sched": "cosine", "epochs": 9}
@@ -15,7 +16,7 @@ FVCORE = {"MAX_ITER": 9000, "BASE_LR": 0.1}
 TITAN = {"training": {"steps": 100}, "lr_scheduler": {"warmup_steps": 3}}
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "data", "path"),
     [
         ("composer", {**COMPOSER, "lr_warmup": "3ba"}, "$.lr_warmup"),
@@ -36,7 +37,7 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
     assert "the plan is read without it" in str(caught[0].message)
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "data"),
     [
         ("composer", {**COMPOSER, "eval_interval": "5ba", "algorithms": {"seq_length_warmup": {}}, "optimizer": {}}),

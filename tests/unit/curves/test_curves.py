@@ -10,6 +10,7 @@ from paramsched import curves
 from paramsched.curves import CONSTANTS, FAMILIES, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import anneal, parse
+from support.tables import table
 
 
 def test_the_name_of_every_curve_reads_back():
@@ -44,7 +45,7 @@ def test_a_user_function_may_dip_and_its_ends_are_exact():
     assert bounce(2) < 0.2 or bounce(8) > 0.2
 
 
-@pytest.mark.parametrize("u", [0, 1, 0.25, np.float32(0.25)])
+@table("u", [0, 1, 0.25, np.float32(0.25)])
 def test_a_curve_maps_a_number_to_a_number(u):
     assert type(curves.cosine(float(u))) is float
 

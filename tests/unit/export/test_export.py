@@ -23,6 +23,7 @@ from support.drawing import worlds
 from support.examples import at_most
 from support.spread import every
 from support.strategies import BUILDERS, GROUPS, cases, every_shape, plans
+from support.tables import table
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent))
 EXAMPLE = ps.Plan(lr='warmup("5%") >> cosine(to=0.1)', horizon=20000)
@@ -142,7 +143,7 @@ def test_values_have_the_same_bits(line, base):
     assert {type(value) for value in [*values, lr(5, 1)]} == {float}
 
 
-@pytest.mark.parametrize("line", ["step(30)", "exponential(0.99)", "cosine_restarts(10, 2)", "cosine()", "cyclic(8)"])
+@table("line", ["step(30)", "exponential(0.99)", "cosine_restarts(10, 2)", "cosine()", "cyclic(8)"])
 def test_values_after_the_horizon_follow_the_schedule(line):
     plan = ps.Plan(lr=line, horizon=100)
     lr = functions_in(ps.to_python(plan))["lr"]
@@ -193,7 +194,7 @@ def test_every_shape_is_exported_or_documented(name):
 @given(data=st.data())
 def test_plans_with_groups_targets_and_followed_lines(data):
     world = data.draw(worlds())
-    plan = data.draw(plans(world, rules=False, follow=True))
+    plan = data.draw(plans(world, rules=0, follow=True, attachable=True))
     try:
         planned = ps.trace(plan, list(GROUPS), world.calendar)
         text = ps.to_python(plan, world.calendar, bases=list(GROUPS))
@@ -219,6 +220,7 @@ def test_plans_with_groups_targets_and_followed_lines(data):
 RECIPES = every(12, ps.recipes)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_of_the_book_is_exported(name):
     recipe = ps.recipes[name]
@@ -430,7 +432,7 @@ def test_make_scheduler_sets_the_rates_of_the_plan(resumed):
     assert len(function) <= 15
 
 
-@pytest.mark.parametrize(
+@table(
     "plan",
     [
         ps.Plan(lr="cosine()", momentum=0.9, horizon=10),

@@ -46,6 +46,7 @@ def own_values(metrics, **options):
         yield rule.apply(state, LR, LR)
 
 
+@pytest.mark.heavy
 @given(METRICS, OPTIONS, BOUNDS, st.sampled_from([1, 5]), st.sampled_from([1, 2, 500]))
 def test_values_equal_transformers_for_all_options(metrics, options, bounds, window, reset):
     low, high = bounds
@@ -57,6 +58,7 @@ def test_values_equal_transformers_for_all_options(metrics, options, bounds, win
     assert list(found) == pytest.approx(list(expected), rel=1e-12)
 
 
+@pytest.mark.heavy
 @given(METRICS, OPTIONS, BOUNDS)
 def test_bounds_may_be_absolute_values(metrics, options, bounds):
     low, high = bounds
@@ -108,7 +110,7 @@ def test_a_restored_state_continues_unchanged(before, after, options):
     assert restored == state
 
 
-@pytest.mark.parametrize(
+@table(
     "spoiled",
     [
         {"good": -1},
@@ -133,7 +135,7 @@ def test_its_text_reads_back_unchanged():
     assert str(constant() * greedy()) == "constant() * greedy()"
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "message"),
     [
         ({"factor": 1.0}, "must be greater than 0 and less than 1"),

@@ -142,7 +142,7 @@ def test_a_state_survives_json_at_any_point(metrics, options, place):
     assert through == plain
 
 
-@pytest.mark.parametrize(
+@table(
     "spoiled",
     [
         None, [], {}, {"best": 1.0}, {"best": 1.0, "bad": 0, "cooling": 0, "factor": 1.0, "more": 1},
@@ -181,7 +181,7 @@ def test_a_guided_schedule_called_directly_treats_the_rule_as_neutral():
     assert schedule.breakpoints() == (0, 4)
 
 
-@pytest.mark.parametrize("bad", [lambda g: g >> constant(), lambda g: g + 1, lambda g: -g, lambda g: constant() >> g])
+@table("bad", [lambda g: g >> constant(), lambda g: g + 1, lambda g: -g, lambda g: constant() >> g])
 def test_a_guided_schedule_cannot_be_part_of_another_schedule(bad):
     with pytest.raises((InvalidArgument, TypeError)):
         bad(cosine() * plateau())

@@ -3,19 +3,18 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from paramsched import config
 from paramsched.errors import ParamschedError
 from paramsched.plan import Plan
 from paramsched.schedules import parse
+from support.tables import table
 
 
 def diagnostics_of(line, field="lr"):
     return [one.message for one in config.check(Plan(**{field: parse(line)})) if one.severity == "warning"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "happens", "instead"),
     [
         ("constant(1e-3)", "never exceeds 0.001 × base", "absolute(0.001)"),
@@ -39,7 +38,7 @@ def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, i
     assert message.endswith(f"write {instead}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("peer_name", "own_name"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
@@ -47,7 +46,7 @@ def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_nam
     assert any(message.endswith(f"Write {own_name}") for message in diagnostics_of("cosine()", peer_name))
 
 
-@pytest.mark.parametrize(
+@table(
     "line",
     [
         "warmup('5%') >> cosine(to=0.01)",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.loss_law import bound
+from support.tables import table
 
 RATES = st.lists(st.sampled_from([0.0, 1.0]) | st.floats(0.01, 10), min_size=1, max_size=30).filter(any)
 
@@ -66,7 +67,7 @@ def test_a_cooldown_has_a_smaller_bound_than_a_constant_rate():
     assert values[0] > max(values[1:])
 
 
-@pytest.mark.parametrize(
+@table(
     ("options", "message"),
     [
         ({"distance": 0}, "greater than 0"),

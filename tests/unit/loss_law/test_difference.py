@@ -18,6 +18,7 @@ def half(band):
     return (band[1] - band[0]) / 2
 
 
+@pytest.mark.heavy
 def test_the_difference_is_that_of_the_predictions_with_a_narrower_band():
     a, b = (fitted_law().predict(plan, base=BASE) for plan in (COSINE, WSD))
 
@@ -60,6 +61,7 @@ def test_the_limits_of_a_prediction_are_those_of_a_difference():
         fitted_law().difference(COSINE, WSD)
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:the run has rates")
 def test_the_band_holds_five_of_six_differences_of_unseen_public_curves():
     held = []
@@ -85,6 +87,7 @@ def small_runs():
     return script["PLANS"], {"lr": script["PEAK"]}, at, curves
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("seeds", "held", "width"), [(1, 12, 0.16), pytest.param(5, 58, 0.13, marks=pytest.mark.long)])
 def test_the_band_of_small_runs_holds_every_difference_of_a_seed(seeds, held, width):
     plans, base, at, curves = small_runs()

@@ -33,7 +33,7 @@ CURVES = [made(RATES["constant_24000"]), made(RATES["wsdcon_9"])]
 BOTH = [RATES["constant_24000"], RATES["wsdcon_9"]]
 
 
-@pytest.mark.parametrize("name", PLANS)
+@table("name", PLANS)
 def test_the_plans_give_the_logged_rates(name):
     logged = ps.audit.read_log(curve(name), ["lr"]).columns[0]
     inside = logged.t < RATES[name].size
@@ -41,6 +41,7 @@ def test_the_plans_give_the_logged_rates(name):
     assert RATES[name][logged.t[inside]] == pytest.approx(logged.values[inside], rel=2e-15)
 
 
+@pytest.mark.heavy
 def test_the_law_of_three_curves_predicts_the_fourth_one():
     at, losses = read(curve("wsd_20000_24000"))
     inside = (at >= 2159) & (at < 24000)
@@ -85,6 +86,7 @@ def test_the_unit_of_the_rates_changes_no_prediction():
     assert second.low == pytest.approx(first.low, rel=1e-5)
 
 
+@pytest.mark.heavy
 def test_a_curve_counts_equally_however_often_it_was_logged():
     often = fit([made(RATES["constant_24000"], every=2), CURVES[1]], BOTH)
     seldom = fit(CURVES, BOTH)
@@ -106,6 +108,7 @@ def test_losses_of_every_update_with_noise_are_averaged():
     )
 
 
+@pytest.mark.heavy
 def test_plans_traces_and_arrays_are_the_same_runs():
     arrays = fit(CURVES, BOTH)
     plans = [PLANS["constant_24000"], PLANS["wsdcon_9"]]
@@ -156,6 +159,7 @@ def test_only_lr_needs_a_base_and_absolute_levels_need_none():
     assert law_of().predict(absolute).final == law_of().predict(np.full(24000, 3e-4)).final
 
 
+@pytest.mark.heavy
 def test_a_run_without_a_plan_is_fitted_by_its_log(tmp_path):
     log = tmp_path / "run.csv"
     at, losses = CURVES[1]

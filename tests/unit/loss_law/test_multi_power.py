@@ -10,6 +10,7 @@ from paramsched.loss_law.inputs import first_fitted
 from paramsched.loss_law.multi_power import terms_at
 from support.loss_curves import AUTHORS, exact_losses, law_of
 from support.strategies import schedules
+from support.tables import table
 
 LINES = [
     "warmup(200) >> cosine(to=0.1)",
@@ -30,7 +31,7 @@ def rates_of(line, updates=4000):
     return ps.trace(ps.Plan(lr=line, horizon=updates), {"lr": 3e-4})["lr", 0]
 
 
-@pytest.mark.parametrize("line", LINES)
+@table("line", LINES)
 def test_the_fast_sum_is_within_3e_5_of_the_direct_one(line):
     rates = rates_of(line)
     at = np.unique(np.linspace(1, 3999, 60).astype(int))
@@ -82,7 +83,7 @@ def test_stairs_over_three_decades_in_a_long_run():
     assert found == pytest.approx(exact_losses(rates, at, AUTHORS["100M"]), rel=1e-5)
 
 
-@pytest.mark.parametrize("line", LINES[:4])
+@table("line", LINES[:4])
 def test_the_derivatives_are_those_of_the_loss(line):
     terms = terms_at(rates_of(line), np.array([300, 1500, 3999]))
     _, slopes = terms.losses(AUTHORS["100M"])
@@ -114,7 +115,7 @@ def test_the_loss_is_infinite_until_the_first_rate_above_zero():
     assert found.to_dict()["loss"][:2] == [None, None]
 
 
-@pytest.mark.parametrize(
+@table(
     ("rates", "first"),
     [([1, 1], 0), ([0, 1, 2, 2, 1], 2), ([0, 1, 2], 2), ([2, 1, 3, 2], 0), ([1], 0)],
 )

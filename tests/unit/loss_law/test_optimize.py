@@ -24,6 +24,7 @@ def test_the_best_cooldown_of_the_published_laws(size, loss):
     assert str(found.plan.bindings[0].schedule) == f"warmup(2160) >> constant() >> linear(over={found.length})"
 
 
+@pytest.mark.heavy
 def test_near_are_the_lengths_within_the_precision_of_the_law():
     law = law_of()
     found = optimize(law, 24000, base=BASE, warmup=2160)
@@ -38,6 +39,7 @@ def test_near_are_the_lengths_within_the_precision_of_the_law():
     assert min(loss_of(shortest - 250), loss_of(longest + 250)) > 1.0035 * found.loss
 
 
+@pytest.mark.heavy
 def test_no_other_length_is_better():
     law = law_of()
     found = optimize(law, 3000, base=BASE)
@@ -57,6 +59,7 @@ def test_lengths_may_have_units():
     assert found.length <= 2700
 
 
+@pytest.mark.heavy
 def test_rates_below_the_fitted_ones_are_warned_about_once():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -11,6 +11,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.loss_law import load
 from support.loss_curves import AUTHORS, BASE, NAMES, PLANS, exact_losses, fitted_law, law_of
+from support.tables import table
 
 CONSTANT = np.full(24000, 3e-4)
 COSINE = PLANS["cosine_24000"]
@@ -46,7 +47,7 @@ def test_every_update_of_a_run_can_be_predicted():
     assert every.loss[[0, 300, 999]] == pytest.approx(some.loss, rel=1e-12)
 
 
-@pytest.mark.parametrize("at", [[24000], [-1], [0.5], [], [[1, 2]], "last"])
+@table("at", [[24000], [-1], [0.5], [], [[1, 2]], "last"])
 def test_updates_outside_of_the_run_are_refused(at):
     with pytest.raises(InvalidArgument, match="expected integers from 0 to 23999") as error:
         law_of().predict(CONSTANT, at=at)
@@ -67,7 +68,7 @@ def test_a_peak_near_the_fitted_one_is_predicted(factor):
     law_of().predict(factor * CONSTANT)
 
 
-@pytest.mark.parametrize("factor", [0.1, 0.89, 1.11, 2])
+@table("factor", [0.1, 0.89, 1.11, 2])
 def test_another_peak_is_refused_unless_it_is_allowed(factor):
     with pytest.raises(InvalidArgument, match=r"law was fitted at 0\.0003") as error:
         law_of().predict(factor * CONSTANT)

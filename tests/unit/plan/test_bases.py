@@ -82,7 +82,7 @@ def test_a_base_that_is_not_a_finite_real_number_is_rejected(schedule, base):
         schedule(np.arange(5), base)
 
 
-@pytest.mark.parametrize("base", [float("nan"), float("inf"), 10**400, torch.tensor(float("nan")), np.float64("inf")])
+@table("base", [float("nan"), float("inf"), 10**400, torch.tensor(float("nan")), np.float64("inf")])
 def test_a_trace_with_a_base_that_is_not_finite_is_rejected(base):
     with pytest.raises(PlanError, match=r"^lr=.*must be finite.*Use"):
         ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})

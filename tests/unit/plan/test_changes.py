@@ -328,6 +328,7 @@ def test_scaling_multiplies_the_remaining_part_of_every_schedule():
         assert after[key].tolist() == [*before[key][:50].tolist(), *(factor * before[key][50:]).tolist()]
 
 
+@pytest.mark.heavy
 def test_the_text_of_a_plan_that_is_scaled_often_stays_short():
     plan = PLAN
     for t in range(100, 4100, 100):

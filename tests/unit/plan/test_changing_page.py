@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
+from support.tables import table
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "how-to" / "changing-a-plan.md"
@@ -38,7 +39,7 @@ def test_the_example_of_the_page_prints_the_documented_output():
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 
-@pytest.mark.parametrize("call", re.findall(r"\| `(plan\.[^`]+)` \|", TEXT))
+@table("call", re.findall(r"\| `(plan\.[^`]+)` \|", TEXT))
 def test_each_call_in_the_table_of_the_page_keeps_the_past(call):
     plan = ps.loads(PLAN)
     groups = [{"lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.1, "weight_decay": 0.1}]

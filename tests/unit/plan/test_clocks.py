@@ -10,6 +10,7 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanErr
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.time import Duration
 from paramsched.time.calendar import CLOCKS
+from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'
 
@@ -34,14 +35,12 @@ def test_the_clock_is_part_of_text_equality_fingerprint_and_diff():
     assert str(ps.diff(updates, tokens)) == "clock: updates -> tokens"
 
 
-@pytest.mark.parametrize(
-    ("word", "clock"), [("images", "samples"), ("examples", "samples"), *zip(CLOCKS, CLOCKS, strict=True)]
-)
+@table(("word", "clock"), [("images", "samples"), ("examples", "samples"), *zip(CLOCKS, CLOCKS, strict=True)])
 def test_a_clock_has_one_canonical_name(word, clock):
     assert ps.Plan(lr="cosine()", clock=word).clock == clock
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "found"),
     [
         ("token", 'did you mean "tokens"'),
@@ -77,7 +76,7 @@ def test_a_file_can_specify_the_clock():
     assert ps.loads(ps.dump(plan)) == plan
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "fault"),
     [
         ("clock: token", r'1:8: \$.clock: unknown clock "token"; did you mean "tokens"?'),
@@ -121,7 +120,7 @@ def test_lengths_of_a_clock_are_not_rounded_to_updates():
     assert (found[977:] == 1.0).all()
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "facts", "rate"),
     [
         ("samples", {"batch_size": 8, "accumulation": 4}, 32),
@@ -151,7 +150,7 @@ def test_a_fractional_consumption_keeps_the_updates_of_the_horizon():
     assert found.amounts.tolist() == [0, 2, 3, 5, 6, 8, 9, 11, 12, 14]
 
 
-@pytest.mark.parametrize("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
+@table("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
 def test_the_horizon_ends_with_the_first_update_that_starts_at_or_after_it(horizon):
     plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
     found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=128))
@@ -239,7 +238,7 @@ def test_amounts_continue_from_the_actual_consumption():
     assert [run.updates_until(amount) for amount in (0, 1, 32, 33)] == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("unit", ["frames", "batches", "samples", "tokens"])
+@table("unit", ["frames", "batches", "samples", "tokens"])
 def test_one_of_a_unit_is_written_in_the_singular(unit):
     one = {"batches": "batch"}.get(unit, unit[:-1])
     assert str(Duration.of(f"1 {unit}")) == f"1 {one}"
@@ -250,7 +249,7 @@ def test_images_and_examples_are_aliases_of_samples():
     assert str(Duration.of("3 images + 2 examples")) == "5 samples"
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "first", "second", "horizon", "found"),
     [
         ("updates", "8 updates", "5 updates", "9 updates", "need 13 updates, but only 9 updates are left"),

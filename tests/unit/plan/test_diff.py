@@ -1,11 +1,10 @@
 """Diff: what changed between two plans, when, and by how much."""
 
-import pytest
-
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.diff import PlanTexts, diff, diff_within
 from paramsched.schedules import constant, cosine, linear, warmup
 from paramsched.time import Calendar
+from support.tables import table
 
 
 def test_equal_plans_have_no_difference():
@@ -16,7 +15,7 @@ def test_equal_plans_have_no_difference():
     assert str(diff(plan, plan)) == ""
 
 
-@pytest.mark.parametrize(
+@table(
     ("other", "texts"),
     [
         (Plan(lr=cosine(to=0.1), horizon=10), ["lr: cosine() -> cosine(to=0.1)"]),
@@ -73,7 +72,7 @@ def test_with_unknown_consumption_a_field_with_another_clock_has_no_time():
     assert [change.when for change in diff(before, after, Calendar())] == [None, None, None]
 
 
-@pytest.mark.parametrize("at", [0, 1, 2, 77_777, 2_999_999])
+@table("at", [0, 1, 2, 77_777, 2_999_999])
 def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(at):
     before = Plan(lr=constant(), horizon=3_000_000)
     after = Plan(lr=constant(1.0, at) >> constant(0.25), horizon=3_000_000)

@@ -1,7 +1,5 @@
 """The bases and the units that a plan's file contains."""
 
-import pytest
-
 import paramsched as ps
 from paramsched.fields import Field
 from paramsched.plan.bases import Bases
@@ -44,7 +42,7 @@ def test_a_field_is_read_from_the_bases(group, field, value):
     assert Bases.value(group, Field.of(field)) == value
 
 
-@pytest.mark.parametrize(
+@table(
     ("plan", "units"),
     [
         (ps.Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs"), {"percent", "epochs"}),

@@ -23,6 +23,7 @@ from paramsched.schedules import (
 )
 from paramsched.time import Calendar
 from support import strategies
+from support.tables import table
 
 RUN = Calendar(total=100)
 GROUPS = (
@@ -166,7 +167,7 @@ def test_like_cannot_be_resolved_without_a_plan():
         resolve(chain(like("lr")), RUN)
 
 
-@pytest.mark.parametrize("name", ["", " ", 3, None])
+@table("name", ["", " ", 3, None])
 def test_like_requires_a_field_name(name):
     with pytest.raises(InvalidArgument, match="expected the name of a field"):
         like(name)

@@ -124,7 +124,7 @@ def test_it_stands_where_the_clock_starts_with_the_run(line, resolved):
     assert Plan.of_text(plan.text) == plan
 
 
-@pytest.mark.parametrize(
+@table(
     ("line", "why", "instead"),
     [
         (
@@ -223,7 +223,7 @@ def test_levels_of_neighbors_in_a_target_are_its_own():
     assert lr(40) == target(40, 2.0) * cosine(over=100)(40)
 
 
-@pytest.mark.parametrize(
+@table(
     ("targets", "fields", "site", "found", "instead"),
     [
         (

@@ -46,7 +46,7 @@ def test_text_selects_groups_by_name_entry_or_pattern(text, indices):
     assert selected(text) == indices
 
 
-@pytest.mark.parametrize("name", ["a, b", "is_last_layer=true", "layer_[1]", "x=1, y"])
+@table("name", ["a, b", "is_last_layer=true", "layer_[1]", "x=1, y"])
 def test_a_group_with_exactly_the_given_name_is_always_selected(name):
     assert selected(name, ({"lr": 0.1, "name": name}, {"lr": 0.1, "name": "other"})) == [0]
 
@@ -67,7 +67,7 @@ def test_a_scheduled_entry_is_matched_by_its_base():
     assert selected("weight_decay=0.05", groups) == [0]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "found"),
     [
         ("haed", "no group of that name or index; there are 4 groups: layer_1, layer_2, head"),

@@ -45,6 +45,7 @@ def test_a_deep_schedule_is_saved_and_read_back(form, times):
     assert schedule(3) == parse_own(str(schedule))(3)
 
 
+@pytest.mark.heavy
 def test_the_time_to_read_a_long_line_grows_linearly(monkeypatch):
     made = []
     monkeypatch.setattr(

@@ -179,7 +179,7 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
         bind(Plan(Binding("betas[0]", 0.5), momentum=0.5), ADAM)
 
 
-@pytest.mark.parametrize(
+@table(
     ("field", "groups", "error", "message"),
     [
         ("weight_decy", SGD, UnknownField, 'did you mean "weight_decay"'),

@@ -10,6 +10,7 @@ from paramsched.errors import MissingFact, PlanError, Unresolved
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.schedules import from_function, register_function
 from paramsched.schedules.leaves import FUNCTIONS
+from support.tables import table
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
 
@@ -33,6 +34,7 @@ def amounts_of(plan, **facts):
     return ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts)).amounts.tolist()
 
 
+@pytest.mark.heavy
 def test_a_batch_size_ramp_by_amount_equals_counting_update_by_update():
     plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="50B tokens")
     ramp = ps.linear(16, 1600, over=12 * 10**9)
@@ -113,7 +115,7 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
     assert trace(advice).amounts[-1] == 4999
 
 
-@pytest.mark.parametrize(
+@table(
     ("clock", "name"),
     [
         ("samples", "batch_size"),
@@ -214,7 +216,7 @@ def test_a_batch_size_cannot_depend_on_a_horizon_that_depends_on_it():
     plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve(ps.Calendar())
 
 
-@pytest.mark.parametrize("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
+@table("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
 def test_an_update_without_consumption_is_rejected(schedule):
     plan = plan_of(schedule, clock="samples", horizon="1000 samples")
     with pytest.raises(PlanError, match="a size must be an integer of at least 1"):

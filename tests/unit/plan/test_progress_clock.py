@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, Unresolved
 from paramsched.lint import plan_check
+from support.tables import table
 
 NO_FACTS = ps.Calendar()
 TEXT = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(previous)'
@@ -80,7 +81,7 @@ def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, found):
         lr_of(PLAN, amounts=amounts)
 
 
-@pytest.mark.parametrize(
+@table(
     "make",
     [
         lambda: ps.Plan(lr="cosine()", clock="progress", horizon=100),
@@ -100,7 +101,7 @@ def test_a_horizon_in_a_file_is_refused_at_its_line():
         ps.loads("clock: progress\nhorizon: 100\nlr: cosine()")
 
 
-@pytest.mark.parametrize(
+@table(
     "lr",
     [
         "warmup(100)",

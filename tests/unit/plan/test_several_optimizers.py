@@ -78,7 +78,7 @@ def test_a_followed_field_with_lines_for_some_optimizers_is_followed_where_the_f
     assert [group for field, group in found.keys() if field == "momentum"] == ["muon/0"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("selector", "other", "overlap"),
     [
         ("muon/*", "muon", "INSIDE"),
@@ -96,7 +96,7 @@ def test_selectors_overlap_by_optimizer(selector, other, overlap):
     assert overlap_of(selector, other, ("muon", "adamw")) is Overlap[overlap]
 
 
-@pytest.mark.parametrize(
+@table(
     ("binding", "error", "found", "instead"),
     [
         (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name", "Write groups='muon/0'"),

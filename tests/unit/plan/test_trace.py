@@ -15,6 +15,7 @@ from paramsched.plan.trace import trace
 from paramsched.schedules import absolute, constant, cosine, linear, warmup
 from paramsched.time import Calendar
 from support import strategies
+from support.tables import table
 
 GROUPS = [{"lr": 0.1, "betas": (0.9, 0.99), "name": "body"}, {"lr": 0.3, "betas": (0.8, 0.98)}]
 PLAN = Plan(
@@ -145,7 +146,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
     assert np.isfinite(shown["lr"]).all()
 
 
-@pytest.mark.parametrize(
+@table(
     ("call", "error", "message"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from support.tables import table
 
 GROUP = {"lr": 0.1}
 RAMP = ps.Binding(ps.Target("batch_size", 1.0), "stairs(2, 9, rises=5, over=20)")
@@ -34,7 +35,7 @@ def consumed(plan, facts, name):
     return np.concatenate([[0.0], np.cumsum(each)])
 
 
-@pytest.mark.parametrize("name", RUNS)
+@table("name", RUNS)
 def test_each_unit_converts_updates_like_a_count(name):
     plan, facts, rates = RUNS[name]
     trace = ps.trace(plan, GROUP, ps.Calendar(**facts))
@@ -54,7 +55,7 @@ def test_each_unit_converts_updates_like_a_count(name):
         assert found.is_even == (name in ("by updates", "accumulation", "one update"))
 
 
-@pytest.mark.parametrize("name", RUNS)
+@table("name", RUNS)
 def test_a_longer_run_continues_with_the_last_rate(name):
     plan, facts, _ = RUNS[name]
     trace = ps.trace(plan, GROUP, ps.Calendar(**facts))

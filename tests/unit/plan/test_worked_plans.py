@@ -26,6 +26,7 @@ def test_values_equal_those_worked_out_by_hand(case: Case) -> None:
         np.testing.assert_allclose(trace[key], expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.heavy
 @table("case", CASES.values())
 def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
     plan = ps.loads("\n".join(case.lines))

@@ -57,6 +57,7 @@ def test_an_unknown_name_gets_the_nearest_suggestion(name, meant):
     assert ps.recipes.get(name) is None
 
 
+@pytest.mark.heavy
 @table("name", list(ps.recipes))
 def test_every_recipe_is_described_and_survives_its_text(name):
     recipe = ps.recipes[name]
@@ -117,6 +118,7 @@ def test_the_recipes_of_a_file_are_sorted_by_name(file):
     assert {ps.recipes[name].area for name in names} == {file.stem.replace("_", " ")}
 
 
+@pytest.mark.heavy
 @table("name", list(ps.recipes))
 def test_every_run_is_short_enough_to_be_drawn(name):
     recipe = ps.recipes[name]

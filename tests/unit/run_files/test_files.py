@@ -388,6 +388,7 @@ def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer
 # ---------------------------------------------------------------- tables next to a plan
 
 
+@pytest.mark.heavy
 def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
     table = tmp_path / "long.lr.csv"
     write_table(table)

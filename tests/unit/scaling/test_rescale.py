@@ -13,7 +13,7 @@ from support.tables import table
 ADAM = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
 
 
-@pytest.mark.parametrize(
+@table(
     ("values", "change", "expected"),
     [
         ({"lr": 0.1}, {"rule": "linear", "batch": (256, 8192)}, {"lr": 3.2}),
@@ -64,7 +64,7 @@ def test_the_order_of_the_values_is_kept():
     assert list(rescale(reverse, rule="adam-sqrt", batch=(1, 2)).values) == ["eps", "betas", "lr"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("values", "change", "note"),
     [
         ({"lr": 0.1}, {"rule": "linear", "batch": (1, 33)}, "at most 32"),
@@ -154,7 +154,7 @@ def test_what_a_rule_does_not_cover_is_refused(values, change, message, fix):
     assert fix in error.value.instead
 
 
-@pytest.mark.parametrize(("ratio", "expected"), [(8, 2**20), (3, 2**20), (30, 2**21), (0.5, 2**19), (0.2, 2**18)])
+@table(("ratio", "expected"), [(8, 2**20), (3, 2**20), (30, 2**21), (0.5, 2**19), (0.2, 2**18)])
 def test_the_batch_size_for_more_tokens(ratio, expected):
     assert batch_for_tokens(2**19, tokens=(1e9, ratio * 1e9)) == expected
 

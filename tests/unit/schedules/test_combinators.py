@@ -26,6 +26,7 @@ from paramsched.schedules import (
 )
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
+from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)
 
@@ -344,7 +345,7 @@ def test_minimum_maximum_and_clamp_are_pointwise():
     assert values(clamp(line, absolute(0.5), 0.75), 0, 9, base=2.0) == [1.5, 0.5]
 
 
-@pytest.mark.parametrize("text", ["warmup(3) >> step", "warmup(3) / step(5)", "warmup(3) >> 'a'", "warmup(3) ** step"])
+@table("text", ["warmup(3) >> step", "warmup(3) / step(5)", "warmup(3) >> 'a'", "warmup(3) ** step"])
 def test_operations_that_schedules_do_not_support_are_rejected(text):
     with pytest.raises(InvalidArgument):
         parse(text)

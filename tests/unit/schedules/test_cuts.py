@@ -20,6 +20,7 @@ from paramsched.schedules import (
     warmup,
 )
 from paramsched.time import Calendar
+from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)
 
@@ -94,7 +95,7 @@ def test_a_finished_part_takes_no_time_before_another_stage(by):
     assert schedule([9, 10, 99]).tolist() == [0.9, 0.2, 0.2]
 
 
-@pytest.mark.parametrize("at", [20, 21, 80, 100])
+@table("at", [20, 21, 80, 100])
 def test_a_finished_part_at_the_end_of_a_sequence_keeps_its_value(at):
     old = linear(1.0, 0.5, over=20)
 

@@ -23,6 +23,7 @@ from paramsched.schedules import (
     warmup,
 )
 from paramsched.time import Calendar
+from support.tables import table
 
 
 def updates(total):
@@ -140,7 +141,7 @@ def test_restarts_read_back_from_their_text():
     assert str(cosine_restarts(10, 2)) == "cosine_restarts(10, 2.0)"
 
 
-@pytest.mark.parametrize(
+@table(
     ("build", "message"),
     [
         (lambda: restarts(cosine()), "expected every, times, or both"),

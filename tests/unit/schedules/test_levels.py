@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from support.tables import table
 
 
 def test_an_absolute_level_prints_as_it_is_written():
@@ -20,7 +21,7 @@ def test_an_absolute_level_does_not_depend_on_base():
     assert [held(0, base=base) for base in (0.0, 1.0, -5.0)] == [0.9, 0.9, 0.9]
 
 
-@pytest.mark.parametrize("wrong", [True, None, "0.9", float("nan"), float("inf")])
+@table("wrong", [True, None, "0.9", float("nan"), float("inf")])
 def test_an_absolute_level_that_is_not_a_finite_number_is_rejected(wrong):
     with pytest.raises(ps.InvalidArgument):
         ps.absolute(wrong)
@@ -29,7 +30,7 @@ def test_an_absolute_level_that_is_not_a_finite_number_is_rejected(wrong):
 # ---- a multiple of base and a value
 
 
-@pytest.mark.parametrize(
+@table(
     ("level", "text"),
     [
         (0.5 + ps.absolute(2e-05), "0.5 + absolute(2e-05)"),
@@ -48,9 +49,7 @@ def test_a_multiple_of_base_plus_a_value_reads_back(level, text):
     assert str(ps.linear(level, 0.25)) == f"linear({text}, 0.25)"
 
 
-@pytest.mark.parametrize(
-    "text", ["0.5 - absolute(1)", "absolute(1) + 0.5", "0.25 + 0.25 + absolute(1)", "absolute(-1) + .5"]
-)
+@table("text", ["0.5 - absolute(1)", "absolute(1) + 0.5", "0.25 + 0.25 + absolute(1)", "absolute(-1) + .5"])
 def test_the_terms_of_a_level_may_be_in_either_order(text):
     assert ps.parse(f"constant({text})")(0, base=10.0) in (4.0, 6.0)
 
@@ -63,7 +62,7 @@ def test_a_level_with_both_terms_adds_a_multiple_of_base_and_a_value():
     assert half_and_three.affine
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "found"),
     [
         ("constant(0.5 + absolute(1) + 0.5)", "0.5 + absolute(1.0) is a level, neither a number nor a schedule"),
@@ -80,7 +79,7 @@ def test_a_level_has_one_multiple_and_one_value(text, found):
     assert refusal.value.found == found
 
 
-@pytest.mark.parametrize("other", [True, "0.5", None, ps.cosine()])
+@table("other", [True, "0.5", None, ps.cosine()])
 def test_only_a_number_can_be_added_to_an_absolute_value(other):
     with pytest.raises(TypeError):
         other + ps.absolute(1)
@@ -88,7 +87,7 @@ def test_only_a_number_can_be_added_to_an_absolute_value(other):
         ps.absolute(1) + other
 
 
-@pytest.mark.parametrize(
+@table(
     ("low", "high", "above"),
     [
         ("0.5 + absolute(1)", "0.4", True),

@@ -4,9 +4,8 @@ import doctest
 import re
 from pathlib import Path
 
-import pytest
-
 import paramsched as ps
+from support.tables import table
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "levels.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -20,7 +19,7 @@ def test_the_example_of_the_page_prints_the_documented_output():
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples).failed == 0
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@table("level", LEVELS)
 def test_each_level_in_the_table_of_the_page_is_accepted(level):
     whole = ps.resolve(ps.parse(f"constant(0.5, 5) >> linear({level}, 0, 5) >> constant(0.5)"), ps.Calendar(total=100))
 

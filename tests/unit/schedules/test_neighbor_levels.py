@@ -68,7 +68,7 @@ def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
 # ---- the preceding stage
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "resolved_form"),
     [
         ("linear(1, 0.3, 10) >> linear(previous, 0)", "linear(to=0.3, over=10) >> linear(0.3, over=9990)"),
@@ -157,7 +157,7 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
 # ---- the next stage
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "resolved_form"),
     [
         ("warmup(1000, 0.001, to=following) >> cosine(0.7)", "linear(0.001, 0.7, 1000) >> cosine(0.7, over=9000)"),
@@ -269,7 +269,7 @@ def test_stages_in_parentheses_are_ordinary_stages():
 # ---- neighbors that are not affine
 
 
-@pytest.mark.parametrize(
+@table(
     ("before", "level"),
     [
         ("clamp(cosine(1, 0, 10), 0.1)", "0.1"),
@@ -394,7 +394,7 @@ def test_a_rule_of_a_recurrence_rejects_neighbor_levels(rule):
         ps.parse(f"recurrence({rule})")
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "found", "instead"),
     [
         ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),

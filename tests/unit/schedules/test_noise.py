@@ -12,6 +12,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan import resolve
 from paramsched.schedules import absolute, constant, cosine, noise, parse
 from paramsched.time import Calendar
+from support.tables import table
 
 RUN = np.arange(60_000)
 SEEDS = st.integers(0, 10**18)
@@ -101,7 +102,7 @@ def test_noise_reads_back_from_its_text():
     assert parse('noise(0.1, "uniform", seed=7)') == noise(0.1, "uniform", seed=7)
 
 
-@pytest.mark.parametrize(
+@table(
     ("arguments", "message"),
     [
         ({"kind": "gauss"}, "Write noise.kind='normal'"),

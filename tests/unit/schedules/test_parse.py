@@ -18,7 +18,7 @@ from paramsched.schedules import (
 from support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "schedule"),
     [
         ('warmup("5%") >> cosine(to=0.1)', warmup("5%") >> cosine(to=0.1)),
@@ -103,7 +103,7 @@ def test_an_invalid_line_is_rejected(text, found):
     assert len(str(refusal.value)) < 500
 
 
-@pytest.mark.parametrize("operator", [">", "->", "-->", "=>", ">>>", "|", "|>", "then"])
+@table("operator", [">", "->", "-->", "=>", ">>>", "|", "|>", "then"])
 def test_the_error_for_a_wrong_stage_operator_suggests_the_right_one(operator):
     with pytest.raises(ParseError) as refusal:
         parse(f"warmup(100) {operator} cosine(to=0.1)")
@@ -112,7 +112,7 @@ def test_the_error_for_a_wrong_stage_operator_suggests_the_right_one(operator):
     assert parse(refusal.value.instead.removeprefix("Write "))
 
 
-@pytest.mark.parametrize("value", [None, 3, b"cosine()", cosine()])
+@table("value", [None, 3, b"cosine()", cosine()])
 def test_only_text_is_parsed(value):
     with pytest.raises(ParseError, match="expected text"):
         parse(value)

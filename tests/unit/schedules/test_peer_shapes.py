@@ -62,7 +62,7 @@ def assert_is(schedule, formula, base=1.0, total=100):
     assert parse(str(schedule)) == schedule
 
 
-@pytest.mark.parametrize("cycles", [0.25, 0.5, 1.0, 1.5, 3.0])
+@table("cycles", [0.25, 0.5, 1.0, 1.5, 3.0])
 def test_a_cosine_wave_equals_the_transformers_cosine_until_its_end(cycles):
     def peer(t):
         return 0.5 * (1 + math.cos(math.pi * 2 * cycles * min(t, 100) / 100))
@@ -109,13 +109,13 @@ def test_an_exponential_warmup_saturates(first):
     assert_is(exponential_warmup(30, first), lambda t: 1 - math.exp(-(t + first) / 30))
 
 
-@pytest.mark.parametrize("beta2", [0.9, 0.95, 0.98, 0.97, 0.999])
+@table("beta2", [0.9, 0.95, 0.98, 0.97, 0.999])
 def test_untuned_warmups_depend_on_the_beta_of_adam(beta2):
     assert_is(untuned_linear_warmup(beta2), lambda t: min(1, (t + 1) * (1 - beta2) / 2))
     assert_is(untuned_exponential_warmup(beta2), lambda t: 1 - math.exp(-(1 - beta2) * (t + 1)))
 
 
-@pytest.mark.parametrize("beta2", [0.61, 0.9, 0.98, 0.999])
+@table("beta2", [0.61, 0.9, 0.98, 0.999])
 def test_radam_warmup_equals_the_rectification_from_its_first_step(beta2):
     most = 2 / (1 - beta2) - 1
 
@@ -146,7 +146,7 @@ def test_radam_warmup_rejects_a_beta_without_a_rectified_step():
         radam_warmup(0.6)
 
 
-@pytest.mark.parametrize(("start", "to"), [(1.0, 0.01), (0.01, 1.0), (-0.1, -2.0), (0.5, 0.5)])
+@table(("start", "to"), [(1.0, 0.01), (0.01, 1.0), (-0.1, -2.0), (0.5, 0.5)])
 def test_geometric_has_a_constant_ratio(start, to):
     def peer(t):
         return start * (to / start) ** min(t / 100, 1)
@@ -436,7 +436,7 @@ def test_betas_without_a_half_life_are_rejected(start, to):
         ademamix_beta3(start, to)
 
 
-@pytest.mark.parametrize(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])
+@table(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])
 def test_restarts_with_a_warmup_each_equal_pytorch_optimizer(mult, gamma):
     def peer(t, least=0.1):
         cycle, begin, length = 0, 0, 17

@@ -32,6 +32,7 @@ from paramsched.schedules import (
 )
 from paramsched.schedules.lengths import boundaries, complete_periods, last_boundary, split_periods
 from paramsched.time import Calendar, Duration
+from support.tables import table
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
 
@@ -52,7 +53,7 @@ def times_around(period: Fraction) -> list[int]:
     return [t for t in sorted({*NEAR, *around, *(t - 1 for t in around)}) if t <= 10**18]
 
 
-@pytest.mark.parametrize("name", PERIODS)
+@table("name", PERIODS)
 def test_a_period_ends_at_its_exact_multiple_rounded_up(name):
     period = PERIODS[name]
     times = times_around(period)
@@ -61,7 +62,7 @@ def test_a_period_ends_at_its_exact_multiple_rounded_up(name):
     assert last_boundary(np.array(times), period, NUMPY).tolist() == [ceil(floor(t / period) * period) for t in times]
 
 
-@pytest.mark.parametrize("name", PERIODS)
+@table("name", PERIODS)
 def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first_cycle(name):
     period = PERIODS[name]
     times = times_around(period)
@@ -73,7 +74,7 @@ def test_the_time_in_a_late_cycle_is_as_exact_as_in_the_first_cycle(name):
     np.testing.assert_allclose(since, [float(left) for left in expected], rtol=1e-15, atol=float(period) * 1e-16)
 
 
-@pytest.mark.parametrize("name", PERIODS)
+@table("name", PERIODS)
 def test_tensors_count_the_same_periods(name):
     period = PERIODS[name]
     times = np.array(times_around(period))
@@ -183,7 +184,7 @@ def test_decays_divide_by_the_exact_length():
     assert power_law(0.7, "1000/3 steps")(t) == pytest.approx((1 + t / third) ** -0.7, rel=1e-15)
 
 
-@pytest.mark.parametrize("period", [Fraction(5, 2), Fraction(475, 2), Fraction(1000, 3), Fraction(30024, 10)])
+@table("period", [Fraction(5, 2), Fraction(475, 2), Fraction(1000, 3), Fraction(30024, 10)])
 def test_restarts_follow_the_exact_time_of_each_cycle(period):
     schedule = resolve(restarts(cosine(), Duration.of_updates(period)), Calendar(total=50_000))
     times = [*range(2000), *range(10**6, 10**6 + 50), 10**12 + 1]
@@ -260,7 +261,7 @@ def test_triangles_and_half_waves_start_at_exact_multiples():
     np.testing.assert_allclose(waves(np.arange(50)), expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize(
+@table(
     "inner",
     [
         'window(linear(1, 0), "1.5 steps", "5.5 steps")',

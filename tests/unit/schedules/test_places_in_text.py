@@ -6,6 +6,7 @@ import pytest
 
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import parse
+from support.tables import table
 
 
 def marked(text: str) -> str:
@@ -16,7 +17,7 @@ def marked(text: str) -> str:
     return text[slice(*refusal.value.span)]
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "piece"),
     [
         ("cosin()", "cosin"),
@@ -36,7 +37,7 @@ def test_a_misspelled_name_is_marked(text, piece):
     assert marked(text) == piece
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "piece"),
     [
         ("linear(1, 0, over=0.5)", "over=0.5"),

@@ -61,7 +61,7 @@ def test_powers_and_quotients_in_text_follow_python(line, written):
     assert parse(written) == schedule
 
 
-@pytest.mark.parametrize("line", ["2**3**2", "-2**2", "2**-1", "1/3", "-1/4*2", "(-8)**3", "2**-2**2", "3 - 2**2"])
+@table("line", ["2**3**2", "-2**2", "2**-1", "1/3", "-1/4*2", "(-8)**3", "2**-2**2", "3 - 2**2"])
 def test_arithmetic_of_numbers_equals_python_floats(line):
     found = value_in(line)
 
@@ -123,7 +123,7 @@ def test_a_mapping_writes_powers_and_quotients_by_name(mapping, line):
     assert loads(f"lr: {mapping}") == loads(f"lr: {line}")
 
 
-@pytest.mark.parametrize(
+@table(
     ("mapping", "path"),
     [
         ("{power: cosine()}", "$.lr"),

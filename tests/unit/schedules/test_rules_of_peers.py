@@ -5,6 +5,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.schedules import rules
+from support.tables import table
 
 
 def test_a_cosine_may_return_to_a_value_other_than_base():
@@ -36,7 +37,7 @@ def test_rules_of_peers_read_back_from_their_text(rule):
     assert ps.parse(str(schedule)) == schedule
 
 
-@pytest.mark.parametrize("length", [0, -1, float("inf"), "3"])
+@table("length", [0, -1, float("inf"), "3"])
 def test_an_invalid_length_is_rejected(length):
     with pytest.raises(ps.InvalidArgument):
         rules.cosine(over=length)

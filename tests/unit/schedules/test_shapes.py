@@ -92,7 +92,7 @@ def test_a_decay_follows_its_formula(curve, s):
 
 
 # The values of a ramp of 4 updates.
-@pytest.mark.parametrize(
+@table(
     ("index", "values"),
     [
         ("t/n", [0, 0.25, 0.5, 0.75, 1, 1]),
@@ -117,7 +117,7 @@ def test_the_shortest_ramps_end_at_their_level(index, n):
 
 
 # W = 10, T = 50, at t = 0, W-1, W, T-1, T, T+1, T+10.
-@pytest.mark.parametrize(
+@table(
     ("peer", "schedule", "values"),
     [
         ("HF linear", warmup(10) >> linear(), [0, 0.9, 1, 0.025, 0, 0, 0]),
@@ -221,7 +221,7 @@ def test_noam_equals_the_published_formula():
         assert schedule(t, base=0.1) == schedule(t)
 
 
-@pytest.mark.parametrize(
+@table(
     ("recipe", "text"),
     [
         (wsd("2%", "20%", to=0.1, curve=curves.one_minus_sqrt),
@@ -332,7 +332,7 @@ def test_an_invalid_time_is_rejected(time):
     assert "Use the number of completed updates" in str(refusal.value)
 
 
-@pytest.mark.parametrize("value", ["3", b"3", None, 1j, object()])
+@table("value", ["3", b"3", None, 1j, object()])
 def test_a_time_that_is_neither_number_nor_array_is_rejected(value):
     for call in (lambda: linear(over=10)(value), lambda: linear(over=10)(3, base=value)):
         with pytest.raises(InvalidArgument) as refusal:
@@ -341,9 +341,7 @@ def test_a_time_that_is_neither_number_nor_array_is_rejected(value):
         assert type(value).__name__ in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    "time", [3, 3.0, np.int8(3), np.uint8(3), np.float32(3), np.array(3), [3], (3,), np.array([[3]], np.uint16)]
-)
+@table("time", [3, 3.0, np.int8(3), np.uint8(3), np.float32(3), np.array(3), [3], (3,), np.array([[3]], np.uint16)])
 def test_a_time_may_be_any_type_of_number(time):
     assert float(np.asarray(linear(over=10)(time)).item()) == 0.7
 
@@ -354,7 +352,7 @@ def test_growth_that_overflows_is_inf_without_a_warning():
     assert exponential(0.5)(5000) == 0.0
 
 
-@pytest.mark.parametrize("level", [1e300, -1e300, 1e-300, 5e-324])
+@table("level", [1e300, -1e300, 1e-300, 5e-324])
 def test_extreme_levels_stay_exact_at_their_ends(level):
     ramp = cosine(level, 0.0, 10)
 

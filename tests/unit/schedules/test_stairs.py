@@ -11,13 +11,12 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
 from paramsched.time import Calendar
+from support.tables import table
 
 UPDATES = Calendar(total=2000)
 
 
-@pytest.mark.parametrize(
-    ("start", "to", "rises", "over"), [(16, 1600, 99, 1000), (32, 96, 4, 90), (16, 64, 48, 7), (8, 0, 4, 11)]
-)
+@table(("start", "to", "rises", "over"), [(16, 1600, 99, 1000), (32, 96, 4, 90), (16, 64, 48, 7), (8, 0, 4, 11)])
 def test_each_stair_starts_at_its_exact_share_rounded_up_and_integral_levels_are_exact(start, to, rises, over):
     schedule = stairs(start, to, rises, over)
 
@@ -60,9 +59,7 @@ def test_stairs_with_a_base_multiply_it():
     assert [stairs(1, 4, 3, 3)(t, base=16.0) for t in range(5)] == [16.0, 32.0, 48.0, 64.0, 64.0]
 
 
-@pytest.mark.parametrize(
-    "line", ["stairs(16, 64, 0, 10)", "stairs(16, 64, 1.5, 10)", "stairs(1, 'a', 3, 10)", "stairs(1, 2)"]
-)
+@table("line", ["stairs(16, 64, 0, 10)", "stairs(16, 64, 1.5, 10)", "stairs(1, 'a', 3, 10)", "stairs(1, 2)"])
 def test_invalid_stairs_are_rejected(line):
     with pytest.raises(InvalidArgument):
         parse(line)
@@ -105,9 +102,7 @@ def test_rounded_has_one_canonical_text_that_reads_back(line, written):
     assert parse(written) == parse(line)
 
 
-@pytest.mark.parametrize(
-    "line", ["rounded(cosine(), 0)", "rounded(cosine(), -1)", 'rounded(cosine(), way="dwn")', "rounded(1, 1, 1)"]
-)
+@table("line", ["rounded(cosine(), 0)", "rounded(cosine(), -1)", 'rounded(cosine(), way="dwn")', "rounded(1, 1, 1)"])
 def test_an_unknown_rounding_mode_is_rejected(line):
     with pytest.raises(InvalidArgument) as refusal:
         parse(line)

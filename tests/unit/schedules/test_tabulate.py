@@ -5,6 +5,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
+from support.tables import table
 
 
 def test_tabulate_stores_the_value_of_each_update_and_files_keep_them():
@@ -32,7 +33,7 @@ def test_a_schedule_can_be_tabulated():
     assert ps.tabulate(ps.cosine(over=20), 25)(np.arange(25)).tolist() == ps.cosine(over=20)(np.arange(25)).tolist()
 
 
-@pytest.mark.parametrize(
+@table(
     ("make", "found"),
     [
         (lambda: ps.tabulate(0.1, 5), "not callable"),

@@ -96,6 +96,7 @@ def test_a_page_contains_the_exact_values_of_all_updates():
     assert found["panels"][0]["curves"][0]["v"] == plan()["lr", "decay"].tolist()
 
 
+@pytest.mark.heavy
 def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_stays_small():
     values = 0.1 + 0.001 * np.sin(np.arange(1_000_000) / 1e5)
     values[123_456] = 0.5
@@ -138,6 +139,7 @@ def test_two_plans_are_overlaid_where_they_differ(draw):
     assert "both plans agree at all 460 updates" in drawn
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
 def test_a_hundred_different_groups_are_drawn(draw):
     trace = show.curves_from_values({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})

@@ -7,6 +7,7 @@ from paramsched.plan.resolve import even_unit
 from paramsched.show._axes import TimeAxis, choose_scale, updates_axis
 from paramsched.show._curves import envelope, outline
 from paramsched.show._svg import svg_path
+from support.tables import table
 
 updates = np.arange(10_000)
 
@@ -29,7 +30,7 @@ def test_columns_keep_the_extremes_of_the_entire_curve():
     np.testing.assert_array_equal(high, [part.max() for part in parts])
 
 
-@pytest.mark.parametrize("columns", [1, 7, 100, 1000])
+@table("columns", [1, 7, 100, 1000])
 def test_an_outline_has_the_extremes_of_the_curve_in_each_column(columns):
     values = np.random.default_rng(0).normal(size=10_000)
 
@@ -51,7 +52,7 @@ def test_a_constant_curve_needs_two_points():
     assert outline(updates, np.ones(10_000), edges(10_000, 2500)).tolist() == [0, 9999]
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "values", "logarithmic"),
     [
         ("an exponential over four decades", 10.0 ** (-4 * updates / 10_000), True),
@@ -79,7 +80,7 @@ def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labeled():
     assert chosen.fraction(np.array([0.0, 1e-4]))[0] == 0.0 < chosen.fraction(np.array([1e-4]))[0]
 
 
-@pytest.mark.parametrize("extreme", [[np.inf, 1.0], [-np.inf, np.nan], [1.7e308, -1.7e308], [5e-324, 0.0]])
+@table("extreme", [[np.inf, 1.0], [-np.inf, np.nan], [1.7e308, -1.7e308], [5e-324, 0.0]])
 def test_extreme_values_have_a_position_on_the_scale(extreme):
     fractions = seen(extreme).fraction(np.asarray(extreme))
 

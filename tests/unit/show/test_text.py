@@ -174,7 +174,7 @@ def test_the_error_for_a_log_of_an_unknown_curve_lists_the_existing_curves():
     assert "('lr', 'decay'), ('lr', 'no_decay')" in str(refusal.value)
 
 
-@pytest.mark.parametrize("bad", [([0.5], [1.0]), ([0, 1], [1.0]), ([-1], [1.0]), ([], []), ([[0]], [[1.0]])])
+@table("bad", [([0.5], [1.0]), ([0, 1], [1.0]), ([-1], [1.0]), ([], []), ([[0]], [[1.0]])])
 def test_a_log_with_invalid_updates_is_rejected(bad):
     with pytest.raises(InvalidArgument, match="needs an integer update"):
         show.text(ramp(), log={("lr", "decay"): bad})

@@ -10,6 +10,7 @@ from paramsched import curves
 from paramsched.curves import CONSTANTS, Curve
 from paramsched.errors import InvalidArgument
 from paramsched.testing import BrokenLaw, check_curve
+from support.tables import table
 
 _CALLS = count()
 
@@ -72,7 +73,7 @@ class ReadsBackDifferently(Straight):
         return "curves.cosine"
 
 
-@pytest.mark.parametrize(
+@table(
     ("wrong", "law"),
     [
         (WrongEnds, "from 0 at u = 0 to 1 at u = 1"),

@@ -15,7 +15,7 @@ EVERYTHING = Calendar(
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("length", "updates"),
     [
         ("7 steps", 7),
@@ -33,7 +33,7 @@ def test_each_unit_has_its_number_of_updates(length, updates):
     assert EVERYTHING.exact(Duration.of(length)) == updates
 
 
-@pytest.mark.parametrize(
+@table(
     ("length", "argument"),
     [
         ("1 epoch", "steps_per_epoch"),
@@ -111,7 +111,7 @@ def test_the_error_names_both_a_horizon_and_a_different_total():
     assert "7" in str(refusal.value)
 
 
-@pytest.mark.parametrize("schedule", [warmup("5%"), cosine(), linear(over="2 epochs"), warmup(5) >> cosine()])
+@table("schedule", [warmup("5%"), cosine(), linear(over="2 epochs"), warmup(5) >> cosine()])
 def test_calling_an_unresolved_schedule_asks_for_resolve(schedule):
     with pytest.raises(Unresolved, match="resolve") as refusal:
         schedule(0)

@@ -84,7 +84,7 @@ def test_a_calendar_fixes_its_deadline_when_it_is_made(monkeypatch):
     assert calendar.until(300) == Calendar(total="300 seconds", batch_size=8)
 
 
-@pytest.mark.parametrize(
+@table(
     ("facts", "found"),
     [
         ({"deadline": "in 1 h", "total": 100}, "Omit total, or the deadline"),
@@ -107,7 +107,7 @@ PLAN = ps.Plan(lr='warmup("2 min") >> linear(to=0)', clock="seconds")
 WITH_DEADLINE = Calendar(deadline="2026-11-22 08:00")
 
 
-@pytest.mark.parametrize(
+@table(
     "call",
     [
         lambda: ps.resolve(PLAN, WITH_DEADLINE),

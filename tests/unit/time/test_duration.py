@@ -47,7 +47,7 @@ def test_an_amount_with_a_unit_is_a_duration(text, unit, amount):
     assert Duration.of(text).terms == ((unit, Fraction(amount)),)
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "written"),
     [
         ("1_000 iters", "1000"),
@@ -160,9 +160,7 @@ def test_a_fraction_is_written_as_a_decimal_if_possible(text, written, amount):
         assert Duration.of(written) == duration
 
 
-@pytest.mark.parametrize(
-    "text", ["1000/0 steps", "1000/3.5 steps", "1000/-3 steps", "1/2/3 steps", "/3 steps", "5/ steps"]
-)
+@table("text", ["1000/0 steps", "1000/3.5 steps", "1000/-3 steps", "1/2/3 steps", "/3 steps", "5/ steps"])
 def test_an_invalid_fraction_is_rejected(text):
     with pytest.raises(InvalidArgument, match="expected a number with a unit"):
         Duration.of(text)
@@ -203,7 +201,7 @@ def test_an_amount_in_another_unit_is_not_a_number_of_updates():
         ceil(Duration.of("5%"))
 
 
-@pytest.mark.parametrize("amount", [-1, Fraction(-1, 3), 10**18 + 1, Fraction(10**19, 3)])
+@table("amount", [-1, Fraction(-1, 3), 10**18 + 1, Fraction(10**19, 3)])
 def test_numbers_of_updates_out_of_range_are_rejected(amount):
     with pytest.raises(InvalidArgument):
         Duration.of_updates(amount)
