@@ -53,6 +53,15 @@ def not_negative(site: CallSite, number: Any) -> float:
     return value
 
 
+def proper_share(site: CallSite, number: object, *, sample: float, whole: bool = False) -> float:
+    """Return a number above 0 and below 1 as a float; `whole` allows 1. An error suggests `sample`."""
+    value = finite_number(site, number)
+    if not (0 < value < 1 or (whole and value == 1)):
+        found = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
+        raise InvalidArgument(site_with_value(site, number), found, write=f"{site.argument}={sample}", sample=sample)
+    return value
+
+
 def meant_number(value: object, default: float = 0.1) -> float:
     """Return the number that a value probably means: 0.1 for 0.1, `"0.1"` or `"10%"`; `default` if it is unclear."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
@@ -136,7 +145,5 @@ def require_choice(site: CallSite, given: object, choices: Any, found: str, writ
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
         write = write or f'{site.argument}="{known[0]}"'
-        refusal = InvalidArgument(
-            replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}", write=write
-        )
-        raise refusal.changed(sample=known[0], refused=given)
+        site, found = replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}"
+        raise InvalidArgument(site, found, write=write, sample=known[0], refused=given)

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from paramsched.advice.calls import constructor
-from paramsched.advice.number_checks import checked, positive_number
+from paramsched.advice.number_checks import checked, positive_number, proper_share
 from paramsched.curves.arrays import Array, Arrays, in_place
 from paramsched.curves.base import Curve
 from paramsched.curves.registry import constant_curve, curve
@@ -129,13 +129,7 @@ class CosineTruncated(Curve):
     0.381966
     """
 
-    share: float = field(metadata=checked(positive_number))
-
-    def _check_together(self) -> None:
-        if self.share > 1:
-            raise InvalidArgument(
-                f"curves.cosine_truncated({self.share})", "share must be at most 1", write="curves.cosine"
-            )
+    share: float = field(metadata=checked(proper_share, sample=0.8, whole=True))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         s = ops.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)

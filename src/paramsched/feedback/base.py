@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.advice.number_checks import check_fields, checked, not_negative, positive_number
+from paramsched.advice.number_checks import check_fields, checked, not_negative, positive_number, proper_share
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Arrays
@@ -171,17 +171,6 @@ def metric_name(site: CallSite, metric: Any) -> str:
     raise InvalidArgument(site_with_value(site, metric), found, write=f'{site.call}("val_loss")')
 
 
-def factor_below_one(site: CallSite, factor: Any) -> float:
-    """Check the factor of a reduction: a number greater than 0 and less than 1."""
-    value = not_negative(site, factor)
-    if not 0 < value < 1:
-        refusal = InvalidArgument(
-            replace(site, value=str(value)), "must be greater than 0 and less than 1", write="factor=0.1"
-        )
-        raise refusal.changed(sample=0.1)
-    return value
-
-
 def _checked_bound(
     site: CallSite, level: Level, number: Callable[[CallSite, Any], float], absolute: str, sample: float
 ) -> float | Absolute:
@@ -195,6 +184,9 @@ def _checked_bound(
         raise InvalidArgument(replace(site, value=str(level)), found, write=write, sample=sample)
     return number(site, level)
 
+
+REDUCTION = checked(proper_share, sample=0.1)
+"""Metadata of the factor of a reduction."""
 
 LOWEST = checked(_checked_bound, number=not_negative, absolute="absolute(1e-5)", sample=0.01)
 """Metadata of the level below which a rule does not reduce the value."""

@@ -11,12 +11,12 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.feedback.base import (
     HIGHEST,
     LOWEST,
+    REDUCTION,
     Against,
     MetricRule,
     Mode,
     Nonfinite,
     ThresholdMode,
-    factor_below_one,
     improves_on,
     metric_name,
     metric_number,
@@ -106,7 +106,7 @@ class Greedy(MetricRule[GreedyState]):
 
     metric: str = field(default="loss", metadata=checked(metric_name))
     mode: Mode = field(default="min", metadata=one_of(Mode))
-    factor: float = field(default=0.95, metadata=checked(factor_below_one))
+    factor: float = field(default=0.95, metadata=REDUCTION)
     patience: int = field(default=10, metadata=checked(whole_number, least=0))
     threshold: float = field(default=1e-6, metadata=checked(not_negative))
     threshold_mode: ThresholdMode = field(default="abs", metadata=one_of(ThresholdMode))

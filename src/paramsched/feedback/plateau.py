@@ -8,12 +8,12 @@ from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, finite_number, not_negative, one_of, whole_number
 from paramsched.feedback.base import (
     LOWEST,
+    REDUCTION,
     Against,
     MetricRule,
     Mode,
     Nonfinite,
     ThresholdMode,
-    factor_below_one,
     improves_on,
     metric_name,
     metric_number,
@@ -80,7 +80,7 @@ class Plateau(MetricRule[PlateauState]):
 
     metric: str = field(default="loss", metadata=checked(metric_name))
     mode: Mode = field(default="min", metadata=one_of(Mode))
-    factor: float = field(default=0.1, metadata=checked(factor_below_one))
+    factor: float = field(default=0.1, metadata=REDUCTION)
     patience: int = field(default=10, metadata=checked(whole_number, least=0))
     threshold: float = field(default=1e-4, metadata=checked(not_negative))
     threshold_mode: ThresholdMode = field(default="rel", metadata=one_of(ThresholdMode))
@@ -172,7 +172,7 @@ class NewBob(MetricRule[NewBobState]):
 
     metric: str = field(default="loss", metadata=checked(metric_name))
     mode: Mode = field(default="min", metadata=one_of(Mode))
-    factor: float = field(default=0.5, metadata=checked(factor_below_one))
+    factor: float = field(default=0.5, metadata=REDUCTION)
     threshold: float = field(default=0.0025, metadata=checked(finite_number))
     patience: int = field(default=0, metadata=checked(whole_number, least=0))
     min: Level = field(default=0.0, metadata=LOWEST)

@@ -10,10 +10,10 @@ from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
 from paramsched.errors import CallSite, InvalidArgument, StateError, shown, site_with_value
 from paramsched.feedback.base import (
+    REDUCTION,
     MetricRule,
     Mode,
     Nonfinite,
-    factor_below_one,
     metric_name,
     metric_number,
     reduced_factor,
@@ -100,7 +100,7 @@ class Spike(MetricRule[SpikeState]):
     metric: str = field(default="loss", metadata=checked(metric_name))
     sigma: float = field(default=6.0, metadata=checked(positive_number))
     window: int = field(default=128, metadata=checked(_observations, least=2))
-    factor: float = field(default=0.5, metadata=checked(factor_below_one))
+    factor: float = field(default=0.5, metadata=REDUCTION)
     recover: int = field(default=500, metadata=checked(_observations, least=1))
     cooldown: int = field(default=50, metadata=checked(_observations, least=0))
     spread: Spread = field(default="mad", metadata=one_of(Spread))

@@ -1,14 +1,14 @@
 """Warmups for Adam, and decays of weight averages."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import final
 
 from paramsched import curves
 from paramsched.advice.calls import constructor
-from paramsched.advice.number_checks import checked, finite_number, positive_number, whole_number
+from paramsched.advice.number_checks import checked, positive_number, proper_share, whole_number
 from paramsched.curves.arrays import NUMPY, Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
@@ -20,14 +20,6 @@ from paramsched.schedules.lengths import POSITIVE_SCALE
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
-
-
-def _fraction(site: CallSite, beta2: object) -> float:
-    value = finite_number(site, beta2)
-    if not 0 < value < 1:
-        site = replace(site, value=repr(beta2))
-        raise InvalidArgument(site, "must be between 0 and 1", write="beta2=0.999", sample=0.999)
-    return value
 
 
 @final
@@ -66,7 +58,7 @@ class RAdamWarmup(Schedule):
     (0.017311503, 0.646639262)
     """
 
-    beta2: float = field(default=0.999, metadata=checked(_fraction))
+    beta2: float = field(default=0.999, metadata=checked(proper_share, sample=0.999))
 
     def _check_together(self) -> None:
         if not self.beta2 > _LEAST_BETA:
@@ -183,7 +175,7 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     >>> print(untuned_linear_warmup(0.999))
     warmup(2000, index="(t+1)/n")
     """
-    over = 2 / (1 - Fraction(repr(_fraction(CallSite("untuned_linear_warmup", "beta2"), beta2))))
+    over = 2 / (1 - Fraction(repr(proper_share(CallSite("untuned_linear_warmup", "beta2"), beta2, sample=0.999))))
     whole = int(over)
     if whole == over:
         return warmup(whole, index="(t+1)/n")
@@ -208,7 +200,7 @@ def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
     >>> print(untuned_exponential_warmup(0.999))
     exponential_warmup(1000)
     """
-    scale = 1 / (1 - Fraction(repr(_fraction(CallSite("untuned_exponential_warmup", "beta2"), beta2))))
+    scale = 1 / (1 - Fraction(repr(proper_share(CallSite("untuned_exponential_warmup", "beta2"), beta2, sample=0.999))))
     return exponential_warmup(Duration.of_updates(scale))
 
 

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched import curves
-from paramsched.advice.number_checks import checked, finite_number, one_of, positive_number, whole_number
+from paramsched.advice.number_checks import checked, one_of, positive_number, proper_share, whole_number
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
@@ -300,8 +300,5 @@ def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLik
     >>> print(cyclical_anneal())
     clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)
     """
-    share = finite_number(CallSite("cyclical_anneal", "rise"), rise)
-    if not 0 < share <= 1:
-        site = CallSite("cyclical_anneal", "rise", repr(rise))
-        raise InvalidArgument(site, "must be above 0 and at most 1", write="rise=0.5", sample=0.5)
+    share = proper_share(CallSite("cyclical_anneal", "rise"), rise, sample=0.5, whole=True)
     return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

@@ -77,8 +77,8 @@ class Like(Schedule):
     def _check_together(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
-            refusal = InvalidArgument(site, "expected the name of a field or a target", write='like("lr")')
-            raise refusal.changed(sample="lr")
+            found = "expected the name of a field or a target"
+            raise InvalidArgument(site, found, write='like("lr")', sample="lr")
 
     fills = True
 
@@ -217,10 +217,8 @@ MOST_DEPTH = 100
 def curve_argument(name: str, curve: CurveLike) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
-        refusal = InvalidArgument(
-            CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", write="curve=curves.cosine"
-        )
-        raise refusal.changed(sample=curves.cosine, refused=curve)
+        site, found = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
+        raise InvalidArgument(site, found, write="curve=curves.cosine", sample=curves.cosine, refused=curve)
     return curve_of(curve)
 
 

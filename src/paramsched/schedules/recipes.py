@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
-from paramsched.advice.number_checks import finite_number, positive_number, whole_number
+from paramsched.advice.number_checks import positive_number, proper_share, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous
@@ -283,12 +283,7 @@ def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     """Return the points of `piecewise` as checked pairs of time and level."""
     instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
     try:
-        listed = None if isinstance(points, str) else list(points.items() if isinstance(points, Mapping) else points)
-    except TypeError:
-        listed = None
-    if listed is None:
-        raise InvalidArgument(f"piecewise({shown(points)})", "expected a list of points", instead)
-    try:
+        listed = points.items() if isinstance(points, Mapping) else points
         pairs = [() if isinstance(pair, str) else tuple(pair) for pair in listed]
     except TypeError:
         pairs = []
@@ -375,10 +370,7 @@ def wsd_s(
     warmup(20) >> constant(over=70) >> linear(over=10)
         >> constant(over=180) >> linear(over=20)
     """
-    share = finite_number(CallSite("wsd_s", "decay"), decay)
-    if not 0 < share <= 1:
-        site = CallSite("wsd_s", "decay", repr(decay))
-        raise InvalidArgument(site, "must be above 0 and at most 1", write="decay=0.1", sample=0.1)
+    share = proper_share(CallSite("wsd_s", "decay"), decay, sample=0.1, whole=True)
     if not isinstance(periods, (list, tuple)) or not periods:
         raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", write="wsd_s([1000, 2000])")
     up = Duration.of(warmup)
