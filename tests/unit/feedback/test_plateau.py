@@ -222,7 +222,7 @@ def test_replay_rejects_unknown_metrics_and_unordered_events():
         ({"nonfinite": "skip"}, "count"),
         ({"factor": 1.0}, "must be greater than 0 and less than 1"),
         ({"factor": 0.0}, "must be greater than 0 and less than 1"),
-        ({"factor": -0.1}, "must not be negative"),
+        ({"factor": -0.1}, "must be greater than 0 and less than 1"),
         ({"factor": "0.1"}, "expected a number"),
         ({"threshold": -1e-4}, "must not be negative"),
         ({"threshold": math.nan}, "must be finite"),

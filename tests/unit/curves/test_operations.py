@@ -1,0 +1,112 @@
+"""The elementwise operations of NumPy and torch arrays give the same results."""
+
+from dataclasses import replace
+from math import inf, nan, nextafter
+
+import numpy as np
+import pytest
+import torch
+
+from paramsched import curves
+from paramsched.curves.arrays import NUMPY, arrays_of, equal_up_to_rounding, last_of_each
+from support.tables import table
+
+TORCH = arrays_of(torch.zeros(1))
+KINDS = [(NUMPY, np.array), (TORCH, torch.tensor)]
+LIBRARIES = pytest.mark.parametrize(("ops", "array"), KINDS, ids=["numpy", "torch"])
+
+
+@LIBRARIES
+def test_the_number_of_reached_bounds_includes_a_bound_at_its_time(ops, array):
+    assert ops.reached([2, 5, 5, 9], array([0, 1, 2, 4, 5, 9, 10])).tolist() == [0, 0, 1, 1, 3, 4, 4]
+    assert ops.reached([0.5, 2.0], array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
+    assert ops.reached([3, ops.far], array([2, ops.far - 1, ops.far])).tolist() == [0, 1, 2]
+
+
+@LIBRARIES
+def test_the_number_of_complete_periods_is_exact(ops, array):
+    for n in (1, 3, 7, 10, 49):
+        times = [float(k * n) for k in range(20)] + [nextafter(float(k * n), -inf) for k in range(1, 20)]
+        assert ops.periods(array(times, dtype=ops.xp.float64), n).tolist() == [t // n for t in times]
+        assert ops.periods(array([0, n - 1, n, 2 * n]), n).tolist() == [0, (n - 1) // n, 1, 2]
+
+
+@LIBRARIES
+def test_items_of_a_table_keep_their_kind(ops, array):
+    index = array([2, 0, 1])
+
+    assert ops.take(np.array([0.25, 0.5, 4.75]), index).tolist() == [4.75, 0.25, 0.5]
+    assert ops.take(np.array([3, 5, 8]), index).tolist() == [8, 3, 5]
+    assert ops.is_whole(ops.take(np.array([3, 5, 8]), index))
+
+
+@LIBRARIES
+def test_limits_keep_integers(ops, array):
+    times = array([0, 5, 9])
+
+    assert ops.at_most(times, 6).tolist() == [0, 5, 6]
+    assert ops.at_least(times, 3).tolist() == [3, 5, 9]
+    assert ops.is_whole(ops.at_most(times, 6))
+    assert ops.smaller(array([1.0, 4.0]), 2.0).tolist() == [1.0, 2.0]
+    assert ops.larger(array([1.0, 4.0]), 2.0).tolist() == [2.0, 4.0]
+
+
+@LIBRARIES
+def test_differences_of_seconds_have_no_rounding_error(ops, array):
+    seconds = replace(ops, in_seconds=True)
+
+    assert seconds.since(array([0.57, 1.1], dtype=ops.xp.float64), 0.3).tolist() == [0.27, 0.8]
+    assert ops.since(array([5, 7]), 3).tolist() == [2, 4]
+
+
+def test_negative_times_of_a_tensor_count_as_zero_and_small_integers_are_widened():
+    assert TORCH.clock(torch.tensor([-3, 100], dtype=torch.int8)).tolist() == [0, 100]
+    assert TORCH.clock(torch.tensor([-3, 100], dtype=torch.int8)).dtype == torch.int64
+    assert TORCH.clock(torch.tensor([-0.5, 0.5], dtype=torch.float16)).dtype == torch.float64
+    assert NUMPY.clock(np.array([1, 2])).tolist() == [1, 2]
+
+
+def test_the_bounds_of_times():
+    times = np.array([3, 1, 2])
+
+    assert NUMPY.bounds(times) == (1, 3)
+    assert NUMPY.bounds(times[:1]) == (3, 3)
+    assert NUMPY.bounds(times[:0]) is None
+    assert NUMPY.with_bounds(times, 0, 9).bounds(times) == (0, 9)
+    assert NUMPY.with_bounds(times, 0, 9).bounds(times.copy()) == (1, 3)
+    assert TORCH.bounds(torch.tensor([1, 2])) is None
+
+
+@table(
+    ("value", "planned", "tolerance", "equal"),
+    [
+        (0.5, 0.5, 0.0, True),
+        (0.5 + 1e-12, 0.5, 0.0, False),
+        (0.5 + 1e-12, 0.5, 1e-9, True),
+        (0.5 + 1e-6, 0.5, 1e-9, False),
+        (-0.5, 0.5, 1e-9, False),
+        (nan, nan, 0.0, True),
+        (nan, 0.5, 1e-9, False),
+        (inf, inf, 1e-9, True),
+        (inf, 0.5, 1e-9, False),
+        (0.5, inf, 1e-9, False),
+        (1e-14, 0.0, 1e-9, True),
+        (1e-11, 0.0, 1e-9, False),
+    ],
+)
+def test_values_are_equal_up_to_rounding(value, planned, tolerance, equal):
+    found = equal_up_to_rounding(np.array([value, 1.0]), np.array([planned, 1.0]), tolerance)
+
+    assert found.tolist() == [equal, True]
+
+
+def test_the_last_value_of_each_time_is_kept():
+    times, values = last_of_each(np.array([4, 0, 1, 1, 0]), np.array([0.5, 0.1, 0.2, 0.3, 0.4]))
+
+    assert (times.tolist(), values.tolist()) == ([0, 1, 4], [0.4, 0.3, 0.5])
+
+
+def test_the_text_of_a_curve_of_a_function():
+    assert str(curves.curve_of(abs)) == "<curve <built-in function abs>>"
+    assert not curves.curve_of(abs).serializable
+    assert curves.cosine.serializable
