@@ -1,14 +1,37 @@
 """Writing a field: floats are replaced, and tensors are filled in place."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.group_fields import group_values, python_number, set_row, set_value
+from paramsched.compat.group_fields import (
+    all_floats,
+    base_from_ratio,
+    base_on_curve,
+    by_value,
+    field_value,
+    group_values,
+    kept_positions,
+    python_number,
+    same_groups,
+    scale_by_functions,
+    scale_floats,
+    scale_value,
+    select,
+    separate_tensors,
+    set_row,
+    set_value,
+    unchanged_on_error,
+    use_tensors,
+)
+from paramsched.errors import InvalidArgument
+from support.tables import table
 
 
 def group_of(**fields):
-    return {"params": [torch.zeros(1)], **fields}
+    return {"params": [torch.zeros(1)]} | fields
 
 
 def test_a_float_is_replaced():
@@ -92,3 +115,213 @@ def test_copied_group_values_do_not_change_with_the_groups():
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5)], ids=repr)
 def test_a_numpy_number_becomes_a_python_number(value):
     assert type(python_number(value)) is float
+
+
+# ------------------------------------------------------------------ groups that are removed, reordered or replaced
+
+
+def groups_of(count):
+    return [group_of(lr=0.1 * i, params=[torch.nn.Parameter(torch.ones(1))]) for i in range(count)]
+
+
+class Holder:
+    """An object with groups, as an optimizer."""
+
+    def __init__(self, groups):
+        self.param_groups = groups
+
+
+@table(
+    ("order", "expected"),
+    [
+        ([0, 1, 2], None),
+        ([0, 1, 2, "new"], None),
+        ([0, 1], [0, 1]),
+        ([1, 2], [1, 2]),
+        ([2, 0], [2, 0]),
+        ([1, "new"], [1]),
+        ([1, 0, 2, "new", "new"], [1, 0, 2]),
+        (["new", 0], "a new param group precedes"),
+        ([0, "new", 1], "a new param group precedes"),
+        (["new"], "none of its 3 param groups"),
+        ([], "none of its 3 param groups"),
+    ],
+)
+@pytest.mark.parametrize("replaced", [False, True])
+def test_known_groups_are_recognized_by_their_dict_or_a_parameter(order, expected, replaced):
+    known = groups_of(3)
+    present = [groups_of(1)[0] if one == "new" else dict(known[one]) if replaced else known[one] for one in order]
+    optimizer = Holder(present)
+
+    def found():
+        return kept_positions("StepLR", (optimizer, known), optimizer)
+
+    if isinstance(expected, str):
+        with pytest.raises(InvalidArgument, match=expected):
+            found()
+    else:
+        assert found() == expected
+    assert kept_positions("StepLR", (Holder(known), known), optimizer) is None
+    assert kept_positions("StepLR", (optimizer, known), optimizer, known[1:]) == [1, 2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 40])
+def test_the_same_groups_are_the_same_dicts_in_the_same_order(count):
+    groups = groups_of(count)
+
+    assert same_groups(groups, list(groups))
+    assert not same_groups(groups, groups[1:])
+    assert not same_groups(groups[1:], groups)
+    assert not same_groups(groups, [{**group, "lr": 9.0} for group in groups])
+    if count > 1:
+        assert not same_groups(groups, groups[::-1])
+
+
+def test_entries_of_kept_groups_are_selected():
+    assert select("abc", [2, 0]) == ["c", "a"]
+    assert select("ab", [1, 2, 0]) == ["b", "a"]
+
+
+# ------------------------------------------------------------------ errors, copies, conversions
+
+
+def test_an_error_restores_groups_tensors_and_the_step():
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.Adam([{"params": [weight]}], lr=torch.tensor(0.5), betas=(0.9, 0.99))
+    lr, (group,) = optimizer.param_groups[0]["lr"], optimizer.param_groups
+    group["betas"] = (torch.tensor(0.9), 0.99)
+    optimizer._opt_called = True
+    before = dict(group)
+
+    def change_everything():
+        lr.fill_(7.0)
+        group["betas"][0].fill_(0.1)
+        group.update(initial_lr=3.0, weight_decay=0.7)
+        optimizer.step, optimizer._step_count, optimizer._opt_called = print, 3, False
+        return group.pop("eps") / 0
+
+    with pytest.raises(ZeroDivisionError), unchanged_on_error(optimizer):
+        change_everything()
+
+    assert optimizer.param_groups == [group]
+    assert group == before
+    assert (group["lr"] is lr, lr.item(), group["betas"][0].item()) == (True, 0.5, pytest.approx(0.9))
+    assert vars(optimizer).keys() & {"step", "_step_count"} == set()
+    assert optimizer._opt_called is True
+    with unchanged_on_error(optimizer):
+        group["weight_decay"] = 0.3
+    assert group["weight_decay"] == 0.3
+
+
+def test_a_copy_shares_nothing_with_the_original():
+    kept = object()
+    original = {
+        "tensor": torch.ones(2),
+        "array": np.ones(2),
+        "counter": Counter([1, 1]),
+        "nested": [{"a": (1, [2])}, {3}],
+        "object": kept,
+    }
+
+    copied = by_value(original)
+
+    original["tensor"][0] = original["array"][0] = 5
+    original["counter"][1] = 9
+    original["nested"][0]["a"][1].append(4)
+    assert copied["tensor"].tolist() == copied["array"].tolist() == [1, 1]
+    assert copied["counter"] == Counter([1, 1])
+    assert type(copied["counter"]) is Counter
+    assert copied["nested"] == [{"a": (1, [2])}, {3}]
+    assert copied["object"] is kept
+
+
+def test_shared_tensors_are_separated_and_the_first_is_kept():
+    shared = torch.tensor(0.5)
+    optimizer = Holder([group_of(lr=shared), group_of(lr=shared), group_of(lr=0.1), group_of()])
+
+    separate_tensors(optimizer)
+
+    first, second, third, _ = optimizer.param_groups
+    assert first["lr"] is shared
+    assert second["lr"] is not shared
+    assert (second["lr"].item(), third["lr"]) == (0.5, 0.1)
+
+
+@table(
+    ("lr", "betas", "field", "expected"),
+    [
+        (0.1, (0.9, 0.99), "lr", True),
+        (torch.tensor(0.1), (0.9, 0.99), "lr", False),
+        (0.1, (0.9, 0.99), "betas[0]", True),
+        (0.1, (0.9, 0.99, 0.999), "betas[0]", False),
+        (0.1, (torch.tensor(0.9), 0.99), "betas[0]", False),
+        (torch.tensor(0.1), (0.9, 0.99), "betas[0]", True),
+    ],
+)
+def test_all_fields_are_floats_or_not(lr, betas, field, expected):
+    plain = group_of(lr=0.1, betas=(0.9, 0.99))
+
+    assert all_floats([plain, group_of(lr=lr, betas=betas)], field) is expected
+    assert field_value(plain, field) == (0.1 if field == "lr" else 0.9)
+
+
+@table(("lr", "added"), [(0.5, 0.0), (0.5, 0.25), (torch.tensor(0.5), 0.0), (torch.tensor(0.5), 0.25)])
+def test_a_value_is_scaled_in_its_place(lr, added):
+    lr = by_value(lr)
+    group = group_of(lr=lr)
+
+    scale_value(group, 0.5, added)
+
+    assert float(group["lr"]) == 0.25 + added
+    assert not isinstance(lr, torch.Tensor) or group["lr"] is lr
+
+
+def test_functions_scale_all_groups_or_none():
+    groups = [group_of(lr=0.5), group_of(lr=0.25), group_of(lr=1.0)]
+
+    def refuse(t):
+        raise ZeroDivisionError
+
+    assert scale_floats(groups, 2.0) == [1.0, 0.5, 2.0]
+    assert scale_by_functions(groups, [lambda t: t, lambda t: 2 * t, lambda t: 1], 2, [1.0, 0.5, 2.0]) == [2, 2, 2]
+    for place in range(3):
+        functions = [lambda t: 3.0] * 3
+        functions[place] = refuse
+        with pytest.raises(ZeroDivisionError):
+            scale_by_functions(groups, functions, 1, [2.0, 2.0, 2.0])
+        assert [group["lr"] for group in groups] == [2.0, 2.0, 2.0]
+
+
+@table(
+    ("arguments", "expected"),
+    [
+        ((0.02, 0.25), 0.08),
+        ((0.02, 0.0), 0.02),
+        ((0.55, 0.5, 0.05), 1.0),
+        ((0.5, 1.0), 0.5),
+        ((0.5, 1.0, 0.1), 0.4),
+        ((1.0, 1e-320), 1.0),
+    ],
+)
+def test_the_base_of_a_late_group_gives_its_value(arguments, expected):
+    assert base_on_curve(*arguments) == pytest.approx(expected)
+
+
+@table(
+    ("bases", "written", "expected"),
+    [([1.0, 0.4], [0.5, 0.1], 0.08), ([], [], 0.02), ([1.0], [0.5, 0.1], 0.02), ([0.0], [0.5], 0.02)],
+)
+def test_the_base_of_a_late_group_has_the_ratio_of_the_last_one(bases, written, expected):
+    assert base_from_ratio(0.02, bases, written) == pytest.approx(expected)
+
+
+def test_tensors_replace_the_numbers_of_fields():
+    optimizer = torch.optim.Adam([{"params": [torch.nn.Parameter(torch.ones(1))]}, {"params": []}], lr=0.5)
+
+    use_tensors(optimizer)
+    use_tensors(optimizer, "betas", "weight_decay")
+
+    for group in optimizer.param_groups:
+        assert group["lr"].item() == 0.5
+        assert [beta.item() for beta in group["betas"]] == pytest.approx([0.9, 0.999])
+        assert group["weight_decay"].ndim == 0

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.compat.mmengine import OptimWrapper, StepLR
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
 from paramsched.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
 from paramsched.runner._building import (
     LoaderSettings,
@@ -36,7 +36,7 @@ from paramsched.runner._param_schedulers import (
     present_values,
     scheduled_fields,
 )
-from paramsched.runner._resume import _states_of_this_length, gradients_of
+from paramsched.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
 from paramsched.runner.hooks.checkpoint import is_better, rule_of
 from paramsched.runner.metrics import MeanOf, Metric
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
@@ -258,6 +258,30 @@ def test_the_end_that_a_config_omits_is_that_of_the_present_run():
     assert _states_of_this_length([one], [state], {"type": "StepLR", "end": 10}, "")[0]["end"] == 10
     assert _states_of_this_length([one], [state], one, "")[0]["end"] == 10
     assert _states_of_this_length([one, one], [state, state], [None, {"type": "StepLR"}], "")[1]["end"] == 20
+
+
+@table(
+    ("saved", "on_change", "error", "said"),
+    [
+        ({"g": []}, "new", StateError, "the optimizers 'g', but the run has one optimizer"),
+        ({"": {"plan": {}}}, "new", StateError, "the checkpoint has a Plan, but the run has MMEngine's schedulers"),
+        ({"": []}, "new", StateError, "1 schedulers .StepLR., but the checkpoint has 0 states"),
+        ({"": [{}]}, {"lr": "new"}, InvalidArgument, "choices by field require a Plan"),
+        ({"": [StepLR(sgd(), 3).state_dict()]}, "error", PlanChanged, "step_size: 3 in the checkpoint, 2 now"),
+    ],
+)
+def test_other_schedulers_than_those_of_the_checkpoint_are_refused(saved, on_change, error, said):
+    with pytest.raises(error, match=said):
+        _require_same_schedulers({"": [StepLR(sgd(), 2)]}, saved, None, on_change)
+
+
+def test_schedulers_of_the_checkpoint_are_accepted():
+    state = StepLR(sgd(), 3).state_dict()
+    plan = ps.Scheduler(sgd(), ps.Plan(lr=ps.cosine()), total=10)
+
+    _require_same_schedulers({"": [StepLR(sgd(), 2)]}, {"": [state]}, None, "new")
+    _require_same_schedulers({"": [StepLR(sgd(), 3)]}, {"": [state]}, None, "error")
+    _require_same_schedulers({"": [plan]}, {"": {"plan": {}}}, None, {"lr": "new"})
 
 
 def test_gradients_are_saved_only_during_an_update():

@@ -1,0 +1,241 @@
+"""Restoring MMEngine's schedulers: which arguments apply, which values are written, what is refused."""
+
+import copy
+import logging
+
+import pytest
+import torch
+
+from paramsched.compat.mmengine import (
+    LinearParamScheduler,
+    OptimWrapper,
+    ReduceOnPlateauLR,
+    StepLR,
+    build_param_scheduler,
+    restore,
+    scheduled_values,
+    unmeasured,
+)
+from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from support.tables import table
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+LENGTH = 4
+
+
+def sgd(*lrs):
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs or (0.5, 0.2)]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01)
+
+
+class Run:
+    """Schedulers that are stepped after each batch or epoch."""
+
+    def __init__(self, config, epochs=9, optimizer=None):
+        self.optimizer = optimizer or sgd()
+        self.schedulers = build_param_scheduler(config, self.optimizer, epoch_length=LENGTH, max_epochs=epochs)
+        self.batches = 0
+
+    def train(self, batches):
+        for _ in range(batches):
+            self.optimizer.step()
+            self.batches += 1
+            for one in self.schedulers:
+                if not one.by_epoch or self.batches % LENGTH == 0:
+                    one.step()
+        return self
+
+    @property
+    def values(self):
+        names = ("lr", "momentum", "weight_decay")
+        return [group[name] for group in self.optimizer.param_groups for name in names]
+
+    @property
+    def saved(self):
+        return copy.deepcopy(([one.state_dict() for one in self.schedulers], self.optimizer.state_dict()))
+
+
+def step(**options):
+    return {"type": "StepLR", "step_size": 2, "gamma": 0.5, "by_epoch": True, **options}
+
+
+def cosine(**options):
+    return {"type": "CosineAnnealingLR", "eta_min": 0.01, "by_epoch": False, **options}
+
+
+def warmup(**options):
+    return {"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "end": 10, **options}
+
+
+def momentum(**options):
+    return {"type": "LinearMomentum", "start_factor": 0.5, "by_epoch": False, "end": 30, **options}
+
+
+CHANGES = [
+    ([step()], [step(gamma=0.1)]),
+    ([step()], [step(step_size=3)]),
+    ([cosine(end=36)], [cosine(end=50)]),
+    ([cosine(T_max=36)], [cosine(T_max=30, eta_min=0.1)]),
+    ([{**cosine(T_max=9), "by_epoch": True}], [{**cosine(T_max=5), "by_epoch": True}]),
+    ([warmup(), step()], [warmup(end=20), step()]),
+    ([warmup(), cosine(begin=10, end=36)], [warmup(end=8), cosine(begin=8, end=36)]),
+    ([step(), momentum()], [step(), momentum(start_factor=0.25)]),
+    ([step(begin=1)], [step(begin=3)]),
+    ([{"type": "OneCycleLR", "eta_max": 1.0, "total_steps": 40, "by_epoch": False}],) * 2,
+    ([{"type": "PolyLR", "power": 2.0, "by_epoch": False}], [{"type": "PolyLR", "power": 1.0, "by_epoch": False}]),
+    ([{"type": "MultiStepLR", "milestones": [2, 5]}], [{"type": "MultiStepLR", "milestones": [3, 4], "gamma": 0.5}]),
+]
+
+
+@table(("old", "new"), CHANGES)
+@pytest.mark.parametrize("batches", [6, 18])
+def test_each_policy_continues_with_its_arguments(old, new, batches):
+    first = Run(old).train(batches)
+    states, optimizer = first.saved
+    whole = {"checkpoint": Run(old), "new": Run(new)}
+    for policy, planned in whole.items():
+        planned.train(batches)
+        second = Run(new)
+        second.optimizer.load_state_dict(copy.deepcopy(optimizer))
+        second.batches = batches
+        kept = copy.deepcopy(states)
+
+        lines = restore(second.schedulers, states, on_change=policy, epoch_length=LENGTH)
+
+        assert states == kept
+        assert bool(lines) is (old != new)
+        assert second.values == pytest.approx(planned.values), policy
+        assert second.train(7).values == pytest.approx(planned.train(7).values), policy
+
+
+@table(("old", "new"), [pair for pair in CHANGES if pair[0] != pair[1]])
+def test_a_difference_may_be_an_error_and_changes_nothing(old, new):
+    states, _ = Run(old).train(6).saved
+    second = Run(new)
+    before = second.values, second.saved
+
+    with pytest.raises(PlanChanged, match=r"in the checkpoint, .* now"):
+        restore(second.schedulers, states, on_change="error")
+    assert (second.values, second.saved) == before
+
+
+def test_each_difference_is_a_line_with_its_place(caplog):
+    states, _ = Run([warmup(), step()]).saved
+    second = Run([warmup(), step(gamma=0.1, step_size=3)])
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        lines = restore(second.schedulers, states, epoch_length=LENGTH)
+
+    assert set(lines) == {
+        "[1] StepLR step_size: 2 in the checkpoint, 3 now",
+        "[1] StepLR gamma: 0.5 in the checkpoint, 0.1 now",
+    }
+    assert caplog.text.count("(using the new value)") == 2
+    assert restore(Run([warmup(), step()]).schedulers, states) == ()
+
+
+@table(
+    ("passed", "batches", "found"),
+    [(None, 8, True), (None, 9, False), (LENGTH, 9, True), (None, 3, False)],
+)
+def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batches, found, caplog):
+    states, optimizer = Run([warmup(end=20), step()]).train(batches).saved
+    second = Run([warmup(start_factor=0.2, end=20), step()])
+    second.optimizer.load_state_dict(optimizer)
+    caplog.clear()
+
+    restore(second.schedulers, states, epoch_length=passed)
+
+    assert ("pass epoch_length" in caplog.text) is not found
+    planned = Run([warmup(start_factor=0.2, end=20), step()]).train(batches)
+    assert (second.values == pytest.approx(planned.values)) is found
+
+
+def test_values_without_a_formula_stay_unchanged(caplog):
+    plateau = {"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0, "factor": 0.5}
+    first = Run([step(), plateau])
+    for loss in (1.0, 2.0):
+        first.schedulers[1].step()
+        first.schedulers[1].step({"loss": loss})
+    states, optimizer = first.saved
+    second = Run([step(gamma=0.1), {**plateau, "factor": 0.1}])
+    second.optimizer.load_state_dict(optimizer)
+
+    restore(second.schedulers, states, epoch_length=LENGTH)
+
+    assert "no formula for it is known" in caplog.text
+    assert second.values == first.values
+    mine, theirs = vars(second.schedulers[1]), vars(first.schedulers[1])
+    assert all(mine[name] == theirs[name] for name in ("best", "num_bad_epochs", "last_metric", "last_step"))
+    assert mine["factor"] == 0.1
+    caplog.clear()
+    resumed = StepLR(second.optimizer, 2, last_step=3)
+    restore([resumed], [StepLR(sgd(), 3).state_dict()], epoch_length=LENGTH)
+    assert "no formula for it is known" in caplog.text
+
+
+@table(
+    ("schedulers", "states", "said"),
+    [
+        ([step()], [], "1 schedulers .StepLR., but the checkpoint has 0 states"),
+        ([step()], None, "no list of states"),
+        ([step()], [3], "expected a state, got int"),
+        ([step(), momentum()], [step()], "2 schedulers"),
+        ([step()], [cosine()], "this is the state of CosineAnnealingLR"),
+        ([{"type": "StepParamScheduler", "param_name": "weight_decay", "step_size": 2}],) * 2 + ("",),
+    ],
+)
+def test_states_that_do_not_fit_change_nothing(schedulers, states, said):
+    second = Run(schedulers)
+    before = second.values, second.saved
+    if isinstance(states, list):
+        states = [Run([one]).saved[0][0] if isinstance(one, dict) else one for one in states]
+    if not said:  # another field
+        states[0]["param_name"], said = "lr", "of a scheduler of 'lr', not of 'weight_decay'"
+
+    with pytest.raises(StateError, match=said):
+        restore(second.schedulers, states)
+    assert (second.values, second.saved) == before
+
+
+def test_schedulers_of_several_optimizers_are_restored_by_name():
+    names, configs = ("g", "d"), {"g": [step()], "d": [cosine()]}
+    optimizers = {name: sgd() for name in names}
+    built = build_param_scheduler(configs, optimizers, epoch_length=LENGTH, max_epochs=9)
+    states = {name: [one.state_dict() for one in many] for name, many in built.items()}
+    for state in (state for many in states.values() for state in many):
+        state["eta_min" if "eta_min" in state else "gamma"] = 0.3
+
+    lines = restore(built, states, on_change="checkpoint", epoch_length=LENGTH)
+
+    assert [line.split(":")[0] for line in lines] == ["g", "d"]
+    assert (built["g"][0].gamma, built["d"][0].eta_min) == (0.3, 0.3)
+    for wrong in ({"g": states["g"]}, {**states, "x": []}, [states["g"]]):
+        with pytest.raises(StateError, match="expected the states of schedulers for g, d"):
+            restore(built, wrong)
+    with pytest.raises(InvalidArgument, match="unknown policy"):
+        restore(built, states, on_change="old")
+
+
+def test_scheduled_values_have_every_group_of_every_field():
+    optimizer = sgd()
+    wrapper = OptimWrapper(optimizer)
+    schedulers = build_param_scheduler([step(), momentum()], wrapper, epoch_length=LENGTH, max_epochs=9)
+
+    assert scheduled_values(schedulers) == {"lr": [0.5, 0.2], "momentum": [0.45, 0.45]}
+    assert scheduled_values([LinearParamScheduler(optimizer, "weight_decay", start_factor=0.5, end=3)]) == {
+        "weight_decay": [0.005, 0.005]
+    }
+    assert scheduled_values([]) == {}
+
+
+def test_a_plateau_without_metrics_is_reported():
+    optimizer = sgd()
+    plateaus = [ReduceOnPlateauLR(optimizer, monitor=name) for name in ("loss", "acc")]
+    schedulers = [StepLR(optimizer, 2), *plateaus]
+
+    first, second = unmeasured(schedulers)
+    assert first.startswith("[1] ReduceOnPlateauLR never received 'loss'")
+    assert "'acc'" in second
+    plateaus[0].step({"loss": 1.0})
+    assert [line[:3] for line in unmeasured(schedulers)] == ["[2]"]

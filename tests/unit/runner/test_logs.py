@@ -1,0 +1,208 @@
+"""The logs of a run: what a resumed run keeps, refuses and replaces."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from paramsched.errors import InvalidArgument, StateError
+from paramsched.runner import LoggerHook
+from paramsched.runner.hooks.logger import LogFile, require_kept_part, values_that_fit
+from support.tables import table
+
+NOTHING = {"bytes": 0, "sha256": LogFile(None, {}).written["sha256"]}
+
+
+def lines(file):
+    return [json.loads(line)["t"] for line in file.read_text().splitlines()]
+
+
+def written(file, count, kept=NOTHING):
+    """Write lines to a log, and return the part that a checkpoint after each of them would keep."""
+    log, parts = LogFile(file, kept), []
+    for t in range(count):
+        log.write({"t": t})
+        parts.append(log.written)
+    log.to_disk()
+    log.close()
+    return parts
+
+
+def test_a_log_keeps_the_part_of_the_checkpoint_and_replaces_the_rest(tmp_path):
+    file = tmp_path / "values.jsonl"
+    parts = written(file, 4)
+    whole = file.read_bytes()
+
+    again = LogFile(file, parts[1])
+    assert lines(file) == [0, 1]
+    for t in (2, 3):
+        again.write({"t": t})
+        assert again.written == parts[t]
+
+    assert file.read_bytes() == whole
+    assert parts[3]["bytes"] == len(whole)
+    assert require_kept_part(file, parts[3]) == len(whole)
+    assert require_kept_part(tmp_path / "missing", NOTHING) == 0
+    assert written(file, 1)[0] == parts[0]
+    assert lines(file) == [0]
+
+
+def missing(file):
+    file.unlink()
+
+
+def shorter(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def changed(file):
+    file.write_bytes(b"x" + file.read_bytes()[1:])
+
+
+@table(
+    ("damage", "said"),
+    [(missing, "it is missing"), (shorter, "it has 35 bytes"), (changed, "its beginning has changed")],
+)
+def test_a_damaged_log_is_refused_and_stays(damage, said, tmp_path):
+    file = tmp_path / f"{damage.__name__}.jsonl"
+    kept = written(file, 4)[-1]
+    damage(file)
+    before = file.read_bytes() if file.exists() else None
+
+    for attempt in (require_kept_part, LogFile):
+        with pytest.raises(StateError, match=f"{said}.*, but the checkpoint was saved after 36 bytes"):
+            attempt(file, kept)
+    assert before == (file.read_bytes() if file.exists() else None)
+
+
+def test_a_large_log_is_compared_to_its_end(tmp_path):
+    file = tmp_path / "values.jsonl"
+    log = LogFile(file, NOTHING)
+    for _ in range(3):
+        log.write({"t": "x" * 2**20})
+    log.close()
+
+    assert require_kept_part(file, log.written) == file.stat().st_size
+    with file.open("r+b") as stream:
+        stream.seek(-3, 2)
+        stream.write(b"y")
+    with pytest.raises(StateError, match="has changed"):
+        require_kept_part(file, log.written)
+
+
+@table("kept", [None, 3, {}, {"bytes": "3", "sha256": "x"}, {"bytes": 3}])
+def test_an_invalid_size_in_a_checkpoint_is_refused(kept, tmp_path):
+    with pytest.raises(StateError, match=r"invalid size of values\.jsonl"):
+        require_kept_part(tmp_path / "values.jsonl", kept)
+
+
+def test_a_log_without_a_file_writes_nothing(tmp_path):
+    log = LogFile(None, NOTHING)
+    log.write({"t": 0})
+    log.to_disk()
+    log.close()
+
+    assert log.written == NOTHING
+
+
+# ------------------------------------------------------------------ the hook
+
+
+class Run:
+    """What the LoggerHook uses of a Runner: one optimizer, which `step` updates."""
+
+    def __init__(self, folder, iterations=4):
+        weight = torch.nn.Parameter(torch.ones(1))
+        weight.grad = torch.ones(1)
+        self.optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.9)
+        self.work_dir, self.schedulers = folder, {"": []}
+        self.accelerator = SimpleNamespace(is_main_process=True)
+        self.steppers = {"": SimpleNamespace(optimizer=self.optimizer, updates=0)}
+        self.training = SimpleNamespace(passes=0, position=SimpleNamespace(epoch=1, iter=3))
+        self.iter, self.max_iters = 0, iterations
+
+    def fields(self, name):
+        return [("lr", 0), ("momentum", 0)]
+
+    def values(self):
+        return {("lr", 0): self.optimizer.param_groups[0]["lr"]}
+
+
+def logged(folder, name="values"):
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
+    run, hook = Run(tmp_path), LoggerHook(interval=2)
+    hook.before_train(run)
+    for run.iter in range(4):
+        if run.iter != 1:  # batches without an update have no line
+            run.optimizer.step()
+            run.optimizer.param_groups[0]["lr"] *= 0.5
+        hook.after_train_iter(run, run.iter, outputs={"loss": torch.tensor(1.0 + run.iter)})
+    hook.after_val_epoch(run, {"acc": torch.tensor(0.5), "text": "x"})
+    hook.after_val_epoch(run, None)
+    state = hook.state_dict()
+    hook.after_train(run)
+
+    found = logged(tmp_path)
+    assert [(line["t"], line["iter"], line["epoch"]) for line in found] == [(0, 0, 0), (1, 2, 0), (2, 3, 0)]
+    assert [line["groups"][0] for line in found] == [{"lr": lr, "momentum": 0.9} for lr in (0.5, 0.25, 0.125)]
+    assert [line.get("loss") for line in found] == [None, None, 4.0]
+    assert logged(tmp_path, "metrics") == [{"epoch": 1, "iter": 3, "acc": 0.5}]
+    assert hook.state_dict() == state
+    assert state["values"]["bytes"] == (tmp_path / "values.jsonl").stat().st_size
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in shown] == [
+        ["epoch", "iter", "loss", "lr", "momentum"],
+        ["1", "2", "2.0000", "0.5", "0.9"],
+        ["1", "4", "4.0000", "0.125", "0.9"],
+        ["val", "acc", "0.5000"],
+    ]
+    run.optimizer.step()  # no longer watched
+    assert len(logged(tmp_path)) == 3
+
+
+def test_a_resumed_hook_continues_the_log(tmp_path):
+    run, hook = Run(tmp_path), LoggerHook()
+    hook.before_train(run)
+    run.optimizer.step()
+    hook.after_train_iter(run, 0)
+    state = hook.state_dict()
+    run.optimizer.step()
+    hook.after_train_iter(run, 1)
+    hook.after_train(run)
+
+    again, resumed = Run(tmp_path), LoggerHook()
+    again.steppers[""].updates = 1
+    resumed.require_resumable(again, state)
+    resumed.load_state_dict(state)
+    resumed.before_train(again)
+    again.optimizer.step()
+    resumed.after_train_iter(again, 1)
+    resumed.after_train(again)
+
+    assert [line["t"] for line in logged(tmp_path)] == [0, 1]
+    (tmp_path / "values.jsonl").write_text("")
+    with pytest.raises(StateError, match="it has 0 bytes"):
+        resumed.require_resumable(again, state)
+    again.accelerator.is_main_process = False
+    resumed.require_resumable(again, state)
+    LoggerHook().before_train(again)
+
+
+@table("interval", [0, -1, 0.5, "two"])
+def test_an_invalid_interval_is_refused(interval):
+    with pytest.raises(InvalidArgument):
+        LoggerHook(interval=interval)
+
+
+@table(
+    ("room", "expected"),
+    [(None, 5), (1000, 5), (12, 1), (11, 0), (0, 0), (16, 1), (17, 2)],
+)
+def test_as_many_values_are_shown_as_fit(room, expected):
+    shown = {"loss": "0.500", "a": "1", "b": "2", "c": "3", "d": "4", "e": "5"}
+
+    assert len(values_that_fit(shown, room)) == expected
