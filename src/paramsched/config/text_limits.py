@@ -25,7 +25,9 @@ MOST_ENTRIES = 4_000
 
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
-_LONG_LINE = re.compile(rf"[^\r\n]{{{MOST_LINE + 1},}}")
+_LONG_LINE = re.compile(
+    rf"(?<![^\r\n])[^\r\n]{{{MOST_LINE + 1},}}"
+)  # only from the begin of a line, or it is quadratic
 _HALF = re.compile("[\ud800-\udfff]")
 
 
