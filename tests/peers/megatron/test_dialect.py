@@ -14,6 +14,7 @@ from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.peers import megatron as dialect
 from paramsched.peers import megatron_0_17 as dialect_with_ramps
 from paramsched.peers.megatron.arguments import read_megatron_arguments
+from paramsched.peers.megatron.batch_size import begins_of_rises
 from support.megatron_peer import import_peer
 from support.tables import table
 
@@ -363,6 +364,26 @@ RAMP = {"train_samples": 10**12, "global_batch_size": 10**9, "seq_length": 10}
 def test_a_ramp_that_megatron_rejects_is_rejected(data, message):
     with pytest.raises(ps.errors.ConfigError, match=message):
         dialect_with_ramps.to_plan(data)
+
+
+@table("samples", [1, 7, 99, 100, 5_859_375, 2_000_000, 10**9 + 7])
+def test_a_rise_begins_at_the_first_sample_at_which_megatrons_quotient_reaches_it(samples):
+    for rises in range(1, 64):
+        for rise, begin in enumerate(begins_of_rises(rises, samples), 1):
+            before, at = (int(seen / (samples / rises)) for seen in (begin - 1, begin))
+            assert before < rise <= at
+
+
+@table(("start", "increment", "rises"), [(4, 4, 3), (16, 16, 1), (1, 1, 5), (3, 7, 2)])
+def test_a_run_with_a_ramp_consumes_what_megatron_does(start, increment, rises):
+    batch = start + rises * increment
+    for samples in (0, 1, 3, 10, 41, 100, 200):
+        for total in (20, 41, 90, 101, 200, 333):
+            words = {"train_samples": total, "global_batch_size": batch, "lr_decay_style": "linear"}
+            plan = dialect_with_ramps.to_plan({**words, "rampup_batch_size": [start, increment, samples]})
+            amounts, sizes = iterations(total, batch, [start, increment, samples])
+            if sizes:
+                assert plan.horizon == ps.Duration.of(f"{amounts[-1] + sizes[-1]} samples"), (samples, total)
 
 
 @pytest.mark.parametrize(
