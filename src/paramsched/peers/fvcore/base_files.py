@@ -83,17 +83,13 @@ class _ConfigReader:
         if len(self._done) >= _MAX_FILES:
             raise base_error(f"{site}: the config has more than {_MAX_FILES} base files", "Merge some of the files")
         if place not in self._done:
-            self._done[place] = self.read_file(place, text_of_base(place, site, base_error), chain)
+            text = text_of_base(place, site, base_error)
+            try:
+                refuse_long_text(text, str(place))
+                self._done[place] = self.read(text, str(place), (*chain, place))
+            except ConfigError as error:  # its errors name the file
+                raise error_in_base(error, str(place), self._source) from None
         found = self._done[place]
         if not isinstance(found, Mapping):
             raise base_error(f"{site}: expected a config, got {type_name_of(found)}", "Name another file")
         return found
-
-    def read_file(self, place: Path, text: str, chain: tuple[Path, ...]) -> Any:
-        """Read the file of a base; its errors name the file."""
-        source = str(place)
-        try:
-            refuse_long_text(text, source)
-            return self.read(text, source, (*chain, place))
-        except ConfigError as error:
-            raise error_in_base(error, source, self._source) from None

@@ -203,8 +203,11 @@ class SchedulerRow:
         return ()
 
     def derived(self, arguments: Arguments) -> dict[str, Any]:
-        """Return the attributes of a scheduler that are computed from its arguments."""
-        return {}
+        """Return the attributes of a scheduler that are computed from its arguments.
+
+        They are `total_iters`, the length of a shape that spans its window, if only `end` determines the length.
+        """
+        return {"total_iters": arguments["end"] - arguments["begin"] - 1} if self.length_from == () else {}
 
     def rule(self, arguments: Arguments) -> Rule:
         """Return the rule of a recurrence."""

@@ -57,11 +57,6 @@ def _window_of_rule(arguments: Arguments) -> dict[str, Any]:
     return {"begin": ceil(arguments["begin"]), "end": ceil(arguments["end"]), "by": by}
 
 
-def _ticks_in_window(arguments: Arguments) -> dict[str, Any]:
-    """Return `total_iters`, the length of a shape that spans its window."""
-    return {"total_iters": arguments["end"] - arguments["begin"] - 1}
-
-
 def _int_if_whole(number: Any) -> Any:
     return int(number) if number == int(number) else float(number)
 
@@ -87,9 +82,6 @@ class _Constant(SchedulerRow):
 
     def own_errors(self, arguments: Arguments) -> _Errors:
         return _factor_errors(arguments, "factor")
-
-    def derived(self, arguments: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(arguments)
 
     def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         return _warn_of_one_tick(arguments, arguments["factor"])
@@ -124,9 +116,6 @@ class _Linear(SchedulerRow):
 
     def own_errors(self, arguments: Arguments) -> _Errors:
         return _factor_errors(arguments, "start_factor", "end_factor")
-
-    def derived(self, arguments: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(arguments)
 
     def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         return _warn_of_one_tick(arguments, arguments["start_factor"])
@@ -247,9 +236,6 @@ class _Poly(SchedulerRow):
 
     def own_errors(self, arguments: Arguments) -> _Errors:
         return number_errors(arguments, "eta_min", "power")
-
-    def derived(self, arguments: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(arguments)
 
     def rule(self, arguments: Arguments) -> Rule:
         floor = absolute(float(arguments["eta_min"]))

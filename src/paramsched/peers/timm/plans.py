@@ -72,9 +72,8 @@ def read_timm_arguments(
     data: Any, calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> tuple[TimmArguments, dict[str, str]]:
     """Read the arguments and their config paths, and report all errors."""
-    options = timm_options(data)
-    is_config = isinstance(data, Mapping)
-    keys = (data if is_config else options or _OPTIONS).keys() - _OF_MANY_PROGRAMS
+    options, is_config = timm_options(data), isinstance(data, Mapping)
+    keys = (data if is_config else options or {}).keys() - _OF_MANY_PROGRAMS
     # A misspelled option of a command is not an error, because the script of the command may have it.
     if not (has_setting(keys, _OPTIONS) if is_config else keys & _OPTIONS.keys()):
         found, instead = (
@@ -83,26 +82,24 @@ def read_timm_arguments(
         )
         report_no_settings(data, _OPTIONS, diagnostics, library="timm", found=found, instead=instead)
         diagnostics.raise_any("config")
+    written, defaults = located(data, ROOT) if options is None else {}, {}
     if options is not None:
+        defaults = _defaults_of_script(data)
         written = {option: one for option, one in options.items() if option in _OPTIONS and option != "plateau_mode"}
         if "sched_on_updates" in options:
             value, path = options["sched_on_updates"]
             written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
-        arguments, places, _ = read_arguments(
-            TimmArguments,
-            written,
-            ROOT,
-            diagnostics,
-            defaults=_defaults_of_script(data),
-            last_counts=not isinstance(data, Mapping),
-        )
-        # The script derives the mode from the metric.
+    arguments, places, _ = read_arguments(
+        TimmArguments,
+        written,
+        ROOT,
+        diagnostics,
+        defaults=defaults,
+        aliases=options is not None,
+        last_counts=not is_config,
+    )
+    if options is not None:  # the script derives the mode from the metric
         arguments = replace(arguments, plateau_mode="min" if "loss" in str(arguments.eval_metric) else "max")
-    else:
-        if not isinstance(data, Mapping):
-            diagnostics.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
-            data = {}
-        arguments, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, diagnostics, aliases=False)
     if calendar is not None and not arguments.updates_per_epoch:
         value, path = (options or {}).get("grad_accum_steps", (None, ""))
         # timm's script rounds up if it accumulates batches.
