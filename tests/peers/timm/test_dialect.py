@@ -268,7 +268,7 @@ def test_a_missing_option_has_the_default_of_timms_helper(timm):
         ({"warmup_prefix": "yes"}, '$.warmup_prefix: expected true or false, got "yes"'),
         ({"step_on_epochs": False}, "$.updates_per_epoch: lr changes at each update, and the number"),
         ({"sched": "step", "decay_rate": -1}, "$.decay_rate: expected a number greater than 0, got -1"),
-        ([], "expected arguments, got a list"),
+        ([], "expected options of timm's script, or arguments of its schedulers"),
     ],
 )
 def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(given, said):
