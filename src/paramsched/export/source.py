@@ -208,12 +208,12 @@ def _checked(exported: Exported, functions: Mapping[str, Callable[..., float]]) 
                 exported_values(functions[line.key], at, base),
                 evaluate(line.schedule, line.times(at), base),
             )
-            wrong = ~((values == planned) | (np.isnan(values) & np.isnan(planned)))
-            if not wrong.any():
+            wrong = np.flatnonzero(~((values == planned) | (np.isnan(values) & np.isnan(planned))))
+            if not wrong.size:
                 continue
-            off = np.where(wrong, np.abs(values - planned), 0.0)
+            off = np.abs(values[wrong] - planned[wrong])
             if not off.max() <= _TOLERANCE * np.abs(planned).max():
-                worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+                worst = wrong[int(np.argmax(np.where(np.isnan(off), np.inf, off)))]
                 value, one = float(values[worst]), float(planned[worst])
                 found = f"the exported code differs at {line.parameter}={at[worst]}: {value!r}, planned {one!r}"
                 raise PlanError(f"to_python(…): {line.key}", found, "Use ps.Scheduler")
