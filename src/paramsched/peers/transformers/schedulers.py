@@ -207,9 +207,10 @@ class _HardRestarts(Scheduler):
             for index in range(1, math.ceil(cycles)):
                 begin = index * period
                 if begin.denominator == 1 and (cycles * (float(begin) / float(left))) % 1.0 > 0.5:
-                    native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
+                    native: Schedule = restarts(cosine(), Duration.of_updates(period))
+                    native = warmup(run.warmup) >> native if run.warmup.terms else native
                     found = f"transformers rounds the start of cycle {index}, update {begin}, into the previous cycle"
-                    run.refuse("num_cycles", found, f"Write a native plan, {native}")
+                    run.refuse("num_cycles", found, f"Write a native plan, lr: {native}")
                     break
             yield restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
 
