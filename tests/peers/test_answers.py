@@ -4,6 +4,7 @@ The answers are in `answers.yaml` in the folder of each library.
 `PYTHONPATH=tests python tests/peers/test_answers.py` writes them anew; read the diff.
 """
 
+import re
 import warnings
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,20 @@ def answer_to(dialect: KnownDialect, question: dict[str, Any]) -> dict[str, Any]
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_answers(file, subtests):
     answers.check(file, partial(answer_to, dialect_named(file.parent.name)), subtests)
+
+
+def test_the_plans_that_errors_suggest_can_be_read():
+    suggested = [
+        line[1]
+        for file in FILES
+        for answer in answers.read(file)
+        for error in answer.get("errors", ())
+        if (line := re.search(r"(?:Write|For example)[^:]*:? ?(lr: .+)$", error))
+    ]
+
+    for line in suggested:
+        assert str(ps.loads(line)).startswith("lr")
+    assert len(suggested) > 20
 
 
 if __name__ == "__main__":
