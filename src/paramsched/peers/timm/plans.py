@@ -82,9 +82,8 @@ def read_timm_arguments(
         )
         report_no_settings(data, _OPTIONS, diagnostics, library="timm", found=found, instead=instead)
         diagnostics.raise_any("config")
-    written, defaults = located(data, ROOT) if options is None else {}, {}
+    written = located(data, ROOT) if options is None else {}
     if options is not None:
-        defaults = _defaults_of_script(data)
         written = {option: one for option, one in options.items() if option in _OPTIONS and option != "plateau_mode"}
         if "sched_on_updates" in options:
             value, path = options["sched_on_updates"]
@@ -94,7 +93,7 @@ def read_timm_arguments(
         written,
         ROOT,
         diagnostics,
-        defaults=defaults,
+        defaults={} if options is None else _defaults_of_script(data),
         aliases=options is not None,
         last_counts=not is_config,
     )
