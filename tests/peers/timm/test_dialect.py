@@ -88,6 +88,29 @@ def rounded_restarts(given, updates_per_epoch):
 @example(given={"sched": "tanh", "num_epochs": 3, "warmup_epochs": 7, "cycle_limit": 2, "min_lr": 0.01})
 @example(given={"sched": "rsqrt", "num_epochs": 30, "warmup_epochs": 2, "min_lr": 0.15, "cooldown_epochs": 3})
 def test_a_plan_has_timms_rate_at_every_update(timm, given):
+    assert_timms_rates(timm, given)
+
+
+@table(
+    "given",
+    [
+        {"sched": sched, "num_epochs": 12, "min_lr": 0.01, "decay_epochs": 2, **more}
+        for sched in SCHEDULERS
+        for more in (
+            {},
+            {"warmup_epochs": 3},
+            {"warmup_epochs": 3, "warmup_prefix": True, "cooldown_epochs": 2},
+            {"warmup_epochs": 3, "step_on_epochs": False, "min_lr": 0.0},
+            {"decay_epochs": None, "decay_rate": 0.5, "stable_timescale": 4.0, "num_epochs": 95},
+            {"cycle_limit": 3, "cycle_mul": 2.0, "k_decay": 2.0, "decay_milestones": [0, 1, 5.5], "decay_epochs": 2.5},
+        )
+    ],
+)
+def test_each_scheduler_has_timms_rates_with_each_kind_of_warmup(timm, given):
+    assert_timms_rates(timm, given)
+
+
+def assert_timms_rates(timm, given):
     try:
         plan = dialect.to_plan(given, calendar=FACTS)
     except ps.errors.ConfigError:
@@ -240,6 +263,14 @@ def test_a_missing_option_has_the_default_of_timms_helper(timm):
     [
         ({"sched": "cosin"}, '$.sched: unknown value "cosin"; did you mean "cosine"?'),
         ({"sched": "plateau"}, "$.sched: the name of the metric of the plateau is missing"),
+        (
+            {"sched": "plateau", "eval_metric": "x", "decay_rate": 1.0},
+            "$.decay_rate: it must be less than 1, got 1.0",
+        ),
+        (
+            {"sched": "step", "decay_epochs": 2.5, "num_epochs": 10_000_001},
+            "$.decay_epochs: it is not an integer, so timm rounds at each of 10,000,001 counts",
+        ),
         ({"noise": [0.4, 0.9]}, "$.noise: timm uses torch's random generator"),
         ({"noise": [0.4, 0.9, 1]}, "$.noise: expected a fraction of the run, or a start and an end, got [0.4, 0.9, 1]"),
         ({"noise": [0.9, 0.4]}, "$.noise: expected a fraction of the run, or a start and an end, got [0.9, 0.4]"),

@@ -4,6 +4,7 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/unit/export/te
 the diff.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,23 @@ FILE = Path(__file__).with_name("answers.yaml")
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the code of its plan, without the docstring of the module, or the error."""
-    question = {key: value for key, value in question.items() if key not in ("code", "error")}
-    facts = {"horizon": 100, **question.get("facts", {})}
+    """Return a question with the code of its plan, and the facts and the number of updates in its docstring."""
+    question = {key: question[key] for key in ("plan", "facts", "bases", "torch") if key in question}
     plan = ps.config.loads(question["plan"])
+    if plan.horizon is None and "facts" not in question:
+        plan = ps.Plan(*plan.as_written(), horizon=100, clock=plan.clock)
     try:
         text = ps.to_python(
-            plan
-            if plan.horizon is not None or "total" in facts
-            else ps.Plan(*plan.as_written(), horizon=facts["horizon"], clock=plan.clock),
-            ps.Calendar(**{key: value for key, value in facts.items() if key != "horizon"}),
+            plan,
+            ps.Calendar(**question.get("facts", {})),
             bases=question.get("bases"),
             torch=question.get("torch", False),
         )
     except InvalidArgument as error:
         return {**question, "error": str(error)}
-    return {**question, "code": text.partition('\n"""\n')[2].strip() + "\n"}
+    about, _, code = text.partition('\n"""\n')
+    facts, checked = re.search(r"\nfacts: ([^\n]*)\nchecked: ([^,]*),", about).groups()
+    return {**question, "written": f"{facts}; {checked}", "code": code.strip() + "\n"}
 
 
 def test_answers(subtests):
