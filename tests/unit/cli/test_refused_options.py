@@ -212,3 +212,15 @@ def test_a_terminal_without_braille_gets_ascii(folder):
     assert done.exit_code == 0
     assert "*" in done.output
     assert "\\u" not in done.output
+
+
+def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(folder):
+    (folder / "log.csv").write_text("step,lr\n5,0.05\n6,0.06\n")
+    (folder / "two.csv").write_text("step,lr[a],lr[b]\n0,0.5,0.25\n1,0.4,0.2\n")
+    (folder / "groups.yaml").write_text("horizon: 9\ngroups:\n  a: {lr: cosine()}\n  b: {lr: linear()}\n")
+
+    one, two = (run(command) for command in ("show plan.yaml --used log.csv", "show groups.yaml --used two.csv"))
+
+    assert one.output.splitlines()[-1].endswith("the base of lr is unknown, so it is not compared. Write --base lr=0.1")
+    assert two.output.splitlines()[-1].endswith("Write --base lr@a=0.5,lr@b=0.25")
+    assert run("show plan.yaml --used log.csv --base lr=0.1").exit_code == 0

@@ -9,6 +9,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.show._axes import choose_scale
 from paramsched.show._curves import Envelope
 from paramsched.show._labels import wrap_text
+from paramsched.show._text import braille_characters, row_of_labels
 from support.tables import table
 
 
@@ -170,3 +171,58 @@ def test_a_loss_over_rates_marks_the_lowest_rate_at_its_column(ascii):
     plot = lines[1:10]
     lowest = max(row for row, line in enumerate(plot) if line[7:].strip(" ┤│|") != "")
     assert lowest == len(plot) - 1 - round((1 - 0) / 3 * 8)
+
+
+@table(
+    ("labels", "columns", "row"),
+    [
+        ([(0, "0"), (5, "50"), (9, "99")], 10, "0   50  99"),
+        ([(2, "abc"), (5, "x")], 8, " abc x  "),
+        ([(2, "abc"), (4, "x")], 8, " abc    "),
+        ([(2, "x"), (4, "abc")], 8, "  x     "),
+        ([(1, "x"), (4, "abc")], 8, " x abc  "),
+        ([(0, "abc")], 3, "abc"),
+        ([(0, "abcd")], 3, "   "),
+        ([(7, "abc")], 8, "     abc"),
+    ],
+)
+def test_a_label_that_touches_an_earlier_one_is_omitted(labels, columns, row):
+    assert row_of_labels(labels, columns) == row
+
+
+def test_blocks_of_dots_are_characters_and_empty_blocks_are_not():
+    filled = np.zeros((8, 4), dtype=np.bool_)
+    filled[0, 0] = filled[3, 1] = filled[4, 2] = filled[7, 3] = True
+
+    assert braille_characters(filled) == [["⢁", ""], ["", "⢁"]]
+
+
+def test_curves_of_several_plans_are_named_by_the_plan_and_the_group_if_it_has_several():
+    one = show.curves_from_values({("lr", "a"): [1, 2], ("lr", "b"): [2, 3], ("momentum", "a"): [3, 4]})
+    both = show.together({"first": one, "second": show.curves_from_values({("lr", 0): [5, 6, 7]})})
+
+    keys = [("lr", "first a"), ("lr", "first b"), ("momentum", "first"), ("lr", "second")]
+    assert both.keys() == tuple(keys)
+    assert [np.nan_to_num(both[key], nan=-1).tolist() for key in keys] == [
+        [1, 2, -1],
+        [2, 3, -1],
+        [3, 4, -1],
+        [5, 6, 7],
+    ]
+    assert (both.total, both.steps_per_epoch) == (3, None)
+
+
+def test_only_a_plan_under_a_log_is_drawn_wide():
+    (alone,), (under,) = (show.axes(curves(), log=log) for log in (None, {("lr", "g0"): ([0], [1.0])}))
+
+    assert [line.get_linewidth() for line in (alone.get_lines()[0], *under.get_lines()[:2])] == [1.8, 5, 1.2]
+    assert [line.get_alpha() for line in (alone.get_lines()[0], under.get_lines()[0])] == [1.0, 0.4]
+
+
+def test_the_smallest_text_has_two_rows_and_24_columns():
+    lines = show.text(curves(), width=24, height=2).splitlines()
+
+    assert max(map(len, lines)) <= 24
+    for size in ({"width": 23}, {"height": 1}):
+        with pytest.raises(InvalidArgument, match="the width must be at least 24 and the height at least 2"):
+            show.text(curves(), **size)
