@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import ceil
@@ -40,36 +40,6 @@ from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
 from paramsched.run_files.files import is_replaced, write_over_text
 from paramsched.time import Calendar, Duration
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class RunEvidence:
-    """The files of a run that a plan is checked against.
-
-    Args:
-        checkpoint: a file written by torch.save, or None.
-        log: a log of values, or None.
-    """
-
-    checkpoint: str | None
-    log: str | None
-
-    def groups(self) -> Sequence[Mapping[str, Any]]:
-        """Return the param groups of the checkpoint; empty without a checkpoint."""
-        from paramsched.audit.checkpoint_log import read_groups
-
-        return () if self.checkpoint is None else read_groups(Path(self.checkpoint)).groups
-
-    def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
-        """Yield a diagnostic if the run exceeds the plan, used other values, or never logged the metric of a rule."""
-        from paramsched.audit.checkpoint_log import read_groups
-
-        if self.checkpoint is not None:
-            yield from _beyond_the_plan(plan, calendar, read_groups(Path(self.checkpoint)).updates, "checkpoint")
-        if self.log is not None:
-            yield from _of_log(self.log, plan, calendar or Calendar())
-            yield from _never_logged(Path(self.log), plan)
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
@@ -148,7 +118,12 @@ class CheckedPlan:
 
 
 def checked_plan(
-    given: str, options: PlanOptions, evidence: RunEvidence, source: PlanText | None = None
+    given: str,
+    options: PlanOptions,
+    source: PlanText | None = None,
+    *,
+    checkpoint: str | None = None,
+    log: str | None = None,
 ) -> CheckedPlan:
     """Check a plan passed to a command. If its text has been read already, it is `source`.
 
@@ -160,7 +135,7 @@ def checked_plan(
         source = source or text_of_plan_input(given, options.format)
         with _collected_warnings(several):
             read = read_plan_input(given, options, source=source, assumes_epoch=True)
-        several += [*read.loaded.notes, *_findings_in(read, options, evidence)]
+        several += [*read.loaded.notes, *_findings_in(read, options, checkpoint, log)]
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*map(diagnostic_for_command, error.diagnostics), *warned]
@@ -198,22 +173,33 @@ def _collected_warnings(found: list[Diagnostic]) -> Iterator[None]:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
-def _findings_in(read: PlanInput, options: PlanOptions, evidence: RunEvidence) -> Iterator[Diagnostic]:
-    """Yield the diagnostics of a plan that could be read, for the run that the options and the evidence describe.
+def _findings_in(
+    read: PlanInput, options: PlanOptions, checkpoint: str | None, log: str | None
+) -> Iterator[Diagnostic]:
+    """Yield the diagnostics of a plan that could be read, for the run of the options, the checkpoint and the log.
 
     Raises:
         MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
     calendar = calendar_if_known(read.known)
-    groups = evidence.groups()
+    saved = None
+    if checkpoint is not None:
+        from paramsched.audit.checkpoint_log import read_groups
+
+        saved = read_groups(Path(checkpoint))
+    groups = () if saved is None else saved.groups
     found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=bool(groups))
     yield from (one if loaded.native else replace(one, path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
     if options.facts:
         read.plan.resolve(calendar_from_options(with_facts_beside(loaded, options)))
-    yield from evidence.findings(read.plan, calendar)
+    if saved is not None:
+        yield from _beyond_the_plan(read.plan, calendar, saved.updates, "checkpoint")
+    if log is not None:
+        yield from _of_log(log, read.plan, calendar or Calendar())
+        yield from _never_logged(Path(log), read.plan)
 
 
 _MOST_ROUNDS = 10  # a fix may reveal the next problem

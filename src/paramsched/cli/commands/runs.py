@@ -305,7 +305,6 @@ def paramsched_check(
     from paramsched.base.diagnostic import Diagnostic
     from paramsched.cli._lint_output import (
         CheckedPlan,
-        RunEvidence,
         checked_plan,
         findings_as_commands,
         findings_as_json,
@@ -318,13 +317,12 @@ def paramsched_check(
     selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
     ignored = _codes("--ignore", ignore or "")
     output_format = "json" if as_json else output_format
-    evidence = RunEvidence(checkpoint, log)
     found: list[Diagnostic] = []
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
         source = paired_with_deepspeed(plans, options.format)  # read again, because a fix may have changed the file
-        checked = checked_plan(given, options, evidence, source)
+        checked = checked_plan(given, options, source, checkpoint=checkpoint, log=log)
         kept = (one for one in checked.findings if selected is None or one.code in selected)
         found = (replace(one, as_warning=one.as_warning or (warn_only and one.code == DEEPSPEED_WINS)) for one in kept)
         return replace(checked, findings=tuple(one for one in found if one.code not in ignored))
