@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from paramsched.scheduler.updates import UNCOUNTED_STEPS
-
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "src" / "paramsched"
 MAP = (ROOT / "docs" / "explanation" / "how-it-works.md").read_text(encoding="utf-8")
@@ -57,12 +55,6 @@ def test_every_file_that_contributors_read_exists():
         if not (ROOT / name).is_file() and not any(one.endswith("/" + name) for one in there)
     )
     assert absent == [], f"CONTRIBUTING.md names files that do not exist; write their new place: {absent}"
-
-
-def test_the_table_of_skipped_steps_equals_the_one_in_the_code():
-    rows = "\n".join(f"| {step.name} | {step.seen_by} | {step.follows} |" for step in UNCOUNTED_STEPS)
-
-    assert rows in MAP, f"write these rows into docs/explanation/how-it-works.md, Steps that do not count:\n{rows}"
 
 
 def test_every_page_is_in_a_folder():

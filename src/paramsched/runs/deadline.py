@@ -14,6 +14,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
+from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.seconds import RunStart, in_milliseconds, messages_about_time, seconds_now
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
@@ -27,26 +28,15 @@ log = logging.getLogger("paramsched")
 _LONGEST = 10**10  # seconds, of a horizon that is tried
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class PlanAtStart:
-    """Resolves a plan with a deadline for what a start finds; the arguments are those of `start_run`."""
-
-    plan: Plan
-    calendar: Calendar
-    names: tuple[str, ...]
-    note: Note | None
-    checked_later: bool = False
-    until: float | None = None
-    processes: Processes = WORLD
-
-    def __call__(self, found: Found) -> ResolvedPlan:
-        carried = found.positions(amount_clock(self.plan.clock)).values()
-        at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
-        return start_run(
-            self.plan, self.calendar, at, self.names, self.note, self.processes, checked_later=self.checked_later,
-            until=self.until,
-        )  # fmt: skip
+def plan_at_start(
+    plan: Plan, calendar: Calendar, names: tuple[str, ...], source: PlanSource, found: Found
+) -> ResolvedPlan:
+    """Resolve a plan with a deadline for what a start finds; the other arguments are those of `start_run`."""
+    carried = found.positions(amount_clock(plan.clock)).values()
+    at = next((position for position in carried if position.t == found.t), RunPosition(found.t))
+    return start_run(
+        plan, calendar, at, names, source.note, source.processes, checked_later=source.checked_later, until=source.until
+    )
 
 
 def start_run(

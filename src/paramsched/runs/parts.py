@@ -54,11 +54,9 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
     resolver = Resolver(source, calendar, names, call)
     plan_at: Callable[[Found], ResolvedPlan]
     if calendar.has_moving_horizon:
-        from paramsched.runs.deadline import PlanAtStart
+        from paramsched.runs.deadline import plan_at_start
 
-        plan_at = PlanAtStart(
-            request.plan, calendar, names, source.note, source.checked_later, source.until, source.processes
-        )
+        plan_at = partial(plan_at_start, request.plan, calendar, names, source)
     else:
         in_force = resolver.resolved(request.plan, source.note)
         _ = in_force.total  # raises now if an update is planned to consume nothing

@@ -1,7 +1,7 @@
 """The param groups of one optimizer, and the plan that writes them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
@@ -19,11 +19,14 @@ from paramsched.scheduler.group_keys import (
     write_base_entries,
     write_position_entries,
 )
-from paramsched.scheduler.protocols import Comparison, Consumption, GroupParts
+from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState, UpdateTimes
 from paramsched.scheduler.slots import LR, LateGroups, Slot, bases_by_slot, initial_value, slots_of
 from paramsched.scheduler.updates import run_uncompiled
+
+if TYPE_CHECKING:
+    from paramsched.scheduler.parts import Parts
 
 
 @final
@@ -55,7 +58,7 @@ class Groups:
         self,
         in_force: ResolvedPlan,
         clock: RunState,
-        parts: GroupParts,
+        parts: "Parts",
         late_groups: LateGroups = "base",
         scope: Scope | None = None,
         lead: "Groups | None" = None,

@@ -1,11 +1,10 @@
 """What a run may have besides one plan, one optimizer and one process: the calls that reach it.
 
-`plain` returns the parts of a run that has nothing else. The package `runs` chooses the others.
+The package `runs` chooses the parts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias, final
 
 from paramsched.scheduler.group_keys import Group
@@ -13,8 +12,8 @@ from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.protocols import Comparison, Consumption
-from paramsched.scheduler.run import Beginning, Run, Wrapper, one_number, run_of_one
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
+from paramsched.scheduler.run import Beginning, Run, Wrapper
+from paramsched.scheduler.run_state import ResolvedPlan
 
 Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
 
@@ -43,34 +42,11 @@ class Parts:
     processes: Processes = WORLD
 
 
-@final
-class NoComparison:
-    """A process that trains alone."""
-
-    def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
-        """Compare nothing."""
-
-
 def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
     """Return the plan, which does not depend on what a start finds."""
     return in_force
 
 
-def no_consumption(_planned: Groups, _groups: list[Group]) -> None:
-    """Return None: every update counts as one."""
-
-
-def no_comparison(_planned: Groups, _groups: list[Group]) -> Comparison:
-    """Return a comparison that compares nothing."""
-    return NoComparison()
-
-
 def not_watched(_run: Run) -> Wrapper:
     """Return a function that returns the function of a post-hook itself."""
     return lambda advance: advance
-
-
-def plain(in_force: ResolvedPlan) -> Parts:
-    """Return the parts of a run of one plan, one optimizer and one process, counted in updates."""
-    plan_at = partial(chosen_before, in_force)
-    return Parts(plan_at, no_consumption, no_comparison, one_number, run_of_one, not_watched)

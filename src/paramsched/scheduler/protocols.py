@@ -1,12 +1,9 @@
 """The calls that reach what a run may have besides one plan: consumption, and the comparison with other processes."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import ValueBlock
-from paramsched.scheduler.group_keys import Group
-from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, UpdateTimes
 
 
@@ -43,19 +40,3 @@ class Comparison(Protocol):
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
         """Compare after `t` completed updates; called once per block of values."""
-
-
-class GroupParts(Protocol):
-    """The parts that the groups of an optimizer use; `Parts` has them."""
-
-    @property
-    def processes(self) -> Processes:
-        """The processes that train together."""
-
-    @property
-    def consumption(self) -> Callable[[Any, list[Group]], Consumption | None]:
-        """Returns the source of consumption for the plan in force of some groups."""
-
-    @property
-    def comparison(self) -> Callable[[Any, list[Group]], Comparison]:
-        """Returns the comparison of some groups with those of other processes."""

@@ -4,17 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.by_hand import advance_by_hand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.protocols import GroupParts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.scheduler.slots import LateGroups
+
+if TYPE_CHECKING:
+    from paramsched.scheduler.parts import Parts
 
 AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
@@ -290,7 +292,7 @@ class Beginning:
     drive: str
     late_groups: LateGroups
     start: int | None
-    parts: GroupParts
+    parts: "Parts"
     source: str | None = None
 
 

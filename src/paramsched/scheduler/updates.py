@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, final
 
@@ -16,22 +15,6 @@ _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
 """Functions that initialize an optimizer's state by a step: of torch's distributed checkpoint, of TorchTitan and
 TorchTNT, and of torch's named optimizers."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class UncountedStep:
-    """A call of `step` that is not an update.
-
-    Args:
-        name: the kind of call.
-        seen_by: how the call is detected.
-        follows: the effect on the scheduler.
-    """
-
-    name: str
-    seen_by: str
-    follows: str
 
 
 def is_nested(optimizer: Any) -> bool:
@@ -119,37 +102,6 @@ def may_fill_state(optimizer: Any) -> bool:
         return False
     gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
     return bool(gradients) and not any(bool(one.any()) for one in gradients)
-
-
-NESTED = UncountedStep(
-    "super().step() inside a subclass's step",
-    "two calls of torch's step wrapper for this optimizer on the stack",
-    "none; the outer call counts",  # its post-hook comes last, when the weights are final
-)
-RAISED = UncountedStep(
-    "a step that raised",
-    "its post-hook is never called; the next pre-hook finds an open call that is not on the stack",
-    "none; the values remain for the next attempt",  # the weights may be partly updated: the user decides
-)
-SCALER_SKIPPED = UncountedStep(
-    "a step that a GradScaler skips",
-    "the scaler does not call the optimizer",
-    "none; the values remain for the next batch",
-)
-SCALER_SKIPPED_FUSED = UncountedStep(
-    "a step of a fused optimizer that a GradScaler skips",
-    "`found_inf` on the optimizer is greater than 0 when the post-hook is called",  # its CUDA kernel skips the update
-    "none; the values remain for the next batch",
-)
-HIDDEN = UncountedStep(
-    "the step of torch's distributed checkpoint or TorchTitan that initializes an empty state",
-    "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
-    "stack; or an lr of 0 that other code wrote into all groups, gradients that are all 0, and a state after the step",
-    "none, also before the step: the lr of 0 that is set for this step is not a base; torch restores the lr later",
-)
-
-UNCOUNTED_STEPS = (NESTED, RAISED, SCALER_SKIPPED, SCALER_SKIPPED_FUSED, HIDDEN)
-"""The calls of `step` that are not updates. The documentation shows this table."""
 
 
 @final

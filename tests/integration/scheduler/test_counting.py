@@ -1,5 +1,8 @@
 """Steps that count as an update, and steps that do not."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
@@ -7,7 +10,6 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 import paramsched as ps
 from paramsched.compat.mmengine import optimizers
 from paramsched.errors import InvalidArgument
-from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
 from support.tables import table
 from support.updates import Probe, group, planned, probe, run, used
@@ -254,16 +256,26 @@ def hidden_in_a_checkpoint(model, optimizer):
     get_optimizer_state_dict(model, optimizer)
 
 
-DONE = {  # the code for each row of the table and its number of updates
-    updates.NESTED.name: (lambda model, optimizer: optimizer.step(), 1),  # of two calls
-    updates.RAISED.name: (raised, 0),
-    updates.SCALER_SKIPPED.name: (skipped_by_a_scaler, 0),
-    updates.SCALER_SKIPPED_FUSED.name: (skipped_inside_a_fused_step, 0),
-    updates.HIDDEN.name: (hidden_in_a_checkpoint, 0),
+DONE = {  # the code for each row of the table in the documentation, and its number of updates
+    "super().step() inside a subclass's step": (lambda model, optimizer: optimizer.step(), 1),  # of two calls
+    "a step that raised": (raised, 0),
+    "a step that a GradScaler skips": (skipped_by_a_scaler, 0),
+    "a step of a fused optimizer that a GradScaler skips": (skipped_inside_a_fused_step, 0),
+    "the step of torch's distributed checkpoint or TorchTitan that initializes an empty state": (
+        hidden_in_a_checkpoint,
+        0,
+    ),
 }
 
 
-@table("name", [step.name for step in updates.UNCOUNTED_STEPS])
+def test_each_row_of_the_table_in_the_documentation_has_a_case():
+    page = (Path(__file__).parents[3] / "docs/explanation/how-it-works.md").read_text(encoding="utf-8")
+    rows = page.partition("## Steps that do not count")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| (.+?) \|", rows, re.MULTILINE)[1:] == list(DONE)
+
+
+@table("name", list(DONE))
 def test_each_uncounted_step_is_ignored_and_the_next_step_counts(name):
     model = torch.nn.Linear(2, 1, bias=False)
     optimizer = Child(model.parameters(), lr=0.1)
