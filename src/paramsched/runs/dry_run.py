@@ -17,9 +17,10 @@ from paramsched.plan.optimizers import ALONE, unique_labels
 from paramsched.plan.run_amounts import Amount, ReportedProgress, UnknownAmounts
 from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.scheduler import Scheduler
-from paramsched.scheduler.group_keys import amount_carried, check_entries, count_carried
+from paramsched.scheduler.group_keys import check_entries, count_carried
 from paramsched.scheduler.on_base import BasePolicy
 from paramsched.scheduler.resume import Resume, values_of_other_plan
+from paramsched.scheduler.run_state import position_carried
 from paramsched.scheduler.saved_state import OnChange, plan_or_none, read_scheduler_state
 from paramsched.scheduler.slots import bases_by_slot, present_values
 from paramsched.time import Calendar
@@ -159,7 +160,7 @@ def dry_run(
             amount = None if unit is None else scheduler.amount
             behind = {name for name, count in counts.items() if count < update} if saved is None else saved.behind
             if behind:  # these have not stepped in the last update, so their next step belongs to it
-                before, *_ = amount_carried(given[min(behind)], unit)
+                before = position_carried(given[min(behind)], unit).amount
                 scheduler.seek(update - 1, **({} if unit is None or before is None else {unit: before}))
                 for name in behind:  # another plan may have determined the values of this step
                     planned = scheduler._run.members[name]

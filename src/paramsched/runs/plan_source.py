@@ -12,14 +12,9 @@ from paramsched.plan import Plan
 from paramsched.plan.forms import FORMS, PlanLike, PublishedPlan, is_path, is_plan_text, plan_of, published_plan
 from paramsched.plan.note import Note
 from paramsched.plan.optimizers import refuse_several_plans
-from paramsched.runs.recipe_plan import (
-    differing_bases,
-    log_differing_bases,
-    with_number_of_recipe,
-    without_horizon,
-)
+from paramsched.runs.recipe_plan import differing_bases, log_differing_bases, with_number_of_recipe
 from paramsched.scheduler.messages import WORLD, Processes
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan, with_horizon
 from paramsched.time import Calendar, Duration, DurationLike
 
 if TYPE_CHECKING:
@@ -210,7 +205,7 @@ class PlanSource:
         self, recipe: PublishedPlan, calendar: Calendar, optimizers: Mapping[str, Any]
     ) -> "Iterator[PlanSource]":
         """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if calendar.total is None else without_horizon(self.plan)
+        plan = self.plan if calendar.total is None else with_horizon(self.plan, None)
         source = replace(self, plan=plan)
         try:
             differences = differing_bases(recipe, plan, source.facts_for(plan, calendar), optimizers)

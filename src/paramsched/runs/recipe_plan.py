@@ -19,11 +19,6 @@ from paramsched.schedules.text.writing import short_line
 from paramsched.time import Calendar
 
 
-def without_horizon(plan: Plan) -> Plan:
-    """Return a recipe's plan for a run whose length was passed as `total`."""
-    return Plan(*plan.as_written(), clock=plan.clock)
-
-
 def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
     """Return the error with the number that the recipe has for the missing fact."""
     calendar = recipe.calendar

@@ -82,18 +82,6 @@ def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Grou
             group[INITIAL_LR] = mine["lr"]
 
 
-def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None, bool]:
-    """Return the consumed amount in the groups, the reported one that no update has counted, and if it was measured.
-
-    The amounts are None if the groups contain no amount on this clock.
-    """
-    group = next((group for group in groups if COUNT in group), {})
-    if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
-        return None, None, False
-    at, reported, *measured = json_or_none(group.get(REPORTED)) or (None, None)
-    return group.get(AMOUNT), *((reported, measured == [True]) if at == group[COUNT] else (None, False))
-
-
 def check_entries(groups: list[Group]) -> None:
     """Raise StateError if an entry of paramsched in a group is invalid."""
     for index, group in enumerate(groups):

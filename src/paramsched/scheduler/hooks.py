@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from paramsched.errors import InvalidArgument
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import FloatColumn, TensorColumn, ValueBlock
-from paramsched.scheduler.group_keys import AMOUNT, COUNT, Group, amount_carried, count_carried
+from paramsched.scheduler.group_keys import AMOUNT, COUNT, Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run import Run, Wrapper
-from paramsched.scheduler.run_state import RunPosition
+from paramsched.scheduler.run_state import RunPosition, position_carried
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
 from paramsched.scheduler.writes import AT_EACH_UPDATE
 
@@ -122,7 +122,7 @@ def _carried(before: PlanHooks | None, groups: list[Group], unit: str | None) ->
     if before is not None:
         position = before.position
         return position if before.planned.in_force.unit == unit else RunPosition(position.t)
-    return RunPosition(count_carried(groups) or 0, *amount_carried(groups, unit))
+    return position_carried(groups, unit)
 
 
 def require_hooks(optimizer: Any, name: str) -> None:

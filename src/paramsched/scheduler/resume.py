@@ -18,7 +18,6 @@ from paramsched.scheduler.group_keys import (
     PLAN,
     Group,
     History,
-    amount_carried,
     check_entries,
     count_carried,
     is_finite_number,
@@ -28,7 +27,14 @@ from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, LoadedBases, record_bases
 from paramsched.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
 from paramsched.scheduler.run import ChangedBase, Run, by_field
-from paramsched.scheduler.run_state import PlanBefore, ResolvedPlan, RuleStates, RunPosition, resume_position
+from paramsched.scheduler.run_state import (
+    PlanBefore,
+    ResolvedPlan,
+    RuleStates,
+    RunPosition,
+    position_carried,
+    resume_position,
+)
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, check_rules, restored_states
 from paramsched.scheduler.slots import (
     Slot,
@@ -399,12 +405,8 @@ class Resume:
 
     def position_of(self, planned: Groups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
-        in_force, count = planned.in_force, count_carried(groups)
-        found = (
-            RunPosition(planned.clock.start or 0)
-            if count is None
-            else RunPosition(count, *amount_carried(groups, in_force.unit))
-        )
+        in_force = planned.in_force
+        found = position_carried(groups, in_force.unit, planned.clock.start or 0)
         return resume_position(in_force, found, "the optimizer's checkpoint", planned.clock)
 
     # ------------------------------------------------------------------ the scheduler's state

@@ -144,9 +144,8 @@ class Run:
         self.look: Callable[[], object] | None = None  # called after an update by hand
         self.all_groups = [lead, *self.members.values()] if self.is_shared else [lead]
         self.changed_bases: list[ChangedBase] = []  # of loaded states, which are not logged yet
-        self.logged_bases: set[tuple[ChangedBase, int]] = (
-            set()
-        )  # each with its update, or -1 if the checkpoint's applies
+        # Each with its update, or -1 if the checkpoint's applies.
+        self.logged_bases: set[tuple[ChangedBase, int]] = set()
         self.driver = driver
         self.feeds_batches = False  # True if a BatchSampler reads the sizes of the plan
 

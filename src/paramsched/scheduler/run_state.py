@@ -10,15 +10,17 @@ import numpy as np
 from paramsched.curves.arrays import Array
 from paramsched.errors import InvalidArgument, MissingFact, StateError
 from paramsched.feedback.base import MetricRule
+from paramsched.fields import json_or_none
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import amounts_of_run, counted_plan, plan_number, updates_of_horizon
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import SIZES_OF_BATCHES, Amount, RunAmounts, SizeTarget, lacking_amount
-from paramsched.scheduler.group_keys import Entry, History
+from paramsched.scheduler.group_keys import AMOUNT, CLOCK, COUNT, REPORTED, Entry, Group, History, count_carried
 from paramsched.time import Calendar, Duration
 from paramsched.time.amounts import SECONDS, largest_on, rounded_on, times_on
+from paramsched.time.calendar import CLOCKS
 
 
 @final
@@ -66,6 +68,16 @@ class RunPosition:
     @property
     def times(self) -> UpdateTimes:
         return UpdateTimes(self.t, self.amount)
+
+
+def position_carried(groups: list[Group], clock: str | None, start: int = 0) -> RunPosition:
+    """Return the position that groups carry, without amounts if they are on another clock; `start` without a count."""
+    count = count_carried(groups)
+    group = next((group for group in groups if COUNT in group), {})
+    if count is None or clock is None or group.get(CLOCK) != CLOCKS.index(clock):
+        return RunPosition(start if count is None else count)
+    at, reported, *measured = json_or_none(group.get(REPORTED)) or (None, None)
+    return RunPosition(count, group.get(AMOUNT), *((reported, measured == [True]) if at == count else ()))
 
 
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]

@@ -39,19 +39,9 @@ from paramsched.time import Calendar
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS = {
-    "version",
-    "t",
-    "amount",
-    "said",
-    "measured",
-    "plan",
-    "resolved",
-    "history",
-    "calendar",
-    "groups",
-    "bases",
+    "version", "t", "amount", "said", "measured", "plan", "resolved", "history", "calendar", "groups", "bases",
     "feedback",
-}
+}  # fmt: skip
 _LATER_KEYS = {"resolved", "measured"}  # which states of 0.2.0 lack
 _KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
 
