@@ -11,6 +11,7 @@ import torch
 
 import paramsched as ps
 from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
+from paramsched.scheduler import block
 from support.tables import table
 from support.updates import group, probe, run, used
 
@@ -189,7 +190,8 @@ def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
-def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_foreign_write(mixed):
+def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_foreign_write(mixed, monkeypatch):
+    monkeypatch.setattr(block, "_MAX_ROW_VALUES", 13_000)  # 107 updates in one block
     lr = ps.warmup("1000 tokens") >> ps.cosine(to=ps.absolute(1e-4) if mixed else 0.1)
     seen = [[], []]
     optimizers = [
@@ -206,22 +208,22 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
         )
         for optimizer, values in zip(optimizers, seen, strict=True)
     )  # fmt: skip
-    amounts, total = [*range(400), *[500] * 50, *range(600, 1100), 7], 0  # more updates than one block holds
+    amounts, total = [*range(80), *[500] * 50, *range(600, 720), 7], 0  # more updates than one block holds
     for t, tokens in enumerate(amounts):
         noticed = contextlib.nullcontext()
-        if t == 700:
+        if t == 190:
             optimizers[0].param_groups[3]["lr"] = 5.0
-            noticed = pytest.warns(UserWarning, match="of group 3 was 5.0 at update 700 instead of the planned")
+            noticed = pytest.warns(UserWarning, match="of group 3 was 5.0 at update 190 instead of the planned")
         run.consumed(tokens=tokens)
         with noticed:
             optimizers[0].step()
         total += tokens
-        if t % 7 == 0 or t in range(395, 455):
+        if t % 7 == 0 or t in range(78, 132, 3):
             other.seek(t + 1, tokens=total)
             assert seen[0][-1] == seen[1][-1]
             for mine, theirs in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
                 assert [mine[key] == theirs[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
-    assert max(len(column.entries) for column in run._planned.block.floats) < 1024
+    assert max(len(column.entries) for column in run._planned.block.floats) < 200
 
 
 # ---------------------------------------------------------------------- sources
@@ -705,7 +707,7 @@ def test_resolving_later_without_facts_is_allowed():
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=3)))
+@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=2)))
 def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_run(calls, several):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1000 tokens"), clock="tokens")
 
@@ -733,7 +735,7 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
     found = set()
     for resume in (uninterrupted, from_state, from_optimizers, copied):
         optimizers, scheduler = new()
-        for amount, call in zip((30, 20, 5), calls, strict=True):
+        for amount, call in zip((30, 20), calls, strict=True):
             getattr(scheduler, call)(tokens=amount)
             optimizers, scheduler = resume(optimizers, scheduler)
         for one in optimizers.values():
@@ -746,5 +748,5 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
             one.step()
         found.add(scheduler.amount - 7)
 
-    loop = [amount for amount, call in zip((30, 20, 5), calls, strict=True) if call == "consumed"]
-    assert found == {sum(loop) if loop else 55}
+    loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
+    assert found == {sum(loop) if loop else 50}
