@@ -4,10 +4,11 @@ from fractions import Fraction
 
 import pytest
 
-from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError, Unresolved
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import cosine, linear, warmup
 from paramsched.time import Calendar, Duration
+from paramsched.time.calendar import known_clock, meant_clock
 from support.tables import table
 
 EVERYTHING = Calendar(
@@ -154,3 +155,38 @@ def test_a_run_has_at_least_one_update():
 
 def test_a_count_has_its_unit():
     assert Calendar(total=1).count_text(Fraction(25, 2)) == "12.5 updates"
+
+
+@table(
+    ("value", "meant"),
+    [("steps", "updates"), ("token", "tokens"), ("Samples", "samples"), ("images", "samples"), ("min", "seconds"),
+     ("epochs", None), ("%", None), (3, None), ("tokns", "tokens")])  # fmt: skip
+def test_a_misspelled_clock_is_recognized(value, meant):
+    assert meant_clock(value) == meant
+    if meant != "samples":
+        with pytest.raises(InvalidArgument) as refusal:
+            known_clock(value, CallSite("Plan", "clock"))
+        assert refusal.value.sample == (meant or "updates")
+    assert known_clock("images", "clock") == known_clock("samples", "clock") == "samples"
+
+
+def test_untimed_updates_are_counts_that_belong_to_a_deadline():
+    assert Calendar(deadline="in 5 min", untimed_updates=0).untimed_updates == 0
+    for wrong in (-1, 1.5, True, 10**19):
+        with pytest.raises(InvalidArgument, match="at least 0"):
+            Calendar(deadline="in 5 min", untimed_updates=wrong)
+    with pytest.raises(InvalidArgument, match="it needs a deadline"):
+        Calendar(untimed_updates=0)
+    for fact in ({"total": 10}, {"seconds_per_step": 0.5}):
+        with pytest.raises(InvalidArgument, match="deadline"):
+            Calendar(deadline="in 5 min", **fact)
+
+
+def test_calendars_with_two_deadlines_have_the_same_facts():
+    first, second = (Calendar(deadline=f"in {n} min", batch_size=4) for n in (5, 50))
+
+    assert first.has_facts_of(second)
+    assert not first.has_facts_of(Calendar(deadline="in 5 min", batch_size=8))
+    assert not first.has_facts_of(Calendar(batch_size=4))
+    assert not Calendar(batch_size=4).has_facts_of(first)
+    assert Calendar(batch_size=4).has_facts_of(Calendar(batch_size=4))

@@ -8,7 +8,7 @@ import pytest
 
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.time import Duration
-from paramsched.time.duration import length_with_unit, meant_length
+from paramsched.time.duration import durations_of, length_with_unit, meant_length
 from support.tables import table
 
 
@@ -303,3 +303,34 @@ def test_an_invalid_length_is_shown_with_a_valid_one(text, site, sample):
         Duration.of(text)
 
     assert (refusal.value.site, refusal.value.sample) == (site, sample)
+
+
+@table(
+    ("left", "right", "added", "subtracted"),
+    [
+        ("5 epochs", "2 epochs", "7 epochs", "3 epochs"),
+        ("100%", "10 epochs", "10 epochs + 100%", "100% - 10 epochs"),
+        ("30 steps", "30 steps", "60", "0"),
+    ],
+)
+def test_lengths_are_added_by_unit_and_an_end_is_not_moved(left, right, added, subtracted):
+    first, second = Duration.of(left), Duration.of(right)
+
+    assert (str(first + second), str(first - second)) == (added, subtracted)
+    assert str(first + Duration.of("until 20 epochs")) == "20 epochs"
+    assert Duration.of("until 20 epochs") - second == Duration.of("until 20 epochs")
+    assert Duration.of("until 5 steps").exact is None
+
+
+def test_an_invalid_item_of_a_list_is_corrected_in_the_list():
+    assert durations_of([5, "2 epochs"]) == (Duration.of(5), Duration.of("2 epochs"))
+    with pytest.raises(InvalidArgument) as refusal:
+        durations_of([5, "2 epoks", -3])
+    assert refusal.value.sample == [5, "2 epochs", 3]
+    with pytest.raises(InvalidArgument, match="list of lengths"):
+        durations_of(5)
+
+
+@table("text", [30, "30 steps", "1.5 steps", "5%", "100% - 10 epochs", "5 epochs + 0.5%", "until 80%"])
+def test_the_repr_of_a_length_is_the_call_that_reads_it(text):
+    assert eval(repr(Duration.of(text)), {"Duration": Duration}) == Duration.of(text)
