@@ -16,6 +16,8 @@ from paramsched.runner._checkpoints import (
     Checkpoints,
     checkpoints_in,
     damage_error,
+    in_every_process,
+    in_main_process,
     load_weights,
     read_runner_state,
     replaced_path,
@@ -393,3 +395,50 @@ def test_a_damaged_weight_file_of_a_checkpoint_is_refused(checkpoint):
 
     with pytest.raises(StateError, match="pytorch_model"):
         load_weights(model((2, 3), (3, 1)), checkpoint)
+
+
+# ------------------------------------------------------------------ several processes
+
+
+def process(*, main, count=1):
+    accelerator = fitted(model((2, 3)))
+    accelerator.is_main_process, accelerator.num_processes, accelerator.process_index = main, count, 0 if main else 1
+    return accelerator
+
+
+def test_only_the_main_process_writes_the_files_of_the_runner(tmp_path):
+    folder = saved(tmp_path)
+    pointer = (tmp_path / NEWEST).read_bytes()
+    other = home(tmp_path, process(main=False))
+
+    other.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
+    other.remove("epoch_2")
+    other.begin_at(None)
+
+    assert folder.exists()
+    assert (tmp_path / NEWEST).read_bytes() == pointer
+    part = tmp_path / ".epoch_3.part"
+    assert {path.name for path in part.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin"}
+    assert not (part / STATE).exists()
+    assert checkpoints_in(tmp_path) == [folder]
+
+
+def refuse():
+    raise StateError("it is damaged")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_error_in_one_process_is_raised_in_all(count):
+    main = process(main=True, count=count)
+
+    assert in_main_process(main, lambda: 3) == 3
+    with pytest.raises(StateError, match="it is damaged"):
+        in_main_process(main, refuse)
+    with pytest.raises(StateError, match="it is damaged"), in_every_process(main):
+        refuse()
+    with in_every_process(main):
+        pass
+
+
+def test_another_process_does_not_call_the_function():
+    assert in_main_process(process(main=False, count=2), refuse) is None

@@ -8,7 +8,7 @@ from torch import nn
 
 import paramsched as ps
 from paramsched.compat.mmengine import OptimWrapper, StepLR
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.runner import Runner
 from paramsched.runner._settings import read_settings, settings_in
 from support.tables import table
@@ -137,6 +137,13 @@ def test_what_contains_itself_or_is_nested_too_deeply_is_refused():
     assert "nested more than 50 levels deep" in problems(default_hooks={"logger": deep})[1]
 
 
+class Config:
+    """A config with MMEngine's method, which is not a mapping."""
+
+    def __init__(self, entries):
+        self.to_dict = lambda: entries
+
+
 def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
     parameters = inspect.signature(Runner).parameters
     config = {"model": nn.Linear(1, 1), "work_dir": tmp_path, "max_epochs": 3, "launcher": "none"}
@@ -145,6 +152,11 @@ def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
 
     assert found == {"model": config["model"], "work_dir": tmp_path}
     assert whole == config
+    assert settings_in(Config(config), parameters) == (found, whole)
+    with pytest.raises(InvalidArgument, match="expected a config, got list"):
+        settings_in([config], parameters)
+    with pytest.raises(InvalidArgument, match="the name of an entry must be text, got 3"):
+        settings_in({**config, 3: 4}, parameters)
     with pytest.raises(ConfigError, match='unknown argument of Runner; did you mean "resume"'):
         settings_in({**config, "resum": True}, parameters)
     with pytest.raises(ConfigError, match="model: it is missing"):

@@ -256,6 +256,7 @@ def test_the_end_that_a_config_omits_is_that_of_the_present_run():
     assert _states_of_this_length([one], [state], [{"type": "StepLR"}], "")[0]["step_size"] == 3
     assert _states_of_this_length([one], [state], {"d": {"type": "StepLR"}}, "d")[0]["end"] == 20
     assert _states_of_this_length([one], [state], {"type": "StepLR", "end": 10}, "")[0]["end"] == 10
+    assert _states_of_this_length([one], [state], {"d": {"type": "StepLR", "end": 10}}, "d")[0]["end"] == 10
     assert _states_of_this_length([one], [state], one, "")[0]["end"] == 10
     assert _states_of_this_length([one, one], [state, state], [None, {"type": "StepLR"}], "")[1]["end"] == 20
 
@@ -699,7 +700,7 @@ class Accelerator:
         return nullcontext()
 
     def backward(self, loss, **kwargs):
-        self.calls.append(("backward", float(loss)))
+        self.calls.append(("backward", loss.item()))
         loss.backward(**kwargs)
 
 

@@ -1,0 +1,206 @@
+"""MMEngine's optimizer wrapper, and what schedulers read and write through it."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+from paramsched.compat.mmengine import OptimWrapper, StepLR
+from paramsched.compat.mmengine.optimizers import (
+    counted_updates,
+    has_stepped,
+    inner_optimizer,
+    may_step_later,
+    present_value,
+    pseudo_group,
+    require_number_field,
+    shadowing_steps,
+    start_counting,
+    write_value,
+)
+from support.tables import table
+
+
+def sgd(*lrs, **options):
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs or (0.5,)]
+    return torch.optim.SGD(groups, lr=0.1, **options)
+
+
+def loss_of(optimizer):
+    return sum(parameter.sum() for group in optimizer.param_groups for parameter in group["params"])
+
+
+@table(
+    ("counts", "begin", "end", "updates", "weights"),
+    [
+        (1, 0, -1, [1, 2, 3, 4], [1, 1, 1, 1]),
+        (3, 0, -1, [3, 6], [3] * 7),
+        (3, 0, 8, [3, 6, 8], [3, 3, 3, 3, 3, 3, 2, 2]),
+        (3, 0, 6, [3, 6], [3] * 6),
+        (3, 5, 8, [6, 8], [3, 2, 2]),
+        (4, 0, 3, [3], [3, 3, 3]),
+    ],
+)
+def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begin, end, updates, weights):
+    wrapper = OptimWrapper(sgd(), accumulative_counts=counts)
+    if end >= 0:
+        wrapper.initialize_count_status(None, begin, end)
+    found, synced, scales = [], [], []
+    for batch in range(begin + 1, begin + 1 + len(weights)):
+        synced += [batch] * wrapper.should_sync()
+        scales.append(round(1 / wrapper.scale_loss(torch.tensor(1.0)).item()))
+        wrapper.backward(loss_of(wrapper.optimizer))
+        found += [batch] * wrapper.should_update()
+
+    assert (found, synced, scales) == (updates, updates, weights)
+    assert wrapper.inner_count == begin + len(weights)
+
+
+def test_an_update_steps_once_and_clears_the_gradients():
+    optimizer = sgd()
+    wrapper = OptimWrapper(optimizer, accumulative_counts=2)
+    (weight,) = optimizer.param_groups[0]["params"]
+
+    wrapper.update_params(loss_of(optimizer), zero_kwargs={"set_to_none": False})
+    assert (weight.item(), weight.grad.item()) == (1.0, 0.5)
+    wrapper.update_params(loss_of(optimizer), zero_kwargs={"set_to_none": False})
+    assert (weight.item(), weight.grad.item()) == (0.5, 0.0)
+    wrapper.update_params(loss_of(optimizer), step_kwargs={"closure": lambda: None})
+    assert weight.item() == 0.5
+
+
+@table(
+    ("clip", "expected"),
+    [
+        (None, -4.0),
+        ({"max_norm": 1.0}, 0.5),
+        ({"type": "norm", "max_norm": 1.0, "norm_type": 1}, 0.5),
+        ({"type": "value", "clip_value": 2.0}, 0.0),
+    ],
+)
+def test_gradients_are_clipped_before_the_step(clip, expected):
+    optimizer = sgd()
+    OptimWrapper(optimizer, clip_grad=clip).update_params(10 * loss_of(optimizer))
+
+    assert optimizer.param_groups[0]["params"][0].item() == pytest.approx(expected, abs=1e-5)
+
+
+@table(
+    ("options", "error"),
+    [
+        ({"accumulative_counts": 0}, ValueError),
+        ({"accumulative_counts": True}, ValueError),
+        ({"accumulative_counts": 1.5}, ValueError),
+        ({"clip_grad": 3}, TypeError),
+        ({"clip_grad": {}}, ValueError),
+        ({"clip_grad": {"type": "value", "max_norm": 1}}, ValueError),
+        ({"clip_grad": {"type": "size", "max_norm": 1}}, ValueError),
+    ],
+)
+def test_invalid_options_are_refused(options, error):
+    with pytest.raises(error, match="OptimWrapper"):
+        OptimWrapper(sgd(), **options)
+
+
+class NoSync:
+    def __init__(self):
+        self.entered = 0
+
+    def no_sync(self):
+        self.entered += 1
+        return torch.no_grad()
+
+
+def test_gradients_are_not_synchronized_within_an_update():
+    wrapper, model = OptimWrapper(sgd(), accumulative_counts=2), NoSync()
+    for _ in range(4):
+        with wrapper.optim_context(model):
+            pass
+        with wrapper.optim_context(object()):
+            pass
+        wrapper.backward(loss_of(wrapper.optimizer))
+
+    assert model.entered == 2
+
+
+def test_a_wrapper_of_several_groups_has_a_pseudo_group_of_the_defaults():
+    one, two = OptimWrapper(sgd()), OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
+
+    assert (len(one.param_groups), pseudo_group(one)) == (1, None)
+    assert [group["lr"] for group in two.param_groups] == [0.5, 0.2, 0.1]
+    assert pseudo_group(two) is two.param_groups[-1]
+    assert pseudo_group(two.optimizer) is None
+    assert one.get_lr() == {"lr": [0.5]}
+    assert two.get_lr() == {"base_lr": [0.1], "lr": [0.5, 0.2]}
+    assert two.get_momentum() == {"momentum": [0.9, 0.9]}
+    two.base_param_settings["lr"] = 7.0
+    other = OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
+    state = two.state_dict()
+    other.load_state_dict(state)
+    assert other.param_groups[-1]["lr"] == 7.0
+    assert "base_param_settings" in state
+    assert "base_param_settings" not in one.state_dict()
+
+
+def test_values_are_read_and_written_by_name():
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=torch.tensor(0.1), betas=(0.9, 0.99))
+    (group,) = adam.param_groups
+    lr = group["lr"]
+
+    write_value(group, "momentum", 0.8)
+    write_value(group, "lr", 0.3)
+
+    assert (group["betas"], group["momentum"]) == ((0.8, 0.99), 0.8)
+    assert group["lr"] is lr
+    assert present_value(group, "lr") == 0.3  # not rounded to float32
+    assert present_value(group, "momentum") == 0.8
+    lr.fill_(0.25)
+    assert present_value(group, "lr") == 0.25
+    assert present_value(copy.deepcopy(group), "lr") == 0.25
+    with pytest.raises(TypeError, match="which is not a number"):
+        require_number_field(group, "betas")
+    require_number_field(group, "lr")
+
+
+def test_steps_and_updates_are_counted_from_the_first_scheduler_on():
+    optimizer = sgd()
+    wrapper = OptimWrapper(optimizer, accumulative_counts=2)
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
+    assert has_stepped(optimizer)
+    assert counted_updates(wrapper) == 0
+
+    start_counting(wrapper)
+    assert not has_stepped(wrapper)
+    optimizer.step()
+    assert (has_stepped(optimizer), counted_updates(wrapper)) == (True, 1)
+    start_counting(optimizer)
+    assert (has_stepped(optimizer), counted_updates(wrapper)) == (False, 1)
+    optimizer.step()
+    assert counted_updates(optimizer) == 2
+    assert inner_optimizer(wrapper) is inner_optimizer(optimizer) is optimizer
+    assert inner_optimizer(object()) is None
+    assert (has_stepped(object()), counted_updates(object())) == (True, 0)
+    assert (may_step_later(wrapper), may_step_later(optimizer)) == (True, False)
+    assert copy.deepcopy(optimizer).param_groups[0]["lr"] == 0.5
+    assert not hasattr(pickle.loads(pickle.dumps(wrapper)), "_updates")
+
+
+def test_a_replaced_step_is_noticed():
+    wrapper = OptimWrapper(sgd())
+    assert shadowing_steps(wrapper) == (None, None)
+    wrapper.step = print
+    assert shadowing_steps(wrapper) == (print, None)
+    wrapper.optimizer.step = print
+    assert shadowing_steps(wrapper.optimizer) == (print, print)
+
+
+@table(("counts", "warns"), [(1, True), (2, False)])
+def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(counts, warns, recwarn):
+    recwarn.clear()
+    scheduler = StepLR(OptimWrapper(sgd(), accumulative_counts=counts), 2)
+
+    scheduler.step()
+    scheduler.step()
+
+    assert sum("before" in str(one.message) for one in recwarn) == warns
