@@ -177,6 +177,20 @@ def test_a_folder_without_checkpoints_has_no_newest(tmp_path, caplog):
     assert home(tmp_path).first(tmp_path / "x.bin", resume=False) == tmp_path / "x.bin"
 
 
+@pytest.mark.parametrize("check", [require_intact, read_runner_state])
+def test_a_folder_without_a_state_is_not_a_checkpoint(check, tmp_path):
+    with pytest.raises(StateError, match="not a checkpoint of a Runner"):
+        check(tmp_path)
+
+
+@table("state", [3, {}, {**STATE_OF_RUN, "version": 1}, {**STATE_OF_RUN, "clock": {"epoch": 1}}])
+def test_an_invalid_state_is_refused(state, tmp_path):
+    torch.save(state, tmp_path / STATE)
+
+    with pytest.raises(StateError, match=STATE):
+        read_runner_state(tmp_path)
+
+
 def test_a_passed_checkpoint_is_checked_before_a_resume(tmp_path):
     folder = saved(tmp_path)
     assert home(tmp_path / "new").first(folder, resume=True) == folder

@@ -106,6 +106,26 @@ def test_each_problem_of_an_optimizer_is_reported_at_its_path(wrappers, path, sa
     assert said in text
 
 
+@table(
+    ("pairs", "expected"),
+    [
+        ([[2, 1]], ((2, 1),)),
+        ([(2, 1), (0, 3)], ((2, 1), (0, 3))),
+        (None, ()),
+        ([], ()),
+        *[(wrong, None) for wrong in (3, [2, 1], [[1]], [[1, 2, 3]], [[1, -1]], [[True, 1]], [[1.5, 2]], [["1", 2]])],
+    ],
+)
+def test_intervals_of_validations_are_pairs_of_counts(pairs, expected):
+    given = settings(train_cfg={"max_epochs": 4, "dynamic_intervals": pairs})
+
+    if expected is None:
+        with pytest.raises(ConfigError, match=r"\$\.train_cfg\.dynamic_intervals: expected a list of pairs"):
+            read_settings(given)
+    else:
+        assert read_settings(given).train.dynamic_intervals == expected
+
+
 def test_built_optimizers_are_not_changed_by_the_check():
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
     wrapper = OptimWrapper(optimizer, accumulative_counts=3)

@@ -248,6 +248,19 @@ def test_present_values_have_every_scheduled_field_of_every_group():
     assert scheduled_fields([SimpleNamespace(param_name="eta")], optimizer) == [("lr", 0), ("lr", 1)]
 
 
+def test_fields_of_a_plan_are_those_of_the_optimizer():
+    optimizers = {"g": sgd(0.1, 0.2, momentum=0.9), "d": sgd()}
+    plan = ps.loads("lr: cosine()\ngroups: {g/1: {momentum: constant()}}")
+    alone = sgd(0.1, 0.2)
+    one = ps.Scheduler(alone, ps.Plan(lr=ps.cosine(), weight_decay=ps.linear()), total=10)
+    several = ps.Scheduler(optimizers, plan, total=10)
+
+    fields = [("lr", 0), ("lr", 1), ("weight_decay", 0), ("weight_decay", 1)]
+    assert scheduled_fields([one], alone) == fields
+    assert scheduled_fields([several], optimizers["g"], "g") == [("lr", 0), ("lr", 1), ("momentum", 0), ("momentum", 1)]
+    assert scheduled_fields([several], optimizers["d"], "d") == [("lr", 0)]
+
+
 def test_the_end_that_a_config_omits_is_that_of_the_present_run():
     one = StepLR(sgd(), step_size=2, end=20)
     state = {**StepLR(sgd(), step_size=3, end=10).state_dict()}
