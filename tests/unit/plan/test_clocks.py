@@ -264,3 +264,26 @@ def test_stages_longer_than_the_run_are_reported_in_the_unit_of_the_clock(clock,
 
     with pytest.raises(InvalidArgument, match=found):
         plan.resolve(ps.Calendar())
+
+
+@pytest.mark.parametrize(
+    ("clock", "horizon", "expected"),
+    [
+        ("tokens", "10 steps", "320 tokens"),
+        ("tokens", "2 epochs", "640 tokens"),
+        ("tokens", "20 samples", "320 tokens"),
+        ("seconds", "10 steps", "2.5 s"),
+        ({"lr": "tokens"}, "10 steps", "10"),
+        ({"lr": "tokens"}, "2 epochs", "20"),
+        ({"lr": "tokens"}, "20 samples", "320 tokens"),
+        ({"weight_decay": "updates"}, "20 samples", "10"),
+    ],
+)
+def test_the_resolved_horizon_is_on_the_clock_of_the_plan_or_on_that_of_the_written_one(clock, horizon, expected):
+    plan = ps.Plan(lr="linear()", weight_decay="linear()", clock=clock, horizon=horizon)
+    facts = ps.Calendar(tokens_per_step=32, sequence_length=16, steps_per_epoch=10, batch_size=2, seconds_per_step=0.25)
+
+    resolved = plan.resolve(facts)
+
+    assert str(resolved.horizon) == expected
+    assert resolved.resolve(facts) == resolved
