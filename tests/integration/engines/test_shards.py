@@ -167,3 +167,29 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
     assert accelerate.facts(engine, loader_of(**given)).batch_size == size
     with pytest.raises(ps.InvalidArgument, match="all 2 processes together"):
         accelerate.facts(engine, Loader(**given))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_the_shards_of_accelerate_divide_the_batches_of_one_process(copies):
+    size = ps.Binding(ps.Target("batch_size", 4), "stairs(1, 3, 2, over=8)")
+    plan, registered, parts = ps.Plan(size, lr="linear()", horizon=9), [], []
+    for rank in range(2 * copies):
+        sampler = ps.BatchSampler(plan, 37, seed=7)
+        loader = torch.utils.data.DataLoader(range(37), batch_sampler=sampler)
+        engine = SimpleNamespace(
+            num_processes=2 * copies,
+            process_index=rank,
+            gradient_accumulation_steps=1,
+            prepare_scheduler=registered.append,
+            parallelism_config=SimpleNamespace(non_data_parallel_size=copies),
+        )
+        made = accelerate.scheduler(engine, optimizer(), plan, loader)
+        assert registered[-1] is made
+        parts.append(list(sampler))
+
+    whole = list(ps.BatchSampler(plan, 37, seed=7))
+    assert all(parts[rank] == parts[rank // copies * copies] for rank in range(2 * copies))
+    assert [sorted(a + b) for a, b in zip(parts[0], parts[copies], strict=True)] == [sorted(one) for one in whole]
+    loader.batch_sampler.batch_sampler = sampler  # as after accelerator.prepare(loader)
+    with pytest.raises(ps.InvalidArgument, match="prepare divides them again"):
+        accelerate.scheduler(engine, optimizer(), plan, loader)
