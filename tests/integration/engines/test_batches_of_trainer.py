@@ -164,6 +164,18 @@ def test_arguments_that_cannot_be_combined_are_refused_in_train(options, part, t
     assert part in str(refusal.value)
 
 
+def test_the_methods_of_the_trainer_return_what_its_own_return(tmp_path):
+    trainer = job.trainer_of(tmp_path, job.PLANS["updates"], max_steps=2)
+
+    output = trainer.train()
+
+    assert output.global_step == 2
+    assert output.metrics["train_loss"] == output.training_loss > 0
+    assert trainer.create_scheduler(2) is trainer.lr_scheduler
+    assert trainer.evaluate().keys() >= {"eval_runtime", "eval_samples_per_second"}
+    assert [row["lr/0"] if "lr/0" in row else row["lr"] for row in trainer.state.log_history if "learning_rate" in row]
+
+
 def test_a_data_set_without_a_length_is_refused_in_train(tmp_path):
     trainer = job.trainer_of(tmp_path, job.PLANS["updates"], max_steps=5)
     trainer.train_dataset = Stream(trainer.train_dataset)
