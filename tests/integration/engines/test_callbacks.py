@@ -1,0 +1,83 @@
+"""The callbacks of adapters in a second run, with stand-ins for the engines."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.engines import lightning
+from paramsched.engines.run_end import check_before_step
+
+
+def optimizer():
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+
+
+def begun(callback, plan, *, step=0):
+    """Begin a run of Lightning with a new optimizer, and return the optimizer, its Scheduler and the engine's parts."""
+    stepped = optimizer()
+    scheduler = ps.Scheduler(stepped, plan)
+    trainer = SimpleNamespace(
+        global_step=step, optimizers=[stepped], distributed_sampler_kwargs=None, accumulate_grad_batches=2,
+        is_last_batch=False, should_stop=False,
+    )  # fmt: skip
+    module = SimpleNamespace(automatic_optimization=True)
+    callback.schedulers = [scheduler]
+    callback.on_train_start(trainer, module)
+    return stepped, scheduler, trainer, module
+
+
+def test_a_state_that_was_loaded_into_one_run_is_not_loaded_into_the_next():
+    plan = ps.Plan(lr="linear()", horizon=10)
+    callback = lightning._LightningPlan(plan)
+    saved = ps.Scheduler(optimizer(), plan)
+    saved.seek(4)
+    callback.load_state_dict({"schedulers": [saved.state_dict()]})
+
+    assert begun(callback, plan)[1].t == 4
+    assert begun(callback, plan)[1].t == 0
+    assert begun(callback, plan, step=3)[1].t == 3  # the checkpoint of a run without a plan
+
+
+def test_the_batches_of_an_update_are_counted_when_it_ends():
+    plan = ps.Plan(lr="linear()", clock="samples", horizon="100 samples")
+    callback = lightning._LightningPlan(plan)
+    stepped, scheduler, trainer, module = begun(callback, plan)
+    amounts = []
+
+    for index, size in enumerate((3, 4, 5, 2)):
+        callback.on_train_batch_start(trainer, module, torch.zeros(size, 1), index)
+        if index % 2:
+            stepped.step()
+        amounts.append(scheduler.amount)
+    trainer.is_last_batch = True  # a shorter update at the end of an epoch
+    callback.on_train_batch_start(trainer, module, torch.zeros(1, 1), 4)
+    stepped.step()
+
+    assert amounts == [0, 7, 7, 14]
+    assert scheduler.amount == 15
+
+
+@pytest.mark.parametrize("drive", ["manual", "optimizer"])
+def test_a_check_is_made_before_the_first_step_and_at_once_for_a_plan_that_is_driven_by_hand(drive):
+    calls, stepped = [], optimizer()
+    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", horizon=10), drive=drive)
+
+    check_before_step(scheduler, drive, check=lambda: calls.append(scheduler.t))
+    at_once = list(calls)
+    for _ in range(3):
+        stepped.step()
+
+    assert at_once == ([0] if drive == "manual" else [])
+    assert calls == [0]
+
+
+def test_an_unneeded_check_adds_no_hook():
+    stepped = optimizer()
+    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", horizon=10))
+    before = len(stepped._optimizer_step_pre_hooks)
+
+    check_before_step(scheduler)
+
+    assert len(stepped._optimizer_step_pre_hooks) == before
