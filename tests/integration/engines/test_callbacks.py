@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines import lightning
+from paramsched.engines import lightning, pytorch_accelerated
 from paramsched.engines.run_end import check_before_step
 
 
@@ -57,6 +57,30 @@ def test_the_batches_of_an_update_are_counted_when_it_ends():
 
     assert amounts == [0, 7, 7, 14]
     assert scheduler.amount == 15
+
+
+@pytest.mark.parametrize(("window", "ends"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (3, [2, 4]), (9, [4])])
+def test_pytorch_accelerated_reports_each_full_window_and_the_last_batch_of_an_epoch(window, ends):
+    stepped = optimizer()
+    scheduler = ps.Scheduler(stepped, ps.Plan(lr="linear()", clock="samples", horizon="100 samples"))
+    trainer = SimpleNamespace(
+        scheduler=SimpleNamespace(scheduler=scheduler),  # Accelerate's wrapper
+        _accelerator=SimpleNamespace(num_processes=1),
+        run_config=SimpleNamespace(gradient_accumulation_steps=window),
+        _train_dataloader=range(5),
+    )
+    callback = pytorch_accelerated._AmountCallback()
+    callback.on_training_run_start(trainer)
+    amounts = []
+
+    for index in range(5):
+        callback.on_train_step_end(trainer, torch.zeros(index + 1, 1), index)
+        if index in ends:
+            stepped.step()
+        amounts.append(scheduler.amount)
+
+    sums = [1, 3, 6, 10, 15]
+    assert amounts == [max([sums[end] for end in ends if end <= index], default=0) for index in range(5)]
 
 
 @pytest.mark.parametrize("drive", ["manual", "optimizer"])

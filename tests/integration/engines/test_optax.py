@@ -181,6 +181,18 @@ def test_scheduled_values_do_not_change_the_types_of_a_state_in_bfloat16(factory
 # ---------------------------------------------------------------- labels and several optimizers
 
 
+def test_after_init_the_values_are_those_of_the_first_update() -> None:
+    tx = engine.planned(optax.sgd, ps.Plan(lr="linear(1, 0.2)", horizon=4), base={"lr": 0.5})
+    state = tx.init(PARAMS)
+    before = [float(engine.values(state)["lr"])]
+
+    for _ in range(2):
+        _, state = tx.update(PARAMS, state)
+        before.append(float(engine.values(state)["lr"]))
+
+    assert before == pytest.approx([0.5, 0.5, 0.4])
+
+
 def test_labels_are_groups_of_the_plan() -> None:
     plan = ps.Plan(ps.Binding("lr", "constant(0.5)", groups="head"), lr="linear()", horizon=T)
     bases = {"body": {"lr": 0.1}, "head": {"lr": 0.01}}
