@@ -36,9 +36,17 @@ class SourceFile:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[str]:
+        return list(imports_of(self))
+
+    @cached_property
     def code_lines(self) -> int:
         docstrings: set[int] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 first = node.body[0] if node.body else None
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
@@ -48,7 +56,7 @@ class SourceFile:
 
     @cached_property
     def private_functions(self) -> set[str]:
-        functions = (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef))
+        functions = (node for node in self.nodes if isinstance(node, ast.FunctionDef))
         return {one.name for one in functions if one.name.startswith("_") and not one.name.startswith("__")}
 
     @cached_property
@@ -94,7 +102,7 @@ def import_graph(files: list[SourceFile]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for file in files:
         found = set()
-        for name in imports_of(file):
+        for name in file.imports:
             while name and name not in modules:
                 name = name.rpartition(".")[0]
             found.add(name)
@@ -134,7 +142,7 @@ def private_imports(files: list[SourceFile]) -> list[str]:
     """Return the imports of a name from a private module of another package."""
     found = []
     for file in files:
-        for name in imports_of(file):
+        for name in file.imports:
             parts = name.split(".")
             for place, part in enumerate(parts[:-1]):
                 if place > 1 and part.startswith("_") and parts[:place] != file.module.split(".")[:place]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from support.tables import table
+
 ROOT = Path(__file__).parents[2]
 MOST = {
     "code lines": 53_700,
@@ -28,7 +30,7 @@ def figures():
     return module.figures(module.source_files())
 
 
-@pytest.mark.parametrize("name", MOST)
+@table("name", MOST)
 def test_no_figure_rises(figures, name):
     found = figures[name] if isinstance(figures[name], int) else len(figures[name])
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import paramsched
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +98,7 @@ def test_imports_point_down():
     assert linted.returncode == 0, linted.stdout
 
 
+@pytest.mark.long  # test_figures finds cycles of imports
 def test_each_module_of_a_run_can_be_imported_first():
     files = [file for folder in ("runs", "scheduler") for file in (ROOT / "src/paramsched" / folder).glob("*.py")]
     modules = [f"paramsched.{file.parent.name}.{file.stem}" for file in files]

@@ -17,7 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["torch", "torch.utils.data", "accelerate", "safetensors.torch", "sklearn.datasets"])
+# The first optimizer of a process imports torch._dynamo, which takes as long as torch itself.
+_SERVER.set_forkserver_preload(
+    ["torch", "torch._dynamo", "torch.utils.data", "accelerate", "safetensors.torch", "sklearn.datasets"]
+)
 
 
 class Program:

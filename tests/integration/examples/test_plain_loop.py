@@ -1,16 +1,17 @@
 """The plain loop of the examples: it calls only the constructor, and the used values equal the planned ones."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from support.programs import run
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "plain_loop.py"
 
 
 def test_the_plain_loop_uses_exactly_the_planned_values():
-    ran = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, check=True)
+    ran = run([str(EXAMPLE)])
 
+    assert ran.returncode == 0, ran.stderr
     assert "planned = used at 160 of 160 updates" in ran.stdout
 
 
