@@ -161,8 +161,6 @@ class SharedDriver(Driver):
 
     def _reached_after(self, run: Run, name: str, number: int) -> int:
         """Return the update of the run after an optimizer loads a count, as for `_numbers_after`."""
-        if number == run.members[name].clock.t:
-            return run.clock.t
         return max(self._numbers_after(run, name, number).values())
 
     def _position_after(self, run: Run, name: str, position: RunPosition) -> RunPosition | None:
@@ -174,7 +172,9 @@ class SharedDriver(Driver):
     def after_load(
         self, run: Run, name: str, position: RunPosition, *, is_known: bool
     ) -> tuple[RunPosition | None, bool]:
-        moved = self._position_after(run, name, position) if is_known else None
+        if not is_known:  # it joins the run
+            return None, False
+        moved = self._position_after(run, name, position)
         return moved, run.drive == "optimizer" and position.t < self._reached_after(run, name, position.t)
 
     def has_loaded_all(self, run: Run) -> bool:

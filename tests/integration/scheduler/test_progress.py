@@ -470,3 +470,20 @@ def test_any_order_of_steps_reports_and_restarts(actions, data):
             assert entries["lr"] == lr_at(progress, base, ps.Plan(lr="linear(1, 0)", clock="progress"))
             assert entries["weight_decay"] == 0.01 * (1 - number / 64)
         assert (scheduler.t, scheduler.amount) == (model.t, progress)
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_a_report_does_not_change_the_values_of_the_last_update(names):
+    optimizers = {name: probe(lr=1.0) for name in names}
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), clock="progress")
+    scheduler = ps.Scheduler(optimizers if len(names) > 1 else optimizers["a"], plan)
+    scheduler.report(progress=0.25)
+    for one in optimizers.values():
+        one.step()
+    last = scheduler.scalars()
+
+    scheduler.report(progress=0.5)
+
+    assert scheduler.scalars() == last
+    assert set(last.values()) == {0.25, 0.75}
+    assert set(scheduler.scalars("coming").values()) == {0.5}

@@ -213,6 +213,18 @@ def test_an_optimizer_without_a_count_joins_at_t():
     assert optimizers["b"].param_groups[0]["lr"] == lines(PLAN, probes("ab"))["b"][10]
 
 
+def test_a_state_without_a_count_joins_the_run_and_leaves_its_history():
+    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    optimizers["a"].load_state_dict(saved_at(a=10, b=10)["a"])
+    before = scheduler.history
+
+    optimizers["b"].load_state_dict(plain)
+
+    assert scheduler._run.numbers == {"a": 10, "b": 10}
+    assert scheduler.history == before == [[0, None, PLAN.text]]
+
+
 def test_a_missing_count_is_warned_of_once():
     plain = {name: one.state_dict() for name, one in probes("ab").items()}
     optimizers = probes("ab")
