@@ -242,6 +242,22 @@ def test_a_shorter_horizon_ends_the_run_at_once(file):
     assert scheduler.should_stop
 
 
+def test_the_next_updates_consume_what_the_changed_plan_schedules(file):
+    text = "clock: samples\nhorizon: 1000 samples\nlr: linear()\n"
+    text += "targets:\n  batch_size: {initial: %d, schedule: constant()}\n"
+    file.write_text(text % 10)
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, file, watch=1)
+    run(optimizer, 3)
+
+    change_to(file, text % 20, optimizer, scheduler)
+    before = scheduler.amount
+    run(optimizer, 2)
+
+    assert (before, scheduler.amount) == (50, 90)
+    assert optimizer.param_groups[0]["lr"] == 1 - 90 / 1000
+
+
 def test_scalars_of_the_last_update_are_the_values_that_it_used(file):
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(optimizer, file, watch=1)
