@@ -10,8 +10,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, plan_from_log, read_log, recognize
+from paramsched.audit.checkpoint_files import load_checkpoint
 from paramsched.audit.log_values import MOST_UPDATES
 from paramsched.audit.match import AmountTimes
+from paramsched.audit.saved_run import read_saved_run
 from support.tables import table
 
 FIELDS = ["lr", "momentum", "weight_decay"]
@@ -286,3 +288,23 @@ def test_pairs_with_noise_have_no_plan_but_a_line_in_the_report():
     assert found.plan is None
     assert "no schedule found" in str(found)
     assert found.as_data()["plan"] is None
+
+
+@table(
+    ("state", "position"),
+    [
+        ({"last_batch_iteration": 499}, 500),
+        ({"last_batch_iteration": -1}, 0),
+        ({"last_batch_iteration": -2}, None),
+        ({"last_batch_iteration": "x"}, None),
+        ({"last_batch_iteration": 2.5}, None),
+        ({"last_epoch": 7, "base_lrs": [0.1], "_step_count": 8}, 7),
+        ({"lr": 0.1}, None),
+    ],
+)
+def test_the_position_of_a_scheduler_of_another_library(tmp_path, state, position):
+    optimizer = {"param_groups": [{"lr": 0.1}], "state": {0: {"step": 3}}}
+
+    run = read_saved_run(load_checkpoint(saved(tmp_path, {"optimizer": optimizer, "other": state})))
+
+    assert [one.update for one in run.ignored] == ([] if position is None else [position])

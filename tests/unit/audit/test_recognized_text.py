@@ -109,3 +109,16 @@ def test_one_value_that_does_not_belong_is_noted_and_several_have_no_plan():
     again = recognize(list(enumerate(values)))["lr"]
     assert again.plan is None
     assert again.nearest is None or again.first_difference == 70
+
+
+@pytest.mark.parametrize(
+    ("used", "updates", "restarted"),
+    [("warmup(5, 0.5) >> step(20, 0.1)", 100, True), ("warmup(20, 0.1) >> cosine(over=290)", 150, True),
+     ("linear()", UPDATES, False), ("warmup(5, 0.5) >> cosine(to=0.5)", UPDATES, False)],
+)  # fmt: skip
+def test_a_schedule_that_begins_again_is_a_fault_unless_it_had_ended(used, updates, restarted):
+    values = values_of(used, updates)
+
+    found = recognize(list(enumerate([*values, *values[:100]])))
+
+    assert [one.first for one in found.notes if one.code == "restarted"] == [updates] * restarted
