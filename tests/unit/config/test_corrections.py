@@ -1,0 +1,250 @@
+"""Each correction of a plan file: its place, its advice, and the text after the edit."""
+
+from paramsched import config
+from paramsched.config._text_places import place_at_path
+from paramsched.config.command_lines import named_options
+from paramsched.config.read_bases import read_python
+from paramsched.config.syntaxes.yaml_text import yaml_places
+from paramsched.errors import ConfigError
+from support.tables import table
+
+
+@table(
+    ("text", "place", "found", "instead", "edited"),
+    [
+        (
+            "lr: 1\nclock: tokenz\n",
+            (2, 8, "PS106"),
+            'unknown clock "tokenz"; did you mean "tokens"?',
+            "Write tokens",
+            "lr: 1\nclock: tokens\n",
+        ),
+        (
+            "lr: 1\nclock: {lr: stepz}\n",
+            (2, 13, "PS106"),
+            'unknown clock "stepz"; expected one of batches, frames, progress, samples, seconds, tokens, updates',
+            "Write updates",
+            None,
+        ),
+        ("lr: 1\nclock: 5\n", (2, 8, "PS105"), "expected the name of a clock, got 5", "Write tokens", None),
+        (
+            "epochs: 20\nlr: 1\n",
+            (1, 1, "PS103"),
+            '"epochs" is not a field; the length of the run is "horizon"',
+            "Write horizon: 20 epochs",
+            None,
+        ),
+        (
+            "total_steps: 5k\nlr: 1\n",
+            (1, 1, "PS103"),
+            '"total_steps" is not a field; the length of the run is "horizon"',
+            "Write horizon: 5k steps",
+            None,
+        ),
+        (
+            "lr: 1\ngroups:\n  head: cosine()\n",
+            (3, 3, "PS105"),
+            'expected fields and their schedules, got "cosine()"',
+            "Write head: {lr: cosine()}",
+            None,
+        ),
+        (
+            "lr: 1\ngroups:\n  head: {lr: 1, horizon: 5}\n",
+            (3, 17, "PS104"),
+            "horizon applies to the entire plan, so it must not be repeated",
+            "Move horizon to the top level",
+            None,
+        ),
+        (
+            "lr: 1\ngroups:\n  -1: {lr: 1}\n",
+            (3, 3, "PS104"),
+            "the index of a group must not be negative, got -1",
+            "Count from 0, or write the group's name",
+            None,
+        ),
+        (
+            "lr: 1\ngroups: [{name: head, lr: 0.5}]\n",
+            (2, 1, "PS105"),
+            'expected a mapping from the names of groups, got [{"name": "head", "lr": 0.5}]',
+            "Write groups: {head: {lr: 0.5}}",
+            None,
+        ),
+        (
+            "schedule: {lr: 1}\n",
+            (1, 1, "PS103"),
+            '"schedule" is not a field; the entries of a plan are written at the top level',
+            "Write lr: 1",
+            None,
+        ),
+        (
+            "hparams: {lr: 1, momentum: 0.9}\n",
+            (1, 1, "PS103"),
+            '"hparams" is not a field; the entries of a plan are written at the top level',
+            "Write {lr: 1, momentum: 0.9}",
+            None,
+        ),
+        (
+            "lr: cosine()\nwarmup_steps: 5\n",
+            (2, 1, "PS103"),
+            '"warmup_steps" is a name of other libraries, not a field; a warmup is a separate stage',
+            "Write lr: warmup(5) >> cosine()",
+            None,
+        ),
+        (
+            "lr @ head: 1\nmomentum: 1\n",
+            (1, 1, "PS103"),
+            "schedules for single groups are written under groups",
+            "Write groups: {head: {lr: 1}}",
+            None,
+        ),
+        (
+            "lr: {head: cosine(), default: 0.5}\n",
+            (1, 1, "PS103"),
+            "schedules for single groups are written under groups",
+            "Keep lr: 0.5 and move the other entries to groups: {head: {lr: cosine()}}",
+            None,
+        ),
+        (
+            "steps_per_epoch: 100\nlr: 1\n",
+            (1, 1, "PS103"),
+            '"steps_per_epoch" is a run fact, not a field',
+            "Remove it, and pass steps_per_epoch=100 to the Scheduler",
+            None,
+        ),
+        (
+            "betas: [0.9, 0.99]\n",
+            (1, 1, "PS105"),
+            "a list is a sequence of stages; each element of this field is a field of its own",
+            'Write the entries "betas[0]": 0.9 and "betas[1]": 0.99',
+            None,
+        ),
+        (
+            "lr: 1\nhorizen: 5\n",
+            (2, 1, "PS103"),
+            'unknown field "horizen"; did you mean "horizon"?',
+            "",
+            "lr: 1\nhorizon: 5\n",
+        ),
+        (
+            "targets: {t: {schedul: cosine(), initial: 1}}\n",
+            (1, 15, "PS103"),
+            'a target has no "schedul"; did you mean "schedule"?',
+            "",
+            "targets: {t: {schedule: cosine(), initial: 1}}\n",
+        ),
+        (
+            "targets: {t: 5}\n",
+            (1, 14, "PS105"),
+            "5 is a number, not a target",
+            "Write {initial: 1.0, schedule: 5}",
+            None,
+        ),
+        (
+            "lr: {cosine: [1, 2, 3, t/n, 5]}\n",
+            (1, 5, "PS104"),
+            "cosine takes at most 4 values, start, to, over, index; found 5",
+            "Write {cosine: {start: 1, to: 2, over: 3, index: t/n}}",
+            None,
+        ),
+        ("lr: 1\nnote: {whoo: a}\n", (2, 8, "PS104"), 'unknown key "whoo" of a note; did you mean "who"?', "", None),
+        ("lr: 1\nnote: {who: 5}\n", (2, 13, "PS105"), "expected a text, got 5", 'Write "5"', None),
+        (
+            "lr: 1\n$schema: 5\n",
+            (2, 10, "PS105"),
+            "expected the name of a schema, got 5",
+            'Write "$schema": "plan.schema.json", or leave it out',
+            None,
+        ),
+        ("lr: {step: []}\n", (1, 5, "PS104"), 'step needs the argument "every"', 'Write {step: {every: "10%"}}', None),
+        (
+            "lr: {multistep: [30, 60]}\n",
+            (1, 1, "PS104"),
+            "multistep takes a list of values",
+            "Write lr: {multistep: [[30, 60]]}",
+            None,
+        ),
+        (
+            "lr: {zzzz: 1}\n",
+            (1, 1, "PS103"),
+            "schedules for single groups are written under groups",
+            "Write groups: {zzzz: {lr: 1}}",
+            None,
+        ),
+        (
+            "lr: {cosin: 1}\n",
+            (1, 5, "PS102"),
+            'unknown schedule "cosin"; did you mean "cosine"?',
+            "Write cosine(1)",
+            "lr: {cosine: 1}\n",
+        ),
+        (
+            "lr: {type: StepLR, step_size: 3}\n",
+            (1, 1, "PS102"),
+            '"StepLR" is a name of torch; use step',
+            "Write lr: step(3, 0.1)",
+            None,
+        ),
+        (
+            "lr: {cosine: {too: 1}}\n",
+            (1, 15, "PS104"),
+            'unknown argument "too" of cosine; did you mean "to"?',
+            "",
+            None,
+        ),
+        (
+            "lr: {cosine: {too: 1, to: 2}}\n",
+            (1, 15, "PS104"),
+            'unknown argument "too" of cosine; did you mean "to"?',
+            "",
+            None,
+        ),
+    ],
+)
+def test_a_mistake_in_a_plan_is_reported_at_its_place_with_its_correction(text, place, found, instead, edited):
+    try:
+        config.loads(text)
+    except ConfigError as error:
+        fault = error.diagnostics[0]
+    edit = fault.edit
+
+    assert (fault.line, fault.column, fault.code) == place
+    assert (fault.found, fault.instead) == (found, instead)
+    assert (None if edit is None else text[: edit.begin] + edit.text + text[edit.end :]) == edited
+
+
+def test_words_before_the_first_option_are_no_values():
+    found = named_options(["train.py", "x", "--lr", "1", "--steps", "3", "6", "--fused", "--", "--lr=2"])
+
+    assert found == {
+        "lr": ("2", "$.lr"),
+        "steps": (["3", "6"], "$.steps"),
+        "fused": (True, "$.fused"),
+    }
+
+
+def test_an_argument_of_an_unknown_function_is_located_at_its_list():
+    root = yaml_places("lr: {mine: [1, 2]}")
+
+    assert place_at_path(root, "$.lr.over").begin == 11
+    assert place_at_path(yaml_places("lr: {cosine: [1, 2]}"), "$.lr.to").begin == 17
+
+
+def test_an_annotated_name_has_its_value():
+    assert read_python("x: int = 5\ny: int")["x"] == 5
+
+
+@table(
+    ("text", "found"),
+    [
+        ('{"lr": 1} /* x', "invalid JSON: the comment is never closed"),
+        ('{"lr": 1 /* x */}', "invalid JSON: JSON does not allow comments"),
+        ("{'lr': 1}", "invalid JSON: JSON has double quotes only"),
+    ],
+)
+def test_invalid_json_is_explained(text, found):
+    try:
+        config.loads(text, "json")
+    except ConfigError as error:
+        fault = error.diagnostics[0]
+
+    assert fault.found == found
