@@ -181,3 +181,27 @@ def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
         settings_in({**config, "resum": True}, parameters)
     with pytest.raises(ConfigError, match="model: it is missing"):
         settings_in({"work_dir": tmp_path}, parameters)
+
+
+@table(
+    ("imports", "count", "said"),
+    [
+        (["no module", "missing_module_of_mine"], 2, "expected a module's name"),
+        (["missing_module_of_mine"], 1, "No module named"),
+        ("missing_module_of_mine", 1, "No module named"),
+        (["json", "json.decoder"], 0, ""),
+        ("json", 0, ""),
+        ([3], 1, "expected a list of modules"),
+        (None, 1, "expected a list of modules"),
+    ],
+)
+def test_each_module_that_cannot_be_imported_is_reported_once(imports, count, said):
+    config = {"model": nn.Linear(1, 1), "custom_imports": {"imports": imports}}
+    try:
+        settings_in(config, inspect.signature(Runner).parameters)
+        problems = []
+    except ConfigError as error:
+        problems = error.problems
+
+    assert len(problems) == count, problems
+    assert said in " ".join(problems)
