@@ -5,6 +5,7 @@ from paramsched.config._text_places import place_at_path
 from paramsched.config.command_lines import named_options
 from paramsched.config.read_bases import read_python
 from paramsched.config.syntaxes.yaml_text import yaml_places
+from paramsched.config.unused_settings import looks_like_schedule
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -248,3 +249,41 @@ def test_invalid_json_is_explained(text, found):
         fault = error.diagnostics[0]
 
     assert fault.found == found
+
+
+@table(
+    ("value", "found", "instead"),
+    [
+        ({"absolute": 0.5}, "absolute is a level, not a schedule", "Write constant(absolute(0.5))"),
+        ({"absolute": True}, "absolute is a level, not a schedule", "Write constant(absolute(0.1))"),
+        ({"absolute": "x"}, "absolute is a level, not a schedule", "Write constant(absolute(0.1))"),
+        ([{"zzzz": "x"}], 'unknown schedule "zzzz"; expected one of', "Write cosine(to=0.1)"),
+        ([{"cosin": "x"}], 'unknown schedule "cosin"; did you mean "cosine"?', "Write cosine(0.1)"),
+    ],
+)
+def test_a_mapping_that_is_no_schedule_is_corrected(value, found, instead):
+    try:
+        config.loads({"lr": value})
+    except ConfigError as error:
+        fault = error.diagnostics[0]
+
+    assert fault.found.startswith(found)
+    assert fault.instead == instead
+
+
+@table(
+    ("key", "is_schedule"),
+    [
+        ("weight_decay_end", True),
+        ("weight_decay_warmup", True),
+        ("wd_schedule", True),
+        ("min_weight_decay", True),
+        ("weight_decay_mask", False),
+        ("layer_decay", False),
+        ("lr_decay", True),
+        ("warm_start", False),
+        ("eval_max_steps", False),
+    ],
+)
+def test_keys_of_a_schedule_are_recognized(key, is_schedule):
+    assert looks_like_schedule(key) is is_schedule
