@@ -279,3 +279,23 @@ def test_an_evaluation_calls_hooks_and_every_metric(mode):
     assert [hook[1] for hook in runner.hooks if hook[0] == f"after_{mode}_iter"] == [0, 1]
     assert modes == ["eval"]
     assert runner.train_loop.position.validated is (mode == "val")
+
+
+class Numbered(list):
+    """A loader that records the number of each pass, as Accelerate's loaders receive it."""
+
+    def __init__(self, batches):
+        super().__init__(batches)
+        self.passes = []
+
+    def set_epoch(self, number):
+        self.passes.append(number)
+
+
+@table(("settings", "passes"), [({"max_epochs": 3}, [0, 1, 2]), ({"max_iters": 5}, [0, 1, 2])])
+def test_each_pass_over_the_loader_has_its_number(settings, passes):
+    loader = Numbered("ab")
+
+    Recorded(loader=loader, **settings).run()
+
+    assert loader.passes == passes

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.compat.mmengine import OptimWrapper, StepLR
+from paramsched.compat.mmengine import OptimWrapper, ReduceOnPlateauLR, StepLR
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanChanged, StateError
 from paramsched.runner import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
 from paramsched.runner._building import (
@@ -35,9 +35,11 @@ from paramsched.runner._param_schedulers import (
     plans_by_name,
     present_values,
     scheduled_fields,
+    warn_if_unmeasured,
 )
 from paramsched.runner._resume import _require_same_schedulers, _states_of_this_length, gradients_of
 from paramsched.runner.hooks.checkpoint import is_better, rule_of
+from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.metrics import MeanOf, Metric
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, AmpOptimWrapper
 from support.tables import table
@@ -780,3 +782,23 @@ def test_the_lr_is_scaled_by_the_samples_of_an_update(enable, expected):
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
     scale_lr(None, {"": optimizer}, FACTS)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
+@table(
+    ("priority", "number"), [(0, 0), (100, 100), ("lowest", 100), ("HIGHEST", 0), (101, None), (-1, None), (True, None)]
+)
+def test_a_priority_is_a_level_or_a_number_up_to_100(priority, number):
+    if number is None:
+        with pytest.raises(InvalidArgument, match="a number between 0 and 100"):
+            priority_of(priority)
+    else:
+        assert priority_of(priority) == number
+
+
+def test_a_plateau_that_received_no_metric_is_reported_at_the_end(recwarn):
+    recwarn.clear()
+    warn_if_unmeasured({"": [StepLR(sgd(), 2)]})
+    assert not recwarn.list
+
+    with pytest.warns(UserWarning, match=r"param_scheduler\[0\] ReduceOnPlateauLR never received 'loss'"):
+        warn_if_unmeasured({"": [ReduceOnPlateauLR(sgd())]})
