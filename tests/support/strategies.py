@@ -1,7 +1,7 @@
 """Hypothesis strategies for schedules and plans, generated from the registered shapes.
 
-Every registered shape is covered: `support.drawing` draws its arguments from their annotations. A parameter that cannot
-be drawn raises an error with its name; add the new type there.
+Every registered shape is covered: `paramsched.testing.drawing` draws its arguments from their annotations, as it does
+for users' shapes. A parameter that cannot be drawn raises an error with its name; add the new type there.
 """
 
 import functools
@@ -21,14 +21,14 @@ from paramsched.plan import Binding, Plan, Target, bind
 from paramsched.plan import resolve as resolve_
 from paramsched.schedules import SHAPES, Schedule, from_function, like, register_function, window
 from paramsched.schedules.leaves import FUNCTIONS
-from support.drawing import Drawing as Drawing
-from support.drawing import World as World
-from support.drawing import built as built
-from support.drawing import drawn_curve_argument as drawn_curve_argument
-from support.drawing import levels as levels
-from support.drawing import named_curves as named_curves
-from support.drawing import without_none as without_none
-from support.drawing import worlds as worlds
+from paramsched.testing.drawing import Drawing as Drawing
+from paramsched.testing.drawing import World as World
+from paramsched.testing.drawing import built as built
+from paramsched.testing.drawing import drawn_curve_argument as drawn_curve_argument
+from paramsched.testing.drawing import levels as levels
+from paramsched.testing.drawing import named_curves as named_curves
+from paramsched.testing.drawing import without_none as without_none
+from paramsched.testing.drawing import worlds as worlds
 from support.examples import at_most, is_glance
 from support.spread import every
 

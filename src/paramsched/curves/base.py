@@ -36,9 +36,9 @@ class Curve(ABC):
 
     def __post_init__(self) -> None:
         check_fields(self, f"curves.{NAME_OF_CLASS.get(type(self), type(self).__name__)}")
-        self._check_together()
+        self.check_together()
 
-    def _check_together(self) -> None:  # noqa: B027  # optional
+    def check_together(self) -> None:  # noqa: B027  # optional
         """Raise an error if parameters that are valid alone contradict each other."""
 
     @overload

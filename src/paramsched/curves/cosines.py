@@ -155,7 +155,7 @@ class CosineWave(Curve):
 
     cycles: float = field(metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.cycles % 1 != 0.5:
             raise InvalidArgument(
                 f"curves.cosine_wave({self.cycles})",

@@ -34,7 +34,7 @@ class Exponential(Curve):
 
     ratio: float = field(metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.ratio == 1:
             raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", write="curves.exponential(0.1)")
 
@@ -67,7 +67,7 @@ class HalfLife(Curve):
     start: float = field(default=0.9, metadata=checked(positive_number))
     to: float = field(default=0.9999, metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         within = self.start < 1 and self.to < 1 and self.start != self.to
         if not within or self.to / self.start > _MOST_RATIO:
             raise InvalidArgument(
@@ -104,7 +104,7 @@ class Tanh(Curve):
     lower: float = field(default=-7.0, metadata=checked(finite_number))
     upper: float = field(default=3.0, metadata=checked(finite_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self.lower < self.upper:
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
@@ -146,7 +146,7 @@ class Sigmoid(Curve):
 
     steepness: float = field(default=12.0, metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.steepness < 1e-6:
             raise InvalidArgument(
                 f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", write="curves.linear"
@@ -206,7 +206,7 @@ class Logarithm(Curve):
 
     ratio: float = field(metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.ratio == 1:
             raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", write="curves.linear")
 

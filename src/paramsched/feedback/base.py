@@ -68,9 +68,9 @@ class MetricRule(ABC, Generic[State]):
 
     def __post_init__(self) -> None:
         check_fields(self, builder_name(self))
-        self._check_together()
+        self.check_together()
 
-    def _check_together(self) -> None:  # optional
+    def check_together(self) -> None:  # optional
         """Raise an error if fields that are valid alone contradict each other."""
 
     @abstractmethod

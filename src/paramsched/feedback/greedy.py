@@ -120,7 +120,7 @@ class Greedy(MetricRule[GreedyState]):
     against: Against = field(default="best", metadata=one_of(Against))
     nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self._absolute:
             return
         if (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float):

@@ -108,7 +108,7 @@ class Spike(MetricRule[SpikeState]):
     min: float = field(default=0.0, metadata=checked(finite_number))
     nonfinite: Nonfinite = field(default="count", metadata=one_of(Nonfinite))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not 0 <= self.min <= 1:
             found = "expected a multiple of the planned value from 0 to 1"
             raise InvalidArgument(CallSite("spike", "min", shown(self.min)), found, write="min=0.1", sample=0.1)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.note import Note
 from paramsched.plan.resolve import plan_number
-from paramsched.runs.plan_source import PlanSource
 from paramsched.runs.seconds import RunStart, in_milliseconds, messages_about_time, seconds_now
 from paramsched.scheduler.group_keys import Entry, History
 from paramsched.scheduler.hooks import Found
@@ -23,13 +22,16 @@ from paramsched.scheduler.resume import mixed_plan
 from paramsched.scheduler.run_state import FIXED, Horizon, ResolvedPlan, RunPosition, ValuesOf, with_horizon
 from paramsched.time import Calendar
 
+if TYPE_CHECKING:
+    from paramsched.runs.plan_source import PlanSource
+
 log = logging.getLogger("paramsched")
 
 _LONGEST = 10**10  # seconds, of a horizon that is tried
 
 
 def plan_at_start(
-    plan: Plan, calendar: Calendar, names: tuple[str, ...], source: PlanSource, found: Found
+    plan: Plan, calendar: Calendar, names: tuple[str, ...], source: "PlanSource", found: Found
 ) -> ResolvedPlan:
     """Resolve a plan with a deadline for what a start finds; the other arguments are those of `start_run`."""
     carried = found.positions(amount_clock(plan.clock)).values()

@@ -24,7 +24,7 @@ class AsFactor(OneOperand):
     schedule: Schedule
     initial: float = field(metadata=checked(finite_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.schedule.has_neighbor_levels:
             found = "previous and following are multiples of the outer base, not of initial"
             raise InvalidArgument(short_line(self), found, "Use the level as a number")

@@ -60,7 +60,7 @@ class RAdamWarmup(Schedule):
 
     beta2: float = field(default=0.999, metadata=checked(proper_share, sample=0.999))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self.beta2 > _LEAST_BETA:
             site = CallSite("radam_warmup", "beta2", repr(self.beta2))
             found = f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified"

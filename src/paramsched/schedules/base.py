@@ -49,9 +49,9 @@ class Schedule(ABC):
 
     def __post_init__(self) -> None:
         check_fields(self, builder_name(self))
-        self._check_together()
+        self.check_together()
 
-    def _check_together(self) -> None:  # noqa: B027  # optional
+    def check_together(self) -> None:  # noqa: B027  # optional
         """Raise an error if fields that are valid alone contradict each other."""
 
     @overload

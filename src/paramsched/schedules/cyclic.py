@@ -46,7 +46,7 @@ class Cyclic(Schedule):
     mode: Mode = field(metadata=one_of(Mode))
     gamma: float = field(metadata=checked(positive_number))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
@@ -95,7 +95,7 @@ class CosineRestarts(Cycles):
     times: int | None = field(metadata=checked(whole_number))
     lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
 
     @property

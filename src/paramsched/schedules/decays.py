@@ -153,7 +153,7 @@ class PowerLaw(Schedule):
     exponent: float = field(metadata=checked(finite_number))
     timescale: Duration = field(metadata=POSITIVE_SCALE)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.exponent == 0:
             found = "must not be 0, because the value would be base at every update"
             raise InvalidArgument(CallSite("power_law", "exponent"), found, write="0.5", sample=0.5)
@@ -258,7 +258,7 @@ class Logistic(Schedule):
     steepness: float = field(metadata=checked(finite_number))
     per: Duration = field(metadata=POSITIVE_SCALE)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.steepness == 0:
             found = "must not be 0, because the value would be half of base at every update"
             raise InvalidArgument(CallSite("logistic", "steepness"), found, write="steepness=0.0025", sample=0.0025)

@@ -74,7 +74,7 @@ class Like(Schedule):
 
     field: str
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
             found = "expected the name of a field or a target"

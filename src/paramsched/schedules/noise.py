@@ -52,7 +52,7 @@ class Noise(Schedule):
     around: Level = field(default=1.0, metadata=LEVEL)
     seed: int = field(default=0, metadata=checked(whole_number, least=0))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.kind == "uniform" and self.clip is not None:
             found = "uniform draws are already between -size and size"
             raise InvalidArgument(CallSite("noise", "clip", shown(self.clip)), found, write='noise(0.1, "uniform")')

@@ -66,7 +66,7 @@ class Raised(OneOperand):
     exponent: float
     _precedence = POWER
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.schedule.has_absolute:
             raise InvalidArgument(
                 str(self),

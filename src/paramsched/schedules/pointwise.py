@@ -84,7 +84,7 @@ class Product(Pointwise):
     operands: tuple[Schedule, ...]
     _precedence = PRODUCT
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         fixed = [operand for operand in self.operands if operand.has_absolute]
         if len(fixed) > 1:
             others = [operand for operand in self.operands if not operand.has_absolute]
@@ -167,7 +167,7 @@ class Clamp(OneOperand):
     low: Level | None = field(metadata=LEVEL)
     high: Level | None = field(metadata=LEVEL)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.low is not None and self.high is not None and always_above(self.low, self.high):
             raise InvalidArgument(
                 CallSite("clamp", "low", f"{self.low}, high={self.high}"),

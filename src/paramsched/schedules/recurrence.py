@@ -50,7 +50,7 @@ class Recurrence(Schedule):
     rules: tuple[Rule, ...]
     until: int | None = field(metadata=checked(whole_number, least=0))
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "expected rules", write="recurrence(rules.linear(0.1, end=5))")
 

@@ -100,7 +100,7 @@ class Restarts(Cycles):
     gamma: float = field(metadata=checked(positive_number))
     lengths: Lengths = field(metadata=ROUNDING_OF_CYCLES)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.every is None:
             if self.times is None:
                 found = "expected every, times, or both"

@@ -194,7 +194,7 @@ class Window(Schedule):
     begin: Duration
     end: Duration | None
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         begin, end = self.begin.exact, None if self.end is None else self.end.exact
         if self.end is not None and begin is not None and end is not None and end < begin:
             raise InvalidArgument(

@@ -193,7 +193,7 @@ class Chebyshev(Schedule):
     most: float = field(metadata=checked(positive_number))
     every: Duration = field(metadata=POSITIVE_PERIOD)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.least >= self.most:
             found = f"must be less than most={self.most!r}"
             raise InvalidArgument(CallSite("chebyshev", "least"), found, write="chebyshev(16, 0.05, 1.0)")

@@ -138,7 +138,7 @@ class Table(Schedule):
     absolute: bool
     file: TableFile | None = None
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not isinstance(self.absolute, bool):
             found = "expected True or False"
             site = CallSite(self._call, "absolute", repr(self.absolute))

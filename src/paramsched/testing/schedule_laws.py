@@ -2,14 +2,15 @@
 
 import math
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from paramsched.curves import Curve
 from paramsched.curves.arrays import Array, Floats
-from paramsched.errors import InvalidArgument, shown
+from paramsched.errors import InvalidArgument, MissingDependency, shown
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, parse
 from paramsched.schedules.evaluation import columns, evaluate
@@ -195,8 +196,15 @@ _BASES = (0.1, 3e-4, 7.5)
 _ARRAY_LAWS = {"torch": torch_agrees, "jax": jax_agrees}
 
 
-def check_shape(schedule: Schedule, calendar: Calendar | None = None, *, arrays: Iterable[str] = ("torch",)) -> None:
-    """Check every law of schedules on a schedule, such as one that your own shape has built.
+def check_shape(
+    shape: Callable[..., Schedule] | Schedule,
+    calendar: Calendar | None = None,
+    *,
+    examples: int = 30,
+    arguments: Mapping[str, Any] | None = None,
+    arrays: Iterable[str] = ("torch",),
+) -> None:
+    """Check every law of schedules on a schedule, or on schedules that a function builds from random arguments.
 
     - An array of times gives the same values as each time alone.
     - A value does not depend on the order of the times or on other times.
@@ -209,13 +217,16 @@ def check_shape(schedule: Schedule, calendar: Calendar | None = None, *, arrays:
     - Arrays of torch and JAX give the values of NumPy.
 
     Args:
-        schedule: a schedule.
-        calendar: the run facts. By default 1000 updates, 20 per epoch.
+        shape: a schedule, or a function with annotated parameters that builds schedules.
+        calendar: the run facts for a schedule. By default 1000 updates, 20 per epoch.
+        examples: the number of schedules to generate.
+        arguments: Hypothesis strategies by parameter name, for parameters whose annotation has none.
         arrays: the libraries whose arrays are tested, `"torch"` and `"jax"`. One that is not installed is skipped.
 
     Raises:
-        BrokenLaw: the schedule breaks a law.
-        InvalidArgument: `schedule` is not a schedule, for example a function, a module or a curve.
+        BrokenLaw: a schedule breaks a law.
+        InvalidArgument: `shape` is neither a schedule nor a function, for example a module or a curve.
+        MissingDependency: `shape` is a function and Hypothesis is not installed.
 
     >>> from paramsched.schedules import exponential, from_function
     >>> check_shape(exponential(0.9))
@@ -226,18 +237,31 @@ def check_shape(schedule: Schedule, calendar: Calendar | None = None, *, arrays:
       breaks a law: every value ...
       at t = 5, base 0.1: inf
     """
-    if not isinstance(schedule, Schedule):
-        found = f"expected a schedule, got {type(schedule).__name__}"
-        raise InvalidArgument(f"check_shape({shown(schedule)})", found, "For example check_shape(ps.exponential(0.9))")
-    calendar = Calendar(total=1000, steps_per_epoch=20) if calendar is None else calendar
-    resolved = resolve(schedule, calendar)
+    tried = [_ARRAY_LAWS[name] for name in arrays if find_spec(name) is not None]
+    if isinstance(shape, Schedule):
+        run = Calendar(total=1000, steps_per_epoch=20) if calendar is None else calendar
+        _check_schedule(shape, run, tried)
+        return
+    if not callable(shape) or isinstance(shape, Curve):
+        found = f"expected a schedule, or a function that returns schedules, got {type(shape).__name__}"
+        raise InvalidArgument(f"check_shape({shown(shape)})", found, "For example check_shape(ps.exponential(0.9))")
+    if find_spec("hypothesis") is None:
+        raise MissingDependency("check_shape, for a function that makes schedules,", "hypothesis", "testing")
+    from paramsched.testing.drawing import for_drawn_schedules
+
+    for_drawn_schedules(shape, lambda one, run: _check_schedule(one, run, tried), examples, arguments or {})
+
+
+def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Callable[..., None]]) -> None:
+    """Check each law on one schedule."""
+    resolved = resolve(written, calendar)
     total = 1000 if calendar.total is None else Duration.of(calendar.total).updates
     if resolve(resolved, calendar) != resolved:
         found = str(resolve(resolved, calendar))
         raise BrokenLaw("resolving a resolved schedule does not change it", resolved, "resolved again", found)
-    for one in (schedule, resolved):
+    for one in (written, resolved):
         text_reads_back(one)
-    if schedule.serializable:
+    if written.serializable:
         copies_are_equal(resolved)
     breakpoints_in_order(resolved, min(total, 5000))
     # Integer times around the breakpoints, across the run, and after the end.
@@ -253,6 +277,5 @@ def check_shape(schedule: Schedule, calendar: Calendar | None = None, *, arrays:
         affine_in_base(resolved, times, base)
         columns_match_values(resolved, times, base)
         held_after_end(resolved, base)
-    for name in arrays:
-        if find_spec(name) is not None:
-            _ARRAY_LAWS[name](resolved, times, _BASES[0])
+    for law in array_laws:
+        law(resolved, times, _BASES[0])

@@ -11,9 +11,9 @@ from hypothesis import given
 from paramsched import config
 from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES, Schedule, constant
+from paramsched.testing.drawing import durations
 from paramsched.time import Duration
 from paramsched.time.duration import UNIT_NAMES
-from support.drawing import durations
 from support.json_schema import accepts
 from support.strategies import World, schedules
 from support.tables import table

@@ -19,7 +19,7 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.export import source
-from support.drawing import worlds
+from paramsched.testing.drawing import worlds
 from support.examples import at_most
 from support.spread import every
 from support.strategies import BUILDERS, GROUPS, cases, every_shape, plans

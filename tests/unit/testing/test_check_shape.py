@@ -1,10 +1,11 @@
 """`check_shape` reports shapes that break a law, with one wrong shape per law."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument
@@ -126,7 +127,7 @@ def test_text_that_reads_back_as_another_schedule_is_reported(registered):
 
     check_shape(forgets())
     with pytest.raises(BrokenLaw, match="text reads back as an equal schedule"):
-        check_shape(forgets(9))
+        check_shape(forgets, examples=20)
 
 
 def test_a_value_that_pickle_does_not_restore_is_reported(registered):
@@ -148,6 +149,39 @@ class PickledWithoutArguments(Correct):
         return PickledWithoutArguments, ()
 
 
+def test_arguments_are_generated_from_their_annotations(registered):
+    drawn = []
+
+    @registered
+    def half_life(period: DurationLike = 1) -> Correct:
+        drawn.append(str(period))
+        return Correct(Duration.of(period))
+
+    check_shape(half_life, examples=15)
+
+    assert any("%" in period for period in drawn)
+    assert any("epoch" in period for period in drawn)
+
+
+def test_arguments_without_an_annotation_use_a_user_strategy():
+    def painted(colour: bytes) -> Correct:
+        return replace(Correct(), period=Duration.of(len(colour)))
+
+    with pytest.raises(TypeError, match=r"cannot draw parameter 'colour' of .*painted.*arguments="):
+        check_shape(painted)
+    check_shape(painted, arguments={"colour": st.sampled_from([b"red", b"blue"])}, examples=3)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "rejects all drawn arguments")],
+)
+def test_invalid_shapes_are_rejected(shape, found):
+    with pytest.raises(InvalidArgument, match=found):
+        check_shape(shape, examples=2)
+
+
 @pytest.mark.heavy
 def test_jax_is_tested_on_request():
     pytest.importorskip("jax")
@@ -158,7 +192,15 @@ def test_jax_is_tested_on_request():
         check_shape(DiffersInTorch(), arrays=("jax",))
 
 
-@pytest.mark.parametrize("wrong", [ps.schedules, ps.curves.cosine, ps.step, "cosine()", None])
-def test_an_object_that_is_not_a_schedule_is_refused(wrong):
-    with pytest.raises(InvalidArgument, match="expected a schedule, got"):
+def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
+    monkeypatch.setattr("paramsched.testing.schedule_laws.find_spec", lambda name: None)
+
+    check_shape(Correct())
+    with pytest.raises(ps.errors.MissingDependency, match=r'pip install "paramsched\[testing\]"'):
+        check_shape(ps.table)
+
+
+@pytest.mark.parametrize("wrong", [ps.schedules, ps.curves.cosine, "cosine()", None])
+def test_an_object_that_is_not_a_shape_is_refused(wrong):
+    with pytest.raises(InvalidArgument, match="expected a schedule, or a function that returns schedules"):
         check_shape(wrong)

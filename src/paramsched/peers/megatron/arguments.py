@@ -240,7 +240,7 @@ def read_megatron_arguments(
         arguments = replace(arguments, rampup_batch_size=None)
     if not diagnostics.count:
         places = {name: path for name, (value, path) in options.items() if value is not None}
-        _check_together(arguments, places, diagnostics)
+        check_together(arguments, places, diagnostics)
         _check_batch_sizes(arguments, places, diagnostics)
     return arguments
 
@@ -285,7 +285,7 @@ def _refuse_tokens(
     diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
 
 
-def _check_together(arguments: MegatronArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
+def check_together(arguments: MegatronArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report combinations of arguments that Megatron refuses."""
 
     def refuse(name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:

@@ -115,7 +115,7 @@ def read_timm_arguments(
         instead = f"Write [{', '.join(f'{one:g}' for one in sorted(arguments.decay_milestones))}]"
         diagnostics.add(places["decay_milestones"], found, instead, code=REFUSED_VALUE)
     if not diagnostics.count:
-        _check_together(arguments, places, diagnostics)
+        check_together(arguments, places, diagnostics)
     return arguments, places
 
 
@@ -176,7 +176,7 @@ _MAX_ROUNDED_COUNTS: Final = 10_000_000
 """The most counts of a run for which rounding is checked at each count."""
 
 
-def _check_together(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
+def check_together(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report combinations of arguments that timm refuses."""
 
     def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE) -> None:

@@ -130,9 +130,9 @@ class Rule(ABC):
                 )
         if self.by not in ("update", "epoch"):
             keep_checked(self, call, _amount_of_tick if isinstance(self.by, str) else whole_number, "by")
-        self._check_together()
+        self.check_together()
 
-    def _check_together(self) -> None:  # noqa: B027  # optional
+    def check_together(self) -> None:  # noqa: B027  # optional
         """Raise an error if fields that are valid alone contradict each other."""
 
     @property
@@ -283,7 +283,7 @@ class TableRule(Rule):
     end: int | None = None
     by: Clock = "update"
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self.scale:
             raise InvalidArgument("rules.table([])", "scale must not be empty", write="rules.table([1.0])")
 

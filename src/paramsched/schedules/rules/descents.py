@@ -109,7 +109,7 @@ class PolynomialRule(ShareRule):
     end: int | None = None
     by: Clock = "update"
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.power < 0:
             raise InvalidArgument(
                 CallSite("rules.polynomial", "power", str(self.power)),
@@ -164,7 +164,7 @@ class CosineRestartsRule(Rule):
     by: Clock = "update"
     base: Level = field(default=1.0, metadata=LEVEL)
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if self.weights == (1.0,):
             object.__setattr__(self, "weights", (1.0,) * max(len(self.periods), 1))
         if len(self.periods) != len(self.weights):
@@ -243,7 +243,7 @@ class OneCycleRule(Rule):
     end: int | None = None
     by: Clock = "update"
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
                 CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),

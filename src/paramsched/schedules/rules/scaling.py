@@ -261,7 +261,7 @@ class ScheduleRule(Rule):
     end: int | None
     by: Clock
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         if not self.schedule.affine:
             raise InvalidArgument(
                 str(self), "the schedule must be affine in base", "Apply clamp, minimum and maximum to the recurrence"

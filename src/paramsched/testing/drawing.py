@@ -3,18 +3,20 @@
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, final, get_args, get_origin
 
-from hypothesis import reject
+from hypothesis import HealthCheck, given, note, reject, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
 from paramsched import curves
 from paramsched.curves import CONSTANTS, FAMILIES, CurveLike
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import Schedule, absolute
+from paramsched.plan import resolve
+from paramsched.schedules import Schedule, absolute, constant, cosine, exponential, linear, step, warmup
 from paramsched.schedules.affine import Level
 from paramsched.schedules.registry import RULES
 from paramsched.schedules.rules import Rule
@@ -140,7 +142,7 @@ def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
     """Return the error for a parameter whose annotation has no strategy."""
     return TypeError(
         f"cannot draw parameter {name!r} of {builder.__module__}.{builder.__name__}: {hint}. Annotate it as Level, "
-        "DurationLike, float, …, or add its type to support/drawing.py"
+        f"DurationLike, float, …, or pass a strategy: check_shape(…, arguments={{{name!r}: st.just(…)}})"
     )
 
 
@@ -255,3 +257,59 @@ class Drawing:
         if kind == Union[Callable[[Any], Any], str] and self.function is not None:  # noqa: UP007  # as typing spells it
             return st.just(self.function)
         raise ungenerable(builder, name, hint)
+
+
+_PARTS = (constant(0.5), linear(1.0, 0.1), cosine(over="20%"), exponential(0.9), step(10, 0.5), warmup(7) >> cosine())
+
+
+def for_drawn_schedules(
+    shape: Callable[..., Schedule],
+    check: Callable[[Schedule, Calendar], None],
+    examples: int,
+    arguments: Mapping[str, Any],
+) -> None:
+    """Build schedules by calling `shape` with generated arguments, and call `check` with each one and its calendar.
+
+    Args:
+        shape: a function that builds a schedule.
+        check: a function that raises an error for a schedule that breaks a law.
+        examples: the number of schedules.
+        arguments: strategies by parameter name, which replace those for the annotations.
+    """
+    name = getattr(shape, "__name__", str(shape))
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.data())
+    def each(data: st.DataObject) -> None:
+        world = data.draw(worlds())
+        made = data.draw(built(shape, _DrawnArgument(Drawing(world, lambda: st.sampled_from(_PARTS)), arguments)))
+        if not isinstance(made, Schedule):
+            found = f"expected a schedule, got {type(made).__name__}"
+            raise InvalidArgument(f"check_shape({name})", found, "Pass a function that returns a schedule")
+        try:
+            resolve(made, world.calendar)
+        except InvalidArgument:  # the stages are longer than the run
+            reject()
+        note(f"{made} in a run of {world.total} updates, {world.epoch} per epoch")
+        check(made, world.calendar)
+
+    try:
+        each()
+    except Unsatisfiable:
+        found = "the function rejects all drawn arguments"
+        line = "Pass a strategy: arguments={'name': st.sampled_from([1, 2])}"
+        raise InvalidArgument(f"check_shape({name})", found, line) from None
+
+
+@final
+@dataclass(frozen=True)
+class _DrawnArgument:
+    """A callable that returns the strategy that the user passed for a parameter, else the one for its annotation."""
+
+    drawing: Drawing
+    own: Mapping[str, Any]
+
+    def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> Any:
+        return self.own[name] if name in self.own else self.drawing(name, hint, default, builder)
