@@ -41,9 +41,8 @@ class ProgressSource:
 
     def note_report(self) -> None:
         """Note that the progress of the next update is known."""
-        if not self._is_known:
-            self._is_known = True
-            self._set_needs_check()
+        self._is_known = True
+        self._set_needs_check()
 
     def check_amount(self) -> None:
         """Check the progress of the next update before that update.

@@ -193,8 +193,9 @@ class Sequence(Schedule):
             return None
         left = span.end - span.begin - taken
         if left < 0:
-            stage = self.stages[lengths.index(None)]
-            if lengths.index(None) == len(lengths) - 1 and not stage.fills:
+            place = lengths.index(None)
+            stage = self.stages[place]
+            if not any(lengths[place + 1 :]) and not stage.fills:
                 return Fraction(0)  # the run ends before the open stage starts; `check` reports it
             needed, available = map(span.calendar.count_text, (taken, left + taken))
             raise InvalidArgument(
