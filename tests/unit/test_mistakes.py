@@ -901,6 +901,7 @@ def accepted(lines, read):
             continue
 
 
+@pytest.mark.heavy
 @table(("wrong", "meant"), LINES)
 def test_pasting_the_fix_gives_the_intended_line(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support import answers
@@ -35,6 +37,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "written": f"{facts}; {checked}", "code": code.strip() + "\n"}
 
 
+@pytest.mark.heavy
 def test_answers(subtests):
     answers.check(FILE, answer_to, subtests)
 

@@ -6,6 +6,8 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/unit/lint/test
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import paramsched as ps
 from paramsched import config
 from support import answers
@@ -22,6 +24,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     return {**question, "found": [f"{one.code} {one}" for one in found]}
 
 
+@pytest.mark.heavy
 def test_answers(subtests):
     answers.check(FILE, answer_to, subtests)
 

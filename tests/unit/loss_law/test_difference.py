@@ -11,6 +11,8 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from support.loss_curves import BASE, FOLDER, PLANS, curve, fitted_law
 
+pytestmark = pytest.mark.heavy  # fits with SciPy
+
 COSINE, CONSTANT, WSD = (PLANS[name] for name in ("cosine_24000", "constant_24000", "wsd_20000_24000"))
 
 

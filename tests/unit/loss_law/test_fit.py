@@ -17,7 +17,7 @@ from paramsched.loss_law.multi_power import terms_at
 from support.loss_curves import AUTHORS, BASE, FOLDER, PLANS, TRAINED, curve, exact_losses, fitted_law, law_of
 from support.tables import table
 
-pytestmark = pytest.mark.filterwarnings("ignore:the run has rates down to")
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore:the run has rates down to")]
 RATES = {name: ps.trace(plan, BASE)["lr", 0] for name, plan in PLANS.items()}
 TRUE = (2.6, 0.6, 0.45, 440.0, 1.5, 0.5, 0.5)
 

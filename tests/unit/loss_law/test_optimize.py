@@ -10,6 +10,8 @@ from paramsched.errors import InvalidArgument
 from paramsched.loss_law import optimize
 from support.loss_curves import AUTHORS, BASE, fitted_law, law_of
 
+pytestmark = pytest.mark.heavy  # fits with SciPy
+
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(("size", "loss"), [("25M", 3.2591), ("100M", 2.9260), ("400M", 2.6906)])

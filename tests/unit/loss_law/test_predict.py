@@ -13,6 +13,8 @@ from paramsched.loss_law import load
 from support.loss_curves import AUTHORS, BASE, NAMES, PLANS, exact_losses, fitted_law, law_of
 from support.tables import table
 
+pytestmark = pytest.mark.heavy  # fits with SciPy
+
 CONSTANT = np.full(24000, 3e-4)
 COSINE = PLANS["cosine_24000"]
 
