@@ -36,7 +36,7 @@ full: $(VENV)/compiled.stamp
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/unit tests/laws $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" --ignore-glob "*_jax.py" tests/unit tests/laws $(ARGS)
 
 # The tests that need no training engine: for other systems, and for Python without the GIL.
 PORTABLE = -m pytest -n 2 --dist worksteal -q -m "not long" tests/laws tests/unit $(ARGS)

@@ -15,7 +15,6 @@ import pytest
 from support.example_runs import environment
 from support.pages import sections
 from support.ports import free_port
-from support.spread import spread
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
 PAGE = "how-to/several-machines.md"
@@ -42,7 +41,8 @@ def script(heading: str, folder: Path) -> None:
     (folder / text[1]).write_text(text[2], encoding="utf-8")
 
 
-@pytest.mark.parametrize("heading", spread([DDP, FSDP], DDP))
+@pytest.mark.long
+@pytest.mark.parametrize("heading", [DDP, FSDP])
 def test_a_script_prints_the_output_on_the_page(heading, tmp_path):
     script(heading, tmp_path)
     command, output = console(heading)

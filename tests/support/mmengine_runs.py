@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
@@ -61,9 +62,11 @@ def sgd(model):
     return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
 
 
-def loader():
-    """Return a loader of `BATCHES` batches."""
-    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(2 * BATCHES, 1)), batch_size=2)
+def loader(*, endless=False):
+    """Return a loader of `BATCHES` batches, which may begin again: MMEngine would wait two seconds before it does."""
+    data = torch.utils.data.TensorDataset(torch.ones(2 * BATCHES, 1))
+    sampler = InfiniteSampler(data, shuffle=False) if endless else None
+    return torch.utils.data.DataLoader(data, batch_size=2, sampler=sampler)
 
 
 class Runs:
@@ -95,7 +98,7 @@ class Runs:
         runner = Runner(
             model=model,
             work_dir=str(self.place / folder),
-            train_dataloader=loader(),
+            train_dataloader=loader(endless=not by_epoch),
             optim_wrapper=wrapped,
             param_scheduler=schedulers(wrapped) if callable(schedulers) else copy.deepcopy(schedulers),
             train_cfg=dict(by_epoch=by_epoch, **length),

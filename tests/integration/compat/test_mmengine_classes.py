@@ -318,12 +318,3 @@ def test_a_new_config_continues_as_if_used_from_the_start(config, caplog):
         ours.restore(second, states)
 
     assert peer.run(second, optimizer, 6, 1)[:, 0] == pytest.approx(whole[6:], rel=1e-12)
-
-
-def test_mmengine_is_not_imported():
-    import subprocess
-    import sys
-
-    code = "import sys, paramsched.compat.mmengine, paramsched.peers.mmengine; sys.exit('mmengine' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

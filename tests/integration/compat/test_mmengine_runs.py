@@ -207,6 +207,7 @@ def test_a_users_subclass_passes_isinstance_and_is_registered_once():
 def test_mmengine_is_not_imported_but_recognized_if_imported_later():
     code = """
 import sys, torch
+import paramsched.peers.mmengine
 from paramsched.compat.mmengine import StepLR, _ParamScheduler
 scheduler = StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 3)
 assert isinstance(scheduler, _ParamScheduler) and scheduler.__class__ is StepLR

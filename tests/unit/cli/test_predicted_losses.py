@@ -11,6 +11,8 @@ import paramsched as ps
 from paramsched.cli import main
 from support.loss_curves import BASE, law_of
 
+pytestmark = pytest.mark.heavy  # fits with SciPy
+
 PLANS = {
     "cosine.yaml": ps.Plan(lr="warmup(100) >> cosine(to=0.1)", horizon=2000),
     "wsd.yaml": ps.Plan(lr='warmup(100) >> constant() >> linear(over="20%")', horizon=2000),
