@@ -111,7 +111,8 @@ def test_the_amount_follows_the_real_time(seen):
         ends = list(itertools.accumulate(found["durations"][untimed:], initial=0.0))
         for k, amount in enumerate(found["amounts"][untimed:]):
             # Messages of up to 10 updates are announced 2 updates ahead, and are paced by the last 9 messages.
-            recent = ends[k] - ends[max(0, k - 30)]
+            # The clock starts within the last untimed update, whose end may be late too.
+            recent = ends[k] - ends[max(0, k - 30)] + (sum(found["durations"][:untimed][-1:]) if k < 30 else 0.0)
             # The clock of the run starts during the construction, which the first of the two updates ahead counts too.
             unknown = recent + 3 * found["constructing"] + 0.05
             assert amount == pytest.approx(ends[k], rel=0, abs=unknown), (job, k)
