@@ -186,9 +186,8 @@ class EvenProgress(RunAmounts):
         return rounded_array(np.minimum(np.arange(t, t + count) / self.total, 1))
 
     def updates_until(self, amount: Amount | Fraction) -> int:
-        return max(
-            0, ceil((Fraction(amount) - Fraction(1, 2 * WHOLE)) * self.total)
-        )  # amounts are rounded to 1 / WHOLE
+        half = Fraction(1, 2 * WHOLE)  # amounts are rounded to 1 / WHOLE
+        return max(0, ceil((Fraction(amount) - half) * self.total))
 
 
 def missing_progress(site: str) -> MissingFact:

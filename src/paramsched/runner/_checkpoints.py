@@ -100,7 +100,7 @@ def _problems_of(folder: Path) -> list[str]:
 def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
     """Return an error that suggests the intact checkpoint in `home` that was saved last."""
     others = [path for path in checkpoints_in(home) if path != excluding]
-    order = sorted(others, key=lambda path: _saved_at(path), reverse=True)
+    order = sorted(others, key=_saved_at, reverse=True)
     older = next((path for path in order if not _problems_of(path)), None)
     if older is None:
         advice = f"No checkpoint in {home} is intact. To start again omit resume"

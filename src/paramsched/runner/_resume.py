@@ -107,7 +107,8 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
                 f"on_change={on_change!r}", "choices by field require a Plan", 'Write on_change="new"'
             )
         states = _states_of_this_length(many, saved[name], config, name)
-        compare_states(many, states, f"{name}: " if name else "", error=on_change == "error")
+        where = f"{name}: " if name else ""
+        compare_states("param_scheduler", many, states, where, error=on_change == "error")
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:

@@ -93,9 +93,9 @@ def check_entries(groups: list[Group]) -> None:
         if clock is not None and not (is_count(clock) and clock < len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(clock)}, not the number of a clock")
         reported = group.get(REPORTED)
-        if isinstance(pair := json_or_none(reported), list) and len(pair) in (2, 3):
-            _require_count(pair[0], index, REPORTED)
-            reported = pair[1]
+        if isinstance(parts := json_or_none(reported), list) and len(parts) >= 2 and parts[2:] in ([], [True]):
+            _require_count(parts[0], index, REPORTED)
+            reported = parts[1]
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
             if amount is not None and not is_amount(amount, None if clock is None else CLOCKS[clock]):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")

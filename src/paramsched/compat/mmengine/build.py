@@ -205,7 +205,7 @@ def restore(
     else:
         pairs = [(schedulers, states, "")]
     # All states are checked before any scheduler changes.
-    compared = [compare_states(*pair, error=on_change == "error") for pair in pairs]
+    compared = [compare_states("restore", *pair, error=on_change == "error") for pair in pairs]
     lines = tuple(line for changes in compared for _, found in changes for line in found)
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
@@ -219,11 +219,12 @@ def restore(
 
 
 def compare_states(
-    mine: Sequence[_ParamScheduler], theirs: Any, where: str, *, error: bool
+    call: str, mine: Sequence[_ParamScheduler], theirs: Any, where: str, *, error: bool
 ) -> list[tuple[_ParamScheduler, list[str]]]:
     """Return pairs of a scheduler and the lines of text about its arguments that differ from the saved ones.
 
     Args:
+        call: the function or the setting that errors name.
         mine: the schedulers of one optimizer.
         theirs: the saved states.
         where: a prefix of messages.
@@ -237,7 +238,7 @@ def compare_states(
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         names = ", ".join(type(one).__name__ for one in mine)
         raise StateError(
-            f"{where}{len(mine)} schedulers ({names}), but the checkpoint has {count} states. "
+            f"{call}: {where}{len(mine)} schedulers ({names}), but the checkpoint has {count} states. "
             "Build the schedulers that were saved"
         )
     compared = []
@@ -250,7 +251,7 @@ def compare_states(
         compared.append((scheduler, lines))
     if error and any(lines for _, lines in compared):
         changed = "\n".join(line for _, lines in compared for line in lines)
-        raise PlanChanged(f"the checkpoint was saved with other arguments, and on_change is 'error':\n{changed}")
+        raise PlanChanged(f"{call}: the checkpoint was saved with other arguments, on_change is 'error':\n{changed}")
     return compared
 
 

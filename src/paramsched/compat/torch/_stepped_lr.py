@@ -498,7 +498,7 @@ class CycleLR(SteppedLR):
             raise torch_error(theirs, "Write cycle_momentum=False")
         self.use_beta1 = name == "betas"
 
-    def _begin_momentum(self, lowest: list[Any], highest: list[Any]) -> None:
+    def _begin_momentum(self, lowest: Sequence[Any], highest: Sequence[Any]) -> None:
         """Write the lowest and the highest momentum into the groups, and set the momentum to the highest."""
         groups = self.optimizer.param_groups
         group_fields.set_entries(groups, max_momentum=highest, base_momentum=lowest)

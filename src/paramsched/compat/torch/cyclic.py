@@ -69,8 +69,8 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _last_height: tuple[float, float]
-    base_momentums: list[Any] = []  # noqa: RUF012  # replaced if momentum is cycled
-    max_momentums: list[Any] = []  # noqa: RUF012  # as above
+    base_momentums: Sequence[Any] = ()  # replaced if momentum is cycled
+    max_momentums: Sequence[Any] = ()
 
     def __init__(
         self,
