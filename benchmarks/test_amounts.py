@@ -67,7 +67,7 @@ def test_a_constant_number_of_tokens_costs_as_much_as_updates(report, least, cou
     report(f"step() with constant tokens per update, {count} groups", best["constant"], best["updates"], target=1.1)
 
 
-@pytest.mark.parametrize(("which", "target"), [("equal", 3.0), ("varying", 8.0)])
+@pytest.mark.parametrize(("which", "target"), [("equal", 3.0), ("varying", 6.0)])
 def test_reported_amounts(report, least, which, target):
     amounts = [4096] * UPDATES if which == "equal" else VARYING
     optimizer = Bare(1)
@@ -103,7 +103,7 @@ def steps_with_progress(count, *, moves):
     return loop
 
 
-@pytest.mark.parametrize(("count", "target", "aim"), [(2, 5.5, 3.0), (100, 0.55, 0.5)])
+@pytest.mark.parametrize(("count", "target", "aim"), [(2, 3.6, 3.0), (100, 0.5, 0.5)])
 def test_changing_amounts_against_the_cosine_of_torch(report, least, count, target, aim):
     optimizer = Bare(count)
     optimizer.step()

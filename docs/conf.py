@@ -95,6 +95,7 @@ def setup(app: Sphinx) -> None:
     app.connect(
         "autodoc-process-docstring", escape, priority=400
     )  # before napoleon, at 500
+    app.connect("autodoc-process-docstring", restore_colons, priority=600)
 
 
 def generate(app: Sphinx) -> None:
@@ -131,3 +132,16 @@ def escape(
                 re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]
             ]
             lines[number] = "".join(pieces)
+    if what == "property" and lines:
+        # Napoleon reads the text in front of a colon as the type of a property.
+        lines[0] = lines[0].replace(":", _COLON)
+
+
+_COLON = "\N{RATIO}"
+
+
+def restore_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Restore the colons that `escape` replaced."""
+    lines[:] = [line.replace(_COLON, ":") for line in lines]

@@ -1,6 +1,7 @@
 """The code of a page: its blocks, and how each runs. Needs no Sphinx, because the tests run the pages too.
 
-- Python runs. Python with prompts is a doctest.
+- Python runs. If a notebook draws the value of the last line, the page shows the picture.
+- Python with prompts is a doctest.
 - `console` runs the commands after `$`.
 - A block whose first line is a comment with a file name, `# plan.yaml`, is also written to the folder.
 - The comment `<!-- not run: why -->` skips the next block.
@@ -8,6 +9,7 @@
 The folder contains a link to `examples`, as the folder of the repository does.
 """
 
+import ast
 import contextlib
 import doctest
 import io
@@ -33,6 +35,7 @@ from paramsched.cli import main
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)
+_RESULT = "_result_of_the_last_line"
 _NOT_RUN = re.compile(r"<!--\s*not run: (.*?)\s*-->", re.DOTALL)
 PARTS = re.compile(
     r"^<!--(?P<comment>.*?)-->|"
@@ -131,12 +134,24 @@ def without_prompts(code: str) -> str:
     )
 
 
+def _keeping_result(code: str) -> ast.Module:
+    """Return code that assigns the value of its last line, if that is an expression."""
+    tree = ast.parse(code)
+    if tree.body and isinstance(last := tree.body[-1], ast.Expr):
+        tree.body[-1] = ast.Assign([ast.Name(_RESULT, ast.Store())], last.value)
+    return ast.fix_missing_locations(tree)
+
+
 class Page:
     """One page's namespace."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.beginning = ""  # the lines to paste before the first block
+        self.result: Any = (
+            None  # of the last line of the last block, which a notebook shows
+        )
 
     @classmethod
     def as_pasted(cls, name: str, blocks: Iterable[Block]) -> "Page":
@@ -147,8 +162,8 @@ class Page:
             for block in blocks
             if block.language == "python" and block.file is None
         ]
-        if toy.is_needed(map(without_prompts, code)):
-            page.run_python(toy.BEGINNING)
+        page.beginning = toy.beginning(map(without_prompts, code))
+        page.run_python(page.beginning)
         return page
 
     def run(self, block: Block) -> str:
@@ -173,7 +188,8 @@ class Page:
             return ""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"<{self.name}>", "exec"), self.names)
+            exec(compile(_keeping_result(code), f"<{self.name}>", "exec"), self.names)
+        self.result = self.names.pop(_RESULT, None)
         return printed.getvalue()
 
     def run_doctest(self, code: str) -> None:

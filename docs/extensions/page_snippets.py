@@ -21,7 +21,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import toy
 from code_width import DOTS
 from docutils import nodes
 from page_code import (
@@ -66,8 +65,10 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
         if node.get("language") == "python" and "source" not in node
     ]
     page = Page.as_pasted(app.env.docname, map(block_of, code))
-    if page.names.keys() & toy.NAMES:
-        show_beginning(code[0])
+    if page.beginning:
+        show_beginning(
+            page.beginning, next(one for one in code if block_of(one).file is None)
+        )
     skip_next = False
     with folder_of_page(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -83,9 +84,9 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
             skip_next = False
 
 
-def show_beginning(first: nodes.Element) -> None:
-    """Insert the folded beginning of a page's code above its first block."""
-    text = toy.BEGINNING.rstrip()
+def show_beginning(text: str, first: nodes.Element) -> None:
+    """Insert the folded beginning of a page's code above its first block that is not a file."""
+    text = text.rstrip()
     lines = nodes.literal_block(text, text, language="python", source="toy.py")
     before, behind = (
         nodes.raw("", html, format="html") for html in (_UNFOLD, "</details>")
@@ -131,11 +132,25 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
     block = block_of(node)
     if block.file is None and block.language == "console":
         run_console(node, block.text)
-    elif output := wrapped(page.run(block).rstrip()):
+        return
+    output, where = wrapped(page.run(block).rstrip()), node.parent.index(node) + 1
+    if block.language == "python" and (html := drawn(page.result)):
+        html = f'<div class="plan">{without_style(html)}</div>'
+        node.parent.insert(where, nodes.raw("", html, format="html"))
+    if output:
         shown = nodes.literal_block(
             output, output, language="text", classes=["output"]
         )
-        node.parent.insert(node.parent.index(node) + 1, shown)
+        node.parent.insert(where, shown)
+
+
+def drawn(value: object) -> str:
+    """Return what a notebook shows of a value of the library, as HTML; "" if it shows a text."""
+    if not type(value).__module__.startswith("paramsched."):
+        return ""
+    bundle = getattr(value, "_repr_mimebundle_", dict)()
+    page = getattr(value, "_repr_html_", str)()
+    return page or bundle.get("text/html", bundle.get("image/svg+xml", ""))
 
 
 def run_console(node: nodes.literal_block, text: str) -> None:

@@ -10,6 +10,14 @@ _MODULE = re.compile(
 _SHORT = (
     (re.compile(r"\(?float \| Absolute \| AffineLevel \| NeighborLevel\)?"), "Level"),
     (re.compile(r"Duration \| str \| int"), "Length"),
+    (
+        re.compile(
+            r"_Buffer \| _SupportsArray\[dtype\[Any\]\] \| "
+            r"_NestedSequence\[_SupportsArray\[dtype\[Any\]\]\] \| complex \| bytes \| str \| "
+            r"_NestedSequence\[complex \| bytes \| str\]"
+        ),
+        "ArrayLike",
+    ),
     (re.compile(r"Curve \| str \| Callable\[\[Any\], Any\]"), "Curve"),
     (
         re.compile(

@@ -3,10 +3,12 @@
 import ast
 from collections.abc import Iterable
 
-BEGINNING = """\
+IMPORTS = """\
 import torch
 
-import paramsched as ps
+import paramsched as ps"""
+BEGINNING = f"""\
+{IMPORTS}
 
 torch.manual_seed(0)
 layers = torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)
@@ -17,15 +19,27 @@ loader = torch.utils.data.DataLoader(data, batch_size=4)
 loss = torch.nn.CrossEntropyLoss()
 """
 _IMPORTS = (ast.Import, ast.ImportFrom)
-NAMES = {"torch", "ps", "model", "optimizer", "loader", "loss"}
+MODULES = {"torch", "ps"}
+NAMES = MODULES | {"model", "optimizer", "loader", "loss"}
 
 
-def is_needed(blocks: Iterable[str]) -> bool:
-    """Return whether a block of a page uses a name that no block before it has defined.
+def beginning(blocks: Iterable[str]) -> str:
+    """Return the lines to paste before the blocks of a page; "" if they define all names that they use.
 
-    >>> is_needed(["import torch", "torch.ones(1)"]), is_needed(["optimizer.step()"])
-    (False, True)
+    >>> beginning(["import torch", "torch.ones(1)"])
+    ''
+    >>> print(beginning(["ps.cosine()"]))
+    import torch
+    <BLANKLINE>
+    import paramsched as ps
     """
+    needed = _free_names(blocks)
+    return "" if not needed else BEGINNING if needed - MODULES else IMPORTS
+
+
+def _free_names(blocks: Iterable[str]) -> set[str]:
+    """Return the names of the beginning that a block of a page uses and no block before it has defined."""
+    free: set[str] = set()
     given: set[str] = set()
     for block in blocks:
         tree = ast.parse(block)
@@ -41,9 +55,7 @@ def is_needed(blocks: Iterable[str]) -> bool:
             own = (
                 bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
             )
-            if {
-                node.id for node in inside if isinstance(node.ctx, ast.Load)
-            } & NAMES - given - own:
-                return True
+            used = {node.id for node in inside if isinstance(node.ctx, ast.Load)}
+            free |= used & NAMES - given - own
             given |= bound
-    return False
+    return free

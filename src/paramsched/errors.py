@@ -226,7 +226,7 @@ class PlanError(InvalidArgument):
 
 @final
 class UnknownField(PlanError, KeyError):
-    """A scheduled field that a selected group lacks, or a field to change that the plan lacks."""
+    """A field that a selected group lacks, a field to change that the plan lacks, or a curve that a trace lacks."""
 
     __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
 

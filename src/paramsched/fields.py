@@ -104,7 +104,8 @@ class Field:
             names = numeric(group)
             ours = OTHER_NAMES.get(self.key.lower())
             near = ours if ours in names else closest(str(self), names)
-            found = f"unknown field; {did_you_mean(str(self), names)}" if names else "the group has no numeric field"
+            meant = did_you_mean(near or str(self), names)
+            found = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
             instead = instead if near is None else f'Write "{near}"'
             raise UnknownField(

@@ -1,9 +1,13 @@
 """The map of the library is correct: it lists each package, its files exist, and its tables match the code."""
 
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
+import torch
+
+import paramsched as ps
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "src" / "paramsched"
@@ -30,12 +34,37 @@ def test_every_package_has_a_line_on_the_map():
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_on_a_map_exists(page):
     beside = LIBRARY / page.split("/")[0] if page.endswith("README.md") else LIBRARY
-    named = re.findall(r"`([\w/]+\.(?:py|md))`", PAGES[page])
+    named = re.findall(r"(?:`|  )([\w/]+\.(?:py|md|js|json))\b", PAGES[page])
     places = [beside, LIBRARY, ROOT, *(folder for folder in beside.iterdir() if folder.is_dir())]
 
     assert len(named) > 5
     absent = [name for name in named if not any((place / name).is_file() for place in places)]
     assert absent == [], f"{page} names files that do not exist; write their new place: {absent}"
+
+
+_name = attrgetter("__name__")
+
+
+def owned_by(owner: object) -> list[object]:
+    """Return the values of the attributes of an object, those in their mappings, and the owners of their methods."""
+    values = list(vars(owner).values())
+    values += [value for one in values if isinstance(one, dict) for value in one.values()]
+    return values + [value.__self__ for value in values if hasattr(value, "__self__")]
+
+
+def test_the_drawing_of_owners_is_that_of_a_started_scheduler():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    branch = {"optimizer": optimizer, "Scheduler": ps.Scheduler(optimizer, "cosine()", total=9)}
+    drawing = MAP.split("```text\n")[1].split("```")[0]
+    above: list[object] = []
+
+    for branches, names in re.findall(r"^([ │├└─]*)(\w+(?:, \w+)*)", drawing, re.MULTILINE):
+        depth, found = len(branches) // 3, None
+        for name in names.split(", "):
+            among = owned_by(above[depth - 1]) if depth else [branch[name]]
+            found = next((one for one in among if not depth or name in map(_name, type(one).__mro__)), None)
+            assert found is not None, f"{type(above[depth - 1]).__name__} owns no {name}"
+        above[depth:] = [found]
 
 
 def test_every_file_that_contributors_read_exists():

@@ -61,7 +61,8 @@ def test_only_tests_of_a_deleted_part_fail(part, tmp_path, monkeypatch):
     copy = library_without(tmp_path, part)
     for folder in ("tests/integration/scheduler", "tests/support"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "conftest.py", "tests/conftest.py"):
+    for file in ("pyproject.toml", "conftest.py", "tests/conftest.py", "docs/explanation/how-it-works.md"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tmp_path / file)
 
     ran = copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long and not heavy", "-ra", *TESTS)

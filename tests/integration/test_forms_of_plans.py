@@ -14,9 +14,9 @@ import torch
 import paramsched as ps
 from paramsched.audit import compare_with_plan, read_log
 from paramsched.compat.megatron import OptimizerParamScheduler
-from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, UnknownRecipe
+from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
-from paramsched.plan.forms import PlanLike, plan_of
+from paramsched.plan.forms import PlanLike
 from paramsched.recipe_book import Recipe, nearest_recipes
 
 LINE = "warmup(2) >> linear(1.0, 0.25, 6)"
@@ -195,82 +195,3 @@ def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
 
     for given in forms_of(PLAN, tmp_path).values():
         assert str(compare_with_plan(logged, given, RUN)) == str(compare_with_plan(logged, PLAN, RUN))
-
-
-# ---------------------------------------------------------------- strings
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "message"),
-    [
-        ("0.1", InvalidArgument, "expected a plan, got a number"),
-        ("cosine", InvalidArgument, r'needs brackets\. Write "cosine\(\)"'),
-        ("step", InvalidArgument, r'Write "step\(30'),
-        ("runs/plan", InvalidArgument, r'ends in \.yaml, .*"runs/plan\.yaml"'),
-        ("", InvalidArgument, "path of a plan file"),
-        ("recipe:bert-bas", UnknownRecipe, "did you mean"),
-        ("recipe:plan.yaml", UnknownRecipe, "unknown recipe"),
-        ("cosine(2).yaml", FileNotFoundError, "cosine"),
-        ("cosin()", InvalidArgument, 'did you mean "cosine"'),
-        ("lr: cosin()", ConfigError, 'did you mean "cosine"'),
-        ("{", ConfigError, "text"),
-    ],
-)
-def test_a_string_without_a_plan_is_an_error(text, error, message):
-    with pytest.raises(error, match=message):
-        plan_of(text, "ps.trace")
-
-
-def test_a_metric_rule_and_its_text_are_plans_for_lr():
-    assert plan_of(ps.plateau(), "f") == plan_of("plateau()", "f") == plan_of("1.0 * plateau()", "f")
-
-
-# ---------------------------------------------------------------- recipes as plans of a Scheduler
-
-
-def test_the_facts_of_a_recipe_are_advice():
-    recipe = recipe_of(Plan(lr="cosine()", horizon="64 samples"), batch_size=8)
-    with pytest.raises(MissingFact, match="Write batch_size=8, as in the recipe"):
-        ps.Scheduler(optimizer_of(), recipe)
-
-    assert ps.Scheduler(optimizer_of(), recipe, batch_size=8).plan == recipe.plan
-
-
-def test_total_replaces_the_horizon_of_a_recipe():
-    recipe = recipe_of(Plan(lr="warmup(2) >> linear()", horizon=100))
-    scheduler, plan = ps.Scheduler(optimizer_of(), recipe, total=10), Plan(lr="warmup(2) >> linear()")
-
-    assert scheduler.plan == plan
-    with pytest.raises(PlanError):
-        ps.Scheduler(optimizer_of(), recipe.plan, total=10)
-
-
-def test_a_base_that_differs_from_the_recipe_is_one_warning(caplog):
-    recipe = recipe_of(Plan(lr="cosine()", horizon=10))
-    ps.Scheduler(optimizer_of(), recipe)
-    assert caplog.messages == []
-
-    optimizer = optimizer_of(0.25)
-    ps.Scheduler(optimizer, recipe)
-
-    assert caplog.messages == ["recipe:tiny: lr is 0.5 in the source and 0.25 in the optimizer, which applies"]
-    assert optimizer.param_groups[0]["lr"] == 0.25
-
-
-def test_an_absolute_level_of_a_recipe_belongs_to_its_base():
-    recipe = recipe_of(Plan(lr="cosine(to=absolute(0.01))", horizon=10))
-    optimizer = optimizer_of(0.25)
-    with pytest.raises(PlanError, match=r"base 0\.5, got 0\.25"):
-        ps.Scheduler(optimizer, recipe)
-    assert optimizer.param_groups[0] == optimizer_of(0.25).param_groups[0] | {
-        "params": optimizer.param_groups[0]["params"]
-    }
-
-    assert ps.Scheduler(optimizer_of(0.5), recipe).value("lr") == 0.5
-    assert ps.Scheduler(optimizer_of(0.25), recipe.plan).value("lr") == 0.25
-
-
-def test_a_schedule_without_base_is_not_compared(caplog):
-    ps.Scheduler(optimizer_of(0.25), recipe_of(Plan(lr="linear(absolute(0.5), absolute(0.1))", horizon=10)))
-
-    assert caplog.messages == []

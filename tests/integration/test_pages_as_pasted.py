@@ -1,11 +1,13 @@
 """Each page runs as a reader pastes it: every block in order, with only the set-up that the page shows."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import paramsched as ps
 from support import pages, programs
 from support.pages import DOCS
 from support.tables import table
@@ -43,6 +45,22 @@ def test_every_block_of_a_page_runs_as_pasted(some, tmp_path, subtests):
             assert not failure, failure
             if absent:
                 pytest.skip(absent)
+
+
+@table("page", sorted(DOCS.glob("[!_]*/*.md")))
+def test_each_plan_on_a_page_is_valid(page):
+    found = [one for one in pages.page_code.blocks(page.read_text(encoding="utf-8")) if one.language == "yaml"]
+    for block in found:
+        is_plan = re.search("^lr: [^0-9]", block.text, re.MULTILINE) and "table_file(" not in block.text
+        if is_plan and block.file != "wrong.yaml":
+            ps.loads(block.text)
+
+
+@table("page", [*DOCS.glob("how-to/*.md"), *DOCS.glob("tutorials/*.md")])
+def test_the_build_runs_the_commands_of_a_page(page):
+    blocks = pages.page_code.blocks(page.read_text(encoding="utf-8"))
+    unrun = [one.text for one in blocks if one.language == "sh" and "paramsched " in one.text]
+    assert not unrun, f"write ```console, and $ in front of each command: {unrun}"
 
 
 @table("page", sorted(DOCS.rglob("*.md")))

@@ -35,9 +35,9 @@ def exported(heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\$ export (\w+)=(\w+)$", sections(PAGE)[heading], re.MULTILINE))
 
 
-def script(heading: str, folder: Path) -> None:
+def script(heading: str, folder: Path, page: str = PAGE) -> None:
     """Write the script of a section into a folder."""
-    text = re.search(r"^```python\n# (\w+\.py)\n(.*?)^```", sections(PAGE)[heading], re.MULTILINE | re.DOTALL)
+    text = re.search(r"^```python\n# (\w+\.py)\n(.*?)^```", sections(page)[heading], re.MULTILINE | re.DOTALL)
     (folder / text[1]).write_text(text[2], encoding="utf-8")
 
 
@@ -151,7 +151,7 @@ def test_a_job_of_slurm_requeues_before_the_end_and_ends_before_its_deadline(tmp
 @pytest.mark.long
 def test_ray_continues_after_the_kill_of_a_worker(tmp_path):
     pytest.importorskip("ray")
-    script("Ray Train", tmp_path)
+    script("Ray Train", tmp_path, "how-to/ray.md")
     driver = subprocess.Popen(
         [sys.executable, "ray_train.py"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     )

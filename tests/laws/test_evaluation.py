@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidTime
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.testing import schedule_laws as laws
 from support import strategies
@@ -34,8 +35,38 @@ def test_columns_have_the_same_bits_for_one_time(name, data):
     times, base = drawn_times(data, case), data.draw(strategies.bases())
     if case.resolved.affine:
         together = np.broadcast_to(columns(case.resolved, times).apply(base), times.shape)
-        alone = [np.ravel(columns(case.resolved, time).apply(base))[0] for time in times.tolist()]
-        np.testing.assert_array_equal(np.array(alone).view(np.int64), together.astype(np.float64).view(np.int64))
+        factor_at = case.resolved._factor_of_number()
+        functions = [lambda t: columns(case.resolved, t)]
+        functions += [] if factor_at is None else [lambda t: Affine(factor_at(t), None)]
+        for of_one in functions:
+            alone = [np.ravel(of_one(time).apply(base))[0] for time in times.tolist()]
+            np.testing.assert_array_equal(np.array(alone).view(np.int64), together.astype(np.float64).view(np.int64))
+
+
+FAR = 2**25 + 3  # float32 does not distinguish neighboring integers of this size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with_lengths(linear(1.0, 0.5, {half}) >> linear(0.3, 0.1), 'exact')",
+        "restarts(linear(), {half}, times=3, mult=1.5, gamma=0.5)",
+        "restarts(linear(), {whole}, times=3, mult=1.5, gamma=0.5)",
+        "cosine_restarts({half}, mult=1.5, to=0.1, times=2, lengths='exact')",
+        "cyclic({half}, {whole})",
+        "with_lengths(stairs(1.0, 0.1, 3, {half}), 'exact')",
+        "with_lengths(jagged(linear(1.0, 0.5, {half}), {whole}, 9), 'exact')",
+        "with_lengths(window(linear(), {half}, '90%'), 'exact')",
+    ],
+)
+def test_integer_times_of_torch_are_compared_exactly_with_boundaries_between_two_updates(text):
+    written = text.format(half=f"'{FAR}.5 epochs'", whole=f"'{FAR} epochs'")
+    schedule = ps.resolve(ps.parse(written), ps.Calendar(total=9 * FAR, steps_per_epoch=1))
+    near = sorted({int(b) + d for b in schedule.breakpoints(9 * FAR) for d in (-2, -1, 0, 1, 2) if b + d >= 0})
+
+    values = schedule(torch.tensor(near), 0.7)
+
+    np.testing.assert_allclose(values.numpy(), schedule(np.array(near), 0.7), rtol=1e-12, atol=1e-15)
 
 
 @given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))

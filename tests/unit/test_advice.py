@@ -81,21 +81,22 @@ def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
 
 
 @table(
-    ("whole", "kept"),
+    ("whole", "last"),
     [
         (ps.cosine_restarts(10) >> ps.cosine(), ps.cosine()),
         (ps.cosine(to=0.1) >> ps.constant(), ps.constant()),
         (ps.step(5) >> ps.linear(), ps.linear()),
-        (ps.exponential(0.9) >> ps.constant(0.1), ps.constant(0.1)),
+        (ps.warmup(2) * ps.cosine() >> ps.exponential(0.9) >> ps.constant(0.1), ps.constant(0.1)),
     ],
 )
-def test_the_error_for_two_stages_without_a_length_shows_how_to_add_one(whole, kept):
+def test_the_error_for_several_stages_without_a_length_adds_a_length_to_all_but_the_last(whole, last):
     with pytest.raises(InvalidArgument) as refusal:
         ps.resolve(whole, RUN)
-    stage = ps.parse(refusal.value.instead.removeprefix("Write "))
+    line = ps.parse(refusal.value.instead.removeprefix("Write "))
 
-    assert stage.has_length
-    assert ps.resolve(stage >> kept, RUN).is_resolved
+    assert [stage.has_length for stage in line.stages] == [True] * (len(whole.stages) - 1) + [False]
+    assert line.stages[-1] == last
+    assert ps.resolve(line, RUN).is_resolved
 
 
 @table("name", curves.FAMILIES)

@@ -190,6 +190,8 @@ _EXAMPLES = {
 }
 """Example values of missing required arguments."""
 
+_EXAMPLES_OF_CLASS = {"over": "100", "schedule": "cosine()"}  # of arguments that do not accept text
+
 _FACTS = ("total", "steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step",
           "seconds_per_step", "sequence_length", "frames_per_step", "deadline", "untimed_updates")  # fmt: skip
 _FACT_OF_UNIT = {
@@ -250,9 +252,10 @@ class _MeantCall:
         ]
         self.is_example |= bool(self.missing)
         for key in self.missing:
-            self.written[key] = (
-                _EXAMPLES["base"] if (name, key) == ("ps.trace", "optimizer") else _EXAMPLES.get(key, "")
-            )
+            only_class = isinstance(parameters[key].annotation, type)  # no text
+            example = _EXAMPLES_OF_CLASS.get(key) if only_class else None
+            key_of_example = "base" if (name, key) == ("ps.trace", "optimizer") else key
+            self.written[key] = example or _EXAMPLES.get(key_of_example, "")
         if "total" in self.written and "plan" in self.written:
             self.written["plan"] = self.written["plan"].replace(_HORIZON, "")
         if "curve" in self.named and name in _OF_ONE_CURVE:  # anneal takes any curve
@@ -320,11 +323,10 @@ class _MeantCall:
             self.written["calendar"] = f"{start}{inside})"
 
     def refusal(self, builder: Callable[..., Any], error: str) -> InvalidCall:
-        """Return the error with the corrected call, or with an example if the call has no arguments."""
+        """Return the error with the corrected call, or with an example if no call is probably meant."""
         is_code = self.name.startswith(_CODE)
         write, is_example = self.line if self.complete else "", self.is_example and is_code
-        is_empty = not (self.in_order or self.named)
-        if (is_code and is_empty) or (not self.complete and (is_code or is_empty or self.line == f"{self.name}()")):
+        if not self.complete or (is_code and not (self.in_order or self.named)):
             write, is_example = example_call(builder, self.name), True
         if not self.meant:
             return InvalidCall(f"{self.name}(…)", error, write=write, is_example=is_example)
@@ -354,7 +356,11 @@ def takes_list(parameter: inspect.Parameter) -> bool:
 def is_rate(key: str, parameter: inspect.Parameter, value: object) -> bool:
     """Return whether an argument of another library is a rate, where the parameter expects a multiple of base."""
     return (
-        key in ABSOLUTE and "Absolute" in str(parameter.annotation) and isinstance(value, (int, float)) and value != 0
+        key in ABSOLUTE
+        and "Absolute" in str(parameter.annotation)
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value != 0
     )
 
 

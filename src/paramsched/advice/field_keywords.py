@@ -88,7 +88,10 @@ def refuse_wrong_fields(
     ]
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}
-    written += [f"Binding({name!r}, {code(value)})" for name, value in kept.items() if not name.isidentifier()]
+    for name, value in kept.items():
+        if not name.isidentifier():
+            field, at, group = name.partition("@")  # as on the command line: lr@head
+            written.append(f"Binding({field.strip()!r}, {code(value)}{f', groups={group.strip()!r}' if at else ''})")
     named = [f"{name}={code(value)}" for name, value in kept.items() if name.isidentifier()]
     found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
     found += [f"{shown(one)}: not a Binding" for one in others]

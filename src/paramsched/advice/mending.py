@@ -14,7 +14,7 @@ from paramsched.advice.peer_calls import CALLS, line_of_call
 from paramsched.advice.peer_words import SEQUENCES, letters_of, meant_argument, meant_by
 
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
-_CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
+CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
 _NAMED_CALL: Final = r"(?=[A-Za-z_]\w*\s*\()"
 _REWRITES: Final = (
@@ -87,24 +87,35 @@ def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
     return None
 
 
-def _with_brackets_closed(text: str, outside: str) -> str | None:
-    """Return the line with its first wrong bracket closed, replaced or removed; None if all are paired."""
+def first_unpaired(outside: str) -> tuple[list[int], int | None]:
+    """Return the open brackets at the first wrong closing bracket, and its index; None if there is none.
+
+    >>> first_unpaired("(a, [b)"), first_unpaired("(a, [b]")
+    (([0, 4], 6), ([0], None))
+    """
     opened: list[int] = []
     for place, one in enumerate(outside):
-        if one in _CLOSING:
+        if one in CLOSING:
             opened.append(place)
-        elif one in _CLOSING.values():
-            wanted = [_CLOSING[outside[opening]] for opening in opened]
-            if one in wanted[:-1] and one != wanted[-1]:
-                return text[:place] + wanted[-1] + text[place:]
-            if not wanted or one != wanted[-1]:
-                return text[:place] + "".join(wanted[-1:]) + text[place + 1 :]
+        elif one in CLOSING.values():
+            if not opened or one != CLOSING[outside[opened[-1]]]:
+                return opened, place
             opened.pop()
+    return opened, None
+
+
+def _with_brackets_closed(text: str, outside: str) -> str | None:
+    """Return the line with its first wrong bracket closed, replaced or removed; None if all are paired."""
+    opened, place = first_unpaired(outside)
+    wanted = [CLOSING[outside[opening]] for opening in opened]
+    if place is not None:
+        missing = outside[place] in wanted
+        return text[:place] + "".join(wanted[-1:]) + text[place + (not missing) :]
     if not opened:
         return None
     stage = outside.find(">>", opened[-1])  # the bracket is closed in front of the next `>>`
     place = len(outside[:stage].rstrip()) if stage > 0 else len(text)
-    return text[:place] + _CLOSING[outside[opened[-1]]] + text[place:]
+    return text[:place] + wanted[-1] + text[place:]
 
 
 def call_as_meant(

@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cache, partial
 from numbers import Integral, Real
-from types import NoneType
 from typing import Any, get_args
 
 from paramsched.base.near_names import did_you_mean
@@ -129,7 +128,9 @@ def check_fields(value: Any, call: str) -> None:
 @cache
 def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
     checks = ((one, one.metadata.get("check")) for one in fields(kind))
-    return [(one.name, check, NoneType in get_args(one.type)) for one, check in checks if check is not None]
+    # A text, so that it also works under `from __future__ import annotations`.
+    known = [(one.name, check, str(one.type)) for one, check in checks if check is not None]
+    return [(name, check, "None" in kind or "Optional" in kind) for name, check, kind in known]
 
 
 def require_choice(site: CallSite, given: object, choices: Any, found: str, write: str = "") -> None:

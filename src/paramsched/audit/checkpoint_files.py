@@ -121,8 +121,8 @@ def parts_of_checkpoint(folder: Path) -> list[Path]:
         return [folder / METADATA]
     parts = [one for one in folder.iterdir() if _PARTS.fullmatch(one.name)]
     if not parts:
-        found = f"the folder has no event file of TensorBoard, no {METADATA}, no optimizer.pt and no optimizer.bin"
-        raise UnreadableLog(path_text(folder), found, "Pass a file, or the folder that contains one of these")
+        found = f"expected a folder with {METADATA}, optimizer.pt, optimizer.bin or an event file of TensorBoard"
+        raise UnreadableLog(path_text(folder), found, "Pass that folder, or a file")
     return sorted(parts, key=lambda one: (len(one.stem), one))
 
 

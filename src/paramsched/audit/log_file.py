@@ -243,7 +243,8 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
             raise _duplicate_error(path_text(file, 1), duplicate)
         for row in rows:
             if len(row) > len(header):
-                found = f"expected {len(header)} cells as in the first line, got {len(row)}"
+                cells = "1 cell" if len(header) == 1 else f"{len(header)} cells"
+                found = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Write the name of each column in the first line"
                 raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
@@ -375,7 +376,7 @@ def _read_table(
     wanted = dict(columns) or columns_like_fields(present, fields)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
-        field = fields[0] if fields else "lr"
+        field = "lr" if "lr" in fields or not fields else fields[0]
         example = f"{field}={_column_to_suggest(field, rows)}"
         raise UnreadableLog(
             path_text(file),

@@ -111,7 +111,7 @@ def plan_options(command: _Function) -> _Function:
         own = {field.name: given.pop(field.name) for field in fields(PlanOptions) if field.name in given}
         return command(*args, options=PlanOptions(**own), **given)
 
-    count, amount = {"type": click.IntRange(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
+    count, amount = {"type": Count(min=1), "metavar": "N"}, {"type": float, "metavar": "NUMBER"}
 
     config_option = partial(click.option, cls=ConfigOption)
 
@@ -194,6 +194,20 @@ class ExistingFile(click.Path):
             return click.Path.convert(self, value, param, ctx)
         except ValueError:
             self.fail(f"no file can have the name {value!r}", param, ctx)
+
+
+@final
+class Count(click.IntRange):
+    """An integer of at least `min`. The error for another value shows the option with a valid one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return click.IntRange.convert(self, value, param, ctx)
+        except click.BadParameter:
+            limits = f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+            option = "" if param is None else f" {param.opts[0]}"
+            sample = min(100, self.max or 100)
+            self.fail(f"expected an integer {limits}, got {value}. For example:{option} {sample}", param, ctx)
 
 
 @final
@@ -280,18 +294,12 @@ base_option = click.option(
 )
 tolerance_option = click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 1),
     metavar="SHARE",
     help="Relative difference up to which a logged value counts as planned. By default 1e-9, and 0 (bit for bit) for "
     "logs that paramsched wrote.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-loss_option = click.option(
-    "--loss",
-    type=ExistingFile(),
-    metavar="LAW",
-    help="File of a loss law: predict the loss of PLAN. Experimental.",
-)
 loss_option = click.option(
     "--loss",
     type=ExistingFile(),

@@ -14,6 +14,7 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
+from paramsched.advice.number_checks import finite_number
 from paramsched.base.diagnostic import Diagnostic, with_advice
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import PlanOptions, echo_note, option_of, runs_configs
@@ -32,7 +33,6 @@ from paramsched.run_files.files import naming_errors
 from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration
-from paramsched.time.duration import meant_length
 
 # A file name has a suffix or a slash, and no brackets, unlike the text of a schedule.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
@@ -86,7 +86,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         with naming_errors("standard input"):
             data = sys.stdin.buffer.read(MOST_BYTES + 1)
         try:
-            return PlanText(f"{format or 'yaml'} text", data.decode("utf-8-sig"), format or "yaml")
+            return PlanText("standard input", data.decode("utf-8-sig"), format or "yaml")
         except UnicodeDecodeError as error:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
@@ -154,6 +154,9 @@ def read_plan_input(
         echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
         options = replace(options, steps_per_epoch=_SHORT_EPOCH)
         loaded = source.loaded(ReadingOptions(calendar=calendar_if_known(options)))
+    names = dict.fromkeys(one.name for one in loaded.plan.bindings)
+    if options.field not in ("lr", *names):
+        echo_note(f"--field {options.field}: {given} schedules {', '.join(names)}")
     return PlanInput(given, loaded, source, options)
 
 
@@ -220,8 +223,7 @@ def length_from_option(text: str, option: str) -> Duration:
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
-        sample = meant_length(text)
-        sample = 10_000 if option == "--horizon" and str(sample).endswith("%") else sample
+        sample = 10_000 if option == "--horizon" and str(error.sample).endswith("%") else error.sample
         written = f'"{sample}"' if " " in str(sample) else sample
         raise click.UsageError(with_advice(f"{option}: {error.problem}", f"Write {option} {written}")) from None
 
@@ -373,7 +375,7 @@ def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]
         field, _, number = one.partition("=")
         _require_field(plan, f"--scale {one}", field.strip())
         try:
-            factors[field.strip()] = float(number)
+            factors[field.strip()] = finite_number(f"--scale {one}", float(number))
         except ValueError:
             raise click.UsageError(f"--scale {one}: expected FIELD=FACTOR. Write --scale lr=0.5") from None
     return factors

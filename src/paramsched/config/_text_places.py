@@ -1,7 +1,7 @@
 """Locations of the entries of a config in its text, which give diagnostics their line and column."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from inspect import Parameter, signature
 from typing import Any, final
@@ -34,6 +34,7 @@ class Place:
         text: the value as text, if it is text.
         value: the value; a mapping is a list of pairs, because a key may occur twice.
         parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
+        awaited: in a mapping that is being read, the key whose value follows.
     """
 
     begin: int
@@ -43,6 +44,7 @@ class Place:
     text: str | None = None
     value: Any = None
     parts: "dict[str | int, Place] | list[Place] | None" = None
+    awaited: "Place | None" = None
     _named: "dict[str, Place] | None" = field(default=None, init=False)
 
     def named(self) -> "dict[str, Place]":
@@ -62,7 +64,6 @@ class PlaceTree:
 
     def __init__(self) -> None:
         self._open = [Place(0, 0, parts=[], value=[])]
-        self._keys: list[Place | None] = [None]  # for each open list or mapping, the key whose value follows
 
     @property
     def root(self) -> Place:
@@ -78,11 +79,11 @@ class PlaceTree:
     @property
     def awaits_key(self) -> bool:
         """True if the key of an entry is expected next."""
-        return isinstance(self._open[-1].parts, dict) and self._keys[-1] is None
+        return isinstance(self._open[-1].parts, dict) and self._open[-1].awaited is None
 
     def put(self, place: Place) -> None:
         """Add the next entry of a list, the key of an entry, or the value of the last key."""
-        around, key = self._open[-1], self._keys[-1]
+        around, key = self._open[-1], self._open[-1].awaited
         if isinstance(around.parts, list):
             around.parts.append(place)
             around.value.append(place.value)
@@ -90,26 +91,24 @@ class PlaceTree:
             name = key.value
             around.parts[name if isinstance(name, (str, int)) else str(name)] = place
             around.value.append((name, place.value))
-            place.key, self._keys[-1] = key.begin, None
+            place.key, around.awaited = key.begin, None
         else:
-            self._keys[-1] = place
+            around.awaited = place
 
     def open(self, begin: int, *, is_list: bool) -> None:
         """Open a list or a mapping."""
         empty = Place(begin, begin, parts=[], value=[]) if is_list else Place(begin, begin, parts={}, value=Pairs())
         self._open.append(empty)
-        self._keys.append(None)
 
     def close(self, end: int) -> Place:
         """Close the innermost list or mapping, and return it."""
-        self._keys.pop()
         done = self._open.pop()
         done.end = end
         return done
 
 
 def faults_with_places(
-    diagnostics: Iterable[Diagnostic], text: str, places: Callable[[str], Place]
+    diagnostics: tuple[Diagnostic, ...], text: str, places: Callable[[str], Place]
 ) -> tuple[Diagnostic, ...]:
     """Return diagnostics with their lines and columns.
 
@@ -118,7 +117,6 @@ def faults_with_places(
         text: the text of the config.
         places: returns the root place of a text. If it raises ConfigError, the diagnostics are unchanged.
     """
-    diagnostics = tuple(diagnostics)
     if not any(map(_lacks_place, diagnostics)):
         return diagnostics
     try:
@@ -147,12 +145,15 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
     edit = None
     if fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
         old, new = fault.replace
-        beside = place_at_path(root, fault.path.removesuffix(old) + new)
-        twice = fault.at_key and fault.path.endswith(old) and beside.key is not None
-        if not twice or not text[beside.key : beside.begin].lstrip("\"'").startswith(new):
+        if not (fault.at_key and fault.path.endswith(old) and _has_key(root, fault.path.removesuffix(old), new, text)):
             at = text.index(old, begin, end)
             edit = TextEdit(at, at + len(old), new)
     return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
+
+
+def _has_key(root: Place, path: str, key: str, text: str) -> bool:
+    place = place_at_path(root, path + key)
+    return place.key is not None and text[place.key : place.begin].lstrip("\"'").startswith(key)
 
 
 def place_at_path(root: Place, path: str) -> Place:

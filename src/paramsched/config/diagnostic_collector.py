@@ -69,10 +69,10 @@ class DiagnosticCollector:
         self.count += 1
         if self.full:
             return
-        written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
-        if written is not None:
-            instead = f"Write {entry_text(*written, self._syntax)}"
-        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
+        if entry is not None:
+            entry = entry[0], json.dumps(entry[1], ensure_ascii=False)
+            instead = f"Write {entry_text(*entry, self._syntax)}"
+        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=entry)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Add the error of a library function as a diagnostic."""
@@ -276,6 +276,7 @@ def refuse_large_plan(data: Any, source: str) -> None:
 
 
 @final
+@dataclass(slots=True)
 class _PlainReader:
     """A reader that converts data to plain values.
 
@@ -284,12 +285,12 @@ class _PlainReader:
     Args:
         diagnostics: the collector.
         twice: the list for the paths of repeated keys in a peer's config; None for a native plan.
+        left: the number of values that may still be read.
     """
 
-    def __init__(self, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> None:
-        self.diagnostics = diagnostics
-        self.twice = twice
-        self.left = _MOST_GIVEN
+    diagnostics: DiagnosticCollector
+    twice: list[str] | None = None
+    left: int = _MOST_GIVEN
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
         """Return one plain value; `depth` is the number of nested lists and mappings that are still allowed."""

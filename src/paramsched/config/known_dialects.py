@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -214,14 +214,9 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    optional = (
-        "recognizes", "read", "syntax_of", "execute", "bases_of", "facts_of",
-        "notes_of", "groups_of",
-    )  # fmt: skip
-    functions: dict[str, Any] = {one: getattr(given, one, None) for one in optional}
-    entries = tuple(getattr(given, "scheduler_entries", ()))
-    functions |= {one: bool(getattr(given, one, False)) for one in ("command_lines", "is_hjson")}
-    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, origin=origin)
+    optional = [one for one in fields(KnownDialect) if one.name not in ("name", "to_plan", "origin")]
+    found: dict[str, Any] = {one.name: getattr(given, one.name, one.default) for one in optional}
+    return KnownDialect(name, given.to_plan, **found, origin=origin)
 
 
 @lru_cache(maxsize=2)

@@ -2,17 +2,18 @@
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from errno import ENAMETOOLONG, ENOENT
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, final, overload
 
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.base.codes import KEY_TWICE, SAID_TWICE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.base.near_names import did_you_mean, shortened_text
+from paramsched.base.near_names import closest, did_you_mean, shortened_text
 from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Pairs, Place, faults_with_places
@@ -103,7 +104,7 @@ def load(
     FileNotFoundError: [Errno 2] No such file or directory: 'plan.yaml'
     """
     try:
-        text = open_plan(path_of_file(path), format, run_config=run_config)
+        text = _open_file(path_of_file(path), format, run_config=run_config)
     except OSError as error:
         if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
             found = "no file has this name; for the text of a plan, write ps.loads(text)"
@@ -131,7 +132,7 @@ def loads(
     if isinstance(text, Mapping):
         given = open_plan(text, format)
     elif not isinstance(text, str):
-        found = f"a {type(text).__name__} is neither text nor a mapping"
+        found = f"expected text or a mapping, got {type(text).__name__}"
         raise InvalidArgument(f"loads({text!r:.40})", found, "Write ps.load(path)")
     elif ": " not in text and not text.endswith(".py") and is_path(text):
         found = "expected the text of a plan, got a path"
@@ -139,6 +140,14 @@ def loads(
     else:
         given = PlanText(f"{format} text", text, format)
     return given.loaded(ReadingOptions(shapes, calendar, base)).plan
+
+
+@overload
+def dump(plan: PlanLike, path: None = None, format: str | None = None) -> str: ...
+
+
+@overload
+def dump(plan: PlanLike, path: str | os.PathLike[str], format: str | None = None) -> None: ...
 
 
 @explain_wrong_keywords
@@ -231,7 +240,9 @@ def known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
-            f"format={name!r}", f"unknown format; {did_you_mean(str(name), formats())}", format="yaml"
+            f"format={name!r}",
+            f"unknown format; {did_you_mean(str(name), formats())}",
+            format=closest(str(name), formats()) or "yaml",
         )
     return name
 
@@ -245,7 +256,15 @@ def format_of(file: Path, text: str = "") -> str:
         problem = f"the suffix {file.suffix!r} of a launch script does not determine its format"
         raise InvalidArgument(str(file), problem, format=dialects[0])
     problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
-    raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(SUFFIXES)}", format="yaml")
+    problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
+    for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
+        if file.suffix.lower() in suffixes:
+            raise InvalidArgument(str(file), problem, f"Run `paramsched {command} {shlex.quote(str(file))}`")
+    raise InvalidArgument(str(file), problem, format="yaml")
+
+
+_COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth", ".ckpt", ".bin"): "resume"}
+"""A dict from suffixes of logs and checkpoints to the command that reads them."""
 
 
 def _is_native(format: str) -> bool:
@@ -464,7 +483,10 @@ def open_plan(
         return PlanText("a mapping", "", known_format(format or "native"), entries=given)
     if not is_path(given):
         return PlanText(f"{format or 'yaml'} text", str(given), format or "yaml")
-    file = path_of_file(given)
+    return _open_file(path_of_file(given), format, run_config=run_config, read=read)
+
+
+def _open_file(file: Path, format: str | None, *, run_config: bool, read: bool = True) -> PlanText:
     text = read_bounded_text(file) if read else ""
     chosen = format_of(file, text) if format is None else known_format(format)
     return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
@@ -483,8 +505,9 @@ def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
     """
     plain = plain_or_bad(data, DiagnosticCollector())
     names = () if native.has_schedule(plain) else dialects_that_recognize(plain)
-    found = "it looks like a config of"
-    return tuple(Diagnostic("", f"{found} {name}", f'Give format="{name}"', format=name) for name in names)
+    return tuple(
+        Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
+    )
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

@@ -158,7 +158,7 @@ def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: Dia
     """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
-    found = schedule_or_faults(text, names.called_in(text).values())
+    found = schedule_or_faults(text, names.called_in(text))
     if isinstance(found, Schedule):
         return found
     for fault in found:
@@ -174,7 +174,7 @@ def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
         names: the names that it may use.
         prefix: a prefix of names that may be omitted, such as `curves.`.
     """
-    known = names.called_in(text).values()
+    known = names.called_in(text)
     full = text if text.strip().startswith(prefix) else prefix + text.strip()
     try:
         return value_of_text(full, known)

@@ -195,11 +195,15 @@ class _Script:
 
     def skip_blanks(self) -> bool:
         """Skip whitespace and a comment; return False at the end of the text."""
-        if found := _BLANKS.match(self.text, self.at, self.end):
-            self.at = found.end()
-        if self.text.startswith("#", self.at) and (found := _COMMENT.match(self.text, self.at, self.end)):
-            self.at = found.end()
+        self.take(_BLANKS)
+        self.take(_COMMENT)
         return self.at < self.end
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Skip the text that matches a pattern."""
+        if found := pattern.match(self.text, self.at, self.end):
+            self.at = found.end()
+        return found
 
     def end_command(self) -> None:
         """Skip the end of a command; after a line break, also skip the documents announced by `<<`."""
@@ -212,6 +216,8 @@ class _Script:
             self.variables |= dict.fromkeys(_ASSIGNED_IN_ARITHMETIC.findall(self.text, begin, self.at))
             return
         self.at += len(sign)
+        if sign == ";;":
+            self.end_branch()
         if sign == "\n":
             for delimiter in self.delimiters:
                 over = re.compile(rf"^\t*{re.escape(delimiter)}$", re.MULTILINE).search(self.text, self.at)
@@ -230,8 +236,7 @@ class _Script:
 
     def reserved(self) -> bool:
         """Skip a keyword of the shell. Return whether there was one."""
-        if found := _LOOP.match(self.text, self.at, self.end):
-            self.at = found.end()
+        if found := self.take(_LOOP):
             items = self.words_until(";\n")
             known = len(items) == 1 and not items[0].unknown
             self.variables[found[1]] = ([_Piece(items[0].text, items[0].begin)],) if known else None
@@ -243,17 +248,25 @@ class _Script:
         unset = _UNSET.match(self.text, self.at, self.end) if found[0] == "if" else None
         if unset and unset[1] not in self.variables and not self.blocks:
             self.is_taken = True
-            self.at = unset.end()
         elif found[0] == "fi" and self.is_taken:
             self.is_taken = False
         elif found[0] in _OPENERS:
             self.blocks.append({} if found[0] in ("if", "case") else None)
         elif found[0] in _CLOSERS and self.blocks:
-            for name, begin in (self.blocks.pop() or {}).items():
-                value = self.variables.get(name)
-                if begin is not None and value is not None:
-                    self.variables[name] = _one_of((), value, begin)
+            self.end_branch()
+            self.blocks.pop()
+        elif found[0] in ("else", "elif"):
+            self.end_branch()
         return True
+
+    def end_branch(self) -> None:
+        """Note that the values that a branch has set may not apply after it."""
+        branch = (self.blocks[-1:] or [None])[0] or {}
+        for name, begin in branch.items():
+            value = self.variables.get(name)
+            if begin is not None and value is not None:
+                self.variables[name] = _one_of((), value, begin)
+        branch.clear()
 
     def words_until(self, ends: str) -> list[ShellWord]:
         """Read words up to one of the given characters, which is not skipped."""
@@ -291,7 +304,7 @@ class _Script:
         if index is not None or (more and before is None):
             value = None
         elif more and before:
-            value = (*before, *value) if array else (*before[:-1], [*before[-1], *value[0]])
+            value = (*before, *value) if array else ([*before[0], *value[0]], *before[1:])
         condition = next((block for block in reversed(self.blocks) if block is not None), {})
         old, new = _text_of(before), _text_of(value)
         grows = condition.get(name) is not None and new.startswith(old) and new != old
@@ -364,14 +377,13 @@ class _Script:
         pieces: _Pieces = []
         while self.at < self.end and self.left > 0:
             begin, sign = self.at, self.text[self.at]
-            if found := _PLAIN.match(self.text, begin, self.end):
+            if found := self.take(_PLAIN):
                 pieces.append(_Piece(found[0], begin))
-                self.at = found.end()
             elif self.text.startswith("\\\n", begin):
                 self.at += 2
             elif sign == "\\":
-                found = _ESCAPES.match(self.text, begin, self.end)
-                self.at = found.end() if found else begin + 1
+                found = self.take(_ESCAPES)
+                self.at += found is None
                 pieces.append(_Piece(found[0][1::2] if found else "\\", begin, quoted=True))
             elif sign == "'" or self.text.startswith("$'", begin):
                 first = begin + 1 + (sign == "$")
@@ -395,12 +407,10 @@ class _Script:
         pieces = [_Piece("", first, quoted=True)]
         while self.at < self.end and self.text[self.at] != '"' and self.left > 0:
             begin = self.at
-            if found := _IN_QUOTES.match(self.text, begin, self.end):
+            if found := self.take(_IN_QUOTES):
                 pieces.append(_Piece(found[0], begin, quoted=True))
-                self.at = found.end()
-            elif found := _ESCAPES_IN_QUOTES.match(self.text, begin, self.end):
+            elif found := self.take(_ESCAPES_IN_QUOTES):
                 pieces.append(_Piece(found[0][1::2], begin, quoted=True))
-                self.at = found.end()
             elif self.text.startswith("\\\n", begin):
                 self.at += 2
             elif self.text[begin] == "\\":
@@ -426,27 +436,23 @@ class _Script:
         """Read a dollar sign or a backtick and its expansion."""
         begin = self.at
         self.left -= 1
-        if self.text.startswith(("$((", "$["), begin):
-            old = self.text[begin + 1] == "["  # $[1 + 2] is an old form of $((1 + 2))
-            last = self.text.find("]", begin, self.end)
-            self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if not old else self.end if last < 0 else last + 1
-            inner = self.text[begin + 2 : self.at - 1] if old else self.text[begin + 3 : self.at - 2]
+        if self.text.startswith(("$(", "$[", "`"), begin):
+            end = "]" if self.text[begin + 1 : begin + 2] == "[" else "`" if self.text[begin] == "`" else ""
+            last = self.text.find(end, begin + 1, self.end)
+            self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if not end else self.end if last < 0 else last + 1
+            if end == "]":  # $[1 + 2] is an old form of $((1 + 2))
+                inner, why = self.text[begin + 2 : self.at - 1], "is computed from values that are not in this file"
+            elif self.text.startswith("$((", begin):
+                inner, why = self.text[begin + 3 : self.at - 2], "is computed from values that are not in this file"
+            else:
+                expr = _EXPR.fullmatch(self.text, begin, self.at)
+                inner, why = expr[1].replace("\\", "") if expr else "", "is the output of a command"
             number = _arithmetic(inner, self.text_of_variable)
-            why = "is computed from values that are not in this file"
-            return self.unknown(begin, why, quoted) if number is None else [_Piece(str(number), begin, quoted)]
-        if self.text.startswith(("$(", "`"), begin):
-            last = self.text.find("`", begin + 1, self.end)
-            is_open = self.text[begin] == "$"
-            self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if is_open else self.end if last < 0 else last + 1
-            expr = _EXPR.fullmatch(self.text, begin, self.at)
-            number = _arithmetic(expr[1].replace("\\", ""), self.text_of_variable) if expr else None
-            why = "is the output of a command"
             return self.unknown(begin, why, quoted) if number is None else [_Piece(str(number), begin, quoted)]
         if self.text.startswith("${", begin):
             self.at = self.closing(begin + 2, _IN_BRACES, "{")
             return self.braces(begin, quoted=quoted)
-        if found := _NAME.match(self.text, begin, self.end):
-            self.at = found.end()
+        if found := self.take(_NAME):
             return self.value(found[1] or found[2], "", begin, quoted=quoted)
         self.at += 1
         return [_Piece("$", begin, quoted)]

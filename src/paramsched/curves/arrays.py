@@ -59,9 +59,7 @@ class Arrays:
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float] | None:
-        """Return the pair (smallest, largest) of numbers or NumPy times; None for no times, and for other arrays."""
-        if self is NUMBERS:
-            return t, t
+        """Return the pair (smallest, largest) of NumPy times; None for no times, and for other arrays."""
         if not self.concrete or not t.size:
             return None
         if self.known_bounds is not None and self.known_bounds[0] is t:
@@ -79,10 +77,8 @@ class Arrays:
     def clock(self, t: Array) -> Array:
         """Return torch or JAX times in the widest dtype of their kind, to avoid overflow and rounding.
 
-        Negative times become 0. NumPy times are returned unchanged.
+        Negative times become 0.
         """
-        if self.concrete:
-            return t
         return self.at_least(self.whole(t) if self.is_whole(t) else self.floating(t), 0)
 
     def is_whole(self, t: Array) -> bool:
@@ -100,8 +96,6 @@ class Arrays:
         return self.xp.where(count * n > t, count - 1, count)
 
     def where(self, mask: Array, yes: Array, no: Array) -> Array:
-        if self is NUMBERS:
-            return yes if mask else no
         return self.xp.where(mask, self.lift(yes), self.lift(no))
 
     def smaller(self, x: Array, y: Array) -> Array:
@@ -125,9 +119,17 @@ class Arrays:
         return self.xp.where(x > bound, self.xp.full_like(x, bound), x)
 
     def at_least(self, x: Array, bound: int | float) -> Array:
-        if self.concrete or self is NUMBERS:
+        if self.concrete:
             return self.xp.maximum(x, bound)
         return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
+
+    def comparable(self, t: Array, bound: int | float) -> Array:
+        """Return times that can be compared with a number: torch compares integers with a float in float32."""
+        return self.floating(t) if isinstance(bound, float) and not self.concrete else t
+
+    def has_reached(self, t: Array, bound: int | float) -> Array:
+        """Return `t >= bound`, compared exactly."""
+        return self.comparable(t, bound) >= bound
 
     def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
         """Return for each time how many of the sorted `bounds` are less than or equal to it."""
@@ -137,7 +139,7 @@ class Arrays:
         count = self.whole(t * 0)
         for bound in bounds:
             if bound <= self.far:  # no time of this dtype reaches a larger bound
-                count = count + self.whole(t >= bound)
+                count = count + self.whole(self.has_reached(t, bound))
         return count
 
     def take(self, table: Floats | Integers, index: Array) -> Array:

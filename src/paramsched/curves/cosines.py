@@ -104,10 +104,10 @@ class CosineKDecay(Curve):
     k: float = field(metadata=checked(positive_number))
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._rise(u**self.k, 1.0 - u**self.k, ops)
+        return cosine._rise(u**self.k, rest, ops)  # it uses only its first argument, and `_fall` only the second
 
     def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return cosine._fall(u**self.k, 1.0 - u**self.k, ops)
+        return cosine._fall(u, 1.0 - u**self.k, ops)
 
 
 cosine_k_decay = curve(constructor("cosine_k_decay", CosineKDecay))

@@ -31,7 +31,7 @@ def curve(builder: _Builder) -> _Builder:
     Raises:
         InvalidArgument: the name is already in use, or the return annotation is missing.
     """
-    if builder.__name__ in CONSTANTS:
+    if getattr(builder, "__name__", None) in CONSTANTS:
         raise InvalidArgument(f"curve {builder.__name__!r}", "the name is already in use", "Choose another name")
     known = register_builder(FAMILIES, builder, kind="curve", prefix="curves.")
     NAME_OF_CLASS[built_class(builder)] = builder.__name__

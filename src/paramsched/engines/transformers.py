@@ -18,7 +18,7 @@ from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batc
 from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.runs.batches import plans_sizes
 from paramsched.runs.scheduler import Scheduler
@@ -72,6 +72,9 @@ def planned(
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
             `write={"entropy": "entropy_coef", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written
             before the forward pass of each update.
+
+    Raises:
+        MissingDependency: transformers is not installed.
     """
     options = PlanOptions(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change,
@@ -79,7 +82,10 @@ def planned(
     )  # fmt: skip
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
-    from transformers import Trainer, TrainerCallback
+    try:
+        from transformers import Trainer, TrainerCallback
+    except ModuleNotFoundError:
+        raise MissingDependency("engines.transformers.planned", "transformers", "transformers") from None
 
     class TokenRelay(TrainerCallback):  # type: ignore[misc]  # its type is Any
         """Reports the tokens that the Trainer counted."""

@@ -205,9 +205,8 @@ def refuse_lines(call: str, refused: Sequence[Refusal]) -> None:
 def _lines_of_field(plan: Plan, field: str) -> Plan:
     known = dict.fromkeys(one.name for one in plan.bindings)
     if field not in known:
-        raise PlanError(
-            f"field={field!r}", f"the plan schedules {', '.join(known)}", f'Write field="{next(iter(known))}"'
-        )
+        found, first = f"the plan schedules {', '.join(known)}", next(iter(known))
+        raise PlanError(f"field={field!r}", found, f'Write field="{first}"', command=f"Write --field {first}")
     clock = plan.clock if isinstance(plan.clock, str) else {field: clock_of_field(plan.clock, field)}
     return Plan(*(one for one in plan.as_written() if one.name == field), horizon=plan.horizon, clock=clock)
 

@@ -169,7 +169,7 @@ def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
     )
     if len(title) > WIDTH - 3:
         title = f"Schedules, {origin} They need {needs}"
-    plan = config.dump(exported.plan, None, "yaml") or ""
+    plan = config.dump(exported.plan, None, "yaml")
     facts = {one.name: value for one in fields(Calendar) if (value := getattr(exported.calendar, one.name)) is not None}
     if exported.plan.horizon is not None:
         facts.pop("total", None)  # because it equals the horizon

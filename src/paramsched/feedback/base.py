@@ -1,9 +1,10 @@
 """Metric rules: pure state machines that react to the metrics of a run."""
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
@@ -150,10 +151,7 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Guided:
         return Guided(schedule_of(1.0, ""), (rule, other))
     if isinstance(other, Guided):
         return Guided(other.schedule, (*other.guides, rule))
-    if isinstance(other, (Schedule, int, float)):
-        return Guided(schedule_of(other, f"{other} * {rule}"), (rule,))
-    found = f"expected a schedule, got {type(other).__name__}"
-    raise InvalidArgument(f"{other!r} * {rule}", found, write="cosine() * plateau()")
+    return Guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
 
 
 Mode: TypeAlias = Literal["min", "max"]
@@ -176,12 +174,17 @@ def _checked_bound(
 ) -> float | Absolute:
     """Apply `number` to a multiple of base or an absolute value; `absolute` and `sample` are examples for an error."""
     if isinstance(level, Absolute):
-        number(site, level.value)
+        try:
+            number(site, level.value)
+        except InvalidArgument as refusal:
+            meant: Any = refusal.sample
+            shown_site, write = site_with_value(site, level), f"{site.argument}={Absolute(meant)}"
+            raise refusal.changed(site=shown_site, write=write, sample=Absolute(meant), refused=level) from None
         return level
     if not isinstance(level, (int, float)):
         found = f"expected a multiple of base or an absolute value such as {absolute}"
         write = f"{site.argument}={sample}"
-        raise InvalidArgument(replace(site, value=str(level)), found, write=write, sample=sample)
+        raise InvalidArgument(site_with_value(site, level), found, write=write, sample=sample)
     return number(site, level)
 
 
@@ -199,12 +202,15 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
     """Convert a value of a metric to a float. Return None if it is not finite and `nonfinite` is "ignore".
 
     Raises:
-        InvalidArgument: the value is not finite and `nonfinite` is "raise".
+        InvalidArgument: the value is not a number, or it is not finite and `nonfinite` is "raise".
     """
     try:
         number = float(value)
     except OverflowError:  # an integer of more than 308 digits
         number = math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        found = f"expected a number, got {type(value).__name__}"
+        raise InvalidArgument(f"observe({metric}=…)", found, write=f"observe({metric}=float(value))") from None
     if not math.isfinite(number):
         if nonfinite == "raise":
             instead = f'Write {name}(…, nonfinite="ignore") to skip it'
@@ -264,9 +270,9 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...], mo
             numbers = [*value] if isinstance(value, (list, tuple)) and len(value) <= most else [None]
         for number in numbers:
             sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
-            if sound and isinstance(number, int):
-                sound = abs(number) < 10**300  # an integer of more than 308 digits cannot be converted to float
-            if not sound or (number is not None and not (math.isfinite(number) and (name in signed or number >= 0))):
+            # not isfinite, which fails for an integer of more than 308 digits
+            is_finite = sound and (number is None or abs(number) <= sys.float_info.max)
+            if not is_finite or (number is not None and number < 0 and name not in signed):
                 raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
 
 
@@ -291,8 +297,7 @@ def reduced_value(value: Any, factor: float, floor: Level, base: Any) -> Any:
     if factor == 1.0:
         return value
     multiple, fixed = split_level(floor)
-    scaled_by = base if isinstance(base, (int, float)) else np.asarray(base)
-    lowest: Any = fixed if multiple is None else multiple * scaled_by
+    lowest: Any = fixed if multiple is None else multiple * base
     if isinstance(value, (int, float)) and isinstance(lowest, (int, float)):
         return max(value * factor, min(value, lowest))
     return np.maximum(value * factor, np.minimum(value, lowest))

@@ -174,12 +174,12 @@ class Greedy(MetricRule[GreedyState]):
         elif isinstance(self.max, float):
             factor = min(factor, max(self.max, state.factor))
         factor = min(factor, _MOST)
-        grown = factor if self._absolute or factor - state.factor > self.eps else state.factor
+        grown = factor if factor - state.factor > self.eps else state.factor
         return replace(state, factor=grown, warming=self.warmup, floored=0)
 
     def _reduced(self, state: GreedyState) -> GreedyState:
         factor = state.factor * self.factor
-        if isinstance(self.min, Absolute) or self._absolute:
+        if self._absolute:
             least = self.min.value if isinstance(self.min, Absolute) else 0.0
             high = None if state.high is None else max(state.high * self.factor, least)
             state = replace(state, low=max(state.low * self.factor, least), high=high)

@@ -51,7 +51,7 @@ def _observations(site: CallSite, count: object, least: int) -> int:
     if isinstance(count, str):
         number = re.search(r"\d+", count)
         found = "expected a number of observations, because a metric rule does not know the update"
-        valid = int(number[0]) if number else max(least, 100)
+        valid = int(number[0]) if number else 100
         raise InvalidArgument(site_with_value(site, count), found, write=f"{site.argument}={valid}", sample=valid)
     return whole_number(site, count, least)
 

@@ -23,12 +23,6 @@ _SMALL = 0.01
 _LARGE = 10.0
 """A learning rate that reaches this multiple of base is probably a length or an absolute value."""
 
-BASE_IS_ZERO: Trap = (
-    BASE_OF_ZERO,
-    "lr of the optimizer is 0, so every multiple of it is 0",
-    "Set it in the optimizer, or write absolute(0.01)",
-)
-
 
 def unlikely_level(line: Binding) -> Trap | None:
     """Return the trap of a line of lr that never reaches a hundredth of base, or reaches ten times base.
@@ -45,18 +39,25 @@ def unlikely_level(line: Binding) -> Trap | None:
     return GROWS, found, "For a length write over=…; for an absolute value write absolute(…)"
 
 
-def unlikely_rates(lines: Iterable[Binding], slots: Iterable[tuple[Schedule, float]]) -> Trap | None:
-    """Return the trap of all learning rates of a run; None if one of them is sound.
+def unlikely_values(field: str, lines: Iterable[Binding], slots: Iterable[tuple[Schedule, float]]) -> Trap | None:
+    """Return the trap of all values of a field in a run; None if one of them is sound.
 
     Args:
+        field: the name of the field.
         lines: the lines of a plan.
-        slots: the schedule and the base of lr of each group.
+        slots: the schedule and the base of the field in each group.
     """
-    traps = [unlikely_level(line) for line in lines if line.name == "lr"]
+    traps = [unlikely_level(line) for line in lines if line.name == field == "lr"]
     if traps and all(traps):
         return traps[0]
-    rates = [*slots]
-    return BASE_IS_ZERO if rates and not any(base or schedule.has_absolute for schedule, base in rates) else None
+    found = [*slots]
+    return base_is_zero(field) if found and not any(base or one.has_absolute for one, base in found) else None
+
+
+def base_is_zero(field: str) -> Trap:
+    """Return the trap of a field that is 0 in the optimizer."""
+    found = f"{field} of the optimizer is 0, so every multiple of it is 0"
+    return BASE_OF_ZERO, found, "Set it in the optimizer, or write absolute(0.01)"
 
 
 def _highest_level(schedule: Schedule) -> float | None:

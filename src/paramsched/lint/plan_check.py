@@ -17,6 +17,7 @@ from paramsched.lint._length_checks import check_lengths
 from paramsched.lint._traps import traps_in_binding
 from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
 from paramsched.lint._value_checks import check_followed, check_rates, check_values
+from paramsched.lint.levels import base_is_zero
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import Bases
 from paramsched.plan.binding import clock_of_field
@@ -203,8 +204,8 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
             yield Diagnostic(path, found, instead, code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
-            found = f"{binding.name} of the optimizer is 0, so every multiple of it is 0"
-            yield Diagnostic(path, found, "Set it in the optimizer, or write absolute(0.01)", code=codes.BASE_OF_ZERO)
+            code, found, instead = base_is_zero(binding.name)
+            yield Diagnostic(path, found, instead, code=code)
 
 
 def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> float | None:

@@ -122,8 +122,10 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     if isinstance(given, (str, os.PathLike, Mapping)):
         plan: Plan = load_entry("packages", "files of plans").open_plan(given).loaded().plan
         return plan
-    found = f"expected a plan, got {type(given).__name__}"
-    raise InvalidArgument(f"{call}(…, plan={shown(given)})", found, "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+    is_function = callable(given) and not isinstance(given, type)
+    example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+    instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
+    raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
 
 
 def _plan_of_line(text: str, call: str) -> Plan:

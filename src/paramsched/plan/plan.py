@@ -308,7 +308,7 @@ class Plan:
             updates = ceil(calendar.exact(length, site=site))
             if total is not None and total != updates:
                 found = f"it is {updates} updates, but the Calendar's total is {total}"
-                raise PlanError(f'horizon "{length}"', found, "Omit one of them")
+                raise PlanError(f'horizon "{length}"', found, "Omit one of them", command="Omit --horizon")
             total = updates
         if total is not None:
             calendar = replace(calendar, total=total)

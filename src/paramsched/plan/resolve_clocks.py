@@ -262,6 +262,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
             f'horizon "{horizon}"',
             f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
             "Omit one of them",
+            command="Omit --horizon",
         )
 
 

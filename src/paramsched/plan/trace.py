@@ -1,7 +1,7 @@
 """Trace: the values of a plan as arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -12,7 +12,7 @@ from paramsched.base.diagnostic import names_listed
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import Array, Floats
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import InvalidArgument, MissingDependency, UnknownField, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Group
 from paramsched.plan import Plan, bind
@@ -69,14 +69,14 @@ class Trace:
     steps_per_epoch: int | None
     _columns: dict[Key, Floats]
     _schedules: dict[Key, Schedule]
-    _indices: dict[int, str | int] = field(default_factory=dict)
-    _bases: dict[Key, Base] = field(default_factory=dict)
-    clock: str = UPDATES
-    _amounts: Array | None = None
-    _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of fields whose clock counts an amount
-    _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
-    _optimizers: tuple[str, ...] = ()  # the names of several optimizers
-    _unit: TimeUnit | None = None  # of the amounts, unless the run facts determine it
+    _indices: dict[int, str | int]
+    _bases: dict[Key, Base]
+    clock: str
+    _amounts: Array | None
+    _ends: dict[Key, int]  # the horizons of fields whose clock counts an amount
+    _run: tuple[Plan, Calendar]  # the resolved plan and the run facts
+    _optimizers: tuple[str, ...]  # the names of several optimizers
+    _unit: TimeUnit | None  # of the amounts, unless the run facts determine it
 
     def keys(self) -> tuple[Key, ...]:
         """Return the pairs of field and group, in order."""
@@ -102,21 +102,19 @@ class Trace:
 
     def time_units(self) -> tuple[TimeUnit, ...]:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
-        if self._run is None:
-            return ()
         end = next(((self.clock, amount) for amount in self._ends.values()), None)
         units = tuple(units_of_run(*self._run, self.total, end))
         return units if self._unit is None else (*(one for one in units if one.name != self.clock), self._unit)
 
     @property
-    def calendar(self) -> Calendar | None:
-        """The run facts; None for values without a plan."""
-        return None if self._run is None else self._run[1]
+    def calendar(self) -> Calendar:
+        """The run facts."""
+        return self._run[1]
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
         """The metric rules of the plan, which have no effect on the traced values."""
-        return () if self._run is None else self._run[0].metric_rules
+        return self._run[0].metric_rules
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
@@ -190,15 +188,19 @@ class Trace:
 
     def _find_curve(self, key: Key | str) -> Key:
         """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
-        if self._optimizers:
+        found: Key | None = None
+        if not isinstance(key, str) and not (isinstance(key, tuple) and len(key) == 2):
+            pass
+        elif self._optimizers:
             name, group = (key, None) if isinstance(key, str) else key
-            found: Key | None = find_group(self._columns, self._optimizers, name, group)
+            found = find_group(self._columns, self._optimizers, name, group)
         else:
             found = self._find_in_groups(key)
         if found is not None:
             return found
-        known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
-        raise KeyError(f"trace[{key!r}]: unknown curve; known: {known}")
+        known = [f"trace[{name!r}, {group!r}]" for name, group in self._columns]
+        problem = f"unknown curve; expected one of {names_listed(known)}"
+        raise UnknownField(f"trace[{shown(key)}]", problem, f"Write {known[0]}")
 
     def _find_in_groups(self, key: Key | str) -> Key | None:
         if isinstance(key, str):

@@ -12,7 +12,6 @@ from paramsched.curves import Curve
 from paramsched.curves.arrays import Floats
 from paramsched.errors import InvalidArgument
 from paramsched.plan.trace import Trace
-from paramsched.time import Calendar
 
 _SAME_CURVE = 0.01  # mean difference of two decays from 1 to 0
 _SAME_NUMBER, _SAME_SHARE = 0.02, 0.0005  # relative, and of the run or the peak
@@ -120,7 +119,7 @@ def _decay(rates: Floats, low: float) -> str:
 
 def _batches(run: Trace) -> dict[str, Floats]:
     """Return the batch of each update in tokens and in samples, as far as they are known."""
-    facts, targets = run.calendar or Calendar(), {key[0] for key in run.keys()}
+    facts, targets = run.calendar, {key[0] for key in run.keys()}
     found: dict[str, Any] = {}
     if (batch := run["batch_size"] if "batch_size" in targets else facts.batch_size) is not None:
         found["samples"] = np.asarray(batch) * (facts.accumulation or 1)

@@ -248,8 +248,8 @@ def _check_scheduler(
         if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
             name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
         # The `str` of a KeyError would add quotes.
-        found = name + str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
-        diagnostics.add(path, found or type(error).__name__, code=REFUSED_VALUE)
+        found = str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
+        diagnostics.add(path, name + (found or type(refusal).__name__), code=REFUSED_VALUE)
         return
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:

@@ -451,9 +451,9 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     to_dict = getattr(plain, "to_dict", None)  # a method of MMEngine's Config
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
-        found = f"expected a config, got {type(plain).__name__}"
+        found = f"expected a mapping of a config's keys, got {short_json(plain)}"
         site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
-        raise InvalidArgument(site, found, "Pass a mapping, or the path of a config file")
+        raise InvalidArgument(site, found, "For example: model=dict(type='…')")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(

@@ -212,13 +212,16 @@ def own_wrappers(config: Any) -> Any:
     peer = sys.modules.get("mmengine.optim")
     if peer is None:
         return config
-    if isinstance(config, peer.OptimWrapperDict):
-        return {name: own_wrappers(one) for name, one in config.items()}
+    if isinstance(config, peer.OptimWrapperDict) or (isinstance(config, Mapping) and "type" not in config):
+        return {name: _own_wrapper(one, peer) for name, one in config.items()}
+    return _own_wrapper(config, peer)
+
+
+def _own_wrapper(config: Any, peer: Any) -> Any:
     if isinstance(config, Mapping):
-        kind = config.get("type")
-        if isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper):
-            return {**config, "type": kind.__name__}
-        return {name: own_wrappers(one) if isinstance(one, peer.OptimWrapper) else one for name, one in config.items()}
+        kind: Any = config.get("type")
+        is_peers = isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper)
+        return {**config, "type": kind.__name__} if is_peers else config
     if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
         return config
     if type(config) is not peer.OptimWrapper:

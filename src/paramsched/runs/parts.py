@@ -12,7 +12,7 @@ from paramsched.runs.plan_source import PlanSource, Resolver
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found, require_hooks
-from paramsched.scheduler.messages import Processes
+from paramsched.scheduler.messages import COMPARED_EVERY, Processes
 from paramsched.scheduler.parts import Numbers, Parts, chosen_before, not_watched
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
@@ -102,19 +102,23 @@ def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:
 class RunComparison:
     """Compares runs as `RunAgreement` does, once there are several processes; the arguments are those of it.
 
-    A process group may be initialized after a Scheduler is constructed, so each comparison asks again.
+    A process group may be initialized after a Scheduler is constructed, so comparisons ask again.
     """
 
-    __slots__ = ("_agreement", "_given")
+    __slots__ = ("_agreement", "_given", "_next")
 
     def __init__(self, groups: Sequence[Mapping[str, Any]], amounts: RunAmounts | None, processes: Processes) -> None:
         self._given = groups, amounts, processes
         self._agreement: RunAgreement | None = None
+        self._next = 0  # the update at which it is asked again whether there are several processes
 
     def compare(self, t: int, in_force: ResolvedPlan, states: RuleStates) -> None:
         """Compare the run with those of the other processes, if a comparison is due after `t` completed updates."""
         if self._agreement is None:
+            if t < self._next:
+                return
             if not self._given[2].several:
+                self._next = t + COMPARED_EVERY
                 return
             from paramsched.runs.rank_agreement import RunAgreement
 

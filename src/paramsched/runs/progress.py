@@ -77,11 +77,17 @@ class ProgressSource:
     def move(run: Run, amount: Amount) -> None:
         """Move to a reported progress before the next update, with all optimizers, and write its values."""
         for planned in run.all_groups:
-            clock = planned.clock
-            size = 1 if planned.held else 2  # the end of the coming update writes the second
-            planned.block.seek(UpdateTimes(clock.t, amount, size), clock.states)
-            clock.amount = amount
-            planned.write_values()
+            clock, block = planned.clock, planned.block
+            # The end of the coming update writes the second value.
+            times = UpdateTimes(clock.t, amount, 1 if planned.held else 2)
+            if planned.held or block.tensors:
+                block.seek(times, clock.states)
+                clock.amount = amount
+                planned.write_values()
+            else:
+                block.write_instead(times, clock.states)
+                clock.amount = amount
+                planned.write_values(are_written=True)
             planned.first[AMOUNT] = amount
         # a next step belongs to the last update
         if run.is_shared and any(number < run.clock.t for number in run.numbers.values()):

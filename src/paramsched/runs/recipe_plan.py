@@ -49,9 +49,9 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, calendar: Calendar, optim
     source = _bases_by_field(plan, {ALONE: recipe.bases})
     found = []
     for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():
-        published = dict.fromkeys(base for base, _ in source.get(field, ()))
+        published = dict.fromkeys(base for base, _ in source[field])
         other = {base: schedule for base, schedule in lines if base not in published and _depends_on_base(schedule)}
-        if not published or not other:
+        if not other:
             continue
         before, after = (" and ".join(map(repr, bases)) for bases in (published, other))
         for schedule in other.values():

@@ -828,7 +828,8 @@ class Scheduler(LRScheduler):
         change, cooldown, scale, progress = map(_Misnamed, ("change", "cooldown", "scale", PROGRESS))
 
     def __repr__(self) -> str:
-        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {self.plan!r}>")
+        plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
+        return text_on_screen(f"<Scheduler at update {self.last_epoch} of {plan}>")
 
     # ------------------------------------------------------------------ inside
 

@@ -15,7 +15,7 @@ from paramsched.plan.diff import diff
 from paramsched.runs.plan_change import ChangingRun, PlanChange
 from paramsched.runs.plan_source import PlanSource, Resolver, messages_about_file, with_location
 from paramsched.scheduler.run import Run, Wrapper
-from paramsched.scheduler.updates import mark_uncompiled, run_uncompiled
+from paramsched.scheduler.updates import mark_uncompiled, uncompiled
 
 if TYPE_CHECKING:
     from paramsched.config.plan_files import PlanText
@@ -190,8 +190,8 @@ class WatchedStep:
 
     def __init__(self, watch: PlanWatch, advance: Callable[[Any], object]) -> None:
         self._watch, self._advance, self._clock = watch, advance, watch.clock
-        # Wrapped now, because the first call of `run_uncompiled` in a compiled step would compile a graph.
-        self._follow_up = run_uncompiled(PlanWatch.follow_up)
+        # Wrapped now, because the first call of `uncompiled` in a compiled step would compile a graph.
+        self._follow_up = uncompiled(PlanWatch.follow_up)
 
     def after_step(self, optimizer: Any) -> None:
         """Count the step, then call `follow_up` if it is due."""

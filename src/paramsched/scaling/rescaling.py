@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, final
 
 from paramsched.advice.number_checks import MOST_COUNT, finite_number, not_negative, positive_number, whole_number
 from paramsched.base.frozen_values import text_on_screen
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
 
 
@@ -111,7 +111,8 @@ def rescale(
     for name in names or [rule]:
         if str(name) not in _RULES:
             found = f"unknown rule {shown(name)}; {did_you_mean(str(name), _RULES)}"
-            raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, 'Write rule="adam-sqrt"')
+            near = closest(str(name), _RULES) or "adam-sqrt"
+            raise InvalidArgument(CallSite("scaling.rescale", "rule", shown(rule)), found, f'Write rule="{near}"')
     covered = [key for name in names for key in _RULES[name]]
     if twice := next((key for key in covered if covered.count(key) > 1), None):
         found = f"{twice} is covered by two rules"

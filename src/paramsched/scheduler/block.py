@@ -37,6 +37,7 @@ from paramsched.schedules.base import Schedule
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longer
 _MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
+_FEW = 2  # updates that are appended to a block; for more, writers of another form may be faster
 _NO_WRITER: Writer = iter(())
 
 
@@ -340,17 +341,26 @@ class ValueBlock:
         The caller sets `amounts`.
         """
         pairs = [(column, column.following(times, states)) for column in self._columns]  # an error changes nothing
-        if times.size == 1 and times.amounts is not None and self.writer is not _NO_WRITER and self._append(pairs):
+        may_append = times.size <= _FEW and times.amounts is not None and self.writer is not _NO_WRITER
+        if may_append and self._append(pairs):
             return
         for column, entries in pairs:
             column.entries = [column.last_as(entries[0]), *entries]
         self.writer = self._new_writer()
 
+    def write_instead(self, times: UpdateTimes, states: RuleStates) -> None:
+        """Replace the coming entries by those of these updates, and write the first: faster than `seek`."""
+        self.drop_coming(next_consumed=False)
+        self.extend(times, states)
+        self.amounts = iter(times.listed()[1:])
+        next(self.writer)
+        self.overwritten.clear()  # no update has used what other code wrote
+
     def _append(self, pairs: list[tuple[Column, list[Any]]]) -> bool:
         """Append entries of the same form as the present ones, which the writers write next; else return False."""
         longest = _MAX_ROW_VALUES // (len(self.slots) + 1)
-        for column, (entry,) in pairs:
-            if entry.__class__ is not column.entries[-1].__class__ or len(column.entries) > longest:
+        for column, entries in pairs:
+            if entries[0].__class__ is not column.entries[-1].__class__ or len(column.entries) > longest:
                 return False
         for column, entries in pairs:
             column.entries += entries

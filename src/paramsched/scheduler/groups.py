@@ -179,10 +179,12 @@ class Groups:
         self.block.seek(self.clock.times, self.clock.states)
         self.write_values()
 
-    def write_values(self) -> None:
-        if self.held:
-            self.block.hold(self.held)
-        self.block.write_initial()
+    def write_values(self, *, are_written: bool = False) -> None:
+        """Write the values of the next update, unless the writers have written them, and note that they are written."""
+        if not are_written:
+            if self.held:
+                self.block.hold(self.held)
+            self.block.write_initial()
         self.first[COUNT] = self.clock.t  # the other groups get the count when the optimizer is saved
         self._first_lr = self.first[self._lr_key]
         self._fills = self.block.fill_count()

@@ -78,6 +78,8 @@ def _entries_replaced(planned: "Groups", groups: list[Group]) -> bool:
     """Return whether other code changed the count or the plan's number in the first group, such as a checkpoint."""
     first = groups[0]
     count, number = first.get(COUNT), first.get(PLAN)
+    if count is planned.clock.t and number is planned.number:
+        return False
     ours = bool(planned.bound) and first is planned.bound[0]
     return ours and not (equals_number(count, planned.clock.t) and equals_number(number, planned.number))
 

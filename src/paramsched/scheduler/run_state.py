@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -24,9 +24,8 @@ from paramsched.time.calendar import CLOCKS
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class UpdateTimes:
-    """The times of successive updates.
+class UpdateTimes(NamedTuple):
+    """The times of successive updates; a tuple, because one is constructed at many updates.
 
     Args:
         first: the number of the first update.

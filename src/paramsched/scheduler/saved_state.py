@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeAlias, final
 
+from paramsched.base.diagnostic import names_listed
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
@@ -258,12 +259,12 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
 def _check_keys(state: Any) -> None:
     """Raise if a state is foreign, of another version, or lacks a key."""
     if not isinstance(state, Mapping):
-        raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() returns")
+        raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
     if "version" not in state:
-        keys = ", ".join(sorted(map(str, state))) or "none"
+        keys = names_listed(sorted(map(str, state))) or "none"
         raise StateError(
-            f"not a state of ps.Scheduler: it has the keys {keys}. If the run has completed n updates without a plan, "
-            "call scheduler.seek(n)"
+            f"expected the dict that scheduler.state_dict() returns, got a dict with the keys: {keys}. If the run has "
+            "completed n updates without a plan, call scheduler.seek(n)"
         )
     version = state["version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < VERSION:

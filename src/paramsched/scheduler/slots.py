@@ -1,6 +1,6 @@
 """Slots: the entries of param groups that a plan writes, with their bases and values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isclose, isfinite
 from typing import Any, Literal, TypeAlias, final
@@ -142,6 +142,7 @@ class SlotsOfSchedule:
     has_zero: bool  # True if one of the bases is 0
     affine: bool  # of the schedule; cached, because it depends on all parts of the schedule
     clock: str
+    factor_at: Callable[[float], float] | None  # the factor of base at one time, if the schedule has such a function
 
     @staticmethod
     def all_in(slots: Sequence[Slot]) -> "list[SlotsOfSchedule]":
@@ -153,14 +154,16 @@ class SlotsOfSchedule:
         for mine in places.values():
             schedule, bases = slots[mine[0]].schedule, np.array([slots[place].base for place in mine])
             affine = schedule.affine and not schedule.metric_rules
-            found.append(
-                SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, slots[mine[0]].clock)
-            )
+            clock, factor_at = slots[mine[0]].clock, schedule._factor_of_number() if affine else None
+            found.append(SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, clock, factor_at))
         return found
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
-        value = columns(self.schedule, times.on_clock(self.clock)) if self.affine else None
+        at, factor_at = times.on_clock(self.clock), self.factor_at
+        if factor_at is not None and not self.has_zero and not isinstance(at, np.ndarray):
+            return [factor_at(at)] * times.size
+        value = columns(self.schedule, at) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
@@ -169,8 +172,8 @@ class SlotsOfSchedule:
 
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
         at = times.on_clock(self.clock)
-        if self.affine and self.schedule._takes_numbers and not isinstance(at, np.ndarray):
-            return repeated(columns(self.schedule, at).apply(base), times.size)  # numbers of Python cause no warnings
+        if self.factor_at is not None and not isinstance(at, np.ndarray):
+            return [float(Affine(self.factor_at(at), None).apply(base))] * times.size
         with np.errstate(all="ignore"):
             values = (
                 columns(self.schedule, at).apply(base) if self.affine else values_of(self.schedule, at, base, states)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, final
 
-from paramsched.lint.levels import unlikely_rates
+from paramsched.lint.levels import unlikely_values
 from paramsched.plan import Plan
 from paramsched.plan.diff import Diff, diff
 from paramsched.plan.optimizers import errors_of
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.group_keys import Group, History, check_entries, count_carried
 from paramsched.scheduler.hooks import Found, PlanHooks, hooks_on
+from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.resume import (
@@ -176,9 +177,7 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
         request.resume.processes,
         has_state=has_state,
     )
-    rates = ((s.schedule, s.base) for one in run.members.values() for s in one.block.slots if s.name == "lr")
-    if (trap := unlikely_rates(in_force.plan.bindings, rates)) is not None:
-        request.resume.processes.warn(f"lr: {trap[1]}. {trap[2]} [{trap[0]}]")
+    _report_unlikely_values(run, in_force.plan, request.resume.processes)
     other = {name: values_of_other_plan(one, groups[name]) for name, one in run.members.items()}
     present = [slot for name, one in run.members.items() for slot in without_initial(one.block.slots, groups[name])]
     for name, one in run.members.items():
@@ -188,6 +187,15 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
             one.code_bases = request.code_bases[name]
             request.resume.bases.loaded(one, one.block.slots, groups[name])  # raises if it refuses another base
     return Prepared(run, other, initial, present)
+
+
+def _report_unlikely_values(run: Run, plan: Plan, processes: Processes) -> None:
+    slots = [slot for one in run.members.values() for slot in one.block.slots]
+    for field in dict.fromkeys(slot.name for slot in slots):
+        pairs = ((slot.schedule, slot.base) for slot in slots if slot.name == field)
+        if (trap := unlikely_values(field, plan.bindings, pairs)) is not None:
+            report = processes.warn if field == "lr" else processes.log  # a weight decay of 0 may be meant
+            report(f"{field}: {trap[1]}. {trap[2]} [{trap[0]}]")
 
 
 def _history(alone: History, run: Run, chosen: Chosen) -> History:

@@ -2,14 +2,18 @@
 
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, final
 
 import torch
+from torch._C import _dynamo
 from torch.optim import Optimizer
 
 from paramsched.errors import InvalidArgument
 from paramsched.fields import finite_or_none
+
+_compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
+"""Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
@@ -213,14 +217,14 @@ _R = TypeVar("_R")
 def run_uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
     """Wrap a function so that torch compiles neither it nor the functions that it calls.
 
-    The wrapper costs a microsecond per call, so it is for rare calls. Every optimizer of torch imports torch's
-    compiler. Before that import torch compiles no function, so the function itself is returned.
+    The wrapper costs a microsecond per call, so it is returned only in code that torch compiles or has compiled.
     """
-    return _uncompiled(function) if "torch._dynamo" in sys.modules else function
+    return function if _compiler() is None else uncompiled(function)
 
 
 @cache
-def _uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+def uncompiled(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Wrap a function as `run_uncompiled` does in compiled code."""
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 
 

@@ -36,6 +36,12 @@ class Affine:
     def __add__(self, other: "Affine") -> "Affine":
         return Affine(_sum_of_columns(self.factor, other.factor), _sum_of_columns(self.offset, other.offset))
 
+    def mapped(self, factor: Array | None, offset: Array | None) -> "Affine":
+        """Return `factor * self + offset`; None is exactly 0."""
+        if factor is None:
+            return Affine(None, offset)
+        return self.scaled(factor) if offset is None else self.scaled(factor) + Affine(None, offset)
+
     def constant(self) -> Array:
         """Return the offset, which is the value itself if the formula was called with `Affine(None, base)`."""
         return 0.0 if self.offset is None else self.offset
@@ -223,10 +229,8 @@ def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, fl
     if start.__class__ is float and to.__class__ is float:  # faster, because this runs at every update
         return base.scaled(mix(start or 0.0, to or 0.0))
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
-    value = Affine(None, mix(fixed or 0.0, to_fixed or 0.0))
-    if factor is None and to_factor is None:
-        return value
-    return base.scaled(mix(factor or 0.0, to_factor or 0.0)) + value
+    is_fixed = factor is None and to_factor is None
+    return base.mapped(None if is_fixed else mix(factor or 0.0, to_factor or 0.0), mix(fixed or 0.0, to_fixed or 0.0))
 
 
 def level_from_parts(factor: float, offset: float) -> Level:

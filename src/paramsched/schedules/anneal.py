@@ -1,8 +1,9 @@
 """Anneal, the basic shape: a change from one level to another along a curve."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias, cast, final
+from typing import Literal, NamedTuple, TypeAlias, cast, final
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from paramsched import curves
 from paramsched.advice.number_checks import one_of
 from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import NUMBERS, Array, Arrays
-from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels
+from paramsched.schedules.affine import LEVEL, Affine, Level, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import FILLS
@@ -45,9 +46,20 @@ class Anneal(Schedule):
     curve: Curve
     index: Index = field(metadata=one_of(Index))
 
-    @property
-    def _takes_numbers(self) -> bool:
-        return self.curve._takes_numbers
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        factor, offset = self._interpolations
+        if factor is None or offset is not None or not self.curve._takes_numbers:
+            return None
+        since, whole = stage_fraction(self.index, 0, self._updates)
+        first, last, inside = factor.first, factor.last, factor.inside
+
+        def factor_at(t: float) -> float:
+            k = t + since
+            if 0 < k < whole:
+                return inside(k, whole, NUMBERS)  # type: ignore[no-any-return]  # a number, as `k` is one
+            return last if k >= whole else first
+
+        return factor_at
 
     @cached_property
     def _updates(self) -> float:
@@ -55,7 +67,11 @@ class Anneal(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         k, whole = stage_fraction(self.index, t, self._updates)
-        return between_levels(self.start, self.to, self.curve, k, whole, base, ops)
+        return self._interpolations.at(k, whole, base, ops)
+
+    @cached_property
+    def _interpolations(self) -> "Interpolations":
+        return Interpolations.of(self.start, self.to, self.curve)
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
@@ -85,64 +101,104 @@ def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
-def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, ops: Arrays) -> Affine:
-    """Return the values from `start` to `to` along `curve` at u = `k` / `whole`.
+@final
+class _Interpolation(NamedTuple):
+    """The values from one number to another along a curve; constructed once, because they are read at every update.
 
-    Both ends are exact. If the curve is monotone, no value is outside the two levels.
+    Starting from `near`, the number nearer to zero, keeps the digits of small values. `needs` are the arguments that
+    the curve uses. `is_within` is True if rounding takes no value beyond `far`.
     """
-    if (bounds := ops.bounds(k)) and bounds[0] > 0 and bounds[1] < whole:
-        return mixed_levels(start, to, base, lambda first, last: _unmasked_levels(first, last, curve, k, whole, ops))
-    u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
-    # The masks are applied before the curve too: sqrt has no derivative at 0, and 0 * inf is NaN.
-    inside, done = (k > 0) & (k < whole), k >= whole
-    u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
 
-    def part(first: float, last: float) -> Array:
-        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # copies, because the curve may write into them
-        share = curve._rise(*own, ops) if abs(first) <= abs(last) else curve._fall(*own, ops)
-        return ops.where(inside, _interpolate_levels(first, last, curve, share, ops), ops.where(done, last, first))
+    first: float
+    last: float
+    curve: Curve
+    rises: bool
+    near: float
+    far: float
+    needs: str
+    is_monotone: bool
+    is_within: bool
 
-    return mixed_levels(start, to, base, part)
+    @staticmethod
+    def of(first: float, last: float, curve: Curve) -> "_Interpolation":
+        rises = abs(first) <= abs(last)
+        near, far = (first, last) if rises else (last, first)
+        # Rounding is monotone: if a share of 1 does not overshoot, no smaller share does.
+        is_within = curve._within and abs((far - near) + near) <= abs(far)
+        needs = curve._needs[0 if rises else 1]
+        return _Interpolation(first, last, curve, rises, near, far, needs, curve.monotone, is_within)
+
+    def masked(self, k: Array, whole: float, ops: Arrays) -> Array:
+        """Return the values at u = k / whole, exactly `first` before the stage and `last` after it."""
+        u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
+        # The masks are applied before the curve too: sqrt has no derivative at 0, and 0 * inf is NaN.
+        inside = (k > 0) & (k < whole)
+        u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
+        share = self.curve._rise(u, rest, ops) if self.rises else self.curve._fall(u, rest, ops)
+        return ops.where(inside, self.at(share, ops), ops.where(k >= whole, self.last, self.first))
+
+    def inside(self, k: Array, whole: float, ops: Arrays) -> Array:
+        """Return the values at u = k / whole, without masks, because all times are inside the stage."""
+        size = float(whole)  # because Python rounds a quotient of two integers only once
+        u = k / size if self.needs != "rest" else None
+        rest = None
+        if self.needs != "u" and whole > _EXACT:
+            rest = (whole - k) / size
+        elif self.needs != "u":  # 1 - k / whole, rounded only once: floats represent these integers exactly
+            rest = size - k
+            rest /= size
+        return self.at(self.curve._rise(u, rest, ops) if self.rises else self.curve._fall(u, rest, ops), ops)
+
+    def at(self, share: Array, ops: Arrays) -> Array:
+        """Return the values at these shares of the way from `near` to `far`."""
+        near, far = self.near, self.far
+        # Rounding can only move a value beyond `far`. For a monotone curve this must not happen.
+        # Not in place for a user's function, because the function may own the array.
+        if ops.concrete and self.is_monotone and near != 0 and share.size:
+            share *= far - near
+            share += near
+            if self.is_within:
+                return share
+            # Checking for an overshoot is cheaper than clipping all values, and few curves overshoot.
+            if far > near:
+                return np.minimum(share, far) if share.max() > far else share
+            return np.maximum(share, far) if share.min() < far else share
+        if near == 0:
+            return share * far if far != 1 else share
+        value = share * (far - near) + near
+        if not self.is_monotone or (self.is_within and ops is NUMBERS):
+            return value
+        return ops.smaller(value, far) if far > near else ops.larger(value, far)
 
 
-def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: float, ops: Arrays) -> Array:
-    """Return the values between two levels without masks, because all times are inside the stage."""
-    rises, size = abs(first) <= abs(last), float(whole)  # because Python rounds a quotient of two integers only once
-    needs = curve._needs[0 if rises else 1]
-    u = k / size if needs != "rest" else None
-    rest = None
-    if needs != "u" and whole > _EXACT:
-        rest = (whole - k) / size
-    elif needs != "u":  # 1 - k / whole, rounded only once: floats represent these integers exactly
-        rest = size - k
-        rest /= size
-    share = curve._rise(u, rest, ops) if rises else curve._fall(u, rest, ops)
-    return _interpolate_levels(first, last, curve, share, ops)
+@final
+class Interpolations(NamedTuple):
+    """The interpolation of the multiples of base of two levels, and that of their absolute values, if they have any."""
 
+    factor: _Interpolation | None
+    offset: _Interpolation | None
 
-def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, ops: Arrays) -> Array:
-    """Interpolate between two levels; `share` is 0 at the level nearer to zero, and 1 at the other level."""
-    # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only
-    # move a value beyond the other level. For a monotone curve this must not happen.
-    near, far = (first, last) if abs(first) <= abs(last) else (last, first)
-    # Rounding is monotone: if a share of 1 does not overshoot, no smaller share does.
-    stays_within = curve._within and abs((far - near) + near) <= abs(far)
-    # Not in place for a user's function, because the function may own the array.
-    if ops.concrete and curve.monotone and near != 0 and share.size:
-        share *= far - near
-        share += near
-        if stays_within:
-            return share
-        # Checking for an overshoot is cheaper than clipping all values, and few curves overshoot.
-        if far > near:
-            return np.minimum(share, far) if share.max() > far else share
-        return np.maximum(share, far) if share.min() < far else share
-    if near == 0:
-        return share * far if far != 1 else share
-    value = share * (far - near) + near
-    if not curve.monotone or (stays_within and ops is NUMBERS):
-        return value
-    return ops.smaller(value, far) if far > near else ops.larger(value, far)
+    @staticmethod
+    def of(start: Level, to: Level, curve: Curve) -> "Interpolations":
+        pairs = list(zip(split_level(start), split_level(to), strict=True))
+        factor, offset = (
+            None if pair == (None, None) else _Interpolation.of(pair[0] or 0.0, pair[1] or 0.0, curve) for pair in pairs
+        )
+        return Interpolations(factor, offset)
+
+    def at(self, k: Array, whole: float, base: Affine, ops: Arrays) -> Affine:
+        """Return the values at u = k / whole.
+
+        Both ends are exact. If the curve is monotone, no value is outside the two levels.
+        """
+        factor, offset = self
+        if (bounds := ops.bounds(k)) and bounds[0] > 0 and bounds[1] < whole:
+            factors = None if factor is None else factor.inside(k, whole, ops)
+            offsets = None if offset is None else offset.inside(k, whole, ops)
+        else:
+            factors = None if factor is None else factor.masked(k, whole, ops)
+            offsets = None if offset is None else offset.masked(k, whole, ops)
+        return base.mapped(factors, offsets)
 
 
 @shape

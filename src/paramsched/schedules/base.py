@@ -118,10 +118,12 @@ class Schedule(ABC):
         """True if the value is `A(t) * base + C(t)`."""
         return all(part.affine for part in self.parts())
 
-    @property
-    def _takes_numbers(self) -> bool:
-        """True if `_at` gives the same bits for a number, with the operations `NUMBERS`, and for an array of it."""
-        return False
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        """Return a function from one time to the factor of base, with the same bits as `_at`, in a tenth of its time.
+
+        None if the schedule has no such function, for example because it is not proportional to base.
+        """
+        return None
 
     @property
     def has_absolute(self) -> bool:

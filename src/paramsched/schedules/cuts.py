@@ -8,13 +8,13 @@ from typing import Any, final
 
 from paramsched.advice.number_checks import checked
 from paramsched.curves.arrays import Array, Arrays
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
-from paramsched.schedules.lengths import LENGTH
+from paramsched.schedules.lengths import LENGTH, positive_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import shape
 from paramsched.schedules.rules.base import Rule
@@ -24,14 +24,7 @@ from paramsched.time import Duration, DurationLike
 from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND, SECONDS
 from paramsched.time.progress import COUNTS_OF_A_PERCENT, PROGRESS
 
-
-def _nonempty_run(site: CallSite, of: Duration) -> Duration:
-    if not of.terms:
-        raise InvalidArgument(site, "the run must be longer than 0", write='of="20 epochs"', sample="20 epochs")
-    return of
-
-
-_RUN = checked(_nonempty_run)
+_RUN = checked(positive_length)
 
 
 @final
@@ -297,7 +290,7 @@ def is_resolved_in(schedule: Schedule, unit: str) -> bool:
     """Return whether every length of a schedule is a count of `unit`, and is written with that unit."""
     if unit == "updates":
         return schedule.is_resolved
-    return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "epochs") is schedule
+    return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "samples") is schedule
 
 
 def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1)) -> Any:
@@ -314,7 +307,7 @@ def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1))
         return with_changed_fields(value, lambda one: _renamed(one, before, after, count))
     if not isinstance(value, Rule) or value.by == "epoch":  # epochs are not converted to the unit of the clock yet
         return value
-    tick = Duration.of(1 if value.by == "update" else value.by)
+    tick = Duration.of(value.by)
     # If one tick of a rule is several counts of the clock, the lengths of the rule are numbers of ticks without a unit.
     if [amount for _, amount in tick.terms] == [1] and tick.terms[0][0] != "epochs":
         value = with_changed_fields(value, lambda one: _renamed(one, before, after))

@@ -12,7 +12,7 @@ from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import LEVEL, Affine, Level, mixed_levels, split_level, zero_safe_product
-from paramsched.schedules.anneal import Index, anneal, between_levels, linear
+from paramsched.schedules.anneal import Index, Interpolations, anneal, linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import (
     POSITIVE_PERIOD,
@@ -59,7 +59,8 @@ class Cyclic(Schedule):
         """Compute straight lines up and down; `mode` scales them by the index of the cycle or by the time."""
         up, down, period = self.up.count, self.down.count, self._period
         cycle, at = split_periods(t, period, ops)
-        height = ops.where(at <= up, ops.floating(at) / up, ops.floating(count_of(period) - at) / down)
+        rises, falls = ops.floating(at) / up, ops.floating(count_of(period) - at) / down
+        height = ops.where(ops.floating(at) <= up, rises, falls)
         if self.mode == "triangular2":
             height = height * 0.5 ** ops.floating(cycle)
         elif self.mode == "exp_range":
@@ -68,7 +69,7 @@ class Cyclic(Schedule):
             return mixed_levels(
                 self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
             )
-        return between_levels(self.start, self.to, curves.linear, height, 1, base, ops)
+        return Interpolations.of(self.start, self.to, curves.linear).at(height, 1, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         up = self.up.number
@@ -111,7 +112,7 @@ class CosineRestarts(Cycles):
             cycle, at, size = self._table.split(t, ops)
             u = ops.floating(at) / size
             over = self._held_from()
-            u = u if over is None else ops.where(t >= count_of(over), 1.0, u)
+            u = u if over is None else ops.where(ops.has_reached(t, count_of(over)), 1.0, u)
         height = self.gamma ** ops.floating(cycle)
         fall = curves.cosine._fall(u, 1.0 - u, ops)
         lower = 1.0 if self.to_gamma == 1 else self.to_gamma ** ops.floating(cycle)

@@ -1,4 +1,4 @@
-"""Evaluation: the only module that calls the formula of a schedule."""
+"""Evaluation: the only module that calls `_at`, the formula of a schedule; `_factor_of_number` has the same bits."""
 
 from collections.abc import Iterable
 from itertools import islice, pairwise
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from paramsched.curves.arrays import NUMBERS, NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.curves.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 
@@ -23,8 +23,6 @@ class Formula(Protocol):
 
     @property
     def affine(self) -> bool: ...
-    @property
-    def _takes_numbers(self) -> bool: ...
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine: ...
     def _seams(self) -> Iterable[float]: ...
 
@@ -76,18 +74,9 @@ def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: f
 
 
 def columns(schedule: Formula, times: Array | float) -> Affine:
-    """Return the factors and offsets of an affine schedule at some times, before a base is applied.
-
-    Args:
-        schedule: the schedule.
-        times: an array, or one number, which costs a fifth of an array of one number if the schedule takes numbers.
-    """
-    if not isinstance(times, np.ndarray):
-        if schedule._takes_numbers:
-            return schedule._at(times, BASE, NUMBERS)
-        times = np.array([times])
+    """Return the factors and offsets of an affine schedule at some times, before a base is applied."""
     with np.errstate(all="ignore"):
-        return schedule._at(times, BASE, NUMPY)
+        return schedule._at(np.atleast_1d(times), BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:

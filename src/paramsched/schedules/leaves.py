@@ -30,18 +30,15 @@ class Constant(Schedule):
     value: Level = field(metadata=LEVEL)
     over: Duration | None = field(metadata=OPEN)
 
-    @property
-    def _takes_numbers(self) -> bool:
-        return True
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        value = self.value
+        return (lambda _: value) if isinstance(value, float) else None
 
     def _held_from(self) -> int:
         return 0
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        factor, fixed = split_level(self.value)
-        if factor is None:
-            return Affine(None, fixed)
-        return base.scaled(factor) if fixed is None else base.scaled(factor) + Affine(None, fixed)
+        return base.mapped(*split_level(self.value))
 
 
 @shape
@@ -230,7 +227,7 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """
     if isinstance(value, Schedule):
         if value.metric_rules:
-            instead = "Multiply the entire schedule by the metric rule: cosine() * plateau()"
+            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {value.metric_rules[0]}'
             raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
         if value.depth >= MOST_DEPTH:
             found = f"schedules nested more than {MOST_DEPTH} deep"

@@ -11,7 +11,7 @@ from paramsched.advice.number_checks import checked, finite_number, positive_num
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import LEVEL, Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
-from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
+from paramsched.schedules.anneal import Interpolations, anneal, linear, stage_fraction
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import FILLS, POSITIVE_PERIOD, boundaries, split_periods
 from paramsched.schedules.registry import shape
@@ -83,7 +83,7 @@ class CosineWave(Schedule):
         k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
         turns = ops.floating(k) * self.cycles / whole
         progress = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
-        return between_levels(self.start, self.to, curves.cosine, progress, 1, base, ops)
+        return Interpolations.of(self.start, self.to, curves.cosine).at(progress, 1, base, ops)
 
 
 @shape
@@ -160,7 +160,7 @@ class PolynomialCycle(Schedule):
         periods = ops.floating(cycle) + ops.where(ends, 0.0, 1.0)
         u = ops.where(ends, 1.0, ops.floating(t) / (ops.larger(periods, 1.0) * self.every.count))
         curve = curves.linear if self.power == 1 else curves.polynomial(self.power)
-        return between_levels(self.start, self.to, curve, u, 1, base, ops)
+        return Interpolations.of(self.start, self.to, curve).at(u, 1, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)

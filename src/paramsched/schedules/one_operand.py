@@ -191,7 +191,7 @@ class Jagged(OneOperand):
         warms = (cycle >= 1) & (since < over)
         end = self._held_from()
         if end is not None:
-            warms = warms & (t < count_of(end))
+            warms = warms & (ops.comparable(t, count_of(end)) < count_of(end))
         later = self.schedule._at(ops.xp.where(warms, ops.since(t, since - meets), t), base, ops)
         return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
 

@@ -303,5 +303,6 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 
 def _two_or_more(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
     if not operands:
-        raise InvalidArgument(f"{name}()", "expected at least one operand", write=f"{name}(constant(0.1), cosine())")
+        example = f"{name}(constant(0.1), cosine())"
+        raise InvalidArgument(f"{name}()", "expected at least one operand", write=example, is_example=True)
     return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

@@ -215,7 +215,7 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
         curve: the curve from each level to the next, such as `curves.linear`. None holds each level.
 
     Raises:
-        InvalidArgument: there is no point, or a point is not a pair.
+        InvalidArgument: there is no point, a point is not a pair, or the times decrease.
 
     Source: optax `piecewise_constant_schedule` (whose values are factors of the previous value),
     `piecewise_interpolate_schedule`.
@@ -228,7 +228,13 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
     (first, level), *_ = pairs
     stages: list[Schedule] = [constant(level, first)] if first.terms else []
     for (begin, here), (end, there) in pairwise(pairs):
-        stages.append(constant(here, end - begin) if curve is None else anneal(here, there, end - begin, curve))
+        try:
+            over = end - begin
+        except InvalidArgument:
+            found = f"expected increasing times, got {end} after {begin}"
+            instead = 'For example: piecewise([(0, 1.0), ("50%", 0.1)])'
+            raise InvalidArgument(f"piecewise({shown(points)})", found, instead) from None
+        stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
 

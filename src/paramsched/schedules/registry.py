@@ -15,7 +15,7 @@ class Registry(MutableMapping[str, Callable[..., Any]]):
         self._builders: dict[str, Callable[..., Any]] = {}
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        if name not in self._builders and name in entry_names("shapes"):
+        if name not in self._builders:
             load_entry("shapes", name)
         return self._builders[name]
 

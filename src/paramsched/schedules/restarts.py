@@ -136,7 +136,7 @@ class Restarts(Cycles):
             since, size = ops.floating(since), ops.floating(size)
             since = ops.where(size == first, since, since * first / size)
             if over is not None:
-                since = ops.where(t >= count_of(over), first, since)
+                since = ops.where(ops.has_reached(t, count_of(over)), first, since)
         if self.gamma != 1:
             base = base.scaled(self.gamma ** ops.floating(cycle))
         return self.schedule._at(since, base, ops)
@@ -329,6 +329,13 @@ def warmup_restarts(
     if growth < 1:
         site = CallSite("warmup_restarts", "mult", repr(mult))
         raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", write="mult=1", sample=1.0)
+    try:
+        down = whole - up
+    except InvalidArgument:  # the difference would be negative
+        down = Duration.of(0)
+    if not down.terms:
+        site = CallSite("warmup_restarts", "warmup", str(up))
+        raise InvalidArgument(site, f"the warmup must be shorter than the first cycle, {whole}", "Use a shorter warmup")
     if growth == 1 and height == 1:
         return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
     if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
@@ -337,7 +344,7 @@ def warmup_restarts(
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "growing cycles need lengths in updates"
         raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")
-    down, stages = whole - up, list[Schedule]()
+    stages = list[Schedule]()
     for cycle in range(times):
         peak = _base_of_cycle("warmup_restarts", height, cycle)
         stages += [anneal(start, peak, up), anneal(peak, to, down, decay_curve)]

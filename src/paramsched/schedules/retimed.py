@@ -104,7 +104,7 @@ class Every(OneOperand):
             at = ops.at_least(at, 0)
         end = self._held_from()
         if end is not None:  # after the end of the schedule its final value is used, even between two changes
-            at = ops.xp.where(t >= count_of(end), t, at)
+            at = ops.xp.where(ops.has_reached(t, count_of(end)), t, at)
         return self.schedule._at(at, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
@@ -140,7 +140,8 @@ def chain(*operands: Schedule) -> Chain:
     2.0
     """
     if not operands:
-        raise InvalidArgument("chain()", "expected at least one operand", write="chain(warmup(100), step(1000))")
+        example = "chain(warmup(100), step(1000))"
+        raise InvalidArgument("chain()", "expected at least one operand", write=example, is_example=True)
     return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
 
 
@@ -224,7 +225,7 @@ class Window(Schedule):
         if self.end is not None:
             local = ops.at_most(local, count_of(self.end.number - self.begin.number))
         value = self.schedule._at(local, base, ops)
-        return choose_affine(t >= begin, value, base, ops) if begin else value
+        return choose_affine(ops.has_reached(t, begin), value, base, ops) if begin else value
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         begin = self.begin.number

@@ -1,7 +1,7 @@
 """Sequence: one stage after another; and how the lengths of stages are rounded."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -44,14 +44,15 @@ class Sequence(Schedule):
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
-            timed = f'window({without[0]}, end="60%")'
-            if (name := length_field(type(without[0]), "fills", "open")) is not None:
-                timed = str(replace(without[0], **{name: Duration.of("60%")}))  # type: ignore[type-var]  # a dataclass
-            raise InvalidArgument(
-                str(self),
-                f"{names} both have no length; only one stage may fill the rest of the horizon",
-                write=f"{timed}",
-            )
+            share = "60%" if len(without) == 2 else f"{100 // len(without)}%"
+            timed = [str(stage) for stage in self.stages]
+            for index in [index for index, stage in enumerate(self.stages) if not stage.has_length][:-1]:
+                stage, timed[index] = self.stages[index], f'window({timed[index]}, end="{share}")'
+                if (name := length_field(type(stage), "fills", "open")) is not None:
+                    timed[index] = str(replace(stage, **{name: Duration.of(share)}))  # type: ignore[type-var]  # a dataclass
+            found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
+            found = f"{found}; only one stage may fill the rest of the horizon"
+            raise InvalidArgument(str(self), found, write=" >> ".join(timed))
 
     # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property
@@ -108,9 +109,17 @@ class Sequence(Schedule):
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
-    @cached_property
-    def _takes_numbers(self) -> bool:
-        return all(stage._takes_numbers for stage in self._taking_time[0])
+    def _factor_of_number(self) -> Callable[[float], float] | None:
+        stages, begins = self._taking_time
+        functions = [one for stage in stages if (one := stage._factor_of_number()) is not None]
+        if len(functions) < len(stages) or any(isinstance(begin, float) for begin in begins):
+            return None
+
+        def factor_at(t: float) -> float:
+            place = bisect_right(begins, t) - 1
+            return functions[place](t - begins[place])
+
+        return factor_at
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
@@ -127,7 +136,7 @@ class Sequence(Schedule):
         value = self._stage_at(stages[low], self._since(begins[low], t, ops), base, ops)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             own = self._stage_at(stage, ops.at_least(self._since(begin, t, ops), 0), base, ops)
-            value = choose_affine(t >= begin, own, value, ops)
+            value = choose_affine(ops.has_reached(t, begin), own, value, ops)
         return value
 
     def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
@@ -139,7 +148,7 @@ class Sequence(Schedule):
         own = ops.since(t, begin) if begin else t
         last = self.stages[-1].length
         if isinstance(begin, float) and last is not None and self.length is not None:
-            own = ops.where(t >= self.length.count, ops.at_least(own, last.count), own)
+            own = ops.where(ops.has_reached(t, self.length.count), ops.at_least(own, last.count), own)
         return own
 
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
@@ -292,7 +301,8 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     OLMo-core and torchtitan round to the nearest.
 
     >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
-    >>> print(resolve(with_lengths(line, "floor"), Calendar(total=101)))
+    >>> floored = with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor")
+    >>> print(resolve(floored, Calendar(total=101)))
     with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
     >>> print(resolve(line, Calendar(total=101)))
     linear(to=0.5, over=34) >> constant(0.5)

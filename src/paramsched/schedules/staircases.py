@@ -1,7 +1,7 @@
 """Staircases, and Chebyshev steps."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -111,7 +111,13 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     >>> steps(29), steps(30), steps(80)
     (1.0, 0.5, 0.25)
     """
-    if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
+    if isinstance(milestones, Mapping):
+        levels = "".join(f", ({time!r}, {level!r})" for time, level in milestones.items())
+        found = f"expected a list of times, got {type(milestones).__name__}"
+        raise InvalidArgument(
+            f"multistep({milestones!r})", found, write=f"piecewise([(0, 1.0){levels}])", is_example=True
+        )
+    if isinstance(milestones, (str, bytes, Duration)) or not isinstance(milestones, Iterable):
         several = [milestones, gamma] if isinstance(gamma, (int, float)) and gamma > 1 else [milestones]
         if isinstance(milestones, str) and "," in milestones:
             several = milestones.split(",")
@@ -145,7 +151,7 @@ class Stairs(Schedule):
         rises = ops.floating(complete_periods(ops.at_most(t, end), self._tread, ops)) if end else 0.0
 
         def level(first: float, last: float) -> Array:
-            return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
+            return ops.where(ops.has_reached(t, end), last, first + (last - first) * rises / self.rises)
 
         return mixed_levels(self.start, self.to, base, level)
 

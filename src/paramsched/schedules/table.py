@@ -274,6 +274,11 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     total = whole_number(CallSite("tabulate", "updates"), updates)
     step = whole_number(CallSite("tabulate", "every"), every)
     times = range(0, total + (step if curve is not None else 0), step)
+    if len(times) > MOST_WRITTEN:
+        found = f"a table has at most {MOST_WRITTEN:,} values, got {len(times):,}"
+        raise InvalidArgument(
+            CallSite("tabulate", "updates", f"{total}"), found, write=f"every={total // MOST_WRITTEN + 1}"
+        )
     return table([function(t) for t in times], step, curve)
 
 

@@ -92,6 +92,7 @@ def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
     ['warmup("5%") >>', 'cosine(to=0.1)']
     """
     rows: list[str] = []
+    width = max(width, 1)
     # Only the part that can be shown is measured, because measuring a long text is slow.
     for word in text[: width * (_MAX_ROWS + 1) + 1].split(" "):
         if rows and cell_width(f"{rows[-1]} {word}") <= width:

@@ -11,7 +11,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan.forms import PlanLike, plan_of
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
-from paramsched.show._labels import wrap_text
+from paramsched.show._labels import clip_text, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show.plan_curves import curves_of_plan
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _COLUMNS = 2000
 _SHADES = 100  # maximum number of spans of differing updates that are shaded separately
 _MAX_ENTRIES = 10
+_MAX_INSIDE = 4  # a longer legend is beside the plot, because it would hide the curves
 _DOTS = 60  # a metric with more measurements has no dots, because these would hide the line
 
 
@@ -50,7 +51,7 @@ def axes(
         InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
         MissingDependency: if matplotlib is not installed.
     """
-    chart = picture(trace, log=log, other=other, view=view)
+    chart, own = picture(trace, log=log, other=other, view=view), axes is None
     if axes is None:
         try:
             import matplotlib.pyplot as plt
@@ -69,6 +70,10 @@ def axes(
         )
     for panel, ax in zip(chart.panels, given, strict=True):
         _draw_panel(ax, panel, chart)
+        if labels := ax.get_legend_handles_labels()[1]:
+            beside = own and len(labels) > _MAX_INSIDE
+            ax.legend(fontsize="small", **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}))
+    given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
     given[-1].set_xlabel(chart.axis.unit)
     if chart.axis.second:
         main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
@@ -97,6 +102,8 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
         _draw_curve(ax, panel, entry, chart)
+    if len(panel.curves) > _MAX_ENTRIES:
+        ax.plot([], [], linestyle="", label=f"… and {len(panel.curves) - _MAX_ENTRIES} more curves")
     for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     for span in panel.differing_spans(chart.axis, _COLUMNS, most=_SHADES):
@@ -112,20 +119,21 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
         room = high * 0.04 - low * 0.04
         ax.set_ylim(low - room, high + room)
     ax.set_xlim(*chart.axis.main.at([0, chart.axis.total]).tolist())
-    ax.set_ylabel(_literal(panel.title))
+    ax.set_ylabel(_literal(clip_text(panel.title, 26)))
     ax.grid(True, axis="y", alpha=0.3)
     texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
     if texts:
         rows = [row for text in texts for row in wrap_text(printable(text), 110)]
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(fontsize="small")
 
 
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) -> None:
     """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
     times, values = panel.points_of(curve, chart.axis, _COLUMNS)
+    in_steps = chart.axis.total <= 150 and curve.kind not in ("metric", "band")
+    if in_steps and curve.held:  # the value of the last update holds until the end of the run
+        times, values = np.append(times, curve.times[-1] + 1), np.append(values, values[-1:])
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
@@ -149,9 +157,9 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) ->
         linewidth=5 if below_log else {"log": 1.2, "metric": 1.2, "band": 0.8}.get(curve.kind, 1.8),
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind in ("other", "band") else "-",
-        drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind not in ("metric", "band") else "default",
+        drawstyle="steps-post" if in_steps else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
-        label=_literal(name) if name else "_",
+        label=_literal(clip_text(name, 40)) if name else "_",
     )
 
 

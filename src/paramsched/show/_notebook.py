@@ -51,7 +51,7 @@ class Figure:
         panels = len({field for field, _ in self.trace.keys()} | measured)
         return (
             f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
-            f'style="width:100%;height:{min(140 + 340 * panels, 900)}px;border:0"></iframe>'
+            f'style="width:100%;height:{min(150 + 370 * panels, 900)}px;border:0"></iframe>'
         )
 
 
@@ -121,7 +121,8 @@ def mime_bundle(value: Drawn | Diff | Calendar | MetricRule[Any]) -> dict[str, s
         else:
             schedule = recurrence(value) if isinstance(value, Rule) else value
             drawn, assumed = curves_of_plan(schedule if isinstance(schedule, Plan) else plan_of_schedule(schedule))
-            title = f"{type(value).__name__}: {assumed}" if assumed else ""
+            kind = "Plan" if isinstance(value, Plan) else "Rule" if isinstance(value, Rule) else "Schedule"
+            title = f"{kind}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
     if drawn.total > _MAX_UPDATES:

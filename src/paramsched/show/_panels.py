@@ -85,7 +85,10 @@ def picture(
             is unknown or empty, has invalid updates, or has different numbers of updates and values.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
-    for _, one in plans:
+    for _, one in plans if other is None else (*plans, ("", other)):
+        if not isinstance(one, Curves):
+            found = f"expected the curves of a plan, got {type(one).__name__}"
+            raise InvalidArgument("show(trace)", found, "Write ps.show.figure(plan)")
         if one.total < 1 or not one.keys():
             raise InvalidArgument(
                 "show(trace)",

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paramsched.advice.number_checks import positive_number
 from paramsched.base.diagnostic import printable
+from paramsched.errors import CallSite
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
 from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._labels import clip_text, wrap_text
@@ -209,6 +211,8 @@ def svg(
     (True, True)
     """
     chart = picture(trace, log=log, other=other, view=view)
+    for name, pixels in (("width", width), ("height", height)):
+        positive_number(CallSite("show.svg", name), pixels)
     inner = max(width - _LEFT - _RIGHT, 100)
     ticks = chart.axis.ticks(max(inner // 100, 2))
     body: list[str] = []
@@ -221,7 +225,7 @@ def svg(
     room = int((width - 32) / _CHARACTER)
     for panel in chart.panels:
         y += 16
-        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
+        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, room * 2 // 3))}</text>')
         for row in wrap_text(panel.heading, room) if panel.heading else ():
             y += _ROW
             body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')

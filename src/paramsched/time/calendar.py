@@ -154,7 +154,7 @@ class Calendar:
             # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
             # that unit. `resolve` reports the missing fact otherwise.
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
-            if self.horizon == 0 if known else not total.terms:
+            if known and self.horizon == 0:
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
                     "a run must have at least 1 update",
@@ -289,16 +289,9 @@ class Calendar:
                 return prod(exact, start=Fraction(1))
         return None
 
-    def known(self) -> str:
-        """Return the names of the known facts, for messages."""
-        names = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
-        return ", ".join(names) if names else "no run facts"
-
     def _updates_in(self, unit: str, site: str | CallSite) -> Fraction:
         """Return the number of updates in one `unit`."""
         match unit:
-            case "updates":
-                return Fraction(1)
             case "epochs" if (epoch := self.updates_per_epoch) is not None:
                 return Fraction(epoch)
             case "percent" if (horizon := self.horizon) is not None:
@@ -306,12 +299,11 @@ class Calendar:
             case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
                 return 1 / amount
         fact, example, missing = _NEEDED[unit]
-        found = f"{missing} is unknown"
-        if self != Calendar():
-            found += f"; these are known: {self.known()}"
         known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
+        found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
         facts = [
-            f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in known.items()
+            f'{name}="{value}"' if isinstance(value, (Duration, datetime)) else f"{name}={value}"
+            for name, value in known.items()
         ]
         instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
         raise MissingFact(site, found, instead, fact=fact, example=example)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from numbers import Integral
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from paramsched.advice.peer_words import UNITS as UNITS_OF_PEERS
 from paramsched.base.codes import UNKNOWN_NAME
@@ -76,6 +76,11 @@ class Duration:
     terms: tuple[tuple[str, Fraction], ...]
     until: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.terms, tuple):
+            site, found = f"Duration({shown(self.terms)})", "expected pairs of unit and amount; Duration.of reads text"
+            raise InvalidArgument(site, found, write=f"ps.Duration.of({or_meant(self.terms)!r})")
+
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
         """Read a length: `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"1/3 epoch"`, a sum of these, or a number of updates.
@@ -92,7 +97,9 @@ class Duration:
             try:
                 return _read_length(amount)
             except InvalidArgument as fault:
-                raise fault.changed(refused=None if fault.sample is None else amount) from None
+                if (meant := or_meant(fault.sample)) != fault.sample:  # the corrected text has another mistake
+                    fault = fault.changed(sample=meant, write=_quoted(meant), replace=None)
+                raise fault.changed(refused=amount) from None
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
@@ -176,15 +183,16 @@ class Duration:
         amount = self.exact
         return amount is not None and amount.denominator == 1
 
-    def __add__(self, other: "Duration") -> "Duration":
+    def __add__(self, other: "DurationLike") -> "Duration":
+        other = Duration.of(other)
         if other.until:  # a stage with an end time ends at that time, whenever it starts
             return Duration(other.terms)
         return _duration_of(_summed_amounts(self, other, 1))
 
-    def __sub__(self, other: "Duration") -> "Duration":
+    def __sub__(self, other: "DurationLike") -> "Duration":
         if self.until:
             return self
-        return _duration_of(_summed_amounts(self, other, -1))
+        return _duration_of(_summed_amounts(self, Duration.of(other), -1))
 
     def __repr__(self) -> str:
         return f"Duration.of({self.written()})"
@@ -221,13 +229,11 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
         try:
             read.append(Duration.of(one))
         except InvalidArgument as refusal:
-            if refusal.sample is None:
-                raise
             raise refusal.changed(sample=[or_meant(other) for other in lengths], refused=several) from None
     return tuple(read)
 
 
-def or_meant(one: "DurationLike | float") -> object:
+def or_meant(one: Any) -> Any:
     """Return the length unchanged if it is valid, else the suggested correction."""
     try:
         Duration.of(one)
@@ -312,7 +318,7 @@ def _no_length(amount: object) -> InvalidArgument:
     found = "expected an integer number of updates or text with a unit"
     sample: int | str = "5%"
     if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
-        sample = str(or_meant(amount[0])) if isinstance(amount[0], str) else amount[0]
+        sample = or_meant(amount[0])
     elif isinstance(amount, float) and 0 < amount < 1:
         sample = f"{_amount_text(_decimal(amount) * 100)}%"
     elif isinstance(amount, float) and 1 <= amount <= _MOST:
@@ -343,14 +349,18 @@ def _read_length(text: str) -> Duration:
     if len(text) > _MOST_TEXT:
         raise refused(f"a text of {len(text)} characters is too long for a length", "5%")
     if bare.split(maxsplit=1)[0:1] == ["until"]:
-        end = _read_length(bare.removeprefix("until"))
+        try:
+            end = _read_length(bare.removeprefix("until"))
+        except InvalidArgument as fault:
+            whole = f"until {str(fault.sample).removeprefix('until ')}{' steps' * isinstance(fault.sample, int)}"
+            raise fault.changed(site=f'length "{line}"', write=_quoted(whole), sample=whole) from None
         if end.until:
             raise refused('"until" is written twice', str(end))
         return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        raise refused("expected a unit after the number")
+        raise refused(NEGATIVE if bare[0] == "-" else "expected a unit after the number")
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
@@ -388,7 +398,6 @@ def _read_length(text: str) -> Duration:
 _NUMBER_IN_TEXT = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 _SPELLING_FIXES = (  # patterns of other spellings, each with its replacement
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\Z"), r"\1\2 steps"),
-    (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # 5,000 steps
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:%%|per\s?cents?\b|%\s+of\b.*)", re.IGNORECASE), r"\1%"),
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\s+(?=[A-Za-z])"), r"\1\2 "),  # 100 K tokens
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:[gGb]|bn|billion)\s+(?=[A-Za-z])"), r"\1B "),
@@ -411,7 +420,7 @@ def meant_length(text: str) -> int | str:
     >>> meant_length("5,000 steps"), meant_length("100m tokens"), meant_length("epochs: 5"), meant_length("0.05")
     ('5000 steps', '100M tokens', '5 epochs', '5%')
     """
-    text = text.strip()[:_MOST_TEXT]
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.strip()[:_MOST_TEXT])  # 5,000 steps
     number = re.fullmatch(r"[+-]?([0-9._]+(?:e[+-]?[0-9]{1,3})?)", text, re.IGNORECASE)
     if number is not None:
         try:
@@ -420,7 +429,7 @@ def meant_length(text: str) -> int | str:
             return "5%"
         if 0 < amount < 1:
             return f"{_amount_text(amount * 100)}%"
-        return f"{_amount_text(amount)} steps" if amount <= _MOST and _decimal_places(amount) is not None else "5%"
+        return f"{_amount_text(amount)} steps" if amount <= _MOST else "5%"
     if re.fullmatch(rf"{_NUMBER_IN_TEXT}\s*/\s*[1-9][0-9_]*", text):
         return f"{text} steps"
     first, _, rest = text.partition(" ")
@@ -429,10 +438,13 @@ def meant_length(text: str) -> int | str:
     for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _SPELLING_FIXES)):
         for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _unit_meant_by(word[0]), meant)):
             terms = map(_TERM.fullmatch, candidate.split(" + "))
-            if all(one and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_") for one in terms):
+            if all(
+                one and not one["sign"] and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_")
+                for one in terms
+            ):
                 return candidate
     found = re.search(_NUMBER_IN_TEXT, text)
-    return f"{found[0]} steps" if found and abs(Fraction(found[0])) <= _MOST else "5%"
+    return f"{found[0]} steps" if found and Fraction(found[0]) <= _MOST else "5%"
 
 
 def _unit_meant_by(word: str) -> str:

@@ -256,7 +256,7 @@ def test_a_missing_state_has_a_usage_error_with_the_option(tmp_path):
 def test_a_folder_that_is_not_a_checkpoint_is_a_usage_error(tmp_path):
     (tmp_path / "notes.txt").write_text("")
 
-    assert "no .metadata, no optimizer.pt and no optimizer.bin" in resume(tmp_path)["text"]
+    assert "expected a folder with .metadata, optimizer.pt, optimizer.bin" in resume(tmp_path)["text"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"global_step": "x"'])

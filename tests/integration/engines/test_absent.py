@@ -21,6 +21,8 @@ def made(engine):
         return module.PlanHandler(None, PLAN).attach(None)
     if engine == "pytorch_accelerated":
         return module.scheduler(PLAN)
+    if engine == "transformers":
+        return module.planned(object, PLAN)
     if engine == "axolotl":
         return module.PlanPlugin
     return module.PlanCallback
@@ -33,6 +35,7 @@ def made(engine):
         ("lightning", ["lightning", "lightning.pytorch", "pytorch_lightning"], "lightning"),
         ("ignite", ["ignite", "ignite.engine"], "ignite"),
         ("skorch", ["skorch", "skorch.callbacks"], "skorch"),
+        ("transformers", ["transformers"], "transformers"),
         ("pytorch_accelerated", ["pytorch_accelerated", "pytorch_accelerated.trainer"], "pytorch-accelerated"),
     ],
 )
@@ -53,6 +56,14 @@ def test_the_modules_do_not_import_an_engine():
     )
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_without_torch_the_drop_ins_name_the_extra_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    spec = find_spec("paramsched.compat")
+
+    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[torch\]"'):
+        spec.loader.exec_module(module_from_spec(spec))
 
 
 @pytest.mark.parametrize("engine", ["accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch"])

@@ -13,6 +13,8 @@ from paramsched.engines.reporting import MetricRelay, samples_in, samples_in_lis
 from paramsched.engines.run_end import RunEnd
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.time import Calendar
+from support.tables import table
+from support.updates import probe
 
 
 def facts(**given):
@@ -68,6 +70,32 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
     found = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
 
     assert found == Calendar(**{"batch_size": 24, "accumulation": 2, **expected})
+
+
+@table(
+    ("plan", "said"),
+    [
+        (
+            ps.Plan(lr="linear()"),
+            "linear(): there is no end. Write engine.scheduler(..., calendar=ps.",
+        ),
+        (ps.Plan(lr="linear()", clock="tokens"), "linear(): there is no end. Write engine"),
+        (ps.Plan(lr="linear(over='5%')"), "; there is no end. Write engine.scheduler(..., calendar=ps.Calendar(total="),
+        (
+            ps.Plan(lr="linear()", horizon="3 epochs"),
+            "; engine does not provide steps_per_epoch. Write engine",
+        ),
+        (ps.Plan(lr=1.0, horizon="3 tokens"), "tokens_per_step. Write engine.scheduler(..., tokens_per_sample=1024)"),
+    ],
+)
+def test_a_missing_length_has_the_reason_of_the_engine(plan, said):
+    optimizer = probe()
+    before = dict(optimizer.param_groups[0])
+
+    with pytest.raises(MissingFact) as refusal:
+        facts().attach(optimizer, plan, PlanOptions())
+    assert said in str(refusal.value)
+    assert optimizer.param_groups[0] == before
 
 
 def test_a_missing_fact_has_the_reason_of_the_engine_and_a_line_that_provides_it():

@@ -83,6 +83,7 @@ def test_the_plan_in_a_row_equals_the_plan_read_from_the_config(page: str, their
     assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
 
 
+@pytest.mark.peer("timm")
 @table(("page", "theirs", "line"), rows("timm"))
 def test_the_plan_in_a_row_equals_the_plan_read_from_timm_arguments(page: str, theirs: str, line: str) -> None:
     arguments = eval(theirs)  # a row of a page of this repository

@@ -19,6 +19,7 @@ import paramsched as ps
 from paramsched.compat import mmengine as ours
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
+from paramsched.runner.optim_wrapper import own_wrappers
 from support.runner_jobs import QUIET, accuracy, loader, network
 from support.tables import table
 
@@ -75,6 +76,14 @@ WRAPPERS = {
         a=peer.OptimWrapper(sgd(model), 2, dict(LIMIT)),
         b=ours.OptimWrapper(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), 2),
     ),
+    "a dict with dicts of MMEngine's class": lambda model: dict(
+        a=dict(type=peer.OptimWrapper, optimizer=sgd(model), accumulative_counts=2, clip_grad=LIMIT),
+        b=dict(
+            type=ours.OptimWrapper,
+            optimizer=torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1),
+            accumulative_counts=2,
+        ),
+    ),
 }
 
 
@@ -108,6 +117,17 @@ def test_clipping_by_value_of_mmengines_wrapper_is_kept():
     nn.utils.clip_grad_value_(plain.parameters(), 1e-3)
     sgd(plain).step()
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), plain.parameters(), strict=True))
+
+
+def test_only_mmengines_own_classes_are_replaced():
+    class Own(peer.OptimWrapper):
+        pass
+
+    kinds = {peer.OptimWrapper: "OptimWrapper", peer.AmpOptimWrapper: "AmpOptimWrapper", Own: Own, "Own": "Own"}
+    for given, found in kinds.items():
+        config = dict(type=given, accumulative_counts=2)
+        assert own_wrappers(config) == dict(type=found, accumulative_counts=2)
+        assert own_wrappers(dict(a=config, b=1)) == dict(a=dict(type=found, accumulative_counts=2), b=1)
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():

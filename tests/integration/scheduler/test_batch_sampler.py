@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact
-from support.updates import probe
+from support.updates import probe, run
 
 GROWING = "rounded(linear(4, 16, over='50%'), 4)"
 
@@ -146,3 +146,19 @@ def test_a_watched_plan_that_changes_a_size_is_ignored_if_a_sampler_has_read_it(
         optimizer.step()
     assert scheduler.value("lr") == 1.0
     assert len(list(batches)) == 59
+
+
+def test_the_samples_of_an_earlier_plan_are_counted_on_its_own_horizon():
+    def plan(size, **more):
+        return ps.Plan(ps.Binding(ps.Target("batch_size", size), "linear(1, 2, over=8)"), lr="linear()", **more)
+
+    optimizer = probe()
+    state = ps.Scheduler(optimizer, plan(10, horizon=10))
+    run(optimizer, 4)
+    again = ps.Scheduler(probe(), plan(20), total=20)
+    again.load_state_dict(state.state_dict())
+    run(again.optimizer, 2)
+
+    sizes = [list(ps.trace(plan(10, horizon=10), {"lr": 0.1})["batch_size"][:4]), list(
+        ps.trace(plan(20), {"lr": 0.1}, ps.Calendar(total=20))["batch_size"][4:6])]  # fmt: skip
+    assert ps.BatchSampler(again, 1000).position() == sum(round(one) for part in sizes for one in part)

@@ -5,6 +5,7 @@ import itertools
 import logging
 import pickle
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import InvalidArgument, StateError
+from paramsched.runs.deadline import _shortest, resolved_until
 from support.fake_time import FakeTime
 from support.updates import probe, used
 
@@ -425,3 +427,47 @@ def test_several_optimizers_with_a_driver_end_at_the_deadline(clock, drive):
     assert [entry[0] for entry in scheduler.history] == [0, 2]
     assert optimizers["critic"].param_groups[0]["lr"] == 2 * optimizers["generator"].param_groups[0]["lr"]
     assert used(optimizers["generator"])[-1] == pytest.approx(0.1 * (1 - 87 / 94))
+
+
+FACTS = ps.Calendar(deadline="in 10 min")
+
+
+@pytest.mark.parametrize(
+    ("lr", "least"),
+    [
+        ("linear(over='30 s')", 30),
+        ("warmup('10 s') >> constant(over='7.25 s') >> linear(over='5 s')", 22.25),
+        ("warmup('10 s') >> linear()", 10),
+    ],
+)
+def test_a_plan_fits_into_its_own_length_and_no_millisecond_less(lr, least):
+    plan = ps.Plan(lr=lr, weight_decay="linear()", clock="seconds")
+
+    shortest = _shortest(plan, FACTS, 0.001, ())
+
+    assert least <= shortest < least + 0.01
+    assert resolved_until(plan, FACTS, shortest).horizon.terms[0][1] == Fraction(repr(shortest))
+    with pytest.raises(InvalidArgument):
+        resolved_until(plan, FACTS, shortest - 0.001)
+    for longer in (shortest, shortest + 0.002, 1000.0):
+        assert _shortest(plan, FACTS, longer, ()) == longer
+
+
+def test_a_line_that_is_longer_than_the_time_is_named_with_both():
+    plan = ps.Plan(lr="cosine()", weight_decay="linear(over='30 s')", clock="seconds")
+
+    with pytest.raises(InvalidArgument, match=r"in weight_decay: it lasts 30 seconds, and 29\.999 are available"):
+        resolved_until(plan, FACTS, 29.999)
+
+
+def test_a_start_on_a_loaded_optimizer_has_the_horizon_from_its_update_on(clock):
+    optimizer, other = probe(), probe()
+    ps.Scheduler(optimizer, PLAN, deadline="in 100 s", untimed_updates=0)
+    for _ in range(3):
+        step(optimizer, clock, 4.0)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    scheduler = ps.Scheduler(other, PLAN, deadline="in 50 s", untimed_updates=0)
+
+    assert [entry[:2] for entry in scheduler.history] == [[0, 0], [3, scheduler.amount]]
+    assert scheduler.history[0][2] is None
+    assert ps.Plan.of_text(scheduler.history[1][2]).horizon.terms[0][1] == scheduler.amount + 50

@@ -8,7 +8,8 @@ import torch
 import paramsched as ps
 from paramsched.fields import Field
 from paramsched.runs.dry_run import dry_run
-from support.updates import probe, run
+from support.tables import table
+from support.updates import probe, run, used
 
 PLAN = ps.Plan(
     ps.Binding("weight_decay", "linear(1, 0.5)", groups="head"),
@@ -18,6 +19,7 @@ PLAN = ps.Plan(
     horizon=20,
 )
 TOKENS = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon="2000 tokens")
+PLAN_OF_TWO = ps.Plan(lr="linear(1, 0)", horizon=20)
 RULE = ps.Plan(lr="linear(1, 0.5) * plateau('loss', factor=0.5, patience=0)", horizon=20)
 GROUPS = ({"lr": 0.1, "name": "body"}, {"lr": 0.3, "name": "head"})
 TENSOR = ({"lr": torch.tensor(0.1)},)
@@ -92,3 +94,61 @@ def test_without_a_count_the_run_starts_where_the_user_writes():
     assert {(one.group, one.update): one.value for one in found.values if one.update == 7} == {
         ("body", 7): pytest.approx(0.03), ("head", 7): pytest.approx(0.09),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("has_state", [True, False])
+@table(
+    "bases",
+    [
+        {("lr", None): 0.5},
+        {("lr", "head"): 0.5},
+        {("lr", "body"): 0.5, ("lr", None): 0.25, ("weight_decay", "head"): 0.2},
+        {("lr", None): 0.1},  # of one group, and not of the other
+    ],
+)
+def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
+    state, scheduler_state = checkpoint(GROUPS, PLAN, {})
+    groups = [dict(one) for one in GROUPS]
+    for (field, name), base in reversed(bases.items()):
+        for one in groups:
+            if name in (None, one["name"]):
+                one[field] = base
+    optimizer = probe(*groups)
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base=dict.fromkeys((field for field, _ in bases), "code"))
+    optimizer.load_state_dict(state)
+    if has_state:
+        scheduler.load_state_dict(scheduler_state)
+
+    given = scheduler_state if has_state else None
+    found = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.Calendar(), bases=bases, updates=3)
+
+    for t in range(5, 8):
+        assert {(one.field, one.group): one.value for one in found.values if one.update == t} == scheduler.values()
+        run(optimizer, 1)
+    assert found.differs
+
+
+@pytest.mark.parametrize("has_state", [True, False])
+def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_base_of_the_checkpoint(has_state):
+    def made(lr):
+        both = {"a": probe(lr=lr), "b": probe(lr=0.1)}
+        return both, ps.Scheduler(both, PLAN_OF_TWO, on_base="code")
+
+    both, scheduler = made(0.1)
+    run(both["b"], 1)
+    states = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
+
+    given = state if has_state else None
+    found = dry_run(groups, given, PLAN_OF_TWO, ps.Calendar(), bases={("lr", "a/0"): 0.5}, updates=2)
+
+    both, scheduler = made(0.5)
+    for name, one in both.items():
+        one.load_state_dict(states[name])
+    if has_state:
+        scheduler.load_state_dict(state)
+    run(both["a"], 1)
+    for _ in range(2):
+        run(both["b"], 1), run(both["a"], 1)
+    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
+    assert values == {name: used(one) for name, one in both.items()}

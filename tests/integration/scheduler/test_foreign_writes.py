@@ -1,5 +1,6 @@
 """External writes between two updates: used once, reported once, then overwritten."""
 
+import math
 import warnings
 
 import pytest
@@ -299,3 +300,14 @@ def test_an_external_write_undone_before_the_step_is_not_reported():
         del optimizer.found_inf
         written(optimizer, 0, "lr", kept)
         run(optimizer, 2)
+
+
+def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(recwarn):
+    optimizer = probe({"lr": 0.1}, {"lr": 0.0})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="exponential(1e300)"))
+    scheduler.seek(1)
+    recwarn.clear()
+    run(optimizer, 3)
+
+    assert [used(optimizer, index=index) for index in (0, 1)] == [[0.1 * 1e300, math.inf, math.inf], [0.0, 0.0, 0.0]]
+    assert not recwarn.list

@@ -237,3 +237,16 @@ def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exch
         scheduler.step()
 
     assert told == [2.0 * plan.resolve(ps.Calendar()).bindings[1].schedule(t) for t in range(41)]
+
+
+def test_a_group_that_is_renamed_when_another_is_added_follows_its_new_line_at_once():
+    optimizer = probe({"name": "body"}, {"name": "neck"}, {"name": "head"})
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", "constant(0.25)", groups="head*"), lr="linear(1, 0)", horizon=10))
+    run(optimizer, 2)
+    optimizer.param_groups[1]["name"] = "head2"
+    optimizer.add_param_group({**group(), "name": "late"})
+    run(optimizer, 2)
+
+    assert used(optimizer, index=0) == pytest.approx([0.1, 0.09, 0.08, 0.07])
+    assert used(optimizer, index=1) == pytest.approx([0.1, 0.09, 0.025, 0.025])
+    assert [groups[3]["lr"] for groups in optimizer.used[2:]] == pytest.approx([0.08, 0.07])

@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -487,3 +488,49 @@ def test_a_report_does_not_change_the_values_of_the_last_update(names):
     assert scheduler.scalars() == last
     assert set(last.values()) == {0.25, 0.75}
     assert set(scheduler.scalars("coming").values()) == {0.5}
+
+
+@table(
+    ("value", "found"),
+    [(0, 0.0), (1, 1.0), (1.5, 1.0), (2**2000, 1.0), (Fraction(1, 3), 0.333333333), (torch.tensor(0.5), 0.5)],
+)
+def test_any_real_number_is_a_progress_and_the_end_is_1(value, found):
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="progress"))
+    scheduler.report(progress=value)
+
+    assert scheduler.amount == found
+
+
+@table("value", ["x", True, None, [0.5], float("nan"), float("inf") * 0, -0.1, -1, 1j, torch.tensor([0.5, 0.6])])
+def test_another_value_is_no_progress(value):
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="progress"))
+    for call in (lambda: scheduler.report(progress=value), lambda: scheduler.seek(3, progress=value)):
+        with pytest.raises(InvalidArgument, match="expected the fraction of the run that is done, from 0 to 1, got"):
+            call()
+    assert (scheduler.t, scheduler.amount) == (0, 0.0)
+
+
+@table("value", [1.5, 1.0000001, 2, float("inf")])
+def test_a_position_after_the_end_of_the_run_is_refused(value):
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear()", clock="progress"))
+    scheduler.seek(3, progress=1.0)
+
+    with pytest.raises(InvalidArgument, match="from 0 to 1, got progress="):
+        scheduler.seek(4, progress=value)
+    assert (scheduler.t, scheduler.amount) == (3, 1.0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_report_is_in_the_groups_before_the_next_update(several):
+    optimizers = probes("ab")
+    scheduler = ps.Scheduler(optimizers if several else optimizers["a"], ps.Plan(lr="linear()", clock="progress"))
+    scheduler.report(progress=0.25)
+    saved = [copy.deepcopy(one.state_dict()) for one in scheduler.optimizers.values()]
+    again = probes("ab")
+    resumed = ps.Scheduler(again if several else again["a"], scheduler.plan)
+    for one, state in zip(resumed.optimizers.values(), saved, strict=True):
+        one.load_state_dict(state)
+
+    assert {one["param_groups"][0]["paramsched_amount"] for one in saved} == {0.25}
+    assert [one.param_groups[0]["paramsched_amount"] for one in scheduler.optimizers.values()] == [0.25] * len(saved)
+    assert (resumed.amount, resumed.values()) == (0.25, scheduler.values())

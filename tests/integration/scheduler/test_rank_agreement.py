@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import torch.distributed as dist
@@ -12,9 +13,12 @@ import paramsched as ps
 from paramsched.runs import rank_agreement
 from paramsched.runs.processes import Ranks as RanksOfRun
 from paramsched.runs.processes import note_end_of_store
+from paramsched.scheduler.messages import WORLD, Processes
 from support.ranks import RanksInTurn, run_as_one_of_several
+from support.tables import table
 from support.updates import probe, used
 
+HERE = RanksOfRun.here
 COSINE = ps.Plan(lr="cosine()", horizon=3000)
 LINEAR = ps.Plan(lr="linear()", horizon=3000)
 EPOCHS = ps.Plan(lr="cosine()", horizon="3 epochs")
@@ -279,3 +283,52 @@ def test_of_thousands_of_ranks_few_compare_at_the_same_update(monkeypatch, clock
     assert list(found.values()) == [
         [*first[place], 64 + turn, 128 + turn, *last[place], *after[place]] for place, turn in enumerate(turns)
     ]
+
+
+@table(
+    ("size", "environment", "prefix"),
+    [
+        (1, {}, None),
+        (2, {}, "paramsched/2/"),
+        (2, {"LOCAL_WORLD_SIZE": "2"}, "paramsched/2/"),
+        (2, {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RESTART_COUNT": "3"}, "paramsched/2/3"),
+        (4, {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RESTART_COUNT": "3"}, "paramsched/4/"),  # another node may differ
+    ],
+)
+def test_the_keys_of_a_restarted_run_differ(size, environment, prefix, monkeypatch):
+    for name in ("LOCAL_WORLD_SIZE", "TORCHELASTIC_RESTART_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    run_as_one_of_several(monkeypatch, RanksOfRun(1, None, ""), size)
+    monkeypatch.setattr(dist.distributed_c10d, "_get_default_store", lambda: "the store")
+
+    found = HERE()
+
+    assert found == (None if prefix is None else RanksOfRun(1, "the store", prefix))
+
+
+@table(("rank", "size", "level"), [(0, 1, "WARNING"), (0, 2, "WARNING"), (1, 2, "INFO"), (2, 4, "INFO")])
+def test_what_every_rank_detects_is_a_warning_on_the_first(rank, size, level, monkeypatch, caplog, recwarn):
+    run_as_one_of_several(monkeypatch, RanksOfRun(rank, None, ""), size)
+    caplog.clear(), recwarn.clear()
+
+    with caplog.at_level(logging.INFO):
+        WORLD.log("said %d", rank)
+        WORLD.warn(f"warned {rank} of {size}")
+
+    logged = [(level, f"said {rank}")] + [("INFO", f"warned {rank} of {size}")] * (level == "INFO")
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == logged
+    assert [str(one.message) for one in recwarn] == [f"warned {rank} of {size}"] * (level == "WARNING")
+
+
+def test_the_keys_of_a_process_group_have_its_name(monkeypatch):
+    run_as_one_of_several(monkeypatch, RanksOfRun(3, "the store", "paramsched/4/"), 4)
+    monkeypatch.setattr(dist, "get_process_group_ranks", lambda group: [2, 3])
+
+    world, group = (RanksOfRun.of(Processes(one)) for one in (None, SimpleNamespace(group_name="pair")))
+
+    assert world == RanksOfRun(3, "the store", "paramsched/4/")
+    assert group == RanksOfRun(3, "the store", "paramsched/4//pair", first=2)
+    monkeypatch.setattr(dist, "is_initialized", lambda: False)
+    assert RanksOfRun.of(Processes(SimpleNamespace(group_name="pair"))) is None

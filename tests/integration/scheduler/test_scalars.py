@@ -196,7 +196,13 @@ def test_errors_in_a_plan_file_have_locations_and_the_optimizer_is_unchanged(tmp
     assert optimizer.param_groups[0] == before
 
 
-@pytest.mark.parametrize("given", [None, 3, ["lr"], torch.optim.SGD])
-def test_a_value_that_is_not_a_plan_raises(given):
-    with pytest.raises(InvalidArgument, match=r"expected a plan, got \w+\. Write ps\.Plan"):
+@table(
+    ("given", "instead"),
+    [
+        (None, "For example: ps.Plan("), (3, "For example: ps.Plan("), (torch.optim.SGD, "For example: ps.Plan("),
+        ([ps.warmup(2), ps.cosine()], "Write >> between"), (lambda t: t, "For example: ps.from_function("),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_not_a_plan_raises(given, instead):
+    with pytest.raises(InvalidArgument, match=rf"expected a plan, got \w+\. {re.escape(instead)}"):
         ps.Scheduler(probe(), given)

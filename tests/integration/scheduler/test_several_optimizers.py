@@ -462,3 +462,15 @@ def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_al
         name: now[name][7] for name in optimizers
     }
     assert written[-1] == scheduler.value("x")
+
+
+def test_a_step_of_a_detached_scheduler_changes_nothing():
+    optimizers = probes("ab")
+    scheduler = ps.Scheduler(optimizers, PLAN, drive="manual")
+    scheduler.step()
+    scheduler.detach()
+
+    with pytest.raises(ParamschedError, match="detached"):
+        scheduler.step()
+    assert scheduler._run.clock.t == 1
+    assert scheduler._run.numbers == {"a": 1, "b": 1}

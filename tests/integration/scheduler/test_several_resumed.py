@@ -15,7 +15,7 @@ import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from support.several import PLAN, lines, probes
 from support.tables import table
-from support.updates import probe, run, used
+from support.updates import group, probe, run, used
 
 NAMES = ("muon", "adamw", "sgd")
 TOKENS = ps.Plan(lr="linear(1, 0, over='640 tokens')", weight_decay="linear(over='640 tokens')", clock="tokens")
@@ -204,6 +204,49 @@ def test_all_numbers_of_three_optimizers_are_kept_in_any_order(numbers, order):
     assert scheduler._run.numbers == dict(zip("abc", numbers, strict=True))
 
 
+def test_an_optimizer_that_is_more_than_one_update_behind_joins_the_run():
+    saved, optimizers = saved_at(a=4, b=6, c=5), probes("abc")
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    scheduler.seek(4)
+    for name in "abc":  # a loads the count that it has, so no later load is compared with it
+        optimizers[name].load_state_dict(saved[name])
+
+    assert scheduler._run.numbers == {"a": 6, "b": 6, "c": 5}
+    planned = lines(PLAN, probes("abc"))
+    held = [one.param_groups[0]["lr"] for one in optimizers.values()]
+    assert held == [planned["a"][6], planned["b"][6], planned["c"][5]]
+
+
+@pytest.mark.parametrize(("driven", "numbers"), [(False, {"a": 4, "b": 3}), (True, {"a": 3, "b": 3})])
+def test_counts_that_the_optimizers_carried_are_those_of_loads_unless_a_scheduler_drove_them(driven, numbers):
+    saved, optimizers = saved_at(a=4, b=4), probes("ab")
+    if driven:
+        earlier = ps.Scheduler(optimizers, PLAN)
+    for name, one in optimizers.items():
+        one.load_state_dict(saved[name])
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    optimizers["b"].load_state_dict(saved_at(a=3, b=3)["b"])
+
+    assert scheduler._run.numbers == numbers
+    assert not driven or earlier is not scheduler
+
+
+def test_a_scheduler_state_that_differs_from_the_optimizer_before_construction_is_logged(caplog):
+    optimizer, other = probe(), probe()
+    state = ps.Scheduler(run(other, 0), PLAN)
+    run(other, 7)
+    saved = copy.deepcopy(other.state_dict())
+    run(other, 2)
+    optimizer.load_state_dict(saved)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    caplog.clear()
+    scheduler.load_state_dict(state.state_dict())
+
+    text = "the optimizer checkpoint is of update 7, the scheduler checkpoint of update 9"
+    assert [one for one in caplog.messages if text in one] == caplog.messages != []
+    assert scheduler.t == 9
+
+
 def test_an_optimizer_without_a_count_joins_at_t():
     saved, optimizers = saved_at(a=10, b=10), probes("ab")
     optimizers["a"].load_state_dict(saved["a"])
@@ -223,6 +266,35 @@ def test_a_state_without_a_count_joins_the_run_and_leaves_its_history():
 
     assert scheduler._run.numbers == {"a": 10, "b": 10}
     assert scheduler.history == before == [[0, None, PLAN.text]]
+
+
+@pytest.mark.parametrize("state", ["its own", "without a count"])
+def test_a_state_that_does_not_move_a_run_does_not_start_it_again(state):
+    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
+    plan = ps.Plan(lr="linear(1, 0)", clock="seconds")
+    scheduler = ps.Scheduler(optimizers, plan, deadline="in 100 min")
+    run(optimizers["a"], 2)
+    before = scheduler.history, scheduler.amount, scheduler._run.lead.coming_start
+
+    optimizers["b"].load_state_dict(optimizers["b"].state_dict() if state == "its own" else plain)
+
+    assert (scheduler.history, scheduler.amount, scheduler._run.lead.coming_start) == before
+    assert scheduler.t == 2
+
+
+def test_a_checkpoint_that_carries_its_count_resumes_in_silence(recwarn, caplog):
+    def made():
+        optimizer = torch.optim.AdamW([group()], lr=0.1)
+        return optimizer, ps.Scheduler(optimizer, PLAN)
+
+    optimizer, scheduler = made()
+    run(optimizer, 5)
+    resumed, again = made()
+    recwarn.clear(), caplog.clear()
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+
+    assert (again.t, again.values()) == (5, scheduler.values())
+    assert [str(one.message) for one in recwarn] == caplog.messages == []
 
 
 def test_a_missing_count_is_warned_of_once():
@@ -267,29 +339,64 @@ def test_a_state_of_torch_is_refused():
         ps.Scheduler(probes("ab"), PLAN).load_state_dict(theirs.state_dict())
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
+DECAY = ("weight_decay", 0.01)
+SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", horizon="64 samples", clock="samples")
+
+
+@table(
+    ("changed", "said"),
     [
-        ("optimizers", 3),
-        ("optimizers", ""),
-        ("optimizers", "a"),
-        ("groups", (1, 2, 3)),
-        ("groups", (1, "x")),
-        ("behind", "11"),
-        ("behind", "2"),
-        ("last_amount", -1),
-        ("bases", (("lr", (0.1,)), ("weight_decay", 0.01))),
+        ({"optimizers": 3}, "optimizers is 3, not names separated by commas"),
+        ({"optimizers": ""}, "not names separated by commas"),
+        ({"optimizers": "a,"}, "not names separated by commas"),
+        ({"optimizers": "a"}, "bases['lr'] has 2 values for 1 groups"),
+        ({"optimizers": "a,a"}, "2 numbers of groups for the optimizers"),
+        ({"groups": (1, 2, 3)}, "3 numbers of groups for the optimizers"),
+        ({"groups": (1, "x")}, "state: groups is "),
+        ({"groups": (1, 2**20)}, "state: groups is 1048576, expected an integer from 0 to 1048575"),
+        ({"groups": True}, "state: groups is True"),
+        ({"t": 2**62}, "state: t is "),
+        ({"behind": "11"}, "at update 3"),
+        ({"behind": "01", "t": 0}, "at update 0"),
+        *(({"behind": behind}, "not a 0 or 1 for each optimizer") for behind in ("2", "02", "1", "010", 1)),
+        ({"last_amount": -1}, "last_amount is -1, not a number of at least 0"),
+        ({"amount": 5}, "amount is 5, but the clock of its plan counts updates"),
+        ({"said": 5}, "said has a value, but amount is None"),
+        ({"measured": 1}, "measured is 1, not True or False"),
+        ({"bases": (("lr", (0.1,)), DECAY)}, "bases['lr'] has 1 values for 2 groups"),
+        ({"bases": (("lr", (0.1, 0.2, 0.3)), DECAY)}, "bases['lr'] has 3 values for 2 groups"),
+        ({"bases": (("lr", (None, None)), DECAY)}, "bases['lr'] has no number"),
+        ({"bases": (("lr", (0.1, "x")), DECAY)}, "which is not a finite number"),
+        ({"bases": (("lr", 0.1),)}, "bases are those of ['lr'], but its plan schedules ['lr', 'weight_decay']"),
+        ({"bases": (("lr", 0.1), DECAY, ("eps", 1e-8))}, "bases are those of ['eps', 'lr', 'weight_decay']"),
+        ({"bases": (("lr", 0.1), DECAY, ("betas_0", 0.9))}, "bases are those of ['betas_0', "),
+        ({"pending": (("lr", (0.1,)),)}, "pending['lr'] has 1 values for 2 groups"),
+        ({"resolved": ps.Plan(lr="linear(1, 0)", horizon=64).text}, "resolved is the text of another plan"),
+        ({"resolved": SAMPLES.text}, "resolved is the text of another plan"),
+        ({"history": [[0, None, SAMPLES.text]]}, "the last plan of history differs from the plan of the state"),
+        ({"history": [[0, None, "x"], [0, None, PLAN.text]]}, "history[1] has update 0, which is not after"),
+        ({"history": [[0, -1, PLAN.text]]}, "history[0] has amount -1, not a number of at least 0"),
+        ({"history": [[0, None, 5]]}, "the plan of history[0] is a int, not a str"),
+        ({"history": [[0, None, PLAN.text, (("whose", "ann"),)]]}, "the note of history[0] is"),
+        ({"history": [[0, None, PLAN.text, ()]]}, "the note of history[0] is"),
+        ({"history": [[0, None]]}, "history[0] is"),
+        ({"history": []}, "not a list of [update, amount, plan]"),
+        ({"feedback": (("x", (("best", 1.0),)),)}, "feedback is that of ['x'], but the rules of its plan are []"),
+        ({"version": 1}, "version is 1, not an integer of at least 2"),
+        ({"version": True}, "version is True"),
+        ({"version": 3}, "state of version 3; this paramsched reads up to version 2"),
+        ({"foreign": 1}, "state has unknown keys: foreign"),
     ],
 )
-def test_an_invalid_state_is_refused_and_changes_nothing(key, value):
+def test_an_invalid_state_is_refused_and_changes_nothing(changed, said):
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, PLAN)
     run(optimizers["a"], 3)
-    state = scheduler.state_dict() | {key: value}
     before = states(optimizers)
 
-    with pytest.raises(StateError):
-        scheduler.load_state_dict(state)
+    with pytest.raises(StateError) as refusal:
+        scheduler.load_state_dict(scheduler.state_dict() | changed)
+    assert said in str(refusal.value)
     assert states(optimizers) == before
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.lint.levels import unlikely_rates
+from paramsched.lint.levels import unlikely_values
 from paramsched.lint.plan_check import check
 from support.tables import table
 
@@ -74,9 +74,22 @@ def test_one_frozen_group_and_one_fast_or_slow_group_are_silent():
         assert not scheduled(adamw(0.1, 0.1), plan)
 
 
+@pytest.mark.parametrize("field", ["momentum", "weight_decay"])
+def test_another_field_of_which_every_base_is_0_is_logged(field, caplog):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    absolute = ps.Plan(ps.Binding(field, "linear(absolute(0.8), absolute(0.9))"), horizon=100)
+
+    text = f"{field}: {field} of the optimizer is 0, so every multiple of it is 0. "
+    assert not scheduled(optimizer, absolute)
+    assert text not in caplog.text
+    assert not scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), horizon=100))
+
+    assert text in caplog.text
+
+
 def test_the_recipes_and_the_examples_are_silent():
     folder = Path(__file__).parents[3] / "examples"
     plans = [ps.recipes[name].plan for name in ps.recipes] + [ps.load(path) for path in folder.glob("*/plan.yaml")]
 
     assert len(plans) > len(ps.recipes)
-    assert [plan for plan in plans if unlikely_rates(plan.bindings, ())] == []
+    assert [plan for plan in plans if unlikely_values("lr", plan.bindings, ())] == []

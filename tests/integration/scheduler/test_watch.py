@@ -11,7 +11,7 @@ import torch
 
 import paramsched as ps
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.run_files.files import report_opened_files
 from paramsched.runs import watch
 from support.several import lines, probes
@@ -367,6 +367,42 @@ def test_an_interval_in_seconds_follows_the_measured_rate(file, monkeypatch):
     between = [after - before for before, after in itertools.pairwise(looks)]
     assert max(after / before for before, after in itertools.pairwise(between)) <= 2
     assert between[-1] == 1024
+
+
+def test_the_rate_is_measured_over_any_part_of_a_second(file, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, file, watch="1 s")
+    looks = []
+    with report_opened_files(lambda path: looks.append(scheduler.t)):
+        for _ in range(1500):
+            now += 0.005
+            optimizer.step()
+
+    assert looks == [1, 3, 7, 15, 31, 63, 127, 255, 455, 655, 855, 1055, 1255, 1455]
+
+
+@pytest.mark.parametrize("spoiled", ["a", "b"])
+def test_the_plan_stays_until_an_entry_that_could_not_be_written_is_a_number_again(file, spoiled):
+    optimizers = probes(["a", "b"])
+    scheduler = ps.Scheduler(optimizers, file, watch=1)
+    group = optimizers[spoiled].param_groups[0]
+    handle = optimizers[spoiled].register_step_pre_hook(lambda *_: group.__delitem__("lr"))
+    with pytest.raises(PlanError, match="lr"):
+        optimizers[spoiled].step()
+    handle.remove()
+    file.write_text(SECOND)
+    other = optimizers["ab".replace(spoiled, "")]
+
+    run(other, 3)
+    before = scheduler.plan
+    group["lr"] = 1.0
+    for _ in range(3):
+        run(optimizers[spoiled], 1)
+        run(other, 1)
+
+    assert (before, scheduler.plan) == (ps.loads(FIRST), ps.loads(SECOND))
 
 
 def test_after_a_jump_back_the_rate_is_measured_anew(file, monkeypatch):

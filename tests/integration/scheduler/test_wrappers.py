@@ -1,9 +1,13 @@
 """The wrappers that engines return instead of an optimizer."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.errors import InvalidArgument
+from support.tables import table
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
@@ -120,3 +124,41 @@ def test_an_optimizer_without_hooks_can_be_driven_manually():
 
     assert found == LR
     assert ps.Scheduler(optimizer, PLAN, drive="manual").last_epoch == 20
+
+
+class OfOptax:
+    """An object of optax, which has no param groups."""
+
+    __module__ = "optax._src.base"
+
+
+def containers():
+    first, second = probe(), probe()
+    copies = [dict(one.param_groups[0]) for one in (first, second)]
+    return {
+        "nothing": (object(), r"it has no param_groups\. For example: ps\.Scheduler\(optimizer, plan\)$"),
+        "no groups": (SimpleNamespace(param_groups=[]), "it has no param_groups"),
+        "no list": (SimpleNamespace(param_groups=first.param_groups[0]), "it has no param_groups"),
+        "optax": (OfOptax(), "an optimizer of optax has no param_groups; .*For example: planned"),
+        "a list": ([first, second], r"it is a container of optimizers; .* in enumerate\(optimizers\)\}, plan\)"),
+        "an attribute": (SimpleNamespace(all=(first, second)), r"a container .* in enumerate\(optimizer\.all\)"),
+        "idle groups": (SimpleNamespace(optimizers=[first, second], param_groups=copies), "a container"),
+        "empty": (SimpleNamespace(optimizers=[], param_groups=[]), "it has no param_groups"),
+    }
+
+
+@table("name", containers())
+def test_an_object_without_groups_of_its_own_is_refused_with_the_line_to_write(name):
+    given, said = containers()[name]
+
+    with pytest.raises(InvalidArgument, match=said):
+        ps.Scheduler(given, PLAN)
+
+
+def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer():
+    first, second = probe(), probe()
+    container = SimpleNamespace(optimizers=[first, second], param_groups=first.param_groups + second.param_groups)
+
+    ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", horizon=10), drive="manual").step()
+
+    assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.45] * 2

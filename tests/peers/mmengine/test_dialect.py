@@ -70,6 +70,7 @@ WINDOWS = [
     {"begin": 3, "end": 9},
     {"by_epoch": False, "end": 7},
     {"by_epoch": False, "begin": 4},
+    {"begin": 1.5, "end": 7.5},
     {"convert_to_iter_based": True, "begin": 1, "end": 9},
 ]
 

@@ -1,14 +1,17 @@
 """The run in an MMEngine config: train loop, hooks, several optimizers; and configs without a plan."""
 
+import re
 import warnings
 from collections import Counter
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.compat import mmengine as drop_ins
 from paramsched.config import loads
 from paramsched.peers import mmengine
 from paramsched.peers.mmengine.config_run import RunLength, windows_overlap
@@ -64,6 +67,51 @@ def test_a_train_loop_that_mmengine_rejects_is_rejected(train, path):
 def test_a_length_that_needs_execution_is_an_error_with_its_line(train):
     with pytest.raises(ps.errors.ConfigError, match=r"\$\.train_cfg.*: line 2: `build\(\)`"):
         loads(f"param_scheduler = dict(type='StepLR', step_size=2)\ntrain_cfg = {train}\n", "mmengine")
+
+
+@pytest.mark.parametrize(
+    ("entry", "places"),
+    [
+        ("param_scheduler = build()", [""]),
+        ("param_scheduler = [build(), dict(type='StepLR', step_size=build())]", ["[0]", "[1].step_size"]),
+        ("param_scheduler = dict(type=build(), by_epoch=build())", [".type", ".by_epoch"]),
+        ("param_scheduler = dict(net=build(), other=[dict(type='StepLR', step_size=2, gamma=build())])",
+         [".net", ".other[0].gamma"]),
+        ("param_scheduler = dict(type='MultiStepParamScheduler', param_name=build(), milestones=[1, build()])",
+         [".param_name", ".milestones[1]"]),
+    ],
+)  # fmt: skip
+def test_each_value_that_needs_execution_is_one_error_at_its_place(entry, places):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        loads(f"{entry}\ntrain_cfg = dict(max_epochs=4)\n", "mmengine")
+
+    assert [one.path for one in refused.value.diagnostics] == [f"$.param_scheduler{place}" for place in places]
+
+
+@pytest.mark.parametrize("name", ["Adadelta", "Adagrad", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD"])
+def test_the_bases_of_an_optimizer_without_arguments_are_the_defaults_of_torch(name):
+    defaults = getattr(torch.optim, name)([torch.zeros(1)]).defaults
+
+    for kind in (name, f"torch.optim.{name}", getattr(torch.optim, name)):
+        (values,) = mmengine.bases_of({"optim_wrapper": {"optimizer": {"type": kind}}}).groups
+        fields = {"lr", "momentum", "betas", "weight_decay"}
+        assert values == {field: defaults[field] for field in defaults if field in fields}
+
+
+def test_a_type_may_be_a_class_as_in_a_lazy_config():
+    class EpochBasedTrainLoop:
+        pass
+
+    plan = mmengine.to_plan(
+        {
+            "param_scheduler": {"type": drop_ins.StepLR, "step_size": 2},
+            "train_cfg": {"type": EpochBasedTrainLoop, "max_epochs": 4},
+            "default_hooks": {"param_scheduler": {"type": type("ParamSchedulerHook", (), {})}},
+        }
+    )
+
+    assert str(plan) == 'horizon: 4 epochs\nlr: step("2 epochs")'
+    assert 'unknown scheduler "torch.optim.lr_scheduler.StepLR"' in refusal({"type": torch.optim.lr_scheduler.StepLR})
 
 
 @pytest.mark.parametrize("other", [[], ()])
@@ -135,6 +183,16 @@ def test_errors_have_a_line_to_write_that_works(config, fix):
 
     assert f"Write {name}={value!r}" in refusal(config) or f"Write {value}" in refusal(config)
     assert mmengine.to_plan({**config, **fix})
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_both_suggested_ends_of_a_scheduler_work(by_epoch):
+    entry = {"type": "LinearLR", "by_epoch": by_epoch}
+    end, fact = re.search(r"For example: end=(\S+), or train_cfg=dict\((\w+)=", refusal(entry)).groups()
+
+    first, second = {**entry, "end": int(end)}, {"param_scheduler": entry, "train_cfg": {fact: int(end)}}
+    plans = [mmengine.to_plan(one) for one in (first, second)]
+    assert plans[0].bindings == plans[1].bindings
 
 
 def test_the_native_plan_suggested_for_a_hook_works():

@@ -388,6 +388,7 @@ def test_the_defaults_of_timms_script_are_noted():
 
     taken = "warmup_epochs 5, warmup_lr 1e-05, min_lr 0.0, cooldown_epochs 0"
     assert note.found == f"defaults of timm 1.0.31 are taken for {taken}"
+    assert not list(dialect.notes_of(["train.py", "--sched", "none", "--lr", "1", "--epochs", "9"]))  # not warmed up
 
 
 def test_two_names_of_one_argument_are_an_error_in_a_config_and_the_last_counts_on_a_command_line():

@@ -148,8 +148,8 @@ def test_a_scheduler_stepped_per_epoch_changes_only_between_epochs():
 
 
 def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_in_torch():
-    data = {"ReduceLROnPlateau": {"factor": 0.5, "patience": 1, "min_lr": 0.1, "cooldown": 1}}
-    losses = [1.0, 0.9, 0.9, 0.9, 0.9, 0.95, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
+    data = {"ReduceLROnPlateau": {"factor": 0.5, "patience": 1.5, "min_lr": 0.1, "cooldown": 1.5}}
+    losses = [1.0, 0.9, 0.9, 0.9, 0.9, 0.95, 0.95, 0.95, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]
     plan = dialect.to_plan(data | {"monitor": "loss"}, base=LR)
     ours = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
     theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)

@@ -1,6 +1,7 @@
 """Errors about numbers end with an argument that can be pasted into the call."""
 
 import re
+from dataclasses import field, make_dataclass
 
 import pytest
 
@@ -60,3 +61,12 @@ def test_calls_that_are_not_wrapped_advise_the_keyword(call, line):
     with pytest.raises(InvalidArgument) as caught:
         call()
     assert caught.value.instead == line
+
+
+@pytest.mark.parametrize("annotation", [float | None, "float | None", "Optional[float]"])
+def test_an_optional_field_may_be_none_however_its_annotation_is_written(annotation):
+    metadata = number_checks.checked(number_checks.positive_number)
+    made = make_dataclass("Own", [("size", annotation, field(metadata=metadata))], frozen=True)
+    number_checks.check_fields(made(None), "own")
+    with pytest.raises(InvalidArgument, match="size"):
+        number_checks.check_fields(made(-1.0), "own")

@@ -101,7 +101,12 @@ def test_the_precision_of_a_number_follows_from_its_digits(log, content, digits)
         ("step,lr\n0,fast\n", "log.csv", "expected a number, got 'fast'", "--column lr=NAME"),
         ("step,lr\n0.5,1\n", "log.csv", "expected the number of an update, got '0.5'", "--time NAME"),
         ("step,lr\n-1,1\n", "log.csv", "must not be negative, got -1", "Updates count from 0"),
-        ("a,b\n1,2,3\n", "log.csv", "expected 2 cells as in the first line, got 3", "Write the name of each column"),
+        (
+            "a,b\n1,2,3\n",
+            "log.csv",
+            "expected a log with 2 cells as in the first line, got 3",
+            "Write the name of each column",
+        ),
         ("step,stage,rate\n0,warm,1\n", "log.csv", "the log has step, stage, rate", "Write --column lr=rate"),
         ("step,stage\n0,warm\n", "log.csv", "no column has the name of a field", "Write --column lr=NAME"),
         (b"step,lr\n\xff\n", "log.csv", "invalid UTF-8 (byte 0xff)", "in UTF-8"),

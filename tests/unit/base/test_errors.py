@@ -7,7 +7,15 @@ import pytest
 
 import paramsched as ps
 from paramsched import curves, errors
-from paramsched.errors import InvalidArgument, ParamschedError, did_you_mean
+from paramsched.errors import (
+    CallSite,
+    InvalidArgument,
+    MissingFact,
+    ParamschedError,
+    did_you_mean,
+    shown,
+    site_with_value,
+)
 from paramsched.schedules import rules
 from support.tables import table
 
@@ -105,3 +113,43 @@ def test_the_error_for_a_missing_library_names_the_extra_to_install():
 )
 def test_a_similar_name_is_suggested_and_otherwise_all_known_names(name, clause):
     assert did_you_mean(name, ["step", "cosine"]) == clause
+
+
+class Unprintable:
+    def __repr__(self):
+        raise KeyError
+
+
+@table(
+    ("value", "text"),
+    [
+        (10**40 - 1, "9" * 40), (10**40, "an integer of 41 digits"), (-(10**40), "an integer of 41 digits"),
+        (10**400 - 1, "an integer of 400 digits"), (10**400, "an integer of 401 digits"), (True, "True"),
+        ("a" * 58, f"'{'a' * 58}'"), ("a" * 59, f"'{'a' * 56}..."), (Unprintable(), "<Unprintable>"),
+    ],
+)  # fmt: skip
+def test_a_value_in_a_message_is_short(value, text):
+    assert shown(value) == text
+    assert site_with_value("absolute(…)", value) == f"absolute({text})"
+    assert site_with_value("here", value) == f"here got {text}"
+    assert str(site_with_value(CallSite("f", "x"), value)) == f"f(x={text})"
+
+
+def test_a_changed_error_keeps_the_rest():
+    error = InvalidArgument(CallSite("f", "x"), "found", write="f(1)", is_example=True, sample=1, refused=2)
+    changed = error.changed(write="f(2)")
+
+    assert (str(error), str(changed)) == ("f(x=…): found. For example: f(1)", "f(x=…): found. Write f(2)")
+    assert (changed.is_example, changed.sample, changed.refused, changed.argument) == (False, 1, 2, "x")
+    assert error.changed(write="f(2)", is_example=True).instead == "For example: f(2)"
+    assert (error.changed(instead="Stop").write, error.changed(instead="Stop").instead) == ("", "Stop")
+    assert error.changed(site=CallSite("g", "y")).argument == "y"
+    assert (error.changed(site="g").argument, error.changed(site="g").args[0]) == ("x", "g")
+    assert error.at("text", 0, 2).at("text", 1, 2).span == (0, 2)
+    assert InvalidArgument("site").problem == "site"
+    assert InvalidArgument("site", "found", "Stop", format="timm").instead == "Stop"
+    assert InvalidArgument("site", "found", format="timm").instead == 'Write format="timm"'
+    assert (MissingFact("site").instead, MissingFact("site", "found", "Stop").write) == (
+        "Write Calendar(total=10_000)",
+        "",
+    )

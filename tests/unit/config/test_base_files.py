@@ -9,8 +9,10 @@ import pytest
 import paramsched as ps
 from paramsched.config import load
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.read_bases import read_python
+from paramsched.config.read_bases import read_python, text_of_base
+from paramsched.errors import ConfigError
 from paramsched.peers import mmengine
+from support.tables import table
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
@@ -304,3 +306,92 @@ def test_a_variable_without_a_value_is_rejected_with_its_line(files):
 
 def test_a_file_variable_is_unknown_in_text_without_a_file():
     assert isinstance(read_python("a = '{{ fileBasename }}'")["a"], NeedsRunning)
+
+
+# Limits, exactly.
+
+
+def test_a_base_has_at_most_a_million_bytes_of_utf_8(tmp_path):
+    file = tmp_path / "base.py"
+
+    def read() -> str:
+        return text_of_base(file, "base.py", lambda found, advice="": ConfigError("c", [f"{found}. {advice}"]))
+
+    file.write_bytes(b"\xef\xbb\xbf" + b"x" * 999_997)
+    assert len(read()) == 999_997
+    file.write_bytes(b"x" * 1_000_001)
+    with pytest.raises(ConfigError, match=r"base\.py has more than 1,000,000 bytes; a config is a short text"):
+        read()
+    file.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"base\.py cannot be read: it is not valid UTF-8\. Save the file as UTF-8"):
+        read()
+
+
+@pytest.mark.parametrize(("files", "fails"), [(19, False), (20, True)])
+def test_twenty_files_may_be_nested(tmp_path, files, fails):
+    for level in range(files):
+        (tmp_path / f"b{level}.py").write_text(f"_base_ = 'b{level + 1}.py'\n")
+    (tmp_path / f"b{files}.py").write_text("a = 1")
+    file = tmp_path / "b0.py"
+    if fails:
+        with pytest.raises(ConfigError, match="more than 20 nested files"):
+            read_python(file.read_text(), str(file), tmp_path)
+    else:
+        assert read_python(file.read_text(), str(file), tmp_path) == {"a": 1}
+
+
+def test_two_hundred_base_files_may_be_read(tmp_path):
+    for index in range(201):
+        (tmp_path / f"{index}.json").write_text("{}")
+    text = "_base_ = [{}]".format(", ".join(f"'{index}.json'" for index in range(200)))
+
+    assert read_python(text, "c.py", tmp_path) == {}
+    with pytest.raises(ConfigError, match=r"200\.json: more than 200 base files"):
+        read_python(text.replace("]", ", '200.json']"), "c.py", tmp_path)
+
+
+@table(
+    ("base", "text", "expected"),
+    [
+        ("a = 1\n__b = 2", "c = 3", {"a": 1, "c": 3}),
+        ("a = dict(x=1)", "a = dict(_delete_=False, y=1)", {"a": {"x": 1, "y": 1}}),
+        ("a = 5", "a = dict(_delete_=True, y=1)", {"a": {"y": 1}}),
+        ("a = dict(x=1)", "b = dict(_delete_=True, y=1)", {"a": {"x": 1}, "b": {"_delete_": True, "y": 1}}),
+        ("a = dict(x=1)", "a = 5", {"a": 5}),
+        ("a = dict(x=1)", "a = dict(_delete_=f(), y=1)", "line 2: `f()` needs running"),
+        ("a = f()", "a = dict(x=1)", "line 1: `f()` needs running"),
+        ("a = f()", "a = dict(x=1, _delete_=True)", {"a": {"x": 1}}),
+        ("from torch.optim import SGD\na = dict(type=SGD)", "b = 1", {"a": {"type": "SGD"}, "b": 1}),
+        ("a = 1", "from torch.optim import SGD\nb = dict(type=SGD)", {"a": 1, "b": {"type": "SGD"}}),
+        ("import math\na = 1", "a = 2", {"a": 2}),
+    ],
+)
+def test_a_config_is_merged_into_its_base(tmp_path, base, text, expected):
+    (tmp_path / "base.py").write_text(base)
+    names = read_python(f"_base_ = 'base.py'\n{text}", "config.py", tmp_path)
+
+    if isinstance(expected, str):
+        assert expected in str(names["a"])
+    else:
+        assert {name: one for name, one in names.items() if not isinstance(one, NeedsRunning)} == expected
+
+
+@table(
+    ("text", "message"),
+    [
+        ("_base_ = ['a.json', 5]", '$._base_: expected a path or a list of paths, got ["a.json", 5]. Write _base_ = '),
+        ("_base_ = [f()]", "`f()` needs running. Write the path itself, _base_ = './base.py'"),
+        ("_base_ = ['a.json', 'b.json']", "a.json and b.json both have x1, x2, x3, x4, x5. Keep each name in one"),
+        ("_base_ = 'c.json'", "expected a mapping of names to values. Write param_scheduler and train_cfg"),
+        ("_base_ = 'json::x.py'", "json::x.py: the package json is installed, but has no "),
+        ("_base_ = 'a.txt'", "a.txt is not a config. Write a path that ends in .py, .yaml, .yml or .json"),
+    ],
+)
+def test_bases_that_cannot_be_read_are_explained(tmp_path, text, message):
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text('{"x1": 1, "x2": 1, "x3": 1, "x4": 1, "x5": 1, "x6": 1}')
+    (tmp_path / "c.json").write_text("[1]")
+
+    with pytest.raises(ConfigError) as found:
+        read_python(text, "config.py", tmp_path)
+    assert message in str(found.value)

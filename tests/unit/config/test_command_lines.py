@@ -130,6 +130,7 @@ def test_short_options_and_negative_numbers_are_distinguished():
     assert str(ps.loads(text, format="timm").horizon) == "300 epochs"
 
 
+@pytest.mark.peer("timm")
 @table(
     ("format", "text", "place", "found"),
     [

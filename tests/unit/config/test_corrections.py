@@ -156,7 +156,13 @@ from support.tables import table
             'Write "$schema": "plan.schema.json", or leave it out',
             None,
         ),
-        ("lr: {step: []}\n", (1, 5, "PS104"), 'step needs the argument "every"', 'Write {step: {every: "10%"}}', None),
+        (
+            "lr: {step: []}\n",
+            (1, 5, "PS104"),
+            'step needs the argument "every"',
+            'For example: {step: {every: "10%"}}',
+            None,
+        ),
         (
             "lr: {multistep: [30, 60]}\n",
             (1, 1, "PS104"),

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched import config
 from paramsched.cli import main
+from paramsched.config.plan_files import ReadingOptions
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -185,6 +186,7 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(packa
     assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr=0.5)
 
 
+@pytest.mark.peer("timm")
 @table(
     ("text", "name"),
     [
@@ -346,3 +348,50 @@ def test_a_run_of_any_length_is_read_in_bounded_time():
 def test_configs_that_need_an_entry_per_update_are_rejected(format, data, found):
     with pytest.raises(ConfigError, match=found):
         ps.loads(data, format=format)
+
+
+def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
+    package("sketch = drawn_module", PROVIDING)
+    given = config.open_plan("rate: 0.5\nother: 1\n", "sketch")
+    found = given.loaded(ReadingOptions(calendar=Calendar(total=7)))
+
+    assert found.plan == Plan(lr=0.5)
+    assert (found.native, found.entry, found.note) == (False, "$.other", None)
+    assert (found.bases.groups, found.facts.total) == (({"lr": 7},), 3)
+    assert [(one.path, one.found) for one in found.notes] == [("$.rate", "0.5 is taken")]
+    assert [dict(one.values) for one in found.groups] == [{"lr": 7, "name": "head"}]
+    assert config.open_plan("rate: 0.5\n", "sketch").loaded().entry == "$"
+
+    mapping = config.open_plan({"rate": 0.5}, "sketch").loaded()
+    assert (mapping.plan, mapping.native, mapping.notes) == (Plan(lr=0.5), False, ())
+    with pytest.raises(ConfigError, match=r"^sketch text:1:7: \$\.rate: too large"):
+        config.loads("rate: 99\n", "sketch")
+    with pytest.raises(ConfigError, match="the key occurs twice"):
+        config.loads("rate: 1\nrate: 2\n", "sketch")
+
+
+PROVIDING = """
+import paramsched as ps
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.config.known_dialects import GroupOfFile
+from paramsched.plan.bases import Bases
+
+scheduler_entries = ("absent", "other")
+
+def to_plan(data, *, calendar=None, base=None):
+    if data["rate"] > 9:
+        raise ps.errors.ConfigError("config", [Diagnostic("$.rate", "too large")])
+    return ps.Plan(lr=data["rate"])
+
+def bases_of(data, calendar):
+    return Bases(({"lr": calendar.total if calendar else 0},))
+
+def groups_of(data, calendar):
+    yield GroupOfFile({"lr": calendar.total if calendar else 0, "name": "head"})
+
+def facts_of(data):
+    return ps.Calendar(total=3)
+
+def notes_of(data):
+    yield Diagnostic("$.rate", f"{data['rate']} is taken")
+"""

@@ -3,11 +3,13 @@
 import json
 import os
 import stat
+import warnings
 from pathlib import Path
 
 import pytest
 
 from paramsched import config
+from paramsched.config import plan_files
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
@@ -401,7 +403,7 @@ def test_a_value_that_is_not_a_plan_is_not_written():
 
 
 def test_a_value_that_is_not_text_is_not_read():
-    with pytest.raises(InvalidArgument, match="a list is neither text nor a mapping"):
+    with pytest.raises(InvalidArgument, match="expected text or a mapping, got list"):
         config.loads(["lr"])
 
 
@@ -419,3 +421,147 @@ def test_a_mapping_from_a_peer_config_is_reported_with_the_name_of_the_peer():
 
 def test_convert_converts_between_formats():
     assert config.convert("lr: 0.5", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'
+
+
+@table("text", ["plan.yaml", "runs/plan.toml", "lr: plan.yaml", "x: y.py", "plan.py"])
+def test_the_text_of_a_plan_may_not_be_a_path(text):
+    with pytest.raises(InvalidArgument if text.startswith(("plan.yaml", "runs")) else ConfigError) as refusal:
+        config.loads(text)
+
+    assert ("got a path" in str(refusal.value)) is (type(refusal.value) is InvalidArgument)
+
+
+def test_an_unknown_format_of_the_result_is_reported_before_the_errors_of_the_text():
+    with pytest.raises(InvalidArgument, match='unknown format; did you mean "yaml"'):
+        config.convert("lr: cosin()", "yaml", "yml")
+
+
+@table(
+    ("text", "format", "expected"),
+    [
+        ("lr: 1 # x", "yaml", True),
+        ("lr: 'a # b'", "yaml", False),
+        ("lr: a#b", "yaml", False),
+        ("# x\nlr: 1", "yaml", True),
+        ("lr = 1 # x", "toml", True),
+        ("lr = 'a # b'", "toml", False),
+        ('{"lr": "# x"}', "json", False),
+    ],
+)
+def test_a_text_knows_whether_it_has_comments(text, format, expected):
+    assert config.open_plan(text, format).has_comments is expected
+
+
+def test_a_table_is_found_beside_the_file_of_its_plan_and_for_a_text_in_the_working_folder(tmp_path, monkeypatch):
+    for folder, values in (("a", "1.0\n0.5\n"), ("b", "1.0\n0.25\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.csv").write_text(values)
+        (tmp_path / folder / "plan.yaml").write_text("lr: table_file('t.csv')\n")
+    monkeypatch.chdir(tmp_path / "b")
+    plans = config.load(tmp_path / "a" / "plan.yaml"), config.loads("lr: table_file('t.csv')")
+
+    assert [plan.bindings[0].schedule(1) for plan in plans] == [0.5, 0.25]
+
+
+SUFFIXES = "expected one of .yaml, .yml, .toml, .json, .py"
+SCRIPT = "python train.py --lr_scheduler_type cosine --max_steps 5"
+
+
+@table(
+    ("name", "text", "expected"),
+    [
+        ("x.YML", "", "yaml"),
+        ("x.Toml", "", "toml"),
+        ("x.csv", "", f"x.csv: unknown suffix '.csv'; {SUFFIXES}. Run `paramsched audit x.csv`"),
+        ("x y.JSONL", "", f"x y.JSONL: unknown suffix '.JSONL'; {SUFFIXES}. Run `paramsched audit 'x y.JSONL'`"),
+        *((f"x.{one}", "", f"x.{one}: unknown suffix '.{one}'; {SUFFIXES}. Run `paramsched resume x.{one}`")
+          for one in ("pt", "pth", "ckpt", "bin")),
+        ("x.txt", "", f"x.txt: unknown suffix '.txt'; {SUFFIXES}. Write format=\"yaml\""),
+        ("x", "lr: 1", f"x: the name has no suffix; {SUFFIXES}. Write format=\"yaml\""),
+        ("x.sh", SCRIPT, "x.sh: the suffix '.sh' of a launch script does not determine its format. "
+                         'Write format="transformers"'),
+    ],
+)  # fmt: skip
+def test_a_suffix_is_a_format_or_its_command_is_suggested(name, text, expected):
+    try:
+        found = plan_files.format_of(Path(name), text)
+    except InvalidArgument as refusal:
+        found = str(refusal)
+
+    assert found == expected
+
+
+@pytest.mark.peer("timm")
+@table(
+    ("call", "expected"),
+    [
+        (lambda: config.loads("plan.yaml"),
+         "loads('plan.yaml'): expected the text of a plan, got a path. Write ps.load('plan.yaml')"),
+        (lambda: config.loads(5), "loads(5): expected text or a mapping, got int. Write ps.load(path)"),
+        (lambda: config.loads(["x" * 80]), "expected text or a mapping, got list. Write ps.load(path)"),
+        (lambda: config.load("lr: 1"), "for the text of a plan, write ps.loads(text): 'lr: 1'"),
+        (lambda: config.load("a\nb"), "for the text of a plan, write ps.loads(text): 'a b'"),
+        (lambda: config.load("x" * 300 + ": "), "for the text of a plan, write ps.loads(text): 'xxx"),
+        (lambda: config.load("none.yaml"), "[Errno 2] No such file or directory: 'none.yaml'"),
+        (lambda: config.dump(PLAN, format="timm"),
+         "format='timm': this format can only be read. Write format=\"yaml\""),
+        (lambda: plan_files.PlanText("n", "lr: 1", "yaml", run_config=True).loaded(),
+         'run_config=True: expected a config of MMEngine, got yaml. Add format="mmengine"'),
+        (lambda: plan_files.PlanText("n", "a: 1", "timm", run_config=True).loaded(),
+         'run_config=True: expected a config of MMEngine, got timm. Add format="mmengine"'),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_explained(call, expected):
+    with pytest.raises((InvalidArgument, FileNotFoundError)) as refusal:
+        call()
+
+    assert expected in str(refusal.value)
+
+
+@pytest.mark.peer("timm")
+@table(
+    ("given", "format", "name", "native"),
+    [
+        ("lr: 1", None, "yaml text", True),
+        ("lr = 1", "toml", "toml text", True),
+        ({"lr": 1}, None, "a mapping", True),
+        ({"sched": "cosine", "epochs": 9}, "timm", "a mapping", False),
+        ("sched: cosine\nepochs: 9", "timm", "timm text", False),
+    ],
+)
+def test_a_text_or_a_mapping_is_opened_with_its_name(given, format, name, native):
+    text = config.open_plan(given, format)
+
+    assert (text.name, text.loaded().native) == (name, native)
+
+
+@table(
+    ("format", "syntax", "expected"),
+    [("native", None, True), ("native", "toml", True), ("native", "json", False), ("timm", "yaml", True),
+     ("timm", None, False), ("json", "yaml", False)],
+)  # fmt: skip
+def test_the_suffix_determines_the_syntax_of_comments(format, syntax, expected):
+    assert plan_files.PlanText("n", "a # x", format, syntax).has_comments is expected
+
+
+@table(
+    ("text", "data", "warned", "repeated"),
+    [
+        ('{"lr": 1, "lr": 2}', {"lr": 2}, "$.lr: the key occurs twice, and", ["$.lr"]),
+        ('{"lr": 1, "lr": 2, "lr": 3}', {"lr": 3}, "$.lr: the key occurs twice, and", ["$.lr"]),
+        ('{"lr": 1, "lr": 2, "step": 1, "step": 2}', {"lr": 2, "step": 2},
+         "$.lr: the key occurs twice (and 1 other key), and", ["$.lr", "$.step"]),
+        ('{"x": 1, "x": 2, "lr": 1, "lr": 2, "step": 1, "step": 2, "a": {"Warm": 1, "Warm": 2}}',
+         {"x": 2, "lr": 2, "step": 2, "a": {"Warm": 2}},
+         "$.lr: the key occurs twice (and 2 other keys), and", ["$.x", "$.lr", "$.step", "$.a.Warm"]),
+        ('{"x": 1, "x": 2}', {"x": 2}, None, ["$.x"]),
+    ],
+)  # fmt: skip
+def test_a_repeated_key_is_a_warning_or_an_error_of_hjson(text, data, warned, repeated):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert plan_files.read_peer_data(text, "json", "c") == data
+    assert [str(one.message) for one in caught] == ([f"{warned} the last value counts. Keep one"] if warned else [])
+    with pytest.raises(ConfigError) as refusal:
+        plan_files.read_peer_data(text, "json", "c", is_hjson=True)
+    assert [one.path for one in refusal.value.diagnostics] == repeated

@@ -14,7 +14,7 @@ from paramsched.config.syntaxes.json_and_toml import (
     write_json,
     write_toml,
 )
-from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
+from paramsched.config.syntaxes.yaml_text import peer_yaml_places, read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -74,6 +74,38 @@ MEANING = [
 @table(("format", "text", "piece"), MEANING)
 def test_a_semantic_error_points_at_its_piece_of_the_file(format, text, piece):
     assert pointed_at(text, format).startswith(piece)
+
+
+@table(
+    ("raw", "text", "index", "at"),
+    [
+        ("cosin()", "cosin()", 3, 3),
+        ("cosin()", "cosin()", 9, 6),
+        ("", "", 2, 0),
+        ("'it''s cosin()'", "it's cosin()", 5, 7),
+        ("'it''s'", "it's", 9, 6),
+        ('"a\\"b c"', 'a"b c', 3, 5),
+        ('"a\\u0066b"', "afb", 2, 8),
+        ('"\\ud83d\\ude00b"', "\U0001f600b", 1, 13),
+        ('"\\U0001f600b"', "\U0001f600b", 1, 11),
+        ('"\\x66b"', "fb", 1, 5),
+        ('"a\\n  b"', "a\n  b", 4, 6),
+        ('"a\\tb"', "a\tb", 2, 4),
+        ('"""a"""', "a", 0, 3),
+        ("'''a b'''", "a b", 2, 5),
+        ('""', "", 0, 1),
+        (">\n  a\n  b", "a b", 2, 8),
+        ("|\n  a\n  b\n", "a\nb\n", 2, 8),
+        ("a  b", "a b", 2, 3),
+        ("a  b", "a  b", 3, 3),
+        ("'a\n   b'", "a b", 2, 6),
+        ("a b", "a b", 1, 1),
+        ("'abc'", "xyz", 2, 0),
+        ("'ab'", "abc", 3, 0),
+    ],
+)
+def test_each_quote_and_escape_is_skipped(raw, text, index, at):
+    assert index_in_source(raw, text, index) == at
 
 
 def test_the_error_shows_the_location_and_a_caret_below_it(tmp_path):
@@ -182,3 +214,66 @@ def test_a_missing_path_is_located_at_its_nearest_parent():
     assert place_at_path(root, "$.groups.tail.lr").begin == root.parts["groups"].begin
     assert place_at_path(root, "$.groups.head.lr").text == "1"
     assert place_at_path(root, "$") is root
+
+
+def pieces(text, place, name="$"):
+    """Yield the path, the text and the offset of the key of each value."""
+    yield f"{name} {text[place.begin : place.end]!r} {place.key}"
+    parts = place.parts.items() if isinstance(place.parts, dict) else enumerate(place.parts or ())
+    for key, part in parts:
+        yield from pieces(text, part, f"{name}.{key}")
+
+
+X = "'&x {k: 1, l: [2, 3]}'"
+INSIDE = [".k '1' 7", ".l '[2, 3]' 13", ".l.0 '2' None", ".l.1 '3' None"]
+
+
+@table(
+    ("places", "text", "expected"),
+    [
+        (
+            peer_yaml_places,
+            "a: &x {k: 1, l: [2, 3]}\nb: *x\nc: {<<: *x, k: 5}\nd: [*x]\n",
+            [
+                *(f"$.a {X} 0", *(f"$.a{one}" for one in INSIDE), f"$.b {X} 24", *(f"$.b{one}" for one in INSIDE)),
+                *("$.c '{<<: *x, k: 5}' 30", "$.c.k '5' 42", *(f"$.c{one}" for one in INSIDE[1:])),
+                *(f"$.c.<< {X} 34", *(f"$.c.<<{one}" for one in INSIDE)),
+                *("$.d '[*x]' 48", f"$.d.0 {X} None", *(f"$.d.0{one}" for one in INSIDE)),
+            ],
+        ),
+        (
+            peer_yaml_places,
+            "b: {<<: [{p: 1}, {p: 2, q: 3}], r: 4}",
+            [
+                *("$.b '{<<: [{p: 1}, {p: 2, q: 3}], r: 4}' 0", "$.b.p '1' 10", "$.b.q '3' 24"),
+                *("$.b.<< '[{p: 1}, {p: 2, q: 3}]' 4", "$.b.<<.0 '{p: 1}' None", "$.b.<<.0.p '1' 10"),
+                *("$.b.<<.1 '{p: 2, q: 3}' None", "$.b.<<.1.p '2' 18", "$.b.<<.1.q '3' 24", "$.b.r '4' 32"),
+            ],
+        ),
+        (
+            toml_places,
+            "b.c = \"y\"\n[t]\nd = [1, {e = 2}]\n[[u]]\nf = 1\n[[u]]\ng = 'z'\n[t.v]\n\"i j\" = '''k'''\n",
+            [
+                *("$.b '' 0", "$.b.c '\"y\"' 2", "$.t '' 11", "$.t.d '[1, {e = 2}]' 14", "$.t.d.0 '1' None"),
+                *("$.t.d.1 '{e = 2}' None", "$.t.d.1.e '2' 23", "$.t.v '' 60", "$.t.v.i j \"'''k'''\" 63"),
+                *("$.u '' 45", "$.u.g \"'z'\" 49"),
+            ],
+        ),
+        (
+            json_places,
+            '{"a": [1, {"b": "c"}], "d": {}}',
+            [
+                '$.a \'[1, {"b": "c"}]\' 1',
+                "$.a.0 '1' None",
+                '$.a.1 \'{"b": "c"}\' None',
+                "$.a.1.b '\"c\"' 11",
+                "$.d '{}' 23",
+            ],
+        ),
+    ],
+)
+def test_each_value_and_each_key_has_its_offset(places, text, expected):
+    whole, *found = pieces(text, places(text))
+
+    assert found == expected
+    assert whole == f"$ {text!r} None"

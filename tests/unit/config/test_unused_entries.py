@@ -6,6 +6,15 @@ import pytest
 
 from paramsched import config
 from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.config.diagnostic_collector import DiagnosticCollector
+from paramsched.config.unused_settings import (
+    has_setting,
+    looks_like_schedule,
+    note_defaults,
+    program_of,
+    report_no_settings,
+    report_unused_settings,
+)
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -37,6 +46,7 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
     assert "the plan is read without it" in str(caught[0].message)
 
 
+@pytest.mark.peer("timm")
 @table(
     ("name", "data"),
     [
@@ -62,3 +72,104 @@ def test_an_entry_of_another_program_is_not_reported(name, data):
 def test_the_error_in_a_toml_job_has_its_line():
     with pytest.raises(ConfigError, match=r'torchtitan text:4:1: .* did you mean "warmup_steps"'):
         config.loads("[training]\nsteps = 10\n[lr_scheduler]\nwarmp_steps = 3\n", "torchtitan")
+
+
+NATIVE = '| Write a native plan, such as lr: warmup("5%") >> cosine() | PS103'
+AXOLOTL = {"base_model": "$.base_model", "sequence_len": "$.sequence_len"}
+
+
+def lines_of(diagnostics):
+    return [f"{one.path} {one.found} | {one.instead} | {one.code} {one.at_key}" for one in diagnostics]
+
+
+@table(
+    ("written", "used", "options", "expected"),
+    [
+        ({"lr_warmup": "$.a"}, ["lr_warmup"], {}, []),
+        ({"lr_warmup": "$.a"}, [], {}, ["$.a timm has no lr_warmup; the plan is read without it |  | PS111 False"]),
+        ({"lr_warmup": "$.a", "t_warmup": "$.b", "x": "$.c"}, [], {},
+         ["$.a timm has no lr_warmup, t_warmup; the plan is read without them |  | PS111 False"]),
+        ({"warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a timm has no warmup | Write warmup_t in place of warmup | PS103 True"]),
+        ({"warmup": "$.a", "epochs": "$.b"}, [], {"renamed": {"warmup": "warmup_t", "epochs": "num_epochs"}},
+         ["$.a timm has no warmup, epochs | Write warmup_t in place of warmup; "
+          "Write num_epochs in place of epochs | PS103 True"]),
+        ({"warmup": "$.a", "warmup_t": "$.b"}, ["warmup_t"], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a timm has no warmup; the plan is read without it |  | PS111 False"]),
+        (AXOLOTL, [], {}, []),
+        (AXOLOTL, [], {"defaulted": ("lr", "epochs")},
+         [f"$ this is a config of axolotl: its defaults for lr, epochs are not those of timm {NATIVE} False"]),
+        (AXOLOTL, [], {"library": "axolotl", "defaulted": ("lr",)}, []),
+        ({**AXOLOTL, "warmup": "$.a"}, [], {"defaulted": ("lr",)},
+         [f"$.a this is a config of axolotl: timm has no warmup {NATIVE} True"]),
+        ({**AXOLOTL, "warmup": "$.a"}, [], {"renamed": {"warmup": "warmup_t"}},
+         ["$.a this is a config of axolotl: timm has no warmup | Write warmup_t in place of warmup | PS103 True"]),
+        ({**AXOLOTL, "warmup": "$.a"}, [], {"library": "axolotl"},
+         ["$.a warmup of axolotl is not read; the plan is read without it |  | PS111 False"]),
+        ({**AXOLOTL, "warmup": "$.a", "lr": "$.b"}, [], {"library": "axolotl"},
+         ["$.a warmup, lr of axolotl are not read; the plan is read without them |  | PS111 False"]),
+        ({"warmup": "$.a"}, [], {"command": "axolotl"},
+         [f"$.a this is a command of axolotl: timm has no warmup {NATIVE} True"]),
+        ({"warmup": "$.a"}, [], {"command": "timm"},
+         ["$.a timm has no warmup; the plan is read without it |  | PS111 False"]),
+        ({}, [], {"command": "axolotl"}, []),
+        ({}, [], {"command": "axolotl", "defaulted": ("lr",)},
+         [f"$ this is a command of axolotl: its defaults for lr are not those of timm {NATIVE} False"]),
+    ],
+)  # fmt: skip
+def test_unused_settings_are_one_warning_or_one_error(written, used, options, expected):
+    found = DiagnosticCollector()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        report_unused_settings(written, used, found, **{"library": "timm", **options})
+
+    assert lines_of([*found.found(), *(one.message.diagnostic for one in caught)]) == expected
+
+
+@table(
+    ("data", "place"),
+    [
+        ({}, "$.q nothing"),
+        (5, "$.q nothing"),
+        ({"a": {"lr": 1}}, "$.q.a expected lr at"),
+        ({"a": {"lr": 1}, "b": {"lr": 1, "sched": 2}}, "$.q.b expected lr, sched at"),
+        ({"a": {"lr": 1}, "b": {"sched": 1}}, "$.q.a expected lr at"),
+        ({"a": [{"x": 1}, ({"lr": 1},)]}, "$.q.a[1][0] expected lr at"),
+        ({"x": {"y": {"sched": 1, "lr": 2}}}, "$.q.x.y expected sched, lr at"),
+    ],
+)
+def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
+    found = DiagnosticCollector()
+    report_no_settings(data, ("lr", "sched"), found, library="timm", found="nothing", instead="Write x", path="$.q")
+    advice = "Write x" if place.endswith("nothing") else "Save this part of the config as a file of its own"
+    place += "" if place.endswith("nothing") else " the top level of a config of timm"
+
+    assert lines_of(found.found()) == [f"{place} | {advice} | PS108 False"]
+
+
+def test_almost_a_setting_is_one_and_two_keys_identify_a_program():
+    assert [has_setting([key], ["warmup_epochs", "5"]) for key in ("warmup_epoch", 5, "warm")] == [True, True, False]
+    assert [has_setting(["x"] * count + ["warmup_epoch"], ["warmup_epochs"]) for count in (999, 1000)] == [True, False]
+    assert has_setting(["x"] * 1000 + ["warmup_epochs"], ["warmup_epochs"])
+    assert program_of(["base_model", "base_model"]) is None
+    assert program_of(["baseModel", "a.sequence-len"]) == "axolotl"
+    assert list(note_defaults("x 1", {})) == []
+    (note,) = note_defaults("x 1", {"a": 1, "b": None})
+    assert (note.path, note.found, note.code) == ("$", "defaults of x 1 are taken for a 1, b None", "PS114")
+
+
+SCHEDULING = (
+    "epoch epochs epochwise warmer schedule lr_scheduler annealing cooldown ramp rampup cycles milestones lrs my_lr "
+    "max_steps num_iters total_iterations train_updates hold_step n_step max_train_steps total_optimizer_iters "
+    "train_tokens total_tokens LearningRate base_learningrate warm_restart weight_decay_start wd_end decay_x rope_lr "
+    "weight_decay_cosine weight_decay_style lr_layer_decay optimizer.lr EpochNum warmUp"
+)
+OTHERS = (
+    "scheduled cycle lr2 steps step global_steps max_tokens warmstart weight_decay wd wd_x my_wd awd layerwise_decay "
+    "alpha_decay eval_lr lr_freq noise_epochs print_lr lr.color"
+)
+
+
+def test_a_key_about_a_schedule_is_recognized_by_its_words():
+    assert [key for key in SCHEDULING.split() if not looks_like_schedule(key)] == []
+    assert [key for key in OTHERS.split() if looks_like_schedule(key)] == []

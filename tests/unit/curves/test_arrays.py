@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from paramsched import curves
-from paramsched.errors import InvalidTime
-from paramsched.schedules import anneal, cosine_restarts, linear, step, warmup
+from paramsched.curves import CONSTANTS, FAMILIES
+from paramsched.errors import InvalidArgument, InvalidTime
+from paramsched.schedules import anneal, cosine_restarts, linear, parse, step, table, warmup
 
 SCHEDULE = warmup(5) >> linear(over=100)
 
@@ -52,11 +53,30 @@ def test_gradients_follow_the_curve_and_are_zero_where_it_is_constant():
     assert times.grad.tolist() == pytest.approx([0.0, -0.01, 0.0, 0.0])
 
 
+@pytest.mark.parametrize("rises", [True, False])
+def test_gradients_of_every_curve_are_finite_at_and_beyond_its_ends(rises):
+    arguments = {"cosine_wave": (1.5,), "polynomial_k_decay": (0.5, 0.5), "half_life": (), "tanh": ()}
+    for curve in (*CONSTANTS.values(), *(curve(*arguments.get(name, (0.5,))) for name, curve in FAMILIES.items())):
+        levels = (0.25, 1.0) if rises else (1.0, 0.25)
+        for schedule in (anneal(*levels, 10, curve), table([*levels, 0.5], 10, curve)):
+            times = torch.tensor([0.0, 3.0, 10.0, 20.0, 35.0], dtype=torch.float64, requires_grad=True)
+            schedule(times).sum().backward()
+            assert times.grad.isfinite().all(), curve
+            assert times.grad[[0, 2, 3, 4]].tolist() == [0.0] * 4, curve
+
+
 def test_empty_arrays_give_empty_arrays():
     assert SCHEDULE(np.array([])).shape == (0,)
     assert SCHEDULE([]).shape == (0,)
     assert SCHEDULE(np.zeros((0, 3), dtype=int)).shape == (0, 3)
     assert tuple(SCHEDULE(torch.zeros(0)).shape) == (0,)
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, parse("clamp(linear(1.0, 0.5, 9), absolute(0.1))")])
+@pytest.mark.parametrize("array", [np.array, torch.tensor])
+def test_times_and_bases_of_different_lengths_are_rejected(schedule, array):
+    with pytest.raises(InvalidArgument, match=r"got times of shape \(3,\) and bases of shape \(2,\)"):
+        schedule(array([1, 2, 3]), array([0.5, 1.0]))
 
 
 def test_values_have_the_shape_of_the_times():

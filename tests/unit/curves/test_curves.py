@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import paramsched as ps
 from paramsched import curves
 from paramsched.curves import CONSTANTS, FAMILIES, curve_of
 from paramsched.errors import InvalidArgument
@@ -24,6 +25,11 @@ def test_the_name_of_every_curve_reads_back():
     }
 
 
+def test_the_documentation_of_a_curve_names_it_in_other_libraries():
+    assert "In other libraries: pytorch_optimizer `REXScheduler`" in type(curves.rex).__doc__
+    assert "`HalfCosWithWarmup`" in type(curves.half_cosine).__doc__
+
+
 def test_a_user_function_is_a_curve_without_text_until_it_is_registered():
     plain = anneal(1.0, 0.0, 10, lambda u: u**2)
 
@@ -38,11 +44,22 @@ def test_a_user_function_is_a_curve_without_text_until_it_is_registered():
 
 
 def test_a_user_function_may_dip_and_its_ends_are_exact():
-    bounce = anneal(1.0, 0.2, 10, lambda u: u + np.sin(2 * np.pi * u))
+    bounce = anneal(1.0, 0.2, 10, lambda u: u + 9 * u * (1 - u) * (1 - 2 * u))
 
     assert bounce(0) == 1.0
     assert bounce(10) == bounce(50) == 0.2
-    assert bounce(2) < 0.2 or bounce(8) > 0.2
+    assert bounce(2) < 0.2
+    assert bounce(8) > 1.0
+    for schedule, times in ((bounce, torch.arange(12)), (ps.table([1.0, 0.2], 10, bounce.curve), np.arange(12))):
+        assert schedule(times).tolist() == pytest.approx(bounce(np.arange(12)).tolist())
+
+
+@table(("name", "end"), [("cosin", '"cosine"?'), ("_cosin", "attribute '_cosin'")])
+def test_an_unknown_public_name_has_a_suggestion(name, end):
+    with pytest.raises(AttributeError) as refusal:
+        getattr(curves, name)
+
+    assert str(refusal.value).endswith(end)
 
 
 @table("u", [0, 1, 0.25, np.float32(0.25)])

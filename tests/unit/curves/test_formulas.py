@@ -81,36 +81,63 @@ def test_whole_parameters_are_stored_as_floats():
     assert str(curves.polynomial_k_decay(1, 2)) == "curves.polynomial_k_decay(1.0, 2.0)"
 
 
+BETAS = "expected two different betas between 0 and 1, the second at most 1e+300 times the first"
+ENDS = "Scale the function so that it goes from 0 at u=0 to 1"
+
+
 @table(
-    "make",
+    ("make", "problem", "instead"),
     [
-        lambda: curves.exponential(1),
-        lambda: curves.logarithm(1),
-        lambda: curves.half_life(0.9, 0.9),
-        lambda: curves.half_life(0.9, 1.0),
-        lambda: curves.half_life(1.0, 0.9),
-        lambda: curves.half_life(1e-301, 0.9),
-        lambda: curves.tanh(3, 3),
-        lambda: curves.tanh(3, -3),
-        lambda: curves.tanh(30, 40),
-        lambda: curves.tanh(-1e6, 1),
-        lambda: curves.sigmoid(9e-7),
-        lambda: curves.cosine_truncated(1.01),
-        lambda: curves.cosine_wave(1.0),
-        lambda: curve_of(3),
-        lambda: curve_of("power"),
-        lambda: curve_of("power(2)"),
-        lambda: curve_of("cosin"),
-        lambda: curve_of(curves.power),
-        lambda: curves.register("half of it", lambda u: u),
-        lambda: curves.register("cosine", lambda u: u),
-        lambda: curves.register("too_low", lambda u: u / 2),
-        lambda: curves.register("too_high", lambda u: u + 0.5),
+        (lambda: curves.exponential(1), "curves.exponential(1.0): ratio must not be 1", "curves.exponential(0.1)"),
+        (lambda: curves.logarithm(1), "curves.logarithm(1.0): ratio must not be 1", "curves.linear"),
+        (lambda: curves.half_life(0.9, 0.9), f"curves.half_life(0.9, 0.9): {BETAS}", "curves.half_life(0.9, 0.9999)"),
+        (lambda: curves.half_life(0.9, 1.0), f"curves.half_life(0.9, 1.0): {BETAS}", "curves.half_life(0.9, 0.9999)"),
+        (lambda: curves.half_life(1.0, 0.9), f"curves.half_life(1.0, 0.9): {BETAS}", "curves.half_life(0.9, 0.9999)"),
+        (lambda: curves.half_life(8e-301, 0.9), f"half_life(8e-301, 0.9): {BETAS}", "curves.half_life(0.9, 0.9999)"),
+        (lambda: curves.tanh(3, 3), "curves.tanh(3.0, 3.0): lower must be less than upper", "curves.tanh(-7.0, 3.0)"),
+        (lambda: curves.tanh(3, -3), "lower must be less than upper", "curves.tanh(-7.0, 3.0)"),
+        (lambda: curves.tanh(30, 40), "curves.tanh(30.0, 40.0): tanh is almost constant", "curves.tanh(-7.0, 3.0)"),
+        (lambda: curves.tanh(-1e6, 1), "lower and upper must differ by at most 1e6", "curves.tanh(-7.0, 3.0)"),
+        (lambda: curves.sigmoid(9e-7), "curves.sigmoid(9e-07): steepness must be at least 1e-06", "curves.linear"),
+        (lambda: curves.cosine_truncated(1.01), "share=1.01): must be above 0 and at most 1", "share=0.8"),
+        (
+            lambda: curves.cosine_wave(1.0),
+            "curves.cosine_wave(1.0): cycles must be 0.5, 1.5",
+            "curves.cosine_wave(1.5)",
+        ),
+        (lambda: curve_of(3), "curve 3: expected a curve, got int", "curves.cosine"),
+        (lambda: curve_of("power"), 'curve "power": the curve needs arguments', "curves.power(2)"),
+        (lambda: curve_of(curves.power), "curve curves.power: the curve needs arguments", "curves.power(2)"),
+        (lambda: curve_of("power(2)"), "a curve with arguments cannot be passed as text", "curves.power(2)"),
+        (lambda: curve_of("power(2"), 'unknown curve "power(2"; expected one of cosine, cosine_k_d', "curves.cosine"),
+        (lambda: curve_of("abs(2)"), 'unknown curve "abs(2)"; expected one of', "curves.cosine"),
+        (lambda: curve_of("cosin"), 'curve "cosin": unknown curve "cosin"; did you mean "cosine"?', "curves.cosine"),
+        (lambda: curve_of("curves.powr"), 'unknown curve "powr"; did you mean "power"?', "curves.power(2)"),
+        (
+            lambda: curves.register("half of it", abs),
+            "register('half of it'): the name must be an ident",
+            "Choose anoth",
+        ),
+        (lambda: curves.register("cosine", abs), "register('cosine'): the name is already in use", "Choose another"),
+        (lambda: curves.register("power", abs), "register('power'): the name is already in use", "Choose another"),
+        (lambda: curves.register("low", lambda u: u / 2), "curve curves.low: curve(1) must be 1, got 0.5", ENDS),
+        (lambda: curves.register("high", lambda u: u + 0.5), "curves.high: curve(0) must be 0, got 0.5", ENDS),
     ],
 )
-def test_other_invalid_curves_are_refused(make):
-    with pytest.raises(InvalidArgument):
+def test_an_invalid_curve_is_refused_with_a_valid_one(make, problem, instead):
+    with pytest.raises(InvalidArgument) as refusal:
         make()
+
+    assert problem in refusal.value.problem
+    assert instead in refusal.value.instead
+    assert not {"low", "high"} & CONSTANTS.keys()
+
+
+def test_a_builder_of_curves_has_a_name_of_its_own():
+    def rex(k: float) -> curves.Custom: ...
+
+    with pytest.raises(InvalidArgument, match=r"curve 'rex': the name is already in use. Choose another name"):
+        curves.curve(rex)
 
 
 def test_parameters_at_their_limits_are_accepted():
@@ -119,3 +146,7 @@ def test_parameters_at_their_limits_are_accepted():
     assert not curves.cosine_wave(1.5).monotone
     assert curves.sigmoid(1e-6)(0.25) == pytest.approx(0.25)
     assert curves.tanh(-1e6 + 1, 1)(1.0) == 1.0
+    assert np.isfinite(curves.half_life(9.1e-301, 0.9)(np.linspace(0, 1, 9))).all()
+    assert curve_of(lambda u: u * (1 - 1e-9) + 5e-10)(0.5) == 0.5
+    assert not curve_of(np.sqrt).monotone
+    assert all(value_in(f"curves.{text}").monotone for text in FORMULAS if text != "cosine_wave(1.5)")

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from math import inf, nan, nextafter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from paramsched import curves
-from paramsched.curves.arrays import NUMPY, arrays_of, equal_up_to_rounding, last_of_each
+from paramsched.curves.arrays import NUMBERS, NUMPY, arrays_of, equal_up_to_rounding, in_place, last_of_each
+from paramsched.errors import InvalidArgument
 from support.tables import table
 
 TORCH = arrays_of(torch.zeros(1))
@@ -20,6 +22,7 @@ LIBRARIES = pytest.mark.parametrize(("ops", "array"), KINDS, ids=["numpy", "torc
 def test_the_number_of_reached_bounds_includes_a_bound_at_its_time(ops, array):
     assert ops.reached([2, 5, 5, 9], array([0, 1, 2, 4, 5, 9, 10])).tolist() == [0, 0, 1, 1, 3, 4, 4]
     assert ops.reached([0.5, 2.0], array([0.25, 0.5, 2.0, 3.0])).tolist() == [0, 1, 2, 2]
+    assert ops.reached([2**53 + 1], array([2**53, 2**53 + 1])).tolist() == [0, 1]
     assert ops.reached([3, ops.far], array([2, ops.far - 1, ops.far])).tolist() == [0, 1, 2]
 
 
@@ -29,6 +32,13 @@ def test_the_number_of_complete_periods_is_exact(ops, array):
         times = [float(k * n) for k in range(20)] + [nextafter(float(k * n), -inf) for k in range(1, 20)]
         assert ops.periods(array(times, dtype=ops.xp.float64), n).tolist() == [t // n for t in times]
         assert ops.periods(array([0, n - 1, n, 2 * n]), n).tolist() == [0, (n - 1) // n, 1, 2]
+
+
+@pytest.mark.parametrize("error", [-1, 1])
+def test_a_division_that_a_compiler_rounds_is_corrected(error):
+    inexact = SimpleNamespace(floor=lambda x: torch.floor(x) + error, where=torch.where, isdtype=TORCH.xp.isdtype)
+
+    assert replace(TORCH, xp=inexact).periods(torch.tensor([0.0, 4.5, 5.0, 11.0]), 5).tolist() == [0, 0, 1, 2]
 
 
 @LIBRARIES
@@ -74,7 +84,61 @@ def test_the_bounds_of_times():
     assert NUMPY.bounds(times[:0]) is None
     assert NUMPY.with_bounds(times, 0, 9).bounds(times) == (0, 9)
     assert NUMPY.with_bounds(times, 0, 9).bounds(times.copy()) == (1, 3)
+    assert NUMPY.with_bounds(times[:1], 0, 9).bounds(times[:1]) == (3, 3)
+    seconds = replace(NUMPY, in_seconds=True)
+    assert seconds.with_bounds(times, 0, 9) is seconds
+    assert TORCH.with_bounds(torch.tensor([1, 2]), 0, 9) is TORCH
     assert TORCH.bounds(torch.tensor([1, 2])) is None
+
+
+def test_the_operations_of_a_number_are_those_of_an_array():
+    assert (NUMBERS.smaller(1.0, 2.0), NUMBERS.larger(1.0, 2.0)) == (1.0, 2.0)
+    assert NUMBERS.xp.sin(0.3) == np.sin(0.3)
+    assert NUMPY.whole([2.7, -0.5]).tolist() == [2, -1]
+    assert NUMPY.whole(2**53 + 1) == 2**53 + 1
+    assert NUMPY.whole(True).dtype == np.int64
+    assert NUMPY.lift(3).dtype == NUMPY.floating([1, 2]).dtype == np.float64
+
+
+def test_a_tensor_keeps_its_type_and_a_number_gets_the_device():
+    small = torch.tensor([1.0, 2.0], dtype=torch.float32)
+    meta = arrays_of(3, torch.zeros(1, device="meta"))
+
+    assert TORCH.lift(small) is small
+    assert TORCH.where(small > 1, torch.tensor([1, 2]), torch.tensor([3, 4])).tolist() == [3, 2]
+    assert TORCH.is_whole(TORCH.where(small > 1, torch.tensor([1, 2]), torch.tensor([3, 4])))
+    assert TORCH.whole(small).dtype == TORCH.whole(2.0).dtype == torch.int64
+    assert TORCH.lift(2).dtype == TORCH.floating(small).dtype == torch.float64
+    assert {meta.lift(1.0).device.type, meta.whole(1.0).device.type} == {"meta"}
+
+
+def test_a_power_of_single_precision_is_as_exact_as_its_exponent():
+    single, exponent = replace(TORCH, far=2**31 - 1), torch.tensor([0.0, 1e5], dtype=torch.float32)
+
+    for number in (0.99999, 0.5, 1.00003):
+        assert single.power(number, exponent).tolist() == pytest.approx([1.0, number**1e5], rel=1e-6)
+        assert TORCH.power(number, exponent.double()).tolist() == [1.0, number**1e5]
+    assert single.power(0.5, torch.tensor([3.0])).item() == 0.125
+    assert single.take(np.array([5, 2**40]), torch.tensor([0, 1])).tolist() == [5, 2**31 - 1]
+
+
+@table("values", [[None, "x"], [torch.zeros(1), 1j], [torch.zeros(1), "x"], [object()]])
+def test_values_of_two_kinds_are_refused(values):
+    with pytest.raises(InvalidArgument) as refusal:
+        arrays_of(3, *values)
+
+    kinds = ", ".join(type(value).__name__ for value in values)
+    assert str(refusal.value).startswith(f"a value of {kinds}: neither a number nor arrays of one library. Write 3, a")
+
+
+def test_a_curve_does_not_write_into_the_array_of_a_caller():
+    for size in (2048, 2049):
+        progress = np.linspace(0.0, 1.0, size)
+
+        curves.cosine(progress)
+
+        assert progress.tolist() == np.linspace(0.0, 1.0, size).tolist()
+        assert in_place(progress) is (progress if size > 2048 else None)
 
 
 @table(
@@ -98,6 +162,18 @@ def test_values_are_equal_up_to_rounding(value, planned, tolerance, equal):
     found = equal_up_to_rounding(np.array([value, 1.0]), np.array([planned, 1.0]), tolerance)
 
     assert found.tolist() == [equal, True]
+
+
+def test_each_row_of_values_has_its_own_rounding():
+    planned = np.array([[1e6, 0.0, inf], [1.0, 0.0, inf], [1.0, 1.0, 2.0]])
+    offset = np.array([[9e-4, 9e-7, 0.0], [9e-10, 1e-11, 0.0], [2e-9, 0.5e-9, 1.9e-9]])
+
+    assert equal_up_to_rounding(planned + offset, planned).tolist() == [
+        [True, True, True],
+        [True, False, True],
+        [False, True, True],
+    ]
+    assert equal_up_to_rounding(np.array([1.0625]), np.array([1.0]), 0.0625).all()
 
 
 def test_the_last_value_of_each_time_is_kept():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.feedback import greedy, new_bob, plateau, spike
+from paramsched.feedback.base import improves_on, reduced_factor, reduced_value
 from paramsched.schedules import absolute, constant, cosine, parse
 from support.tables import table
 
@@ -52,17 +54,84 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
 
     assert np.asarray(found).tolist() == [rule.apply(state, value, base) for value in values.tolist()]
     assert np.asarray(of_bases).tolist() == np.asarray(found).tolist()
+    bases = np.array([base, 2 * base])
+    each = [rule.apply(state, 0.5, one) for one in bases.tolist()]
+    assert np.broadcast_to(rule.apply(state, 0.5, bases), 2).tolist() == each
+    assert {type(one) for one in each} == {float}
+    assert rule.apply(rule.init(), values, base) is values
 
 
-@given(NAMES, METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, 10**400]))
+@given(METRICS, st.floats(0.01, 4.0), st.floats(0.1, 2.0))
+@example([9.0, 5.0, 3.0, 2.0, 1.0], 4.0, 1.0)
+@example([9.0, 5.0, 3.0, 2.0, 1.0], 1.0, 1.0)
+@example([1.0] * 9, 0.25, 1.0)
+@example([1.0] * 9, 0.1, 1.0)
+@example([1.0], 0.5, 1.0)
+@example([2.0, 1.0, 1.0], 3.5, 1.0)
+def test_bounds_limit_the_rule_but_not_the_schedule(metrics, value, base):
+    rule = greedy(patience=0, factor=0.5, min=0.2, max=3.0)
+    state = after(rule, metrics)
+
+    expected = min(max(value * state.factor, min(value, 0.2 * base)), max(value, 3.0 * base))
+    assert rule.apply(state, value, base) == expected
+
+
+@given(METRICS, st.floats(0.2, 3.0))
+@example([9.0, 5.0, 3.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5], 1.0)
+@example([1.0] * 6 + [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.2], 0.5)
+def test_with_absolute_bounds_each_change_begins_at_the_bounded_value(metrics, value):
+    free = greedy(patience=0, factor=0.5)
+    bounded = greedy(patience=0, factor=0.5, min=absolute(0.2), max=absolute(3.0))
+    expected = value
+    for count in range(len(metrics)):
+        change = after(free, metrics[: count + 1]).factor / after(free, metrics[:count]).factor
+        expected = min(max(expected * change, 0.2), 3.0)
+
+        assert bounded.apply(after(bounded, metrics[: count + 1]), value) == pytest.approx(expected, rel=1e-12)
+
+
+@given(NAMES, METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, 10**400, -(10**400)]))
 def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(name, before, later, odd):
     ignoring, strict = RULES[name](nonfinite="ignore"), RULES[name](nonfinite="raise")
     state = after(ignoring, before)
 
     assert ignoring.observe(state, odd) == state
     assert after(ignoring, [*before, odd, *later]) == after(RULES[name](), [*before, *later])
-    with pytest.raises(InvalidArgument, match="must be finite"):
+    shown = f"{'-' * (odd < 0)}inf" if abs(odd) > 1 else "nan"
+    with pytest.raises(InvalidArgument, match=rf"={shown}\): must be finite. Write \w+\(…, nonfinite=\"ignore\"\)"):
         strict.observe(after(strict, before), odd)
+
+
+@table(
+    ("than", "threshold", "threshold_mode", "improved", "not_improved"),
+    [
+        (None, 0.5, "rel", 1e9, math.inf), (2.0, 0.0, "rel", 1.99, 2.0), (2.0, 0.0, "abs", 1.99, 2.0),
+        (2.0, 0.25, "rel", 1.49, 1.5), (2.0, 0.25, "abs", 1.74, 1.75), (2.0, 0.25, "abs", 0.0, math.nan),
+        (-2.0, 0.25, "rel", -2.51, -2.5), (-2.0, 0.25, "abs", -2.26, -2.25), (-2.0, 0.25, "abs", -9.0, -math.inf),
+        (0.0, 0.25, "rel", -1e-9, 0.0), (0.0, 0.25, "abs", -0.26, -0.25),
+    ],
+)  # fmt: skip
+def test_an_improvement_exceeds_its_threshold(than, threshold, threshold_mode, improved, not_improved):
+    highest = None if than is None else -than
+
+    for value, expected in ((improved, True), (not_improved, False)):
+        assert improves_on(value, than, "min", threshold, threshold_mode) is expected
+        assert improves_on(-value, highest, "max", threshold, threshold_mode) is expected
+
+
+@table(
+    ("value", "floor", "reduced"),
+    [(0.5, 2.0, 0.4), (0.5, absolute(1e-3), 0.25), (0.5, absolute(0.3), 0.3), (0.5, 0.0, 0.25), (0.3, 2.0, 0.3),
+     (0.1, absolute(0.3), 0.1), (np.array([0.5, 0.1]), 2.0, [0.4, 0.1])],
+)  # fmt: skip
+def test_a_reduced_value_is_at_its_floor_or_above(value, floor, reduced):
+    assert np.asarray(reduced_value(value, 0.5, floor, base=0.2)).tolist() == reduced
+    assert reduced_value(value, 1.0, floor, base=0.2) is value
+
+
+@table(("now", "floor", "reduced"), [(0.5, 0.2, 0.25), (0.3, 0.2, 0.2), (0.1, 0.2, 0.1), (0.3, absolute(0.2), 0.15)])
+def test_a_reduced_factor_is_at_its_floor_or_above(now, floor, reduced):
+    assert reduced_factor(now, 0.5, floor) == reduced
 
 
 @given(NAMES, METRICS)
@@ -104,6 +173,10 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
                 rule.restore({**state, entry: one})
         with pytest.raises(StateError, match="does not have the keys"):
             rule.restore({key: one for key, one in state.items() if key != entry})
+    for entry in ("reference", "total", "best"):
+        if entry in state:
+            for limit in (int(sys.float_info.max), -sys.float_info.max):
+                assert getattr(rule.restore({**state, entry: limit}), entry) == limit
     for data in ({**state, "more": 1}, [], None, "x"):
         with pytest.raises(StateError, match="does not have the keys"):
             rule.restore(data)
@@ -170,5 +243,8 @@ def test_products_with_rules_keep_all_schedules_and_rules_in_any_order():
     assert parse(str(0.5 * one)) == 0.5 * one
     assert (one * 0.5)(3) == 0.5 == (constant(0.5) * one)(3)
     assert (0.5 * (schedule * one))(3) == (schedule * one * 0.5)(3) == 0.5 * schedule(3)
-    with pytest.raises((InvalidArgument, TypeError)):
-        one * "cosine"
+    for wrong in ("cosine", True, [schedule]):
+        for product in (lambda: one * wrong, lambda: wrong * one):  # noqa: B023
+            with pytest.raises(InvalidArgument) as refusal:
+                product()
+            assert refusal.value.problem == f'{wrong!r} * plateau("a"): {wrong!r} is neither a schedule nor a number'

@@ -3,6 +3,8 @@
 import pytest
 
 from paramsched.errors import InvalidArgument
+from paramsched.feedback import greedy, new_bob, plateau, spike
+from paramsched.schedules import absolute
 from support.excluded_arguments import calls_with_excluded, cases
 from support.tables import table
 
@@ -15,3 +17,43 @@ def test_an_argument_that_the_documentation_excludes_is_refused(name, parameter)
     for call in invalid:
         with pytest.raises(InvalidArgument):
             call()
+
+
+LEVEL = "expected a multiple of base or an absolute value such as absolute"
+BOTH = "min and max must both be multiples of base, or both be absolute"
+
+
+@table(
+    ("rule", "options", "found", "instead"),
+    [
+        (plateau, {"min": "x"}, f"plateau(min='x'): {LEVEL}(1e-5)", "Write plateau(min=0.01)"),
+        (greedy, {"max": 0.5 + absolute(1.0)}, f"max=0.5 + absolute(1.0)): {LEVEL}(0.1)", "Write greedy(max=10.0)"),
+        (new_bob, {"min": absolute(-1)}, "min=absolute(-1.0)): must not be negative", "new_bob(min=absolute(1.0))"),
+        (greedy, {"max": absolute(0)}, "max=absolute(0.0)): must be greater than 0", "Write greedy(max=absolute(0.1))"),
+        (new_bob, {"metric": 3}, "metric=3): expected the name of a metric", 'Write new_bob("val_loss")'),
+        (spike, {"min": -0.1}, "min=-0.1): expected a multiple of the planned value from 0 to 1", "spike(min=0.1)"),
+        (spike, {"recover": "a few"}, "recover='a few'): expected a number of observations", "spike(recover=100)"),
+        (greedy, {"min": 0.1, "max": absolute(1.0)}, f"greedy(min=0.1, max=absolute(1.0)): {BOTH}", "Use both as"),
+        (greedy, {"min": absolute(0.1), "max": 1.0}, f"greedy(min=absolute(0.1), max=1.0): {BOTH}", "Use both as"),
+        (greedy, {"min": absolute(0.1), "eps": 0.5}, "eps=0.5): eps cannot be combined", "Use multiples of base"),
+        (greedy, {"max": absolute(0.1), "reset": 5}, "reset=5): reset cannot be combined", "Use multiples of base"),
+    ],
+)
+def test_an_invalid_argument_is_shown_with_a_valid_one(rule, options, found, instead):
+    with pytest.raises(InvalidArgument) as refusal:
+        rule(**options)
+
+    assert found in refusal.value.problem
+    assert instead in refusal.value.instead
+
+
+@table(
+    "call",
+    [lambda: spike(min=0), lambda: spike(min=1), lambda: plateau(threshold=0, min=0, eps=0, patience=0, cooldown=0),
+     lambda: greedy(min=0, max=absolute(1)), lambda: greedy(min=absolute(0), max=None, eps=0, reset=None),
+     lambda: greedy(window=1, reset=1, patience=0), lambda: spike(window=2, recover=1, cooldown=0)],
+)  # fmt: skip
+def test_the_limits_of_arguments_are_valid(call):
+    rule = call()
+
+    assert rule.apply(rule.observe(rule.init(), 1.0), 0.5) >= 0.5

@@ -85,6 +85,30 @@ def test_factors_equal_those_computed_from_the_whole_history(losses, options):
     assert found == pytest.approx(expected_factors(losses, **options), rel=1e-12)
 
 
+@table(
+    ("options", "recent", "usual", "spike"),
+    [
+        ({}, [0.0] * 4, 0.0, 1e-9),
+        ({}, [3.0] * 4, 3.0179, 3.0181),
+        ({}, [-3.0] * 4, -2.9821, -2.9819),
+        ({}, [2.0, 3.0, 3.0, 4.0], 7.44, 7.45),
+        ({"mode": "max"}, [2.0, 3.0, 3.0, 4.0], -1.44, -1.45),
+        ({"window": 2}, [3.0], 3.0179, 3.0181),
+        ({"spread": "std"}, [3.0] * 4, 3.0, 3.0001),
+        ({"spread": "std", "sigma": 1.5}, [3.0, 3.0, 3.2, 3.2], 3.273, 3.274),
+        ({"spread": "std", "sigma": 2, "window": 2}, [9.0, 1.0, 3.0], 4.82, 4.83),
+        ({"spread": "std", "sigma": 2, "window": 5}, [1.0, 3.0], 4.82, 4.83),
+        ({}, [3.0] * 3, 1e9, math.inf),
+        ({"spread": "std", "window": 2}, [3.0], 1e9, math.inf),
+    ],
+)
+def test_a_spike_lies_above_its_limit(options, recent, usual, spike):
+    rule = ps.spike(**{"window": 8, **options})
+    state = observed(rule, recent)
+
+    assert [state.spikes, *(rule.observe(state, value).spikes for value in (usual, spike))] == [0, 0, 1]
+
+
 def test_a_spike_reduces_the_next_update_and_the_plan_returns_exactly():
     rule = ps.spike(window=4, recover=4, cooldown=0, factor=0.5)
 
@@ -193,7 +217,8 @@ def test_a_state_saved_as_json_continues_equally(losses, cut):
 def test_a_wrong_state_is_refused(wrong):
     rule = ps.spike(window=4, recover=5, cooldown=2)
 
-    with pytest.raises(StateError):
+    assert rule.restore(asdict(rule.init()) | {"low": 1.0, "since": 5, "recent": [1] * 4}).recent == (1.0,) * 4
+    with pytest.raises(StateError, match=r"^state of spike\(window=4, recover=5, cooldown=2\)"):
         rule.restore(asdict(rule.init()) | wrong)
 
 

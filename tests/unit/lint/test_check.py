@@ -39,7 +39,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
     ("text", "severity", "path", "message"),
     [
         ("lr: cosine() >> constant()", "error", "$.lr", "cosine and constant both have no length"),
-        ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step both have no"),
+        ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step all have no"),
         ("groups: {head: {lr: 'cosine() >> constant()'}}", "error", "$.groups.head.lr", "both have no length"),
         ("lr: warmup('30 epochs') >> cosine()\nhorizon: 20 epochs", "error", "$.lr", "no updates remain for cosine()"),
         (

@@ -53,7 +53,7 @@ def test_each_call_in_the_table_of_the_page_keeps_the_past(call):
 
 
 def test_the_commands_of_the_page_run(folder):
-    lines = re.findall(r"^paramsched .+$", TEXT, re.MULTILINE)
+    lines = re.findall(r"^\$ (paramsched change plan.yaml .+)$", TEXT, re.MULTILINE)
     assert len(lines) == 4
     (folder / "trunk.yaml").write_text("horizon: 10000\nlr: constant()\n")
     for line in lines:

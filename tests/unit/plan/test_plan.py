@@ -217,6 +217,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr={"cosine": {}}), "allowed only in files"),
         (lambda: Plan(lr="cosin()"), 'did you mean "cosine"'),
         (lambda: Plan(cosine()), "not a Binding"),
+        (lambda: Plan({"lr@head": cosine()}), "Write Plan(Binding('lr', cosine(), groups='head'))"),
         (lambda: Plan({"head": {"lr": "cosine()"}}), "Write Plan(Binding('lr', 'cosine()', groups='head'))"),
         (lambda: Plan(lr=cosine(), horizon="5%"), "horizon itself"),
         (lambda: Plan(lr=cosine(), horizon=0), "must be greater than 0"),

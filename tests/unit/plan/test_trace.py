@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.errors import InvalidArgument, PlanError, Unresolved
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, Unresolved
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target, resolve
 from paramsched.plan.trace import trace
@@ -168,3 +168,15 @@ def test_plans_that_cannot_be_traced_are_rejected(call, error, message):
 def test_an_unknown_curve_lists_the_available_curves():
     with pytest.raises(KeyError, match="betas"):
         _ = trace(PLAN, GROUPS)["eps", 0]
+
+
+@pytest.mark.parametrize("optimizer", [{"lr": 0.1}, {"muon": {"lr": 0.1}, "adamw": {"lr": 0.2}}])
+@pytest.mark.parametrize("key", [3, None, ("lr",), ("lr", 0, 0), ["lr"]])
+def test_a_key_of_another_type_is_an_unknown_curve(optimizer, key):
+    curves = trace(Plan(lr="linear()", horizon=4), optimizer)
+
+    assert key not in curves
+    with pytest.raises(UnknownField, match=r"unknown curve; expected one of .*\. Write trace\['lr', ") as refusal:
+        curves[key]
+    assert "lr" in curves
+    assert curves[refusal.value.instead.split("'")[1]].size == 4

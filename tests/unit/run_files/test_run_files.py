@@ -234,10 +234,11 @@ def test_each_written_name_is_flushed_and_no_descriptor_stays_open(tmp_path, mon
 
 def test_a_lock_file_that_the_previous_run_removes_is_created_again(tmp_path, monkeypatch):
     lock, flock = tmp_path / "run.lock", fcntl.flock
-    removals = iter([lock.unlink])
+    removals, opened = iter([lock.unlink]), []
 
     def flock_after_removal(file, how):
         next(removals, lambda: None)()
+        opened.append(file)
         flock(file, how)
 
     lock.write_text("process 1 on a host with a name that is longer than ours\n" * 3)
@@ -245,8 +246,11 @@ def test_a_lock_file_that_the_previous_run_removes_is_created_again(tmp_path, mo
         patch.setattr(fcntl, "flock", flock_after_removal)
         held = FolderLock(tmp_path)
         held.take()
+        with pytest.raises(FolderInUse):
+            FolderLock(tmp_path).take()
 
     assert held.held
+    assert [file.closed for file in opened] == [True, False, True]  # only the holder's stays open
     assert FolderLock(tmp_path).holder == f"process {os.getpid()} on {socket.gethostname()}"
     held.release()
     assert not lock.exists()
@@ -260,7 +264,10 @@ def test_the_name_of_an_earlier_holder_is_replaced(tmp_path):
 
 
 def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, caplog):
+    opened = []
+
     def refuse(file, how):
+        opened.append(file)
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
@@ -268,4 +275,5 @@ def test_a_disk_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capl
     lock.take()
 
     assert not lock.held
+    assert [file.closed for file in opened] == [True]
     assert "cannot be locked" in caplog.text

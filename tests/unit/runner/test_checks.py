@@ -84,6 +84,68 @@ def test_each_problem_of_several_optimizers_is_reported_at_its_path(schedulers, 
     assert said in text
 
 
+def raising(error):
+    class Own:
+        def __init__(self, optimizer, **given):
+            raise error
+
+    return Own
+
+
+class Stepless:
+    def __init__(self, optimizer, **given):
+        self.state_dict = self.load_state_dict = dict
+
+
+@table(
+    ("scheduler", "said"),
+    [
+        ({"type": raising(KeyError("gamma"))}, "$.param_scheduler: (Own): gamma"),
+        ({"type": raising(KeyError())}, "$.param_scheduler: (Own): KeyError"),
+        ({"type": raising(ValueError("no such step"))}, "$.param_scheduler: (Own): no such step"),
+        ({"type": raising(ZeroDivisionError())}, "$.param_scheduler: ZeroDivisionError"),
+        ({"type": Stepless}, "Stepless has no step(). Derive it from paramsched.compat.mmengine._ParamScheduler"),
+        (5, "$.param_scheduler: "),
+        ([STEP, 5], "$.param_scheduler[1]: "),
+    ],
+)
+def test_a_scheduler_that_cannot_be_built_has_one_problem(scheduler, said):
+    paths, text = problems(optim_wrapper=SGD, param_scheduler=scheduler, model=nn.Linear(1, 1))
+
+    assert len(paths) == 1, text
+    assert said in text
+
+
+@table(
+    ("changed", "path", "said"),
+    [
+        ({"train_dataloader": []}, "$.train_dataloader", "it has no batches"),
+        ({"train_dataloader": 5}, "$.train_dataloader", "Pass a DataLoader or a dict"),
+        ({"train_dataloader": "ab"}, "$.train_dataloader", "Pass a DataLoader or a dict"),
+        ({"train_dataloader": iter([1])}, "$.train_dataloader", "Pass a DataLoader or a dict"),
+        ({"custom_hooks": [3]}, "$.custom_hooks[0]", ""),
+        ({"custom_hooks": {"a": 3}}, "$.custom_hooks", "custom_hooks=[MyHook()]"),
+        ({"default_hooks": [None]}, "$.default_hooks", "dict(checkpoint=dict(type='CheckpointHook'))"),
+        ({"default_hooks": {"chekpoint": None}}, "$.default_hooks.chekpoint", 'did you mean "checkpoint"'),
+    ],
+)
+def test_loaders_and_hooks_of_another_kind_are_refused_at_their_path(changed, path, said):
+    paths, text = problems(**changed)
+
+    assert paths == [path], text
+    assert said in text
+
+
+@table("evaluator", [5, [max, 5], "accuracy"])
+def test_a_value_that_is_no_metric_is_refused(evaluator):
+    paths, text = problems(
+        val_evaluator=evaluator, val_cfg={}, val_dataloader=torch.utils.data.DataLoader([0], batch_size=1)
+    )
+
+    assert paths == ["$.val_evaluator[1]" if isinstance(evaluator, list) else "$.val_evaluator"], text
+    assert "Pass a function of output and target, or a Metric" in text
+
+
 @table(
     ("wrappers", "path", "said"),
     [
@@ -173,7 +235,7 @@ def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
     assert found == {"model": config["model"], "work_dir": tmp_path}
     assert whole == config
     assert settings_in(Config(config), parameters) == (found, whole)
-    with pytest.raises(InvalidArgument, match="expected a config, got list"):
+    with pytest.raises(InvalidArgument, match="expected a mapping of a config's keys, got"):
         settings_in([config], parameters)
     with pytest.raises(InvalidArgument, match="the name of an entry must be text, got 3"):
         settings_in({**config, 3: 4}, parameters)

@@ -1,5 +1,6 @@
 """The parts of the Runner that need no run: run facts, hooks, loaders, models, metrics and wrappers."""
 
+import re
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from paramsched.runner._building import (
     LoaderSettings,
     SamplerSettings,
     ScalingSettings,
+    _read_collate,
     all_hooks,
     build_hook,
     build_loader,
@@ -97,18 +99,19 @@ def test_lengths_are_in_batches_or_in_updates():
 
 
 @table(
-    ("loader", "expected"),
+    ("loader", "processes", "expected"),
     [
-        (DataLoader(list(range(10)), batch_size=4), (4, 10)),
-        (DataLoader(list(range(8)), batch_size=4), (4, None)),
-        (DataLoader(list(range(10)), batch_size=4, drop_last=True), (4, None)),
-        ([1, 2, 3], (None, None)),
+        (DataLoader(list(range(10)), batch_size=4), 1, (4, 10)),
+        (DataLoader(list(range(10)), batch_size=4), 2, (8, None)),
+        (DataLoader(list(range(8)), batch_size=4), 1, (4, None)),
+        (DataLoader(list(range(10)), batch_size=4, drop_last=True), 1, (4, None)),
+        ([1, 2, 3], 1, (None, None)),
     ],
 )
-def test_facts_of_a_loader(loader, expected):
+def test_facts_of_a_loader(loader, processes, expected):
     loop = SimpleNamespace(epoch_length=3, by_iterations=False, max_epochs=2, max_iters=6)
     stepper = SimpleNamespace(_accumulative_counts=2)
-    accelerator = SimpleNamespace(num_processes=1, distributed_type="NO", state=SimpleNamespace())
+    accelerator = SimpleNamespace(num_processes=processes, distributed_type="NO", state=SimpleNamespace())
     runner = SimpleNamespace(
         training=loop,
         accelerator=accelerator,
@@ -533,6 +536,61 @@ def test_a_loader_is_built_from_its_settings(sampler, shuffled):
     assert isinstance(loader.sampler, torch.utils.data.RandomSampler) is shuffled
     assert (loader.batch_size, len(loader)) == (2, 2)
     assert build_loader(loader) is loader
+
+
+@table("name", ["process(data_batch, data_samples)", "compute_metrics(results)"])
+def test_a_metric_without_its_methods_names_them(name):
+    class Own(Metric):
+        pass
+
+    calls = {"process": lambda: Own().process(1, 2), "compute_metrics": lambda: Own().evaluate(1)}
+    with pytest.raises(NotImplementedError, match=re.escape(f"Own has no {name}")):
+        calls[name.partition("(")[0]]()
+
+
+@table(
+    ("batch", "size"),
+    [
+        (torch.zeros(4, 2), 4),
+        ((torch.zeros(3), torch.zeros(3)), 3),
+        ([torch.zeros(3), torch.zeros(2)], 2),
+        ({"x": torch.zeros(3), "y": torch.zeros(3)}, 3),
+        ({"x": torch.zeros(3), "y": torch.zeros(2)}, 2),
+        ({"x": [1, 2, 3], "y": ["a", "b"]}, 2),
+        (5, 1),
+        ({}, 1),
+        ((), 1),
+    ],
+)
+def test_the_mean_of_a_metric_counts_the_samples_of_each_batch(batch, size):
+    metric = MeanOf(lambda output, _: output, "score")
+    metric.process(batch, 1.0)
+    metric.process(torch.zeros(4), 0.0)
+
+    assert metric.evaluate(9) == {"score": size / (size + 4)}
+    assert metric.evaluate(9) == {}
+
+
+@table(
+    ("given", "found"),
+    [
+        (None, None),
+        ({}, None),
+        ("default_collate", None),
+        ("pseudo_collate", lists_of_parts),
+        ({"type": "pseudo_collate"}, lists_of_parts),
+        (max, max),
+        ({"type": max}, max),
+    ],
+)
+def test_the_function_that_combines_samples_is_named_or_passed(given, found):
+    assert _read_collate(given) is found
+
+
+@table("given", ["x", 5, {"type": "y"}, ["pseudo_collate"], {"type": ["pseudo_collate"]}])
+def test_a_value_that_combines_no_samples_is_refused(given):
+    with pytest.raises(ValueError, match="expected a function, got"):
+        _read_collate(given)
 
 
 def test_samples_are_combined_to_lists_of_parts():

@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.errors import ConfigError, ParamschedError
+from paramsched.errors import ConfigError, ParamschedError, StateError
 from paramsched.runner import Hook, Runner
 
 QUIET = {"logger": None, "checkpoint": None, "progress": None}
@@ -115,6 +115,73 @@ def test_several_optimizers_have_their_names_everywhere(tmp_path):
     assert list(runner.optim_wrapper) == ["g", "d"]
     assert runner.param_schedulers["g"] == runner.param_schedulers["d"]
     assert (runner.max_epochs, runner.max_iters, runner.training.passes) == (1, 3, 1)
+
+
+def test_a_hook_may_refuse_a_resume(tmp_path):
+    class Own(Hook):
+        def __init__(self, error=None):
+            self.error = error
+
+        def state_dict(self):
+            return {"x": 1}
+
+        def require_resumable(self, runner, state):
+            if self.error is not None:
+                raise self.error
+
+    def train(hook, **resumed):
+        model = Line()
+        Runner(
+            model,
+            tmp_path,
+            train_dataloader=data(),
+            train_cfg={"by_epoch": False, "max_iters": 1},
+            optim_wrapper=sgd(model),
+            custom_hooks=[hook],
+            default_hooks={**QUIET, "checkpoint": {"type": "CheckpointHook", "by_epoch": False}},
+            **resumed,
+        ).train()
+
+    train(Own())
+
+    for error, said in (
+        (StateError("not mine"), "^not mine$"),
+        (ValueError("odd"), r"hooks\.Own\.1 \(ValueError: odd\)"),
+    ):
+        with pytest.raises(StateError, match=said):
+            train(Own(error), resume=True)
+
+
+def test_a_runner_before_its_run_has_completed_nothing(tmp_path):
+    model = Line()
+    runner = Runner(
+        model, tmp_path, train_dataloader=data(), train_cfg={"max_epochs": 1}, optim_wrapper=sgd(model), loss=None
+    )
+
+    assert (runner.epoch, runner.iter) == (0, 0)
+    runner.start_epoch(0)
+
+
+def test_the_plan_of_several_optimizers_resumes_once(tmp_path, caplog):
+    def train(end, iterations, **resumed):
+        model = Line()
+        runner = Runner(
+            model,
+            tmp_path,
+            train_dataloader=data(),
+            train_cfg={"by_epoch": False, "max_iters": iterations},
+            optim_wrapper={"g": sgd(model.g), "d": sgd(model.d, 0.2)},
+            param_scheduler=ps.Plan(lr=ps.linear(1.0, end, over=4)),
+            default_hooks={**QUIET, "checkpoint": {"type": "CheckpointHook", "by_epoch": False}},
+            **resumed,
+        )
+        runner.train()
+        return runner
+
+    train(0.0, 2)
+
+    assert train(0.5, 3, resume=True).values() == pytest.approx({("g.lr", 0): 0.0625, ("d.lr", 0): 0.125})
+    assert caplog.text.count("the plan differs from the checkpoint's") == 1
 
 
 def test_what_a_run_lacks_is_named(tmp_path):

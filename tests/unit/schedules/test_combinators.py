@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import resolve
@@ -18,9 +19,13 @@ from paramsched.schedules import (
     minimum,
     multistep,
     parse,
+    recurrence,
     restarts,
+    rules,
     shift,
+    skip,
     step,
+    take,
     warmup,
     window,
 )
@@ -107,7 +112,7 @@ def test_two_stages_without_a_length_are_rejected_by_name():
 
     assert 'warmup("5%") >> cosine(to=0.1) >> constant()' in refusal.value.site
     assert "cosine and constant both have no length" in refusal.value.found
-    assert refusal.value.instead == 'Write cosine(to=0.1, over="60%")'
+    assert refusal.value.instead == 'Write warmup("5%") >> cosine(to=0.1, over="60%") >> constant()'
 
 
 def test_stages_longer_than_the_run_are_an_error_only_if_one_fills():
@@ -385,6 +390,37 @@ def test_breakpoints_are_where_the_formula_changes(schedule, points):
     assert schedule.breakpoints() == points
 
 
+LONG_CYCLES = restarts(step(1000, 0.5), 5000, mult=2.0)  # too long to compute the breakpoints of a cycle once
+STAGES = warmup(5) >> take(step(3), 7) >> constant(0.5)
+
+
+@table(
+    ("schedule", "until", "points"),
+    [
+        (LONG_CYCLES, 16000, (0, *range(1000, 5001, 1000), *range(7000, 15001, 2000), 16000)),
+        (skip(LONG_CYCLES, 6000), 5000, (0, 1000, 3000, 5000)),
+        (restarts(step(1000, 0.5), 5000), 11500, (*range(0, 11001, 1000), 11500)),
+        (restarts(step(1000, 0.5), 5000, 2), None, tuple(range(0, 10001, 1000))),
+        (recurrence(rules.step(5, 0.5, begin=2, end=12), until=30), 14, (0, 2, 7, 12, 14)),
+        (recurrence(rules.multistep([4, 10], 0.5, begin=1), until=30), 30, (0, 1, 5, 11, 30)),
+        (recurrence(rules.multistep([2], 0.5, begin=1, end=5, by=3), until=30), 16, (0, 3, 6, 9, 12, 15, 16)),
+        (recurrence(rules.linear(0.0, begin=3, end=8), until=20), 20, (0, 3, 4, 5, 8, 20)),
+        (recurrence(rules.table([1.0, 1.0, 0.5])), 12, (0, 2, 12)),
+        (recurrence(rules.step(70_000, 0.5)), 200_000, (0, 70_000, 140_000, 200_000)),
+        (STAGES, 20, (0, 5, 8, 11, 12, 20)),
+        (STAGES, 8, (0, 5, 8)),
+        (skip(STAGES, 5), 20, (0, 3, 6, 7, 20)),
+        (skip(STAGES, 12), 20, (0, 20)),
+        (every(linear(over=10), 3, 1), 12, (0, 2, 5, 8, 10)),
+        (shift(step(4), 3), 12, (0, 3, 7, 11, 12)),
+        (window(step(4), 3, 10), 12, (0, 3, 7, 10)),
+        (window(step(4), 3, 10), 5, (0, 3, 5)),
+    ],
+)
+def test_breakpoints_up_to_a_time_are_where_the_formula_changes(schedule, until, points):
+    assert schedule.breakpoints(until) == points
+
+
 def test_breakpoints_of_an_open_ended_schedule_require_until():
     with pytest.raises(InvalidArgument, match="until"):
         step(5).breakpoints()
@@ -397,3 +433,29 @@ def test_breakpoints_of_an_open_ended_schedule_require_until():
 def test_a_unit_without_its_fact_is_reported_first():
     with pytest.raises(MissingFact, match="steps_per_epoch"):
         resolve(warmup("1 epoch") >> cosine(), Calendar(total=100))
+
+
+ROUNDED = {"exact": ("33.33 steps", 34, 67), "nearest": ("33", 33, 68), "floor": ("33", 33, 68)}
+
+
+@pytest.mark.parametrize("lengths", ROUNDED)
+def test_inner_boundaries_are_rounded_and_the_end_is_that_of_any_stage(lengths):
+    share, end, rest = ROUNDED[lengths]
+    share = share if share.isdecimal() else f'"{share}"'
+    form = f'with_lengths({{}}, "{lengths}")' if lengths != "exact" else "with_lengths({})"
+    first, run = form.format(f"warmup({share})"), Calendar(total=101)
+
+    for line, resolved, length in (
+        (f'with_lengths(warmup("33%"), "{lengths}")', first, end),
+        (f'with_lengths(warmup("33%"), "{lengths}") >> cosine()', f"{first} >> cosine(over={rest})", 101),
+        (f'with_lengths(cosine(), "{lengths}") >> linear(over="33%")', None, 101),
+        (f'with_lengths(constant(), "{lengths}")', form.format("constant()"), None),
+        (f'warmup(10) >> with_lengths(linear(over="33%") >> cosine(0.5), "{lengths}")', None, 101),
+    ):
+        schedule = resolve(parse(line), run)
+        assert resolved is None or str(schedule) == resolved
+        assert (None if schedule.length is None else schedule.length.updates) == length
+        times = np.arange(101)
+        for kind in (torch.int32, torch.int64, torch.float32):
+            assert schedule(torch.tensor(times, dtype=kind)).numpy() == pytest.approx(schedule(times), rel=1e-12)
+    assert parse('with_lengths(warmup("2.5 steps") >> linear(over="3.25 steps"))').length == Duration.of(6)

@@ -1,8 +1,13 @@
 """`take` and `skip`: the run they are planned for, their lengths, and invalid arguments."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import paramsched as ps
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import (
@@ -19,7 +24,9 @@ from paramsched.schedules import (
     take,
     warmup,
 )
-from paramsched.time import Calendar
+from paramsched.schedules.cuts import depends_on_horizon, is_resolved_in, with_unit, without_unit
+from paramsched.schedules.span import Span
+from paramsched.time import Calendar, Duration
 from support.tables import table
 
 RUN = Calendar(total=100, steps_per_epoch=10)
@@ -149,7 +156,7 @@ def test_a_part_of_a_schedule_without_a_length_must_be_resolved_first():
 
 @pytest.mark.parametrize("name", ["take", "skip"])
 def test_a_run_of_no_updates_is_rejected(name):
-    with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
+    with pytest.raises(InvalidArgument, match="must be greater than 0"):
         parse(f"{name}(cosine(), 5, of=0)")
     with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         resolve(parse(f'{name}(cosine(), 5, of="1 epoch - 10 steps")'), RUN)
@@ -207,3 +214,90 @@ def test_a_part_of_a_longer_run_is_resolved_once(part, whole):
     resolved = resolve(parse(part.format(whole)), facts)
 
     assert resolve(resolved, facts) == resolved
+
+
+@table(
+    ("line", "counted", "is_resolved"),
+    [
+        ('recurrence(rules.step(5, by="4096 tokens"))', "recurrence(rules.step(5, by=4096))", True),
+        ('recurrence(rules.step(5, by="1 token"))', "recurrence(rules.step(5))", True),
+        ('recurrence(rules.step(5, by="epoch"))', 'recurrence(rules.step(5, by="epoch"))', False),
+        ("recurrence(rules.step(5))", "recurrence(rules.step(5))", False),
+        ("recurrence(rules.step(5, by=7))", "recurrence(rules.step(5, by=7))", False),
+        (
+            'recurrence(rules.schedule(linear(over="50 tokens"), by="1 token"))',
+            "recurrence(rules.schedule(linear(over=50)))",
+            True,
+        ),
+        (
+            'recurrence(rules.schedule(linear(over="50 tokens"), by="10 tokens"))',
+            'recurrence(rules.schedule(linear(over="50 tokens"), by=10))',
+            False,
+        ),
+        ('warmup("4 tokens") >> constant()', "warmup(4) >> constant()", True),
+        ('warmup("4 tokens") >> constant(over=5)', "warmup(4) >> constant(over=5)", False),
+        ('multistep(["5 tokens", "6 samples"])', 'multistep([5, "6 samples"])', False),
+        ('warmup("1.5 tokens") >> constant()', 'warmup("1.5 steps") >> constant()', False),
+        ('warmup("until 5 tokens")', 'warmup("until 5 steps")', False),
+    ],
+)
+def test_lengths_on_a_clock_become_counts_and_lengths_again(line, counted, is_resolved):
+    schedule = parse(line)
+
+    assert str(without_unit(schedule, "tokens")) == counted
+    assert is_resolved_in(schedule, "tokens") is is_resolved
+    assert ps.Plan(lr=schedule, clock="tokens", horizon="100 tokens").is_resolved is is_resolved
+    if is_resolved:
+        assert with_unit(without_unit(schedule, "tokens"), "tokens") == schedule
+
+
+@table(
+    ("line", "depends"),
+    [
+        ('warmup("5%")', True), ("cosine()", True), ("warmup(5) >> constant()", False), ('multistep([5, "5%"])', True),
+        ('recurrence(rules.schedule(linear(over="5%")))', True), ("recurrence(rules.schedule(linear()))", True),
+        ("recurrence(rules.schedule(linear(over=5)))", False), ("take(cosine(), 5)", True),
+        ("take(cosine(), 5, of=9)", False), ('take(cosine(), "5%", of=9)', True), ("skip(cosine(), 5)", True),
+        ("skip(linear(over=9), 5)", False), ("skip(cosine(), 5, of=9)", False), ("as_factor(cosine())", True),
+        ("as_factor(linear(over=5))", False), ('like("lr")', False), ('like("lr") * cosine()', True),
+        ('maximum(like("lr"), constant())', False), ("warmup(5) >> skip(take(cosine(), 5, of=9), 2)", False),
+        ('warmup(5) >> maximum(cosine(over=5), window(constant(), 0, "5%"))', True),
+    ],
+)  # fmt: skip
+def test_a_schedule_depends_on_the_horizon_by_percentages_and_open_lengths(line, depends):
+    assert depends_on_horizon(parse(line)) is depends
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_the_length_of_a_part_is_what_remains(by, size):
+    schedule = skip(linear(over=size), by)
+
+    assert schedule.length.updates == max(size - by, 0)
+    assert schedule._held_from() == max(size - by, 0)
+    assert [schedule(t) for t in range(14)] == [linear(over=size)(t + by) for t in range(14)]
+    assert take(linear(over=size), by)._held_from() == min(size, by)
+
+
+class Epochs:
+    """Units of a run whose epochs have 4 updates if they start before update 20, and 6 later."""
+
+    varies = updates_vary = True
+
+    def exact(self, duration, *, begin=Fraction(0)):
+        return duration.terms[0][1] * (4 if begin < 20 else 6)
+
+    def count_text(self, count):
+        return str(count)
+
+    def for_run(self, length):
+        return self, Fraction(0)
+
+
+@table(
+    ("begin", "before"),
+    [(0, 8), (8, 8), ("21/2", 8), (27, 8), ("55/2", "15/2"), (30, 10), (32, 12), ("65/2", 12), (50, 12)],
+)
+def test_a_length_before_a_time_ends_at_that_time_if_it_can(begin, before):
+    span = Span(Epochs(), Fraction(begin), None, None)
+
+    assert span.before(Duration.of("2 epochs")) == Fraction(before)

@@ -163,3 +163,14 @@ def test_invalid_arguments_are_rejected(build, message):
 def test_shares_of_an_unknown_horizon_are_unresolved():
     with pytest.raises(Unresolved, match="the length of the run is unknown"):
         resolve(restarts(cosine(), times=4), Calendar())
+
+
+@table("mult", [1, 2])
+def test_both_ends_of_each_cycle_shrink_by_their_own_factors(mult):
+    times = np.array([0, 3, 5, 9, 10, 13, 15, 19])
+    cycle, size = times // 10, np.where(times < 10, 10, 10 * mult)
+    fall = (1 + np.cos(np.pi * (times % 10) / size)) / 2
+    for to, base in (("absolute(0.3)", 2.0), ("0.3", 1.0), ("0.1 + absolute(0.2)", 1.0)):
+        schedule = parse(f"cosine_restarts(10, {mult}, to={to}, gamma=0.5, to_gamma=0.25)")
+        high, low = base * 0.5**cycle, 0.3 * 0.25**cycle
+        assert schedule(times, base) == pytest.approx(low + (high - low) * fall)

@@ -89,6 +89,7 @@ def test_text_is_parsed_as_a_schedule(text, schedule):
         ("f'{1}'", "not part"),
         ("cosine\x00()", "invalid syntax"),
         ("cosine()" + " >> cosine()" * 1000, "at most 10000 characters, got"),
+        ("(" * 10_001, "at most 10000 characters, got"),
         ("(" * 60 + "cosine()" + ")" * 60 + " >> " + "-" * 60 + "cosine()", "50 deep"),
         ("maximum(" * 55 + "1" + ")" * 55, "50 deep"),
         ("-" * 9000 + "1", ""),
@@ -125,12 +126,15 @@ def test_a_shape_passed_as_an_argument_is_known_only_in_that_text():
     assert parse("halving(10)", shapes=[halving]) == linear(1.0, 0.5, 10)
     with pytest.raises(ParseError, match='unknown schedule "halving"'):
         parse("halving(10)")
+    with pytest.raises(ParseError, match=r"nor a number\. For example: warmup"):
+        parse("dict()", shapes=[dict])
 
 
 def test_a_long_sequence_does_not_exceed_the_depth_limit():
     text = " >> ".join(["step(1)"] * 800)
 
     assert len(parse(text).stages) == 800
+    assert parse("cosine()".rjust(10_000)) == cosine()
 
 
 def test_a_function_without_a_name_prints_and_does_not_read_back():
@@ -155,11 +159,23 @@ def test_every_misspelt_argument_is_reported_at_its_place_and_corrected_with_its
     assert {one.write for one in found} == {"warmup(over=0x5) >> (cosine(0.5, to = 0.10) * constant(value=1_0.0))"}
 
 
+def test_missing_quotes_replace_the_errors_of_their_own_argument_only():
+    text = "cosin() >> warmup(cosine(too=1), epochs) >> linear(1, 0, epochs)"
+
+    found = schedule_or_faults(text)
+
+    assert [text[slice(*one.span)] for one in found] == ["cosin", "too=1", "epochs", "epochs"]
+
+
+def test_brackets_and_calls_may_be_nested_up_to_their_limits():
+    assert parse("(" * 200 + "chain(" * 49 + "1" + ")" * 249) == parse("chain(" * 49 + "1" + ")" * 49)
+
+
 @table(
     ("text", "write"),
     [
-        ("cosine(to=0.1, too=0.2)", ""),  # the name is taken
-        ("cosine(0.5, 0.1, too=0.2)", ""),
+        ("cosine(to=0.1, too=0.2)", "cosine(to=0.1, over=100)"),  # the name is taken
+        ("cosine(0.5, 0.1, too=0.2)", "cosine(to=0.1, over=100)"),
         ("cosine(warmup_steps=5)", "warmup(5) >> cosine()"),  # a name of other libraries, not a misspelling
         ("cosine(zzz=5)", "cosine(to=0.1, over=100)"),
     ],

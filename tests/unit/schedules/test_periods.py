@@ -30,7 +30,7 @@ from paramsched.schedules import (
     warmup,
     window,
 )
-from paramsched.schedules.lengths import boundaries, complete_periods, last_boundary, split_periods
+from paramsched.schedules.lengths import _fitting_ratio, boundaries, complete_periods, last_boundary, split_periods
 from paramsched.time import Calendar, Duration
 from support.tables import table
 
@@ -320,3 +320,11 @@ def test_a_fractional_period_on_another_clock_has_its_unit():
 def test_a_window_ends_at_an_update():
     with pytest.raises(Unresolved):
         window(constant(0.5), "0.5 steps", 3)(1)
+
+
+def test_a_period_of_large_integers_becomes_the_largest_ratio_not_above_its_own():
+    for most in range(1, 12):
+        for period in {Fraction(p, q) for p in range(1, 40) for q in (1, 2, 7, 10**20) if p <= most * q}:
+            updates, cycles = _fitting_ratio(period, most)
+            assert updates <= most
+            assert Fraction(cycles, updates) == max(Fraction(floor(d / period), d) for d in range(1, most + 1))

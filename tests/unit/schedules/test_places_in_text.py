@@ -50,6 +50,8 @@ def test_a_misspelled_name_is_marked(text, piece):
         ("warmup(5) >> step(10, gamma=-1)", "step(10, gamma=-1)"),
         ("constant(1) * window(cosine(), 20, 10)", "window(cosine(), 20, 10)"),
         ("minimum(cosine(), 'a')", "'a'"),
+        ("anneal(0.5, warmup(1) >> linear())", "warmup(1) >> linear()"),
+        (f"1 - ({' * '.join(['linear(absolute(1))'] * 9)})", " * ".join(["linear(absolute(1))"] * 9)),
         ("2 * (linear(absolute(1)) * linear(absolute(1)))", "linear(absolute(1)) * linear(absolute(1))"),
     ],
 )
@@ -64,6 +66,12 @@ def test_columns_count_characters_after_multibyte_letters():
 
 def test_the_location_accounts_for_several_lines():
     assert marked("\n linear(\n  over=10,\n) >> cosin()") == "cosin"
+
+
+@table("text", ["cosine()\n>> cosine()", "warmup(5) >>\ncosine()", "(cosine(\n))\n>> 1", "table([\n1])\n* 2"])
+def test_a_line_break_outside_brackets_is_marked(text):
+    assert marked(text) == "\n"
+    assert parse(f"({text})") == parse(text.replace("\n", " "))
 
 
 def test_the_location_of_a_syntax_error_is_inside_the_text():

@@ -9,7 +9,7 @@ import pytest
 from paramsched import curves
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.plan import resolve
-from paramsched.schedules import absolute, constant, from_function, linear, recurrence, rules, warmup
+from paramsched.schedules import absolute, constant, from_function, linear, parse, recurrence, rules, warmup
 from paramsched.schedules.recurrence import BLOCK
 from paramsched.time import Calendar
 from support.tables import table
@@ -154,6 +154,31 @@ def test_lengths_of_fractional_ticks_stay_finite(rule):
     assert (np.abs(values) <= 2).all()
 
 
+@table(
+    "rule",
+    [
+        rules.exponential(0.9), rules.exponential(-0.5), rules.step(5, 0.5), rules.multistep([3, 20, 3], 0.5),
+        rules.constant(0.5, 5), rules.constant(0.5, end=9), rules.linear(0.25, 0.8, 6), rules.linear(0.5, end=9),
+        rules.linear(0.5), rules.linear(0.5, 0.8, 0), rules.polynomial(2.0, 0.1, over=10), rules.polynomial(2.0, end=9),
+        rules.polynomial(2.0), rules.polynomial(0.9, absolute(0.2), over=10), rules.cosine(0.2, 10), rules.cosine(),
+        rules.cosine(absolute(0.2), 7), rules.cosine(0.5 + absolute(0.2), 7), rules.cosine(0.1, end=9),
+        rules.cosine(0.1, 7, base=absolute(0.8)), rules.cosine(0.1, 7, base=0.5 + absolute(0.8)),
+        rules.cosine_restarts([4, 6.5], [1.0, 0.5], 0.1), rules.cosine_restarts([4, 8], to=absolute(0.1)),
+        rules.cosine_restarts([4, 6], [1.0, 0.5], base=0.5 + absolute(0.8)), rules.one_cycle(0.5, 10),
+        rules.one_cycle(0.5, end=9, three_phase=True), rules.table([1.0, 0.5], [0.25], [0.0, 0.1, 0.2]),
+        rules.anneal(absolute(0.2), 8, curves.cosine), rules.anneal(0.5, 0), rules.schedule(linear(0.2, over=5)),
+    ],
+)  # fmt: skip
+def test_the_closed_form_of_a_rule_is_its_recurrence(rule):
+    k = np.arange(30.0 if rule.last is None else rule.last + 1.0)
+    factor, offset = rule.closed_form(k)
+
+    for base in (0.3, 2.0):
+        values = recurrence(rule)(k.astype(int), base)
+        assert values == pytest.approx(factor * base + offset, rel=1e-12, abs=1e-13)
+    assert [column[0] for column in rule.closed_form(k[7:8])] == pytest.approx([factor[7], offset[7]], rel=1e-12)
+
+
 def test_anneal_continues_from_the_current_value():
     values = run(
         rules.exponential(0.5, end=2),
@@ -223,6 +248,28 @@ def test_a_recurrence_is_affine_in_base_with_absolute_levels():
         assert values == pytest.approx(at[0.0] + base * (at[1.0] - at[0.0]), rel=1e-12, abs=1e-15)
 
 
+def test_a_warmup_from_0_returns_to_the_value_at_which_it_started():
+    start = (rules.table([0.5], [0.0], [0.25]), rules.constant(0.5, 3))
+    for count in (0, 1, 2):
+        before, begun = recurrence(*start[:count])(np.array([2, 3]), base=2.0).tolist() if count else (2.0, 2.0)
+        for end in (8, 40):
+            values = recurrence(*start[:count], rules.linear(0.0, begin=3, end=end))(np.arange(60), base=2.0)
+
+            assert values[2:4].tolist() == [before, 0.0]
+            assert values[end - 1 :].tolist() == pytest.approx([begun] * (61 - end), rel=1e-12)
+
+
+def test_a_rule_may_add_one_or_double_the_value_in_each_of_many_ticks():
+    ones = [1.0] * 20
+    for rule, expected in (
+        (rules.table(ones, add=ones), [3.0 + t for t in range(20)]),
+        (rules.table(ones, base=ones), [4.0 + 2 * t for t in range(20)]),
+        (rules.exponential(2.0), [2.0 * 2**t for t in range(20)]),
+        (rules.table([0.0] * 20, base=ones, add=ones), [3.0] * 20),
+    ):
+        assert recurrence(rule)(np.arange(20), base=2.0).tolist() == expected
+
+
 def test_a_single_value_equals_the_value_of_the_full_array():
     total = 3 * BLOCK + 17
     schedule = resolve(recurrence(rules.linear(0.1, end=50), rules.cosine(0.1, over=999)), Calendar(total=total))
@@ -264,6 +311,24 @@ def test_a_rule_with_an_anonymous_function_has_no_text():
     assert not recurrence(rules.schedule(from_function(lambda t: 1.0))).serializable
     assert not recurrence(rules.anneal(0.1, 5, lambda u: u)).serializable
     assert recurrence(rules.anneal(0.1, 5, "cosine")).serializable
+
+
+@table(
+    ("line", "resolved"),
+    [
+        (
+            "recurrence(rules.schedule(linear(), 5, 20))",
+            "recurrence(rules.schedule(linear(over=15), 5, 20), until=100)",
+        ),
+        ("recurrence(rules.schedule(linear(), 5))", "recurrence(rules.schedule(linear(over=95), 5), until=100)"),
+        (
+            "warmup(30) >> recurrence(rules.schedule(linear(), end=25))",
+            "warmup(30) >> recurrence(rules.schedule(linear(over=25), end=25), until=70)",
+        ),
+    ],
+)
+def test_a_schedule_without_a_length_fills_the_window_of_its_rule(line, resolved):
+    assert str(resolve(parse(line), Calendar(total=100))) == resolved
 
 
 def test_a_schedule_in_a_rule_by_epoch_counts_ticks():

@@ -35,12 +35,13 @@ from paramsched.schedules import (
     restarts,
     slanted_triangular,
     step,
+    tabulate,
     trapezoid,
     warmup,
     window,
     wsd,
 )
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 from support.tables import table
 
 
@@ -281,7 +282,12 @@ def test_a_composite_shape_is_written_as_its_parts(recipe, text):
         (lambda: piecewise([]), "expected pairs of time and level"),
         (lambda: piecewise([(1, 2, 3)]), "expected pairs of time and level"),
         (lambda: piecewise("ab"), "expected pairs of time and level"),
-        (lambda: piecewise([(10, 1.0), (5, 0.5)]), "must not be negative"),
+        (lambda: piecewise([(10, 1.0), (5, 0.5)]), "expected increasing times, got 5 after 10"),
+        (lambda: multistep({30: 0.1, "60%": 0.01}), "For example: piecewise([(0, 1.0), (30, 0.1), ('60%', 0.01)])"),
+        (lambda: multistep(b"ab"), "expected a list of times"),
+        (lambda: tabulate(lambda t: 1.0, 10**12), "a table has at most 10,000 values, got 1,000,000,000,000"),
+        (lambda: Duration("5 epochs"), "Write ps.Duration.of('5 epochs')"),
+        (lambda: Duration(None), "expected pairs of unit and amount"),
         (lambda: slanted_triangular(ratio=0), "must be greater than 0"),
         (lambda: from_function("nowhere"), "register_function"),
         (lambda: from_function(3), "expected a function, got int"),

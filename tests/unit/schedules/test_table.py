@@ -1,6 +1,8 @@
 """Tables: edges, units, text, limits, and values in a file next to the plan."""
 
+import os
 import pickle
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,6 +14,7 @@ import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, UnreadableTable
 from support.tables import table
 
+TABLES = sys.modules[type(ps.table([1.0])).__module__]  # the function `table` hides the module
 VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
 
 
@@ -132,6 +135,15 @@ def test_an_invalid_table_is_rejected(values, found):
     assert refusal.value.argument == "values"
 
 
+def test_breakpoints_of_a_table_are_the_times_of_its_values():
+    for curve, end in ((None, 15), (ps.curves.linear, 10)):
+        schedule = ps.table([1.0, 0.5, 0.25], 5, curve)
+
+        assert schedule.breakpoints() == tuple(range(0, end + 1, 5))
+        assert schedule.breakpoints(7) == (0, 5, 7)
+        assert ps.skip(schedule, 5).breakpoints() == tuple(range(0, end - 4, 5))
+
+
 def test_fractions_and_integers_are_valid_table_values():
     assert ps.table([Fraction(1, 2), 1])(np.arange(2)).tolist() == [0.5, 1.0]
 
@@ -242,6 +254,14 @@ def test_an_invalid_path_of_a_table_is_rejected(path):
         ps.table_file(path)
 
 
+def test_a_file_of_values_may_be_interpolated(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([1, 0, 1]))
+    schedule = ps.table_file(tmp_path / "a.npy", every=4, curve="linear")
+
+    assert [schedule(t) for t in (0, 1, 4, 6, 8, 9)] == [1.0, 0.75, 0.0, 0.5, 1.0, 1.0]
+    assert ps.table_file(tmp_path / "a.npy", sha256=schedule.file.sha256[:8]).values == schedule.values
+
+
 def test_a_checksum_must_have_at_least_8_digits(tmp_path):
     np.save(tmp_path / "a.npy", np.ones(3))
 
@@ -255,3 +275,23 @@ def test_a_folder_is_rejected_as_a_table(tmp_path):
 
     with pytest.raises(UnreadableTable, match="the file does not exist"):
         ps.table_file(tmp_path / "a.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("name", ["a.csv", "a.npy"])
+def test_a_pipe_is_rejected_as_a_table(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+
+    with pytest.raises(UnreadableTable, match="the file cannot be read: "):
+        ps.table_file(tmp_path / name)
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    file.write_text("lr\n1.0\n0.5\n", encoding="utf-8")
+    monkeypatch.setattr(TABLES, "MOST_BYTES", file.stat().st_size)
+
+    assert ps.table_file(file)(1) == 0.5
+    monkeypatch.setattr(TABLES, "MOST_BYTES", file.stat().st_size - 1)
+    with pytest.raises(UnreadableTable, match=r"more than \d+ bytes.*every=10 in the plan"):
+        ps.table_file(file)

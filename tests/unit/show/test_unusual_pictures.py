@@ -76,11 +76,39 @@ def test_matplotlib_colors_many_curves_and_shades_differences():
 
     lines = ax.get_lines()[:13]
     assert len({line.get_color() for line in lines[:12]}) == 12
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [*(f"group g{n}" for n in range(10)), "used"]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == [*(f"group g{n}" for n in range(10)), "used", "… and 2 more curves"]
     spans = [patch.get_x() for patch in ax.patches]
     assert spans == [10, 30, 50, 70, 90]
     assert [line.get_linewidth() for line in (lines[0], lines[12])] == [5, 1.2]
     assert lines[12].get_color() == "black"
+
+
+def test_a_file_of_many_groups_with_long_names_has_its_legend_beside_a_wide_plot(tmp_path):
+    names = ["a_long_name_" * 6, *"bcdefghijkl"]
+    trace = show.curves_from_values(
+        {("a_long_field_" * 6, name): np.linspace(1, n, 50) for n, name in enumerate(names)}
+    )
+
+    (ax,) = show.axes(trace)
+    ax.figure.savefig(tmp_path / "plan.png")
+
+    left, right = ax.get_position().intervalx
+    assert right - left > 0.5
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+    assert ax.get_legend().get_texts()[-1].get_text() == "… and 2 more curves"
+    inside = ax.figure.bbox.get_points()
+    for one in (ax.yaxis.label, ax.get_legend()):
+        (left, low), (right, high) = one.get_window_extent().get_points()
+        assert (inside[0] <= [left, low]).all()
+        assert (inside[1] >= [right, high]).all()
+
+
+def test_matplotlib_holds_the_value_of_the_last_update():
+    (ax,) = show.axes(show.curves_from_values({("lr", 0): [0.5]}))
+
+    assert ax.get_lines()[0].get_xydata().tolist() == [[0, 0.5], [1, 0.5]]
+    assert ax.xaxis.get_major_formatter()(10_000_000, 0) == "10,000,000"
 
 
 def test_matplotlib_draws_a_band_dashed_and_a_metric_with_dots():
@@ -226,3 +254,25 @@ def test_the_smallest_text_has_two_rows_and_24_columns():
     for size in ({"width": 23}, {"height": 1}):
         with pytest.raises(InvalidArgument, match="the width must be at least 24 and the height at least 2"):
             show.text(curves(), **size)
+
+
+@table(
+    ("call", "said"),
+    [
+        (lambda: show.svg(3), "expected the curves of a plan, got int"),
+        (lambda: show.text(curves(), other=ps.Plan(lr=1)), "expected the curves of a plan, got Plan"),
+        (lambda: show.svg(curves(), width=-5), "svg(width=-5): must be greater than 0"),
+        (lambda: show.svg(curves(), height="a"), "svg(height='a'): expected a number, got str"),
+    ],
+)
+def test_arguments_that_cannot_be_drawn_are_refused(call, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        call()
+
+    assert said in str(refusal.value)
+
+
+def test_a_picture_narrower_than_its_margins_is_drawn():
+    trace = ps.trace(ps.Plan(lr="warmup(5) >> cosine()", horizon=10), {"lr": 0.1})
+
+    assert show.svg(trace, width=1).startswith("<svg")

@@ -84,7 +84,7 @@ def test_a_negative_value_is_a_gap_in_every_format():
     (ax,) = show.axes(BELOW_ZERO, view=LOG)
 
     assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 starts
-    assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False]
+    assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False, False]
     assert ax.get_yscale() == "log"
 
 

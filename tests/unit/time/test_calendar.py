@@ -1,7 +1,9 @@
 """Calendar: the facts that turn units into updates."""
 
+import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError, Unresolved
@@ -54,31 +56,81 @@ def test_the_error_for_a_missing_fact_names_its_argument(length, argument):
     assert length in str(refusal.value)
 
 
+class Loader:
+    def __len__(self):
+        return 3
+
+
 @table(
-    "facts",
+    ("facts", "found", "instead"),
     [
-        {"steps_per_epoch": 0},
-        {"steps_per_epoch": 2.5},
-        {"steps_per_epoch": True},
-        {"batches_per_epoch": -1},
-        {"accumulation": 0},
-        {"batch_size": "32"},
-        {"tokens_per_step": 0},
-        {"tokens_per_step": float("inf")},
-        {"seconds_per_step": float("nan")},
-        {"seconds_per_step": False},
-        {"total": 0},
-        {"total": 0.5},
-        {"total": "50%"},
-        {"steps_per_epoch": 10, "batches_per_epoch": 11},
+        ({"steps_per_epoch": 0}, "steps_per_epoch=0): expected an integer from 1 to 1e18", "steps_per_epoch=100"),
+        ({"steps_per_epoch": 2.5}, "steps_per_epoch=2.5)", "steps_per_epoch=3"),
+        ({"steps_per_epoch": True}, "True", "100"),
+        ({"steps_per_epoch": 10**18 + 1}, "from 1 to 1e18", "100"),
+        ({"batches_per_epoch": -1}, "-1", "batches_per_epoch=1"),
+        ({"accumulation": 0}, "accumulation=0", "accumulation=100"),
+        ({"sequence_length": 0}, "sequence_length=0", "sequence_length=100"),
+        ({"batch_size": "32"}, "batch_size='32'", "batch_size=32"),
+        ({"batches_per_epoch": Loader()}, "expected an integer, got Loader", "batches_per_epoch=len(loader)"),
+        ({"steps_per_epoch": Loader()}, "expected an integer, got Loader", "steps_per_epoch=len(loader)"),
+        ({"batch_size": Loader()}, "expected an integer from 1", "batch_size=100"),
+        ({"steps_per_epoch": [1]}, "expected an integer from 1", "steps_per_epoch=100"),
+        ({"batches_per_epoch": {1: 2}}, "expected an integer from 1", "batches_per_epoch=100"),
+        ({"tokens_per_step": 0}, "tokens_per_step=0): expected a number greater than 0 and at most 1e18", "4096"),
+        ({"tokens_per_step": float("inf")}, "inf", "4096"),
+        ({"tokens_per_step": 10**18 + 1}, "at most 1e18", "4096"),
+        ({"seconds_per_step": float("nan")}, "nan", "4096"),
+        ({"seconds_per_step": False}, "False", "seconds_per_step=4096"),
+        ({"frames_per_step": "x"}, "'x'", "frames_per_step=4096"),
+        ({"total": 0.0}, "total=0.0): a run must have at least 1 update", "Omit total"),
+        ({"total": 0.5}, "total=0.5", "total=10000"),
+        ({"total": -2}, "must not be negative", "total=2"),
+        ({"total": "50%"}, "a share of the total", "total=10000"),
+        ({"total": "until 5 epochs"}, "does not take `until`", 'total="5 epochs"'),
+        ({"total": "0 tokens", "tokens_per_step": 5}, "at least 1 update", "total=1, tokens_per_step=5"),
+        ({"total": "1e18 epochs", "steps_per_epoch": 2}, "at most 1e18 updates, got 2e+18", "a smaller total"),
+        (
+            {"steps_per_epoch": 10, "batches_per_epoch": 11},
+            "steps_per_epoch=10, batches_per_epoch=11, accumulation=1): 11 batches are 11 updates, not 10",
+            "only one of",
+        ),
+        ({"steps_per_epoch": 10, "batches_per_epoch": 11, "accumulation": 2}, "accumulation=2): 11 batches are 6", ""),
+        ({"untimed_updates": 3}, "untimed_updates=3): it needs a deadline", "deadline="),
+        ({"deadline": "in 1 h", "untimed_updates": 10**18 + 1}, "at least 0", "untimed_updates=10"),
+        ({"deadline": "in 1 h", "total": 7}, "total=7): a deadline determines the length", "Omit total, or"),
+        ({"deadline": "in 1 h", "seconds_per_step": 0.5}, "time is measured", "Omit seconds_per_step, or"),
     ],
 )
-def test_an_invalid_fact_is_rejected(facts):
+def test_an_invalid_fact_is_rejected_with_a_valid_one(facts, found, instead):
     with pytest.raises(InvalidArgument) as refusal:
         Calendar(**facts)
 
-    assert refusal.value.instead
-    assert all(str(value) in str(refusal.value) for value in facts.values())
+    assert found in refusal.value.problem
+    assert instead in refusal.value.instead
+
+
+def test_the_limits_of_facts_are_included_and_other_integers_are_converted():
+    names = ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "sequence_length")
+    for name in (*names, "tokens_per_step", "seconds_per_step", "frames_per_step"):
+        for value in (1, 10**18):
+            assert getattr(Calendar(**{name: np.int64(value)}), name) == value
+    assert {type(getattr(Calendar(**{name: np.int64(5)}), name)) for name in names} == {int}
+    assert type(Calendar(deadline="in 1 h", untimed_updates=np.int64(10**18)).untimed_updates) is int
+    assert Calendar(total="1e17 epochs", steps_per_epoch=10).horizon == 10**18
+    assert Calendar(batch_size=2**53 + 1).amount_of_update("samples") == 2**53 + 1
+    assert Calendar(seconds_per_step=0.1).amount_of_update("seconds") == Fraction(1, 10)
+    assert Calendar(total="5 tokens").total == Duration.of("5 tokens")  # a clock of tokens needs no other fact
+
+
+def test_the_calendar_of_a_run_of_another_length_has_that_total():
+    calendar = Calendar(total=1000, steps_per_epoch=7)
+
+    assert calendar.for_run(Duration.of("1.5 epochs")) == (Calendar(total=11, steps_per_epoch=7), 11)
+    assert calendar.for_run(Duration.of(1)) == (Calendar(total=1, steps_per_epoch=7), 1)
+    assert calendar.for_run(Duration.of(0)) == (calendar, 0)
+    assert not calendar.varies
+    assert not calendar.updates_vary
 
 
 def test_a_total_in_a_unit_without_its_fact_is_rejected_immediately():
@@ -88,6 +140,8 @@ def test_a_total_in_a_unit_without_its_fact_is_rejected_immediately():
 
 def test_consistent_facts_may_both_be_given():
     assert Calendar(steps_per_epoch=3, batches_per_epoch=10, accumulation=4).updates_per_epoch == 3
+    assert Calendar(steps_per_epoch=10, batches_per_epoch=10).updates_per_epoch == 10
+    assert Calendar(batches_per_epoch=10).updates_per_epoch == 10
 
 
 def test_calendars_compare_by_value():
@@ -134,21 +188,25 @@ def test_the_error_of_a_wrong_fact_suggests_the_nearest_valid_number(value, samp
     assert refusal.value.sample == sample
 
 
-def test_the_error_of_a_missing_fact_lists_the_known_ones():
-    with pytest.raises(MissingFact) as nothing:
-        Calendar().exact(Duration.of("1 epoch"))
-    with pytest.raises(MissingFact) as some:
-        Calendar(batch_size=4, total=7).exact(Duration.of("1 epoch"))
+@table("known", [{}, {"batch_size": 4, "total": 7}, {"total": "5 tokens"}, {"deadline": "in 5 min"}])
+@pytest.mark.parametrize("length", ["1 epoch", "5 frames"])
+def test_the_error_of_a_missing_fact_lists_the_known_ones_and_can_be_pasted(known, length):
+    with pytest.raises(MissingFact) as refusal:
+        Calendar(**known).exact(Duration.of(length))
+    line = refusal.value.instead.removeprefix("Write ")
+    listed = re.search("; these are known: (.*)", refusal.value.found)
 
-    assert "known:" not in str(nothing.value)
-    assert "these are known: total, batch_size" in str(some.value)
-    assert "Calendar(total=7, batch_size=4, steps_per_epoch=100)" in str(some.value)
+    assert refusal.value.site == f'length "{Duration.of(length)}"'
+    assert set(listed[1].split(", ") if listed else []) == set(known)
+    assert eval(line, {"Calendar": Calendar}).exact(Duration.of(length)) > 0
+    with pytest.raises(MissingFact, match=r"^here: "):
+        Calendar(**known).exact(Duration.of(length), site="here")
 
 
 def test_a_run_has_at_least_one_update():
     assert Calendar(total=1).horizon == 1
     assert Calendar(total="0.5 epochs", steps_per_epoch=1).horizon == 1
-    for wrong in (0, -1, "0 epochs", "0 steps"):
+    for wrong in (0, -1, "0 epochs", "0 steps", -1.0):
         with pytest.raises(InvalidArgument, match="at least 1 update"):
             Calendar(total=wrong)
 
@@ -167,7 +225,20 @@ def test_a_misspelled_clock_is_recognized(value, meant):
         with pytest.raises(InvalidArgument) as refusal:
             known_clock(value, CallSite("Plan", "clock"))
         assert refusal.value.sample == (meant or "updates")
+        assert refusal.value.instead == f'Write clock="{meant or "updates"}"'
     assert known_clock("images", "clock") == known_clock("samples", "clock") == "samples"
+
+
+@table(
+    ("value", "found", "line"),
+    [("token", 'unknown clock "token"; did you mean "tokens"?', "tokens"), (["samples"], "got list", "updates"),
+     ("x" * 99, f'unknown clock "{"x" * 60}"; expected one of', "updates")])  # fmt: skip
+def test_an_unknown_clock_is_refused_with_a_known_one(value, found, line):
+    with pytest.raises(InvalidArgument) as refusal:
+        known_clock(value, "$.clock")
+
+    assert found in refusal.value.found
+    assert refusal.value.instead == f"Write {line}"
 
 
 def test_untimed_updates_are_counts_that_belong_to_a_deadline():
@@ -185,6 +256,9 @@ def test_untimed_updates_are_counts_that_belong_to_a_deadline():
 def test_calendars_with_two_deadlines_have_the_same_facts():
     first, second = (Calendar(deadline=f"in {n} min", batch_size=4) for n in (5, 50))
 
+    assert first.has_moving_horizon
+    assert not Calendar(batch_size=4).has_moving_horizon
+    assert (first.end, Calendar(batch_size=4).end) == (first.deadline, None)
     assert first.has_facts_of(second)
     assert not first.has_facts_of(Calendar(deadline="in 5 min", batch_size=8))
     assert not first.has_facts_of(Calendar(batch_size=4))

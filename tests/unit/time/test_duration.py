@@ -1,10 +1,13 @@
 """Durations: every unit, sums, and invalid lengths."""
 
 import re
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.time import Duration
@@ -61,6 +64,15 @@ def test_an_amount_with_a_unit_is_a_duration(text, unit, amount):
         ("2 epochs + 3 steps + 1%", "3 steps + 2 epochs + 1%"),
         ("5% - 5%", "0"),
         ("0 epochs", "0"),
+        ("batch", "1 batch"),
+        ("2 batches + 1 step + 1 frame + 60 s", "1 step + 1 min + 1 frame + 2 batches"),
+        ("2% + 0.5 epochs", "0.5 epochs + 2%"),
+        ("1e18 tokens", "1000000000000000000 tokens"),
+        ("1e-18 epochs", "0.000000000000000001 epochs"),
+        ("5 epochs\t+\n 5 %", "5 epochs + 5%"),
+        ("3 steps - 2 epochs - 1%", "3 steps - 2 epochs - 1%"),
+        ("1 epoch - 1 epoch + 5 s", "5 s"),
+        ("1 s" + " " * 197, "1 s"),  # 200 characters
     ],
 )
 def test_a_duration_is_written_in_canonical_form_and_reads_back(text, written):
@@ -91,13 +103,10 @@ def test_sums_and_differences_are_exact():
 @table(
     ("length", "found"),
     [
-        (0.05, '"5%"'),
-        (True, '"5%"'),
-        (None, '"5%"'),
         (float("nan"), '"5%"'),
-        ([5], "Write 5"),
+        ([5], "got list. Write 5"),
         (-1, "must not be negative"),
-        (10**18 + 1, "must be at most 1e18 updates"),
+        (10**18 + 1, "length 1000000000000000001: a length must be at most 1e18 updates"),
         ("-5 steps", "must not be negative"),
         ("1% - 2%", "must not be negative"),
         ("", "empty"),
@@ -106,16 +115,27 @@ def test_sums_and_differences_are_exact():
         ("1e3", "expected a unit"),
         ("5 percent", "unknown unit"),
         ("5 epoch s", "expected a number with a unit"),
-        ("5 epohcs", 'did you mean "epochs"?'),
+        ("5 epohcs", 'unknown unit "epohcs"; did you mean "epochs"?'),
         ("5 Epochs", 'did you mean "epochs"?'),
+        ("10 ep", 'unknown unit "ep". Write "10 epochs"'),
+        ("1 step + 5 epohcs", 'Write "1 step + 5 epochs"'),
+        ("5 apples", 'unknown unit "apples"; expected one of steps, epochs, %, samples, tokens, frames, batches, s, '),
+        ("1/3 ep", 'unknown unit "ep"; expected one of'),
         ("five epochs", "expected a number with a unit"),
         ("5% 3%", "expected a number with a unit"),
+        ("5% +", "expected a number with a unit"),
+        ("1.1e18 steps", "must be at most 1e18"),
         ("1e999 steps", "must be at most 1e18"),
-        ("1e-30 steps", "at least 1e-18"),
+        ("0.9e-18 steps", "must be 0 or at least 1e-18"),
         ("nan steps", "expected a number with a unit"),
-        ("inf steps", "expected a number with a unit"),
         ("٣ steps", "expected a number with a unit"),  # digits of another script
-        ("1 step;" * 50, "characters"),
+        ("1 s" + " " * 198, "a text of 201 characters is too long"),
+        ("until", 'length "until": the text is empty. Write "until 5%"'),
+        ("until -5 epochs", 'Write "until 5 epochs"'),
+        ("until 5 epohcs", 'Write "until 5 epochs"'),
+        ("until -5 steps", 'Write "until 5 steps"'),
+        ("until until -5%", 'Write "until 5%"'),
+        ("10 ep + 5 ep", 'Write "10 epochs + 5 epochs"'),
     ],
 )
 def test_an_invalid_length_is_rejected_with_a_fix(length, found):
@@ -222,6 +242,13 @@ def test_numbers_of_updates_out_of_range_are_rejected(amount):
         ("2", "ktokens", "2k tokens"),
         ("7", "Tokens", "7 tokens"),
         ("3", "apples", None),
+        ("1.5", "k steps", "1.5k steps"),
+        ("1e19", "epochs", None),
+        ("5", "%", "5%"),
+        ("5", "EP", "5 epochs"),
+        ("5", "day!", None),
+        ("5", "minn", None),  # too short to be recognized
+        ("5", "step2", None),
         ("x", "ep", None),
     ],
 )
@@ -234,18 +261,38 @@ def test_a_unit_of_another_library_or_misspelled_is_the_meant_one(number, unit, 
     ("written", "meant"),
     [
         ("5,000 steps", "5000 steps"),
+        ("5,000,000", "5000000 steps"),
+        ("5,00 steps", "5 steps"),
         ("two epochs", "2 epochs"),
         ("10 epochs 5 steps", "10 epochs + 5 steps"),
+        ("10 epochs and 5 steps", "10 epochs + 5 steps"),
         ("5-epochs", "5 epochs"),
+        ("epochs=5", "5 epochs"),
         ("2 thousand steps", "2k steps"),
+        ("2 bn tokens", "2B tokens"),
+        ("5 m tokens", "5M tokens"),
+        ("100 K tokens", "100K tokens"),
+        ("50 per cent", "50%"),
+        ("5% of the run", "5%"),
+        ("5k", "5k steps"),
         ("5", "5 steps"),
+        ("0", "0 steps"),
+        ("1", "1 steps"),
         ("1.5", "1.5 steps"),
         ("-3", "3 steps"),
         ("1e-2", "1%"),
+        ("1e18", "1000000000000000000 steps"),
+        ("1e19", "5%"),
         ("3/4", "3/4 steps"),
         ("1..2", "5%"),
-        ("1e400", "5%"),
         ("half", "5%"),
+        ("5 / 0", "5 steps"),
+        ("5 STEPS", "5 steps"),
+        ("5 Ep", "5 epochs"),
+        ("5 epoks", "5 epochs"),
+        ("5 apples", "5 steps"),
+        ("1e18 apples", "1e18 steps"),
+        ("1e19 apples", "5%"),
     ],
 )
 def test_the_advice_for_a_text_is_a_length_that_it_probably_means(written, meant):
@@ -253,15 +300,55 @@ def test_the_advice_for_a_text_is_a_length_that_it_probably_means(written, meant
     assert Duration.of(meant)
 
 
-@table(
-    ("wrong", "sample"),
-    [([3], 3), (["5 ep"], "5 epochs"), ([1, 2], "5%"), (0.05, "5%"), (2.5, "2.5 steps"), (None, "5%"), (True, "5%")],
+PARTS = (
+    *("5", "10", "1e400", "1e-30", "1e18", "0.05", "1/3", "5,000", "1_0", "0", "9" * 30, "+", "-", ",", "/", ":", "."),
+    *(" ", "epochs", "ep", "Epochs", "epohcs", "steps", "%", "k", "M", "tokens", "until", "ms", "min", "days", "dur"),
+    *("two", "bn", "apples", "and", "of the run"),
 )
-def test_the_advice_for_another_value_is_a_length(wrong, sample):
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=7), st.sampled_from(["", " "]))
+@example(["1e-30"], "")
+@example(["1e18", "M"], "")
+@example(["10", "ep", "+", "5", "ep", "+", "3 epoks"], " ")
+@example(["5", "/", "00", "ep"], "")
+@example(["5", "%", "+", "-", "5", "%"], " ")
+def test_the_advice_for_every_text_is_a_length(parts, space):
+    text = space.join(parts)
+    with suppress(InvalidArgument):
+        Duration.of(text)
+        return
+    with pytest.raises(InvalidArgument) as refusal:
+        Duration.of(text)
+
+    assert refusal.value.refused == text
+    assert Duration.of(refusal.value.sample).until <= text.strip().startswith("until")
+    assert refusal.value.write == ('"{}"' if isinstance(refusal.value.sample, str) else "{}").format(
+        refusal.value.sample
+    )
+
+
+@table(
+    ("wrong", "found", "sample"),
+    [([3], ", got list", 3), (["5 ep"], ", got list", "5 epochs"), ([-3], ", got list", 3), ([2.5], ", got list", "5%"),
+     ([1, 2], ", got list", "5%"), (0.05, "", "5%"), (0.5, "", "50%"), (2.5, "", "2.5 steps"), (1.5, "", "1.5 steps"),
+     (-1.5, "", "5%"), (float("inf"), "", "5%"), (None, ", got NoneType", "5%"), (True, ", got bool", "5%")],
+)  # fmt: skip
+def test_the_advice_for_another_value_is_a_length(wrong, found, sample):
     with pytest.raises(InvalidArgument) as refusal:
         Duration.of(wrong)
 
-    assert refusal.value.sample == sample
+    assert refusal.value.found == f"expected an integer number of updates or text with a unit{found}"
+    assert (refusal.value.sample, refusal.value.refused) == (sample, wrong)
+    assert Duration.of(sample)
+
+
+@table(("wrong", "sample"), [(-7, 7), (-7.0, 7), (-(10**19), 10**18), (10**18 + 1, "100%"), (1e19, "100%")])
+def test_the_advice_for_a_number_out_of_range_is_a_length(wrong, sample):
+    with pytest.raises(InvalidArgument) as refusal:
+        Duration.of(wrong)
+
+    assert (refusal.value.sample, refusal.value.refused) == (sample, wrong)
     assert Duration.of(sample)
 
 

@@ -17,6 +17,7 @@ from paramsched.base.diagnostic import json_text
 from paramsched.cli._options import (
     STANDARD_OUTPUT,
     Command,
+    Count,
     NearChoice,
     PlanOptions,
     aligned_rows,
@@ -158,13 +159,11 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @click.option("--groups", "as_groups", is_flag=True, help="Print the values of each group, and what decides them.")
 @click.option(
     "--width",
-    type=click.IntRange(24, 1000),
+    type=Count(24, 1000),
     metavar="N",
     help="Width in columns. By default, the width of the terminal.",
 )
-@click.option(
-    "--height", type=click.IntRange(2, 200), metavar="N", default=9, show_default=True, help="Rows of each plot."
-)
+@click.option("--height", type=Count(2, 200), metavar="N", default=9, show_default=True, help="Rows of each plot.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors. By default, only in a terminal.")
 @json_option

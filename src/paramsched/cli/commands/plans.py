@@ -125,14 +125,14 @@ def paramsched_change(
         raise click.ClickException(f"{plan}: another program has changed the file. Run the command again")
 
 
-def _require_format(to: str | None) -> None:
-    """Raise an error for a format that is unknown or can only be read."""
+def _require_format(to: str | None, *others: str) -> None:
+    """Raise an error for a format that is unknown or can only be read. `others` may be written too."""
     from paramsched import config
     from paramsched.base.near_names import did_you_mean
     from paramsched.config.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, config.formats())}")
+        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, (*SYNTAXES, *others))}")
     if to is not None and to not in (*SYNTAXES, "native"):
         raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
 
@@ -148,9 +148,11 @@ def _note_comments(read: "PlanInput") -> None:
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     from paramsched import config
 
-    text = config.dump(plan, None if output == STANDARD_OUTPUT else output, to)
-    if text is not None:
-        echo(text, nl=not text.endswith("\n"))
+    if output is not None and output != STANDARD_OUTPUT:
+        config.dump(plan, output, to)
+        return
+    text = config.dump(plan, None, to)
+    echo(text, nl=not text.endswith("\n"))
 
 
 @click.command(
@@ -220,7 +222,7 @@ def paramsched_convert(
     for name, given in (("--base", options.bases), ("--torch", torch), ("--test", test)):
         if given:
             raise click.UsageError(f"{name}: only for Python code. Write --to python")
-    _require_format(to)
+    _require_format(to, "python")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
     if options.format == "log" or (options.format is None and plan.endswith(".jsonl")):

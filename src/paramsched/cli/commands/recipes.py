@@ -90,7 +90,7 @@ def paramsched_recipes(
         lines += [f"# Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             lines.append(f"# Facts of the run: {_named_values(facts_of_run)}")
-        text = re.sub(r"\b\d+(?= (?:tokens|samples)\b)", _short_amount, config.dump(only.plan) or "")
+        text = re.sub(r"\b\d+(?= (?:tokens|samples)\b)", _short_amount, config.dump(only.plan))
         echo("\n".join([*lines, text.rstrip("\n")]))
         return
     if not found:

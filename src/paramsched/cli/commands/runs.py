@@ -12,6 +12,7 @@ from paramsched.cli._options import (
     BAD_PLAN,
     BAD_USAGE,
     Command,
+    Count,
     ExistingFile,
     FactOption,
     NearChoice,
@@ -33,7 +34,7 @@ from paramsched.cli._options import (
 
 _at_option = click.option(
     "--at",
-    type=click.IntRange(min=0),
+    type=Count(min=0),
     metavar="N",
     help="Number of completed updates, for a checkpoint that does not contain it.",
 )
@@ -79,7 +80,7 @@ _at_option = click.option(
 @_at_option
 @click.option(
     "--processes",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     metavar="N",
     help="Number of processes of the run; it helps to name the cause.",
 )
@@ -457,9 +458,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     help="End of the resumed run, such as 'in 55 min', '18:00' or 'slurm - 5 min'. By default, the horizon of the "
     "checkpoint is kept.",
 )
-@click.option(
-    "--updates", type=click.IntRange(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print."
-)
+@click.option("--updates", type=Count(1, 100_000), default=3, show_default=True, metavar="N", help="Updates to print.")
 @json_option
 def paramsched_resume(
     checkpoint: str,

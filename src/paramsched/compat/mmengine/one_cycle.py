@@ -59,7 +59,7 @@ class OneCycleParamScheduler(RuleScheduler):
         if self.last_step > self.total_steps:
             raise ValueError(
                 f"Tried to step {self.last_step + 1} times. The specified number of total steps is {self.total_steps}. "
-                "Write end=…, or a larger total_steps"
+                f"Pass an end of at most {self.total_steps}, or a larger total_steps"
             )
         tick, shape = np.array([float(self.last_step)]), (self.pct_start, self.anneal_strategy, self.three_phase)
         ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)

@@ -192,10 +192,9 @@ class SteppedLR(LRScheduler):
         tick = self._tick_to_read()
         self._check_tick(tick)
         row = self._values_at(tick)
-        if self._get_lr_called_within_step:
-            momenta = self._momenta_at(tick)
-            if momenta is not None:
-                group_fields.set_momenta(self.optimizer.param_groups, momenta)
+        momenta = self._momenta_at(tick)
+        if momenta is not None:
+            group_fields.set_momenta(self.optimizer.param_groups, momenta)
         return self._in_group_types(row)
 
     def _in_group_types(self, row: Sequence[Any]) -> list[Number]:

@@ -302,14 +302,6 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         # Members replace their lists and never modify them.
         return list(member._last_lr) if is_drop_in(member) else group_fields.group_values(self.optimizer)
 
-    def recursive_undo(self, sched: Any = None) -> None:
-        """Subtract 1 from `last_epoch` of each member.
-
-        torch's compositions call this method on their members, and pass `sched`.
-        """
-        for leaf in leaf_schedulers(self if sched is None else sched):
-            leaf.last_epoch -= 1
-
     def get_lr(self) -> list[Number]:
         """Return the values of the active member."""
         row: list[Number] = self._member.get_lr()

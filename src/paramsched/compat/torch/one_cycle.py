@@ -184,7 +184,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
                 first, last = (self._cycle_ends[phase[f"{which}_{field}"]] for which in ("start", "end"))
                 pairs = zip(as_floats(first), as_floats(last), strict=True)
                 return [float(self._anneal_func(low, high, share)) for low, high in pairs]
-            start = max(start, end)
+            start = end
         return list((self._table if field == "lr" or self._momentum_table is None else self._momentum_table).row(tick))
 
     @hook

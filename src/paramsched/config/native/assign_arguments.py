@@ -11,11 +11,11 @@ import numpy as np
 
 from paramsched.advice.calls import is_rate
 from paramsched.advice.peer_calls import line_of_own_call
-from paramsched.advice.peer_words import DROPPED, instead_of, is_warmup_length, meant_argument, own_name
+from paramsched.advice.peer_words import ABSOLUTE, DROPPED, instead_of, is_warmup_length, meant_argument, own_name
 from paramsched.base.codes import WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, bad_values_in, flow_text, plain_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Absolute, Schedule
@@ -65,16 +65,12 @@ class ArgumentAssignment:
         renamed = self.renamed_call(given) if meant is None else meant
         if renamed is None and any(self.nearest(one)[0] is None for one in given if one not in self.parameters):
             renamed = self.meant_line()
-        key = self.path.rpartition(".")[2]
         if renamed and extra is None:
-            entry = (key, renamed) if key.isidentifier() else None
-            instead = "" if entry else f"Write {renamed if isinstance(renamed, str) else flow_text(renamed)}"
             unknown = [str(one) for one in given if one not in self.parameters]
             reasons = [f'"{one}"; {self.nearest(one)[1]}' for one in unknown]
             found = f"{self.name}: {'; '.join(f'unknown argument {one}' for one in reasons)}".replace("?; u", "? U")
             self.meant |= {*self.parameters}  # the message shows the entire call
-            at_key = entry is not None
-            self.diagnostics.add(self.path, found, instead, at_key=at_key, code=WRONG_ARGUMENT, entry=entry)
+            self.note_call(found, renamed)
             return values
         for key, value in given.items():
             if key in self.parameters and key != extra:
@@ -85,22 +81,30 @@ class ArgumentAssignment:
                 near, advice = self.nearest(key)
                 self.meant.add(near)
                 found = f'unknown argument "{key}" of {self.name}; {advice}'
-                replace = (str(key), near) if near and meant is None else None
+                replace = (str(key), near) if near and meant is None and key not in ABSOLUTE else None
                 place = child_path(self.path, key)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
+
+    def note_call(self, found: str, call: str | dict[str, Any]) -> None:
+        """Report a call with wrong arguments, and the call to write."""
+        key = self.path.rpartition(".")[2]
+        entry = (key, call) if key.isidentifier() else None
+        instead = "" if entry else f"Write {call if isinstance(call, str) else flow_text(call)}"
+        at_key = entry is not None
+        self.diagnostics.add(self.path, found, instead, at_key=at_key, code=WRONG_ARGUMENT, entry=entry)
 
     def nearest(self, key: object) -> tuple[str | None, str]:
         """Return the argument that an unknown argument probably means (None if unclear), and the advice."""
         return nearest_argument(str(key), self.parameters, self.name)
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
-        """Return the call with corrected names; None if one cannot be corrected, or if a single name is to replace."""
+        """Return the call with corrected names; None if it is not valid then, or if a single name is to replace."""
         unknown = [key for key in given if key not in self.parameters]
         ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
-        renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
+        renamed = {ours.get(key, key): value for key, value in given.items() if key not in DROPPED}
         dropped = len(unknown) - len(ours)
-        if None in renamed or len(renamed) + dropped != len(given):
+        if None in renamed or len(renamed) + dropped != len(given) or self.missing(renamed) or bad_values_in(given):
             return None
         rates = [one for key, one in ours.items() if one and is_rate(str(key), self.parameters[one], given[key])]
         if len(unknown) < 2 - bool(dropped or rates):
@@ -113,9 +117,7 @@ class ArgumentAssignment:
         places = [one for one in self.parameters.values() if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
         values: dict[str, Any] = {}
         if places and item_annotations(places[0].annotation) and all(isinstance(one, (int, float)) for one in given):
-            found = f"{self.name} takes a list of values"
-            entry = (self.path.rpartition(".")[2], {self.name: [given]})
-            self.diagnostics.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=entry)
+            self.note_call(f"{self.name} takes a list of values", {self.name: [given]})
             return {places[0].name: [1]}
         for index, one in enumerate(places):
             if one.kind is one.VAR_POSITIONAL:
@@ -133,22 +135,31 @@ class ArgumentAssignment:
 
     def note_missing(self, values: dict[str, Any]) -> None:
         """Report missing arguments, except for those explained by a misspelled name."""
-        for key, one in self.parameters.items():
-            required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-            if required and key not in values and key not in self.meant:
-                instead = f"Write {flow_text({self.name: {**plain_json(values), key: _example(one)}})}"
+        valid = {key: one for key, one in values.items() if not bad_values_in(one)}
+        whole = valid | {key: _example(self.parameters[key].annotation) for key in self.missing(valid)}
+        for key in self.missing(values):
+            if key not in self.meant:
                 found = f'{self.name} needs the argument "{key}"'
-                self.diagnostics.add(self.path, found, instead, code=WRONG_ARGUMENT)
+                example = f"For example: {flow_text({self.name: whole})}"
+                self.diagnostics.add(self.path, found, example, code=WRONG_ARGUMENT)
+
+    def missing(self, values: Mapping[Any, Any]) -> list[str]:
+        """Return the required arguments without a value."""
+        required = [one for one in self.parameters.values() if one.default is one.empty]
+        optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [one.name for one in required if one.kind not in optional and one.name not in values]
 
 
-def _example(parameter: inspect.Parameter) -> Any:
+def _example(annotation: Any) -> Any:
     """Return a valid value of a required argument."""
-    items = item_annotations(parameter.annotation)
+    items = next(filter(None, map(item_annotations, union_members(annotation))), None)
+    if items is not None and items[-1] is not ...:
+        return [_example(one) for one in items]
     if items is not None:
-        return ["30%", "60%"] if kind_of_argument(items[0]) == "length" else [0.5]
+        return ["30%", "60%"] if kind_of_argument(items[0]) == "length" else [_example(items[0])]
     by_kind: dict[str | None, Any] = {"schedule": "cosine()", "length": "10%", "curve": "cosine"}
     by_type: dict[Any, Any] = {str: "loss", int: 4}
-    return by_kind.get(kind_of_argument(parameter.annotation), by_type.get(parameter.annotation, 0.5))
+    return by_kind.get(kind_of_argument(annotation), by_type.get(annotation, 0.5))
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched.advice.lookalikes import first_lookalike, straighten_text
 from paramsched.advice.number_checks import finite_number
@@ -31,6 +31,7 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.config.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
+    bad_values_in,
     entry_text,
     flow_text,
     plain_json,
@@ -113,8 +114,8 @@ def to_plan_and_note(
         problem = (plain.found, plain.instead) if isinstance(plain, BadValue) else _no_mapping(plain)
         diagnostics.add(ROOT, *problem, code=REFUSED_VALUE)
         diagnostics.raise_any("config")
-    reader = _PlanReader(diagnostics, names)
-    plan = reader.read_plan(plain)
+    reader = _PlanReader(plain, diagnostics, names)
+    plan = reader.read_plan()
     diagnostics.raise_any("config")
     assert plan is not None
     return plan, reader.note
@@ -127,7 +128,8 @@ def _no_mapping(data: Any) -> tuple[str, str]:
     found = f"expected a plan, got {short_json(data)}"
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
-        return found, f"Write {entry_text(str(key), json.dumps(plain_json(value)))}"
+        clear = not bad_values_in(value)
+        return found, f"Write {entry_text(str(key), json.dumps(value))}" if clear else _A_PLAN
     if not isinstance(data, str):
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
@@ -143,29 +145,21 @@ def _no_mapping(data: Any) -> tuple[str, str]:
 class _PlanReader:
     """A reader of one plan, which continues after a problem to report all problems."""
 
-    def __init__(self, diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
-        self.diagnostics = diagnostics
+    def __init__(self, data: dict[Any, Any], diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
+        self.data, self.diagnostics = data, diagnostics
         self.values = ScheduleReader(names, diagnostics)
         self.bindings: list[Binding] = []
-        self.data: dict[Any, Any] = {}
         self.note: Note | None = None
         self.count = 0  # the number of fields read so far
         self.places: dict[tuple[str, str | int | None], str] = {}
 
-    def read_plan(self, data: dict[Any, Any]) -> Plan | None:
+    def read_plan(self) -> Plan | None:
         """Return the plan; None if there is a diagnostic."""
-        self.data = data
-        clock = self.read_clock(data["clock"]) if "clock" in data else None
-        horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
-        readers = {
-            "groups": self.read_groups,
-            "targets": self.read_targets,
-            "note": self.read_note,
-            SCHEMA: self.read_schema,
-        }
-        for key, value in data.items():
-            if read := readers.get(key):
-                read(value)
+        clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
+        horizon = self.read_horizon(self.data["horizon"]) if "horizon" in self.data else None
+        for key, value in self.data.items():
+            if read := _READERS.get(key):
+                read(self, value)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.diagnostics.count:
@@ -192,7 +186,7 @@ class _PlanReader:
     def read_clock_name(self, value: Any, path: str) -> ClockName | None:
         """Return the name of a clock; None if it is invalid."""
         if isinstance(value, BadValue):
-            self.values.note_bad_value(value, path)
+            self.diagnostics.add(path, value.found, "Write tokens", code=REFUSED_VALUE)
         elif not isinstance(value, str):
             self.values.note_wrong_type(value, path, "the name of a clock", "Write tokens")
         else:
@@ -213,16 +207,15 @@ class _PlanReader:
             return "" if meant is None else f"Write {meant}"
 
         size = value
-        if isinstance(value, (int, float)) and value < 0:
-            size = -value
-        elif isinstance(value, str) and value.strip().startswith("-"):
-            size = value.strip()[1:]
+        if isinstance(value, (int, float, str)) and str(value).strip().startswith("-"):
+            size = value.strip()[1:] if isinstance(value, str) else -value
         length = self.values.read_length(size, HORIZON, instead)
         if length is MISSING:
             return None
         if size is not value or not length.terms:
             found = f"the horizon must be greater than 0, got {short_json(value)}"
-            example = "1000" if length in (Duration.of(0), Duration.of(1)) else str(length)  # some programs write -1
+            unclear = length in (Duration.of(0), Duration.of(1)) or "percent" in dict(length.terms)
+            example = "1000" if unclear else str(length)  # some programs write -1
             self.values.note_fault(HORIZON, found, f"Write {example}", code=HORIZON_NOT_POSITIVE)
             return None
         if "percent" in dict(length.terms):
@@ -233,7 +226,9 @@ class _PlanReader:
 
     def read_schema(self, value: Any) -> None:
         """Check the name of the schema, which editors use. It only has to be text."""
-        if not isinstance(value, str):
+        if isinstance(value, BadValue):
+            self.diagnostics.add(entry_path(SCHEMA), value.found, "Leave it out", code=REFUSED_VALUE)
+        elif not isinstance(value, str):
             instead = 'Write "$schema": "plan.schema.json", or leave it out'
             self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
 
@@ -246,9 +241,9 @@ class _PlanReader:
                 found = f'unknown key "{key}" of a note; {did_you_mean(str(key), NOTE_KEYS)}'
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT)
             elif isinstance(text, BadValue):
-                self.values.note_bad_value(text, place)
+                self.diagnostics.add(place, text.found, "Put it in quotes", code=REFUSED_VALUE)
             elif not isinstance(text, str):
-                self.values.note_wrong_type(text, place, "a text", f'Write "{short_json(text)}"')
+                self.values.note_wrong_type(text, place, "a text", f"Write {json.dumps(short_json(text))}")
             elif len(text) > MOST_NOTE:
                 found = f"the text has {len(text)} characters, more than {MOST_NOTE}"
                 self.diagnostics.add(place, found, "Shorten it", code=REFUSED_VALUE)
@@ -335,7 +330,9 @@ class _PlanReader:
         if key in PAIRS and isinstance(value, list):
             written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))
             found = "a list is a sequence of stages; each element of this field is a field of its own"
-            self.diagnostics.add(path, found, f"Write the entries {written}", at_key=True, code=WRONG_TYPE)
+            clear = value and None not in value
+            instead = f"Write the entries {written}" if clear else f'For example: "{key}[0]": 0.9'
+            self.diagnostics.add(path, found, instead, at_key=True, code=WRONG_TYPE)
             return True
         if key in _FACTS and isinstance(value, (int, float, str)) and "(" not in str(value):
             found = f'"{key}" is a run fact, not a field'
@@ -360,7 +357,7 @@ class _PlanReader:
             return True
         fields: Any = None
         others: Any = None
-        if key == "optimizers" and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
+        if key == "optimizers" and isinstance(value, dict) and {*map(type, value.values())} == {dict}:
             fields = value
         elif (named := _field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
@@ -396,7 +393,7 @@ class _PlanReader:
         if near is not None:
             found, replace = f'unknown field "{key}"; did you mean "{near}"?', (str(key), near)
         elif "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
-            found, instead = peer[0], peer[1] and f"Write {peer[1]}"
+            found, instead = peer[0], peer[1] and f"For example: lr: {peer[1]}"
         elif is_theirs and (meant := instead_of(str(key))) is not None:
             found = f'"{key}" is a name of other libraries, not a field; {meant}'
         else:
@@ -478,8 +475,17 @@ class _PlanReader:
             self.diagnostics.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
-                whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
+                given = {k: one for k, one in entries.items() if k in TARGET_ENTRIES and not bad_values_in(one)}
+                whole = {"initial": 1.0, "schedule": "cosine()", **given}
                 self.diagnostics.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
+
+
+_READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {
+    "groups": _PlanReader.read_groups,
+    "targets": _PlanReader.read_targets,
+    "note": _PlanReader.read_note,
+    SCHEMA: _PlanReader.read_schema,
+}
 
 
 def has_schedule(data: Any) -> bool:
@@ -562,11 +568,11 @@ def _meant_warmup(key: str, value: Any) -> str | None:
     name = key.lower().replace("-", "_")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or "warmup" not in name:
         return None
+    if name.endswith("epochs"):
+        return f'"{value:.12g} epochs"'
     if name.endswith(("ratio", "fraction", "proportion")) or (isinstance(value, float) and 0 < value < 1):
         return f'"{value * 100:.12g}%"'
-    if name == "warmup" or is_warmup_length(name) or name.endswith("epochs"):
-        return f'"{value:g} epochs"' if name.endswith("epochs") else f"{value:g}"
-    return None
+    return f"{value:.12g}" if is_warmup_length(name) else None
 
 
 def _field_and_group(key: str) -> tuple[str, str | int] | None:

@@ -71,15 +71,15 @@ class ScheduleReader:
     def read_followed(self, value: Any, path: str) -> Any:
         """Read the schedule of a field, or a metric rule without a schedule."""
         match value:
+            case str():
+                found = read_schedule_line(value, path, self.names, self.diagnostics)
+                return MISSING if found is None else found
             case BadValue():
                 return self.note_bad_value(value, path)
             case bool() | None:
                 return self.note_wrong_type(value, path, "a schedule", _FORMS)
             case int() | float():
                 return self.try_or_note(path, lambda: schedule_of(within_float(value), lambda: short_json(value)))
-            case str():
-                found = read_schedule_line(value, path, self.names, self.diagnostics)
-                return MISSING if found is None else found
             case list():
                 return self.read_sequence(value, path)
             case _:

@@ -33,6 +33,7 @@ _BY_MESSAGE = (
     ("delimiter", "a colon is missing after the key", "Use a colon between a name and its value"),
     ("property name", "a name without quotes", "Put the name in double quotes"),
     ("control character", "a line break or a tab inside a text", "Escape it, or end the text before it"),
+    ("Unterminated string", "the quote is never closed", 'Write " at the end of the text'),
     ("Extra data", "unexpected text after the end", "Remove it"),
     ("escape", "an invalid escape sequence", "Use two backslashes"),
     ("", "a text without quotes", "Put the text in double quotes"),
@@ -91,7 +92,7 @@ _MOST_MENDED = 300  # the most characters of a text that a message repeats
 def _meant_json(text: str) -> str | None:
     """Return the JSON of a line that only YAML accepts, such as with single quotes; None for other lines."""
     line = straighten_text(text.strip())
-    if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{":
+    if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{" or re.search("/[/*]", line):
         return None
     line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
     line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # a comma is missing before a key
@@ -177,10 +178,10 @@ def read_toml(text: str, source: str) -> Any:
     return data
 
 
-STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
-    re.DOTALL,
-)
+_BLOCK = r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}'
+_IN_LINE = r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
+STRING = re.compile(f"{_BLOCK}|{_IN_LINE}", re.DOTALL)
+_OPEN_BLOCK = re.compile(rf"{_BLOCK}|(?P<open>\"\"\"|''')|{_IN_LINE}|#[^\n]*", re.DOTALL)
 _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -214,17 +215,22 @@ def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
     at = text[offset : offset + 1]
     if at and at in "“”„‘’":
         return offset, "a curly quote", 'Write "'
-    if ":" in line and not equals:
-        name, _, rest = line.partition(":")
-        meant = f"{name.strip()} = {_quoted_toml(rest.strip())}"
-        return begin + len(name), "a colon, as in YAML", advice_of_line(meant)
+    before, colon, after = line.partition(":")
+    if colon and not equals and before.count('"') % 2 == 0:
+        plain = after.lstrip()[:1] not in ("[", "{")
+        instead = advice_of_line(f"{before.strip()} = {_quoted_toml(after.strip())}") if plain else "Use an equals sign"
+        return begin + len(before), "a colon, as in YAML", instead
     if line.lstrip().startswith("[") and "]" not in line:
         place = begin + line.index("[")
         return place, "the bracket [ is never closed", advice_to_close(text, place, "]")
-    if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
+    if "unterminated string" in said.lower() or "Expected \"'" in said or "Illegal character '\\n'" in said:
+        if block := next((one for one in _OPEN_BLOCK.finditer(text) if one["open"]), None):
+            return block.start(), "the quote is never closed", f"Close it with {block[0]}"
         place = _open_quote(line)
-        return begin + place, "the quote is never closed", advice_of_line(f"{line.strip()}{line[place]}")
-    if "Unclosed" in said and (opened := _open_brackets(text)):
+        instead = f"Close it with {line[place]}"
+        instead = advice_of_line(f"{line.strip()}{line[place]}") if "=" in line[:place] else instead
+        return begin + place, "the quote is never closed", instead
+    if ("Unclosed" in said or offset == len(text)) and (opened := _open_brackets(text)):
         place = opened[-1]
         closing = "]" if text[place] == "[" else "}"
         return place, f"the bracket {text[place]} is never closed", advice_to_close(text, place, closing)
@@ -232,7 +238,8 @@ def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
         return begin + len(line) - len(line.lstrip()), f"{said}: it occurs twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
-            return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
+            meant = value if value[:1] in ("[", "{") else _quoted_toml(value)
+            return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" = {meant}')
         if not equals and line.strip():
             return offset, "an equals sign is missing after the key", 'Write lr = "cosine()"'
     if re.fullmatch(r'".*".*".*"', value):
@@ -257,9 +264,8 @@ def _open_quote(line: str) -> int:
 
 def _open_brackets(text: str) -> list[int]:
     """Return the offsets of brackets that are never closed, except in texts and comments."""
-    outside = _STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)
     opened: list[int] = []
-    for place, one in enumerate(outside):
+    for place, one in enumerate(_STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)):
         if one in "[{":
             opened.append(place)
         elif one in "]}" and opened:
@@ -268,6 +274,8 @@ def _open_brackets(text: str) -> list[int]:
 
 
 def _quoted_toml(value: str) -> str:
+    """Return a value as TOML without the comment after it."""
+    value = re.sub(r"\s+#[^\"']*\Z", "", value)
     return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else toml_string(value)
 
 

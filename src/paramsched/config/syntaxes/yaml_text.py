@@ -107,7 +107,8 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
     for event in parser_events(text):
         if issubclass(type(event), yaml.NodeEvent) and (event.anchor is not None or event.tag is not None):
             raise _not_in_plan(event, text, source)
-        if isinstance(event, yaml.ScalarEvent) and not event.style and "(" in event.value:
+        unquoted = isinstance(event, yaml.ScalarEvent) and not event.style
+        if unquoted and event.value.count("(") > event.value.count(")"):
             _refuse_cut_call(event, text, source)
         yield event
 
@@ -129,7 +130,7 @@ _PAIR: Final = re.compile(rf"[ \t]*({'|'.join(PAIRS)}):\s*\[")
 def _refuse_cut_call(event: Any, text: str, source: str) -> None:
     """Raise an error for an unquoted call inside `{}` or `[]`, because YAML ends text at a comma there."""
     begin, end = event.start_mark.index, event.end_mark.index
-    if event.value.count("(") <= event.value.count(")") or not _COMMA.match(text, end):
+    if not _COMMA.match(text, end):
         return
     depth = 0
     for end in range(begin, len(text)):
@@ -373,7 +374,9 @@ def _advice_to_indent(line: str, depth: int) -> str:
 def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
     """Return the offset, the problem and the advice for a bracket that is not closed properly, or a missing comma."""
     opening = text[begin : begin + 1]
-    closing = _CLOSING.get(opening, "]")
+    if opening not in _CLOSING:
+        return begin, f"unexpected {opening}", f"Leave {opening} out, or put the text in quotes"
+    closing = _CLOSING[opening]
     end = _end_of_brackets(text, begin)
     if end is None:
         return begin, f"the bracket {opening} is never closed", advice_to_close(text, begin, closing)
@@ -421,12 +424,7 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
         instead = "" if entry is None else advice_of_line(f"{entry[1]}: {entry[2]}".rstrip())
         return place, f"no colon in {name[:60]}", instead
     deeper = before is not None and levels and indent > levels[-1]
-    if (
-        before is not None
-        and deeper
-        and "mapping values" in said
-        and re.search(r":\s+\S", _without_comment(lines.line(before)))
-    ):
+    if deeper and re.search(r":\s+\S", above):
         found = f"this line is indented by {indent} spaces, and the line above has a value already"
         return first + indent, found, _advice_to_indent(line, levels[-1])
     if before is not None and indent not in levels and not deeper:

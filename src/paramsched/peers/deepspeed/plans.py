@@ -220,7 +220,7 @@ def plan_of_config(
     entry = read_entry(name, TABLES[name], given, inner, diagnostics)
     if entry is None or diagnostics.count:  # with placeholder values, warnings would be wrong
         return None
-    if name == "WarmupDecayLR" and "warmup_max_lr" not in params:
+    if name == "WarmupDecayLR" and "warmup_max_lr" not in params and rate != 0.001:
         found = f"warmup_max_lr is missing; DeepSpeed uses 0.001, not lr{'' if rate is None else f' {rate:g}'}"
         warn_user(Diagnostic(inner, found, f"Write warmup_max_lr: {rate or 'auto'}", code=DEEPSPEED_ARGUMENT))
     if "warmup_num_steps" in rows:

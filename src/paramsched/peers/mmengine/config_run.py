@@ -12,7 +12,7 @@ from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_T
 from paramsched.base.diagnostic import child_path, entry_path
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import accumulation_fact, updates_with_accumulation
-from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import public_names
 from paramsched.config.python_config.values import NeedsRunning
@@ -55,16 +55,6 @@ def bare_class_name(kind: Any) -> str | None:
     """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name."""
     name = kind.__name__ if isinstance(kind, type) else kind
     return name.rpartition(".")[2] if isinstance(name, str) else None
-
-
-def describe_config_value(value: Any) -> str:
-    """Return a value as text for a message."""
-    return str(value) if isinstance(value, NeedsRunning) else short_json(value)
-
-
-def describe_type(value: Any) -> str:
-    """Return the type of a value as text for a message."""
-    return "unreadable" if isinstance(value, NeedsRunning) else type_name_of(value)
 
 
 @final

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any, Final, final
 
 from paramsched.base.codes import (
@@ -21,7 +20,7 @@ from paramsched.base.codes import (
 from paramsched.base.diagnostic import Diagnostic, child_path, entry_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.diagnostic_collector import DiagnosticCollector
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
@@ -29,14 +28,12 @@ from paramsched.fields import Field
 from paramsched.peers.mmengine.config_run import (
     ConfigRun,
     RunLength,
-    describe_config_value,
-    describe_type,
     missing_epoch_length,
     refuse_unread,
     run_of_config,
     ticks_by_epoch,
 )
-from paramsched.peers.mmengine.row import CONVERTED, Arguments, SchedulerRow, is_finite
+from paramsched.peers.mmengine.row import CONVERTED, Arguments, SchedulerRow, each_number, is_finite
 from paramsched.peers.mmengine.table import (
     EXAMPLE,
     FAMILIES,
@@ -124,7 +121,7 @@ def _read_bool(
 ) -> bool:
     value = arguments.get(name, default)
     if not isinstance(value, (bool, NeedsRunning)):
-        found = f"{describe_config_value(value)} is {describe_type(value)}, not True or False"
+        found = f"{short_json(value)} is {type_name_of(value)}, not True or False"
         diagnostics.add(child_path(path, name), found, code=WRONG_TYPE)
     return value if isinstance(value, bool) else default
 
@@ -140,14 +137,13 @@ def _schedulers_by_optimizer(
         diagnostics.add(path, "the dict contains no scheduler", EXAMPLE, code=NOTHING_PLANNED)
     for name, listed in schedulers.items():
         where = child_path(path, name)
-        if not isinstance(listed, (Mapping, list, tuple)):
+        if not isinstance(listed, (Mapping, list, tuple, NeedsRunning)):
             # A dict without `type` maps names of optimizers to schedulers, so each of its values must be a scheduler.
             found = (
-                f"expected the schedulers of an optimizer, got {describe_config_value(listed)}; "
-                "the dict of a scheduler has `type`"
+                f"expected the schedulers of an optimizer, got {short_json(listed)}; the dict of a scheduler has `type`"
             )
             diagnostics.add(where, found, EXAMPLE, code=WRONG_TYPE)
-        elif len(listed):
+        elif isinstance(listed, NeedsRunning) or len(listed):
             yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(listed, where, diagnostics))
 
 
@@ -203,7 +199,7 @@ class SchedulerReader:
             refuse_unread(config, path, self.diagnostics)
             return None
         if not isinstance(config, Mapping):
-            found = f"expected a scheduler, got {describe_type(config)}: {describe_config_value(config)}"
+            found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
             self.diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
             return None
         previous_count = self.diagnostics.count
@@ -280,7 +276,9 @@ class SchedulerReader:
                 self.missing = missing_epoch_length(child_path(parsed.path, "end"), found)
             else:
                 found = "it is missing, and the length of the run is unknown"
-                parsed.refuse("end", found, "Write end=…, or train_cfg=dict(max_epochs=…)", MISSING_FACT)
+                last, fact = ("12", "max_epochs") if parsed.by_epoch else ("90_000", "max_iters")
+                instead = f"For example: end={last}, or train_cfg=dict({fact}={last})"
+                parsed.refuse("end", found, instead, MISSING_FACT)
             return None
         if parsed.convert and not parsed.by_epoch:
             parsed.refuse(CONVERTED, "it requires arguments in epochs", "Leave by_epoch=False out")
@@ -296,7 +294,7 @@ class SchedulerReader:
         """Warn of schedulers of one optimizer that conflict, of plateaus without validation, and of accumulation."""
         length = self.run.length
         if "train_cfg" not in config_values and length.max_iters is not None:
-            length = RunLength(length.epoch_length, ceil(length.max_iters / (length.epoch_length or 1)), None)
+            length = RunLength(max_epochs=length.max_iters)
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
@@ -335,7 +333,7 @@ def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
     if isinstance(kind, NeedsRunning):
         return None  # already reported
     if not isinstance(kind, str):
-        found = "type is missing" if kind is ... else f"type is {describe_config_value(kind)}"
+        found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
         parsed.refuse("type", found, EXAMPLE, WRONG_ARGUMENT)
         return None
     scope, _, name = kind.rpartition(".")
@@ -369,7 +367,7 @@ def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> No
         if name not in known:
             near = closest(str(name), known)
             meant = did_you_mean(str(name), known)
-            found = f"unknown argument {describe_config_value(name)} of {row.name}{family}; {meant}"
+            found = f"unknown argument {short_json(name)} of {row.name}{family}; {meant}"
             replaced = (str(name), near) if near else None
             path = child_path(parsed.path, name)
             parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
@@ -528,7 +526,13 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
         arguments, last = entry.arguments, reader.run.length.end(bool(entry.arguments["by_epoch"]))
         for fault in entry.row.run_errors(arguments, arguments["end"] if last is None else min(arguments["end"], last)):
             diagnostics.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
-        if isinstance(arguments.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
+        peaks = arguments.get("eta_max")
+        try:
+            if not entry.row.reacts_to_metric:
+                entry.row.rule({**arguments, "eta_max": each_number(peaks)[0]})
+        except InvalidArgument as refusal:  # what a plan cannot express, such as a negative power
+            diagnostics.refuse(entry.path, refusal)
+        if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
             found = "expected one number, got a list: the groups are selected by the optimizer's name"
             diagnostics.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)
     diagnostics.raise_any("config")

@@ -465,7 +465,7 @@ class _ReduceOnPlateau(SchedulerRow):
             int(arguments["patience"]),
             float(arguments["threshold"]),
             arguments["threshold_rule"],
-            int(arguments["cooldown"]),
+            ceil(arguments["cooldown"]),
             float(arguments["min_value"]) / base if base and arguments["min_value"] else 0.0,
             float(arguments["eps"]) / base if base else 0.0,
         )

@@ -85,7 +85,7 @@ def argument_warnings(row: SchedulerRow, arguments: Arguments, *, converted_from
     yield from row.warnings(arguments, converted_from_epochs=converted_from_epochs)
     if arguments.get(CONVERTED, False):
         return
-    for name in row.counted:
+    for name in ("begin", "end", *row.counted):
         values = arguments[name] if isinstance(arguments[name], (list, tuple, Counter)) else [arguments[name]]
         if any(isinstance(one, float) and not one.is_integer() for one in values):
             yield f"{name}={arguments[name]!r} is not an integer, although steps are; write integers"

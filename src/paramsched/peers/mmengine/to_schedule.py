@@ -272,7 +272,7 @@ def _window_warnings(together: Sequence[RowWithArguments], length: RunLength) ->
         late = sorted(one for one in milestones if arguments["begin"] + one > last)
         if late:
             numbers = ", ".join(f"{one:g}" for one in late[:_MAX_WARNINGS])
-            run = f"{length.max_epochs} epochs" if length.max_epochs is not None else f"{length.max_iters} iterations"
+            run = f"{last} {'epochs' if arguments['by_epoch'] else 'iterations'}"
             text = (
                 f"milestones={numbers} are after the end of the run of {run} and are never reached; write milestones "
                 "within the run"

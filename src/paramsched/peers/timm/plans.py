@@ -156,7 +156,8 @@ def defaults_taken(data: Any) -> dict[str, object]:
     arguments = {_OPTIONS.get(name, name): value for name, (value, _) in options.items() if value is not None}
     values = {**defaults_of(TimmArguments), **_defaults_of_script(data), **arguments}
     sched = values["sched"]
-    used = ["sched", "num_epochs", "warmup_epochs", *(["warmup_lr"] if values["warmup_epochs"] else [])]
+    used = ["sched", "num_epochs", *(["warmup_epochs"] if sched != "none" else [])]
+    used += ["warmup_lr"] if sched != "none" and values["warmup_epochs"] else []
     used += ["min_lr", "cooldown_epochs"] if sched in (*CYCLES, *STABLE) else []
     used += _USED_BY.get(str(sched), ())
     written = {argument: option for option, argument in _OPTIONS.items() if option != "dr"}

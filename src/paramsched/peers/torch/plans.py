@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
+from math import ceil
 from typing import Any, Final, final
 
 from paramsched.base.codes import (
@@ -103,7 +104,7 @@ def _read_entry(
             instead = 'For example: {"StepLR": {"step_size": 30}}'
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
-    key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
+    key = next((one for one in data if _bare_name(str(one)) == name), None)
     if key is None:
         arguments, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
     else:
@@ -390,8 +391,6 @@ def _chained(scheduler: TorchEntry) -> Schedule:
     if not floors or not all(hasattr(entry.arguments, "rule") for entry in entries):
         return chain(*map(_schedule_of, entries))
     made = [entry.arguments.rule() for entry in entries]
-    if scheduler.diagnostics.count:
-        return constant()
     return recurrence(*(replace(rule, by="epoch") for rule in made) if scheduler.by_epoch else made)
 
 
@@ -415,7 +414,7 @@ def _plateau(scheduler: TorchEntry, metric: Any, base: BaseLike | None) -> Metri
         patience=int(arguments.patience),
         threshold=arguments.threshold,
         threshold_mode=arguments.threshold_mode,
-        cooldown=int(arguments.cooldown),
+        cooldown=ceil(arguments.cooldown),
         min=arguments.min_lr / rate if rate else 0.0,
         eps=arguments.eps / rate if rate else 0.0,
     )

@@ -22,7 +22,7 @@ def call_text(value: Any) -> str:
     if not has_shape(value):
         return f"<{shown_fields(value)}>"
     name, builder = BUILDER_OF_CLASS[type(value)]
-    arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters_of(builder)}
+    arguments = {parameter.name: getattr(value, parameter.name) for parameter, _ in _parameters_of(builder)}
     return write_call(name, builder, arguments)
 
 
@@ -30,14 +30,14 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
     """Write the shortest call of `builder` with `arguments`."""
     written: list[str] = []
     gap = False
-    for place, parameter in enumerate(_parameters_of(builder)):
+    for parameter, default in _parameters_of(builder):
         argument = arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             written += [written_value(item) for item in argument]
             gap = True
             continue
         text = written_value(argument)  # written once, because writing it twice per level takes exponential time
-        if argument is None or text == _default_texts(builder)[place]:
+        if argument is None or text == default:
             gap = True
         else:
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
@@ -46,14 +46,10 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
 
 
 @cache
-def _parameters_of(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
-    return tuple(inspect.signature(builder).parameters.values())
-
-
-@cache
-def _default_texts(builder: Callable[..., Any]) -> tuple[str | None, ...]:
-    defaults = (parameter.default for parameter in _parameters_of(builder))
-    return tuple(None if default is inspect.Parameter.empty else written_value(default) for default in defaults)
+def _parameters_of(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, str | None], ...]:
+    """Return the parameters of a builder with the texts of their default values."""
+    known = inspect.signature(builder).parameters.values()
+    return tuple((one, None if one.default is one.empty else written_value(one.default)) for one in known)
 
 
 def written_value(value: object) -> str:

@@ -1,0 +1,246 @@
+"""Any arguments, optimizer and sequence of calls and writes give the values, attributes and output of MMEngine.
+
+The exceptions are rows of docs/compat/divergences.md.
+"""
+
+import copy
+import math
+import pickle
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import mmengine.optim.scheduler as peers
+import pytest
+import torch
+from hypothesis import settings
+
+from paramsched.compat import mmengine as ours
+from support.drawn_programs import OPTIMIZERS, Draw, run, same
+
+
+def restart(draw: Draw) -> dict[str, Any]:
+    size = draw.randint(1, 3)
+    return {
+        "periods": [draw.length() for _ in range(size)],
+        "restart_weights": [draw.choice([1, draw.share()]) for _ in range(size)],
+        **draw.choice([{"eta_min": draw.low()}, {"eta_min_ratio": draw.low()}]),
+    }
+
+
+# The required and the optional arguments of each class; an entry "" is a function of several arguments.
+CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "Constant": ({}, {"factor": Draw.share}),
+    "Linear": ({}, {"start_factor": Draw.share, "end_factor": lambda d: d.choice([0, d.share()])}),
+    "Exponential": ({"gamma": lambda d: d.choice([0.9, 1, 1.1])}, {}),
+    "Step": ({"step_size": Draw.length}, {"gamma": Draw.share}),
+    "MultiStep": (
+        {"milestones": lambda d: [d.randint(0, 9) for _ in range(d.randint(0, 4))]},
+        {"gamma": Draw.share},
+    ),
+    "CosineAnnealing": (
+        {},
+        {"T_max": Draw.length, "": lambda d: d.choice([{"eta_min": d.low()}, {"eta_min_ratio": d.low()}])},
+    ),
+    "CosineRestart": ({"": restart}, {}),
+    "Poly": ({}, {"power": lambda d: d.choice([0.5, 1, 2.5]), "eta_min": Draw.low}),
+    "OneCycle": (
+        {"eta_max": Draw.shares, "total_steps": lambda d: 40},
+        {
+            "pct_start": lambda d: d.choice([0.2, 0.4]),
+            "anneal_strategy": lambda d: d.choice(["cos", "linear"]),
+            "div_factor": lambda d: d.choice([2, 25.0]),
+            "final_div_factor": lambda d: d.choice([3, 1e4]),
+            "three_phase": Draw.flag,
+        },
+    ),
+    "ReduceOnPlateau": (
+        {},
+        {
+            "monitor": lambda d: d.choice(["loss", "acc"]),
+            "rule": lambda d: d.choice(["less", "greater"]),
+            "factor": lambda d: d.choice([0.1, 0.5]),
+            "patience": Draw.count,
+            "threshold": lambda d: d.choice([1e-4, 0.1, 0]),
+            "threshold_rule": lambda d: d.choice(["rel", "abs"]),
+            "cooldown": Draw.count,
+            "min_value": Draw.lows,
+            "eps": lambda d: d.choice([1e-8, 0.05]),
+        },
+    ),
+}
+WINDOW: dict[str, Any] = {
+    "begin": Draw.count,
+    "end": lambda d: d.randint(5, 14),
+    "by_epoch": Draw.flag,
+}
+# Attributes that are set between two steps: these, and the arguments that are numbers.
+NUMBERS = (
+    "factor",
+    "start_factor",
+    "end_factor",
+    "gamma",
+    "step_size",
+    "T_max",
+    "power",
+    "patience",
+    "cooldown",
+    "eps",
+)
+OTHERS: dict[str, Any] = {"begin": Draw.count, "end": lambda d: d.randint(5, 14)}
+OF_RULES: dict[str, Any] = {"last_step": Draw.count, "base_values": lambda d: [d.lr() for _ in range(d.groups)]}
+OF_PLATEAUS: dict[str, Any] = {
+    "monitor": lambda d: d.choice(["loss", "acc"]),
+    "threshold": Draw.low,
+    "threshold_rule": lambda d: d.choice(["rel", "abs"]),
+    "min_values": lambda d: [d.low() for _ in range(d.groups)],
+    "best": Draw.lr,
+    "num_bad_epochs": Draw.count,
+    "cooldown_counter": Draw.count,
+}
+
+
+class Program:
+    """A scheduler and its optimizer, which operations replace."""
+
+    def __init__(self, module: Any, name: str, build: Any, options: dict[str, Any]) -> None:
+        self.module, self.name, self.build, self.options = module, name, build, options
+        self.begin()
+
+    def begin(self) -> None:
+        self.optimizer = self.build()
+        self.scheduler = getattr(self.module, self.name)(self.optimizer, **copy.deepcopy(self.options))
+        self.attributes = sorted(vars(self.scheduler))
+
+    def load(self, state: Any, of_optimizer: Any) -> None:
+        self.begin()
+        self.scheduler.load_state_dict(state)
+        self.optimizer.load_state_dict(of_optimizer)
+
+    def states(self) -> tuple[Any, Any]:
+        return copy.deepcopy((self.scheduler.state_dict(), self.optimizer.state_dict()))
+
+    def do(self, operation: tuple[Any, ...]) -> None:
+        scheduler, groups = self.scheduler, self.optimizer.param_groups
+        match operation:
+            case ("step",):
+                self.optimizer.step()
+                scheduler.step()
+            case ("measure", metrics):
+                scheduler.step(metrics)
+            case ("write", field, index, value):
+                group = groups[index]
+                group |= {"betas": (value, 0.999)} if field == "momentum" and "betas" in group else {field: value}
+            case ("write a base", index, value):
+                scheduler.base_values[index] = value
+            case ("set", key, value):
+                setattr(scheduler, key, copy.copy(value))
+            case ("copy",):
+                self.scheduler = copy.deepcopy(scheduler)
+                self.optimizer = self.scheduler.optimizer
+            case ("pickle",):
+                self.scheduler = pickle.loads(pickle.dumps(scheduler))
+                self.optimizer = self.scheduler.optimizer
+            case ("load",):
+                self.load(*self.states())
+
+    def found(self) -> dict[str, Any]:
+        """Return the numbers in the groups, and those that the scheduler reports."""
+        rows = {
+            f"{key} of group {index}": value
+            for index, group in enumerate(self.optimizer.param_groups)
+            for key, value in group.items()
+            if isinstance(value, (float, int, tuple))
+        }
+        return rows | {"last": self.scheduler.get_last_value()}
+
+
+def differences(mine: Program, theirs: Program) -> dict[str, Any]:
+    rows, expected = mine.found(), theirs.found()
+    found = {
+        key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
+    }
+    state = mine.scheduler.state_dict()
+    for key in theirs.attributes:
+        value, held = vars(theirs.scheduler)[key], vars(mine.scheduler).get(key)
+        if key in ("best", "rule_worse") and abs(value) == 10**9:
+            value = math.copysign(math.inf, value)  # row 16
+        numbers = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
+        if numbers or isinstance(value, (int, float, str, Counter)):
+            alike = held == value if isinstance(value, (str, Counter)) else key in state and same(held, value)
+            if not alike:
+                found[key] = held, value
+    return found
+
+
+def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
+    plateau = "Plateau" in name
+    kinds = ["step"] * 8 + ["copy", "pickle", "load", "exchange", "write"]
+    kinds += ["measure"] * 8 if plateau else ["write a base"]
+    settable = {key: given[key] for key in NUMBERS if key in given} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
+    kinds += ["set"] * 2
+    found: list[Any] = []
+    for _ in range(draw.randint(4, 16)):
+        match draw.choice(kinds):
+            case "measure":
+                found.append(("measure", {"loss": draw.lr(), "acc": draw.lr(), "other": 1}))
+            case "write":
+                field = draw.choice(["lr", "weight_decay"])
+                found.append(("write", field, draw.randrange(draw.groups), draw.lr()))
+            case "write a base":
+                found.append(("write a base", draw.randrange(draw.groups), draw.lr()))
+            case "set":
+                key = draw.choice([*settable])
+                found.append(("set", key, settable[key](draw)))
+            case kind:
+                found.append((kind,))
+    return found
+
+
+@pytest.mark.parametrize("family", ["LR", "Momentum", "ParamScheduler"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family):
+    if (name, family) == ("OneCycle", "Momentum"):
+        return
+    for seed in range(settings().max_examples):
+        draw = Draw(f"{name}{family}{seed}")
+        draw.groups, kind = draw.randint(1, 3), draw.choice(OPTIMIZERS)
+        lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
+
+        def build(kind=kind, lrs=lrs):
+            return kind(
+                [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "weight_decay": lr / 8} for lr in lrs]
+            )
+
+        required, optional = CLASSES[name]
+        options: dict[str, Any] = {}
+        for key, value in (required | optional | WINDOW).items():
+            if (key in required or draw.flag()) and (key, name) != ("by_epoch", "ReduceOnPlateau"):
+                options |= {key: value(draw)} if key else value(draw)
+        if family == "ParamScheduler":
+            options["param_name"] = "lr" if name == "OneCycle" else draw.choice(["lr", "weight_decay"])
+        program = operations_of(draw, name, required | optional)
+        try:
+            theirs, _ = run(partial(Program, peers, name + family, build, options))
+        except (ValueError, ZeroDivisionError) as error:
+            with pytest.raises(type(error)):
+                Program(ours, name + family, build, options)
+            continue
+        mine, _ = run(partial(Program, ours, name + family, build, options))
+        copied = False
+        assert differences(mine, theirs) == {}, (seed, options)
+        for index, operation in enumerate(program):
+            place = seed, options, program[: index + 1]
+            if operation == ("exchange",):
+                of_mine, of_theirs = mine.states(), theirs.states()
+                run(partial(mine.load, *of_theirs))
+                run(partial(theirs.load, *of_mine))
+            else:
+                try:
+                    _, expected = run(partial(theirs.do, operation))
+                except (ZeroDivisionError, ValueError):
+                    break
+                _, heard = run(partial(mine.do, operation))
+                assert copied or heard == expected, place
+            assert differences(mine, theirs) == {}, place
+            copied = copied or operation[0] in ("copy", "pickle")  # row 33

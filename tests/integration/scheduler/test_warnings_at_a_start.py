@@ -1,0 +1,98 @@
+"""The warnings and the messages of a start, at the exact limits from which they are given."""
+
+import warnings
+
+import torch
+
+import paramsched as ps
+from support.tables import table
+from support.updates import group, probe
+
+PLAN = ps.Plan(lr="linear()", horizon=10)
+
+
+def said(recwarn, caplog, optimizer, plan=PLAN, **given):
+    recwarn.clear(), caplog.clear()
+    scheduler = ps.Scheduler(optimizer, plan, **given)
+    return scheduler, [str(one.message) for one in recwarn] + caplog.messages
+
+
+@table(("t", "warns"), [(9, False), (10, False), (11, True)])
+def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
+    warnings.simplefilter("always")  # within `recwarn`
+    optimizer = probe({"initial_lr": 0.1})
+    scheduler, first = said(recwarn, caplog, optimizer, t=t)
+    state, saved = scheduler.state_dict(), optimizer.state_dict()
+    text = f"the optimizer has completed {t} updates, but the plan ends after 10: its last values are kept"
+    found = [first]
+    for load in (lambda new, again: new.load_state_dict(saved), lambda new, again: again.load_state_dict(state)):
+        new = probe()
+        again, _ = said(recwarn, caplog, new)
+        recwarn.clear(), caplog.clear()
+        load(new, again)
+        found.append([str(one.message) for one in recwarn])
+
+    assert [[one.startswith(text) for one in texts] for texts in found] == [[True] * warns] * 3
+
+
+@table(
+    ("horizon", "epoch", "clock", "warns"),
+    [
+        (9, 10, "updates", True),
+        (10, 10, "updates", False),
+        (9, None, "updates", False),
+        ("1 epoch", 10, "updates", False),
+        (9, 10, "samples", False),
+    ],
+)
+def test_a_horizon_that_is_shorter_than_an_epoch_warns(horizon, epoch, clock, warns, recwarn, caplog):
+    facts = {} if epoch is None else {"steps_per_epoch": epoch}
+    facts |= {"batch_size": 2} if clock == "samples" else {}
+    _, found = said(recwarn, caplog, probe(), ps.Plan(lr="linear()", horizon=horizon, clock=clock), **facts)
+
+    text = "horizon=9 is 9 updates, less than one epoch of 10"
+    assert [text in one and 'For 9 epochs write horizon="9 epochs"' in one for one in found] == [True] * warns
+
+
+@table(
+    ("steps", "initial", "given", "expected"),
+    [
+        (0, None, {}, []),
+        (1, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, None, {"t": 0}, []),
+        (2, 0.1, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
+        (2, 0.2, {}, ["initial_lr of an earlier scheduler", "with the initial values as bases (lr 0.2)"]),
+        (2, None, {"t": 2}, ["the plan starts at update 2 with the present values as bases (lr 0.1)"]),
+        (2, 0.1, {"t": 2}, []),
+    ],
+)
+def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, given, expected, recwarn, caplog):
+    optimizer = torch.optim.AdamW([group(**({} if initial is None else {"initial_lr": initial}))], lr=0.1)
+    for _ in range(steps):
+        optimizer.step()
+
+    _, found = said(recwarn, caplog, optimizer, **given)
+
+    assert [text in one for text, one in zip(expected, found, strict=True)] == [True] * len(expected)
+    warned = [str(one.message) for one in recwarn]
+    assert bool(warned) == (steps > 1 and initial is None and given != {"t": 0})
+
+
+def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
+    for count, more in ((4, False), (5, True)):
+        optimizer = torch.optim.AdamW([group(lr=0.1 + index) for index in range(count)])
+        for _ in range(2):
+            optimizer.step()
+        _, (text,) = said(recwarn, caplog, optimizer)
+        assert ("lr 3.1" in text, ", …)" in text) == (True, more)
+    for count, more in ((8, False), (9, True)):
+        optimizer = probe(*({"initial_lr": 0.5, "lr": 0.1 + index, "name": f"g{index}"} for index in range(count)))
+        _, texts = said(recwarn, caplog, optimizer)
+        text = next(one for one in texts if "initial_lr" in one)
+        assert (f"{count} groups (g0, " in text, "g7" in text, "g8" in text, ", …)" in text) == (
+            True,
+            True,
+            False,
+            more,
+        )

@@ -1,0 +1,335 @@
+"""Rare cases of the drop-ins: a factor of 0 after a write, short cycles, warnings, and code that runs at import."""
+
+import inspect
+import pickle
+import sys
+import traceback
+import warnings
+
+import pytest
+import torch
+from torch.optim import lr_scheduler as peers
+
+import paramsched.compat.torch as drop_ins
+from paramsched.compat import mmengine
+from paramsched.compat.__main__ import run_command
+from paramsched.compat.megatron import OptimizerParamScheduler
+from paramsched.compat.mmengine import param_scheduler
+from paramsched.compat.mmengine.optimizers import set_up_from_table
+from paramsched.compat.pytorch_accelerated import CosineLrScheduler, TrainerPlaceholderValues, WSDLrScheduler
+from paramsched.compat.torch.base import LRScheduler, _ReadFromGroups, hook
+from paramsched.compat.torch.installation import Installation, _InstallInChild, install
+from paramsched.errors import InvalidArgument
+from paramsched.peers.mmengine.table import class_names
+from support.tables import table
+
+
+def sgd(*lrs):
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs or (1.0, 0.5)]
+    return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
+
+
+def rates(optimizer):
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def rows(scheduler, count, writes=None):
+    """Return the first lr before each step, at which `writes` may replace it."""
+    found, optimizer = [], scheduler.optimizer
+    for step in range(count):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.param_groups[0]["lr"] = (writes or {}).get(step, found[-1])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+# ---------------------------------------------------------------------- torch
+
+
+@table(
+    ("writes", "chained", "expected"),
+    [
+        ({}, False, [0, 0, 0, 1, 1, 1]),
+        ({0: 0.25}, False, [0, 0.25, 0.25, 1, 1, 1]),
+        ({1: 0.25}, False, [0, 0, 0.25, 1, 1, 1]),
+        ({3: 0.25}, False, [0, 0, 0, 1, 0.25, 0.25]),
+        ({}, True, [0, 0, 0, 0.5, 0.25, 0.125]),
+        ({0: 0.25}, True, [0, 0.125, 0.0625, 0.125, 0.0625, 0.03125]),
+        ({1: 0.25}, True, [0, 0, 0.125, 0.125, 0.0625, 0.03125]),
+        ({3: 0.25}, True, [0, 0, 0, 0.5, 0.125, 0.0625]),
+    ],
+)
+def test_a_constant_factor_of_0_returns_to_the_value_before_it(writes, chained, expected):
+    scheduler = drop_ins.ConstantLR(sgd(), 0.0, 3)
+    if chained:
+        scheduler = drop_ins.ChainedScheduler([scheduler, drop_ins.ExponentialLR(scheduler.optimizer, 0.5)])
+
+    assert rows(scheduler, 6, writes) == pytest.approx(expected)
+
+
+def test_a_member_without_factors_may_follow_one_at_0():
+    optimizer = sgd()
+    members = [drop_ins.ConstantLR(optimizer, 0.0, 2), drop_ins.LambdaLR(optimizer, lambda t: 0.5**t)]
+
+    assert rows(drop_ins.ChainedScheduler(members), 4) == pytest.approx([1.0, 0.5, 0.25, 0.125])
+
+
+def test_a_group_added_at_the_minimum_of_a_chained_cosine_rises_with_the_others():
+    optimizer = sgd()
+    members = [drop_ins.CosineAnnealingLR(optimizer, 3, 0.1), drop_ins.ExponentialLR(optimizer, 0.5)]
+    chain = drop_ins.ChainedScheduler(members)
+    rows(chain, 3)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.05})
+    rows(chain, 1)
+
+    assert rates(optimizer)[2] == pytest.approx((0.25 * 0.05 + 0.75 * 0.1) * 0.5)
+
+
+@table(
+    "name", ["StepLR", "LambdaLR", "MultiplicativeLR", "SWALR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR"]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_after_a_step_to_an_epoch_the_reported_values_are_those_of_the_groups(name):
+    arguments = {"StepLR": (2,), "LambdaLR": (lambda t: 0.5**t,), "MultiplicativeLR": (lambda t: 0.5,), "SWALR": (0.1,)}
+    arguments |= {"CosineAnnealingWarmRestarts": (4,), "CyclicLR": (0.1, 0.5, 3), "OneCycleLR": (0.5, 9)}
+    scheduler = getattr(drop_ins, name)(sgd(), *arguments[name])
+    for epoch in (3, 1):
+        scheduler.step(epoch)
+        written = rates(scheduler.optimizer)
+        assert scheduler.get_last_lr() == written == scheduler.value(epoch)
+        rows(scheduler, 1)
+        assert scheduler.get_last_lr() == rates(scheduler.optimizer)
+        assert scheduler.state_dict()["_last_lr"] == rates(scheduler.optimizer)
+
+
+def test_steps_to_an_epoch_warn_once():
+    optimizer = sgd()
+    chain = drop_ins.ChainedScheduler([drop_ins.StepLR(optimizer, 2), drop_ins.ExponentialLR(optimizer, 0.5)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        chain.step(3)
+
+    assert [str(one.message)[:13] for one in caught] == ["Detected call", "The epoch par"]
+
+
+def test_a_cosine_asked_at_an_epoch_that_was_written_warns_as_torchs():
+    scheduler = drop_ins.CosineAnnealingLR(sgd(), 10)
+    scheduler.last_epoch = 5
+
+    with pytest.warns(UserWarning, match="please use `get_last_lr"):
+        assert scheduler.get_lr() == pytest.approx([0.5, 0.25])
+
+
+class OwnAnneal(drop_ins.OneCycleLR):
+    def _anneal_func(self, start, end, pct):
+        return super()._anneal_func(start, end, pct)
+
+
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.45])
+def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
+    for steps in range(2, 12):
+        found = []
+        for kind in (peers.OneCycleLR, drop_ins.OneCycleLR, OwnAnneal):
+            options = {"total_steps": steps, "pct_start": share, "three_phase": three_phase}
+            try:
+                scheduler = kind(sgd(), 0.5, **options)
+                found.append([*rows(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
+            except ZeroDivisionError:  # row 16 of docs/compat/divergences.md
+                break
+        for one in found[1:]:
+            assert one == pytest.approx(found[0]), options
+    assert drop_ins.OneCycleLR(sgd(), 0.5, total_steps=1).value(0, "momentum") == [0.95, 0.95]
+    assert OwnAnneal(sgd(), 0.5, total_steps=1).value(0, "momentum") == [0.95, 0.95]
+    assert OwnAnneal(sgd(), 0.5, total_steps=1).value(0) == pytest.approx([2e-6, 2e-6])
+
+
+def test_a_method_or_attribute_that_is_set_replaces_that_of_the_class():
+    class Own(LRScheduler):
+        _hooks = ("number",)
+        rates = _ReadFromGroups("target", "lr")
+
+        @hook
+        def number(self):
+            return 1
+
+        def get_lr(self):
+            return rates(self.optimizer)
+
+    scheduler = Own(sgd())
+    scheduler.optimizer.param_groups[1]["target"] = 7.0
+    assert (scheduler.number(), scheduler.rates, Own.number(scheduler)) == (1, [1.0, 7.0], 1)
+    assert Own.rates is vars(Own)["rates"]
+    scheduler.number = lambda: 2
+    assert scheduler.number() == 2
+    del scheduler.number
+    assert scheduler.number() == 1
+    with pytest.raises(AttributeError, match="number"):
+        del scheduler.number
+
+
+def test_the_module_has_the_other_names_of_torchs():
+    assert drop_ins.Counter is peers.Counter
+    with pytest.raises(AttributeError, match="no attribute '__x__'"):
+        _ = drop_ins.__x__
+    with pytest.raises(AttributeError):
+        _ = drop_ins.no_name
+
+
+def test_a_spawned_process_installs_the_drop_ins_when_it_unpickles_its_data():
+    before = peers.StepLR
+    installation = pickle.loads(pickle.dumps(_InstallInChild()))
+    try:
+        assert type(installation) is Installation
+        assert peers.StepLR is drop_ins.StepLR
+    finally:
+        installation.undo()
+
+    assert peers.StepLR is before
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+def test_a_script_that_raises_has_a_traceback_without_our_frames(as_module, tmp_path, monkeypatch, capsys):
+    (tmp_path / "of_a_test.py").write_text("import sys\nprint(sys.argv, sys.path[0])\nraise ValueError('stop')\n")
+    names = ["__main__", "of_a_test"]
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.setattr(sys, "meta_path", [one for one in sys.meta_path if "pytest" not in type(one).__module__])
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", ["first" if not as_module else str(tmp_path), *sys.path])
+    shown = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, frames: shown.append(traceback.extract_tb(frames)))
+    script, installed, before = str(tmp_path / "of_a_test.py"), [], peers.StepLR
+    monkeypatch.setattr(drop_ins, "install", lambda: installed.append(install()))  # to undo it, for the other tests
+    with pytest.raises(ValueError, match="stop") as raised:
+        run_command(["-m", names[1], "a"] if as_module else [script, "a"])
+    while_installed = peers.StepLR
+    installed[0].undo()
+    assert peers.StepLR is before
+    sys.excepthook(raised.type, raised.value, raised.tb.tb_next)
+
+    assert while_installed is drop_ins.StepLR
+    assert [frame.filename for frame in shown[0]] == [script]
+    assert capsys.readouterr().out == f"{[script, 'a']} {tmp_path}\n"
+
+
+# ---------------------------------------------------------------------- MMEngine
+
+
+@table("name", class_names())
+def test_a_class_of_the_table_has_its_signature_document_and_defaults(name):
+    known = getattr(param_scheduler, name)
+    fresh = type(name, (known,), {"__doc__": "A remark.", "__module__": known.__module__})
+
+    set_up_from_table(fresh)
+
+    for attribute in ("table_row", "_counted", "_configured", "_argument_signature"):
+        assert getattr(fresh, attribute) == getattr(known, attribute)
+    assert inspect.signature(fresh) == inspect.signature(known)
+    assert next(iter(inspect.signature(fresh).parameters)) == "optimizer"
+    assert ("param_name" in inspect.signature(fresh).parameters) is name.endswith("ParamScheduler")
+    assert "\n\nA remark.\n\nArgs:\n    optimizer: a torch optimizer" in fresh.__doc__
+    optimizer, other = sgd(), sgd()
+    required = {"Exponential": {"gamma": 0.5}, "Step": {"step_size": 1}, "MultiStep": {"milestones": [1]}}
+    given = required.get(name.removesuffix("LR").removesuffix("Momentum").removesuffix("ParamScheduler"), {})
+    given = given | ({"periods": [2]} if "Restart" in name else {}) | ({"eta_min": 0.1} if "Cosine" in name else {})
+    given = given | ({"eta_max": 0.5, "total_steps": 4} if "OneCycle" in name else {})
+    given = given | ({"param_name": "lr"} if name.endswith("ParamScheduler") else {})
+    first, second = fresh(optimizer, **given), known(other, **given)
+    for scheduler in (first, second):
+        scheduler.optimizer.step()
+        scheduler.step()
+    assert [first.get_last_value(), rates(optimizer)] == [second.get_last_value(), rates(other)]
+
+
+def test_a_registry_has_a_size_contains_names_and_builds():
+    registry = mmengine.PARAM_SCHEDULERS
+
+    assert len(registry) >= 29
+    assert "StepLR" in registry
+    assert "NoSuchLR" not in registry
+    built = registry.build({"type": "StepLR", "step_size": 2}, {"optimizer": sgd(), "step_size": 3, "gamma": 0.5})
+    assert (type(built).__name__, built.step_size, built.gamma) == ("StepLR", 2, 0.5)
+
+
+def test_a_length_of_an_epoch_in_a_dict_is_used_by_the_runner_only():
+    (built,) = mmengine.build_param_scheduler({"type": "StepLR", "step_size": 2, "epoch_length": 7}, sgd())
+
+    assert built.step_size == 2
+    assert mmengine.build_param_scheduler(None, sgd()) == []
+    assert mmengine.build_param_scheduler({"a": None}, {"a": sgd()}) == {"a": []}
+
+
+def test_a_restored_cycle_uses_the_peak_of_each_group():
+    def cycle(peaks):
+        return mmengine.OneCycleLR(sgd(1.0, 1.0, 1.0), peaks, 10)
+
+    saved, whole = cycle([0.2, 0.4, 0.6]), cycle([0.3, 0.5, 0.9])
+    for scheduler in (saved, whole):
+        rows(scheduler, 4)
+    resumed = cycle([0.3, 0.5, 0.9])
+    mmengine.restore([resumed], [saved.state_dict()])
+
+    assert rates(resumed.optimizer) == pytest.approx(rates(whole.optimizer))
+
+
+def test_a_users_class_without_a_field_has_no_scheduled_value():
+    class Own(mmengine._ParamScheduler):
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+
+    assert mmengine.scheduled_values([Own(sgd())]) == {}
+
+
+def test_a_plateau_that_continues_without_a_metric_is_unmeasured():
+    optimizer = sgd()
+    for group in optimizer.param_groups:
+        group["initial_lr"] = 1.0
+    scheduler = mmengine.ReduceOnPlateauLR(optimizer, last_step=3)
+    assert len(mmengine.unmeasured([scheduler])) == 1
+    scheduler.step({"loss": 1.0})
+    assert mmengine.unmeasured([scheduler]) == []
+
+
+def test_a_wrapper_is_shown_with_its_arguments():
+    assert repr(mmengine.OptimWrapper(sgd(), 4)).endswith(", accumulative_counts=4)")
+
+
+def test_the_class_of_a_scheduler_may_be_assigned():
+    scheduler = mmengine.StepLR(sgd(), 1)
+    scheduler.__class__ = type("Own", (mmengine.StepLR,), {"__slots__": ()})
+
+    assert type(scheduler).__name__ == "Own"
+
+
+# ---------------------------------------------------------------------- others
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda optimizer: WSDLrScheduler(optimizer, total_steps=10, num_warmup_steps=2, lr_min=1.5),
+        lambda optimizer: CosineLrScheduler(optimizer, 10, 1, lr_min=1.5),
+    ],
+)
+def test_a_decay_that_rises_warns(build):
+    with pytest.warns(UserWarning, match=r"param_groups\[0\] increases during the decay, from 1.0 to 1.5"):
+        build(sgd(1.0))
+
+
+@table("act", [int, float, lambda one: one < 1, lambda one: one <= 1, lambda one: one > 1, lambda one: [0][one]])
+def test_a_placeholder_that_is_used_as_a_number_names_itself(act):
+    for one in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
+        with pytest.raises(InvalidArgument, match="NUM_EPOCHS is a placeholder for"):
+            act(one)
+
+
+def test_a_planned_scheduler_that_was_stepped_loads_the_steps_of_a_state():
+    optimizer = sgd(1.0)
+    scheduler = OptimizerParamScheduler.of_plan(optimizer, "clock: samples\nlr: linear(1, 0, over='10 samples')")
+    scheduler.step(3)
+    state = scheduler.state_dict()
+    scheduler.step(5)
+    scheduler.load_state_dict(state)
+
+    assert (scheduler.num_steps, rates(optimizer)) == (3, [pytest.approx(0.7)])

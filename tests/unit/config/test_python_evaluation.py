@@ -1,0 +1,205 @@
+"""Each operator, method and function of a Python config has the result of Python, or is marked as unknown."""
+
+import copy
+import math
+import os
+import re
+from itertools import product
+
+import pytest
+
+from paramsched.config.python_config.operations import FUNCTIONS
+from paramsched.config.python_config.values import MOST_BITS, MOST_LENGTH, NeedsRunning
+from paramsched.config.read_bases import read_python
+from support.tables import table
+
+NUMBERS = ("7", "2", "-3", "2.5", "True", "0")
+OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "<<", ">>", "|", "&", "^", "==", "!=", "<", "<=", ">", ">=")
+VALUES = ("'ab'", "b'ab'", "[1, 'a']", "(1, 2)", "{'a': 1}", "None", "range(3)")
+TEXTS = r"""
+{'a': 1, 'b': 2} | {'b': 3} ;; None is None ;; None is not True ;; True is None ;; [] is [] ;; 1 < 2 < 3
+3 > 2 < 1 ;; not [] ;; not 'a' ;; [] and 1 ;; [1] or 2 ;; 0 or '' or 5 ;; 1 and 2 and 3 ;; 'a' if [] else 'b'
+(1, 2)[-1] ;; 'abc'[1:] ;; [1, 2, 3][::2] ;; {'a': 1}['a'] ;; range(9)[2] ;; b'ab'[0] ;; [*(1, 2), 3]
+{**{'a': 1}, 'b': 2} ;; 3 in range(5) ;; 9 not in range(5) ;; True in range(5) ;; 1 in {'a': 1}.values()
+'b' in {'a': 1}.keys() ;; '{} {:>4} {a!r:.2}'.format(1, 2.5, a='xyz') ;; '{{}} {0:04d}'.format(7)
+f'{3:>5}{2.5:.1f}{"a"!r}{"é"!a}{1!s}' ;; 'ab'.capitalize() ;; 'abcb'.count('b') ;; 'ab'.endswith('b')
+'ab'.find('b') ;; 'ab'.index('b') ;; 'a1'.isalnum() ;; 'a1'.isalpha() ;; '12'.isdigit() ;; '-'.join(['a', 'b'])
+'-'.join({'a': 1, 'b': 2}) ;; 'AB'.lower() ;; ' a '.lstrip() ;; 'a-b-c'.partition('-') ;; 'abc'.removeprefix('a')
+'abc'.removesuffix('c') ;; 'aba'.replace('a', 'x') ;; 'aba'.rfind('a') ;; 'a-b-c'.rpartition('-')
+'a b c'.rsplit(' ', 1) ;; ' a '.rstrip() ;; 'a,b'.split(',') ;; 'a\nb'.splitlines() ;; 'ab'.startswith('a')
+'xax'.strip('x') ;; 'ab cd'.title() ;; 'ab'.upper() ;; 'aaa'.replace('a', 'b', 1) ;; [1, 2, 1].count(1)
+[1, 2].index(2) ;; (1, 2, 1).count(1) ;; (3, 4).index(4) ;; [1].copy() ;; {'a': 1}.copy() ;; {'a': 1}.get('a')
+{'a': 1}.get('b') ;; {'a': 1}.get('b', 2) ;; list({'a': 1}.keys()) ;; list({'a': 1}.values())
+list({'a': 1}.items()) ;; dict({'a': 1}) ;; dict([('a', 1)], b=2) ;; dict(zip('ab', [1, 2])) ;; dict(a=1) ;; list()
+tuple() ;; abs(-3) ;; divmod(7, 2) ;; float('2.5') ;; int('7') ;; int(2.9) ;; max(1, 3, 2) ;; max([1, 3])
+min(2, 1) ;; repr('a') ;; str(1.5) ;; sorted([3, 1, 2]) ;; sorted((2, 1), reverse=True) ;; round(2.567, 2)
+round(2.5) ;; round(1234, -2) ;; list(range(1, 7, 2)) ;; all([1, 0]) ;; all([]) ;; any([0, 1]) ;; any([])
+bool([]) ;; bool(1) ;; bool() ;; list(enumerate('ab')) ;; list(enumerate('ab', 3)) ;; len('abc') ;; len([1, 2])
+len({'a': 1}) ;; len(range(4)) ;; len(b'ab') ;; list('ab') ;; list({'a': 1}) ;; list(reversed([1, 2]))
+sum([1, 2]) ;; sum([1, 2], 3) ;; sum([[1], [2]], []) ;; sum((0.5, 1)) ;; tuple([1]) ;; list(zip([1, 2], 'abc'))
+print(1) ;; [x * 2 for x in range(3) if x] ;; [(x, y) for x in 'ab' for y in range(2)]
+{k: v for k, v in [('a', 1)]} ;; [[y for y in range(x)] for x in (1, 2)] ;; copy.copy([1]) ;; copy.copy(1)
+copy.copy((1,)) ;; copy.copy({'a': 1}) ;; copy.deepcopy([[1]]) ;; [x for x in sorted([2, 1])] ;; math.ceil(0.5)
+math.cos(0.5) ;; math.exp(0.5) ;; math.fabs(0.5) ;; math.floor(0.5) ;; math.isinf(0.5) ;; math.isnan(0.5)
+math.log(0.5) ;; math.log10(0.5) ;; math.log2(0.5) ;; math.sin(0.5) ;; math.sqrt(0.5) ;; math.tan(0.5)
+math.trunc(0.5) ;; math.pow(2, 3) ;; math.isclose(1, 1.0) ;; math.pi ;; math.e ;; math.tau ;; math.inf
+os.path.basename('a/b') ;; os.path.dirname('a/b') ;; os.path.join('a', 'b') ;; os.path.normpath('a/../b')
+os.path.split('a/b') ;; os.path.splitext('a.py') ;; max([]) ;; {'a': 1}['b'] ;; [1].index(2) ;; (1, 2)[5]
+int('x') ;; 1 / 0 ;; 'a'.index('x') ;; dict([1]) ;; [1].pop() ;; {'a': 1}.pop('a') ;; {'a': 1}.pop('b', 2)
+"""
+EXPRESSIONS = [
+    *(f"{left} {sign} {right}" for sign in OPERATORS for left, right in product(NUMBERS, NUMBERS)),
+    *(f"{sign} {one}" for sign in ("-", "+", "~", "not") for one in NUMBERS),
+    *(f"{left} {sign} {right}" for sign in ("==", "!=", "<") for left, right in product(VALUES, VALUES)),
+    *(f"{left} {sign} {right}" for sign in ("in", "not in") for left, right in product(VALUES, VALUES[:-1])),
+    *(f"{left} + {right}" for left, right in product(VALUES, VALUES)),
+    *(f"{one} * {count}" for one in VALUES[:4] for count in (0, 1, 3, -1)),
+    *(f"{count} * {one}" for one in VALUES[:4] for count in (2, "True")),
+    *re.split(r" ;; |\n", TEXTS.strip()),
+]  # fmt: skip
+CHANGES = r"""
+r = n.append(4) ;; r = n.pop() ;; r = n.pop(0) ;; r = n.insert(1, 9) ;; r = n.extend([7, 8]) ;; r = n.extend((7,))
+r = n.remove(1) ;; r = n.clear() ;; r = n.reverse() ;; r = n.sort() ;; r = n.sort(reverse=True) ;; n += [5]; r = 1
+n *= 2; r = 1 ;; n[0] = 8; r = n[-1] ;; n[1:] = [9]; r = 1 ;; del n[0]; r = 1 ;; del n[::2]; r = 1
+n[0] += 2; r = 1 ;; n[0], r = 5, 6 ;; [n[0], r] = (5, 6) ;; r = n = [4] ;; r = d.pop('a')
+r = d.setdefault('a', 5) ;; r = d.setdefault('c', 5) ;; r = d.update(b=2) ;; r = d.update({'b': 2})
+r = d.update([('b', 2)]) ;; r = d.clear() ;; d |= {'b': 2}; r = 1 ;; d['a'] += 1; r = 1 ;; del d['a']; r = 1
+d['b'] = n; n.append(4); r = 1 ;; r = d.copy(); r['z'] = 1 ;; m = n; m.append(4); r = 1
+m = n.copy(); m.append(4); r = 1 ;; for r in n: n[0] += r
+for r, k in enumerate(n): n[r] = k * 2\nelse: d['e'] = r ;; if n: r = 1\nelse: r = 2
+if not n: r = 1\nelif d: r = 3\nelse: r = 2 ;; r: int = 5 ;; r = 1; global q ;; assert n; r = 1 ;; pass; r = n, d
+r = [n.append(x) for x in (7, 8)] ;; r = [x for x in n]; n.clear() ;; k = 'a'; r = {k: n}; n.append(1)
+for k in list(d): r = d.pop(k)
+"""
+
+
+def outcome(action):
+    try:
+        return action()
+    except Exception:  # noqa: BLE001  # any error of Python
+        return NeedsRunning
+
+
+@table("text", EXPRESSIONS)
+@pytest.mark.filterwarnings("ignore")
+def test_an_expression_has_the_value_and_type_of_python(text):
+    expected = outcome(lambda: eval(text, {"math": math, "os": os, "copy": copy}))
+    found = read_python(f"import math, os, copy\nx = {text}")["x"]
+
+    if expected is NeedsRunning:  # an error
+        assert type(found) is NeedsRunning
+    else:
+        assert (type(found), found) == (type(expected), expected)
+
+
+@table("change", [one.replace("\\n", "\n") for one in re.split(r" ;; |\n", CHANGES.strip())])
+def test_a_statement_changes_the_values_as_in_python(change):
+    text = f"n = [3, 1, 2]\nd = dict(a=1)\n{change}"
+    expected = {}
+    exec(text, expected)
+    found = read_python(text)
+
+    assert {name: found[name] for name in "ndr"} == {name: expected[name] for name in "ndr"}
+    assert [found["n"] is found.get(name) for name in "rm"] == [expected["n"] is expected.get(name) for name in "rm"]
+
+
+@table(
+    ("known", "unknown"),
+    [
+        (f"1 << {MOST_BITS - 1}", f"1 << {MOST_BITS}"),
+        (f"2 ** {MOST_BITS // 2}", f"2 ** {MOST_BITS // 2 + 1}"),
+        (f"(1 << 400) * (1 << {MOST_BITS - 402})", f"(1 << 400) * (1 << {MOST_BITS - 401})"),
+        (f"len('a' * {MOST_LENGTH})", f"len('a' * {MOST_LENGTH + 1})"),
+        ("f'{1:999}'", "f'{1:9999}'"),
+        ("'{:<3}'.format(1)", "'{:{}}'.format(1, 3)"),
+        ("'{a}'.format(a=1)", "'{a.b}'.format(a=1)"),
+        ("round(1.5, 400)", "round(1.5, 401)"),
+        ("(-1) ** 9999999", "(-2) ** 9999999"),
+        ("2 ** -9999999", "3 ** 9999999"),
+    ],
+)  # fmt: skip
+def test_the_limits_of_results_are_exact(known, unknown):
+    assert read_python(f"x = {known}")["x"] == eval(known)
+    assert type(read_python(f"x = {unknown}")["x"]) is NeedsRunning
+
+
+OTHERS = r"""
+'a'.encode() ;; 'a'.zfill(3) ;; 'a'.__len__() ;; (1).bit_length() ;; {}.fromkeys('a') ;; {}.popitem() ;; [].__len__()
+b'a'.decode() ;; (1,).__len__() ;; range(3).count(1) ;; '{}'.format_map({}) ;; 'a'.translate({}) ;; (1.5).hex()
+hash('a') ;; id(1) ;; open('x') ;; math.factorial(5) ;; os.getcwd() ;; os.path.exists('x') ;; type(1) ;; iter([1])
+filter(None, [1]) ;; map(str, [1]) ;; next([1]) ;; input() ;; getattr(1, 'real') ;; 'a' % 1 ;; b'a' % 1 ;; {1, 2}
+"""
+
+
+@table("text", re.split(r" ;; |\n", OTHERS.strip()))
+def test_other_methods_and_functions_are_unknown(text):
+    assert type(read_python(f"import math, os\nx = {text}")["x"]) is NeedsRunning
+
+
+@table("name", ["__version__", "__name__", "__file__", "__doc__", "__path__", "__all__", "plain"])
+def test_a_harmless_attribute_reaches_no_other_name(name):
+    found = read_python(f"import m\nfrom m import {name}\nn = [1]\nx = f(m.{name})\ny = f({name})")
+
+    assert found["n"] == [1]
+
+
+REACHING = """
+exec eval globals locals vars compile breakpoint getattr setattr delattr modules settrace setprofile currentframe
+getmodule _getframe _current_frames f_globals f_locals f_back f_builtins gi_frame cr_frame ag_frame tb_frame __dict__
+"""
+
+
+@table("name", REACHING.split())
+def test_a_name_that_reaches_all_names_makes_them_unknown(name):
+    for use in (f"x = f(m.{name})", f"from m import {name}", f"m.{name} = 1", f"def f(): m.{name}", f"f({name})"):
+        assert type(read_python(f"import m\nn = [1]\n{use}")["n"]) is NeedsRunning, use
+
+
+@table(
+    "module",
+    ["builtins", "__main__", "inspect", "gc", "ctypes.util", "runpy", "timeit", "pdb", "bdb", "code", "codeop"],
+)
+def test_a_module_that_reaches_all_names_makes_them_unknown(module):
+    for use in (
+        f"import {module}",
+        f"import os, {module} as k",
+        f"from {module} import a",
+        f"def f():\n    import {module}",
+    ):
+        assert type(read_python(f"n = [1]\n{use}")["n"]) is NeedsRunning, use
+    assert read_python("n = [1]\nimport os.gc, codes")["n"] == [1]
+
+
+@table(
+    ("text", "deepest"),
+    [
+        (lambda depth: f"x = {'[' * depth}1{']' * depth}", 88),
+        (lambda depth: f"x = {'-' * depth}1", 88),
+        (lambda depth: f"x = {'abs(' * depth}1{')' * depth}", 88),
+        (lambda depth: "a = 1\n" + "a = [a]\n" * depth + "x = a == a", 90),
+        (lambda depth: "a = 1\n" + "a = [a]\n" * depth + "x = a", 90),
+    ],
+)
+def test_the_limit_of_depth_is_exact(text, deepest):
+    def innermost(depth):
+        value = read_python(text(depth))["x"]
+        while isinstance(value, list):
+            (value,) = value
+        return type(value)
+
+    assert innermost(deepest) is not NeedsRunning
+    assert innermost(deepest + 1) is NeedsRunning
+
+
+@table("key", ["(1, N)", "N", "[1]", "{}", "(1, [2])", "(f(), 1)"])
+def test_a_key_that_is_not_known_makes_a_mapping_unknown(key):
+    names = read_python(f"from m import N\nx = {{{key}: 1}}\ny = dict([({key}, 1)])\nz = {{(1, 'a'): 1}}")
+
+    assert [type(names[name]) for name in "xy"] == [NeedsRunning] * 2
+    assert names["z"] == {(1, "a"): 1}
+
+
+def test_every_function_is_evaluated_above():
+    texts = " ".join(EXPRESSIONS)
+
+    assert [name for name in FUNCTIONS if f"{name.removeprefix('builtins.')}(" not in texts] == ["builtins.hasattr"]

@@ -1,0 +1,79 @@
+"""The factor of base at a single time, which a scheduler reads at each update."""
+
+from itertools import product
+from typing import get_args
+
+import numpy as np
+import torch
+
+from paramsched.plan import resolve
+from paramsched.schedules import constant, parse
+from paramsched.schedules.anneal import Index
+from paramsched.schedules.evaluation import columns
+from paramsched.time import Calendar
+from support.tables import table
+
+ENDS = [(0.2, 0.88), (0.88, 0.2), (0.15, 0.41), (0.41, 0.15), (0.0, 0.7), (0.7, 0.0), (-0.2, 0.88), (-0.15, -0.41)]
+
+
+@table(("name", "index"), list(product(("linear", "cosine"), get_args(Index))))
+def test_a_factor_has_the_bits_of_an_array(name, index):
+    times = [0, 1, 2, 3, 6, 7, 8, 9, 30]
+    for (first, last), length in product(ENDS, (0, 1, 2, 7)):
+        schedule = parse(f"constant(0.5, over=2) >> {name}({first}, {last}, {length}, '{index}') >> constant(0.1)")
+        for one in (schedule, schedule.stages[1]):
+            factors = [*map(one._factor_of_number(), times)]
+            assert factors == columns(one, np.array(times)).factor.tolist()
+            assert factors == [columns(one, time).factor for time in times]
+        assert factors[-1] == last
+        assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
+
+
+@table(
+    ("text", "known"),
+    [
+        ("constant(0.5)", True),
+        ("constant(absolute(0.5))", False),
+        ("constant(0.5 + absolute(0.5))", False),
+        ("linear(over=9)", True),
+        ("linear(absolute(1.0), absolute(0.5), over=9)", False),
+        ("linear(1.0, absolute(0.5), over=9)", False),
+        ("anneal(over=9, curve=curves.power(2))", False),
+        ("warmup(3) >> cosine(over=9)", True),
+        ("warmup(3) >> anneal(over=9, curve=curves.power(2))", False),
+        ("warmup('2.5 epochs') >> cosine(over=9)", True),
+        ("with_lengths(warmup('2.5 epochs') >> cosine(over=9))", False),
+    ],
+)
+def test_a_schedule_proportional_to_base_has_a_factor_of_a_number(text, known):
+    schedule = resolve(parse(text), Calendar(total=20, steps_per_epoch=1))
+
+    assert (schedule._factor_of_number() is not None) == known
+
+
+def test_a_sequence_with_a_start_between_two_updates_has_no_factor_of_a_number():
+    sequence = resolve(
+        parse("with_lengths(warmup('2.5 epochs') >> constant(0.5))"), Calendar(total=9, steps_per_epoch=1)
+    )
+
+    assert sequence.schedule._factor_of_number() is None
+
+
+def test_boundaries_beyond_the_integers_of_floats_are_exact():
+    far = 2**53
+    schedule = constant(1.0, over=far + 1) >> constant(0.5)
+
+    assert [schedule(t) for t in (far, far + 1)] == [1.0, 0.5]
+    assert schedule(np.array([far, far + 1])).tolist() == [1.0, 0.5]
+    assert schedule(torch.tensor([far, far + 1])).tolist() == [1.0, 0.5]
+
+
+@table("name", ["linear", "cosine"])
+def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(name):
+    n = 2**54  # (n - 1) / n is 1.0 in floats
+    for first, last in ENDS:
+        stage = parse(f"{name}({first}, {last}, {n})")
+        at = np.array([1, n - 1])
+        for values in (list(map(stage._factor_of_number(), at.tolist())), stage(at), stage(torch.tensor(at)).numpy()):
+            assert min(first, last) <= min(values) <= max(values) <= max(first, last)
+            assert last or values[1] > 0
