@@ -104,4 +104,4 @@ def test_the_pointer_and_the_keys_show_the_values_used_by_the_optimizer(found):
     assert [float(said[name]["values"][0]) for name in ("pointed", "next")] == [trace["lr"][t] for t in times]
     assert abs(times[0] - 500) <= 3  # a pixel, the unit of the browser's pointer, is three updates wide
     assert times[1] == times[0] + 1
-    assert said["next"]["now"] == f"t = {times[1]} · epoch {times[1] / 50:g}"
+    assert said["next"]["now"] == f"t = {times[1]} · epoch {times[1] / 50:.2f}"
