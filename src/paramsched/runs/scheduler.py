@@ -676,8 +676,7 @@ class Scheduler(LRScheduler):
                     f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
                 )
             self.observe(**{names[0]: metrics})
-        count = self._count or self._chosen_count()
-        count()
+        (self._count or self._chosen_count())()
         self._step_count += 1
 
     def _chosen_count(self) -> Callable[[], object]:

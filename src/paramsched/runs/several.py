@@ -10,7 +10,7 @@ from paramsched.errors import StateError
 from paramsched.plan.optimizers import NO_SCOPE, scopes_of, shown_names
 from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler.block import ValueBlock, Values
-from paramsched.scheduler.by_hand import advance_by_hand
+from paramsched.scheduler.by_hand import ByHand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import require_attached, sync
@@ -266,18 +266,19 @@ class SharedDriver(Driver):
             planned.clock.set_position(run.position_at(planned.clock.t + 1))
 
     def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
-        return partial(self._advance_by_hand, run, optimizers)
+        members = [ByHand(planned, optimizers[name]) for name, planned in run.members.items()]
+        return partial(self._advance_by_hand, run, ByHand(run.lead, self), members)
 
-    def _advance_by_hand(self, run: Run, optimizers: Mapping[str, Any]) -> None:
+    def _advance_by_hand(self, run: Run, lead: ByHand, members: list[ByHand]) -> None:
         require_attached(run.lead, "step")
         run.log_changed_bases()
         try:
             if self.is_plain:
                 run.clock.t += 1
             else:
-                advance_by_hand(run.lead, self)
-            for name, planned in run.members.items():
-                advance_by_hand(planned, optimizers[name])
+                lead.advance()
+            for member in members:
+                member.advance()
         except Exception:
             for planned in run.members.values():
                 if planned.clock.t < run.clock.t:

@@ -1,6 +1,6 @@
 """Updates that are counted by hand, without the hooks of an optimizer."""
 
-from typing import Any
+from typing import Any, final
 
 from paramsched.scheduler.foreign_writes import refuse_spoiled, warn_overwritten
 from paramsched.scheduler.group_keys import COUNT, PLAN, Group
@@ -9,14 +9,51 @@ from paramsched.scheduler.rebinding import require_attached, sync
 from paramsched.scheduler.updates import run_uncompiled
 
 
-def advance_by_hand(planned: Groups, optimizer: Any) -> None:
-    """Count one update before which no hook ran: the groups are checked once, after the write.
+@final
+class ByHand:
+    """Counts the updates of one optimizer before which no hook runs.
 
-    This is safe because the writers write only into their own groups, and removed groups are not used. It is not
-    safe for writes that cannot be repeated: with tensors and targets the groups are checked first. They are also
-    checked first if the plan's clock counts an amount, because the consumption must be known before the update.
+    Args:
+        planned: the groups of the optimizer.
+        optimizer: the optimizer.
     """
-    if not planned.is_plain:
+
+    __slots__ = ("optimizer", "planned")
+
+    def __init__(self, planned: Groups, optimizer: Any) -> None:
+        self.planned, self.optimizer = planned, optimizer
+
+    def advance(self) -> None:
+        """Count one update: the groups are checked once, after the write.
+
+        This is safe because the writers write only into their own groups, and removed groups are not used. It is not
+        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. They are also
+        checked first if the plan's clock counts an amount, because the consumption must be known before the update.
+        """
+        planned = self.planned
+        if not planned.is_plain:
+            self._advance_checked()
+            return
+        groups: list[Group] = self.optimizer.param_groups
+        clock, block = planned.clock, planned.block
+        t = clock.t
+        try:
+            for _ in block.writer:
+                break
+            else:
+                run_uncompiled(Groups.write_next_block)(planned, t + 1)
+            first = groups[0]
+            if first[COUNT] is t and first[PLAN] is planned.number and groups == planned.bound:
+                first[COUNT] = clock.t = clock.acknowledged_at = t + 1
+            else:
+                run_uncompiled(_rebind_and_advance)(planned, groups, None)
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            run_uncompiled(_rebind_and_advance)(planned, groups, error)
+        if block.overwritten:
+            run_uncompiled(warn_overwritten)(planned, groups)
+
+    def _advance_checked(self) -> None:
+        planned, optimizer = self.planned, self.optimizer
         require_attached(planned, "step")
         if not planned.is_unchanged(optimizer):
             planned.before_update(optimizer)
@@ -24,28 +61,10 @@ def advance_by_hand(planned: Groups, optimizer: Any) -> None:
         if not planned.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
             sync(planned, optimizer.param_groups)
         planned.clock.acknowledged_at = planned.clock.t
-        return
-    groups: list[Group] = optimizer.param_groups
-    clock, block = planned.clock, planned.block
-    t = clock.t
-    try:
-        for _ in block.writer:
-            break
-        else:
-            run_uncompiled(Groups.write_next_block)(planned, t + 1)
-        first = groups[0]
-        if first[COUNT] is t and first[PLAN] is planned.number and groups == planned.bound:
-            first[COUNT] = clock.t = clock.acknowledged_at = t + 1
-        else:
-            run_uncompiled(_rebind_and_advance)(planned, groups, None)
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        run_uncompiled(_rebind_and_advance)(planned, groups, error)
-    if block.overwritten:
-        run_uncompiled(warn_overwritten)(planned, groups)
 
 
 def _rebind_and_advance(planned: Groups, groups: list[Group], error: Exception | None) -> None:
-    """Bind the groups at this update, then advance: the slow path of `advance_by_hand`."""
+    """Bind the groups at this update, then advance: the slow path of `ByHand`."""
     bound_anew = sync(planned, groups)
     planned.clock.t += 1
     if error is not None and not bound_anew:

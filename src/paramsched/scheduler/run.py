@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.block import Values
-from paramsched.scheduler.by_hand import advance_by_hand
+from paramsched.scheduler.by_hand import ByHand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
@@ -242,7 +241,7 @@ class OneOptimizer(Driver):
         return run.lead.advance
 
     def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
-        return partial(advance_by_hand, run.lead, *optimizers.values())
+        return ByHand(run.lead, *optimizers.values()).advance
 
     def bind_lead(self, run: Run) -> None:
         """Do nothing: the optimizer has everything."""

@@ -48,6 +48,8 @@ def float_writer(
     if kind == "scaled" and field.index is None:
         return (_scaled_in_fours if len(entries) > _LONG else _scaled)(field, with_base, entries, overwritten)
     groups = [group for group, _ in with_base]
+    if kind == "same" and field.index is None and len(groups) == 1:
+        return _one(field, groups[0], entries, overwritten)
     if kind == "same" and (field.index is None or is_pair):
         return (_same_pair if is_pair else _same)(field, groups, entries, overwritten)
     if kind == "same":
@@ -77,6 +79,16 @@ def combine_writers(writers: Sequence[Writer]) -> Writer:
     if len(writers) == 1:
         return writers[0]
     return zip(*writers, strict=False) if writers else repeat(None)
+
+
+def _one(field: Field, group: Group, values: Iterable[float], overwritten: Overwritten) -> Writer:
+    key, coming = field.key, iter(values)
+    last = next(coming)
+    for value in coming:
+        if group[key] is not last:
+            overwritten.append((field, group, group[key], last))
+        group[key] = last = value
+        yield
 
 
 def _same(field: Field, groups: list[Group], values: Iterable[float], overwritten: Overwritten) -> Writer:
@@ -226,7 +238,7 @@ def fill(vector: torch.Tensor, row: torch.Tensor) -> None:
 
 
 AT_EACH_UPDATE = (
-    _same, _same_pair, _scaled, _scaled_four, _note_changed, _scaled_pair, _rows, _elements,
+    _one, _same, _same_pair, _scaled, _scaled_four, _note_changed, _scaled_pair, _rows, _elements,
     tensor_writer, target_writer, fill,
 )  # fmt: skip
 """The functions that run at every update."""
