@@ -1,18 +1,14 @@
 """Validating the keywords of a Plan: fields, and keywords that were meant for something else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched.advice.peer_words import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.advice.peer_words import LENGTHS_OF_RUN, RUN_FACTS, is_warmup_length
 from paramsched.base.near_names import KNOWN, closest
 from paramsched.errors import InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
-_FACTS = ("steps_per_epoch", "batches_per_epoch")
-_NOT_FIELDS = {
-    "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them",
-    **dict.fromkeys(_FACTS, "it is a run fact; pass it to ps.Scheduler or ps.Calendar"),
-}
 
 
 def refuse_wrong_fields(
@@ -38,7 +34,7 @@ def refuse_wrong_fields(
         InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error
             contains the correct call.
     """
-    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value, schedule))}
+    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
     others = [one for one in bindings if not isinstance(one, binding)]
     if not wrong and not others:
         return
@@ -78,7 +74,9 @@ def refuse_wrong_fields(
         elif is_warmup_length(name):
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
         elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
-            kept.setdefault("horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value)
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            length = value if (value > 0 if is_number else re.match(r"[\d.]+", str(value))) else 1000
+            kept.setdefault("horizon", f"{length} {unit}" if unit and not isinstance(length, str) else length)
         elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
             kept.setdefault(meant, value)
     written += [
@@ -103,19 +101,20 @@ def _entry(name: str) -> str | None:
     return lower if lower in _ENTRIES else closest(lower, _ENTRIES)
 
 
-def _reason(name: str, value: Any, schedule: type[Any]) -> str:
+def _reason(name: str, value: Any) -> str:
     """Return why a keyword cannot be a field; an empty text if it can."""
     if name in KNOWN:
         return ""
     if is_warmup_length(name) and isinstance(value, int):
         return "a warmup is a stage of the schedule"
-    if name in LENGTHS_OF_RUN and not isinstance(value, schedule) and not (isinstance(value, str) and "(" in value):
-        return 'the length of the run is "horizon"'
+    if name in RUN_FACTS | LENGTHS_OF_RUN.keys() and "(" not in str(value):  # otherwise it is a schedule
+        is_fact = name not in LENGTHS_OF_RUN
+        return "it is a run fact; pass it to ps.Scheduler" if is_fact else 'the length of the run is "horizon"'
     if (entry := _entry(name)) is not None:
         return f'did you mean "{entry}"?'
     if name in ("groups", "targets"):
         return "in code, write a Binding for each group" if name == "groups" else "in code, a target is a Binding"
-    if name in _NOT_FIELDS:
-        return _NOT_FIELDS[name]
+    if name == "optimizer":
+        return "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them"
     # Other misspelled fields raise when the plan is attached, because the optimizer may have a field of that name.
     return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""

@@ -52,14 +52,14 @@ def errors_of(optimizer: str) -> Iterator[None]:
         raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
 
 
-def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: str = "{plan}") -> None:
+def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: str | None = None) -> None:
     """Raise for a list or a mapping of plans; the error contains the one plan to write.
 
     Args:
         call: the call, for the message.
         plans: the argument that should be one plan.
         names: the names of the optimizers; empty if there is only one.
-        line: the line to write, with `{plan}` and the `{names}` of the optimizers.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
     """
     given = plans if isinstance(plans, Mapping) else {}
     if isinstance(plans, (list, tuple)):
@@ -281,12 +281,12 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
     return found[0] if len(found) == 1 else None
 
 
-def one_plan_advice(plans: Mapping[str, Plan], line: str = "{plan}") -> str:
+def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
     """Return the advice to write one plan for several optimizers in place of a plan for each of them.
 
     Args:
         plans: the plan of each optimizer, by its name.
-        line: the line to write, with `{plan}` and the `{names}` of the optimizers.
+        line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
 
     >>> print(one_plan_advice({"a": Plan(lr="linear()", horizon=9), "b": Plan(Binding("eps", 1.0, groups="x"))}))
     Write ps.Plan(ps.Binding('lr', 'linear()', groups='a'), ps.Binding('eps', 'constant()', groups='b/x'), horizon=9)
@@ -308,7 +308,7 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str = "{plan}") -> str:
         lines[f"clock={clock_as_data(clocks[0])!r}"] = None
     # A group with an index may have a name, which the selector must then contain.
     certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
-    if not horizons and line == "{plan}":  # no engine knows the length of the run
+    if not horizons and line is None:  # no engine knows the length of the run
         certain, lines["horizon=10_000"] = False, None
-    text = line.format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
+    text = (line or "{plan}").format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
     return f"{'Write' if certain else 'For example:'} {text}"

@@ -140,9 +140,8 @@ class Table(Schedule):
 
     def check_together(self) -> None:
         if not isinstance(self.absolute, bool):
-            found = "expected True or False"
             site = CallSite(self._call, "absolute", repr(self.absolute))
-            raise InvalidArgument(site, found, write="absolute=True", sample=True)
+            raise InvalidArgument(site, "expected True or False", write="absolute=True", sample=True)
         if self.curve is not None and len(self.values) == 1:
             found = "a curve needs at least two values, got one"
             raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave curve out")
@@ -234,14 +233,15 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     >>> table([1.0, 0.5], every=4, curve=curves.linear, absolute=True)(2, base=7.0)
     0.75
     """
-    checked = table_values(CallSite("table", "values"), values)
-    if len(checked) > MOST_WRITTEN:
-        raise InvalidArgument(
-            CallSite("table", "values"),
-            f"a table has at most {MOST_WRITTEN:,} values, got {len(checked):,}",
-            'Write numpy.save("lr.npy", values), and table_file("lr.npy")',
-        )
+    site = CallSite("table", "values")
+    checked = table_values(site, values)
+    _require_short(site, len(checked), 'Write numpy.save("lr.npy", values), and table_file("lr.npy")')
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
+
+
+def _require_short(site: CallSite, count: int, instead: str) -> None:
+    if count > MOST_WRITTEN:
+        raise InvalidArgument(site, f"a table has at most {MOST_WRITTEN:,} values, got {count:,}", instead)
 
 
 def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
@@ -274,11 +274,8 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     total = whole_number(CallSite("tabulate", "updates"), updates)
     step = whole_number(CallSite("tabulate", "every"), every)
     times = range(0, total + (step if curve is not None else 0), step)
-    if len(times) > MOST_WRITTEN:
-        found = f"a table has at most {MOST_WRITTEN:,} values, got {len(times):,}"
-        raise InvalidArgument(
-            CallSite("tabulate", "updates", f"{total}"), found, write=f"every={total // MOST_WRITTEN + 1}"
-        )
+    site = CallSite("tabulate", "updates", f"{total}")
+    _require_short(site, len(times), f"Write every={total // MOST_WRITTEN + 1}")
     return table([function(t) for t in times], step, curve)
 
 
@@ -372,12 +369,9 @@ def _require_checksum(found: str, wanted: str, path: str) -> None:
     """Raise an error if the checksum of the values is not the wanted one."""
     if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
         site = site_with_value(CallSite("table_file", "sha256"), wanted)
-        raise InvalidArgument(
-            site,
-            f"expected a checksum of at least {_FEWEST_DIGITS} digits",
-            "Leave sha256 out: paramsched writes it into the text of the plan",
-            sample=found[:_DIGITS],
-        )
+        refused = f"expected a checksum of at least {_FEWEST_DIGITS} digits"
+        instead = "Leave sha256 out: paramsched writes it into the text of the plan"
+        raise InvalidArgument(site, refused, instead, sample=found[:_DIGITS])
     if not found.startswith(wanted.lower()):
         raise UnreadableTable(
             f'table_file("{path}", sha256="{wanted[:64]}")',

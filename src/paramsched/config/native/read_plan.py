@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 from paramsched.advice.lookalikes import first_lookalike, straighten_text
 from paramsched.advice.number_checks import finite_number
 from paramsched.advice.peer_words import (
     LENGTHS_OF_RUN,
     OTHER_NAMES,
+    RUN_FACTS,
     advice_for_name,
     instead_of,
     is_warmup_length,
@@ -60,10 +62,10 @@ from paramsched.time.progress import PROGRESS
 
 NOTE = entry_path("note")
 _A_PLAN = "Write lr: cosine(to=0.1)"
+_Misplaced: TypeAlias = tuple[str, str, tuple[str, Any] | None]
+"""What is wrong, the advice, and the entry to write at the top level instead."""
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
 """Keys under which users may write an entire plan by mistake."""
-_FACTS = ("deadline", "untimed_updates", "steps_per_epoch", "batches_per_epoch")
-"""Run facts that no plan schedules."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
@@ -309,7 +311,12 @@ class _PlanReader:
         self.count += 1
         name: str | None = str(key)
         if key not in KNOWN or isinstance(value, (list, dict)):  # otherwise it is a field and its schedule
-            if self.note_other_place(str(key), value, path, selector) or self.note_foreign_name(key, value, path):
+            plain = plain_json(value)
+            if (wrong := self.other_place(str(key), plain, selector)) is not None:
+                code = WRONG_TYPE if key in PAIRS and isinstance(plain, list) else UNKNOWN_FIELD
+                self.diagnostics.add(path, *wrong[:2], at_key=True, code=code, entry=wrong[2])
+                return
+            if self.note_foreign_name(key, value, path):
                 return
             name = self.name_of_field(key, path)
         schedule = self.values.read_followed(value, path)
@@ -324,37 +331,42 @@ class _PlanReader:
             except InvalidArgument as refusal:
                 self.diagnostics.refuse(path, refusal)
 
-    def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
-        """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
-        value = plain_json(value)
+    def other_place(self, key: str, value: Any, selector: str | int | None) -> _Misplaced | None:
+        """Return what is wrong with an entry that belongs elsewhere in the plan, such as `max_steps`."""
         if key in PAIRS and isinstance(value, list):
             written = " and ".join(entry_text(f"{key}[{index}]", json.dumps(one)) for index, one in enumerate(value))
             found = "a list is a sequence of stages; each element of this field is a field of its own"
             clear = value and None not in value
             instead = f"Write the entries {written}" if clear else f'For example: "{key}[0]": 0.9'
-            self.diagnostics.add(path, found, instead, at_key=True, code=WRONG_TYPE)
-            return True
-        if key in _FACTS and isinstance(value, (int, float, str)) and "(" not in str(value):
+            return found, instead, None
+        name, is_schedule = key.lower().replace("-", "_"), re.search(r"[({]", str(value)) is not None
+        if name in RUN_FACTS and not is_schedule:
             found = f'"{key}" is a run fact, not a field'
-            instead = f"Remove it, and pass {key}={value!r} to the Scheduler"
-            self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
-            return True
-        if selector is None and (horizon := _meant_horizon(key, value)) is not None:
+            known = "…"
+            with suppress(InvalidArgument):  # an invalid value is not repeated
+                Calendar(**{name: value})
+                known = repr(value)
+            instead = f"Remove it, and pass {name}={known} to the Scheduler"
+            return found, instead, None
+        if (unit := LENGTHS_OF_RUN.get(name)) is not None and not is_schedule:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
-            return True
+            horizon = _meant_horizon(unit, value)
+            length = horizon or (f"1000 {unit}" if unit else 1000)
+            instead = f"Write {entry_text('horizon', json.dumps(length))} at the top level"
+            entry = ("horizon", horizon) if horizon is not None and selector is None else None
+            if "horizon" in self.data:
+                instead, entry = "Remove it, because the plan has a horizon", None
+            return found, instead, entry
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
             found = f'"{key}" is not a field; the entries of a plan are written at the top level'
             written = " and ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
-            self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
-            return True
+            return found, instead, None
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
             found = f'"{key}" is a name of other libraries, not a field; a warmup is a separate stage'
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
-            return True
+            return found, "", ("lr", line)
         fields: Any = None
         others: Any = None
         if key == "optimizers" and isinstance(value, dict) and {*map(type, value.values())} == {dict}:
@@ -367,19 +379,15 @@ class _PlanReader:
             by_name, others = lines
             fields = {name: {key: line} for name, line in by_name.items()}
         if fields is None or selector is not None:
-            return False
+            return None
         found = "schedules for single groups are written under groups"
         if others is None and "groups" not in self.data:
-            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
-            return True
+            return found, "", ("groups", fields)
         # Two entries must change, so there is no single line to paste.
-        instead = f"Move it into groups: {flow_text(fields)[1:-1]}"
-        if others is not None:
-            instead = (
-                f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
-            )
-        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
-        return True
+        if others is None:
+            return found, f"Move it into groups: {flow_text(fields)[1:-1]}", None
+        instead = f"Keep {key}: {flow_text(others, top=True)} and move the other entries to groups: {flow_text(fields)}"
+        return found, instead, None
 
     def note_foreign_name(self, key: str | int, value: Any, path: str) -> bool:
         """Report a misspelled entry of a plan, or a name of another library. Return whether it was reported."""
@@ -523,21 +531,20 @@ _WITH_GROUP = tuple(
 )
 
 
-def _meant_horizon(key: str, value: Any) -> int | str | None:
-    """Return the horizon that an entry such as `max_steps: 100` means; None if it does not mean one.
+def _meant_horizon(unit: str, value: Any) -> int | str | None:
+    """Return the horizon that the value of an entry such as `max_epochs` means; None if it is invalid.
 
-    >>> _meant_horizon("epochs", 20), _meant_horizon("max_steps", 100), _meant_horizon("duration", "20 ep")
-    ('20 epochs', 100, '20 epochs')
+    >>> _meant_horizon("epochs", 20), _meant_horizon("", 100), _meant_horizon("", "20 ep"), _meant_horizon("", 0)
+    ('20 epochs', 100, '20 epochs', None)
     """
-    unit = LENGTHS_OF_RUN.get(key.lower().replace("-", "_"))
-    if unit is None or isinstance(value, bool):
-        return None
     if isinstance(value, (int, float)):
+        if isinstance(value, bool) or value <= 0:  # -1 is "no limit" in some programs
+            return None
         whole = int(value) if float(value).is_integer() else value
         return _whole_length(f"{whole} {unit}" if unit else whole)
     if isinstance(value, str) and unit and re.fullmatch(r"[\d_.]+ ?[kKMBT]?", value):
         value = f"{value} {unit}"
-    return _whole_length(value) if isinstance(value, str) and re.search(r"\d", value) and "(" not in value else None
+    return _whole_length(value) if isinstance(value, str) and re.search(r"\d", value) else None
 
 
 def _whole_length(value: Any) -> int | str | None:

@@ -13,6 +13,7 @@ from paramsched.base.codes import (
     NEVER_OBSERVED,
     NOTHING_PLANNED,
     REFUSED_VALUE,
+    TICKS_TOO_LATE,
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
     WRONG_TYPE,
@@ -292,16 +293,15 @@ class SchedulerReader:
 
     def _warn_of_schedulers(self, entries: list[SchedulerEntry], config_values: Mapping[str, Any]) -> None:
         """Warn of schedulers of one optimizer that conflict, of plateaus without validation, and of accumulation."""
-        length = self.run.length
-        if "train_cfg" not in config_values and length.max_iters is not None:
-            length = RunLength(max_epochs=length.max_iters)
+        has_loop = "train_cfg" in config_values  # otherwise it is unknown whether the run is by iterations
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
-            found = list_warnings(together, length, windows=True)
-            self.warnings += [Diagnostic(mine[one.index].path, one.text, code=one.code) for one in found]
+            for one in list_warnings(together, self.run.length, windows=True):
+                if has_loop or one.code != TICKS_TOO_LATE:
+                    self.warnings.append(Diagnostic(mine[one.index].path, one.text, code=one.code))
         for entry in entries:
-            if entry.row.reacts_to_metric and "train_cfg" in config_values and "val_cfg" not in config_values:
+            if entry.row.reacts_to_metric and has_loop and "val_cfg" not in config_values:
                 text = "without validation it never changes the value; write val_cfg, val_dataloader and val_evaluator"
                 self.warnings.append(Diagnostic(entry.path, text, code=NEVER_OBSERVED))
         by_iteration = [
