@@ -189,10 +189,10 @@ def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: P
         def on_evaluate(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             evaluated.append(state.global_step)
 
-    def train(strategy: str) -> list[str]:
+    def train(strategy: str, delay: int = 0) -> list[str]:
         args = runs.arguments(
             str(tmp_path / strategy), runs.Case("transformers"), save_strategy=strategy, eval_strategy=strategy,
-            save_steps=4, eval_steps=7, num_train_epochs=3,
+            save_steps=4, eval_steps=7, num_train_epochs=3, eval_delay=delay,
         )  # fmt: skip
         model = runs.Model()
         plan = ps.Plan(lr="linear(1, 0)", horizon=8)
@@ -205,6 +205,8 @@ def test_the_trainer_saves_and_evaluates_once_at_the_end(start: Any, tmp_path: P
 
     assert (train("steps"), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8])
     assert (train("no"), evaluated) == ([], [7, 8])
+    assert (train("steps", 9), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8])
+    assert (train("steps", 8), evaluated) == (["checkpoint-4", "checkpoint-8"], [7, 8, 8])
 
 
 @pytest.mark.heavy

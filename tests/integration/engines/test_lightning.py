@@ -126,6 +126,12 @@ def test_the_metrics_of_a_validation_reach_the_plan() -> None:
     assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
 
 
+def test_a_plan_in_epochs_uses_the_trainers_epochs() -> None:
+    module = small(PlanCallback(ps.Plan(lr=ps.step("1 epochs", gamma=0.5))), accumulate_grad_batches=4)
+
+    assert [row[0] for row in module.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5  # 18 batches
+
+
 def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported metrics: val_loss"):
         small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))

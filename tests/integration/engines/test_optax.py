@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -157,6 +158,10 @@ def test_bfloat16_keeps_the_type_of_the_moments_and_warns_of_scheduled_betas() -
     plan = ps.Plan(**{"lr": "linear()", "betas[0]": "linear(1.0, 0.9)"}, horizon=T)
     tx = engine.planned(optax.adamw, plan, base={"lr": 0.1, "betas": (0.9, 0.95)})
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tx.init(PARAMS)
+        engine.planned(optax.adamw, ps.Plan(lr="linear()", horizon=T), base={"lr": 0.1}).init(params)
     with pytest.warns(UserWarning, match="b1: scheduled in bfloat16"):
         state = tx.init(params)
     _, state, used = run(tx, params, state=state)

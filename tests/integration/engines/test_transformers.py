@@ -126,13 +126,16 @@ def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.
     return trainer
 
 
-def test_a_second_training_restarts_the_plan(tmp_path: Path) -> None:
-    trainer = planned_trainer(PLAN, tmp_path)
+@pytest.mark.parametrize("counted", [{}, {"include_num_input_tokens_seen": "all"}])
+def test_a_second_training_restarts_the_plan(counted: dict[str, Any], tmp_path: Path) -> None:
+    trainer = planned_trainer(PLAN, tmp_path, **counted)
 
     trainer.train()
+    callbacks = [type(one) for one in trainer.callback_handler.callbacks]
     trainer.train()
 
     assert trainer.used == planned(54) + planned(54)
+    assert sorted(map(str, callbacks)) == sorted(str(type(one)) for one in trainer.callback_handler.callbacks)
 
 
 def test_the_optimizer_built_by_the_trainer_is_scheduled(tmp_path: Path) -> None:

@@ -92,10 +92,17 @@ def trainer(case: Case, **keywords: Any) -> pl.Trainer:
         devices=world_size(),
         strategy=strategy if world_size() > 1 else "auto",
         plugins=plugins,
-        accumulate_grad_batches=case.accumulation if automatic else 1,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **({"max_epochs": epochs_of(case), "logger": False, "enable_checkpointing": False} | keywords),
+        **(
+            {
+                "max_epochs": epochs_of(case),
+                "logger": False,
+                "enable_checkpointing": False,
+                "accumulate_grad_batches": case.accumulation if automatic else 1,
+            }
+            | keywords
+        ),
     )
 
 

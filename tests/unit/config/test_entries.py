@@ -419,7 +419,9 @@ DOCUMENTS = [
      '1:1 $.steps_per_epoch "steps_per_epoch" is a run fact, not a field | Remove it, and pass '
      'steps_per_epoch=100 to the Scheduler | PS103'),
     ('steps_per_epoch: cosine()\nlr: 1', '= ;; lr: constant() ;; steps_per_epoch: cosine()'),
-    ('batch_size: [5]\nlr: 1', '1:1 $.batch_size "batch_size" is a run fact, not a field | Remove it, and pass batch_size=… to the Scheduler | PS103'),
+    ('batch_size: [5]\nlr: 1',
+     '1:1 $.batch_size "batch_size" is a run fact, not a field | Remove it, and pass batch_size=… to the '
+     'Scheduler | PS103'),
     ('plan: {lr: 1}',
      '1:1 $.plan "plan" is not a field; the entries of a plan are written at the top level | Write lr: 1 | '
      'PS103'),
@@ -494,7 +496,9 @@ DOCUMENTS = [
     ('max_steps: 0\nlr: 1', 'None:None  it looks like a config of transformers | Give format="transformers" | PS100'),
     ('max_steps: true\nlr: 1',
      'None:None  it looks like a config of transformers | Give format="transformers" | PS100'),
-    ('groups: {a: {lr: 1, max_steps: 5}}', '1:21 $.groups.a.max_steps "max_steps" is not a field; the length of the run is "horizon" | Write horizon: 5 at the top level | PS103'),
+    ('groups: {a: {lr: 1, max_steps: 5}}',
+     '1:21 $.groups.a.max_steps "max_steps" is not a field; the length of the run is "horizon" | Write '
+     'horizon: 5 at the top level | PS103'),
     ('groups: [{name: head, lr: 1}]',
      '1:1 $.groups expected a mapping from the names of groups, got [{"name": "head", "lr": 1}] | Write groups:'
      ' {head: {lr: 1}} | PS105'),
@@ -542,7 +546,9 @@ DOCUMENTS = [
      '1:1 $.x schedules for single groups are written under groups | Write groups: {x: {lr: 0.9}} | PS103'),
     ('x: {lr: 0.9}\nlr: 1\ngroups: {a: {lr: 1}}',
      '1:1 $.x schedules for single groups are written under groups | Move it into groups: x: {lr: 0.9} | PS103'),
-    ('lr: 1\ngroups:\n  head: {max_steps: 100}', '3:10 $.groups.head.max_steps "max_steps" is not a field; the length of the run is "horizon" | Write horizon: 100 at the top level | PS103'),
+    ('lr: 1\ngroups:\n  head: {max_steps: 100}',
+     '3:10 $.groups.head.max_steps "max_steps" is not a field; the length of the run is "horizon" | Write '
+     'horizon: 100 at the top level | PS103'),
     ('lr: 1\ngroups:\n  head: {hparams: {lr: 1}}',
      '3:19 $.groups.head.hparams unknown schedule "lr"; expected … | Write cosine(to=0.1) | PS102'),
     ('lr: 1\ngroups:\n  head: {lr: cosine(), warmup_steps: 5}',
@@ -624,13 +630,17 @@ DOCUMENTS = [
     ('betas: {a: 1}',
      '1:1 $.betas schedules for single groups are written under groups | Write groups: {a: {betas: 1}} | PS103'),
     ('lr: 1\nuntimed_updates: 5',
-     '2:1 $.untimed_updates "untimed_updates" is a run fact, not a field | Remove it, and pass untimed_updates=… to the Scheduler | PS103'),
+     '2:1 $.untimed_updates "untimed_updates" is a run fact, not a field | Remove it, and pass '
+     'untimed_updates=… to the Scheduler | PS103'),
     ('lr: 1\ndeadline: cosine(1)', '= ;; lr: constant() ;; deadline: cosine()'),
     ('lr: 1\ndeadline: 5 h',
      '2:1 $.deadline "deadline" is a run fact, not a field | Remove it, and pass deadline=… to the Scheduler | PS103'),
     ('lr: 1\nbatches_per_epoch: true',
-     '2:1 $.batches_per_epoch "batches_per_epoch" is a run fact, not a field | Remove it, and pass batches_per_epoch=… to the Scheduler | PS103'),
-    ('lr: 1\nbatches_per_epoch: [5]', '2:1 $.batches_per_epoch "batches_per_epoch" is a run fact, not a field | Remove it, and pass batches_per_epoch=… to the Scheduler | PS103'),
+     '2:1 $.batches_per_epoch "batches_per_epoch" is a run fact, not a field | Remove it, and pass '
+     'batches_per_epoch=… to the Scheduler | PS103'),
+    ('lr: 1\nbatches_per_epoch: [5]',
+     '2:1 $.batches_per_epoch "batches_per_epoch" is a run fact, not a field | Remove it, and pass '
+     'batches_per_epoch=… to the Scheduler | PS103'),
     ('lr: 1\nmax_steps: true',
      'None:None  it looks like a config of transformers | Give format="transformers" | PS100'),
     ('lr: 1\nmax_steps: 5.5',
@@ -643,9 +653,12 @@ DOCUMENTS = [
     ('lr: 1\nmax-steps: 5', 'None:None  it looks like a config of transformers | Give format="transformers" | PS100'),
     ('lr: 1\nMAX_STEPS: 5',
      '2:1 $.MAX_STEPS "MAX_STEPS" is not a field; the length of the run is "horizon" | Write horizon: 5 | PS103'),
-    ('lr: 1\nepochs: 0', '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at the top level | PS103'),
+    ('lr: 1\nepochs: 0',
+     '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at '
+     'the top level | PS103'),
     ('lr: 1\nepochs: 5%',
-     '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at the top level | PS103'),
+     '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at '
+     'the top level | PS103'),
     ("lr: 1\nepochs: '5'",
      '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 5 epochs | PS103'),
     ('lr: 1\nepochs: 1.5k',
@@ -654,7 +667,9 @@ DOCUMENTS = [
     ('lr: 1\nepochs: 2.5',
      '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 2.5 epochs '
      '| PS103'),
-    ('lr: 1\nepochs: [5]', '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at the top level | PS103'),
+    ('lr: 1\nepochs: [5]',
+     '2:1 $.epochs "epochs" is not a field; the length of the run is "horizon" | Write horizon: 1000 epochs at '
+     'the top level | PS103'),
     ('lr: 1\nduration: 5 ep',
      '2:1 $.duration "duration" is not a field; the length of the run is "horizon" | Write horizon: 5 '
      'epochs | PS103'),
