@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from functools import partial
 
 import pytest
 import torch
@@ -235,17 +236,42 @@ def test_a_run_that_ended_continues_as_if_it_had_been_longer(kind, more, on_chan
     assert train("stopped", 7, resume=True, on_change=on_change) == pytest.approx(expected, rel=1e-12)
 
 
-@table("name", ["optimizer.bin", "random_states_0.pkl", "runner.pt"])
-def test_a_file_that_torch_cannot_read_is_named(name, saved, tmp_path):
+def change_random_states(file, **changed):
+    torch.save(torch.load(file, weights_only=False) | changed, file)
+
+
+@table(
+    ("name", "damage", "found"),
+    [
+        *(
+            (name, lambda file: file.write_bytes(b"not a file of torch"), r"it cannot be read \(")
+            for name in ("optimizer.bin", "random_states_0.pkl", "runner.pt")
+        ),
+        (
+            "random_states_0.pkl",
+            partial(change_random_states, random_state="x"),
+            r"it has no random states \(ValueError",
+        ),
+    ],
+)
+def test_a_damaged_file_is_named(name, damage, found, saved, tmp_path):
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
     folder = shutil.copytree(saved, tmp_path / "run")
     state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=False)
-    (folder / "epoch_2" / name).write_bytes(b"not a file of torch")
+    damage(folder / "epoch_2" / name)
     (folder / "epoch_2" / "manifest.json").unlink()
     write_manifest(folder / "epoch_2", state["meta"]["run"], state["meta"]["iter"])
 
-    with pytest.raises(StateError, match=rf"{name}: it cannot be read \("):
+    with pytest.raises(StateError, match=rf"{name}: {found}"):
         runner_in(folder, resume=True, load_from=folder / "epoch_2").train()
+
+
+def test_random_states_that_accelerate_ignores_are_named(saved, tmp_path, monkeypatch):
+    folder = shutil.copytree(saved, tmp_path / "run")
+    monkeypatch.delattr("numpy.random.set_state")  # Accelerate only logs the error
+
+    with pytest.raises(StateError, match=r"random_states_0\.pkl: Accelerate could not load the random states in it"):
+        runner_in(folder, resume=True).train()
 
 
 # ---------------------------------------------------------------------- weights

@@ -325,8 +325,8 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
 
 
 class Noting(Hook):
-    def __init__(self, name="", seen=None):
-        self.name, self.seen = name, seen
+    def __init__(self, name="", **settings):
+        self.name, self.seen = name, settings["seen"]
 
     def before_train(self, runner):
         self.seen.append(self.name)
@@ -342,14 +342,14 @@ def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added(
         network(), "runs", loader(1), train_cfg=dict(max_epochs=1), loss=cross_entropy, default_hooks=QUIET,
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
         custom_hooks=[
-            Late("lowest", seen),
-            Noting("normal", seen),
+            Late("lowest", seen=seen),
+            Noting("normal", seen=seen),
             dict(type=Noting, name="number", seen=seen, priority=20),
             dict(type=Noting, name="MMEngine's level", seen=seen, priority=Priority.VERY_HIGH),
         ],
     )  # fmt: skip
-    runner.register_hook(Noting("second normal", seen))
-    runner.register_hook(Noting("first", seen), "HIGHEST")
+    runner.register_hook(Noting("second normal", seen=seen))
+    runner.register_hook(Noting("first", seen=seen), "HIGHEST")
     runner.register_hook(dict(type=Noting, name="low", seen=seen), priority="low")
     runner.train()
 

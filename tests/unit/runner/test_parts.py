@@ -740,6 +740,7 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
     [
         ({"dtype": "bfloat16"}, "bf16", {}),
         ({"dtype": torch.float16, "loss_scale": 512}, "fp16", {"init_scale": 512.0, "growth_interval": 2**31 - 1}),
+        ({"dtype": "float16", "loss_scale": 0.5}, "fp16", {"init_scale": 0.5, "growth_interval": 2**31 - 1}),
         ({"dtype": "float32"}, "no", {}),
         ({"dtype": "float64", "loss_scale": {"init_scale": 2.0}}, "no", {"init_scale": 2.0}),
     ],
