@@ -7,7 +7,7 @@ look at the diff.
 import re
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def outline(svg: str) -> str:
         )
 
     lines = []
-    for element in ElementTree.fromstring(svg).iter():
+    for element in ET.fromstring(svg).iter():
         kind = element.tag.rpartition("}")[2]
         if kind != "style":
             settings = [f"{key}={shortened(value)}" for key, value in element.items() if not key.startswith("{")]
