@@ -68,7 +68,7 @@ def steps(optimizer):
 
 def writes(optimizer, plan):
     """Return a loop that runs only the writers, including the computation of their blocks."""
-    planned = ps.Scheduler(optimizer, plan)._planned
+    planned = ps.Scheduler(optimizer, plan)._lead
     for _ in range(BLOCKS):
         planned.advance(optimizer)
     block, clock = planned.block, itertools.count(planned.clock.t + 1)

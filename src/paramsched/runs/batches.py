@@ -265,7 +265,7 @@ class BatchSampler(Sampler[list[int]]):
             return int(amount)
         if self._scheduler is None:
             return BatchSizes(in_force).samples(0, t, 0)
-        entries, total, begin = self._scheduler._planned.history.entries, 0, 0
+        entries, total, begin = self._scheduler._lead.history.entries, 0, 0
         for entry, following in zip_longest(entries, entries[1:]):
             plan = None if following is None or entry.text is None else plan_of_text(entry.text)
             facts = in_force.calendar if plan is None or plan.horizon is None else in_force.calendar.until(None)
@@ -294,14 +294,14 @@ class BatchSampler(Sampler[list[int]]):
 
     @property
     def _in_force(self) -> ResolvedPlan:
-        return self._planned if self._scheduler is None else self._scheduler._planned.in_force
+        return self._planned if self._scheduler is None else self._scheduler._lead.in_force
 
     def _start(self) -> tuple[int, Amount | None]:
         """Return the first update, and the amount consumed before it on the plan's clock."""
         if self._scheduler is None:
             amounts = self._planned.amounts
             return self._t, None if isinstance(amounts, UnknownAmounts) else self._planned.amount_at(self._t)
-        clock = self._scheduler._planned.clock
+        clock = self._scheduler._lead.clock
         return clock.t, clock.amount
 
     @staticmethod

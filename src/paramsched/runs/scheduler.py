@@ -157,7 +157,7 @@ class Scheduler(LRScheduler):
     optimizer: Any
     _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
-    _planned: Groups  # the run itself: its clock, targets, consumption and history
+    _lead: Groups  # `_run.lead`: its clock, targets, consumption and history
     _resume: Resume
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
     _waiting: "WaitingForFacts | None" = None
@@ -233,7 +233,7 @@ class Scheduler(LRScheduler):
             for name, one in self._optimizers.items():
                 require_hooks(one, name)
                 waiting.handles.append(one.register_step_pre_hook(refuse_to_step))
-        self._run = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
+        self._run = self._lead = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self._manual, self._step_count = drive == "manual", 1
 
     def _attach(self, request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> None:
@@ -247,7 +247,7 @@ class Scheduler(LRScheduler):
 
     def _start(self, request: Request, source: PlanSource, run: Run) -> None:
         """Store the run of an attached plan."""
-        self._run, self._planned, self._resume, self._source = run, run.lead, request.resume, source
+        self._run, self._lead, self._resume, self._source = run, run.lead, request.resume, source
         self._manual, self._count, self._step_count = run.drive == "manual", None, 1
         self._waiting = None
         run.scheduler = ref(self)
@@ -296,12 +296,12 @@ class Scheduler(LRScheduler):
     @property
     def plan(self) -> Plan:
         """The plan in force."""
-        return self._planned.in_force.plan
+        return self._lead.in_force.plan
 
     @property
     def calendar(self) -> Calendar:
         """The run facts that resolved the plan."""
-        return self._planned.in_force.calendar
+        return self._lead.in_force.calendar
 
     @property
     def total(self) -> int | None:
@@ -317,12 +317,12 @@ class Scheduler(LRScheduler):
         >>> Scheduler(optimizer, plan, steps_per_epoch=100).total
         300
         """
-        return self._planned.in_force.total
+        return self._lead.in_force.total
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
-        return dict(self._planned.clock.states)
+        return dict(self._lead.clock.states)
 
     @property
     def history(self) -> list[list[Any]]:
@@ -334,7 +334,7 @@ class Scheduler(LRScheduler):
         force at an update replaces all entries from that update on. `state_dict()["history"]` is the same list, with
         notes as pairs, or None if the current plan has no note and has been in force since update 0.
         """
-        return self._planned.history.as_data()
+        return self._lead.history.as_data()
 
     @_method
     def value(self, field: str, group: int | str | None = None) -> float:
@@ -381,13 +381,13 @@ class Scheduler(LRScheduler):
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         fields = {key: value for key, (value, _) in self._of_fields().items()}
-        return fields | {(name, ""): value for name, value in target_values(self._planned)}
+        return fields | {(name, ""): value for name, value in target_values(self._lead)}
 
     def _of_fields(self) -> dict[Key, tuple[float, float]]:
         """Return the planned value of the next update and the base, by field and group."""
         planned = self._synced()
         found: dict[Key, tuple[float, float]] = {}
-        for groups, part in self._parts():
+        for groups, part in self._members():
             labels = unique_labels(groups, part.scope)
             found |= {
                 (slot.name, labels[slot.group]): (value, slot.base)
@@ -444,7 +444,7 @@ class Scheduler(LRScheduler):
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + its_names[slot.group]: value
-            for (_, part), its_names in zip(self._parts(), names.values(), strict=True)
+            for (_, part), its_names in zip(self._members(), names.values(), strict=True)
             for slot, value in planned_values(part, clock, last=last)
             if slot.group < len(its_names)  # as above
         }
@@ -476,7 +476,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        require_attached(self._planned, "seek")
+        require_attached(self._lead, "seek")
         in_force, t = self._synced().in_force, int(t)
         check = checked_amount
         if in_force.unit == PROGRESS:
@@ -543,7 +543,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
-        planned = self._planned
+        planned = self._lead
         require_attached(planned, "report")
         self._refuse_with_deadline("report", PROGRESS)
         if planned.in_force.unit != PROGRESS:
@@ -605,9 +605,9 @@ class Scheduler(LRScheduler):
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
         """Validate reported consumption; return it with the source that receives it."""
-        require_attached(self._planned, what)
-        reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
-        source, clock = self._planned.consumption, self._planned.clock
+        require_attached(self._lead, what)
+        reported = checked_amount(f"scheduler.{what}(", self._lead.in_force.unit, amount)
+        source, clock = self._lead.consumption, self._lead.clock
         self._refuse_with_deadline(what, "seconds")
         assert isinstance(source, ConsumptionSource)
         assert clock.amount is not None
@@ -617,7 +617,7 @@ class Scheduler(LRScheduler):
         return source, reported
 
     def _refuse_with_deadline(self, what: str, unit: str) -> None:
-        if self._planned.in_force.horizon is not FIXED:
+        if self._lead.in_force.horizon is not FIXED:
             found = "with a deadline, time is measured"
             raise InvalidArgument(f"scheduler.{what}({unit}=…)", found, "Omit this call, or the deadline")
 
@@ -640,8 +640,8 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        require_attached(self._planned, "observe")
-        clock = self._planned.clock
+        require_attached(self._lead, "observe")
+        clock = self._lead.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
         for name, value in metrics.items():
@@ -667,8 +667,8 @@ class Scheduler(LRScheduler):
             InvalidArgument: a metric was passed, but the plan has several rules: use `observe`. Also if Accelerate
                 calls it once per process, as it does with a prepared scheduler.
         """
-        if metrics is not None and self._planned.clock.states and self._is_attached:
-            names = sorted(rule.metric for rule in self._planned.clock.states)
+        if metrics is not None and self._lead.clock.states and self._is_attached:
+            names = sorted(rule.metric for rule in self._lead.clock.states)
             if len(names) > 1:
                 raise InvalidArgument(
                     f"scheduler.step({metrics!r})",
@@ -694,7 +694,7 @@ class Scheduler(LRScheduler):
         """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
         if self._is_attached:
             self._run.release()
-            for groups, part in self._parts():
+            for groups, part in self._members():
                 part.block.remove_views(groups)
                 remove_entries(groups)
 
@@ -703,7 +703,7 @@ class Scheduler(LRScheduler):
     @property
     def t(self) -> int:
         """The number of completed updates, which is the index of the next update."""
-        return self._planned.clock.t
+        return self._lead.clock.t
 
     @property
     def amount(self) -> Amount:
@@ -711,8 +711,8 @@ class Scheduler(LRScheduler):
 
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """
-        amount = self._planned.clock.amount
-        return self._planned.clock.t if amount is None else amount
+        amount = self._lead.clock.amount
+        return self._lead.clock.t if amount is None else amount
 
     @property
     def should_stop(self) -> bool:
@@ -731,15 +731,15 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        clock, source = self._planned.clock, self._planned.consumption
+        clock, source = self._lead.clock, self._lead.consumption
         if isinstance(source, ConsumptionSource) and source.stops_at(clock.t):
             return True
-        return self._planned.in_force.is_over_at(clock.t, clock.amount)
+        return self._lead.in_force.is_over_at(clock.t, clock.amount)
 
     @property
     def last_epoch(self) -> int:
         """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
-        return self._planned.clock.t
+        return self._lead.clock.t
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
@@ -750,7 +750,7 @@ class Scheduler(LRScheduler):
         """The base of each group's lr; its current value if the plan does not schedule it."""
         self._synced()
         found: list[Any] = []
-        for groups, part in self._parts():
+        for groups, part in self._members():
             bases = {slot.group: slot.base for slot in part.block.slots if slot.field.key == "lr"}
             found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
         return found
@@ -770,7 +770,7 @@ class Scheduler(LRScheduler):
         if clock.acknowledged or clock.t == 0:
             return now
         first = 0
-        for groups, part in self._parts():
+        for groups, part in self._members():
             for slot, value in planned_values(part, clock, last=True):
                 if slot.field.key == "lr" and slot.group < len(groups):
                     now[first + slot.group] = value
@@ -800,7 +800,7 @@ class Scheduler(LRScheduler):
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        require_attached(self._planned, "load_state_dict")
+        require_attached(self._lead, "load_state_dict")
         planned = self._synced()
         at = None if self._run.is_shared else position_of_torch(state_dict)
         if at is not None:
@@ -834,15 +834,15 @@ class Scheduler(LRScheduler):
 
     @property
     def _is_attached(self) -> bool:
-        return not self._planned.released
+        return not self._lead.released
 
     def _synced(self) -> Groups:
         if self._is_attached:
             self._run.sync(self._optimizers)
-        return self._planned
+        return self._lead
 
-    def _parts(self) -> list[tuple[list[Group], Groups]]:
-        """Return the groups of each optimizer, and the plan that writes them."""
+    def _members(self) -> list[tuple[list[Group], Groups]]:
+        """Return the group dicts of each optimizer, and the `Groups` that writes them."""
         return [(self._optimizers[name].param_groups, part) for name, part in self._run.members.items()]
 
 

@@ -35,7 +35,7 @@ from paramsched.scheduler.writes import (
 )
 from paramsched.schedules.base import Schedule
 
-_GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longer
+_BLOCK_SIZES = (32, 1024, 4096)  # updates; short after a seek, then longer
 _MAX_ROW_VALUES = 65_536  # maximum number of values in a block that stores a value for each group
 _FEW = 2  # updates that are appended to a block; for more, writers of another form may be faster
 _NO_WRITER: Writer = iter(())
@@ -402,7 +402,7 @@ class ValueBlock:
 
     def next_size(self, t: int) -> int:
         """Return the number of updates in the next block, which starts at `t`: more than before, up to a limit."""
-        self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
+        self._size = next((size for size in _BLOCK_SIZES if size > self._size), _BLOCK_SIZES[-1])
         size = self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
         return size if self.end is None or t >= self.end else min(size, self.end - t)
 

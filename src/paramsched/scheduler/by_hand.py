@@ -2,7 +2,7 @@
 
 from typing import Any, final
 
-from paramsched.scheduler.foreign_writes import refuse_spoiled, warn_overwritten
+from paramsched.scheduler.external_writes import refuse_spoiled, warn_overwritten
 from paramsched.scheduler.group_keys import COUNT, PLAN, Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import require_attached, sync

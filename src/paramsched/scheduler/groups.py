@@ -7,7 +7,7 @@ from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Values
-from paramsched.scheduler.foreign_writes import check_tensors, refuse_spoiled, warn_overwritten
+from paramsched.scheduler.external_writes import check_tensors, refuse_spoiled, warn_overwritten
 from paramsched.scheduler.group_keys import (
     AMOUNT,
     COUNT,
@@ -84,7 +84,7 @@ class Groups:
         self.tuples: list[FloatColumn] = []
         self._has_tensors, self._fills = False, 0
         self.is_plain = False  # True if a manual update may write before it checks the groups
-        self.has_warned = False
+        self.warned_of_overwriting = False
         self.released = False
         self.coming_start = in_force  # the plan for the checkpoint that is being loaded
         # The values of the coming step, if the optimizer is behind the first update of the plan in force.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @final
 class PlanHooks:
-    """The hooks that a Scheduler leaves on an optimizer.
+    """The hooks on the checkpoints of an optimizer; `attach` also registers those on its steps (`UpdateHooks`).
 
     Args:
         run: the run of the optimizer.

@@ -49,7 +49,7 @@ class Processes:
         return logging.INFO if self.several and self.index > 0 else logging.WARNING
 
     def log(self, text: str, *arguments: Any) -> None:
-        """Log a condition that every process detects."""
+        """Log a condition that every process detects: as a warning in the first one, as information in the others."""
         log.log(self.level, text, *arguments, stacklevel=2)
 
     def warn(self, text: str) -> None:

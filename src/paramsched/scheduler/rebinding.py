@@ -36,17 +36,17 @@ def _rebind(planned: "Groups", groups: list[Group]) -> None:
     anew = not planned.bound or _entries_replaced(planned, groups)
     before = {} if anew else _by_group(planned.block.slots, planned.bound)
     now = _by_group(slots, groups)
-    strange = {
+    unwritten = {
         index
         for index, group in enumerate(groups)
         if COUNT not in group
         or not equals_number(group.get(PLAN), planned.number)
         or before.get(id(group)) != now[id(group)]
     }
-    mine = tuple(slot for slot in slots if slot.group in strange)
-    late = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
+    mine = tuple(slot for slot in slots if slot.group in unwritten)
+    new_values = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
     write_base_entries(bases_by_slot(slots), groups)
-    late.write_initial()
+    new_values.write_initial()
     block = planned.new_block(slots, groups, clock.times, clock.states)
     if planned.held:  # the groups may have other indices now
         planned.held = present_values(slots, groups)

@@ -1,4 +1,4 @@
-"""Values that other code has written over those of a plan: the warnings, and the errors if an entry is invalid."""
+"""External writes, over the values of a plan: the warnings, and the errors if an entry is invalid."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,8 @@ def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
     """
     places = {id(group): index for index, group in enumerate(groups)}
     for field, group, found, value in planned.block.overwritten:
-        if not planned.has_warned and id(group) in places and not _is_planned(found, value):
-            planned.has_warned = True
+        if not planned.warned_of_overwriting and id(group) in places and not _is_planned(found, value):
+            planned.warned_of_overwriting = True
             name = planned.labels(groups)[places[id(group)]]
             planned.parts.processes.warn(
                 f"{field} of group {name!r} was {found!r} at update {planned.clock.t - 1} "
