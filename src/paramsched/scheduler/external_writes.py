@@ -26,7 +26,7 @@ def check_tensors(planned: "Groups", groups: list[Group]) -> None:
 
 
 def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
-    """Warn once of the first value that differed from the plan, in a group that the optimizer still has.
+    """Warn once per optimizer of a value that differed from the plan, in a group that the optimizer still has.
 
     The recorded values may equal the plan, because the writers compare object identities.
     """

@@ -42,7 +42,7 @@ class Groups:
     `is_unchanged` does not check scheduled fields, because the writers detect external writes.
 
     Args:
-        in_force: the plan.
+        in_force: the plan in force, as written and resolved.
         clock: the clock of the optimizer.
         parts: what the run has besides one plan.
         late_groups: as in `ps.Scheduler`.
