@@ -1,0 +1,66 @@
+"""What each command prints for valid and for mistaken calls: output, errors, exit code and written files.
+
+The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/unit/cli/test_command_answers.py` writes them anew;
+read the diff.
+"""
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from support import answers
+
+FILE = Path(__file__).with_name("commands.yaml")
+INPUTS = Path(__file__).with_name("command_inputs.yaml")
+"""The files in the folder in which the commands run."""
+
+
+def write_inputs(folder: Path) -> None:
+    for name, text in yaml.safe_load(INPUTS.read_text(encoding="utf-8")).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.01)
+    scheduler = ps.Scheduler(optimizer, ps.loads((folder / "simple.yaml").read_text(encoding="utf-8")))
+    scheduler.seek(300)
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, folder / "checkpoint.pt")
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Run a command in a new folder, and return what it printed and wrote."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_inputs(folder)
+        old = {file.name: file.read_bytes() for file in folder.iterdir()}
+        os.chdir(folder)
+        try:
+            arguments = shlex.split(question["paramsched"])
+            done = CliRunner().invoke(main, arguments, input=question.get("input"), prog_name="paramsched")
+        finally:
+            os.chdir(before)
+        written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+        texts = {file: content.decode() for file, content in written.items() if old.get(file) != content}
+    answer = {key: question[key] for key in ("paramsched", "input") if key in question}
+    found = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
+    return answer | {key: without_version(value) for key, value in found.items() if value}
+
+
+def without_version(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_version(text) for name, text in value.items()}
+    return value.replace(ps.__version__, "VERSION") if isinstance(value, str) else value
+
+
+def test_commands(subtests):
+    answers.check(FILE, answer_to, subtests)
+
+
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
