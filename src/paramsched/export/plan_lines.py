@@ -19,6 +19,7 @@ from paramsched.plan.bases import Bases
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.plan import require_calendar
 from paramsched.plan.resolve import counted_plan, planned_amounts, updates_of_horizon
+from paramsched.plan.run_amounts import UnknownAmounts
 from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.leaves import FromFunction
 from paramsched.schedules.noise import Noise
@@ -95,19 +96,18 @@ class Exported:
 
     @property
     def total(self) -> int | None:
-        """The number of updates of the run; None if the plan has no horizon."""
+        """The number of updates of the run; None if it is not known."""
         if self.resolved.clock == PROGRESS:
             return self.calendar.horizon
         run = planned_amounts(self.resolved, self.calendar)
-        return updates_of_horizon(self.resolved, run)
+        return None if isinstance(run, UnknownAmounts) else updates_of_horizon(self.resolved, run)
 
     def end_of(self, line: Line) -> float:
         """Return the end of the run, in the times of a schedule."""
         if line.clock == PROGRESS:
             return WHOLE
         if line.clock == UPDATES:
-            total = self.total
-            return MOST_CHECKED if total is None else total
+            return self.total or MOST_CHECKED
         horizon = self.resolved.horizon
         if horizon is None:
             return MOST_CHECKED

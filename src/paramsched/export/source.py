@@ -204,10 +204,8 @@ def _checked(exported: Exported, functions: Mapping[str, Callable[..., float]]) 
         places = exported.places(line)
         count = max(count, len(places))
         for base, at in ((line.base, places), (0.3 * line.base or 1.0, places[:: max(len(places) // 2000, 1)])):
-            values, planned = (
-                exported_values(functions[line.key], at, base),
-                evaluate(line.schedule, line.times(at), base),
-            )
+            values = exported_values(functions[line.key], at, base)
+            planned = evaluate(line.schedule, line.times(at), base)
             wrong = np.flatnonzero(~((values == planned) | (np.isnan(values) & np.isnan(planned))))
             if not wrong.size:
                 continue
