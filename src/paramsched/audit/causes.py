@@ -127,10 +127,7 @@ def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int
 _TOO_FAST = {
     "epoch": ("epochs taken for steps", "each update moved the schedule by an entire epoch of {n} updates"),
     "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
-    "accumulation": (
-        "accumulation",
-        "the schedule moved {n} times per update, once for each accumulated batch",
-    ),
+    "accumulation": ("accumulation", "the schedule moved {n} times per update, once for each accumulated batch"),
     "either": (
         "processes or accumulation",
         "the schedule moved {n} times per update, once for each process or each accumulated batch",
@@ -138,10 +135,7 @@ _TOO_FAST = {
 }
 _TOO_SLOW = {
     "epoch": ("once per epoch", "the schedule moved once every {n} updates: once per epoch instead of once per update"),
-    "processes": (
-        "processes",
-        "the schedule moved once every {n} rows: the log adds up the updates of {n} processes",
-    ),
+    "processes": ("processes", "the schedule moved once every {n} rows: the log adds up the updates of {n} processes"),
     "accumulation": (
         "log counts batches",
         "the schedule moved once every {n} rows: the log counts batches, {n} per update",

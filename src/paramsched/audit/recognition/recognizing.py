@@ -12,7 +12,7 @@ import numpy as np
 
 from paramsched.audit.log_file import json_rows, kind_of_log, read_log, rows_of_log
 from paramsched.audit.log_to_plan import FIELDS, counts_from_one
-from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, make_column, number_notes
+from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, make_column, with_shared_digits
 from paramsched.audit.recognition.families import CONSTANT, DECAY, Rows
 from paramsched.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
 from paramsched.audit.recognition.writing import Writer, even_length
@@ -293,8 +293,7 @@ def _of_pairs(pairs: Pairs) -> LoggedValues:
         found = f"expected a path or pairs of update and value, got {type(pairs).__name__}"
         where = f"recognize({shown(pairs)[:80]})"
         raise InvalidArgument(where, found, "Write recognize([(0, 0.1), (1, 0.09)])") from None
-    column = replace(make_column("lr", 0, rows, Path("pairs")), digits=17)
-    return LoggedValues("pairs", (column,), (None,), number_notes((column,)))
+    return LoggedValues("pairs", with_shared_digits([make_column("lr", 0, rows, Path("pairs"))]), (None,), ())
 
 
 def _with_group(one: Recognized, column: LogColumn, group: str | int) -> Recognized | None:
@@ -381,7 +380,7 @@ def _written(
             plan = Plan(Binding(column.field, written[0]), horizon=max(int(np.ceil(written[1] - 1e-9)), 1))
             explained = int(column.equals(_values(plan, clock, base)).sum())
             best = (explained, plan, base) if explained >= best[0] else best
-            if written[2] > abs(base) * (1 + 1e-9) and len(bases) < _MOST_BASES:
+            if written[2] > abs(base) + max(size, 1e-9) * unit and len(bases) < _MOST_BASES:
                 bases.append(roundest(written[2], written[2] * 1e-10))  # a thinned log lacks the peak
     return best[1:]
 

@@ -40,7 +40,8 @@ class Writer:
         self.rows, self.unit, self.base, self.grain = rows, unit, base, grain
         relative = (rows.tol / np.maximum(np.abs(rows.v), 1e-6)).min()
         # The part of the tolerance within which numbers are rounded: in a full log, one of float32, one of few digits.
-        self.sharp = 0.02 if relative < 2e-9 else 1.0 if relative < 1e-7 else 0.5
+        self.sharp = 0.02 if relative < 2e-9 else 1.0 if relative < 1e-7 else 0.501
+        self.loose = 0.3 * float(relative)
 
     def write(self, pieces: Sequence[Piece], begin: float = 0.0) -> tuple[Schedule, float, float] | None:
         """Return the schedule of least cost with the values of the stages, its end and its peak; None if there is none.
@@ -172,7 +173,13 @@ class Writer:
         # Values that a curve has almost exactly were not rounded, although they have few digits.
         exact = apart(first, best(first))
         most = max(1.001 * exact, min(self.sharp, 4 * exact + 0.02) if rows.t.size > 2 else self.sharp)
-        start = self._level(first, lambda one: apart(one, best(one)) <= most)
+
+        def fits(start: float) -> bool:
+            to = best(start)
+            round_one = self._value(self._level(to, lambda one: abs(one - to) <= rows.tol.min()))
+            return min(apart(start, to), apart(start, round_one)) <= most
+
+        start = self._level(first, fits)
         value = self._value(start)
         return start, self._level(best(value), lambda one: apart(value, one) <= most)
 
@@ -197,7 +204,7 @@ class Writer:
 
     def _scaled(self, schedule: Schedule, value: float) -> Schedule:
         share = value * self.unit / self.base
-        share = roundest(share, 1e-11 * abs(share))
+        share = roundest(share, max(1e-11, self.loose) * abs(share))
         return schedule if share == 1 else make.constant(share) * schedule
 
     def _others(self, piece: Piece, begin: float) -> Iterator[Schedule]:
