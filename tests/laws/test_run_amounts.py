@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import MissingFact
-from paramsched.plan.resolve import amounts_of_run, planned_amounts
+from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts
 from paramsched.plan.resolve_clocks import sizes_of_run
+from paramsched.time.progress import WHOLE
 
 COUNT = 60
 RATES = {
@@ -56,12 +57,22 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
             assert run.updates_until(amount) == np.searchsorted(amounts, amount)
 
 
-@pytest.mark.parametrize("rate", [1.0, 0.003, 1234.5])
-def test_seconds_within_half_a_nanosecond_are_the_same(rate):
-    run = amounts_of_run(ps.Plan(lr=1.0, clock="seconds"), ps.Calendar(seconds_per_step=rate))
-    exact = 7 * Fraction(str(rate))
+@pytest.mark.parametrize(
+    ("clock", "fact", "rate", "rounded_to"),
+    [
+        ("seconds", {"seconds_per_step": 1.0}, Fraction(1), 10**9),
+        ("seconds", {"seconds_per_step": 0.003}, Fraction("0.003"), 10**9),
+        ("seconds", {"seconds_per_step": 1234.5}, Fraction("1234.5"), 10**9),
+        ("progress", {"total": 10}, Fraction("0.1"), WHOLE),
+    ],
+    ids=str,
+)
+def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fact, rate, rounded_to):
+    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.Calendar(**fact))
 
-    assert [run.updates_until(exact + Fraction(more, 10**10)) for more in (-6, -4, 4, 6)] == [7, 7, 7, 8]
+    found = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
+
+    assert found == [7, 7, 7, 8]
 
 
 @given(runs(), st.fractions(0, COUNT, max_denominator=100))
@@ -94,3 +105,64 @@ def test_of_unknown_amounts_only_the_beginning_of_the_run_is_known(plan, fact):
     ):
         with pytest.raises(MissingFact, match=fact):
             unknown()
+
+
+FACTS = {"sequence_length": 8, "seconds_per_step": 0.5, "frames_per_step": 5, "steps_per_epoch": 7}
+MOST = {"steps": 25, "epochs": 4, "batches": 25, "samples": 99, "tokens": 800, "frames": 120, "seconds": 9}
+LENGTHS = st.sampled_from([*MOST]).flatmap(lambda unit: st.tuples(st.integers(1, MOST[unit]), st.just(unit)))
+
+
+class Counted:
+    """The elapsed amounts at each update in every unit, counted update by update; a fraction of an update is linear."""
+
+    def __init__(self, size):
+        samples = [0]
+        while len(samples) < 250:
+            samples.append(samples[-1] + size(len(samples) - 1, samples[-1]))
+        per_update = {"steps": 1, "epochs": Fraction(1, 7), "batches": 1, "frames": 5, "seconds": Fraction(1, 2)}
+        self.amounts = {unit: [Fraction(t * rate) for t in range(250)] for unit, rate in per_update.items()}
+        self.amounts |= {"samples": samples, "tokens": [8 * one for one in samples]}
+
+    def update_of(self, unit, amount):
+        found = self.amounts[unit]
+        t = next(t for t in range(1, 250) if found[t] >= amount)
+        return t - 1 + Fraction(amount - found[t - 1]) / (found[t] - found[t - 1])
+
+    def amount_of(self, unit, update):
+        found, t = self.amounts[unit], int(update)
+        return found[t] + (found[t + 1] - found[t]) * (update - t)
+
+    def end(self, clock, begin, length):
+        """Return the end of a length on a clock; a length in another unit is counted from the update at its start."""
+        count, unit = length
+        if {clock, unit} == {"samples", "tokens"}:
+            return begin + (Fraction(count, 8) if clock == "samples" else 8 * count)
+        if clock == unit:
+            return begin + count
+        start = self.update_of(clock, begin)
+        if clock != "steps":
+            start = Fraction(-(-start // 1))
+        end = self.update_of(unit, self.amount_of(unit, start) + count)
+        return begin + self.amount_of(clock, end) - self.amount_of(clock, start)
+
+
+@given(st.sampled_from(["steps", "samples", "tokens", "frames", "seconds"]), st.booleans(), st.data())
+def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amount, data):
+    written = data.draw(st.sampled_from(SIZES))
+    by_amount = by_amount and clock in ("samples", "tokens")
+    size = ps.resolve(ps.parse(written.format(40 if by_amount else 12)), ps.Calendar())
+    counted = Counted(lambda t, amount: round(size(amount if by_amount else t)))
+    first, second = data.draw(LENGTHS), data.draw(LENGTHS)
+    lr = 'constant(0.5, "{} {}") >> constant(0.25, "{} {}") >> constant()'.format(*first, *second)
+    clocks = {"lr": clock.replace("steps", "updates")} | ({"batch_size": clock} if by_amount else {})
+    batch = size_of_batch(written.format("'40 samples'" if by_amount else 12))
+
+    resolved = ps.Plan(batch, lr=lr, clock=clocks).resolve(ps.Calendar(**FACTS))
+
+    ends = [counted.end(clock, 0, first)]
+    ends.append(counted.end(clock, ends[0], second))
+    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "lr")
+    for end in ends:
+        whole = -(-end // 1)
+        for t in (float(end) - 1e-6, float(end) + 1e-6) if clock == "seconds" else (whole - 1, whole):
+            assert schedule(t) == (0.5 if t < ends[0] else 0.25 if t < ends[1] else 1.0), (t, ends)

@@ -12,7 +12,6 @@ from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.fields import numeric
 from paramsched.lint.plan_check import check
 from paramsched.plan import Plan
-from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.schedules import rules
 from paramsched.schedules.leaves import MOST_DEPTH
 from support.tables import table
@@ -186,39 +185,6 @@ def test_an_empty_array_of_times_has_no_values():
 )
 def test_breakpoints_are_computed_only_up_to_the_requested_update(schedule, expected):
     assert schedule.breakpoints(until=9) == expected
-
-
-LINES = [
-    "restarts(table([1.0, 2.0], '7 samples'), '14 samples')",
-    "1 + noise(0.4)",
-    "1 + every(linear(), '11 samples')",
-]
-
-
-@table("size", [1, 2, 3, 7, 50, 640, 5000])
-@pytest.mark.parametrize("line", LINES)
-def test_amounts_equal_those_counted_update_by_update(size, line):
-    plan = ps.Plan(
-        ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
-    )
-    resolved = plan.resolve(ps.Calendar())
-    amounts = amounts_of_run(resolved, ps.Calendar())
-    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
-
-    found = [0]
-    while found[-1] < 300 * size:
-        found.append(found[-1] + int(np.rint(schedule(found[-1], float(size)))))
-
-    assert amounts.updates_until(300 * size) == len(found) - 1
-    assert amounts.amounts_from(0, 0, len(found)).tolist() == found
-
-
-@pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)", "1 + noise(0.2)"])
-def test_a_run_with_too_many_updates_to_trace_is_rejected_fast(line):
-    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
-
-    with pytest.raises(InvalidArgument, match="Plan larger sizes, or a shorter run"):
-        ps.trace(plan, {"lr": 0.1})
 
 
 def test_plans_of_any_length_are_compared_at_selected_updates():

@@ -151,7 +151,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
-        if name in PAIRS and not isinstance(schedule, Mapping):
+        if name in PAIRS and schedule and not isinstance(schedule, Mapping):
             lines = (
                 f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
                 for index, one in enumerate(schedule)

@@ -151,7 +151,8 @@ def diff(a: PlanLike, b: PlanLike, calendar: Calendar | None = None) -> Diff:
     Args:
         a, b: the plans.
         calendar: the run facts. With them, each change also has the first update at which the values differ, and the
-            largest difference. For runs with more than 10,000,000 values only a sample is compared.
+            largest difference. For runs with more than 10,000,000 values only a sample is compared, and for runs of
+            unknown length the first 20,000 updates.
 
     Returns:
         An iterable of changes; empty for equal plans.
@@ -234,7 +235,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> _FirstDiffer
     try:
         runs = [amounts_of_run(plan, calendar) for plan in resolved]
         horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
-        count = max((horizon for horizon in horizons if horizon is not None), default=1)
+        count = max((horizon for horizon in horizons if horizon is not None), default=_MAX_TIMES)
         if count <= most and not any(isinstance(run, ReportedProgress) for run in runs):
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
             return partial(_difference_of_updates, plans, np.arange(count), amounts)

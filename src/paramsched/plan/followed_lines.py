@@ -206,10 +206,8 @@ class _FollowedPlan:
             why = f"{name} is not {kind} of this plan; {did_you_mean(name, known)}"
             raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(dict.fromkeys(known))}")
         lines = self.lines[name]
-        if name == line.name and not line.is_target:  # in a line for some groups, its own field means the default line
-            if line.groups is None:
-                raise _refusal(like, line, "circular reference", "Write its schedule here")
-        elif groups is not None:
+        # In a line for some groups, its own field means the default line.
+        if groups is not None and (name != line.name or line.is_target):
             overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
             if around is not None:

@@ -29,7 +29,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
         return not is_only_name(selector) and any(matches_part(one, group) for one in parts_of(selector))
     if isinstance(selector, int):
         return index == selector
-    return bool(selector(group))
+    return selector(group)
 
 
 def is_only_name(selector: str) -> bool:

@@ -493,7 +493,7 @@ class PlannedAmounts(RunAmounts):
             raise _too_many_updates(_MAX_UPDATES)
         size = self._held_size(update, before)
         if size is not None:
-            self._require_sizes(update, np.array([before, before + size]))
+            self.require_some(update, before)
             self._held.append((update, before, size))
             return np.array([before])
         amounts = self._amounts(update, before, _STRIDE + 1, until)

@@ -56,6 +56,12 @@ def test_a_calendar_adds_the_time_and_size_of_a_change():
     assert "from update 5, by up to 0.75 x base" in str(change)
 
 
+def test_without_a_horizon_a_change_has_the_time_at_which_it_starts():
+    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over=20)), Calendar())
+
+    assert (change.when, change.by) == (1, 0.5)
+
+
 def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock():
     before = Plan(lr="constant()", clock="tokens", horizon="300B tokens")
     after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock="tokens", horizon="300B tokens")
@@ -90,7 +96,6 @@ def test_a_change_of_text_alone_has_no_time():
 def test_control_characters_of_names_are_escaped():
     plans = [Plan(Binding("lr", to, groups="he\x1b[31mad\nlr: 0")) for to in (0.1, 0.2)]
 
-    text = str(diff(*plans))
-
-    assert "\x1b" not in text
-    assert len(text.splitlines()) == 1
+    for text in (str(diff(*plans)), repr(diff(*plans))):
+        assert "\x1b" not in text
+        assert len(text.splitlines()) == 1

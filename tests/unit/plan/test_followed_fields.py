@@ -140,7 +140,7 @@ def test_a_target_follows_the_default_binding():
 @pytest.mark.parametrize(
     ("bindings", "fields", "found"),
     [
-        ((), {"lr": "like('lr')"}, "circular reference"),
+        ((), {"lr": "like('lr')"}, "circular reference: lr → lr. Remove one of them"),
         ((), {"lr": "like('momentum')", "momentum": "0.5 * like('lr')"}, "circular reference: lr → momentum → lr"),
         ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is not a field of this plan; did you mean "lr"'),
         ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "lr has a metric rule"),

@@ -82,6 +82,24 @@ def test_text_that_matches_no_group_is_rejected(text, found):
         selected(text)
 
 
+@table(
+    ("groups", "there"),
+    [
+        ([{"lr": 0.1}], "there is 1 group"),
+        ([{"lr": 0.1}] * 2, "there are 2 groups"),
+        ([{"lr": 0.1, "name": 3}, {"lr": 0.1, "name": "tail"}], "there are 2 groups: tail"),
+    ],
+)
+def test_a_selector_without_groups_reports_those_that_exist(groups, there):
+    for selector in ("layer_9", 7):
+        with pytest.raises(UnknownGroup) as refusal:
+            selected(selector, groups)
+        assert refusal.value.found == f"no group of that name or index; {there}"
+        assert refusal.value.instead == (
+            'Write names into the groups of the optimizer: {"params": params, "name": "head"}'
+        )
+
+
 def test_two_selectors_for_one_group_are_an_error():
     plan = Plan(Binding("lr", 0.5, groups="layer_*"), Binding("lr", 0.1, groups="layer_1"))
 

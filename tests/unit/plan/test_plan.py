@@ -2,13 +2,16 @@
 
 import copy
 import pickle
+from unittest import mock
 
 import pytest
 
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.resolve import bind
+from paramsched.plan.diff import diff
+from paramsched.plan.resolve import bind, number_of_text, plan_number, resolve
+from paramsched.plan.trace import trace
 from paramsched.schedules import chain, constant, cosine, from_function, linear, step, warmup
 from paramsched.time import Calendar
 from support.tables import table
@@ -63,6 +66,30 @@ def test_any_difference_makes_plans_unequal(other):
 
     assert other != plan
     assert other.fingerprint != plan.fingerprint
+
+
+def test_a_plan_is_not_equal_to_a_value_of_another_type():
+    assert (Plan(lr=cosine()) == "cosine()") is False
+    assert Plan(lr=cosine()) == mock.ANY
+
+
+@table(
+    ("lr", "horizon", "is_own"),
+    [
+        ("cosine()", 100, True),
+        ("cosine()", None, False),
+        ("linear(over=5)", None, True),
+        ("warmup('1 epoch') >> constant()", 100, False),
+        ("warmup('5%') >> constant()", 100, True),
+    ],
+)
+def test_the_number_of_a_plan_depends_on_the_run_facts_that_its_lengths_need(lr, horizon, is_own):
+    plan, text = Plan(lr=lr, horizon=horizon), Plan(lr=lr, horizon=horizon).text
+    runs = [Calendar(total=horizon or total, steps_per_epoch=total // 20) for total in (100, 200)]
+    numbers = [plan_number(plan, plan.resolve(run)) for run in runs]
+
+    assert [number == number_of_text(text) for number in numbers] == [is_own, is_own]
+    assert (numbers[0] == numbers[1]) is is_own
 
 
 def test_bindings_of_one_field_and_selector_chain_in_the_order_written():
@@ -213,10 +240,23 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr=True), "neither a schedule nor a number"),
         (lambda: Plan(lr=float("nan")), "must be finite"),
         (lambda: Plan(lr=None), "neither a schedule nor a number"),
-        (lambda: Plan(lr=[cosine()]), "allowed only in files"),
-        (lambda: Plan(lr={"cosine": {}}), "allowed only in files"),
+        (lambda: Plan(lr=[warmup(5), "cosine()"]), 'allowed only in files. Write lr="warmup(5) >> cosine()"'),
+        (lambda: Plan(lr=[0.1]), 'a list is allowed only in files. For example: lr="cosine()"'),
+        (lambda: Plan(lr={"cosine": {"to": 0.1}}), 'allowed only in files. Write lr="cosine(to=0.1)"'),
+        (lambda: Plan(lr={"cosine": {}, "step": {}}), 'a dict is allowed only in files. For example: lr="cosine()"'),
+        (lambda: Plan(lr={"cosine": 0.1}), 'a dict is allowed only in files. For example: lr="cosine()"'),
+        (lambda: Plan(betas=(0.9, cosine())), """Write Binding("betas[0]", 0.9), Binding("betas[1]", 'cosine()')"""),
+        (lambda: Plan(betas=[]), 'a list is allowed only in files. For example: betas="cosine()"'),
+        (lambda: Plan(betas={"cosine": {}}), 'a dict is allowed only in files. Write betas="cosine()"'),
+        (lambda: diff(Plan(lr=0.5), Plan(lr=1.0), 20), "diff(…, 20): not a Calendar. Write ps.Calendar(total=20)"),
+        (lambda: trace(Plan(lr=0.5), {"lr": 1.0}, -1), "trace(…, -1): not a Calendar. Write ps.Calendar(total=10000)"),
+        (lambda: resolve(Plan(lr=0.5), True), "plan.resolve(True): not a Calendar. Write ps.Calendar(total=10000)"),
+        (lambda: resolve(cosine(), 20), "resolve(…, 20): not a Calendar. Write ps.Calendar(total=20)"),
+        (lambda: resolve(cosine(), Calendar(deadline="in 1 h")), "only a Scheduler accepts a deadline"),
         (lambda: Plan(lr="cosin()"), 'did you mean "cosine"'),
-        (lambda: Plan(cosine()), "not a Binding"),
+        (lambda: Plan(cosine()), "not a Binding. Write Plan(lr=cosine())"),
+        (lambda: Plan("cosine()"), "not a Binding. Write Plan(lr='cosine()')"),
+        (lambda: Plan({"lr": 0.1, "eps": 1.0}), "not a Binding. Write Plan(lr=0.1, eps=1.0)"),
         (lambda: Plan({"lr@head": cosine()}), "Write Plan(Binding('lr', cosine(), groups='head'))"),
         (lambda: Plan({"head": {"lr": "cosine()"}}), "Write Plan(Binding('lr', 'cosine()', groups='head'))"),
         (lambda: Plan(lr=cosine(), horizon="5%"), "horizon itself"),

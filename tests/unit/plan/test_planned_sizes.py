@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.errors import MissingFact, PlanError, Unresolved
-from paramsched.plan.resolve import amounts_of_run
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
+from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.schedules import from_function, register_function
 from paramsched.schedules.leaves import FUNCTIONS
 from support.tables import table
@@ -99,6 +99,39 @@ def test_a_fact_missing_for_a_planned_batch_size_is_named(facts, lr):
 
     assert found.value.fact == "sequence_length"
     assert amounts_of(plan, **facts, sequence_length=2)[:3] == [0, 8, 16]
+    by_updates = plan_of("multistep([9], 2)", lr='warmup("40 tokens") >> constant()', horizon=100)
+    with pytest.raises(MissingFact, match="batch_size is planned, but sequence_length is missing"):
+        by_updates.resolve(ps.Calendar(**facts))
+
+
+@table("over", ["40k tokens", "5000 samples"])
+def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
+    plan = plan_of('linear(10, 0, over="1k samples")', lr=f'linear(over="{over}")', clock={"batch_size": "samples"})
+
+    with pytest.raises(PlanError, match="target batch_size: at update 286 it is 0;"):
+        plan.resolve(ps.Calendar(sequence_length=8))
+
+
+@table(
+    ("clock", "advice"),
+    [
+        ("samples", "Plan batch_size, or write Calendar(..., batch_size=…)"),
+        ("tokens", "Plan batch_size, or write Calendar(..., tokens_per_step=…)"),
+        ("frames", "Plan frames_per_step, or write Calendar(..., frames_per_step=…)"),
+        ("seconds", "Write Calendar(..., seconds_per_step=…)"),
+    ],
+)
+def test_the_missing_amount_of_an_update_is_named(clock, advice):
+    with pytest.raises(MissingFact) as refusal:
+        ps.trace(ps.Plan(lr="linear()", clock=clock, horizon=f"100 {clock}"), {"lr": 1.0})
+    assert refusal.value.instead == advice
+    assert refusal.value.example == ("0.25" if clock == "seconds" else "4096")
+
+    planned = "" if clock == "seconds" else f" or plan {advice.split()[1]}"
+    with pytest.raises(
+        MissingFact, match=f"number of {clock} of an update is unknown. Write the length in {clock},{planned}"
+    ):
+        ps.Plan(lr="linear(over=100)", clock=clock).resolve(ps.Calendar())
 
 
 def test_the_advice_for_a_size_below_1_can_be_pasted():
@@ -297,3 +330,52 @@ def test_epochs_are_converted_by_batches_if_accumulation_grows():
     assert trace.amounts.tolist() == amounts
     np.testing.assert_allclose(trace["lr"], [min(batch / 30, 1) for batch in amounts], rtol=1e-12)
     assert trace["weight_decay"].tolist() == [0.5 if batch < 10 else 1.0 for batch in amounts]
+
+
+LINES = [
+    "restarts(table([1.0, 2.0], '7 samples'), '14 samples')",
+    "1 + noise(0.4)",
+    "1 + every(linear(), '11 samples')",
+]
+
+
+@table("size", [1, 2, 3, 7, 50, 640, 5000])
+@pytest.mark.parametrize("line", LINES)
+def test_amounts_equal_those_counted_update_by_update(size, line):
+    plan = ps.Plan(
+        ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
+    )
+    resolved = plan.resolve(ps.Calendar())
+    amounts = amounts_of_run(resolved, ps.Calendar())
+    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
+
+    found = [0]
+    while found[-1] < 300 * size:
+        found.append(found[-1] + int(np.rint(schedule(found[-1], float(size)))))
+
+    assert amounts.updates_until(300 * size) == len(found) - 1
+    assert amounts.amounts_from(0, 0, len(found)).tolist() == found
+
+
+@pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)", "1 + noise(0.2)"])
+def test_a_run_with_too_many_updates_to_trace_is_rejected_fast(line):
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
+
+    with pytest.raises(InvalidArgument, match="Plan larger sizes, or a shorter run"):
+        ps.trace(plan, {"lr": 0.1})
+
+
+def test_a_rule_that_counts_updates_needs_updates_of_one_size():
+    rule = "recurrence(rules.linear(0.1, 5), until=9)"
+    plan = plan_of("multistep([10], 4)", lr=rule)
+
+    assert plan.resolve(ps.Calendar()).bindings[0].schedule == ps.parse(rule)
+    with pytest.raises(InvalidArgument, match="the rule counts updates, but the consumption of an update varies"):
+        plan_of('multistep(["10 samples"], 4)', lr=rule, clock="samples").resolve(ps.Calendar())
+
+
+@table("lr", ["constant()", "cosine()"])
+def test_a_horizon_in_updates_needs_the_amount_of_an_update(lr):
+    with pytest.raises(MissingFact, match="the number of tokens of an update is unknown") as refusal:
+        ps.Plan(lr=lr, clock="tokens", horizon="100 steps").resolve(ps.Calendar())
+    assert refusal.value.fact == "tokens_per_step"

@@ -156,6 +156,16 @@ def test_a_changed_horizon_concerns_the_other_fields_only():
     assert (shown.size, shown[59], shown[60]) == (200, 0.705, 2.0)
 
 
+def test_a_changed_size_leaves_fields_on_the_clock_of_progress_alone():
+    size = ps.Binding(ps.Target("batch_size", 8.0), 1.0)
+    plan = ps.Plan(size, lr="linear(1, 0)", clock={"lr": "progress"}, horizon=100)
+
+    assert str(plan.change(50, batch_size=2.0)).splitlines()[2:] == [
+        "lr: linear()",
+        "batch_size = 8.0: take(constant(), 50) >> constant(2.0)",
+    ]
+
+
 def test_a_line_may_follow_a_planned_batch_size():
     size = ps.Binding(ps.Target("batch_size", 256.0), 'constant(1, over="40%") >> constant(4)')
     plan = ps.Plan(size, lr='cosine() * (like("batch_size") / 256) ** 0.5', clock="progress")

@@ -60,6 +60,10 @@ def test_amounts_of_a_log_are_accepted_as_floats_and_arrays(given):
     assert trace(BY_TOKENS, {"lr": 1.0}, amounts=given).amounts.tolist() == [0, 10]
 
 
+def test_amounts_may_be_iterated_only_once():
+    assert trace(BY_TOKENS, {"lr": 1.0}, amounts=iter(AMOUNTS)).amounts.tolist() == AMOUNTS
+
+
 @pytest.mark.parametrize(
     ("given", "found"),
     [

@@ -98,6 +98,25 @@ def test_groups_with_the_same_name_are_distinguished_by_their_index():
     assert shown.keys() == (("lr", 0), ("lr", 1))
 
 
+@pytest.mark.parametrize("clock", ["updates", "tokens"])
+@table(
+    ("line", "share"),
+    [
+        ("linear(1, 0)", "all"),
+        ("linear(absolute(0.1), absolute(0))", "none"),
+        ("constant(absolute(0.5))", "none"),
+        ("linear(1, absolute(0))", "some"),
+        ('linear(1, 0, over="99%") >> constant(absolute(0.1))', "some"),
+        ("constant(absolute(0.1), over=1) >> linear()", "some"),
+    ],
+)
+def test_a_base_has_the_share_of_the_values_that_scale_with_it(line, share, clock):
+    shown = trace(Plan(lr=line, horizon=200, clock=clock), {"lr": 0.25}, Calendar(tokens_per_step=1))
+
+    assert (shown.base("lr", 0).value, shown.base("lr", 0).share) == (0.25, share)
+    assert shown.with_assumed_bases([("lr", 0)]).base("lr", 0).value is None
+
+
 def test_the_arrays_of_a_trace_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         trace(PLAN, GROUPS)["lr", 1][0] = 3.0
