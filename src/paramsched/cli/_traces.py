@@ -3,8 +3,9 @@
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -241,8 +242,7 @@ def given_bases(
     """
     bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
     fields = list(dict.fromkeys(one.name for one in bindings))
-    selected = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
-    labels = set(groups) or selected
+    labels = set(groups) or {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in given for part in text.split(",")):
         place, equals, number = entry.rpartition("=")
@@ -256,15 +256,16 @@ def given_bases(
         if at and group not in labels and (groups or not group.isdigit()):
             owner = "checkpoint" if groups else "plan"
             raise click.UsageError(f'--base {entry}: the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
-        try:
-            value = float(number)
-        except ValueError:
-            value = float("nan")
-        if not abs(value) < float("inf"):
+        key = field, group if at else None
+        if key in values:
+            found = f"{field} has two bases; the decimal separator is a point"
+            raise click.UsageError(f"--base {','.join(given)}: {found}. Write --base {place.strip() or field}=0.1")
+        with suppress(ValueError):
+            values[key] = float(number)
+        if not isfinite(values.get(key, inf)):
             meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
             advice = f"Write --base {field}={meant[0] if meant else 0.1}"
             raise click.UsageError(f'--base {entry}: expected a finite number, got "{number}". {advice}')
-        values[field, group if at else None] = value
     return values
 
 

@@ -92,7 +92,7 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
         return known
     horizon = plan.horizon
     if horizon is None:
-        return TrialRun(_span_of_run(Calendar(total=10**6)), frozenset(["percent"]))
+        return TrialRun(_span_of_run(Calendar(total=10**6), "%", 10**4), frozenset(["percent"]))
     names = {unit for unit, _ in horizon.terms}
     if names == {"updates"}:
         return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
@@ -101,7 +101,8 @@ def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None
     # An update is a hundredth of most units, so that decimals such as "2.5 epochs" are exact.
     unit = names.pop()
     calendar = Calendar(total=horizon, **_HUNDREDTHS[unit])
-    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]), calendar.steps_per_epoch)
+    span = _span_of_run(calendar, f" {unit}", 1 if unit in ("samples", "batches") else 100)
+    return TrialRun(span, frozenset([unit, "percent"]), calendar.steps_per_epoch)
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
@@ -135,8 +136,30 @@ def mixed_run(plan: Plan) -> TrialRun | None:
     return TrialRun(_span_of_run(calendar), units, _USUAL_EPOCH, to_scale=False)
 
 
-def _span_of_run(calendar: Calendar) -> Span:
-    return Span.of_run(calendar, calendar.horizon or 0)
+def _span_of_run(calendar: Calendar, unit: str = "", updates: int = 0) -> Span:
+    return Span.of_run(_WrittenUnits(calendar, unit, updates) if unit else calendar, calendar.horizon or 0)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _WrittenUnits:
+    """A calendar with an assumed number of updates in a unit of the plan, in which messages count."""
+
+    calendar: Calendar
+    unit: str
+    updates: int
+    varies: bool = False
+    updates_vary: bool = False
+
+    def exact(self, duration: Duration, *, begin: Fraction = Fraction(0)) -> Fraction:
+        return self.calendar.exact(duration, begin=begin)
+
+    def count_text(self, count: Fraction) -> str:
+        return f"{float(count / self.updates):.12g}{self.unit}"
+
+    def for_run(self, length: Duration) -> "tuple[_WrittenUnits, Fraction]":
+        calendar, total = self.calendar.for_run(length)
+        return replace(self, calendar=calendar), total
 
 
 _MOST_SEAMS = 1_000  # stage boundaries next to which a schedule is evaluated

@@ -42,11 +42,8 @@ class PlanLines:
                 in `lines`.
         """
         if not lines and not fields and horizon == self.horizon:
-            raise InvalidArgument(
-                f'change("{at}")',
-                "expected a field to change or a new horizon",
-                f"Write plan.change({at.written()}, lr=linear(previous, 0))",
-            )
+            instead = f"Write plan.change({at.written()}, lr=linear(previous, 0))"
+            raise InvalidArgument(f'change("{at}")', "expected a field to change or a new horizon", instead)
         when = at if horizon == self.horizon else self.without_percent(f'change("{at}")', at)
         if lines or fields:
             _refuse_after_the_end("change", when, horizon)
@@ -223,8 +220,5 @@ def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
         return
     if at.terms[0][1] >= horizon.terms[0][1]:
-        raise InvalidArgument(
-            f'{method}("{at}", …)',
-            f'the run ends at "{horizon}"',
-            "Write an earlier time, or a longer horizon",
-        )
+        found, instead = f'the run ends at "{horizon}"', "Write an earlier time, or a longer horizon"
+        raise InvalidArgument(f'{method}("{at}", …)', found, instead)

@@ -124,6 +124,7 @@ def plan_of(given: PlanLike, call: str) -> Plan:
         return plan
     is_function = callable(given) and not isinstance(given, type)
     example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+    example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
     instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
     raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
 

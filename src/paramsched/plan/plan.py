@@ -174,11 +174,8 @@ class Plan:
                     f'Plan(horizon="{length}")', "a horizon is a length, not a position", "Omit until"
                 )
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
-                raise InvalidArgument(
-                    f'Plan(horizon="{length}")',
-                    "percent would refer to the horizon itself",
-                    'Write horizon="20 epochs"',
-                )
+                found = "percent would refer to the horizon itself"
+                raise InvalidArgument(f'Plan(horizon="{length}")', found, 'Write horizon="20 epochs"')
             if length is not None and not length.terms:
                 raise InvalidArgument(
                     "Plan(horizon=0)", "the horizon must be greater than 0", 'Write horizon="20 epochs"'
@@ -249,11 +246,8 @@ class Plan:
             PlanError: the plan has a predicate or an unregistered function.
         """
         if self._key is None:
-            raise PlanError(
-                "plan.fingerprint",
-                "the plan has a predicate or an unregistered function",
-                "Select groups by name, or register the function",
-            )
+            found = "the plan has a predicate or an unregistered function"
+            raise PlanError("plan.fingerprint", found, "Select groups by name, or register the function")
         return fingerprint_of(self._key)
 
     @property

@@ -225,11 +225,8 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
             continue
         rival = chosen.get(binding.name)
         if rival is not None and rival.groups is not None and binding.groups is not None:
-            raise PlanError(
-                f"{binding.name} in {where}",
-                f"two selectors match it: {selector_text(rival.groups)} and {selector_text(binding.groups)}",
-                "Select each group only once",
-            )
+            found = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(binding.groups)}"
+            raise PlanError(f"{binding.name} in {where}", found, "Select each group only once")
         if rival is None or binding.groups is not None:
             chosen[binding.name] = binding
     bounds = [
@@ -239,11 +236,8 @@ def _bound_fields(plan: Plan, group: Group, name_of_group: str | int, lines: Ite
     taken: dict[Field, str] = {}
     for bound in bounds:
         if bound.field in taken:
-            raise PlanError(
-                f"{bound.name} and {taken[bound.field]} in {where}",
-                f"both are {bound.field} in this group",
-                "Schedule one of them",
-            )
+            found = f"both are {bound.field} in this group"
+            raise PlanError(f"{bound.name} and {taken[bound.field]} in {where}", found, "Schedule one of them")
         taken[bound.field] = bound.name
     return tuple(bounds)
 
@@ -281,10 +275,9 @@ def replay(plan: PlanLike, events: Iterable[tuple[int, Mapping[str, float]]]) ->
                 f"replay(…, [({t}, …)])", f"it comes after update {last}", "Sort the events by update"
             )
         if strange := metrics.keys() - watched:
+            found = f"no rule watches {', '.join(sorted(strange))}"
             raise InvalidArgument(
-                f"replay(…, [({t}, {dict(metrics)!r})])",
-                f"no rule watches {', '.join(sorted(strange))}",
-                "Pass only metrics that a rule watches",
+                f"replay(…, [({t}, {dict(metrics)!r})])", found, "Pass only metrics that a rule watches"
             )
         last = t
         for rule in states:

@@ -325,11 +325,8 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         )
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
-        raise InvalidArgument(
-            f"trace(…, {type(optimizer).__name__})",
-            "it has no param_groups",
-            f'Write {{"lr": {meant_number(optimizer)!r}}}',
-        )
+        instead = f'Write {{"lr": {meant_number(optimizer)!r}}}'
+        raise InvalidArgument(f"trace(…, {type(optimizer).__name__})", "it has no param_groups", instead)
     return groups
 
 

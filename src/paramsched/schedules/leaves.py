@@ -238,9 +238,11 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
         return level
     name = getattr(value, "__name__", "")
     called = name in SHAPES and SHAPES[name] is value
+    is_function = callable(value) and not isinstance(value, type)
+    call = "ps.from_function(f)" if is_function else "warmup(100) >> cosine(to=0.1)"
     raise InvalidArgument(
         site() if callable(site) else site,
         f"{name if called else shown(value)} is neither a schedule nor a number",
-        write=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
+        write=example_call(SHAPES[name], name) if called else call,
         is_example=not called,
     )

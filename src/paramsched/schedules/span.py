@@ -133,7 +133,7 @@ class Span:
             raise InvalidArgument(f'"{length}"', found, instead)
         end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
-            begins, ends = (f"{float(time - self.origin):.12g}" for time in (self.begin, end))
+            begins, ends = (self.calendar.count_text(time - self.origin) for time in (self.begin, end))
             found = f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
             raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin

@@ -88,19 +88,16 @@ def picture(
     for _, one in plans if other is None else (*plans, ("", other)):
         if not isinstance(one, Curves):
             found = f"expected the curves of a plan, got {type(one).__name__}"
-            raise InvalidArgument("show(trace)", found, "Write ps.show.figure(plan)")
+            call = "ps.show.simulate(scheduler, 100)" if hasattr(one, "step") else "ps.show.figure(plan)"
+            raise InvalidArgument("show(trace)", found, f"Write {call}")
         if one.total < 1 or not one.keys():
-            raise InvalidArgument(
-                "show(trace)",
-                f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates",
-                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
-            )
+            found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
+            instead = 'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).'
+            raise InvalidArgument("show(trace)", found, instead)
     if other is not None and len(plans) > 1:
-        raise InvalidArgument(
-            "show(together(…), other=…)",
-            f"{len(plans)} plans are already drawn together",
-            'Add the other plan to them: together({…, "other": other})',
-        )
+        found = f"{len(plans)} plans are already drawn together"
+        instead = 'Add the other plan to them: together({…, "other": other})'
+        raise InvalidArgument("show(together(…), other=…)", found, instead)
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
@@ -359,9 +356,12 @@ def _base_texts(source: Curves, field: str) -> list[str]:
         elif base.share == "all":
             text = f"{_TIMES_BASE}: the base is unknown"
         found.setdefault(text, []).append(group)
+    lines = [source.line(*key) for key in source.keys() if key[0] == field]
+    idle = [rule for rule in source.metric_rules if any(str(rule) in line for line in lines)]
+    notes = [f"without metrics, {rule} has no effect" for rule in idle]
     if len(found) == 1:
-        return list(found)
-    return [f"{format_groups(tuple(members))}: {text}" for text, members in found.items()]
+        return [*found, *notes]
+    return [*(f"{format_groups(tuple(members))}: {text}" for text, members in found.items()), *notes]
 
 
 def _merge_groups(

@@ -160,15 +160,14 @@ def simulate(
     1.0
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
-        raise InvalidArgument(
-            f"simulate(…, {updates!r})", "expected a positive number of updates", "Write simulate(s, 100)"
-        )
+        found = "expected a positive number of updates"
+        raise InvalidArgument(f"simulate(…, {updates!r})", found, "Write simulate(s, 100)")
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
-        raise InvalidArgument(
-            f"simulate(…, {updates}, metrics=…)",
-            f"expected one metric per step, {updates - 1} in total, got {len(metrics)}",
-            "Pass one metric per step",
-        )
+        found = f"expected one metric per step, {updates - 1} in total, got {len(metrics)}"
+        raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", found, "Pass one metric per step")
+    if metrics is None and any(kind.__name__ == "ReduceLROnPlateau" for kind in type(scheduler).__mro__):
+        found = "the scheduler follows a metric, so each step needs one"
+        raise InvalidArgument(f"simulate({type(scheduler).__name__}, …)", found, f"Write metrics=[1.0] * {updates}")
     copied = _copy_of_scheduler(scheduler)
     groups = groups_of(copied.optimizer)
     labels = unique_labels(groups)
@@ -193,9 +192,8 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
     """Return a copy of a scheduler and its optimizer. Both optimizers share their parameters and state."""
     optimizer = getattr(scheduler, "__dict__", {}).get("optimizer")
     if optimizer is None:
-        raise InvalidArgument(
-            f"simulate({type(scheduler).__name__}, …)", "it has no optimizer", "Pass a built scheduler"
-        )
+        call = f"simulate({type(scheduler).__name__}, …)"
+        raise InvalidArgument(call, "it has no optimizer", "Pass a built scheduler")
     shared: dict[int, Any] = {}
     for group in groups_of(optimizer):
         shared |= {id(parameter): parameter for parameter in group.get("params", ())}

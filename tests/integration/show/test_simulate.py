@@ -13,6 +13,7 @@ import torch.optim.lr_scheduler as peers
 
 import paramsched as ps
 from paramsched import show
+from paramsched.compat import torch as drop_ins
 
 BUILT = {
     "step": lambda o: peers.StepLR(o, 7),
@@ -97,6 +98,9 @@ def test_metrics_may_come_from_a_function_or_a_sequence():
 def test_too_few_metrics_are_rejected():
     with pytest.raises(ps.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
+    for scheduler in (peers.ReduceLROnPlateau(optimizer()), drop_ins.ReduceLROnPlateau(optimizer())):
+        with pytest.raises(ps.InvalidArgument, match=r"each step needs one\. Write metrics=\[1\.0\] \* 30"):
+            show.simulate(scheduler, 30)
 
 
 def test_schedulers_of_other_libraries_are_simulated():

@@ -313,6 +313,8 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
         ),
         (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
         (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
+        (("cosine()", "--horizon", "10", "--base", "0,1"), "lr has two bases; the decimal separator is a point. Write"),
+        (("cosine()", "--horizon", "10", "--base", "lr=1", "--base", "lr=2"), "two bases; the decimal separator is a"),
         (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
         (
             ("cosine()", "--horizon", "10", "--width", "5"),

@@ -56,7 +56,7 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (resolved(cosine() >> linear(over="until 50 steps")), '"until 50 steps": a stage after an open', "until 80%"),
         (
             resolved(constant(over=5) >> (warmup(60) >> linear(over="until 50 steps"))),
-            "the stage would end at 50, but it starts at 65",
+            "the stage would end at 50 updates, but it starts at 65 updates",
             "Use a later time",
         ),
         (resolved(shift(cosine(), "until 5%")), "only valid as the length of a stage", 'of a stage, or "5%" here'),
@@ -125,6 +125,8 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (lambda: linear("x"), "linear(start='x'): expected a number, got str", "Write linear(start=1.0)"),
         (lambda: absolute("x"), "absolute('x'): expected a number, got str", "Write 0.1"),
         (lambda: cosine() >> 5 >> "x", "'x' is neither a schedule nor a number", "For example: warmup(100) >> cosine"),
+        (lambda: cosine() >> min, "min> is neither a schedule nor a number", "For example: ps.from_function(f)"),
+        (lambda: cosine() >> int, "int'> is neither a schedule nor a number", "For example: warmup(100) >> cosine"),
         (lambda: take(), "missing a required argument: 'schedule'", 'take(schedule=cosine(), over="10%")'),
         (lambda: rules.anneal(0.1), "missing a required argument: 'over'", "Write rules.anneal(0.1, over=100)"),
         (lambda: rules.cosine_restarts([10, 20], [1.0] * 3), "got 2 periods and 3 weights", "([10, 20], [1.0, 1.0])"),

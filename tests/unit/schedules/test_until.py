@@ -88,7 +88,7 @@ lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constan
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ('warmup(100) >> cosine(over="until 5%")', "the stage would end at 50, but it starts at 100"),
+        ('warmup(100) >> cosine(over="until 5%")', "the stage would end at 50 updates, but it starts at 100 updates"),
         ('cosine() >> linear(over="until 80%")', "a stage after an open-ended stage needs a length"),
         (
             'warmup(5) >> constant() >> 0.5 * linear(over="until 80%")',

@@ -168,6 +168,18 @@ def test_the_picture_of_a_plan_without_a_base_says_what_its_values_are(line, not
     assert panel.title == ("lr × base" if "unknown" in note else "lr")
 
 
+def test_the_picture_of_a_metric_rule_says_that_it_has_no_effect():
+    rules = ps.plateau("val_loss", patience=3), ps.spike("loss")
+    plan = ps.Plan(lr=ps.cosine() * rules[0], momentum=ps.linear() * rules[1] * rules[0], eps="linear()", horizon=50)
+    groups = {"lr": 1.0, "momentum": 0.9, "eps": 1.0}
+
+    panels = {one.field: one for one in show.picture(ps.trace(plan, groups)).panels}
+
+    idle = {name: {one.text for one in panel.notes if "metrics" in one.text} for name, panel in panels.items()}
+    first, second = (f"without metrics, {rule} has no effect" for rule in rules)
+    assert idle == {"lr": {first}, "momentum": {first, second}, "eps": set()}
+
+
 def test_figures_of_every_form_and_of_none():
     for made in (ps.cosine(over=9), ps.Plan(lr="cosine()", horizon=9), "lr: cosine()\nhorizon: 9"):
         assert show.figure(made).trace.total == 9
@@ -256,10 +268,22 @@ def test_the_smallest_text_has_two_rows_and_24_columns():
             show.text(curves(), **size)
 
 
+class Built:
+    """A scheduler of another library."""
+
+    def step(self):
+        pass
+
+
+BUILT = Built()
+
+
 @table(
     ("call", "said"),
     [
-        (lambda: show.svg(3), "expected the curves of a plan, got int"),
+        (lambda: show.svg(3), "expected the curves of a plan, got int. Write ps.show.figure(plan)"),
+        (lambda: show.svg(BUILT), "expected the curves of a plan, got Built. Write ps.show.simulate(scheduler, 100)"),
+        (lambda: show.figure(BUILT), "expected a plan, got Built. For example: ps.show.simulate(scheduler, 100)"),
         (lambda: show.text(curves(), other=ps.Plan(lr=1)), "expected the curves of a plan, got Plan"),
         (lambda: show.svg(curves(), width=-5), "svg(width=-5): must be greater than 0"),
         (lambda: show.svg(curves(), height="a"), "svg(height='a'): expected a number, got str"),
