@@ -55,6 +55,22 @@ def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, writt
         assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
 
 
+@examples(120)
+@given(cases, lrs, writes, st.integers(1, 20), st.booleans())
+def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, written, at, is_chained):
+    def build(optimizer):
+        scheduler = case.build(OURS, optimizer)
+        return OURS.ChainedScheduler([OURS.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
+
+    first, second = optimizer_with(bases), optimizer_with(bases)
+    left, resumed = build(first), build(second)
+    stepped(left, first, at, written)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    resumed.load_state_dict(copy.deepcopy(left.state_dict()))
+
+    assert stepped(resumed, second, 9) == stepped(left, first, 9)
+
+
 def test_a_cycle_uses_the_bounds_of_an_optimizer_loaded_after_the_scheduler():
     first, second = optimizer_with([0.1]), optimizer_with([0.1])
     theirs = PEER.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)

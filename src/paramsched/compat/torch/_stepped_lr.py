@@ -28,6 +28,7 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch.base import (
     LOST,
+    RELATIVE,
     LRScheduler,
     Verbose,
     drop_in_name,
@@ -232,7 +233,7 @@ class RuleLR(SteppedLR):
     """
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
-    _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": False}
+    _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": True}
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # True if the factor may be 0 before the end
 
@@ -265,7 +266,8 @@ class RuleLR(SteppedLR):
         groups = self.optimizer.param_groups
         known = previous is not None and previous.options == self._read_options(self)
         if previous is None or not known or previous.bases != self.base_lrs[: len(previous.members)]:
-            self._engine, self._only_writer = StepEngine(self._make_rule()), previous is None
+            self._engine = StepEngine(self._make_rule())
+            self._only_writer = self._only_writer and previous is None
         self._engine.bind(as_floats(self.base_lrs), self._level_per_group())
         if previous is None:
             self._last_tick = self.last_epoch
@@ -473,11 +475,11 @@ class RuleLR(SteppedLR):
         return [self._engine.step_into(self.last_epoch)[0]] * len(self.optimizer.param_groups)
 
     def state_dict(self) -> dict[str, Any]:
-        state = super().state_dict()
+        state = super().state_dict() | ({} if self._only_writer else {RELATIVE: True})
         return state if self._before_zero is None else state | {LOST: list(self._before_zero)}
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._before_zero = state.pop(LOST, None)
+        self._before_zero, self._only_writer = state.pop(LOST, None), not state.pop(RELATIVE, False)
         super()._load_checked(state)
 
 

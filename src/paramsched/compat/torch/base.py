@@ -30,7 +30,7 @@ Method = TypeVar("Method")
 HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
 """A list of pairs: a param group, and a dict with the values of some of its fields."""
 
-CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
+CLASS, GROUPS, BESIDE, LOST, RELATIVE = "_class", "_groups", "_beside", "_lost", "_relative"
 """Keys of our states that torch's states lack. torch's classes keep them when they load one of our states."""
 
 
@@ -393,7 +393,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             warn_user(
                 f"{built}.load_state_dict(…) replaces constructor options with the saved ones: {', '.join(changed)}.",
             )
-        dropped = {CLASS, GROUPS, BESIDE, *self._not_in_state()} | (set() if _is_current(state) else {LOST})
+        dropped = {CLASS, GROUPS, BESIDE, *self._not_in_state()} | (set() if _is_current(state) else {LOST, RELATIVE})
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
 
     def _not_in_state(self) -> set[str]:
