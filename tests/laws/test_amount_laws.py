@@ -14,7 +14,7 @@ from paramsched.plan import bind
 from paramsched.plan.binding import clock_of_field
 from paramsched.plan.resolve import counted_plan
 from support import strategies
-from support.disturbances import DISTURBANCES, disturb
+from support.disturbances import DISTURBANCES, disturb, reported
 from support.strategies import GROUPS, World
 from support.updates import probe
 
@@ -148,7 +148,10 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)
             assert (run.scheduler.t, run.scheduler.amount) == (run.t, run.amount)
+        before = reported(run.scheduler)
+        disturb(run, "resume: both")
 
+    assert reported(run.scheduler) == before
     for t, amount, groups in run.used:
         for index, found in enumerate(groups):
             for one in bound[index]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.plan import bind
 from support import strategies
-from support.disturbances import DISTURBANCES, disturb
+from support.disturbances import DISTURBANCES, disturb, reported
 from support.strategies import GROUPS, World
 from support.updates import group, probe
 
@@ -94,7 +94,10 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)
             assert run.scheduler.last_epoch == run.t
+        before = reported(run.scheduler)
+        disturb(run, "resume: both")
 
+    assert reported(run.scheduler) == before
     for t, groups in run.used:
         for index, found in enumerate(groups):
             for one in bound[index]:

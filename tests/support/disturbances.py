@@ -47,6 +47,12 @@ def disturb(run: DisturbedRun, event: str) -> None:
             raise AssertionError(event)
 
 
+def reported(scheduler: ps.Scheduler) -> str:
+    """Return what a scheduler reports of its run, as text."""
+    found = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
+    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars(), scheduler.scalars("coming"))))
+
+
 def _resume(run: DisturbedRun, event: str) -> None:
     saved, state = copy.deepcopy((run.optimizer.state_dict(), run.scheduler.state_dict()))
     run.optimizer = run.bare()

@@ -41,6 +41,15 @@ def test_the_history_of_one_plan_is_that_plan_and_is_not_in_the_state():
     assert scheduler.state_dict()["history"] is None
 
 
+def test_the_length_of_the_run_is_not_part_of_the_plan_in_the_history():
+    plan = ps.Plan(lr="linear()")
+
+    scheduler = ps.Scheduler(probe(), plan, calendar=ps.Calendar(total=20))
+
+    assert scheduler.history == [[0, None, plan.text]]
+    assert scheduler.state_dict()["plan"] == plan.text
+
+
 def test_a_new_plan_is_in_the_history_with_its_update():
     _, scheduler = changed((FIRST, 50), (SECOND, 10), (THIRD, 3))
 

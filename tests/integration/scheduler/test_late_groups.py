@@ -83,6 +83,21 @@ def test_any_schedule_keeps_the_present_value_when_a_group_is_added(name):
     assert optimizer.used[-1][1]["lr"] == pytest.approx(0.05, rel=1e-9)  # solved for the base
 
 
+@pytest.mark.parametrize("late_groups", ["base", "present"])
+def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base(late_groups):
+    optimizer, scheduler = joined(late_groups=late_groups)
+    saved = copy.deepcopy(optimizer.state_dict())
+    other = probe({}, {"lr": 0.9})
+    again = ps.Scheduler(other, PLAN)
+    other.load_state_dict(saved)
+
+    run(optimizer, 3)
+    run(other, 3)
+
+    assert again.base_lrs == scheduler.base_lrs
+    assert [groups[1]["lr"] for groups in other.used] == [groups[1]["lr"] for groups in optimizer.used[-3:]]
+
+
 @pytest.mark.parametrize("how", ["optimizer", "scheduler", "both", "copy"])
 def test_late_groups_survive_saving_loading_and_copying(how):
     optimizer, scheduler = joined(late_groups="present")

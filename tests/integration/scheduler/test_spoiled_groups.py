@@ -92,6 +92,23 @@ def test_removing_all_groups_is_detected_before_the_step(drive):
 ONLY_LR = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 
 
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_removed_field_is_refused_until_it_is_written_again(drive, index):
+    optimizer = probe({}, {})
+    scheduler = ps.Scheduler(optimizer, ONLY_LR, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    step()
+
+    del optimizer.param_groups[index]["lr"]
+    with pytest.raises(PlanError, match=f'"lr" in group {index}'):
+        step()
+    optimizer.param_groups[index]["lr"] = 0.1
+    step()
+
+    assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - scheduler.t / 20)] * 2
+
+
 def test_groups_removed_by_the_closure_are_detected_after_the_step():
     optimizer = probe()
     ps.Scheduler(optimizer, ONLY_LR)

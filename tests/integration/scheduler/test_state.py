@@ -137,6 +137,16 @@ def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, val
     assert_rejected(corrupted(path, value))
 
 
+def test_a_run_fact_of_another_type_is_rejected_although_it_equals_that_of_the_run():
+    scheduler = ps.Scheduler(probe(*GROUPS), PLAN, steps_per_epoch=1)
+    state = scheduler.state_dict()
+    facts = tuple((name, fact is not None or None) for name, fact in state["calendar"])
+
+    assert dict(facts) == dict(state["calendar"])
+    with pytest.raises(ps.errors.StateError, match="state: calendar: "):
+        scheduler.load_state_dict(state | {"calendar": facts})
+
+
 @table("path", [path for path in PATHS if path not in (("resolved",), ("measured",))])
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
