@@ -11,7 +11,9 @@ import paramsched as ps
 from paramsched.errors import MissingFact
 from paramsched.plan.resolve import amounts_of_run, counted_plan, planned_amounts
 from paramsched.plan.resolve_clocks import sizes_of_run
+from paramsched.time.amounts import BOUNDARIES_OF_A_SECOND
 from paramsched.time.progress import WHOLE
+from support.examples import examples
 
 COUNT = 60
 RATES = {
@@ -146,6 +148,7 @@ class Counted:
         return begin + self.amount_of(clock, end) - self.amount_of(clock, start)
 
 
+@examples(240)
 @given(st.sampled_from(["steps", "samples", "tokens", "frames", "seconds"]), st.booleans(), st.data())
 def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amount, data):
     written = data.draw(st.sampled_from(SIZES))
@@ -162,7 +165,9 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))
     schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "lr")
+    grid = BOUNDARIES_OF_A_SECOND if clock == "seconds" else 1
+    ends = [Fraction(-(-end * grid // 1), grid) for end in ends]
     for end in ends:
-        whole = -(-end // 1)
-        for t in (float(end) - 1e-6, float(end) + 1e-6) if clock == "seconds" else (whole - 1, whole):
-            assert schedule(t) == (0.5 if t < ends[0] else 0.25 if t < ends[1] else 1.0), (t, ends)
+        for t in (end - Fraction(1, grid), end):
+            expected = 0.5 if t < ends[0] else 0.25 if t < ends[1] else 1.0
+            assert schedule(float(t) if clock == "seconds" else int(t)) == expected, (t, ends)

@@ -48,9 +48,10 @@ def disturb(run: DisturbedRun, event: str) -> None:
 
 
 def reported(scheduler: ps.Scheduler) -> str:
-    """Return what a scheduler reports of its run, as text."""
+    """Return what a scheduler reports of its run, as text; the state of one optimizer lacks the last amount."""
     found = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
-    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars(), scheduler.scalars("coming"))))
+    last = scheduler.scalars() if scheduler.plan.clock == "updates" else None
+    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars("coming"), last)))
 
 
 def _resume(run: DisturbedRun, event: str) -> None:

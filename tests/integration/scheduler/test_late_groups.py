@@ -86,16 +86,17 @@ def test_any_schedule_keeps_the_present_value_when_a_group_is_added(name):
 @pytest.mark.parametrize("late_groups", ["base", "present"])
 def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base(late_groups):
     optimizer, scheduler = joined(late_groups=late_groups)
-    saved = copy.deepcopy(optimizer.state_dict())
     other = probe({}, {"lr": 0.9})
     again = ps.Scheduler(other, PLAN)
-    other.load_state_dict(saved)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    alone, undisturbed = joined(late_groups=late_groups)
 
-    run(optimizer, 3)
-    run(other, 3)
+    for one in (optimizer, other, alone):
+        run(one, 3)
 
-    assert again.base_lrs == scheduler.base_lrs
-    assert [groups[1]["lr"] for groups in other.used] == [groups[1]["lr"] for groups in optimizer.used[-3:]]
+    assert scheduler.base_lrs == again.base_lrs == undisturbed.base_lrs
+    late = [[groups[1]["lr"] for groups in one.used[-3:]] for one in (optimizer, other, alone)]
+    assert late[0] == late[1] == late[2]
 
 
 @pytest.mark.parametrize("how", ["optimizer", "scheduler", "both", "copy"])

@@ -297,6 +297,20 @@ def test_a_checkpoint_that_carries_its_count_resumes_in_silence(recwarn, caplog)
     assert [str(one.message) for one in recwarn] == caplog.messages == []
 
 
+@table("count", [3, 4, 5, 6])
+def test_the_values_of_the_last_update_are_those_of_the_saved_run(count):
+    optimizers, resumed = probes(NAMES), probes(NAMES)
+    scheduler, again = ps.Scheduler(optimizers, TOKENS), ps.Scheduler(resumed, TOKENS)
+    steps_until(optimizers, scheduler, count, lambda index: 40 + index)
+
+    for name, state in states(optimizers).items():
+        resumed[name].load_state_dict(state)
+    again.load_state_dict(scheduler.state_dict())
+
+    assert again.scalars() == scheduler.scalars()
+    assert again.scalars("coming") == scheduler.scalars("coming")
+
+
 def test_a_missing_count_is_warned_of_once():
     plain = {name: one.state_dict() for name, one in probes("ab").items()}
     optimizers = probes("ab")
