@@ -247,7 +247,8 @@ class Plan:
         """
         if self._key is None:
             found = "the plan has a predicate or an unregistered function"
-            raise PlanError("plan.fingerprint", found, "Select groups by name, or register the function")
+            instead = 'Select groups by name, and write lr=ps.register_function("mine", f)'
+            raise PlanError("plan.fingerprint", found, instead)
         return fingerprint_of(self._key)
 
     @property

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from paramsched.base.codes import UNKNOWN_NAME
-from paramsched.base.near_names import did_you_mean
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table
@@ -227,9 +227,8 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
         if inspect.isclass(cls) and issubclass(cls, Optimizer) and cls is not Optimizer
     }
     if kind not in known:
-        raise InvalidArgument(
-            f"type={kind!r}", f"unknown optimizer of torch; {did_you_mean(kind, known)}", "Write type='SGD'"
-        )
+        found, nearest = f"unknown optimizer of torch; {did_you_mean(kind, known)}", closest(kind, known) or "SGD"
+        raise InvalidArgument(f"type={kind!r}", found, f"Write type={nearest!r}")
     return known[kind]
 
 

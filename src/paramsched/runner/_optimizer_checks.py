@@ -124,8 +124,9 @@ def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -
         cls = optimizer_class(named)
         taken = inspect.signature(cls).parameters.keys() - {"params"}
     except (InvalidArgument, TypeError, ValueError) as error:
-        found = error.found if isinstance(error, InvalidArgument) else f"expected an optimizer, got {short_json(named)}"
-        diagnostics.add(child_path(path, "type"), found, "Write type='SGD'", code=REFUSED_VALUE)
+        found, instead = f"expected an optimizer, got {short_json(named)}", "Write type='SGD'"
+        found, instead = (error.found, error.instead) if isinstance(error, InvalidArgument) else (found, instead)
+        diagnostics.add(child_path(path, "type"), found, instead, code=REFUSED_VALUE)
         return None
     before = diagnostics.count
     diagnostics.refuse_unknown(arguments, taken, path, f"{named} has no such argument", code=UNKNOWN_NAME)

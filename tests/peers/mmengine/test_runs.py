@@ -130,7 +130,8 @@ def test_a_config_without_schedulers_is_rejected(nothing):
 def test_a_config_without_the_entry_gets_a_suggestion():
     told = refusal({"param_schedulers": STEP, "train_cfg": {"max_epochs": 4}})
 
-    assert told.startswith('$: param_scheduler is missing; did you mean it by "param_schedulers"?')
+    found = '$: param_scheduler is missing from this config of MMEngine; did you mean it by "param_schedulers"?'
+    assert told.startswith(found)
 
 
 def test_an_unrelated_file_is_not_mistaken_for_schedulers_by_optimizer():

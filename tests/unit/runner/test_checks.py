@@ -127,6 +127,11 @@ def test_a_scheduler_that_cannot_be_built_has_one_problem(scheduler, said):
         ({"custom_hooks": {"a": 3}}, "$.custom_hooks", "custom_hooks=[MyHook()]"),
         ({"default_hooks": [None]}, "$.default_hooks", "dict(checkpoint=dict(type='CheckpointHook'))"),
         ({"default_hooks": {"chekpoint": None}}, "$.default_hooks.chekpoint", 'did you mean "checkpoint"'),
+        (
+            {"optim_wrapper": {"optimizer": {"type": "Adamm", "lr": 0.1}}},
+            "$.optim_wrapper.optimizer.type",
+            "did you mean \"Adam\"? Write type='Adam'",
+        ),
     ],
 )
 def test_loaders_and_hooks_of_another_kind_are_refused_at_their_path(changed, path, said):

@@ -34,7 +34,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     """
     if not plan.serializable:
         found = "the plan contains a predicate or a function without a name"
-        raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
+        raise PlanError("dump(plan)", found, 'Select groups by name, and write lr=ps.register_function("mine", f)')
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
     if plan.horizon is not None:
         data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)

@@ -192,7 +192,8 @@ def report_missing_schedulers(config: Mapping[str, Any], diagnostics: Diagnostic
         )
         return
     near = probably_meant("param_scheduler", map(str, config))
-    found = "param_scheduler is missing" + (f'; did you mean it by "{near}"?' if near else "")
+    found = "param_scheduler is missing from this config of MMEngine"
+    found += f'; did you mean it by "{near}"?' if near else ""
     old = "; lr_config is the key of mmcv 1" if "lr_config" in config else ""
     diagnostics.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
 
