@@ -55,6 +55,33 @@ def test_an_empty_last_stage_holds_the_end_of_a_stage_that_would_go_on():
     assert (whole >> constant(0.3, over=5))(100) == 0.3
     assert (constant(0.5, over=3) >> constant(0.3, over=0))(100) == 0.5
     assert (constant(0.5, over=0) >> constant(0.3, over=0))(100) == 0.3
+    assert [(constant(0.3, over=2) >> whole)(t) for t in (2, 6, 7, 100)] == [whole(t) for t in (0, 4, 5, 98)]
+
+
+def test_cycles_below_an_update_that_follow_epochs_take_one():
+    line = "constant(0.5, over='0.1 epochs') >> restarts(every(linear(over='2 epochs'), 'epoch'), '0.01 epochs', 3)"
+    schedule = resolve(parse(line), Calendar(total=10, steps_per_epoch=5))
+
+    assert [schedule(t) for t in (0, 1, 9)] == [0.5, 1.0, 1.0]
+
+
+@table(
+    "line",
+    [
+        "warmup(5) >> constant()",
+        "warmup(5) >> linear(over=60_000)",
+        "warmup(5) >> linear(over=20) >> inverse_sqrt(10)",
+        "take(warmup(5) >> constant(), 50_000) >> linear(1, 0, over=9)",
+        "take(warmup(5) >> linear(over=99_000), 50_000)",
+        "skip(warmup(5) >> cosine(over=60_000) >> constant(0.5), 3)",
+        "skip(warmup(5) >> linear(over=20), 15)",
+    ],
+)
+def test_a_hundred_thousand_updates_have_the_values_of_each(line):
+    schedule = parse(line)
+    times = [0, 1, 2, 4, 5, 6, 24, 25, 26, 49_151, 49_152, 49_999, 50_000, 50_001, 60_003, 60_004, 60_005, 99_999]
+
+    assert schedule(np.arange(100_000), 0.3)[times].tolist() == [schedule(t, 0.3) for t in times]
 
 
 def test_a_window_without_a_length_holds_the_first_value():
