@@ -62,9 +62,10 @@ def test_without_a_horizon_a_change_has_the_time_at_which_it_starts():
     assert (change.when, change.by) == (1, 0.5)
 
 
-def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock():
-    before = Plan(lr="constant()", clock="tokens", horizon="300B tokens")
-    after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock="tokens", horizon="300B tokens")
+@table("clock", ["tokens", {"lr": "tokens"}])
+def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
+    before = Plan(lr="constant()", clock=clock, horizon="300B tokens")
+    after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock=clock, horizon="300B tokens")
     (change,) = diff(before, after, Calendar())
 
     assert (change.when, change.unit, change.by) == (123456789012, "tokens", 0.5)

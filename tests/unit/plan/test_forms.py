@@ -43,7 +43,20 @@ def test_a_value_has_at_most_one_form(given, kind):
         ("warmup * cosine", InvalidArgument, "warmup"),
         ("lr: cosin()", ConfigError, 'did you mean "cosine"'),
         ("{", ConfigError, "text"),
-        (["lr"], InvalidArgument, r"ps\.trace\(…, plan=\['lr'\]\): expected a plan, got list"),
+        ("-.5e3", InvalidArgument, r'got a number. For example: "constant\(1\.0\)", the base at every update'),
+        ("my plan", InvalidArgument, r"\.toml or \.json$"),
+        ("cosine >> step", InvalidArgument, "cosine is a function and needs brackets"),
+        (["lr"], InvalidArgument, r"plan=\['lr'\]\): expected a plan, got list. Write >> between the stages$"),
+        ((), InvalidArgument, "expected a plan, got tuple. Write >> between the stages$"),
+        (
+            abs,
+            InvalidArgument,
+            r"expected a plan, got builtin_function_or_method. For example: ps\.from_function\(f\)$",
+        ),
+        *(
+            (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), horizon=1000\)$")
+            for one, kind in ((int, "type"), (3, "int"), (None, "NoneType"))
+        ),
     ],
 )
 def test_a_value_without_a_plan_is_an_error(text, error, message):

@@ -92,6 +92,12 @@ def test_the_number_of_a_plan_depends_on_the_run_facts_that_its_lengths_need(lr,
     assert (numbers[0] == numbers[1]) is is_own
 
 
+def test_a_plan_without_a_text_has_the_number_0():
+    plan = Plan(Binding("lr", 0.5, groups=lambda group: True))
+
+    assert plan_number(plan, plan) == 0
+
+
 def test_bindings_of_one_field_and_selector_chain_in_the_order_written():
     first, second = step(5), warmup(3)
 

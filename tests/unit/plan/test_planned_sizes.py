@@ -374,6 +374,14 @@ def test_a_rule_that_counts_updates_needs_updates_of_one_size():
         plan_of('multistep(["10 samples"], 4)', lr=rule, clock="samples").resolve(ps.Calendar())
 
 
+def test_sizes_by_updates_are_not_estimated_from_amounts():
+    line = "constant(1, over=10) >> constant(1_000_000)"
+    plan = plan_of(line, lr="cosine()", clock={"lr": "samples"}, horizon="1T samples").resolve(ps.Calendar())
+    run = amounts_of_run(plan, ps.Calendar())
+
+    assert run.updates_until(10**12) == 1_000_010
+
+
 @table("lr", ["constant()", "cosine()"])
 def test_a_horizon_in_updates_needs_the_amount_of_an_update(lr):
     with pytest.raises(MissingFact, match="the number of tokens of an update is unknown") as refusal:

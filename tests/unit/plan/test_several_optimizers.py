@@ -5,6 +5,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from paramsched.plan.group_matching import Overlap, overlap_of
+from paramsched.plan.optimizers import shown_names
 from support.tables import table
 
 BASES = {
@@ -135,6 +136,25 @@ def test_two_selectors_for_one_group_are_refused():
 def test_a_name_that_selectors_or_drive_cannot_use_is_refused(name):
     with pytest.raises(InvalidArgument, match=r'Write \{"muon": muon, "adamw": adamw\}'):
         ps.trace(ps.Plan(lr=1.0, horizon=4), {name: {"lr": 0.1}})
+
+
+@table(
+    ("names", "shown"), [("", ""), ("ab", "a, b"), ("abcde", "a, b, c, d, e"), ("abcdef", "a, b, c, d, e and 1 more")]
+)
+def test_a_message_lists_five_names(names, shown):
+    assert shown_names(names) == shown
+
+
+@table("count", [5, 6])
+def test_the_error_for_an_unknown_optimizer_lists_the_groups_of_five(count):
+    bases = {f"o{index}": [{"lr": 0.1}] * count for index in range(count)}
+
+    with pytest.raises(UnknownGroup) as refusal:
+        scheduled(ps.Binding("lr", 1.0, groups="x9"), bases=bases)
+    labels = "0, 1, 2, 3, 4" + (" and 1 more" if count == 6 else "")
+    groups = "; ".join(f"o{index}: {labels}" for index in range(5))
+    more = "; and 1 more optimizers" if count == 6 else ""
+    assert refusal.value.found == f'no optimizer or group is called "x9"; the groups are {groups}{more}'
 
 
 def test_names_of_parameters_are_names_of_optimizers():
