@@ -1,6 +1,7 @@
 """The schedule of a run without a plan is found in its log, and faults of the run are noted at the right updates."""
 
 import csv
+import itertools
 import json
 import math
 import random
@@ -94,7 +95,11 @@ OFTEN = {"warmup, cosine", "CosineAnnealingWarmRestarts"}
 
 
 def forms(name: str) -> list[Any]:
-    forms = ("full", "rounded", "thinned")
+    forms = (
+        "full",
+        "rounded",
+        *(["thinned"] if name != "CyclicLR, even" else []),
+    )  # lines of two rows may be any cycle
     return [pytest.param(name, one, marks=[pytest.mark.long] * (one != "full" and name not in OFTEN)) for one in forms]
 
 
@@ -465,6 +470,22 @@ def test_convert_writes_the_formula_and_on_request_the_table(tmp_path: Path) -> 
     assert (tmp_path / "plan.yaml").read_text().split() == ["horizon:", "2000", "lr:", "multistep([700,", "1210])"]
     assert run("audit", log, "--plan", tmp_path / "plan.yaml").exit_code == 0
     assert "absolute" in run("convert", log, "--from", "log", "--table").output
+
+
+@pytest.mark.parametrize("every", [10, 25, 50, 100])
+@pytest.mark.parametrize("decay", ["cosine(to=0.1)", "constant() >> linear(1, 0, over=400)", "linear(1, 0.1)"])
+def test_a_warmup_of_few_logged_rows_is_found(every: int, decay: str) -> None:
+    for length, first in itertools.product((60, 100, 150, 300), (0, every - 1, every)):
+        plan = ps.Plan(lr=f"warmup({length}) >> {decay}", horizon=2000)
+        rate = trace(plan, {"lr": 0.1})["lr"]
+
+        found = ps.recognize([(t, rate[t]) for t in range(first, 2000, every)])["lr"]
+
+        if 0 < first < length or length > every:  # a row of the warmup besides the 0 at its start
+            assert found.plan is not None
+            assert trace(found.plan, {"lr": found.base})["lr"][: found.logged[0][-1]] == pytest.approx(
+                rate[: found.logged[0][-1]], rel=1e-9, abs=1e-12
+            ), (length, first)
 
 
 # ---------------------------------------------------------------- Good runs

@@ -16,7 +16,7 @@ def values_of(text, updates=UPDATES):
 
 KINDS = {
     "short warmups": [
-        ("warmup(1) >> cosine()", "linear(0.0, over=1) >> cosine(over=299)"),
+        ("warmup(1) >> cosine()", "warmup(1) >> cosine(over=299)"),
         ("warmup(2) >> cosine(to=0.1)", "warmup(2) >> cosine(to=0.1, over=298)"),
         ("warmup(3, 0.2) >> linear()", "warmup(3, 0.2) >> linear(over=297)"),
         ("warmup(5) >> exponential(0.99)", "warmup(5) >> exponential(0.99)"),

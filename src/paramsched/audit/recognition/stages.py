@@ -121,7 +121,7 @@ class Search:
                 wrong = np.flatnonzero(~self.rows.matches(piece.at(t))[before + 1 : at])
                 begin = before + 1 + (int(wrong[-1]) + 1 if wrong.size else 0)
                 if begin - before <= fit.family.size:
-                    pieces[-1] = self._line(before, begin, piece)
+                    pieces = self._with_line(pieces, begin, piece)
                 piece = replace(piece, first=t[begin].item())
             pieces.append(piece)
             at = end
@@ -149,16 +149,33 @@ class Search:
         fit = fit.with_round_numbers(rows.take(rows.matches(fit.at(rows.t))))
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 
-    def _line(self, begin: int, end: int, after: Piece) -> Piece:
-        """Return a straight line through a few rows before a stage; through one row, to the start of the stage."""
-        rows = self.rows.take(slice(begin, end))
-        fit = LINE.fit(rows) if end - begin > 1 else None
-        if fit is None:
+    def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
+        """Return the stages with a line in place of the last one, which has few rows before the next stage.
+
+        The line goes through stages of one row before it too, or through 0 before the first row of the log, if it meets
+        the next stage before its next row.
+        """
+        t, v, begin = self.rows.t, self.rows.v, int(np.searchsorted(self.rows.t, pieces[-1].first))
+        kept, gap = pieces[:-1], t[end - 1 : end + 1]
+
+        def meets(line: Fit) -> bool:
+            return bool(np.prod(line.at(gap) - after.at(gap)) <= self.rows.tol.min())
+
+        fit = LINE.fit(self.rows.take(slice(begin, end))) if end - begin > 1 else None
+        if end == 1 and t[0] > 0:
+            from_zero = Fit(LINE, np.zeros(0), v[0].item(), (v[0] / t[0]).item(), t[0].item())
+            fit = from_zero if meets(from_zero) else None
+        while kept and kept[-1].first == t[begin - 1]:
+            longer = LINE.fit(self.rows.take(slice(begin - 1, end)))
+            if longer is None or not meets(longer):
+                break
+            fit, kept, begin = longer, kept[:-1], begin - 1
+        if fit is None:  # to the start of the next stage
             origin = after.natural[0]
-            target = after.first if origin is None or not rows.t[-1] < origin <= after.first else origin
-            slope = (after.at(np.array([target]))[0] - rows.v[0]) / (target - rows.t[0])
-            fit = Fit(LINE, np.zeros(0), rows.v[0].item(), float(slope), rows.t[0].item())
-        return Piece(rows.t[0].item(), rows.t[-1].item(), fit.at, fit)
+            target = after.first if origin is None or not t[begin] < origin <= after.first else origin
+            slope = (after.at(np.array([target]))[0] - v[begin]) / (target - t[begin])
+            fit = Fit(LINE, np.zeros(0), v[begin].item(), float(slope), t[begin].item())
+        return [*kept, Piece(t[begin].item(), t[end - 1].item(), fit.at, fit)]
 
     def _extent(self, fit: Fit, at: int) -> int:
         """Return the first row after `at` that a curve does not explain, apart from short stretches of rows."""

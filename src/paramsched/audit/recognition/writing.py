@@ -52,12 +52,9 @@ class Writer:
         """
         best: dict[float, tuple[float, list[Schedule]]] = {begin: (0.0, [])}
         natural, first = pieces[0].natural[0], pieces[0].first
-        starts = (
-            [first] if pieces[0].cycles else [] if natural is None else [round(natural) + 0.0, round(natural) + 1.0]
-        )
-        for start in (
-            float(one) for one in starts if begin == 0 < one <= first
-        ):  # after a constant that was not logged
+        near = [] if natural is None else [round(natural), round(natural) + 1]
+        # After a constant that was not logged.
+        for start in (float(one) for one in ([first] if pieces[0].cycles else near) if begin == 0 < one <= first):
             best[start] = 3.0, [make.constant(self._level(pieces[0].at(np.array([start])).item()), length_text(start))]
         for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
             ends: dict[float, tuple[float, list[Schedule]]] = {}
@@ -158,8 +155,8 @@ class Writer:
     def _levels(self, fit: Fit, x0: float, x1: float, rows: Rows) -> tuple[Any, Any]:
         """Return the levels of a curve at two times, with as few digits as explain the rows."""
         first, last = fit.at(np.array([x0, x1])).tolist()
-        if first == last:
-            return (self._level(first),) * 2
+        if first == last or rows.t.size < 2:  # one row does not determine two levels
+            return self._level(first), self._level(last)
         u = (fit.at(rows.t) - first) / (last - first)
         weight = u / rows.tol**2
         size = float(weight @ u)
