@@ -88,13 +88,14 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
             values = [bound.schedule(time, base=base) for time in used.times[bound.clock]]
             schedule = one.schedule or _path_of(used.plan, bound) if loaded.native or one.schedule else loaded.entry
             decided, note = [_place(read, schedule)], one.note
+            is_multiple = depends_on_base(bound.schedule, np.array(used.times[bound.clock]), base, 2 * base)
             if (place := _place(read, one.base)) and bound.name == "lr":
-                if not depends_on_base(bound.schedule, np.array(used.times[bound.clock]), base, 2 * base):
+                if not is_multiple:
                     note = note or f"{place} has no effect"
                 else:
                     decided.insert(0, place)
             elif (bound.name, label) in assumed:
-                note = note or "the base is unknown"
+                note = note or ("the base is unknown" if is_multiple else "absolute values, not multiples of base")
             yield GroupValues(
                 one.optimizer, str(label), bound.name, base, run.at, values, tuple(filter(None, decided)), note
             )

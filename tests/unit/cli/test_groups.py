@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from paramsched.cli import main
 from support.deepspeed_peer import used, used_by_deepspeed
+from support.tables import table
 
 LR = 5e-4
 WARMUP = {"warmup_num_steps": 20, "warmup_type": "linear"}
@@ -128,6 +129,19 @@ def test_the_line_of_a_plan_that_is_in_force_is_named_for_each_group(shown, tmp_
         ("body", "weight_decay", [0.1], ["plan.yaml:6 groups.body.weight_decay"]),
     ]
     assert rows[-1]["note"] == "the base is unknown"
+
+
+@table(
+    ("line", "note"),
+    [
+        ("linear(absolute(0.1), absolute(0.01))", "absolute values, not multiples of base"),
+        ("linear(1, absolute(0.01))", "the base is unknown"),
+    ],
+)
+def test_the_note_about_an_unknown_base_is_only_for_multiples(shown, line, note):
+    (row,) = shown(line, "--horizon", 10, "--at", 5)
+
+    assert row["note"] == note
 
 
 def test_the_table_of_a_group_has_a_line_for_each_time(tmp_path, monkeypatch):
