@@ -142,6 +142,7 @@ class BatchAmounts:
 
     def report_counted(self) -> None:
         """Report the counted batches for the next update; `count_batch` calls this if it knows that the update ends."""
+        self._refresh_plan()
         if self._measure is not None:
             self._sum_over_processes()
             amount, self._pending = self._pending, 0

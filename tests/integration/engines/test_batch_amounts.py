@@ -124,6 +124,16 @@ def test_an_engine_may_report_the_seen_batches_just_before_the_step():
     assert scheduler.amount == 18
 
 
+def test_all_batches_of_an_update_may_be_counted_before_the_engine_is_resumed():
+    optimizer, again = attached(BY_SAMPLES)
+    resumed = amounts_of(again)
+    resumed.load_state({"samples": 4})
+    resumed.report_counted()
+    optimizer.step()
+
+    assert again.amount == 4
+
+
 def test_the_batches_of_an_unfinished_update_are_saved_as_a_sum_over_processes():
     _, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
