@@ -27,6 +27,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import depends_on_base, evaluate
 from paramsched.time import Calendar
+from paramsched.time.amounts import times_on
 from paramsched.time.progress import PROGRESS, WHOLE
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def trace(
     def keep(key: Key, schedule: Schedule, base: float, clock: str) -> None:
         found = cache.get((schedule, base, clock))
         if found is None:
-            at = times.of_schedules if clock != UPDATES else updates
+            at = times_on(clock, times.amounts) if clock != UPDATES else updates
             found = cache[schedule, base, clock] = evaluate(schedule, at, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule

@@ -20,7 +20,6 @@ from paramsched.plan.resolve import (
 )
 from paramsched.plan.run_amounts import MAX_CONSUMED, RunAmounts
 from paramsched.time import Calendar
-from paramsched.time.amounts import times_on
 from paramsched.time.progress import PROGRESS, WHOLE, rounded_array
 
 _MAX_UPDATES = 500_000_000  # 4 GB for each field and group
@@ -96,11 +95,6 @@ class TracedTimes:
             return None
         after = 2 * self.amounts[-1] - self.amounts[-2]  # the consumption of the last update is unknown
         return uneven_unit(self.clock, np.append(self.amounts, after).astype(np.float64))
-
-    @property
-    def of_schedules(self) -> Array | None:
-        """The times at which schedules on the clock of `amounts` are evaluated."""
-        return None if self.clock is None else times_on(self.clock, self.amounts)
 
 
 def _end_of(resolved: Plan, run: RunAmounts) -> int:
