@@ -377,10 +377,10 @@ def _read_table(
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
-        example = f"{field}={_column_to_suggest(field, rows)}"
+        example, listed = f"{field}={_column_to_suggest(field, rows)}", names_listed(dict.fromkeys((field, *fields)), 4)
         raise UnreadableLog(
             path_text(file),
-            f"no column has the name of a field of the plan ({', '.join(fields)}); the log has {names_listed(present)}",
+            f"no column has the name of a field ({listed}); the log has {names_listed(present)}",
             f"Write --column {shlex.quote(example)}",
             option="--column",
         )

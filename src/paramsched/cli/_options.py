@@ -1,5 +1,6 @@
 """Options shared by several commands, the group of all commands, and messages on standard error."""
 
+import errno
 import os
 import shlex
 import sys
@@ -180,7 +181,7 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
 
 @final
 class ExistingFile(click.Path):
-    """The path of an existing file. A name that no file can have is reported as a usage error, like a missing file.
+    """The path of an existing file. A missing file is reported like that of a plan.
 
     Args:
         or_folder: also accept a folder.
@@ -190,10 +191,9 @@ class ExistingFile(click.Path):
         click.Path.__init__(self, exists=True, dir_okay=or_folder)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return click.Path.convert(self, value, param, ctx)
-        except ValueError:
-            self.fail(f"no file can have the name {value!r}", param, ctx)
+        if not Path(value).exists():  # also False for a name that no file can have
+            raise FileNotFoundError(errno.ENOENT, "no such file", value)
+        return click.Path.convert(self, value, param, ctx)
 
 
 @final

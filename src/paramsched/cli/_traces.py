@@ -16,7 +16,7 @@ from paramsched.audit import read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.cli._options import PlanOptions, echo_note, option_of
+from paramsched.cli._options import PlanOptions, echo_note, error_for_command, option_of
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -351,17 +351,14 @@ def _run_to_draw(
 
     fields = dict.fromkeys(field for field, _ in drawn.keys())
     try:
-        measured = {
-            one.name: (one.t, one.values)
-            for one in read_metrics(log, names=metrics)
-            if metrics or one.name not in fields
-        }
+        found = read_metrics(log, names=metrics)
+        measured = {one.name: (one.t, one.values) for one in found if metrics or one.name not in fields}
         try:
             used, tolerance = _used_values(log, fields, drawn, tolerance)
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error.problem}; only metrics are drawn. {error.instead}")
+            echo_note(f"--used: {error.problem}; only metrics are drawn. {error_for_command(error).instead}")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise error.changed(site=f"--used: {error.site}") from None

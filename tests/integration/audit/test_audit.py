@@ -239,7 +239,7 @@ def test_a_checkpoint_of_a_restarted_plan_is_reported(audit, tmp_path):
     [
         (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
         (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
-        ([], "no column has the name of a field of the plan (lr, weight_decay); the log has step, learning_rate"),
+        ([], "no column has the name of a field (lr, weight_decay); the log has step, learning_rate"),
         (["--column", "lr"], "--column lr: expected FIELD=NAME"),
     ],
 )

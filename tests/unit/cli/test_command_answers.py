@@ -4,9 +4,11 @@ The answers are in `commands.yaml`. `PYTHONPATH=tests python tests/unit/cli/test
 read the diff.
 """
 
+import io
 import os
 import shlex
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,16 @@ INPUTS = Path(__file__).with_name("command_inputs.yaml")
 """The files in the folder in which the commands run."""
 
 
-def write_inputs(folder: Path) -> None:
-    for name, text in yaml.safe_load(INPUTS.read_text(encoding="utf-8")).items():
-        (folder / name).write_text(text, encoding="utf-8")
+@cache
+def inputs() -> dict[str, bytes]:
+    """Return the content of each input, and of a checkpoint at update 300 of one of the plans."""
+    texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.01)
-    scheduler = ps.Scheduler(optimizer, ps.loads((folder / "simple.yaml").read_text(encoding="utf-8")))
+    scheduler = ps.Scheduler(optimizer, ps.loads(texts["simple.yaml"]))
     scheduler.seek(300)
-    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, folder / "checkpoint.pt")
+    checkpoint = io.BytesIO()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, checkpoint)
+    return {name: text.encode() for name, text in texts.items()} | {"checkpoint.pt": checkpoint.getvalue()}
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -37,8 +42,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_inputs(folder)
-        old = {file.name: file.read_bytes() for file in folder.iterdir()}
+        for file, content in inputs().items():
+            (folder / file).write_bytes(content)
         os.chdir(folder)
         try:
             arguments = shlex.split(question["paramsched"])
@@ -46,7 +51,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         finally:
             os.chdir(before)
         written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        texts = {file: content.decode() for file, content in written.items() if old.get(file) != content}
+        texts = {file: content.decode() for file, content in written.items() if inputs().get(file) != content}
     answer = {key: question[key] for key in ("paramsched", "input") if key in question}
     found = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
     return answer | {key: without_version(value) for key, value in found.items() if value}

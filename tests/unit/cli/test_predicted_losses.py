@@ -173,7 +173,7 @@ def test_bounds_of_other_lengths_have_no_gap():
         (("--loss", "law.json"), "cosine.yaml: the plan has no base", 1),
         (("--loss", "law.json", "--base", "lr=1e-3"), "cosine.yaml: the peak rate is 0.001", 1),
         (("--loss", "cosine.yaml", "--base", "lr=3e-4"), "expected the JSON of a law", 1),
-        (("--loss", "missing.json"), "does not exist", 2),
+        (("--loss", "missing.json"), "no such file", 2),
     ],
 )
 def test_what_cannot_be_predicted_is_reported_with_options(command, options, message, code):

@@ -319,6 +319,8 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
     echo_base_notes(read.loaded)
     columns = _values_by_column(run, groups)
+    if run.total is not None and max(run.at) > run.total:
+        echo_note(f"update {max(run.at):,} is after the end of the run of {run.total:,} updates")
     if as_json:
         return json_text({"total": run.total, "at": list(run.at), "values": columns})
     table = [["update", *columns]] + [
