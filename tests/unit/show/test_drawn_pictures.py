@@ -56,6 +56,10 @@ def outline(svg: str) -> str:
 
 def drawn(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with its picture."""
+    if question["as"] == "loss":
+        settings = {key: question[key] for key in ("marks", "width", "ascii")}
+        rates = np.geomspace(*question["rates"], len(question["losses"]))
+        return question | {"text": show.loss_by_rate(rates, np.array(question["losses"]), **settings)}
     plans = {name: curves_of(plan, question) for name, plan in question["plans"].items()}
     first = next(iter(plans.values()))
     options = {"log": [run_of(name, run, first) for name, run in question.get("runs", {}).items()] or None}
