@@ -78,7 +78,7 @@ TORCH = {
     "CosineAnnealingWarmRestarts": lambda o: torch_lr.CosineAnnealingWarmRestarts(o, 200, 2, 1e-6),
     "OneCycleLR": lambda o: torch_lr.OneCycleLR(o, BASE, N, pct_start=0.301, cycle_momentum=False),
     "CyclicLR": lambda o: torch_lr.CyclicLR(o, BASE / 10, BASE, 150, 330, "triangular2", cycle_momentum=False),
-    "CyclicLR, even": lambda o: torch_lr.CyclicLR(o, BASE / 10, BASE, 23, cycle_momentum=False),
+    "CyclicLR, even": lambda o: torch_lr.CyclicLR(o, BASE / 10, BASE, 115, cycle_momentum=False),
     "CosineAnnealingLR, tenth": lambda o: torch_lr.CosineAnnealingLR(o, 2500, BASE / 10),
     "warmup, cosine": after_warmup(cosine),
     "warmup, steps": after_warmup(lambda o: torch_lr.StepLR(o, 600, 0.1)),
@@ -184,7 +184,7 @@ def test_the_schedule_of_mmengine_is_found_without_a_note(name: str, form: str, 
         ("StepLR", "step(430, 0.3)"),
         ("MultiStepLR", "multistep([700, 1210])"),
         ("ExponentialLR", "exponential(0.9987)"),
-        ("CyclicLR, even", "cyclic(23, 23)"),
+        ("CyclicLR, even", "cyclic(115, 115)"),
         ("CosineAnnealingLR, tenth", "cosine(to=0.1, over=2500)"),
     ],
 )
@@ -196,6 +196,15 @@ def test_the_plan_has_round_numbers(name: str, text: str, form: str, tmp_path: P
 
     assert str(one.plan).split("\n")[1] == f"lr: {text}"
     assert (one.explained, one.base) == (N, BASE)
+
+
+@pytest.mark.parametrize("length", [4, 5, 10, 12])
+def test_the_base_is_the_peak_of_the_run(length: int) -> None:
+    values = [0.1 * ((t + 1) / length if t < length else (400 - t) / (400 - length)) for t in range(400)]
+    one = ps.recognize(enumerate(values))["lr"]
+
+    assert str(one.plan) == f'horizon: 400\nlr: warmup({length}, index="(t+1)/n") >> linear(over={400 - length})'
+    assert one.base == 0.1
 
 
 @pytest.mark.parametrize("form", ["full", "rounded", "thinned"])

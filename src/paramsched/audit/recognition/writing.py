@@ -70,7 +70,8 @@ class Writer:
             return None
         end, (_, made) = min(best.items(), key=lambda one: one[1][0])
         lengths = [0.0 if one.length is None or one.length.exact is None else float(one.length.exact) for one in made]
-        peaks = [evaluate(one, np.array([0.0, length]), self.base) for one, length in zip(made, lengths, strict=True)]
+        lasts = [max(float(np.ceil(length)) - 1, 0.0) for length in lengths]  # the last update of each stage
+        peaks = [evaluate(one, np.array([0.0, last]), self.base) for one, last in zip(made, lasts, strict=True)]
         schedule = in_order(made)
         try:
             schedule(0)
@@ -315,4 +316,4 @@ def _digits(text: str) -> float:
     numbers = re.findall(r"(?<![\w.])\d[\d.]*(?=e[-+]?\d|\b)", text)
     digits = sum(len(one.replace(".", "").strip("0")) for one in numbers)
     calls = len(re.findall(r"skip|take|constant\(|absolute|restarts|>>", text))
-    return digits + 2 * text.count("index=") + 3 * calls + 4 * text.count("steps")
+    return digits + 1.5 * text.count("index=") + 3 * calls + 4 * text.count("steps")
