@@ -172,9 +172,7 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
     """
     yield Cause("off by one", _NEXT_VALUE, lambda t: t + 1)
     yield Cause(
-        "off by one",
-        "each update used the value planned for the previous one (t - 1)",
-        lambda t: np.maximum(t - 1, 0),
+        "off by one", "each update used the value planned for the previous one (t - 1)", lambda t: np.maximum(t - 1, 0)
     )
     yield Cause(
         "never moved", "every update used the value of update 0: the schedule was never stepped", lambda t: t * 0

@@ -15,12 +15,7 @@ import numpy as np
 
 from paramsched.advice.number_checks import whole_number
 from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
-from paramsched.audit.log_values import (
-    LogColumn,
-    Times,
-    path_text,
-    require_columns,
-)
+from paramsched.audit.log_values import LogColumn, Times, path_text, require_columns
 from paramsched.curves import CurveLike
 from paramsched.curves.arrays import Floats, last_of_each
 from paramsched.errors import CallSite, InvalidArgument, UnreadableLog, UnreadableTable, shown
@@ -34,11 +29,7 @@ from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
 FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 _MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
 _MAX_TABLE_VALUES = 20_000_000  # 160 MB
-_COUNTED_FROM_ONE = {
-    "data_time",
-    "iter",
-    "step",
-}  # columns of MMEngine's rows, whose first update has number 1
+_COUNTED_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, whose first update has number 1
 
 
 def plan_from_log(

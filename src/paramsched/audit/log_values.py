@@ -1,6 +1,5 @@
 """The values that a run used, as columns."""
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -34,6 +33,7 @@ class LogColumn:
         t: the updates, 0-based; shape (n,).
         values: the logged values; shape (n,).
         digits: the largest number of significant digits of a value; 17 for values that were not read from text.
+        place: the last decimal place of the values, such as 1e-6 for six decimals; 0 if their digits determine it.
         base: the base of the field, if the log contains it.
         tolerance: the relative difference up to which a value counts as planned; 0 requires equal bits.
     """
@@ -45,6 +45,7 @@ class LogColumn:
     digits: int = 17
     base: float | None = None
     tolerance: float = ROUNDING
+    place: float = 0.0
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is as planned, up to the log's precision or `tolerance`."""
@@ -61,8 +62,9 @@ class LogColumn:
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
         # A number with fewer than 15 digits is a rounded float64: it equals each value that rounds to it.
         if self.digits < 15:
-            known = np.isfinite(values) & np.isfinite(planned) & (planned != 0)
-            last_place = 10.0 ** (np.floor(np.log10(np.where(known, np.abs(planned), 1.0))) + 1 - self.digits)
+            known = np.isfinite(values) & np.isfinite(planned)
+            size = np.where(known & (planned != 0), np.abs(planned), 1e-300)
+            last_place = np.maximum(10.0 ** (np.floor(np.log10(size)) + 1 - self.digits), self.place)
             equal |= known & (np.abs(values - planned) <= last_place)
         elif not equal.all() and self._is_single(values):
             equal |= values == planned.astype(np.float32)
@@ -173,9 +175,10 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
         found = f"the number of an update must not be negative, got {times.min()}"
         raise UnreadableLog(where, found, "Updates count from 0")
     values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
-    mantissas = {re.split("[eE]", str(value), maxsplit=1)[0] for value in {value for _, value in rows}}
-    digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one in mantissas), default=17)
-    return LogColumn(field, group, times, values, digits)
+    texts = [str(value).lower().partition("e") for value in {value for _, value in rows}]
+    digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one, _, _ in texts), default=17)
+    decimals = max((len(one.partition(".")[2]) - int(power or 0) for one, _, power in texts), default=17)
+    return LogColumn(field, group, times, values, digits, place=10.0**-decimals)
 
 
 def update_number(value: Any, file: Path) -> int:
@@ -210,14 +213,15 @@ def is_group_index(label: str) -> bool:
 
 
 def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
-    """Set the digits of all columns to those of the most precise one, because 0.05 may be exact or rounded.
+    """Set the precision of all columns to that of the most precise one, because 0.05 may be exact or rounded.
 
     If there are fewer than 8 different values, the precision is uncertain, and at least four digits are compared.
     """
     made = tuple(columns)
     digits = max((column.digits for column in made), default=17)
     few = sum(np.unique(column.values).size for column in made) < 8
-    return tuple(replace(column, digits=max(digits, 4) if few else digits) for column in made)
+    place = 0.0 if few or digits >= 15 else min(column.place for column in made)
+    return tuple(replace(column, digits=max(digits, 4) if few else digits, place=place) for column in made)
 
 
 def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def test_noise_has_no_cause(audit, tmp_path):
     assert "none of the known causes explains the difference" in said
 
 
-@pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}"])
+@pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}", "{:.6f}"])
 def test_a_csv_with_custom_columns_and_rounded_numbers_is_read(audit, tmp_path, digits):
     columns = values(NOW)
     with (tmp_path / "log.csv").open("w", newline="") as file:

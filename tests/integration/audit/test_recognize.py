@@ -23,6 +23,7 @@ from paramsched.schedules.evaluation import evaluate
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 N, W, BASE = 2000, 150, 3e-4
+FORMATS = {"rounded": ".6g", "decimals": ".8f"}
 
 
 def used(build: Callable[[Any], Any], updates: int = N, base: float = BASE, every: int = 1) -> list[float]:
@@ -47,12 +48,12 @@ def cosine(optimizer: Any) -> Any:
 
 
 def write(folder: Path, values: Sequence[float], updates: Sequence[int] | None = None, form: str = "full") -> Path:
-    """Write a log: all digits, six digits, or every tenth update."""
+    """Write a log: all digits, six digits, eight decimals, or every tenth update."""
     rows = list(zip(range(len(values)) if updates is None else updates, values, strict=True))
     rows = rows[::10] if form == "thinned" else rows
     path = folder / "log.jsonl"
     lines = [
-        f'{{"step": {t}, "lr": {value:.6g}}}' if form == "rounded" else json.dumps({"step": t, "lr": value})
+        f'{{"step": {t}, "lr": {value:{FORMATS[form]}}}}' if form in FORMATS else json.dumps({"step": t, "lr": value})
         for t, value in rows
     ]
     path.write_text("\n".join(lines))
@@ -188,7 +189,7 @@ def test_the_schedule_of_mmengine_is_found_without_a_note(name: str, form: str, 
         ("CosineAnnealingLR, tenth", "cosine(to=0.1, over=2500)"),
     ],
 )
-@pytest.mark.parametrize("form", ["full", "rounded", "rounded pairs"])
+@pytest.mark.parametrize("form", ["full", "rounded", "rounded pairs", "decimals"])
 def test_the_plan_has_round_numbers(name: str, text: str, form: str, tmp_path: Path) -> None:
     values = used(TORCH[name])
     pairs = enumerate(float(f"{value:.6g}") for value in values)

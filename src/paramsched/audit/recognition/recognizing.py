@@ -361,7 +361,8 @@ def _tolerance(column: LogColumn, unit: float) -> Floats:
     if column.digits < 15:
         places = np.floor(np.log10(np.where(size > 0, size, unit)))
         digits = max(column.digits, _FEWEST_DIGITS)  # 0.1 and 0.01 may be exact
-        allowed = np.maximum(allowed, np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0))
+        place = column.place if column.digits >= _FEWEST_DIGITS else 0.0
+        allowed = np.maximum(np.maximum(allowed, place), np.where(size > 0, 10.0 ** (places + 1 - digits), 0.0))
     return np.asarray(allowed / unit)
 
 
