@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import scheduler as accelerate_scheduler
 from transformers import Trainer, TrainingArguments
 
 import paramsched as ps
@@ -92,24 +91,6 @@ def test_a_trainer_with_deepspeed_steps_the_plan_itself(tmp_path):
     scheduler.step()
 
     assert (before, scheduler.t) == (0, 1)
-
-
-class TwoProcesses:
-    """The state of Accelerate in a run of two processes."""
-
-    num_processes = 2
-
-
-def test_a_manual_scheduler_that_accelerate_would_step_once_per_process_is_rejected(monkeypatch):
-    made = optimizer()
-    scheduler = ps.Scheduler(made, PLAN, drive="manual")
-    monkeypatch.setattr(accelerate_scheduler, "AcceleratorState", TwoProcesses)
-    prepared = accelerate_scheduler.AcceleratedScheduler(scheduler, [], split_batches=False)
-
-    with pytest.raises(InvalidArgument, match=r"2 times per update.*Do not pass it to prepare"):
-        prepared.step()
-
-    assert scheduler.t == 0
 
 
 RESUMED = """

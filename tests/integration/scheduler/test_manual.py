@@ -3,6 +3,7 @@
 import pytest
 
 import paramsched as ps
+from paramsched.errors import InvalidArgument
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
@@ -81,3 +82,21 @@ def test_the_drive_can_be_changed_by_a_second_scheduler():
     run(optimizer, 3)
 
     assert scheduler.last_epoch == 3
+
+
+class TwoProcesses:
+    """The state of Accelerate in a run of two processes."""
+
+    num_processes = 2
+
+
+def test_a_manual_scheduler_that_accelerate_would_step_once_per_process_is_rejected(monkeypatch):
+    accelerate_scheduler = pytest.importorskip("accelerate.scheduler")
+    scheduler = ps.Scheduler(probe(), PLAN, drive="manual")
+    monkeypatch.setattr(accelerate_scheduler, "AcceleratorState", TwoProcesses)
+    prepared = accelerate_scheduler.AcceleratedScheduler(scheduler, [], split_batches=False)
+
+    with pytest.raises(InvalidArgument, match=r"2 times per update.*Do not pass it to prepare"):
+        prepared.step()
+
+    assert scheduler.t == 0
