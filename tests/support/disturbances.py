@@ -48,10 +48,9 @@ def disturb(run: DisturbedRun, event: str) -> None:
 
 
 def reported(scheduler: ps.Scheduler) -> str:
-    """Return what a scheduler reports of its run, as text; the state of one optimizer lacks the last amount."""
+    """Return what a scheduler reports of its run, as text."""
     found = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
-    last = scheduler.scalars() if scheduler.plan.clock == "updates" else None
-    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars("coming"), last)))
+    return "\n".join(map(repr, (*found, scheduler.values(), scheduler.scalars(), scheduler.scalars("coming"))))
 
 
 def _resume(run: DisturbedRun, event: str) -> None:

@@ -436,7 +436,8 @@ class Resume:
         position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", clock)
         chosen = chosen.horizon.restarted(chosen, position)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
-        last_amount = position.amount if state.last_amount is None else state.last_amount
+        is_known = state.last_amount is not None and state.unit == chosen.unit
+        last_amount = state.last_amount if is_known else position.amount
         scopes = {name: planned.scope for name, planned in run.members.items()}
         if chosen is not code:
             scopes = scopes_of(chosen.plan, chosen.resolved, groups)

@@ -40,11 +40,11 @@ from paramsched.time import Calendar
 VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS = {
-    "version", "t", "amount", "said", "measured", "plan", "resolved", "history", "calendar", "groups", "bases",
-    "feedback",
+    "version", "t", "amount", "last_amount", "said", "measured", "plan", "resolved", "history", "calendar", "groups",
+    "bases", "feedback",
 }  # fmt: skip
-_LATER_KEYS = {"resolved", "measured"}  # which states of 0.2.0 lack
-_KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount", "pending"}
+_LATER_KEYS = {"resolved", "measured", "last_amount"}  # which states of 0.2.0 lack
+_KEYS_OF_SEVERAL = {"optimizers", "behind", "pending"}
 
 
 @final
@@ -146,6 +146,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
+        "last_amount": clock.last_amount,
         "said": clock.reported,  # and not counted yet
         "measured": clock.is_measured,
         "plan": text,
@@ -164,7 +165,6 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "groups": counts[0] if len(set(counts)) == 1 else counts,
         # A 1 for each optimizer that has not stepped in the last update.
         "behind": "".join(str(int(name in behind)) for name in sizes) if behind else "",
-        "last_amount": clock.last_amount,
         "pending": _by_field({name: pending(one) for name, one in behind.items()}, sizes, only_known=True),
     }
 
@@ -327,13 +327,13 @@ def _read_position(state: Mapping[str, Any], parts: PlanTexts | None) -> RunPosi
     """Return the position of the run."""
     clock = None if parts is None else amount_clock(parts.clock)
     for name in ("amount", "said", "last_amount"):
-        if state.get(name) is not None and not is_amount(state[name], clock):
-            raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
+        if (amount := state.get(name)) is not None and not is_amount(amount, clock):
+            raise StateError(f"state: {name} is {shown(amount)}, not a number of at least 0")
+        if parts is not None and amount is not None and clock is None:
+            raise StateError(f"state: {name} is {shown(amount)}, but the clock of its plan counts updates")
     if not isinstance(measured := state.get("measured", False), bool):
         raise StateError(f"state: measured is {shown(measured)}, not True or False")
     position = RunPosition(_require_count_below("t", state["t"]), state["amount"], state["said"], measured)
-    if parts is not None and position.amount is not None and clock is None:
-        raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
     if position.amount is None and position.reported is not None:
         raise StateError("state: said has a value, but amount is None")
     return position

@@ -119,6 +119,7 @@ def assert_rejected(state):
 
 ALLOWED = {("feedback", RULE, "best"): [None, -1, 1.5, 2**70], ("feedback", RULE, "bad"): [2**70],
            ("feedback", RULE, "cooling"): [2**70], ("plan",): [None], ("amount",): [None], ("said",): [None],
+           ("last_amount",): [None],
            ("measured",): [True, False],
            ("history",): [None], ("bases", "lr"): [-1, 1.5, 2**70],
            ("bases", "weight_decay"): [-1, 1.5, 2**70]}  # fmt: skip
@@ -147,7 +148,7 @@ def test_a_run_fact_of_another_type_is_rejected_although_it_equals_that_of_the_r
         scheduler.load_state_dict(state | {"calendar": facts})
 
 
-@table("path", [path for path in PATHS if path not in (("resolved",), ("measured",))])
+@table("path", [path for path in PATHS if path not in (("resolved",), ("measured",), ("last_amount",))])
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
