@@ -287,7 +287,17 @@ def test_pairs_with_noise_have_no_plan_but_a_line_in_the_report():
 
     assert found.plan is None
     assert "no schedule found" in str(found)
+    assert "are needed" not in str(found)
     assert found.as_data()["plan"] is None
+
+
+def test_pairs_that_are_too_few_for_a_plan_have_a_line_with_the_number_needed():
+    line = [(t, 1 - t / 12) for t in range(12)]
+
+    assert str(recognize(line)["lr"]).startswith("lr   linear(over=12)")
+    assert (
+        str(recognize(line[:11])["lr"]) == "lr   no schedule found     11 values; at least 12 logged updates are needed"
+    )
 
 
 @table(

@@ -134,7 +134,8 @@ class Recognized:
         bases = ", ".join(f"{base:.6g}" for base in self.bases)
         name = self.field if not self.groups else f"{self.field} of {', '.join(map(str, self.groups))}"
         if self.nearest is None:
-            return f"{name}   no schedule found     {self.values:,} values"
+            few = f"; at least {FEWEST} logged updates are needed" if self.equal.size < FEWEST else ""
+            return f"{name}   no schedule found     {self.values:,} values{few}"
         text = str(self.nearest.bindings[0].schedule).replace("\n   ", "")
         end = f"first difference at update {self.first_difference:,}" if self.first_difference is not None else ""
         if self.plan is None:
