@@ -110,6 +110,7 @@ class EngineFacts:
         why: a dict from a run fact to the reason why it is unknown, for messages.
         counter: the call that counts batches, with `{}` for its arguments. Default: `call`.
         warns_of_metrics: True if the engine warns about metrics that were never reported.
+        by_keyword: True if the user passes run facts as keywords of `call`, not as `calendar`.
     """
 
     call: str
@@ -122,6 +123,7 @@ class EngineFacts:
     why: Mapping[str, str]
     counter: str = ""
     warns_of_metrics: bool = False
+    by_keyword: bool = False
 
     def attach(
         self,
@@ -228,7 +230,9 @@ class EngineFacts:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")
 
     def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
-        line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
+        line = f"{fact}={example}"
+        if not self.by_keyword:
+            line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({line})"
         return MissingFact(site, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
 
 

@@ -155,15 +155,16 @@ class _PlanScheduler:
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
-        convert = "the config needs convert_to_iter_based=True"
-        reason = convert if epoch_length is None else "its argument end (epochs) is unknown"
+        convert = "the config needs convert_to_iter_based=True" if epoch_length is None else ""
+        uneven = f"an epoch of {epoch_length} batches is not a multiple of the accumulation of {accumulation}"
         known = EngineFacts(
             call="PlanScheduler",
             batches=epoch_length,
             accumulation=accumulation,
             total=total,
             whole=False,  # MMEngine's accumulation continues into the next epoch
-            why={"steps_per_epoch": reason, "total": reason},
+            why={"steps_per_epoch": convert or uneven, "total": convert or "its argument end (epochs) is unknown"},
+            by_keyword=True,
             counter="Runner(…, custom_hooks=[AmountHook({})])",
         )
         inner = optimizers.inner_optimizer(optimizer)
@@ -226,9 +227,8 @@ class _ValuesHook:
         lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
         for name, mine in lists.items():
             values: dict[str, float] = {}
-            for one in mine:
-                if isinstance(one, _PlanScheduler):
-                    values |= one.scheduler.scalars("coming")
+            for one in (one for one in mine if isinstance(one, _PlanScheduler)):
+                values |= one.scheduler.scalars("coming")
             for one in mine:
                 if isinstance(one, ours._ParamScheduler):
                     inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
@@ -266,11 +266,10 @@ class _AmountHook:
 
     def before_train(self, runner: Any) -> None:
         """Find the schedulers, after checkpoints were loaded."""
-        plans = [one.scheduler for one in _plan_schedulers(runner)]
         own = [] if self._own is None else [self._own]
         self._amounts = [
             BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
-            for one in own + plans
+            for one in [*own, *(one.scheduler for one in _plan_schedulers(runner))]
         ]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: C408  # the configs are written as MMEngine's users write them
 
 import json
+from pickle import UnpicklingError
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,10 @@ import pytest
 import torch
 
 pytest.importorskip("mmengine")
+
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper
+from mmengine.registry import HOOKS, PARAM_SCHEDULERS
 
 import paramsched as ps
 from paramsched.engines import mmengine as engine
@@ -87,6 +92,53 @@ def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
 
     assert found[::BATCHES, 0] == pytest.approx([0.1, 0.075, 0.05, 0.025])
     assert runner.param_schedulers[0].scheduler.calendar.horizon == BATCHES * EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("counts", "plan", "lengths", "expected"),
+    [
+        (5, "cosine()", {"epoch_length": 6, "end": 4}, [0.1 * (1 + np.cos(np.pi * t / 5)) / 2 for t in range(6)]),
+        (6, "cosine()", {"epoch_length": 6, "end": 4}, [0.1 * (1 + np.cos(np.pi * t / 4)) / 2 for t in range(5)]),
+        (3, "linear(over='2 epochs')", {"epoch_length": 6}, [0.1, 0.075, 0.05, 0.025, 0.0]),
+    ],
+)
+def test_a_plan_counts_the_updates_of_accumulated_batches(counts, plan, lengths, expected):
+    wrapper = OptimWrapper(sgd(Toy()), accumulative_counts=counts)
+
+    made = engine.PlanScheduler.build_iter_from_epoch(wrapper, plan, **lengths)
+
+    used = []
+    for _ in expected:
+        used.append(made.get_last_value()[0])
+        made.scheduler.optimizer.step()
+    assert used == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("plan", "lengths", "reason", "line"),
+    [
+        ("cosine()", {}, "the config needs convert_to_iter_based=True", "total=10_000"),
+        ("cosine()", {"end": 4}, "the config needs convert_to_iter_based=True", "total=10_000"),
+        ("cosine()", {"epoch_length": 6}, r"its argument end \(epochs\) is unknown", "total=10_000"),
+        ("cosine()", {"epoch_length": 6, "end": 10**9}, r"its argument end \(epochs\) is unknown", "total=10_000"),
+        ("cosine(over='2 epochs')", {"end": 4}, "the config needs convert_to_iter_based=True", "steps_per_epoch=100"),
+        (
+            "cosine(over='2 epochs')",
+            {"epoch_length": 6, "end": 4},
+            "an epoch of 6 batches is not a multiple of the accumulation of 4",
+            "steps_per_epoch=100",
+        ),
+        ("cosine(over='9 tokens')", {}, "PlanScheduler does not provide tokens_per_step", "tokens_per_step=4096"),
+    ],
+)
+def test_a_missing_fact_has_a_reason_and_a_line_that_works(plan, lengths, reason, line):
+    wrapper = OptimWrapper(sgd(Toy()), accumulative_counts=4)
+
+    with pytest.raises(MissingFact, match=rf"{reason}. Write PlanScheduler\(..., {line}\)$"):
+        engine.PlanScheduler(wrapper, plan, **lengths)
+
+    name, number = line.split("=")
+    engine.PlanScheduler(wrapper, plan, **lengths, **{name: int(number)})
 
 
 def test_a_plateau_in_a_plan_observes_the_validation(run):
@@ -180,6 +232,107 @@ def test_every_group_is_logged(run, tmp_path):
     (file,) = (tmp_path / "run").glob("*/vis_data/scalars.json")
     row = json.loads(file.read_text().splitlines()[-1])
     assert {"lr/0", "lr/1", "momentum/0", "momentum/1"} <= set(row)
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        (None, {}),
+        ("plan moments", {"lr/0": 0.05, "lr/1": 0.005, "momentum/0": 0.9, "momentum/1": 0.9}),
+        (
+            {"x": "plan", "y": "moments rates"},
+            {"x.lr/0": 0.05, "x.lr/1": 0.005, "x.momentum/0": 0.45, "x.momentum/1": 0.45}
+            | {"y.momentum/0": 0.9, "y.momentum/1": 0.9, "y.lr/0": 0.02, "y.lr/1": 0.002},
+        ),
+    ],
+)
+def test_the_hook_logs_plans_and_drop_in_classes_of_each_optimizer(lists, expected):
+    made = {
+        "plan": engine.PlanScheduler(sgd(Toy()), ps.Plan(lr="linear(0.5, 0)", momentum="constant(0.5)"), total=9),
+        "moments": engine.StepMomentum(sgd(Toy()), step_size=2),
+        "rates": engine.ConstantLR(sgd(Toy()), factor=0.2),
+        None: None,
+    }
+    logged = {}
+    runner = SimpleNamespace(message_hub=SimpleNamespace(update_scalar=logged.__setitem__), param_schedulers=None)
+    if isinstance(lists, dict):
+        runner.param_schedulers = {name: [made[one] for one in mine.split()] for name, mine in lists.items()}
+    elif lists:
+        runner.param_schedulers = [made[one] for one in lists.split()]
+
+    engine.ValuesHook().before_train_iter(runner, 0)
+
+    assert logged == pytest.approx({f"train/{name}": value for name, value in expected.items()})
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_mmengines_names_are_replaced_only_if_requested(force, monkeypatch):
+    monkeypatch.setattr(PARAM_SCHEDULERS, "_module_dict", dict(PARAM_SCHEDULERS._module_dict))
+    before = PARAM_SCHEDULERS.get("StepLR")
+
+    engine.register(force=force)
+    engine.register(force=force)  # once more, as in a notebook
+
+    assert PARAM_SCHEDULERS.get("StepLR") is (engine.StepLR if force else before)
+    assert PARAM_SCHEDULERS.get("paramsched.StepLR") is engine.StepLR
+    assert PARAM_SCHEDULERS.get("PlanScheduler") is engine.PlanScheduler
+    assert [HOOKS.get(name) for name in ("ValuesHook", "AmountHook", "StopHook")] == [
+        engine.ValuesHook,
+        engine.AmountHook,
+        engine.StopHook,
+    ]
+
+
+def test_an_unknown_count_is_refused():
+    with pytest.raises(
+        ps.InvalidArgument, match=r"ConstantLR\(count='epochs'\): unknown unit\. Write count=\"updates\""
+    ):
+        engine.ConstantLR(sgd(Toy()), count="epochs")
+
+
+@pytest.mark.parametrize(("owner", "name"), [(HistoryBuffer, "__init__"), (np.ndarray, "mean"), (HistoryBuffer, "max")])
+def test_a_checkpoint_may_name_only_the_methods_of_a_history(owner, name, tmp_path):
+    class Named:
+        def __reduce__(self):
+            return getattr, (owner, name)
+
+    engine.allow_checkpoints()
+    torch.save({"method": Named()}, tmp_path / "named.pth")
+    if name == "max":
+        assert torch.load(tmp_path / "named.pth", weights_only=True) == {"method": HistoryBuffer.max}
+    else:
+        with pytest.raises(UnpicklingError, match="is not a part of a history of logged values"):
+            torch.load(tmp_path / "named.pth", weights_only=True)
+
+
+@pytest.mark.parametrize("mine", ["plan", "own", "both"])
+@pytest.mark.parametrize("several", [False, True], ids=["a wrapper", "a dict of wrappers"])
+def test_the_amount_hook_finds_every_scheduler(mine, several):
+    plan, own = (engine.PlanScheduler(sgd(Toy()), BY_SAMPLES) for _ in range(2))
+    hook = engine.AmountHook(None if mine == "plan" else own.scheduler)
+    hook.before_train(SimpleNamespace(param_schedulers={"x": [] if mine == "own" else [plan]}, world_size=1))
+    counted = {"plan": [plan], "own": [own], "both": [plan, own]}[mine]
+
+    for ends in (False, True):  # a dict of wrappers has no should_sync
+        wrapper = SimpleNamespace() if several else SimpleNamespace(should_sync=lambda ends=ends: ends)
+        hook.before_train_iter(SimpleNamespace(optim_wrapper=wrapper), 0, torch.zeros(3, 2))
+    for one in counted:
+        one.scheduler.optimizer.step()
+
+    assert [one.scheduler.amount for one in counted] == [6] * len(counted)
+
+
+def test_a_plan_scheduler_allows_checkpoints_and_continues_from_its_state():
+    torch.serialization.clear_safe_globals()
+    first = engine.PlanScheduler(sgd(Toy()), PLAN, total=9)
+    assert HistoryBuffer in torch.serialization.get_safe_globals()
+    first.scheduler.seek(5)
+
+    again = engine.PlanScheduler(sgd(Toy()), PLAN, total=9)
+    again.load_state_dict(first.state_dict())
+
+    assert again.scheduler.t == 5
+    assert again.get_last_value() == first.get_last_value()
 
 
 @pytest.mark.parametrize(("unit", "arguments"), [("tokens", "tokens_per_sample=1024"), ("samples", "")])
