@@ -2,9 +2,10 @@
 
     python tools/mutants.py scheduler plan --count 40 --seed 1
 
-The tests of a package are those that a contributor runs: `tests/laws`, and its folders in `tests`, `tests/unit` and
-`tests/integration`. They run once with coverage, which records the lines that each test executes. For each error the
-process forks, and the child runs the tests of the changed line, those with the fewest lines first, until one fails.
+The tests of a package are those that a contributor runs: its doctests, `tests/laws`, and its folders in `tests`,
+`tests/unit` and `tests/integration`. They run once with coverage, which records the lines that each test executes. For
+each error the process forks, and the child runs the tests of the changed line, those with the fewest lines first, until
+one fails.
 
 No maintained tool fits: they run all tests for each error, or count as found what a test does not execute.
 """
@@ -138,12 +139,13 @@ def mutants(file: Path) -> Iterator[Mutant]:
 
 
 def tests_of(package: str) -> list[str]:
-    """Return the paths of the tests that a contributor to the package runs."""
+    """Return the paths of the tests that a contributor to the package runs, its doctests included."""
     folders = {"runs": "scheduler"}
     integration = f"integration/{folders.get(package, package)}"
     # tests/peers has the tests of the config readers.
     names = [package, f"unit/{package}", f"unit/test_{package}.py", integration, "laws"]
-    return [f"tests/{name}" for name in names if (ROOT / "tests" / name).exists()]
+    paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py", *(f"tests/{name}" for name in names)]
+    return [path for path in paths if (ROOT / path).exists()]
 
 
 def _executed_lines(tests: list[str]) -> tuple[dict[str, dict[int, list[str]]], dict[str, float]]:
