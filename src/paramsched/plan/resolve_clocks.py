@@ -168,9 +168,10 @@ def resolve_on_clocks(
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
-    unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys(one.name for one in planned))
+    names = [one.name for one in planned]
     sizes: list[Binding] = []
     for one in planned:  # its own lengths cannot depend on the consumption of updates
+        unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys([one.name, *names]))
         its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
         size_total: Total = Fraction(WHOLE) if its_clock == PROGRESS else None
         if length is not None and its_clock != PROGRESS:

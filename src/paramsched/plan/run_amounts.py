@@ -335,7 +335,7 @@ class RunSizes:
     Args:
         calendar: the run facts.
         clock: the clock of targets that are scheduled by an amount; None if all are by updates.
-        targets: the planned sizes by name; None for a size that is not resolved yet.
+        targets: the planned sizes by name; all None while the first of them is resolved.
     """
 
     calendar: Calendar
@@ -370,7 +370,7 @@ class RunSizes:
             target = self.targets[name]
             if target is None:
                 raise PlanError(
-                    f"target {name}",
+                    f"target {next(iter(self.targets))}",
                     f"its lengths depend on the number of {clock} of an update, which it determines itself",
                     f"Write its lengths in {self.clock or 'updates'}, or give it another clock",
                 )

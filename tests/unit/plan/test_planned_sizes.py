@@ -387,3 +387,19 @@ def test_a_horizon_in_updates_needs_the_amount_of_an_update(lr):
     with pytest.raises(MissingFact, match="the number of tokens of an update is unknown") as refusal:
         ps.Plan(lr=lr, clock="tokens", horizon="100 steps").resolve(ps.Calendar())
     assert refusal.value.fact == "tokens_per_step"
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "accumulation", "blamed"),
+    [
+        ("constant(4)", "constant(1, 5) >> constant(3)", "accumulation"),
+        ("constant(4, '9 samples') >> constant(8)", "constant(1, 5) >> constant(3)", "accumulation"),
+        ("constant(4, 5) >> constant(8)", "constant(3)", "batch_size"),
+    ],
+)
+def test_the_error_names_the_size_whose_lengths_depend_on_it(batch_size, accumulation, blamed):
+    targets = {"batch_size": batch_size, "accumulation": accumulation}
+    bindings = [ps.Binding(ps.Target(name, 1.0), line) for name, line in targets.items()]
+
+    with pytest.raises(PlanError, match=rf"target {blamed}: .* Write its lengths in samples"):
+        ps.Plan(*bindings, clock="samples", horizon="500 samples").resolve(ps.Calendar())
