@@ -342,6 +342,17 @@ def test_the_text_of_a_plan_that_is_scaled_often_stays_short():
     )
 
 
+@pytest.mark.parametrize(("at", "count"), [(99, 2), (100, 2), (101, 1)])
+def test_only_a_scaling_after_the_last_change_keeps_the_earlier_stages(at, count):
+    plan = Plan(lr="linear(1, 0)", horizon=1000)
+    once = plan.scale(100, lr=0.5)
+    twice = once.scale(at, lr=0.25)
+
+    assert str(twice).count("take(linear(), 100)") == count
+    before, after = (ps.trace(one, {"lr": 1.0})["lr"] for one in (once, twice))
+    assert after.tolist() == [*before[:at], *(0.25 * before[at:])]
+
+
 # ---------------------------------------------------------------- errors
 
 
