@@ -1,5 +1,6 @@
 """Lightning: the callback's facts, metrics, log and checkpoint."""
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -149,15 +150,24 @@ def test_metric_rules_resume_from_the_callback_state() -> None:
     assert module.used[0][0] == 0.1 * 0.25
 
 
-def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [1, 5])
+def test_the_values_of_each_logged_update_reach_the_logger(every: int, tmp_path: Path) -> None:
     logger = pl.loggers.CSVLogger(tmp_path)
-    small(PlanCallback(PLAN), logger=logger, log_every_n_steps=1)
+    small(PlanCallback(PLAN), logger=logger, log_every_n_steps=every)
 
-    rows = list(Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()[1:])
-    header = Path(logger.log_dir, "metrics.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
-    column = header.index("lr/weight")
-    logged = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
-    assert logged == [row[0] for row in planned(54)]
+    with Path(logger.log_dir, "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["lr/weight"]]
+    assert [int(row["step"]) for row in rows] == list(range(0, 54, every))
+    assert [float(row["lr/weight"]) for row in rows] == [row[0] for row in planned(54)][::every]
+
+
+def test_without_log_no_value_reaches_the_logger(tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    small(PlanCallback(PLAN, log=False), logger=logger, log_every_n_steps=1, max_steps=2)
+    logger.save()
+
+    file = Path(logger.log_dir, "metrics.csv")
+    assert not file.exists() or "lr/" not in file.read_text(encoding="utf-8")
 
 
 def test_the_learning_rate_monitor_works_if_no_scheduler_is_returned(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import paramsched as ps
 from paramsched.errors import MissingFact
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Numbers, Used, in_one, planned, tokens_of_batch
 
 pytest.importorskip("skorch")
+ValidSplit = pytest.importorskip("skorch.dataset").ValidSplit
 runs = pytest.importorskip("support.engine_runs.skorch")
 PlanCallback = pytest.importorskip("paramsched.engines.skorch").PlanCallback
 
@@ -99,6 +101,36 @@ def test_the_history_has_the_values_of_every_update() -> None:
 
     logged = [value for epoch in trained.history[:, "batches", :, "lr/weight"] for value in epoch]
     assert logged == [row[0] for row in planned(54)]
+
+
+@pytest.mark.parametrize("record", [True, False])
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_validation_batches_are_neither_counted_nor_recorded(accumulation: int, record: bool) -> None:
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="96 samples"), clock="samples")
+    callback = PlanCallback(plan, accumulation=accumulation, record=record)
+
+    trained = runs.net_of(Case("skorch", accumulation), callback, train_split=ValidSplit(2)).fit(X[:64], Y[:64])
+
+    sizes = 4 * accumulation  # 32 samples of each epoch train
+    assert [row[0] for row in trained.used_] == pytest.approx([0.1 * (1 - t / 96) for t in range(0, 96, sizes)])
+    assert ["lr/weight" in batch for batch in trained.history[-1, "batches"]] == [record] * 8 + [False] * 8
+    assert callback_of(trained).scheduler_.amount == 96
+
+
+def callback_of(trained: Any) -> Any:
+    return next(one for _, one in trained.callbacks_ if isinstance(one, PlanCallback))
+
+
+class Stream(torch.utils.data.IterableDataset[Any]):
+    def __iter__(self) -> Any:
+        data = Numbers()
+        return (data[index] for index in range(len(data)))
+
+
+@pytest.mark.parametrize("lr", [ps.cosine(), ps.step("1 epochs")])
+def test_a_stream_needs_the_length_of_the_run(lr: ps.Schedule) -> None:
+    with pytest.raises(MissingFact, match="the training set has no length"):
+        net(ps.Plan(lr=lr)).fit(Stream(), None)
 
 
 def test_accumulation_that_does_not_fill_an_epoch_is_reported_with_the_argument() -> None:

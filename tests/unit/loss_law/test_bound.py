@@ -60,6 +60,12 @@ def test_the_bound_of_a_plan_needs_no_base_and_does_not_depend_on_it():
     assert bound(plan, base={"lr": 3e-4}).at_rates != bound(plan).at_rates
 
 
+def test_absolute_levels_meet_an_assumed_base_of_1():
+    plan = ps.Plan(lr=ps.linear(1.0, ps.absolute(0.1)), horizon=10)
+
+    assert bound(plan).value == pytest.approx(bound(1 - 0.09 * np.arange(10)).value, rel=1e-12)
+
+
 def test_a_cooldown_has_a_smaller_bound_than_a_constant_rate():
     shapes = ("constant()", "cosine()", 'constant() >> linear(over="40%")')
     values = [bound(ps.Plan(lr=line, horizon=2000)).value for line in shapes]

@@ -241,6 +241,7 @@ TWICE = ["the rates", "the losses"]
         ([CURVES[0], (AT, -LOSSES)], BOTH, {}, "and 1e100, got -", "Remove"),
         ([CURVES[0], (AT, LOSSES[1:])], BOTH, {}, "as many losses as updates", "one loss for each"),
         ([CURVES[0], (AT[::-1], LOSSES)], BOTH, {}, "in order", "Sort"),
+        ([CURVES[0], (np.append(AT[:1], AT[:-1]), LOSSES)], BOTH, {}, "different integers", "Sort"),
         ([CURVES[0], (AT + 0.5, LOSSES)], BOTH, {}, "different integers", "count updates from 0"),
         ([CURVES[0], (AT - 5000, LOSSES)], BOTH, {}, "at least 0", "count updates from 0"),
         ([CURVES[0], (AT + 10_000, LOSSES)], BOTH, {}, "after the end of the plan, which has 16,000", "of this run"),

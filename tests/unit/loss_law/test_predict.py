@@ -244,3 +244,10 @@ def test_a_rate_that_rises_again_is_warned_about_and_a_loss_below_the_floor_is_r
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predicted("warmup(100) >> cosine(to=0.1)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        law.predict(np.repeat([2e-4, 3e-4], 500))  # it rises, but never after a fall
+        law.predict(np.repeat([3e-4, 2e-4], 500))
+        law.predict(np.repeat([3e-4, 2e-4, 2.2e-4], 500))  # a rise of less than a tenth of the peak
+    with pytest.warns(UserWarning, match="rises again after it has fallen"):
+        law.predict(np.array([*[3e-4] * 500, 1e-4, *[2e-4] * 500]))  # at once after the only fall
