@@ -31,6 +31,7 @@ def test_a_value_has_at_most_one_form(given, kind):
     ("text", "error", "message"),
     [
         ("0.1", InvalidArgument, "expected a plan, got a number"),
+        (ps.cosine, InvalidArgument, r'needs brackets\. Write "cosine\(\)"'),
         ("cosine", InvalidArgument, r'needs brackets\. Write "cosine\(\)"'),
         ("step", InvalidArgument, r'Write "step\(30'),
         ("runs/plan", InvalidArgument, r'ends in \.yaml, .*"runs/plan\.yaml"'),
