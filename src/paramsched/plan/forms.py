@@ -122,8 +122,9 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     if isinstance(given, (str, os.PathLike, Mapping)):
         plan: Plan = load_entry("packages", "files of plans").open_plan(given).loaded().plan
         return plan
-    is_function, name = callable(given) and not isinstance(given, type), getattr(given, "__name__", "")
-    if is_function and SHAPES.get(name) is given:  # cosine without brackets
+    is_function, name = callable(given) and not isinstance(given, type), str(getattr(given, "__name__", ""))
+    shape: object = SHAPES.get(name)
+    if is_function and shape is given:  # cosine without brackets
         return _plan_of_line(name, call)
     example = "ps.from_function(f)" if is_function else "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
     example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
