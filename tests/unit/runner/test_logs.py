@@ -164,6 +164,21 @@ def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
     assert len(logged(tmp_path)) == 3
 
 
+def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp_path, capsys):
+    run, hook = Run(tmp_path, 21), LoggerHook(interval=1)
+    run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "momentum": 0.8})
+    hook.before_train(run)
+    for run.iter in range(21):
+        run.optimizer.step()
+        hook.after_train_iter(run, run.iter)
+    hook.after_train(run)
+
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    header = ["epoch", "iter", "loss", "lr", "momentum"]
+    rows = [["1", str(count), "0.5", "0.9/0.8"] for count in range(1, 22)]
+    assert shown == [header, *rows[:20], header, rows[20]]
+
+
 def test_a_resumed_hook_continues_the_log(tmp_path):
     run, hook = Run(tmp_path), LoggerHook()
     hook.before_train(run)
