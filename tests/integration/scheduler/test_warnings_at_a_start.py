@@ -96,3 +96,43 @@ def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
             False,
             more,
         )
+
+
+@table(
+    ("steps", "entries", "given", "found"),
+    [
+        (3, {}, {}, "no update count found in the checkpoint of the optimizer|the loaded values"),
+        (0, {}, {}, "no update count found in the checkpoint of the optimizer|the loaded values"),
+        (3, {"initial_lr": 0.2}, {}, "no update count found in the checkpoint of the optimizer|initial values"),
+        (
+            3,
+            {"paramsched_t": 0},
+            {},
+            "the checkpoint of the optimizer carries a count of 0 updates|the recorded values",
+        ),
+        (1, {"paramsched_t": 0}, {}, None),
+        (3, {"paramsched_t": 3}, {}, None),
+        (3, {}, {"t": 0}, None),
+    ],
+)
+def test_a_checkpoint_without_a_position_warns_of_the_bases_that_are_used(steps, entries, given, found):
+    saved, optimizer = (torch.optim.AdamW([group()], lr=0.1) for _ in range(2))
+    for _ in range(steps):
+        saved.step()
+    saved.param_groups[0].update(entries)
+    scheduler = ps.Scheduler(optimizer, PLAN, **given)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        optimizer.load_state_dict(saved.state_dict())
+
+    expected = []
+    if found is not None:
+        count, bases = found.split("|")
+        own = f" (its own state counts {steps})" if steps else ""
+        expected = [
+            f"{count}; starting the plan at update 0, with {bases} as bases. If it was saved after n updates, call "
+            f"scheduler.seek(n){own}."
+        ]
+    assert [str(one.message) for one in warned] == expected
+    assert (scheduler.t, scheduler.base_lrs) == (entries.get("paramsched_t", 0), [entries.get("initial_lr", 0.1)])
