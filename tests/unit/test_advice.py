@@ -29,7 +29,7 @@ from support.spread import every
 from support.tables import table
 
 RUN = ps.Calendar(total=100)
-NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules}
+NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules, "ps": ps, "f": abs}
 BUILDERS = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},

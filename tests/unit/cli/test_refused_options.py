@@ -11,6 +11,7 @@ from paramsched.cli import main
 from paramsched.cli._options import PlanOptions
 from paramsched.cli._plan_input import title_of_plans
 from paramsched.cli._traces import trace_plan_inputs
+from support.registered_shapes import shapes_as_before
 from support.tables import table
 
 HOOKS = """import paramsched as ps
@@ -28,7 +29,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n1,0.1\n")
     (tmp_path / "hooks_of_a_test.py").write_text(HOOKS)
     (tmp_path / "broken_in_a_test.py").write_text("1/0\n")
-    return tmp_path
+    with shapes_as_before():
+        yield tmp_path
 
 
 def run(command):
