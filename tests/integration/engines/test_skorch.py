@@ -96,6 +96,15 @@ def test_metrics_in_the_history_reach_the_plan() -> None:
     assert [row[0] for row in trained.used_[::18]] == [0.1, 0.1, 0.05]
 
 
+def test_a_metric_that_is_never_reported_causes_a_warning() -> None:
+    with pytest.warns(UserWarning, match="missing_loss"):
+        net(ps.Plan(lr=ps.constant() * ps.plateau("missing_loss"))).fit(X, Y)
+
+
+def test_a_fit_of_no_epochs_attaches_no_plan() -> None:
+    assert net(max_epochs=0).fit(X, Y).used_ == []
+
+
 def test_the_history_has_the_values_of_every_update() -> None:
     trained = net().fit(X, Y)
 
