@@ -242,7 +242,9 @@ def is_found(mutant: Mutant, tests: list[str], folder: Path) -> bool:
         import pytest
 
         options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-o", f"pythonpath={folder} tests"]
-        os._exit(int(pytest.main([*options, *tests])))
+        # A doctest is collected from the copy, because pytest imports the module at the path that it gets.
+        copied = [f"{folder}/{test.removeprefix('src/')}" if test.startswith("src/") else test for test in tests]
+        os._exit(int(pytest.main([*options, f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *copied])))
     end = time.monotonic() + 3 * SECONDS_OF_TESTS
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < end:
         time.sleep(0.02)
