@@ -184,6 +184,8 @@ def program_of_command(words: Any) -> str | None:
 
     >>> program_of_command("CUDA_VISIBLE_DEVICES=0 swift sft --learning_rate 1e-4".split())
     'swift'
+    >>> program_of_command("my_tool swift --learning_rate 1e-4".split())
+    'my_tool'
     >>> program_of_command("torchrun --nproc_per_node 8 train.py --learning_rate 1e-4".split())
     """
     if not isinstance(words, (list, tuple)):

@@ -74,6 +74,24 @@ def test_the_schema_accepts_a_valid_plan():
 
 
 @table(
+    ("shape", "argument"),
+    [
+        ({"window": {"schedule": 0.5, "begin": 2}}, "end"),
+        ({"cyclic": {"up": 5}}, "down"),
+        ({"clamp": {"schedule": "cosine()", "low": 0.1}}, "high"),
+        ({"cosine": {"to": 0.1}}, "over"),
+        ({"recurrence": {"rules": [{"rules.linear": {"start": 0.1, "over": 5}}]}}, "until"),
+    ],
+)
+def test_a_null_is_an_omitted_optional_argument_in_the_schema_and_the_reader(shape, argument):
+    ((name, given),) = shape.items()
+    with_null = {"lr": {name: {**given, argument: None}}}
+
+    assert accepts(SCHEMA, with_null)
+    assert config.native.to_plan(with_null) == config.native.to_plan({"lr": shape})
+
+
+@table(
     "wrong",
     [
         [],

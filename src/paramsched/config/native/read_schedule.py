@@ -38,7 +38,7 @@ from paramsched.config.native.assign_arguments import (
     within_float,
 )
 from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
-from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
+from paramsched.curves import CONSTANTS, FAMILIES, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.schedules import Absolute, Schedule, meant_line
@@ -293,9 +293,7 @@ class ScheduleReader:
                 return self.try_or_note(path, lambda: curve_of(name))  # its error shows the required arguments
             if "(" not in name:
                 return self.note_unknown_curve(name, path)
-            found = self.try_or_note(path, lambda: read_expression(value, self.names, prefix="curves."))
-            if found is MISSING or isinstance(found, Curve):
-                return found
+            return self.try_or_note(path, lambda: read_expression(value, self.names, prefix="curves."))
         if isinstance(value, dict) and len(value) == 1:
             ((key, given),) = value.items()
             name = str(key).removeprefix("curves.")

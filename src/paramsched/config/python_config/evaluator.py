@@ -498,7 +498,6 @@ class ConfigEvaluator(ast.NodeVisitor):
         """Return the values of the arguments."""
         named: dict[str, Any] = {}
         values = self._elements(node)
-        self._operands.append(values)
         for keyword in node.keywords:
             value = self.value(keyword.value)
             if keyword.arg is not None:
