@@ -379,6 +379,8 @@ def _value_text(value: object, key: str, name: str) -> str:
     """Return the Python code of a value. If there is none, return the argument's name or an empty text."""
     if key == "plan" and name == "ps.resolve" and isinstance(value, str):
         return f"ps.parse({value!r})"
+    if key == "calendar" and type(value) is int and value > 0:
+        return f"ps.Calendar(total={value!r})"
     plain = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
     if value is None or _are_plain(plain):
         return repr(value)

@@ -62,7 +62,11 @@ def proper_share(site: CallSite, number: object, *, sample: float, whole: bool =
 
 
 def meant_number(value: object, default: float = 0.1) -> float:
-    """Return the number that a value probably means: 0.1 for 0.1, `"0.1"` or `"10%"`; `default` if it is unclear."""
+    """Return the number that a value probably means; `default` if it is unclear.
+
+    >>> [meant_number(value, 7.0) for value in (0.3, "0.3", "30%", "3/4", "x", "1e999", True)]
+    [0.3, 0.3, 0.3, 0.75, 7.0, 7.0, 7.0]
+    """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
         return value
     if isinstance(value, str):

@@ -130,9 +130,9 @@ def _steps(value: float | Fraction, low: int = 1) -> str:
     return str(exact) if exact.denominator == 1 else f'"{exact} steps"'
 
 
-def _count(value: int, low: int = 1) -> str:
+def _count(value: int) -> str:
     _check(isinstance(value, int))
-    return _steps(value, low)
+    return _steps(value)
 
 
 def _counts(values: Sequence[int]) -> str:
@@ -196,7 +196,6 @@ def _warmed(warmup: int, *stages: str) -> str:
 
 def _left(warmup: int, total: int | None) -> Fraction | None:
     """Return the updates after the warmup; None for the entire run."""
-    _count(warmup, 0)
     return None if total is None else Fraction(int(_count(total - warmup)))
 
 

@@ -186,7 +186,12 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
 
 
 def misspelled_argument(name: str, known: Iterable[str], function: str) -> str | None:
-    """Return the argument that a misspelled one means; None for a peer's keyword, and if it is unclear."""
+    """Return the argument that a misspelled one means; None for a peer's keyword, and if it is unclear.
+
+    >>> names = ["start", "to", "over"]
+    >>> [misspelled_argument(name, names, "cosine") for name in ("ovr", "T_max", "total", "warmup", "qwerty")]
+    ['over', None, None, None, None]
+    """
     names = list(known)
     theirs = own_name(name, names, function) or instead_of(name) or name in LENGTHS_OF_RUN or is_warmup_length(name)
     return None if theirs else closest(name, names)
@@ -200,8 +205,8 @@ def is_warmup_length(name: str) -> bool:
 def warmup_text(name: str, value: object) -> str:
     """Return the length of a warmup from a peer's argument, as schedule text.
 
-    >>> warmup_text("warmup_steps", 500), warmup_text("warmup_ratio", 0.1), warmup_text("warmup_epochs", 5)
-    ('500', '"10%"', '"5 epochs"')
+    >>> [warmup_text(*one) for one in {"warmup_steps": 500.0, "warmup_ratio": 0.1, "warmup_epochs": 5}.items()]
+    ['500.0', '"10%"', '"5 epochs"']
     """
     if isinstance(value, float) and 0 < value < 1:
         return f'"{value * 100:.12g}%"'
