@@ -300,6 +300,27 @@ def test_pairs_that_are_too_few_for_a_plan_have_a_line_with_the_number_needed():
     )
 
 
+@table("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad):
+    rate = ps.resolve(ps.warmup(50) >> ps.cosine(to=0.1), ps.Calendar(total=400))
+    rows = [(t, bad if t == 77 else rate(t, base=0.02)) for t in range(300)]
+    doubled = [(t, 2 * value) for t, value in rows]
+
+    found = recognize(rows)
+    one = found["lr"]
+
+    assert (str(one.plan), one.base, one.explained, one.values) == (
+        "horizon: 400\nlr: warmup(50) >> cosine(to=0.1, over=350)",
+        0.02,
+        299,
+        300,
+    )
+    assert [(note.code, note.first) for note in found.notes] == [("first zero", 0), ("foreign", 77), ("too long", 299)]
+    assert one.first_difference == 77 and one.largest_difference < 1e-15
+    assert recognize(doubled)["lr"].base == 0.04
+    assert not recognize([(t, bad) for t in range(300)])["lr"].explained
+
+
 @table(
     ("state", "position"),
     [

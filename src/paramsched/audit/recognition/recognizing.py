@@ -121,7 +121,7 @@ class Recognized:
         """The largest difference of an explained value from the plan, relative to the largest value."""
         values = self.logged[1]
         largest = float(np.abs(self.planned - values)[self.equal].max(initial=0.0))
-        return largest / (float(np.abs(values).max(initial=0.0)) or 1.0)
+        return largest / (float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0)
 
     @property
     def first_difference(self) -> int | None:
@@ -302,7 +302,7 @@ def _with_group(one: Recognized, column: LogColumn, group: str | int) -> Recogni
     t, values = last_of_each(column.t, column.values)
     if one.nearest is None or not np.array_equal(t, one.logged[0]):
         return None
-    top = int(np.abs(one.logged[1]).argmax())
+    top = int(np.where(one.equal, np.abs(one.logged[1]), 0.0).argmax())
     base = one.base * float(values[top]) / float(one.logged[1][top] or 1.0)
     base = roundest(base, abs(base) * 1e-11)
     equal = replace(column, t=t, values=values).equals(_values(one.nearest, one.clock, base))
@@ -321,17 +321,18 @@ def _recognize_column(logged: LogColumn, group: str | int, notes: list[Recogniti
     column, clock = replace(logged, t=t.astype(np.int64), values=values), t.astype(np.float64)
     _notes_of_values(logged, notes)
     finite = np.isfinite(values)
-    unit = float(np.abs(values[finite]).max(initial=0.0))
+    known = replace(column, t=column.t[finite], values=values[finite])
+    unit = float(np.abs(known.values).max(initial=0.0))
     plan, base, pieces, restarts = None, unit, tuple[Piece, ...](), list[int]()
-    if t.size >= FEWEST and finite.all() and np.ptp(values) == 0:
-        base = float(values[0]) or 1.0
+    if known.t.size >= FEWEST and np.ptp(known.values) == 0:
+        base = float(known.values[0]) or 1.0
         plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
-    elif t.size >= FEWEST and finite.all():
-        tol = _tolerance(column, unit)
+    elif known.t.size >= FEWEST:
+        tol = _tolerance(known, unit)
         with np.errstate(all="ignore"):
             for _ in range(4):
-                times, order = np.unique(clock, return_index=True)
-                rows = Rows(times, values[order] / unit, tol[order])
+                times, order = np.unique(clock[finite], return_index=True)
+                rows = Rows(times, known.values[order] / unit, tol[order])
                 search = Search(rows)
                 pieces = search.stages()
                 if search.restart is None:
@@ -339,7 +340,7 @@ def _recognize_column(logged: LogColumn, group: str | int, notes: list[Recogniti
                 at, back = search.restart
                 restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
                 clock = np.where(t >= restarts[-1], clock - back, clock)
-            plan, base = _written(column, clock, rows, pieces[:MOST_STAGES], unit)
+            plan, base = _written(known, clock[finite], rows, pieces[:MOST_STAGES], unit)
     for at in restarts:
         rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
         _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule")
@@ -429,7 +430,7 @@ def _notes_of_schedule(
     horizon = 0 if plan.horizon is None else int(plan.horizon.updates)
     if horizon - 1 - last > max(_LONG * (last + 1), int(t[-1] - t[-2])) and not restarted:
         end_value = _values(plan, np.array([float(horizon)]), found.base)[0]
-        if abs(values[-1] - end_value) > 1e-3 * np.abs(values).max():
+        if abs(values[-1] - end_value) > 1e-3 * np.abs(found.planned).max():
             _note(notes, "too long", last, horizon)
     wrong = _stretches(~found.equal)
     if len(wrong) <= 3 and sum(end - begin for begin, end in wrong) <= max(0.01 * t.size, 1):
