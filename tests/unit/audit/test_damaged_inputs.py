@@ -316,7 +316,8 @@ def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad
         300,
     )
     assert [(note.code, note.first) for note in found.notes] == [("first zero", 0), ("foreign", 77), ("too long", 299)]
-    assert one.first_difference == 77 and one.largest_difference < 1e-15
+    assert one.first_difference == 77
+    assert one.largest_difference < 1e-15
     assert recognize(doubled)["lr"].base == 0.04
     assert not recognize([(t, bad) for t in range(300)])["lr"].explained
 
