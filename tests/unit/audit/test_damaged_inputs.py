@@ -319,7 +319,21 @@ def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad
     assert one.first_difference == 77
     assert one.largest_difference < 1e-15
     assert recognize(doubled)["lr"].base == 0.04
-    assert not recognize([(t, bad) for t in range(300)])["lr"].explained
+    assert str(recognize([(t, bad) for t in range(300)])) == "lr   no schedule found     300 values"
+
+
+def test_a_plan_that_explains_too_little_is_the_nearest_one_in_text_and_data():
+    rate = ps.resolve(ps.cosine(over=400), ps.Calendar(total=400))
+    noise = np.random.default_rng(3).random(400)
+
+    found = recognize([(t, rate(t) if t < 340 else 0.05 * noise[t]) for t in range(400)])["lr"]
+
+    assert found.plan is None
+    assert found.as_data()["plan"] is None
+    assert found.as_data()["nearest"] == str(found.nearest)
+    assert str(found).startswith("lr   no schedule found; nearest: ")
+    assert str(found).endswith(" of 400 values, first difference at update 345")
+    assert "nearest" not in recognize([(t, rate(t)) for t in range(400)])["lr"].as_data()
 
 
 @table(
