@@ -53,7 +53,8 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         written = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         texts = {file: content.decode() for file, content in written.items() if inputs().get(file) != content}
     answer = {key: question[key] for key in ("paramsched", "input") if key in question}
-    found = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
+    errors = done.stderr.replace("-h' for help", "--help' for help")  # click names the shorter option up to 8.2.0
+    found = {"code": done.exit_code, "prints": done.stdout, "errors": errors, "writes": texts}
     return answer | {key: without_version(value) for key, value in found.items() if value}
 
 
