@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -339,6 +340,7 @@ def test_given_axes_are_drawn_on_with_a_line_for_each_suggestion():
         ({"smoothing": 1}, "smoothing=1", "smoothing=0.9"),
         ({"stop_at": 1}, "stop_at=1", "stop_at=4"),
         ({"restore": "model"}, "restore=", "restore=model"),
+        ({"restore": SimpleNamespace(state_dict=dict)}, "restore=", "restore=model"),
     ],
 )
 def test_an_argument_out_of_range_is_rejected_before_any_step(options, site, instead):

@@ -116,6 +116,8 @@ def test_numbers_of_other_types_are_printed_as_numbers():
         ({"weight_decay": 0.1}, {"rule": "linear", "batch": (1, 2)}, "not weight_decay", "Leave weight_decay out"),
         ({"lr": 0.1}, {"rule": "linear", "batch": (1, 2), "tokens": (1, 2)}, "number of tokens", "Omit tokens"),
         ({"lr": 0.1}, {"rule": "adam-sqrt", "batch": (1, 2), "tokens": (1, 2)}, "number of tokens", "Omit tokens"),
+        ({"weight_decay": 0.1}, {"rule": "adamw-timescale", "tokens": (1e-300, 1e300)}, "too far apart", "tokens=(1e9"),
+        ({"weight_decay": 0.1}, {"rule": "adamw-timescale", "tokens": (1e300, 1e-300)}, "too far apart", "tokens=(1e9"),
         (ADAM, {"rule": "adam-sqrt", "batch": (1, 10)}, r"must be above 0, got 0", "Leave betas out"),
         (
             {"lr": 0.1, "weight_decay": 0.1},
