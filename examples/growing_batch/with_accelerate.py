@@ -48,7 +48,7 @@ def main() -> None:
         accelerator.load_state(str(newest))  # continues the plan too
 
     for x, y in loader:
-        sizes = accelerator.gather(torch.tensor([len(x)]))
+        sizes = torch.as_tensor(accelerator.gather(torch.tensor([len(x)])))
         used.rows.append([optimizer.param_groups[0]["lr"], int(sizes.sum())])
         accelerator.backward(mse_loss(model(x), y))
         optimizer.step()
