@@ -1,5 +1,6 @@
 """Schedules of real schedulers with drawn arguments are found in their logs, in every form."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ def assert_found(library: str, seed: int, form: str, folder: Path) -> bool:
     if form == "six digits":  # numbers such as 0.0125 are logged with fewer digits
         digits = max(len(f"{value!r}".split("e")[0].replace(".", "").strip("0")) for value in used.tolist())
         places = np.floor(np.log10(np.maximum(np.abs(planned), 1e-300)))
-        close |= np.abs(planned - used) <= 10.0 ** (places + 1 - max(digits, 4))
+        decimals = max(-Decimal(repr(value)).as_tuple().exponent for value in used.tolist())  # 5e-08 in 0.0000000500
+        close |= np.abs(planned - used) <= np.maximum(10.0 ** (places + 1 - max(digits, 4)), 10.0**-decimals)
     assert one.explained < one.values or close.all(), one
     return bool(close.all())
 

@@ -59,12 +59,13 @@ def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entr
 @pytest.mark.parametrize(
     "level", ["linear(1, 0.5)", "linear(absolute(0.8), absolute(0.5))"], ids=["of base", "absolute"]
 )
-def test_an_external_write_into_an_element_of_a_pair_is_warned_of_with_both_values(index, level):
+@pytest.mark.parametrize("betas", [(0.7, 0.95), (0.9, 0.99)], ids=["different bases", "equal bases"])
+def test_an_external_write_into_an_element_of_a_pair_is_warned_of_with_both_values(index, level, betas):
     field = f"betas[{index}]"
     plan = ps.Plan(ps.Binding(field, level), horizon=3000)
-    optimizer = probe({"betas": (0.9, 0.99)}, {"betas": (0.7, 0.95)})
+    optimizer = probe({"betas": (0.9, 0.99)}, {"betas": betas})
     ps.Scheduler(optimizer, plan)
-    expected = planned(plan, [{"betas": (0.9, 0.99)}, {"betas": (0.7, 0.95)}], field, 1)
+    expected = planned(plan, [{"betas": (0.9, 0.99)}, {"betas": betas}], field, 1)
     run(optimizer, 40)
 
     pair = list(optimizer.param_groups[1]["betas"])
@@ -75,7 +76,7 @@ def test_an_external_write_into_an_element_of_a_pair_is_warned_of_with_both_valu
 
     assert used(optimizer, field, 1) == [*expected[:40], 0.125, expected[41]]
     other = f"betas[{1 - index}]"
-    assert set(used(optimizer, other, 1)) == {(0.7, 0.95)[1 - index]}
+    assert set(used(optimizer, other, 1)) == {betas[1 - index]}
 
 
 @pytest.mark.parametrize("change", ["add", "remove", "reorder"])
