@@ -138,6 +138,21 @@ def test_a_step_with_zeros_written_by_the_user_is_an_update():
     assert scheduler.last_epoch == 1
 
 
+def test_a_hidden_step_after_an_update_with_zeros_is_not_an_update():
+    model = torch.nn.Linear(2, 2)
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    zero_gradients(model)
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.warns(UserWarning, match="other code wrote it"):
+        optimizer.step()
+    optimizer.zero_grad()
+
+    get_optimizer_state_dict(model, optimizer)
+
+    assert scheduler.t == 1
+
+
 def filled(optimizer):
     """Fill an empty state as torchtitan does, by a step of its own that no function of torch calls."""
     kept = [group["lr"] for group in optimizer.param_groups]

@@ -43,6 +43,20 @@ def test_the_default_rule_is_logged_with_the_other_option(caplog):
     assert 'write ps.Scheduler(…, late_groups="present")' in caplog.text
 
 
+@pytest.mark.parametrize("late_groups", ["base", "present"])
+@pytest.mark.parametrize(("at", "initial"), [(0, {}), (40, {"initial_lr": 0.02})], ids=["factor 1", "initial_lr"])
+def test_a_late_group_with_a_certain_base_is_not_logged(late_groups, at, initial, caplog):
+    optimizer, scheduler = joined(at=at, late_groups=late_groups)
+    optimizer.param_groups[1].update(initial)
+
+    run(optimizer, 1)
+
+    base = initial.get("initial_lr", 0.05)
+    assert scheduler.base_lrs[1] == base
+    assert optimizer.used[-1][1]["lr"] == planned(PLAN, {"lr": base})[at]
+    assert "was added at update" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("schedule", "at"),
     [

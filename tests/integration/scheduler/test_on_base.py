@@ -116,6 +116,20 @@ def test_a_changed_plan_and_a_changed_base_are_one_entry():
     ]
 
 
+@table(("codes", "named"), [((0.2, 0.2), "0.2"), ((0.2, 0.3), "those in the code"), ((0.2, 0.1), "0.2")])
+def test_the_default_names_the_bases_of_several_groups_in_one_line(codes, named, caplog):
+    saved = probe({"lr": 0.1}, {"lr": 0.1})
+    ps.Scheduler(saved, PLAN)
+    optimizer = probe(*[{"lr": lr} for lr in codes])
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    caplog.clear()
+
+    optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
+
+    assert scheduler.base_lrs == [0.1, 0.1]
+    assert [text.split("To use ")[1] for text in caplog.messages] == [f'{named}, write ps.Scheduler(…, on_base="code")']
+
+
 def test_the_default_names_the_line_that_uses_the_code(caplog):
     _optimizer, scheduler = resumed(saved_run(), ("optimizer", "scheduler"), on_base="checkpoint")
 

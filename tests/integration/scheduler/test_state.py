@@ -192,6 +192,36 @@ def test_text_that_is_not_a_plan_is_rejected_and_changes_nothing(plan):
 
 
 @pytest.mark.parametrize(
+    ("on_change", "is_resolved"), [("new", False), ("checkpoint", False), ("error", False), ("checkpoint", True)]
+)
+def test_a_schedule_that_cannot_be_read_is_refused_where_it_is_needed(on_change, is_resolved):
+    state = attached()[1].state_dict()
+    texts = {key: state.pop(key).replace("linear(to=0.5", "linear(to=true") for key in ("plan", "resolved")}
+    state |= texts if is_resolved else {"plan": texts["plan"]}
+    optimizer = probe(*GROUPS)
+    scheduler = ps.Scheduler(optimizer, PLAN, steps_per_epoch=10, on_change=on_change)
+    before = snapshot(optimizer, scheduler)
+
+    with pytest.raises(ps.errors.StateError, match="state: plan is invalid: "):
+        scheduler.load_state_dict(state)
+
+    after = snapshot(optimizer, scheduler)
+    assert after[1:] == before[1:]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_state_of_a_detached_scheduler_has_the_bases_of_the_groups_that_are_left(several):
+    optimizer, other = probe({"lr": 0.1}, {"lr": 0.5}), probe(lr=0.7)
+    scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, ps.Plan(lr=1.0))
+    scheduler.detach()
+    del optimizer.param_groups[1]
+
+    bases = dict(scheduler.state_dict()["bases"])
+
+    assert bases == {"lr": (0.1, 0.7) if several else 0.1}
+
+
+@pytest.mark.parametrize(
     "state",
     [
         {"last_step": 3, "_global_step": 4, "base_values": [0.1]},

@@ -79,6 +79,22 @@ def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, gi
     assert bool(warned) == (steps > 1 and initial is None and given != {"t": 0})
 
 
+@table(("steps", "warns"), [(0, False), (1, False), (2, True)])
+def test_a_count_of_zero_is_reported_only_if_the_optimizer_has_stepped_more_often_than_a_hidden_step(
+    steps, warns, recwarn, caplog
+):
+    saved, optimizer = (torch.optim.AdamW([group()], lr=0.1) for _ in range(2))
+    ps.Scheduler(saved, PLAN, drive="manual")
+    for _ in range(steps):
+        saved.step()
+    optimizer.load_state_dict(saved.state_dict())
+
+    _, found = said(recwarn, caplog, optimizer)
+
+    text = "the optimizer carries a count of 0 updates; starting the plan at update 0"
+    assert [text in one for one in found] == [True] * warns
+
+
 def test_a_message_names_four_bases_and_eight_groups(recwarn, caplog):
     for count, more in ((4, False), (5, True)):
         optimizer = torch.optim.AdamW([group(lr=0.1 + index) for index in range(count)])
