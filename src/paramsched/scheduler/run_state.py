@@ -151,7 +151,7 @@ class RunState:
     def idle_rules(self, t: int) -> list[MetricRule[Any]]:
         """Return the metric rules that have observed nothing in the run, which has completed `t` updates.
 
-        Empty if at least half of these updates precede a resume, because its checkpoint may lack the states of rules.
+        Empty if a resume follows more than half of these updates, because its checkpoint may lack the states of rules.
         """
         rules = self.states.items() if 2 * self._came_from[0] <= t else ()
         return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]

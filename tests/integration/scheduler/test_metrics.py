@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from support.tables import table
 from support.updates import planned, probe, run, used
 
 LINE = ps.linear(1.0, 0.0)
@@ -269,3 +270,18 @@ def test_a_rule_whose_metric_may_have_been_observed_is_not_logged(when, caplog):
 
     assert scheduler.t >= 120
     assert logged(caplog) == []
+
+
+@table(("at", "is_logged"), [(0, True), (50, True), (51, False)])
+def test_a_rule_without_a_metric_is_logged_if_at_most_half_of_the_updates_precede_a_resume(at, is_logged, caplog):
+    plan = ps.Plan(lr=LINE * LOSS, horizon=100)
+    saved, optimizer = probe(), probe()
+    ps.Scheduler(saved, plan)
+    run(saved, at)
+    ps.Scheduler(optimizer, plan)
+    optimizer.load_state_dict(saved.state_dict())
+    caplog.clear()
+
+    run(optimizer, 100 - at)
+
+    assert len(logged(caplog)) == is_logged

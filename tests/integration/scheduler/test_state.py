@@ -209,16 +209,50 @@ def test_a_schedule_that_cannot_be_read_is_refused_where_it_is_needed(on_change,
     assert after[1:] == before[1:]
 
 
+@table(
+    ("field", "bases", "fits"),
+    [
+        ("momentum", ["lr", "momentum"], True),
+        ("momentum", ["lr", "betas_0"], True),  # a group with betas instead of a momentum
+        ("momentum", ["lr", "momentum", "betas_0"], True),
+        ("momentum", ["lr"], False),
+        ("momentum", ["lr", "betas_0", "betas_1"], False),
+        ("weight_decay", ["lr", "weight_decay"], True),
+        ("weight_decay", ["lr"], False),
+        ("weight_decay", ["lr", "weight_decay", "betas_0"], False),
+        ("weight_decay", ["lr", "weight_decay", "momentum"], False),
+        ("betas[0]", ["lr", "betas_0"], True),
+        ("betas[0]", ["lr", "momentum"], False),
+    ],
+)
+def test_the_bases_of_a_state_are_those_of_the_fields_of_its_plan(field, bases, fits):
+    plan = ps.Plan(ps.Binding(field, "linear(1, 0.5)"), lr="linear()", horizon=10)
+    scheduler = ps.Scheduler(probe({"momentum": 0.5}), plan)
+    state = scheduler.state_dict() | {"bases": [(name, 0.25) for name in bases]}
+
+    if fits:
+        scheduler.load_state_dict(state)
+        assert scheduler.base_lrs == [0.25]
+    else:
+        with pytest.raises(ps.errors.StateError, match=r"bases are those of \[.*\], but its plan schedules"):
+            scheduler.load_state_dict(state)
+
+
 @pytest.mark.parametrize("several", [False, True])
-def test_the_state_of_a_detached_scheduler_has_the_bases_of_the_groups_that_are_left(several):
+def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
     optimizer, other = probe({"lr": 0.1}, {"lr": 0.5}), probe(lr=0.7)
-    scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, ps.Plan(lr=1.0))
+    optimizers = {"a": optimizer, "b": other} if several else {"a": optimizer}
+    scheduler = ps.Scheduler(optimizers if several else optimizer, ps.Plan(lr=ps.linear(), horizon=10))
+    for one in optimizers.values():
+        run(one, 1)
     scheduler.detach()
     del optimizer.param_groups[1]
 
-    bases = dict(scheduler.state_dict()["bases"])
-
-    assert bases == {"lr": (0.1, 0.7) if several else 0.1}
+    assert dict(scheduler.state_dict()["bases"]) == {"lr": (0.1, 0.7) if several else 0.1}
+    bases = [0.1, 0.7][: len(optimizers)]
+    assert list(scheduler.scalars().values()) == scheduler.get_last_lr() == bases
+    assert list(scheduler.values().values()) == pytest.approx([0.9 * base for base in bases], rel=1e-15)
+    assert scheduler.base_lrs == bases
 
 
 @pytest.mark.parametrize(
