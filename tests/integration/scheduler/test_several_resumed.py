@@ -549,3 +549,29 @@ def test_other_bases_are_logged_in_one_line_for_each_field(caplog, count, loads)
     assert len(lines) == 1
     assert lines[0].startswith(f"base of lr in {groups} groups (o0/0, o0/1")
     assert "0.2 in the code, 0.1 in the checkpoint" in lines[0]
+
+
+@table(
+    ("change", "held", "then"),
+    [
+        (lambda groups: None, [0.194, 0.388], [0.1, 0.2]),
+        (lambda groups: groups.append(group(lr=0.5)), [0.194, 0.388, 0.25], [0.1, 0.2, 0.25]),
+        (lambda groups: groups.reverse(), [0.388, 0.194], [0.2, 0.1]),
+        (lambda groups: groups.pop(0), [0.388], [0.2]),
+    ],
+)
+def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_before(change, held, then, recwarn):
+    optimizers = {"a": probe(lr=0.1), "b": probe({"lr": 0.2}, {"lr": 0.4})}
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    steps_until(optimizers, scheduler, 7)  # b has taken three of them
+    a, b = probe(lr=0.1), probe({"lr": 0.2}, {"lr": 0.4})
+    again = ps.Scheduler({"a": a, "b": b}, ps.Plan(lr=0.5, horizon=100))
+    again.load_state_dict(scheduler.state_dict())
+
+    change(b.param_groups)
+    for one in (b, a, b):
+        run(one, 1)
+
+    assert [[one["lr"] for one in groups] for groups in b.used] == [held, then]
+    assert again.t == 5
+    assert not recwarn.list
