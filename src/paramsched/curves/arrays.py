@@ -213,9 +213,7 @@ def arrays_of(*values: object) -> Arrays:
     dtype = xp.asarray(0.0).dtype if "jax" in xp.__name__ else xp.float64
 
     def lift(x: Array) -> Array:
-        if is_numpy(x):
-            return xp.asarray(x, dtype=dtype, device=where)
-        return x
+        return xp.asarray(x, dtype=dtype, device=where) if is_numpy(x) else x
 
     def floating(x: Array) -> Array:
         return xp.astype(lift(x), dtype)

@@ -225,16 +225,11 @@ def improves_on(value: float, than: float | None, mode: Mode, threshold: float, 
 
     Any finite value is better than None. A value that is not finite is never better.
     """
-    if not math.isfinite(value):
-        return False
-    if than is None:
-        return True
+    if than is None or not math.isfinite(value):
+        return math.isfinite(value)
     # The margin has the direction of improvement. For a negative `than`, torch's margin has the opposite direction.
     sign = -1 if mode == "min" else 1
-    if threshold_mode == "abs":
-        bar = than + sign * threshold
-    else:
-        bar = than * (1 + math.copysign(threshold, sign * than))
+    bar = than + sign * threshold if threshold_mode == "abs" else than * (1 + math.copysign(threshold, sign * than))
     return value < bar if mode == "min" else value > bar
 
 

@@ -27,9 +27,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
         if group.get("name") == selector:
             return True
         return not is_only_name(selector) and any(matches_part(one, group) for one in parts_of(selector))
-    if isinstance(selector, int):
-        return index == selector
-    return selector(group)
+    return index == selector if isinstance(selector, int) else selector(group)
 
 
 def is_only_name(selector: str) -> bool:

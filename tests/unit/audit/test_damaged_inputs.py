@@ -322,6 +322,31 @@ def test_a_value_that_is_not_finite_does_not_hide_the_schedule_of_the_others(bad
     assert str(recognize([(t, bad) for t in range(300)])) == "lr   no schedule found     300 values"
 
 
+@table(
+    "line",
+    [
+        "warmup(50) >> cosine(to=0.1, over=350)",
+        "warmup(20) >> constant(over=280) >> linear(over=100)",
+        "cosine_restarts(100)",
+        "step(100, 0.5)",
+        "warmup(40) >> inverse_sqrt(40)",
+        "cyclic(100, 100)",
+    ],
+)
+def test_a_single_foreign_value_does_not_complicate_the_plan(line):
+    rate = ps.resolve(ps.parse(line), ps.Calendar(total=400))
+    rows = [(t, rate(t, base=0.1)) for t in range(400)]
+    for at, value in ((77, 0.0), (200, 7.0), (333, 0.0)):
+        changed = [(t, value if t == at else one) for t, one in rows]
+
+        found = recognize(changed)
+
+        assert str(found["lr"].nearest.bindings[0].schedule) == line
+        assert (found["lr"].base, found["lr"].explained) == (0.1, 399)
+        assert ("foreign", at) in [(note.code, note.first) for note in found.notes]
+    assert recognize(rows[:1])["lr"].plan is None
+
+
 def test_a_plan_that_explains_too_little_is_the_nearest_one_in_text_and_data():
     rate = ps.resolve(ps.cosine(over=400), ps.Calendar(total=400))
     noise = np.random.default_rng(3).random(400)

@@ -318,21 +318,42 @@ def _values(plan: Plan, clock: Floats, base: float) -> Floats:
 def _recognize_column(logged: LogColumn, group: str | int, notes: list[RecognitionNote]) -> Recognized:
     """Return the schedule of a column, and add the notes about it."""
     t, values = last_of_each(logged.t, logged.values)
-    column, clock = replace(logged, t=t.astype(np.int64), values=values), t.astype(np.float64)
+    column = replace(logged, t=t.astype(np.int64), values=values)
     _notes_of_values(logged, notes)
     finite = np.isfinite(values)
-    known = replace(column, t=column.t[finite], values=values[finite])
-    unit = float(np.abs(known.values).max(initial=0.0))
+    whole = np.where(finite, values, 0.0)
+    before, after = np.diff(whole, prepend=whole[:1]), np.diff(whole, append=whole[-1:])
+    single = finite & (before * after < 0) & (np.minimum(np.abs(before), np.abs(after)) >= np.abs(before + after))
+    found, pieces, restarts = _fitted(column, group, finite)
+    # Without single values above or below both of their neighbors, a shorter plan may explain all others.
+    if 0 < single.sum() <= max(0.01 * t.size, 1):
+        simpler = _fitted(column, group, finite & ~single)
+        longer = found.nearest is None or len(str(found.nearest)) > len(str(simpler[0].plan))
+        if longer and simpler[0].equal[finite & ~single].all():
+            found, pieces, restarts = simpler
+    for at in restarts:
+        rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
+        _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule")
+    if found.plan is not None and np.ptp(values):
+        _notes_of_schedule(found, found.plan, pieces, notes, restarted=bool(restarts))
+    return found
+
+
+def _fitted(column: LogColumn, group: str | int, known: Flags) -> tuple[Recognized, tuple[Piece, ...], list[int]]:
+    """Return the schedule of the known rows, its stages, and the updates at which it began again."""
+    t, clock = column.t, column.t.astype(np.float64)
+    some = replace(column, t=t[known], values=column.values[known])
+    unit = float(np.abs(some.values).max(initial=0.0))
     plan, base, pieces, restarts = None, unit, tuple[Piece, ...](), list[int]()
-    if known.t.size >= FEWEST and np.ptp(known.values) == 0:
-        base = float(known.values[0]) or 1.0
+    if some.t.size >= FEWEST and np.ptp(some.values) == 0:
+        base = float(some.values[0]) or 1.0
         plan = Plan(Binding(column.field, constant(1.0 if unit else 0.0)), horizon=int(t[-1]) + 1)
-    elif known.t.size >= FEWEST:
-        tol = _tolerance(known, unit)
+    elif some.t.size >= FEWEST:
+        tol = _tolerance(some, unit)
         with np.errstate(all="ignore"):
             for _ in range(4):
-                times, order = np.unique(clock[finite], return_index=True)
-                rows = Rows(times, known.values[order] / unit, tol[order])
+                times, order = np.unique(clock[known], return_index=True)
+                rows = Rows(times, some.values[order] / unit, tol[order])
                 search = Search(rows)
                 pieces = search.stages()
                 if search.restart is None:
@@ -340,17 +361,12 @@ def _recognize_column(logged: LogColumn, group: str | int, notes: list[Recogniti
                 at, back = search.restart
                 restarts.append(int(t[np.flatnonzero(clock == at)[-1]]))
                 clock = np.where(t >= restarts[-1], clock - back, clock)
-            plan, base = _written(known, clock[finite], rows, pieces[:MOST_STAGES], unit)
-    for at in restarts:
-        rises = pieces[0].at(np.array([pieces[0].last]))[0] > pieces[0].at(np.array([pieces[0].first]))[0]
-        _note(notes, "restarted", at, t[-1], "warmup" if rises else "schedule")
+            plan, base = _written(some, clock[known], rows, pieces[:MOST_STAGES], unit)
     planned = np.full(t.size, np.nan) if plan is None else _values(plan, clock, base)
     equal = column.equals(planned) & np.isfinite(planned)
     plan = plan if equal.sum() >= _MIN_NEAREST * t.size else None
-    found = Recognized(column.field, (group,), plan, (base,), (column.t, values), clock, planned, equal)
-    if found.plan is not None and np.ptp(values):
-        _notes_of_schedule(found, found.plan, pieces, notes, restarted=bool(restarts))
-    return found
+    found = Recognized(column.field, (group,), plan, (base,), (t, column.values), clock, planned, equal)
+    return found, pieces, restarts
 
 
 def _tolerance(column: LogColumn, unit: float) -> Floats:

@@ -187,9 +187,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         blocked = False
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])
-            new = old * factor
-            if new < least:
-                new = least
+            new = max(old * factor, least)
             if old - new > eps:
                 group_fields.set_value(group, new)
             elif old > new:
