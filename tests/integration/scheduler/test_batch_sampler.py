@@ -162,3 +162,23 @@ def test_the_samples_of_an_earlier_plan_are_counted_on_its_own_horizon():
     sizes = [list(ps.trace(plan(10, horizon=10), {"lr": 0.1})["batch_size"][:4]), list(
         ps.trace(plan(20), {"lr": 0.1}, ps.Calendar(total=20))["batch_size"][4:6])]  # fmt: skip
     assert ps.BatchSampler(again, 1000).position() == sum(round(one) for part in sizes for one in part)
+
+
+def test_a_total_is_the_horizon_of_a_plan_without_one():
+    facts = ps.Calendar(total=3, batch_size=2)
+    unsized, growing = ps.Plan(lr="cosine()"), plan("linear(2, 4)", horizon=None)
+
+    samplers = [ps.BatchSampler(one, 10, calendar=facts, shuffle=False) for one in (unsized, growing)]
+
+    assert [[len(batch) for batch in one] for one in samplers] == [[2, 2, 2], [2, 3, 3]]  # 2, 2 2/3 and 3 1/3
+    assert [len(one) for one in samplers] == [3, 3]
+
+
+def test_the_largest_seed_and_rank_are_accepted():
+    arguments = {"seed": 2**32 - 1, "num_replicas": 4}
+    whole = next(iter(ps.BatchSampler(plan(), 1000, seed=2**32 - 1)))
+
+    shards = [next(iter(ps.BatchSampler(plan(), 1000, rank=rank, **arguments))) for rank in range(4)]
+
+    assert [sample for shard in shards for sample in shard] == whole
+    assert [len(one) for one in shards] == [1, 1, 1, 1]
