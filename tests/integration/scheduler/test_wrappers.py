@@ -155,9 +155,10 @@ def test_an_object_without_groups_of_its_own_is_refused_with_the_line_to_write(n
         ps.Scheduler(given, PLAN)
 
 
-def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer():
+@pytest.mark.parametrize("attribute", ["optimizers", "parts"])
+def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer(attribute):
     first, second = probe(), probe()
-    container = SimpleNamespace(optimizers=[first, second], param_groups=first.param_groups + second.param_groups)
+    container = SimpleNamespace(param_groups=first.param_groups + second.param_groups, **{attribute: [first, second]})
 
     ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", horizon=10), drive="manual").step()
 
