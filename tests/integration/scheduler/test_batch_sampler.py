@@ -182,3 +182,15 @@ def test_the_largest_seed_and_rank_are_accepted():
 
     assert [sample for shard in shards for sample in shard] == whole
     assert [len(one) for one in shards] == [1, 1, 1, 1]
+
+
+def test_the_samples_before_a_scheduler_that_begins_later_are_those_of_its_plan():
+    sizes = plan("linear(2, 10, over='80 tokens')", clock="tokens", horizon="160 tokens")
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, sizes, sequence_length=1)
+    run(optimizer, 5)
+    later = ps.Scheduler(probe({"initial_lr": 0.1}), sizes, sequence_length=1, t=5)
+
+    positions = [ps.BatchSampler(one, 1000).position() for one in (scheduler, later)]
+
+    assert positions == [2 + 2 + 2 + 3 + 3] * 2  # 2, 2.2, 2.4, 2.6 and 2.9, after 0, 2, 4, 6 and 9 tokens

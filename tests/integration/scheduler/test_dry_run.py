@@ -152,3 +152,30 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_with_the_base_of_the_
         run(both["b"], 1), run(both["a"], 1)
     values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
     assert values == {name: used(one) for name, one in both.items()}
+
+
+def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_reports():
+    plan = ps.Plan(lr="linear()", clock="progress")
+    scheduler = ps.Scheduler(probe(lr=0.5), plan)
+    scheduler.report(progress=0.25)
+    groups = {"optimizer": scheduler.optimizer.param_groups}
+
+    found = dry_run(groups, scheduler.state_dict(), plan, ps.Calendar())
+
+    assert [text for _, text in found.messages] == [
+        "the values after update 0 depend on the progress that the loop reports"
+    ]
+    assert [(one.update, one.value) for one in found.values] == [(0, 0.375)]
+    assert (found.clock, found.amount, found.differs) == ("progress", 0.25, False)
+
+
+def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float_is_none():
+    state, _ = checkpoint(GROUPS, PLAN_OF_TWO, {})
+    groups = {"optimizer": [{**one, "lr": 10**400} for one in state["param_groups"]]}
+
+    found = dry_run(groups, None, PLAN_OF_TWO, ps.Calendar(), updates=1)
+
+    assert [one.stored for one in found.values] == [None, None]
+    assert [one.value for one in found.values] == [0.1 * 0.75, 0.3 * 0.75]
+    with pytest.raises(ps.errors.MissingFact, match="the number of updates per epoch is unknown"):
+        dry_run(groups, None, ps.Plan(lr="linear()", horizon="2 epochs"), ps.Calendar())

@@ -143,6 +143,7 @@ WAYS = {
         horizon=3000,
     )),
     "three elements": ([{"betas": (0.9, 0.99, 0.999)} for _ in range(5)], PLAN),
+    "three of distinct bases": ([{"betas": (0.9 - 0.1 * i, 0.99, 0.999)} for i in range(5)], PLAN),
     "three fields": ([{}] * 5, BOTH),
 }  # fmt: skip
 

@@ -85,6 +85,13 @@ def test_starts_with_another_topic_or_key_are_not_matched(opened):
     assert opened(1, "another topic", "1").receive() == ["another topic", "1"]
 
 
+def test_a_rank_waits_until_rank_0_has_started(opened, monkeypatch):
+    reader = opened(1)
+    monkeypatch.setattr(rank_messages.time, "sleep", lambda seconds: opened(0).send("late"))
+
+    assert reader.receive() == "late"
+
+
 def test_a_message_that_rank_0_never_sends_is_an_error_that_names_it(opened):
     sender, reader = opened(0), opened(1)
     sender.send("first")

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import itertools
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -750,3 +751,18 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
 
     loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
     assert found == {sum(loop) if loop else 50}
+
+
+@pytest.mark.parametrize("seconds", [Fraction(1, 8), np.float32(0.125), torch.tensor(0.125)], ids=repr)
+def test_seconds_are_any_finite_real_number(seconds):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0, over='1 s')", clock="seconds"))
+    for wrong in (Fraction(10**400), float("inf"), float("nan"), -0.5, True):
+        with pytest.raises(ps.InvalidArgument):
+            scheduler.consumed(seconds=wrong)
+
+    scheduler.consumed(seconds=seconds)
+    optimizer.step()
+
+    assert scheduler.amount == 0.125
+    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.875

@@ -575,3 +575,18 @@ def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_befor
     assert [[one["lr"] for one in groups] for groups in b.used] == [held, then]
     assert again.t == 5
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
+def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
+    optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100), drive=drive)
+    resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    scheduler = ps.Scheduler(resumed, ps.Plan(lr=0.5, horizon=100), drive=drive, on_change="error")
+
+    for name, optimizer in resumed.items():
+        with pytest.raises(PlanChanged, match="the plan in the optimizer's checkpoint differs from the code's"):
+            optimizer.load_state_dict(optimizers[name].state_dict())
+
+    assert scheduler.t == 0
+    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]

@@ -393,3 +393,42 @@ def test_a_metric_that_no_float_can_contain_is_refused_and_the_state_is_unchange
         scheduler.observe(loss=10**400)
 
     assert scheduler.states == before
+
+
+def test_a_report_without_the_amount_before_it_is_rejected():
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens"))
+
+    with pytest.raises(ps.errors.StateError, match="state: said has a value, but amount is None"):
+        scheduler.load_state_dict(scheduler.state_dict() | {"amount": None, "said": 3})
+
+
+@table(
+    ("entry", "value", "found"),
+    [
+        ("amount", 10**400, "an integer of 401 digits, not an amount"),
+        ("amount", 2**62, "not an amount"),
+        ("bases", '{"lr": 1e999}', "inf, not a finite number"),
+        ("bases", f'{{"lr": 1{"0" * 400}}}', "an integer of 401 digits, not a finite number"),
+        ("bases", "[1]", "not JSON text of the bases"),
+        ("clock", 99, "not the number of a clock"),
+        ("said", "[1,2,3]", "not an amount"),
+        ("said", "[-1,2]", "not a number of updates"),
+        ("plan", True, "not the number of a plan"),
+        ("t", -1, "not a number of updates"),
+        ("t", 2**62, "not a number of updates"),
+    ],
+)
+def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(entry, value, found):
+    plan = ps.Plan(lr="linear()", horizon=10)
+    saved, optimizer = probe(), probe(lr=0.5)
+    ps.Scheduler(saved, plan)
+    scheduler = ps.Scheduler(optimizer, plan)
+    before = snapshot(optimizer, scheduler)
+    state = copy.deepcopy(saved.state_dict())
+    state["param_groups"][0][f"paramsched_{entry}"] = value
+
+    with pytest.raises(ps.errors.StateError, match=rf"param_groups\[0\]\['paramsched_{entry}'\] is .*{found}"):
+        optimizer.load_state_dict(state)
+
+    assert snapshot(optimizer, scheduler)[1:] == before[1:]
+    assert optimizer.param_groups[0]["lr"] == 0.5

@@ -1,5 +1,6 @@
 """A watched plan file in several processes: rank 0 reads, and every rank changes at the same update."""
 
+import copy
 import json
 import os
 from datetime import timedelta
@@ -152,3 +153,20 @@ def test_two_processes_change_at_the_same_update(tmp_path):
     assert first == second
     assert len(first["history"]) == 2
     assert len(first["used"]) == UPDATES
+
+
+def test_copies_on_every_rank_change_at_the_same_update(ranks, file):
+    copies = []
+    for rank in range(2):
+        optimizer = probe(lr=1.0)
+        scheduler = ranks.scheduler(rank, optimizer, file, watch=2)
+        copies.append(copy.deepcopy((optimizer, scheduler)))
+    file.write_text(SECOND)
+
+    for _ in range(12):
+        for rank, (optimizer, _) in enumerate(copies):
+            ranks.run_as(rank)
+            optimizer.step()
+
+    assert used(copies[0][0]) == used(copies[1][0])
+    assert [scheduler.plan for _, scheduler in copies] == [ps.load(file)] * 2
