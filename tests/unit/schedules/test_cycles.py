@@ -21,6 +21,7 @@ from paramsched.schedules import (
     restarts,
     step,
     warmup,
+    warmup_restarts,
 )
 from paramsched.time import Calendar
 from support.tables import table
@@ -111,6 +112,14 @@ def test_a_tensor_and_an_array_have_the_same_cycles():
 
     assert schedule(torch.from_numpy(times)).numpy() == pytest.approx(schedule(times), rel=1e-13)
     assert [schedule(t) for t in range(80)] == schedule(times).tolist()
+
+
+def test_cycles_of_equal_length_and_lower_peaks_may_be_given_in_epochs():
+    schedule = resolve(warmup_restarts("4 epochs", "1 epoch", times=2, gamma=0.5), updates(80))
+
+    assert schedule(np.array([0, 5, 10, 25, 40, 45, 50, 65, 80])) == pytest.approx(
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25, 0.0], abs=1e-12
+    )
 
 
 def test_multiples_of_base_shrink_and_absolute_levels_stay():

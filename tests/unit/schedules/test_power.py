@@ -93,10 +93,11 @@ def test_arithmetic_of_numbers_equals_python_floats(line):
     ],
 )
 def test_invalid_powers_and_quotients_are_rejected_with_a_fix(line, said):
-    with pytest.raises(InvalidArgument) as refusal:
-        parse(line)
+    for read in (parse, value_in):
+        with pytest.raises(InvalidArgument) as refusal:
+            read(line)
 
-    assert said in str(refusal.value)
+        assert said in str(refusal.value)
 
 
 def test_in_python_only_numbers_are_accepted_as_divisor_and_exponent():
