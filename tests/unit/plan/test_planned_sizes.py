@@ -382,6 +382,17 @@ def test_sizes_by_updates_are_not_estimated_from_amounts():
     assert run.updates_until(10**12) == 1_000_010
 
 
+def test_amounts_of_sizes_by_updates_are_found_in_any_order():
+    plan = plan_of("linear(1000, 9000, over=20_000)", lr="cosine()", clock={"lr": "samples"}, horizon="40M samples")
+    run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
+    sizes = 1000 + (4 * np.arange(20_000) + 5) // 10  # the size of update t is 1000 + 0.4 t, rounded
+    amounts = np.concatenate([[0], np.cumsum(sizes)])
+
+    for update in (19_999, 12_288, 12_289, 4_095, 9_000, 4_096, 1, 0):
+        assert run.amount_at(update) == amounts[update]
+        assert [run.updates_until(amounts[update] + more) for more in (0, 1)] == [update, update + 1]
+
+
 @table("lr", ["constant()", "cosine()"])
 def test_a_horizon_in_updates_needs_the_amount_of_an_update(lr):
     with pytest.raises(MissingFact, match="the number of tokens of an update is unknown") as refusal:

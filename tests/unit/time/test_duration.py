@@ -136,6 +136,8 @@ def test_sums_and_differences_are_exact():
         ("until -5 steps", 'Write "until 5 steps"'),
         ("until until -5%", 'Write "until 5%"'),
         ("10 ep + 5 ep", 'Write "10 epochs + 5 epochs"'),
+        ("2 S", 'Write "2 s"'),
+        ("1 H + 30 Min.", 'Write "1 h + 30 min"'),
     ],
 )
 def test_an_invalid_length_is_rejected_with_a_fix(length, found):
