@@ -43,3 +43,15 @@ def test_a_process_of_a_fake_group_trains_alone_and_logs_it_once(fake_group, clo
     assert clock != "watch" or scheduler.optimizer.param_groups[0]["lr"] == 0.05
     assert [one.levelname for one in caplog.records if "fake one" in one.getMessage()] == ["INFO"]
     assert not [one for one in caplog.records if one.levelno > logging.INFO and clock != "watch"]
+
+
+def test_a_process_is_in_the_groups_that_contain_it(fake_group):
+    plan = ps.Plan(lr="linear()", horizon=10)
+    for ranks in (None, [1], [0, 1]):
+        group = dist.group.WORLD if ranks is None else dist.new_group(ranks)
+        scheduler = ps.Scheduler(probe(), plan, process_group=group)
+        scheduler.optimizer.step()
+        assert scheduler.t == 1
+    for wrong, found in ((dist.new_group([0, 2]), "rank 1 is not in the process group"), ("world", "got str")):
+        with pytest.raises(ps.InvalidArgument, match=found):
+            ps.Scheduler(probe(), plan, process_group=wrong)

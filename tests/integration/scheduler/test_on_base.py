@@ -342,3 +342,26 @@ def test_copied_groups_keep_the_values_of_the_moment():
     assert [{name: [one["lr"] for one in mine] for name, mine in groups.items()} for groups in found] == [
         {"optimizer": [0.1, 0.2]}, {"a": [0.1, 0.2]},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "bases"),
+    [
+        (lambda groups: groups.reverse(), [7e-4, 5e-4]),
+        (lambda groups: groups.append(group(lr=9e-4, weight_decay=0.01)), [5e-4, 7e-4, 9e-4]),
+        (lambda groups: groups.pop(0), [7e-4]),
+    ],
+    ids=["reversed", "added", "removed"],
+)
+@pytest.mark.parametrize("updates", [0, 1])
+def test_the_bases_of_the_code_belong_to_the_groups_and_not_to_their_places(change, bases, updates):
+    optimizer, saved = probe({"lr": 5e-4}, {"lr": 7e-4}), probe(*[{"lr": 1e-3} for _ in bases])
+    scheduler = ps.Scheduler(optimizer, PLAN, on_base="code")
+    ps.Scheduler(saved, PLAN)
+    run(saved, 40)
+
+    change(optimizer.param_groups)
+    run(optimizer, updates)
+    optimizer.load_state_dict(copy.deepcopy(saved.state_dict()))
+
+    assert scheduler.base_lrs == bases

@@ -83,3 +83,16 @@ def test_all_ranks_end_at_the_same_update_before_the_deadline(monkeypatch, untim
     assert 20 - 3 * 0.5 * 1.5 < ranks.time.monotonic - start <= 20
     assert used(ranks.all[0][0]) == used(ranks.all[2][0])
     assert ranks.all[0][1].value("lr") < 0.01
+
+
+def test_a_dry_run_on_rank_0_alone_does_not_determine_the_deadline(monkeypatch):
+    ranks = Ranks(monkeypatch, 2, OPEN, deadline="in 20 s", untimed_updates=1)  # that of rank 0 is the dry run
+    ranks.facts |= {"deadline": "in 40 s", "untimed_updates": 3}
+    ranks.all[0] = ranks.built(0)
+
+    ranks.train([0.5] * 30)
+
+    assert len(set(ranks.amounts)) == 1
+    assert used(ranks.all[0][0]) == used(ranks.all[1][0])
+    assert [scheduler.value("lr") for _, scheduler in ranks.all] == pytest.approx([0.1 * (1 - 13.5 / 40)] * 2, rel=0.1)
+    assert not any(scheduler.should_stop for _, scheduler in ranks.all)
