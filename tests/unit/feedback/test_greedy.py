@@ -87,6 +87,13 @@ def test_compared_with_the_previous_value_a_slow_recovery_is_an_improvement():
     assert rule.apply(state, 1.0) == 2.0
 
 
+@pytest.mark.parametrize("worst", [np.inf, np.nan])
+def test_an_infinite_metric_is_worse_and_does_not_enter_the_mean(worst):
+    found = own_values([1.0, 0.8, worst, 0.4, 0.1], factor=0.5, patience=0, window=3, min=0.0, max=100.0)
+
+    assert list(found) == pytest.approx([0.2, 0.4, 0.2, 0.4, 0.8], rel=1e-12)
+
+
 def test_an_array_of_values_changes_like_single_values():
     rule = greedy(patience=0, factor=0.5, min=0.2, max=4.0)
     state = rule.observe(rule.observe(rule.init(), 1.0), 2.0)

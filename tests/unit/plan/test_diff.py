@@ -74,7 +74,7 @@ def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock(clock):
 
 def test_with_unknown_consumption_a_field_with_another_clock_has_no_time():
     before = Plan(lr="linear(1, 0, over=100)", horizon=100)
-    after = Plan(lr='linear(1, 0, over="100 tokens")', clock="tokens", horizon="100 tokens")
+    after = Plan(lr='linear(1, 0.5, over="100 tokens")', clock="tokens", horizon="100 tokens")
 
     assert [change.when for change in diff(before, after, Calendar())] == [None, None, None]
 
