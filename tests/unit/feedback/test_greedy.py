@@ -94,6 +94,14 @@ def test_an_infinite_metric_is_worse_and_does_not_enter_the_mean(worst):
     assert list(found) == pytest.approx([0.2, 0.4, 0.2, 0.4, 0.8], rel=1e-12)
 
 
+def test_the_state_of_a_raised_value_without_an_upper_bound_is_valid_json():
+    rule = greedy(min=absolute(0.01), patience=0)
+    state = rule.observe(rule.observe(rule.init(), 1.0), 0.5)
+
+    assert rule.apply(state, LR, LR) > LR
+    json.dumps(asdict(state), allow_nan=False)
+
+
 def test_an_array_of_values_changes_like_single_values():
     rule = greedy(patience=0, factor=0.5, min=0.2, max=4.0)
     state = rule.observe(rule.observe(rule.init(), 1.0), 2.0)
