@@ -204,9 +204,14 @@ def test_a_state_with_more_groups_is_rejected():
         lambda o: ConstantLR(o, factor=0.0, end=6),
         lambda o: CosineAnnealingLR(o, T_max=5, eta_min=0.01),
         lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
+        lambda o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.LambdaLR(o, own_functions[:3])], [5]),
+        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), OURS.MultiplicativeLR(o, own_functions[:3])]),
+        lambda o: OURS.ChainedScheduler(
+            [OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.StepLR(o, 2)], [4]), OURS.ExponentialLR(o, 0.9)]
+        ),
     ],
 )
-def test_the_drop_ins_of_other_libraries_support_removed_groups(build, order):
+def test_other_drop_ins_and_compositions_support_removed_groups(build, order):
     whole, optimizer = optimizer_with(LRS[:3]), optimizer_with(LRS[:3])
     planned, scheduler = build(whole), build(optimizer)
     rows_of(planned, whole, 3), rows_of(scheduler, optimizer, 3)

@@ -58,10 +58,6 @@ class CompositionLR(LRScheduler):
         self._follow_groups()
 
     @abstractmethod
-    def _begin_members(self) -> None:
-        """Start at epoch 0, with each member at its base."""
-
-    @abstractmethod
     def _seek_members(self, epoch: int) -> None:
         """Move the composition to an epoch."""
 
@@ -70,8 +66,7 @@ class CompositionLR(LRScheduler):
         """Step the active members at `last_epoch`, and return the values of the groups."""
 
     def _initial_step(self) -> None:
-        self._step_count = 1
-        self._begin_members()
+        begin_member(self)
 
     def _update_lr(self, epoch: int | None = None) -> None:
         self._take_in_late_groups()
@@ -154,21 +149,9 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
             isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves
         )
 
-    def _begin_members(self) -> None:
-        """Start the members in order, so that each acts on the values of the previous one."""
-        rewind_clocks(self)
-        group_fields.set_row(self.optimizer, self.base_lrs)
-        for member in self._schedulers:
-            if hasattr(member, "_schedulers") and not is_drop_in(member):
-                begin_member(member)
-            else:
-                member._initial_step()
-        self.last_epoch = 0
-        self._last_lr = group_fields.group_values(self.optimizer)
-
     def _seek_members(self, epoch: int) -> None:
         # Step from the start, because each member acts on the values of the previous one.
-        self._begin_members()
+        begin_member(self)
         step_quietly(self, epoch)
 
     def _base_of(self, value: float) -> float:
@@ -254,24 +237,16 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         self._adopt(optimizer, schedulers, verbose, bases_in="initial_lr")
         self._milestones = list(milestones)
         if last_epoch < 0:
-            self._begin_members()
+            begin_member(self)
         else:
             self._seek_members(last_epoch + 1)
         self._constructed = snapshot_fields(optimizer)
-
-    def _begin_members(self) -> None:
-        for member in self._schedulers:
-            rewind_clocks(member)
-        self.last_epoch = 0
-        first = self._schedulers[bisect_right(self._milestones, 0)]
-        begin_member(first)
-        self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
         """Move to an epoch: write the value of the member that is active at that epoch."""
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_continues", False):
-            self._begin_members()
+            begin_member(self)
             step_quietly(self, epoch)
             return
         rewind_clocks(self)
@@ -359,24 +334,27 @@ def rewind_clocks(scheduler: Any) -> None:
 
 def begin_member(scheduler: Any) -> None:
     """Start a member from its base, as if it had just been built."""
-    optimizer: Optimizer = scheduler.optimizer
-    if hasattr(scheduler, "_begin_members"):
-        scheduler._begin_members()
-        return
     bases = getattr(next(leaf_schedulers(scheduler)), "base_lrs", None)
+    groups = scheduler.optimizer.param_groups
+    group_fields.set_row(scheduler.optimizer, [group["initial_lr"] for group in groups] if bases is None else bases)
     rewind_clocks(scheduler)
-    firsts = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
-    group_fields.set_row(optimizer, firsts)
+    _begin_here(scheduler)
+
+
+def _begin_here(scheduler: Any) -> None:
+    """Start a member from the present values. A SequentialLR starts from its base, as its constructor does."""
     if not hasattr(scheduler, "_schedulers"):
         scheduler._initial_step()
-    elif hasattr(scheduler, "_milestones"):  # a composition of torch
-        scheduler.last_epoch = 0
-        begin_member(scheduler._schedulers[0])
-        scheduler._last_lr = scheduler._schedulers[0].get_last_lr()
+        return
+    if is_drop_in(scheduler):
+        scheduler._step_count = 1
+    scheduler.last_epoch = 0
+    if hasattr(scheduler, "_milestones"):
+        begin_member(scheduler._schedulers[bisect_right(scheduler._milestones, 0)])
     else:
-        for leaf in leaf_schedulers(scheduler):
-            leaf._initial_step()
-        scheduler._last_lr = group_fields.group_values(optimizer)
+        for member in scheduler._schedulers:
+            _begin_here(member)
+    scheduler._last_lr = group_fields.group_values(scheduler.optimizer)
 
 
 def seek_epoch(scheduler: Any, epoch: int) -> None:

@@ -1,0 +1,64 @@
+"""Compositions in compositions, of torch and of this library, have the values of their formula at every epoch."""
+
+import warnings
+
+import pytest
+
+from support.torch_cases import OURS, PEER, optimizer_with, quiet_step, rates_of
+
+
+def chain_of_chains(module, optimizer):
+    later = module.ChainedScheduler([module.LinearLR(optimizer, 0.1, 1.0, 3), module.ExponentialLR(optimizer, 0.9)])
+    return module.ChainedScheduler([module.ConstantLR(optimizer, 0.7, 4), later])
+
+
+def chain_with_a_sequence(module, optimizer):
+    warm = [module.LinearLR(optimizer, 0.1, 1.0, 3), module.StepLR(optimizer, 2, 0.5)]
+    return module.ChainedScheduler([module.SequentialLR(optimizer, warm, [3]), module.ExponentialLR(optimizer, 0.9)])
+
+
+def share_of_chains(t):
+    return (0.7 if t < 4 else 1.0) * (0.1 + 0.9 * min(t, 3) / 3) * 0.9**t
+
+
+def share_with_a_sequence(t):
+    # The sequence writes the base at its milestone, so the decay of the chain starts again there, as in torch.
+    return (0.1 + 0.9 * t / 3) * 0.9**t if t < 3 else 0.5 ** ((t - 3) // 2) * 0.9 ** (t - 2)
+
+
+@pytest.mark.parametrize("inner", [OURS, PEER], ids=["ours", "torch"])
+@pytest.mark.parametrize(
+    ("build", "share"),
+    [(chain_of_chains, share_of_chains), (chain_with_a_sequence, share_with_a_sequence)],
+    ids=["chains", "sequence"],
+)
+def test_a_composition_in_a_composition_begins_and_seeks_to_the_same_values(build, share, inner):
+    def nested():
+        optimizer = optimizer_with([0.4, 0.2])
+        member = build(inner, optimizer)
+        return optimizer, OURS.SequentialLR(optimizer, [OURS.ConstantLR(optimizer, 0.5, 9), member], [2])
+
+    expected = [[base * (0.5 if t < 2 else share(t - 2)) for base in (0.4, 0.2)] for t in range(10)]
+    optimizer, scheduler = nested()
+    for t in range(10):
+        assert rates_of(optimizer) == pytest.approx(expected[t])
+        quiet_step(scheduler)
+    for epoch in (7, 0, 3, 2, 9):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler.step(epoch)
+        assert rates_of(optimizer) == pytest.approx(expected[epoch])
+        assert scheduler.value(epoch) == pytest.approx(expected[epoch])
+
+
+def test_a_chain_in_a_chain_keeps_the_factors_of_the_chain_around_it():
+    optimizer = optimizer_with([0.4, 0.2])
+    around = OURS.ConstantLR(optimizer, 0.5, 6)
+    scheduler = OURS.ChainedScheduler([around, chain_of_chains(OURS, optimizer)])
+
+    for epoch in (0, 5, 1, 8):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler.step(epoch)
+        share = (0.5 if epoch < 6 else 1.0) * share_of_chains(epoch)
+        assert rates_of(optimizer) == pytest.approx([0.4 * share, 0.2 * share])
