@@ -1,4 +1,4 @@
-"""Compositions in compositions, of torch and of this library, have the values of their formula at every epoch."""
+"""Compositions in compositions have the values of their formula at every epoch, and SWALR after an external write."""
 
 import warnings
 
@@ -62,3 +62,18 @@ def test_a_chain_in_a_chain_keeps_the_factors_of_the_chain_around_it():
             scheduler.step(epoch)
         share = (0.5 if epoch < 6 else 1.0) * share_of_chains(epoch)
         assert rates_of(optimizer) == pytest.approx([0.4 * share, 0.2 * share])
+
+
+@pytest.mark.parametrize("epoch", [8, 2, 0, 10])
+def test_an_epoch_of_swalr_after_an_external_write_is_on_the_line_through_the_written_value(epoch):
+    optimizer = optimizer_with([0.4])
+    scheduler = OURS.SWALR(optimizer, 0.05, anneal_epochs=10, anneal_strategy="linear")
+    for _ in range(4):
+        quiet_step(scheduler)
+    optimizer.param_groups[0]["lr"] = 0.3
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler.step(epoch)
+
+    assert rates_of(optimizer) == pytest.approx([0.05 + (0.3 - 0.05) * (1 - epoch / 10) / (1 - 4 / 10)])
