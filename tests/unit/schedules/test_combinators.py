@@ -459,3 +459,14 @@ def test_inner_boundaries_are_rounded_and_the_end_is_that_of_any_stage(lengths):
         for kind in (torch.int32, torch.int64, torch.float32):
             assert schedule(torch.tensor(times, dtype=kind)).numpy() == pytest.approx(schedule(times), rel=1e-12)
     assert parse('with_lengths(warmup("2.5 steps") >> linear(over="3.25 steps"))').length == Duration.of(6)
+
+
+@table("stage", ["take(exponential(0.97), 12)", "take(0.3 + 0.7 * cosine(over=30), 12)"])
+def test_a_stage_with_lengths_has_the_bits_of_the_stage_also_beside_a_stage_that_is_not_affine(stage):
+    line = "warmup(5) >> {} >> minimum(linear(over=20), constant(absolute(0.02)))"
+    plain, wrapped = (parse(line.format(one)) for one in (stage, f"with_lengths({stage})"))
+    alone, times = parse(stage), np.arange(12)
+
+    for base in (0.1, 0.3, 7.3):
+        assert np.array_equal(plain(times + 5, base=base), alone(times, base=base))
+        assert np.array_equal(wrapped(times + 5, base=base), alone(times, base=base))
