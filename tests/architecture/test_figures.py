@@ -11,7 +11,7 @@ from support.tables import table
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 52_550,
+    "code lines": 52_530,
     "modules at top level": 5,
     "modules in import cycles": 0,
     "private functions with one use": 597,
