@@ -590,3 +590,20 @@ def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
 
     assert scheduler.t == 0
     assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
+
+
+def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
+    optimizers, other = ({"a": probe(lr=0.1), "b": probe(lr=0.2)} for _ in range(2))
+    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
+    steps_until(optimizers, scheduler, 7)  # b has taken three of them
+    plan = ps.Plan(lr=0.5, horizon=100)
+    changed = ps.Scheduler(other, plan)
+    changed.load_state_dict(scheduler.state_dict())
+    resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    again = ps.Scheduler(resumed, plan, on_change="error")
+
+    for name, optimizer in resumed.items():
+        optimizer.load_state_dict(copy.deepcopy(other[name].state_dict()))
+
+    assert again.t == 4
+    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.2 * 0.97]

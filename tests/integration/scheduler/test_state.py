@@ -432,3 +432,16 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
 
     assert snapshot(optimizer, scheduler)[1:] == before[1:]
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_a_report_in_a_state_of_the_version_without_measured_was_the_loops():
+    plan = ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens")
+    scheduler, again = (ps.Scheduler(probe(), plan) for _ in range(2))
+    scheduler.consumed(tokens=20)
+    older = {key: value for key, value in scheduler.state_dict().items() if key != "measured"}
+
+    again.load_state_dict(older)
+    again.measured(tokens=50)  # a report of the loop takes precedence
+    again.optimizer.step()
+
+    assert again.amount == 20

@@ -204,3 +204,14 @@ def test_a_plan_with_a_predicate_continues():
     run(optimizer, 5)
 
     assert used(optimizer) == planned(OLD, BASE)[:10]
+
+
+def test_a_plan_on_another_clock_starts_with_its_own_amount():
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="tokens", horizon="400 tokens"), tokens_per_step=100)
+    run(optimizer, 2)
+
+    second = ps.Scheduler(optimizer, ps.Plan(lr="linear()", clock="samples", horizon="40 samples"), batch_size=4)
+
+    assert (first.amount, second.t, second.amount) == (200, 2, 8)
+    assert optimizer.param_groups[0]["lr"] == 0.1 * 0.8

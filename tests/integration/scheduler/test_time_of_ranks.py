@@ -96,3 +96,16 @@ def test_a_dry_run_on_rank_0_alone_does_not_determine_the_deadline(monkeypatch):
     assert used(ranks.all[0][0]) == used(ranks.all[1][0])
     assert [scheduler.value("lr") for _, scheduler in ranks.all] == pytest.approx([0.1 * (1 - 13.5 / 40)] * 2, rel=0.1)
     assert not any(scheduler.should_stop for _, scheduler in ranks.all)
+
+
+def test_ranks_without_a_deadline_end_at_the_horizon_although_the_last_updates_are_slower(monkeypatch):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), clock="seconds", horizon="20 seconds")
+    ranks = Ranks(monkeypatch, 2, plan)
+    start = ranks.time.monotonic
+    while not ranks.all[0][1].should_stop:
+        elapsed = ranks.time.monotonic - start
+        assert elapsed < 30
+        ranks.train([0.25 if elapsed < 15 else 0.5])
+        assert len(set(ranks.amounts)) == 1
+
+    assert ranks.time.monotonic - start == pytest.approx(20, abs=1.5)
