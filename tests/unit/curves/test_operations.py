@@ -174,6 +174,7 @@ def test_each_row_of_values_has_its_own_rounding():
         [False, True, True],
     ]
     assert equal_up_to_rounding(np.array([1.0625]), np.array([1.0]), 0.0625).all()
+    assert not equal_up_to_rounding(np.array([1e-13]), np.array([2e-13]), 1e-9).any()
 
 
 def test_the_last_value_of_each_time_is_kept():

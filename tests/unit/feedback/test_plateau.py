@@ -62,6 +62,14 @@ def test_a_nan_counts_as_not_better_as_in_torch(metrics, options, place):
     assert list(own_values(spoiled, **options)) == list(torchs(spoiled, **options))
 
 
+@pytest.mark.parametrize(
+    ("cooldown", "factors"),
+    [(0, [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]), (2, [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25])],
+)
+def test_bad_values_are_counted_anew_after_a_reduction_and_its_cooldown(cooldown, factors):
+    assert list(own_values([1.0] * 8, patience=1, factor=0.5, cooldown=cooldown)) == factors
+
+
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_an_absolute_threshold_equals_torch_for_negative_values(mode):
     metrics = [-1.0, -0.95, -1.2, -1.15, -0.9, -3.0, -2.95]
