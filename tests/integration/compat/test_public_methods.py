@@ -521,3 +521,31 @@ def test_the_values_and_the_state_of_a_wrapper_are_those_of_mmengines(groups, cl
     assert found[1][0] == found[0][0]
     assert found[1][1]["momentum"] == found[0][1]["momentum"]
     assert found[1][2:] == found[0][2:]
+
+
+def test_the_value_of_an_epoch_follows_an_attribute_that_was_set():
+    scheduler = steps(torch_ours.StepLR(sgd(), 4), 2)
+    assert scheduler.value(4) == pytest.approx([0.01, 0.002])
+
+    scheduler.gamma = 0.5
+
+    assert scheduler.value(4) == pytest.approx([0.05, 0.01])
+
+
+@table(("options", "rates_after", "warned"), [({}, [0.01], 0), ({"min_lr": 0.1}, [0.1], 0), ({"eps": 0.2}, [0.1], 1)])
+def test_a_plateau_warns_only_if_eps_prevents_a_reduction(options, rates_after, warned):
+    optimizer = sgd(0.1)
+    scheduler = torch_ours.ReduceLROnPlateau(optimizer, patience=0, **options)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            scheduler.step(1.0)
+
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates_after)
+    assert len(told) == warned
+
+
+def test_the_gamma_of_an_exponential_cycle_must_be_a_number():
+    with pytest.raises(ValueError, match="gamma"):
+        torch_ours.CyclicLR(sgd(), 0.01, 0.1, mode="exp_range", gamma="fast")

@@ -12,7 +12,7 @@ from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPl
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler
 from support.examples import examples
 from support.tables import table
-from support.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
+from support.torch_cases import OURS, PEER, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
 
 LRS = [0.4, 0.3, 0.2, 0.1]
 own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
@@ -206,6 +206,7 @@ def test_a_state_with_more_groups_is_rejected():
         lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
         lambda o: OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.LambdaLR(o, own_functions[:3])], [5]),
         lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), OURS.MultiplicativeLR(o, own_functions[:3])]),
+        lambda o: OURS.ChainedScheduler([OURS.StepLR(o, 4, 0.5), PEER.ExponentialLR(o, 0.9)]),
         lambda o: OURS.ChainedScheduler(
             [OURS.SequentialLR(o, [OURS.ConstantLR(o, 0.5, 2), OURS.StepLR(o, 2)], [4]), OURS.ExponentialLR(o, 0.9)]
         ),
