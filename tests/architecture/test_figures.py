@@ -1,4 +1,4 @@
-"""Figures about the size and the structure of the source, which may only decrease."""
+"""Figures about the structure of the source, which may only decrease."""
 
 import ast
 import importlib.util
@@ -11,10 +11,8 @@ from support.tables import table
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 52_530,
     "modules at top level": 5,
     "modules in import cycles": 0,
-    "private functions with one use": 597,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""
