@@ -272,20 +272,9 @@ def loading_does_not_change_the_loaded_state(m):
 
 
 @row(20)
-def functions_of_any_kind_are_saved_as_a_note(m):
+def a_function_of_any_kind_has_no_entry_in_a_state(m):
     states = [m.LambdaLR(one(), f).state_dict() for f in (math.exp, functools.partial(pow, 0.9), lambda t: 0.5)]
     assert [state["lr_lambdas"] for state in states] == [[None]] * 3
-    notes = [state["_function_notes"][0] for state in states]
-    assert [note["name"] for note in notes[:2]] == ["math.exp", "builtins.pow"]
-    assert notes[1]["given"] == {"argument 0": "0.9"}
-
-
-@row(20.1)
-def another_function_is_noticed_on_loading(m):
-    saved = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.5).state_dict()
-    other = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.25)
-    with pytest.warns(UserWarning, match="build the scheduler with the original one"):
-        other.load_state_dict(saved)
 
 
 @row(21)

@@ -1,9 +1,12 @@
 """Read and check the arguments of torch's schedulers, with torch's error text if torch raises an error too."""
 
 import math
+import pickle
 import sys
+import types
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -149,3 +152,37 @@ def require_function(function: Any, name: str) -> None:
     if not callable(function):
         instead = f"Write {name}=lambda epoch: 0.95 ** epoch"
         raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)
+
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
+
+
+def attributes_of(function: Any) -> dict[str, Any] | None:
+    """Return the attributes of a callable object, copied for a state; None for a function and for no function."""
+    return by_value(dict(function.__dict__)) if _is_object(function) else None
+
+
+def restore_attributes(function: Any, saved: dict[str, Any] | None) -> None:
+    """Set the saved attributes of a callable object; a function is not changed."""
+    if saved and _is_object(function):
+        function.__dict__.update(saved)
+
+
+def _is_object(function: Any) -> bool:
+    """Return whether a callable stores its data in its `__dict__`."""
+    wraps = isinstance(getattr(function, "__wrapped__", None), _FUNCTIONS)  # a cached function
+    return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
+
+
+def require_named_functions(scheduler: object) -> None:
+    """Raise a clear error for a function that pickle cannot find by its name."""
+    for attribute, value in vars(scheduler).items():
+        for one in value if isinstance(value, list) else [value]:
+            if not isinstance(one, types.FunctionType):
+                continue
+            if getattr(sys.modules.get(one.__module__), one.__qualname__, None) is not one:
+                raise pickle.PicklingError(
+                    f"{type(scheduler).__name__}.{attribute} contains {one.__module__}.{one.__qualname__}, "
+                    "which pickle cannot find by its name. Write a function at the top of a module, or save "
+                    "scheduler.state_dict() instead."
+                )

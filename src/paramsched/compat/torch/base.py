@@ -18,8 +18,13 @@ from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECAT
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
-from paramsched.compat.torch._arguments import equal_values, like_entry, optimizer_of, require_epoch
-from paramsched.compat.torch.function_notes import require_named_functions
+from paramsched.compat.torch._arguments import (
+    equal_values,
+    like_entry,
+    optimizer_of,
+    require_epoch,
+    require_named_functions,
+)
 from paramsched.errors import CallSite, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]

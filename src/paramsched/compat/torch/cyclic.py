@@ -17,15 +17,16 @@ from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
+    attributes_of,
     extend_per_group,
     one_per_group,
     optimizer_of,
     require_function,
+    restore_attributes,
     torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
-from paramsched.compat.torch.base import Verbose, drop_in_name, hook
-from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
+from paramsched.compat.torch.base import Verbose, hook
 from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
@@ -51,8 +52,8 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     and 18).
     """
 
-    __slots__ = ("_last_height", "_noted", "_table", "_triangle")
-    _slot_values: ClassVar[dict[str, Any]] = {"_last_height": (-1.0, 0.0), "_noted": None}
+    __slots__ = ("_last_height", "_table", "_triangle")
+    _slot_values: ClassVar[dict[str, Any]] = {"_last_height": (-1.0, 0.0)}
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
     _read_options = staticmethod(attrgetter(*_option_names, "base_momentums", "max_momentums", "_overrides_hooks"))
     _per_group = (*CycleLR._per_group, "max_lrs", "base_momentums", "max_momentums")
@@ -66,7 +67,6 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         "_exp_range_scale_fn",
     )
     _table: ValueRows | None
-    _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _last_height: tuple[float, float]
     base_momentums: Sequence[Any] = ()  # replaced if momentum is cycled
@@ -107,7 +107,6 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         self.total_size: float = up + down  # type: ignore[assignment]  # may be fractional
         self.step_ratio = up / (up + down)
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
-        self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
         self._init_scale_fn()
         base_lrs = one_per_group(self, "base_lr", base_lr)
@@ -209,18 +208,11 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         height = self._last_height[1] if self._last_height[0] == tick else self._height_of_epoch(tick)
         return _values_between(self.max_momentums, self.base_momentums, height)
 
-    def _note_function(self) -> FunctionNotes:
-        custom = self.__dict__.get("_scale_fn_custom")
-        self._noted = FunctionNotes.of([] if custom is None else [custom], self._noted)
-        return self._noted
-
     def state_dict(self) -> dict[str, Any]:
-        state, noted = super().state_dict(), self._note_function()
-        state["_scale_fn_custom"] = noted.saved_objects()[0] if noted.functions else None
-        return state | {NOTES: noted.notes} if noted.functions else state
+        return super().state_dict() | {"_scale_fn_custom": attributes_of(self.__dict__.get("_scale_fn_custom"))}
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._note_function().load(drop_in_name(self), [state.pop("_scale_fn_custom", None)], state)
+        restore_attributes(self.__dict__.get("_scale_fn_custom"), state.pop("_scale_fn_custom", None))
         super()._load_checked(state)
 
 

@@ -9,10 +9,16 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
-from paramsched.compat.torch._arguments import as_floats, extend_per_group, optimizer_of, require_function
+from paramsched.compat.torch._arguments import (
+    as_floats,
+    attributes_of,
+    extend_per_group,
+    optimizer_of,
+    require_function,
+    restore_attributes,
+)
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, SteppedLR
-from paramsched.compat.torch.base import Verbose, drop_in_name, hook, warn_outside_step
-from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
+from paramsched.compat.torch.base import Verbose, hook, warn_outside_step
 
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
@@ -21,13 +27,11 @@ Factor: TypeAlias = Callable[[int], float]
 class FunctionLR(SteppedLR):
     """A scheduler that calls users' functions of the epoch, one for all groups or one per group."""
 
-    __slots__ = ("_noted", "_one")
-    _slot_values: ClassVar[dict[str, Any]] = {"_noted": None}
+    __slots__ = ("_one",)
     _rows_of_tables = False
     _per_group = (*SteppedLR._per_group, "lr_lambdas")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _one: bool  # True if all groups share one function
-    _noted: FunctionNotes | None
     lr_lambdas: list[Factor]
 
     def __init__(
@@ -44,7 +48,6 @@ class FunctionLR(SteppedLR):
             raise ValueError(f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}")
         for function in self.lr_lambdas:
             require_function(function, "lr_lambda")
-        self._noted = FunctionNotes.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
     def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
@@ -58,12 +61,11 @@ class FunctionLR(SteppedLR):
         return [function(tick) for function in self.lr_lambdas]
 
     def state_dict(self) -> dict[str, Any]:
-        self._noted = FunctionNotes.of(self.lr_lambdas, self._noted)
-        return super().state_dict() | {"lr_lambdas": self._noted.saved_objects(), NOTES: self._noted.notes}
+        return super().state_dict() | {"lr_lambdas": [attributes_of(function) for function in self.lr_lambdas]}
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._noted = FunctionNotes.of(self.lr_lambdas, self._noted)
-        self._noted.load(drop_in_name(self), state.pop("lr_lambdas", []), state)
+        for function, saved in zip(self.lr_lambdas, state.pop("lr_lambdas", []), strict=False):
+            restore_attributes(function, saved)
         super()._load_checked(state)
 
 
@@ -71,8 +73,8 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
     """Multiply base by a function of the epoch: lr(t) = base * lr_lambda(t).
 
     Pass one function for all groups, or a list with one per group. Only a step calls the functions; a function that
-    several groups share is called once per step. A state contains notes about
-    the functions, so that loading it warns if a function has changed (docs/compat/divergences.md, torch 20).
+    several groups share is called once per step. As in torch, a state contains the attributes of callable objects, and
+    no functions.
     """
 
     __slots__ = ("_bases",)

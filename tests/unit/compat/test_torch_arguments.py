@@ -1,0 +1,53 @@
+"""Functions of users in states and pickles of torch's drop-ins."""
+
+import functools
+import math
+import pickle
+from types import SimpleNamespace
+
+import pytest
+
+from paramsched.compat.torch._arguments import attributes_of, require_named_functions, restore_attributes
+from support.tables import table
+
+
+def half(t):
+    return 0.5**t
+
+
+class Power:
+    def __init__(self, gamma):
+        self.gamma = gamma
+
+    def __call__(self, t):
+        return self.gamma**t
+
+    def method(self, t):
+        return self.gamma**t
+
+
+@table(
+    "function",
+    [half, lambda t: t, math.cos, functools.partial(pow, 2), functools.lru_cache(half), Power(1).method, Power],
+)
+def test_a_function_has_no_attributes_to_save_and_is_not_changed(function):
+    assert attributes_of(function) is None
+    restore_attributes(function, {"unknown": 1})
+    assert not hasattr(function, "unknown")
+
+
+def test_the_attributes_of_a_callable_object_are_copied():
+    power = Power([0.5])
+    saved = attributes_of(power)
+    power.gamma.append(0.1)
+
+    restore_attributes(restored := Power([0.2]), saved)
+
+    assert restored.gamma == [0.5]
+
+
+def test_only_functions_that_pickle_finds_by_name_are_allowed():
+    require_named_functions(SimpleNamespace(one=half, many=[half, math.cos, Power(1)], number=3))
+    for holder in (SimpleNamespace(one=lambda t: t), SimpleNamespace(many=[half, lambda t: t])):
+        with pytest.raises(pickle.PicklingError, match="which pickle cannot find by its name"):
+            require_named_functions(holder)
