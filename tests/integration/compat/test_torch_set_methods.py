@@ -8,7 +8,6 @@ from types import MethodType
 
 import pytest
 import torch
-from torch.optim import lr_scheduler as peers
 
 from support.torch_cases import OURS, PEER
 
@@ -113,7 +112,7 @@ PAIRS = [
     for method in sorted(called_through_self(getattr(PEER, name)) - NOT_CALLED_HERE)
     if (name, method) not in OTHER_START | {("LRScheduler", "get_lr")}
 ]
-PLACES = ["object", "class", "class of a built scheduler", "subclass", "class of torch"]
+PLACES = ["object", "class", "class of a built scheduler", "subclass"]
 
 
 def test_every_method_that_torch_calls_has_a_replacement_here():
@@ -124,14 +123,10 @@ def run(name, method, place, module, monkeypatch):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, momentum=0.9)
     function = METHODS.get(method) or STATIC[method]
     on_class = function if method in METHODS else staticmethod(function)
-    kind = peers.LRScheduler if name == "LRScheduler" else getattr(module, name)
-    if name == "LRScheduler" and module is OURS:
-        kind = OURS.LRScheduler
+    kind = getattr(module, name)
     with monkeypatch.context() as patch:
         if place == "class":
             patch.setattr(kind, method, on_class, raising=False)
-        elif place == "class of torch":
-            patch.setattr(getattr(PEER, name), method, on_class, raising=False)
         scheduler = CASES[name](
             module if place != "subclass" else subclassed(module, name, {method: on_class}), optimizer
         )
@@ -185,6 +180,6 @@ def test_a_method_that_other_code_sets_is_called(name, method, place, monkeypatc
     if method in READ_ONCE and place in ("object", "class of a built scheduler"):
         pytest.skip("torch looks it up once, in the constructor")
 
-    theirs = run(name, method, "class" if place == "class of torch" else place, PEER, monkeypatch)
+    theirs = run(name, method, place, PEER, monkeypatch)
 
     assert run(name, method, place, OURS, monkeypatch) == pytest.approx(theirs, rel=1e-9)

@@ -1,7 +1,6 @@
 """LRScheduler: the base class of the drop-ins, which behaves like torch's base class."""
 
 import copy
-import inspect
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from functools import wraps
@@ -81,13 +80,10 @@ def overrides_any(kind: type, *names: str) -> bool:
 
 def is_drop_ins(method: Any) -> bool:
     """Return whether a method is defined by the drop-ins."""
-    return isinstance(method, _Hook) or _written_by(method, "paramsched.compat.")
-
-
-def _written_by(method: Any, package: str) -> bool:
-    # Not by `__module__`, which `functools.wraps` copies.
     function = getattr(method, "__func__", method)
-    return str(getattr(function, "__globals__", {}).get("__name__", "")).startswith(package)
+    # Not by `__module__`, which `functools.wraps` copies.
+    module = str(getattr(function, "__globals__", {}).get("__name__", ""))
+    return isinstance(method, _Hook) or module.startswith("paramsched.compat.")
 
 
 @final
@@ -184,23 +180,11 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         for kind in cls.__mro__:
             for name, value in vars(kind).get("_slot_values", {}).items():
                 setattr(scheduler, name, copy.copy(value))
-        scheduler._follow_torchs_class()
         return scheduler
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._overrides_hooks = overrides_any(cls, *cls._hooks)
-
-    def _follow_torchs_class(self) -> None:
-        """Set the methods on this object that other code has set on torch's class, because ours would hide them."""
-        for kind in type(self).__mro__:
-            if kind.__module__.startswith("torch."):
-                for name, method in vars(kind).items():
-                    changed = callable(method) and not (name.startswith("__") or _written_by(method, "torch."))
-                    found = inspect.getattr_static(type(self), name)
-                    if changed and (found is method or is_drop_ins(found)):
-                        bind = getattr(method, "__get__", None)
-                        setattr(self, name, method if bind is None else bind(self))
 
     @property
     def _own_hooks(self) -> bool:
