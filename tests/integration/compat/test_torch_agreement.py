@@ -157,3 +157,40 @@ def test_a_schedule_without_an_end_equals_torch_and_can_be_saved(build):
 def test_a_constant_whose_length_is_not_a_number_is_rejected():
     with pytest.raises(ValueError, match=r"ConstantLR\(total_iters=nan\)"):
         OURS.ConstantLR(optimizer_with([0.1]), 0.5, math.nan)
+
+
+BELOW_0 = {
+    "StepLR": lambda m, o: m.StepLR(o, 3, 0.5),
+    "MultiStepLR": lambda m, o: m.MultiStepLR(o, [2, 4], 0.5),
+    "ConstantLR": lambda m, o: m.ConstantLR(o, 0.5, 3),
+    "LinearLR": lambda m, o: m.LinearLR(o, 0.3, 1.0, 6),
+    "ExponentialLR": lambda m, o: m.ExponentialLR(o, 0.9),
+    "PolynomialLR": lambda m, o: m.PolynomialLR(o, 8, 2.0),
+    "LambdaLR": lambda m, o: m.LambdaLR(o, lambda t: 0.9**t),
+    "CosineAnnealingLR": lambda m, o: m.CosineAnnealingLR(o, 10, 0.01),
+    "a cosine of one epoch": lambda m, o: m.CosineAnnealingLR(o, 1, 0.01),
+    "OneCycleLR": lambda m, o: m.OneCycleLR(o, 1.0, total_steps=30),
+    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4),
+    "triangular2": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4, mode="triangular2"),
+    "exp_range": lambda m, o: m.CyclicLR(o, 0.1, 1.0, 4, mode="exp_range", gamma=0.9),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", BELOW_0)
+def test_epochs_below_0_are_those_of_torch(name):
+    """An epoch is requested, or set as `last_epoch` by hand as in a SequentialLR of a user."""
+    for epochs in ([-1], [-2], [-4], [None, None, -1, None, None, 5], ["by hand"], [None, None, "by hand"]):
+        rows = []
+        for module in (PEER, OURS):
+            optimizer = optimizer_with([0.1, 0.03])
+            scheduler = BELOW_0[name](module, optimizer)
+            rows.append([])
+            for epoch in (*epochs, None, None, None, None):
+                if epoch == "by hand":
+                    scheduler.last_epoch = -1
+                else:
+                    scheduler.step(epoch)
+                    rows[-1].append([*rates_of(optimizer), *momenta_of(optimizer), *scheduler.get_last_lr()])
+
+        assert rows[1] == [pytest.approx(row, rel=1e-9, abs=1e-12) for row in rows[0]]

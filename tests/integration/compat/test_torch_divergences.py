@@ -19,7 +19,7 @@ from support.tables import table
 from support.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
-SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38}  # odd, and kept
+SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38, 40, 42}  # odd, and kept
 
 
 def row(number):
@@ -538,46 +538,23 @@ def the_value_at_an_epoch_is_known_without_stepping(m):
 
 
 @row(40)
-def a_cosine_that_reaches_epoch_0_by_a_step_has_the_value_of_epoch_0(m):
+def a_cosine_that_reaches_epoch_0_by_a_step_divides_by_its_value_below_0(m):
     o = one(0.1)
     s = m.CosineAnnealingLR(o, 10)
-    with pytest.warns(UserWarning, match="epoch 0"):
-        assert s.get_lr() == near([0.1])
+    assert s.get_lr() == near([0.1 * 2 / (1 + math.cos(math.pi / 10))])
     s.last_epoch = -1
-    with pytest.warns(UserWarning, match="epoch 0"):
-        s.step()
-    assert rates_of(o) == near([0.1])
-
-
-@pytest.mark.parametrize("low", [0.0, 0.01])
-def test_the_line_of_the_warning_keeps_the_number_of_torch(low):
-    rows = []
-    for m in (PEER, OURS):
-        o = one(0.1)
-        s = m.CosineAnnealingLR(o, 10, low)
-        s.last_epoch = -1
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            s.step()
-        for warning in caught:
-            text = str(warning.message)
-            if "To keep torch's number" in text:
-                exec(text.partition("after this step: ")[2], {"optimizer": o})
-        rows.append(record(o, s, 6))
-
-    assert rows[1] == near(rows[0])
+    s.step()
+    assert rates_of(o) == near([0.1 * 2 / (1 + math.cos(math.pi / 10))])
 
 
 @row(42)
-def an_epoch_below_0_has_the_value_of_epoch_0(m):
+def an_epoch_below_0_continues_the_formula(m):
+    found = []
     for build in (lambda o: m.CosineAnnealingLR(o, 10), lambda o: m.StepLR(o, 3, 0.5), lambda o: m.CyclicLR(o, 0.1, 1)):
         o = one(0.1, momentum=0.9)
-        s = build(o)
-        with pytest.warns(UserWarning, match="epoch -1"):
-            s.step(-1)
-        assert rates_of(o) == near([0.1])
-        s.step()
-        assert rates_of(o) == near([0.1])
+        build(o).step(-1)
+        found += rates_of(o)
+    assert found == near([0.05 * (1 + math.cos(math.pi / 10)), 0.2, 0.1 + 0.9 / 2000])
 
 
 @row(43)

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, base_on_curve, by_value, same_groups, select
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep, ValueRows
@@ -316,8 +315,11 @@ class RuleLR(SteppedLR):
             self._begin_values(snapshot, tick)
             return None
         if epoch is not None:
-            self._before_zero, self._only_writer = None, True
+            self._before_zero, self._only_writer = None, tick >= 0
             return self._closed_row(tick)
+        if self._follows_torch(tick):
+            self._only_writer = tick % 1 != 0  # fractional epochs follow the closed form
+            return self._torchs_row(closed=False)
         if not (self._only_writer and is_next):
             self._only_writer = False
             return self._step_relative(snapshot, tick)
@@ -364,7 +366,7 @@ class RuleLR(SteppedLR):
 
     def _step_relative(self, snapshot: GroupSnapshot, tick: float) -> Sequence[float] | None:
         """Return the values after the relative step; None if tensors were scaled in place."""
-        step = a, b, c, e = self._step_into(tick)
+        step = a, b, c, e = self._engine.step_into(int(tick))
         if snapshot.floats:
             if b == c == e == 0.0 and a not in (0.0, 1.0):
                 return [a * group["lr"] for group in snapshot.groups]
@@ -376,30 +378,21 @@ class RuleLR(SteppedLR):
             group_fields.scale_value(group, a, b * base + c * level)
         return None
 
-    def _step_into(self, tick: float) -> TickStep:
-        if tick == 0 and not self._is_initial:
-            return self._step_into_zero(self._engine.step_into(0))
-        return self._engine.step_into(tick)  # type: ignore[arg-type]  # an integer unless an epoch was requested
+    def _follows_torch(self, tick: float) -> bool:
+        """Return whether torch's own method computes a step: to an epoch up to 0 that no constructor wrote.
 
-    def _step_into_zero(self, step: TickStep) -> TickStep:
-        """Return `step`, the coefficients of the step to epoch 0; warn if torch would change the lr there."""
-        factor = self._torch_factor_at_zero()
-        if factor is not None and factor != 1.0:
-            warn_user(
-                f"{type(self).__name__} reaches epoch 0 by step() or get_lr() instead of its constructor. torch "
-                f"divides by the value of epoch -1 there, which multiplies the lr by {factor:.6g}; here the lr stays "
-                "unchanged (docs/compat/divergences.md, torch 40). To keep torch's number, write after this step: for "
-                f"group in optimizer.param_groups: {self._line_for_torchs_zero(factor)}",
-            )
-        return step
+        The rule begins at epoch 0, and torch's formulas continue below it.
+        """
+        return tick <= 0 and not self._is_initial and hasattr(super(), "_get_closed_form_lr")
 
-    def _line_for_torchs_zero(self, factor: float) -> str:
-        """Return the line that changes the lr of a group as torch does in a step to epoch 0."""
-        return f'group["lr"] *= {factor!r}'
-
-    def _torch_factor_at_zero(self) -> float | None:
-        """Return the factor by which torch multiplies the lr in a step to epoch 0; None for a class without one."""
-        return None
+    def _torchs_row(self, *, closed: bool) -> list[float]:
+        """Return the lr of each group by the method of torch's class."""
+        theirs: Any = super()
+        inside, self._get_lr_called_within_step = self._get_lr_called_within_step, True  # no second warning
+        try:
+            return as_floats(theirs._get_closed_form_lr() if closed else super(LRScheduler, self).get_lr())
+        finally:
+            self._get_lr_called_within_step = inside
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
         if step[0] == 0.0:
@@ -449,10 +442,12 @@ class RuleLR(SteppedLR):
         """Return the lr of each group after the relative step to `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
         snapshot = self._refresh_if_changed()
+        if self._follows_torch(self.last_epoch):
+            return self._in_group_types(self._torchs_row(closed=False))
         present = as_floats(group["lr"] for group in snapshot.groups)
         still = self._is_initial and self.last_epoch > 0
         return self._in_group_types(
-            present if still else self._engine.apply_step(self._step_into(self.last_epoch), present)
+            present if still else self._engine.apply_step(self._engine.step_into(self.last_epoch), present)
         )
 
     @hook
@@ -461,14 +456,10 @@ class RuleLR(SteppedLR):
         return self._in_group_types(self._closed_row(self.last_epoch))
 
     def _closed_row(self, tick: float) -> Sequence[float]:
-        """Return the values at a requested epoch by the closed form; epochs below 0 have the values of epoch 0."""
-        row = self._engine.values_at(tick)
-        torchs_formula = getattr(super(), "_get_closed_form_lr", None)
-        if tick < 0 and torchs_formula is not None:
-            theirs = as_floats(torchs_formula())
-            if not nearly_equal(theirs, row):
-                warn_below_zero(self, tick, f", which makes the lr of the first group {theirs[0]:.6g}")
-        return row
+        """Return the values at a requested epoch by the closed form; below epoch 0 by torch's."""
+        if tick < 0 and self._follows_torch(tick):
+            return self._torchs_row(closed=True)
+        return self._engine.values_at(tick)
 
     def _last_factors(self) -> list[float]:
         self._refresh_if_changed()
@@ -521,15 +512,6 @@ def _kept_options(options: Any) -> Any:
     if isinstance(options, dict):
         return {key: _kept_options(value) for key, value in options.items()}
     return options
-
-
-def warn_below_zero(scheduler: LRScheduler, epoch: float, theirs: str = "") -> None:
-    """Warn that the value of an epoch below 0 differs from torch's."""
-    warn_user(
-        f"{type(scheduler).__name__} was called with epoch {epoch}. torch continues its formula below 0{theirs}; here "
-        "an epoch below 0 has the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first "
-        "epoch.",
-    )
 
 
 def stamp_of(value: Any) -> Any:

@@ -77,18 +77,6 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
     def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
         return super()._next_row(snapshot, tick, tick if self._takes_closed_form else epoch)
 
-    def _torch_factor_at_zero(self) -> float | None:
-        previous = 1 + math.cos(math.pi / self._epochs("T_max", least=1))
-        return 2 / previous if previous > 1e-12 else None
-
-    def _line_for_torchs_zero(self, factor: float) -> str:
-        low = self.eta_min
-        return (
-            f'group["lr"] = {low} + (group["lr"] - {low}) * {factor!r}'
-            if low
-            else super()._line_for_torchs_zero(factor)
-        )
-
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
         """Return the values after a relative step; in a chain, the rise restores the values from before the minimum."""
         a, b, _, _ = step

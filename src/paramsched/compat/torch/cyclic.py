@@ -25,7 +25,7 @@ from paramsched.compat.torch._arguments import (
     restore_attributes,
     torch_error,
 )
-from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
+from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose, hook
 from paramsched.curves.arrays import Floats
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
@@ -184,17 +184,18 @@ class CyclicLR(CycleLR, peers.CyclicLR):
                 self._momentum_table = ValueRows(columns, pair)
 
     def _height_of_epoch(self, tick: float) -> float:
-        """Return the height h * g at epoch `tick`, for a scheduler without tables."""
-        x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
-        return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
-
-    def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[float]:
-        if epoch is not None and epoch < 0:
-            warn_below_zero(self, epoch)
-        return self._values_at(tick)
+        """Return the height h * g at epoch `tick`, for a scheduler without tables, or below 0, where tables end."""
+        cycles = tick / self.total_size
+        x: float = math.floor(1 + cycles) if self.scale_mode == "cycle" else tick
+        if tick < 0:  # in torch the cycle goes on there
+            into = cycles - math.floor(cycles)
+            height = into / self.step_ratio if into <= self.step_ratio else (into - 1) / (self.step_ratio - 1)
+        else:
+            height = float(self._triangle(np.array([tick]))[0])
+        return height * float(self.scale_fn(x))
 
     def _values_at(self, tick: float) -> Sequence[float]:
-        if self._table is not None:
+        if self._table is not None and tick >= 0:
             return self._table.row(tick)
         self._last_height = tick, self._height_of_epoch(tick)
         return _values_between(self.base_lrs, self.max_lrs, self._last_height[1])
@@ -202,7 +203,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     def _momenta_at(self, tick: float) -> Sequence[float] | None:
         if not self.cycle_momentum:
             return None
-        if self._momentum_table is not None:
+        if self._momentum_table is not None and tick >= 0:
             return self._momentum_table.row(tick)
         # A step calls the function once, for the rate and for momentum.
         height = self._last_height[1] if self._last_height[0] == tick else self._height_of_epoch(tick)

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.advice.number_checks import MOST_COUNT
-from paramsched.compat.step_engine import TickStep, rule_over
+from paramsched.compat.step_engine import rule_over
 from paramsched.compat.torch._arguments import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
@@ -149,11 +149,6 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _step_into_zero(
-        self, step: TickStep
-    ) -> TickStep:  # as in torch, every step outside of the constructor multiplies
-        return self.gamma, 0.0, 0.0, 0.0
-
     def _make_rule(self) -> Rule:
         return rules.exponential(self._number("gamma"))
 
@@ -176,11 +171,6 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
     ) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
-
-    def _step_into_zero(
-        self, step: TickStep
-    ) -> TickStep:  # as in torch, whose recursion divides by the value of epoch -1
-        return float((1.0 / (1.0 + 1.0 / self._epochs("total_iters", least=1))) ** self.power), 0.0, 0.0, 0.0
 
     def _make_rule(self) -> Rule:
         over, power = self._epochs("total_iters", least=1), self._number("power")
