@@ -97,10 +97,3 @@ def read_bounded_text(file: Path) -> str:
 def advice_of_line(line: str) -> str:
     """Return the advice to write a line; empty if the line is long, because it could not be shown completely."""
     return f"Write {line}" if len(line) <= 200 else ""
-
-
-def advice_to_close(text: str, begin: int, closing: str) -> str:
-    """Return the advice to close a bracket: the line with the bracket, if the line ends with a value."""
-    line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
-    whole = line[-1:] not in ("", ",", "[", "{", ":") and "#" not in line  # which may begin a comment
-    return advice_of_line(f"{line}{closing}") if whole else f"Close it with {closing}"

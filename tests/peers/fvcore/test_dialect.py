@@ -192,7 +192,7 @@ def test_an_unreadable_base_is_rejected(tmp_path, base, found):
 @pytest.mark.parametrize(
     ("base", "place"),
     [
-        ("SOLVER: [60", r"base.yaml:1:9: invalid YAML"),
+        ("SOLVER: [60", r"base.yaml:1:12: YAML"),
         ("_BASE_: absent.yaml", r"base.yaml: \$._BASE_: .absent.yaml. cannot"),
     ],
 )

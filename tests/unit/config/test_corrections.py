@@ -241,23 +241,6 @@ def test_an_annotated_name_has_its_value():
 
 
 @table(
-    ("text", "found"),
-    [
-        ('{"lr": 1} /* x', "invalid JSON: the comment is never closed"),
-        ('{"lr": 1 /* x */}', "invalid JSON: JSON does not allow comments"),
-        ("{'lr': 1}", "invalid JSON: JSON has double quotes only"),
-    ],
-)
-def test_invalid_json_is_explained(text, found):
-    try:
-        config.loads(text, "json")
-    except ConfigError as error:
-        fault = error.diagnostics[0]
-
-    assert fault.found == found
-
-
-@table(
     ("value", "found", "instead"),
     [
         ({"absolute": 0.5}, "absolute is a level, not a schedule", "Write constant(absolute(0.5))"),

@@ -1,8 +1,11 @@
-"""Invalid YAML, TOML and JSON: each error has its cause, a fix and a location."""
+"""Invalid YAML, TOML and JSON: the sentence of the parser and its place; texts that it accepts and a plan does not."""
 
+import json
 import re
+import tomllib
 
 import pytest
+import yaml
 
 from paramsched import config
 from paramsched.config.syntaxes.json_and_toml import read_json, read_toml
@@ -11,31 +14,8 @@ from paramsched.errors import ConfigError
 from support.tables import table
 
 CAUSES = [
-    ("yaml", "lr: 1\n\tmomentum: 2\n", "2:1", "begins with a tab", "Write momentum: 2"),
-    ("yaml", "groups:\n\thead: {lr: 1}\n", "2:1", "begins with a tab", "Indent it by 2"),
-    ("yaml", "groups:\n  head:\n  \tlr: 1\n", "3:3", "begins with a tab", "Indent it by 4"),
-    ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: 2\n", "4:4", "indented by 3 spaces", "by 0, 2 or 4"),
-    ("yaml", "lr: 1\n  momentum: 2\n", "2:3", "the line above has a value", "Write momentum: 2"),
-    ("yaml", " lr: 1\nmomentum: 2\n", "2:1", "indented by 0 spaces, the lines above by 1", "Indent it by 1"),
-    ("yaml", "lr:\n  - 1\n - 2\n", "3:2", "indented by 1 space", "by 0 or 2"),
-    ("yaml", "lr: [0.1, 0.2\nmomentum: 1\n", "1:5", "the bracket [ is never closed", 'Write lr: [0.1, 0.2]'),
-    ("yaml", "groups: {head: {lr: 1}\nmomentum: 1\n", "1:9", "the bracket { is never closed", 'Write groups: {head: {'),
-    ("yaml", "lr: [1}\n", "1:7", "} closes the bracket [", 'Close it with ]'),
-    ("yaml", "lr: [1]]\n", "1:8", "unmatched ]", "Leave ] out"),
-    ("yaml", "lr: [1 : 2 : 3]\n", "1:12", "a second colon", "in quotes"),
-    ("yaml", 'lr: "warmup(5)\nmomentum: 1\n', "1:5", "the quote \" is never closed", 'Write lr: "warmup(5)"'),
-    ("yaml", "lr: 'warmup(5)\nmomentum: 1\n", "1:5", "the quote ' is never closed", "Write lr: 'warmup(5)'"),
-    ("yaml", 'lr: "5%" >> x\n', "1:10", "after a closing quote", "in single quotes"),
-    ("yaml", 'lr: "a\\qb"\n', "1:7", "a backslash in double quotes", "in single quotes"),
-    ("yaml", "lr: >> cosine()\n", "1:5", "begins with >", "in single quotes"),
-    ("yaml", "lr: * 2\n", "1:5", "begins with *", "in single quotes"),
-    ("yaml", "lr: @x\n", "1:5", "text must not begin with @", "in single quotes"),
-    ("yaml", "lr: a: b\n", "1:6", "a second colon", "in single quotes"),
-    ("yaml", "lr 0.1\nmomentum: 3\n", "1:7", "no colon in lr 0.1", "Write lr: 0.1"),
-    ("yaml", "groups:\n  head\n    lr: 1\n", "2:7", "no colon in head", "Write head:"),
     ("yaml", "lr:0.1\nmomentum:3\n", "1:1", "a space is missing after the colon", "Write lr: 0.1"),
     ("yaml", "lr = 0.1\n", "1:1", "YAML needs a colon", "Write lr: 0.1"),
-    ("yaml", "lr: \x00\n", "1:5", "\\x00 is not allowed in text", "Leave it out"),
     ("yaml", "lr: \ud800\n", "1:5", "half a character", "Leave it out"),
     ("yaml", "lr: “warmup(5)”\n", "1:5", "a curly quote", "Write warmup(5)"),
     ("yaml", "lr: warmup(“5%”)\n", "1:12", "a curly quote", 'Write warmup("5%")'),
@@ -47,34 +27,16 @@ CAUSES = [
     ("yaml", "lr: warmup(5 >> cosine()\n", "1:11", "the bracket ( is never closed", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5)) >> cosine()\n", "1:14", "unmatched )", "Write warmup(5) >> cosine()"),
     ("yaml", "lr: warmup(5) >>\n", "1:15", "expected a value after >>", "Write warmup(5)"),
-    ("toml", "lr = 1\nlr = 2\n", "2:1", "it occurs twice", "Keep one"),
-    ("toml", "lr = cosine()\n", "1:6", "a text without quotes", 'Write lr = "cosine()"'),
-    ("toml", 'lr = warmup("5%")\n', "1:6", "a text without quotes", "Write lr = 'warmup(\"5%\")'"),
-    ("toml", "lr: 0.1\n", "1:3", "a colon, as in YAML", "Write lr = 0.1"),
-    ("toml", "betas[0] = 1\n", "1:1", "brackets in a name", 'Write "betas[0]" = 1'),
-    ("toml", "lr = [0.1\n", "1:6", "the bracket [ is never closed", 'Write lr = [0.1]'),
-    ("toml", "[groups.head\nlr = 1\n", "1:1", "the bracket [ is never closed", 'Write [groups.head]'),
-    ("toml", 'lr = "abc\n', "1:6", "the quote is never closed", 'Write lr = "abc"'),
-    ("toml", "lr = “x”\n", "1:6", "a curly quote", 'Write "'),
     ("toml", "lr = 2024-01-01\n", "1:6", "is a date or a time", "Write text in quotes, or a number"),
-    ("toml", "lr\n", "1:3", "an equals sign is missing", 'Write lr = "cosine()"'),
-    ("toml", "lr = " + "9" * 5000, "1:6", "too many digits", "Write 0.1"),
     ("toml", 'lr = "warmup(5%)"\n', "1:14", "a length without quotes", 'Write warmup("5%")'),
-    ("json", '{"lr": 1,}', "1:9", "a trailing comma", 'Write {"lr": 1}'),
-    ("json", "{'lr': 1}", "1:2", "double quotes only", 'Write {"lr": 1}'),
-    ("json", "{lr: 1}", "1:2", "a name without quotes", 'Write {"lr": 1}'),
-    ("json", '{"lr": 1 // x\n}', "1:10", "does not allow comments", "write YAML"),
-    ("json", '{"lr" 1}', "1:7", "a colon is missing", 'Use a colon'),
-    ("json", '{"lr": 1\n "x": 2}', "2:2", "a comma is missing", 'Use a comma'),
-    ("json", '{"lr": cosine()}', "1:8", "a text without quotes", 'Write {"lr": "cosine()"}'),
-    ("json", '{"lr": 1', "1:9", "ends too early", 'Write {"lr": 1}'),
-    ("json", '{"lr": “x”}', "1:8", "a curly quote", 'Write {"lr": "x"}'),
     ("json", '{"lr": "warmup(5%)"}', "1:16", "a length without quotes", "Write warmup('5%')"),
 ]  # fmt: skip
 
 
 @table(("format", "text", "place", "found", "instead"), CAUSES)
-def test_each_syntax_error_has_its_own_message_fix_and_location(format, text, place, found, instead):
+def test_what_the_parser_accepts_and_a_plan_does_not_has_its_own_message_fix_and_location(
+    format, text, place, found, instead
+):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
 
@@ -84,12 +46,114 @@ def test_each_syntax_error_has_its_own_message_fix_and_location(format, text, pl
     assert instead in fault.instead
 
 
+def sentence_and_place(format, text):
+    """Return the sentence of the parser and its place, as the parser names them."""
+    try:
+        if format == "yaml":
+            list(yaml.parse(text, Loader=yaml.SafeLoader))
+        (json if format == "json" else tomllib).loads(text)
+    except yaml.reader.ReaderError as error:
+        return f"YAML: {str(error).splitlines()[0]}", (1, error.position + 1)
+    except yaml.YAMLError as error:
+        return f"YAML: {error.problem}", (error.problem_mark.line + 1, error.problem_mark.column + 1)
+    except json.JSONDecodeError as error:
+        return f"JSON: {error.msg}", (error.lineno, error.colno)
+    except tomllib.TOMLDecodeError as error:
+        said, place = str(error).removesuffix(")").split(" (at ")
+        line = re.match(r"line (\d+), column (\d+)", place)
+        return f"TOML: {said}", tuple(map(int, line.groups())) if line else (
+            text.count("\n") + 1,
+            len(text) - text.rfind("\n"),
+        )
+    raise AssertionError(f"the parser of {format} accepts it")
+
+
+INVALID = [
+    ("yaml", "lr: 1\n\tmomentum: 2\n"),
+    ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: 2\n"),
+    ("yaml", "lr: [0.1, 0.2\nmomentum: 1\n"),
+    ("yaml", "groups: {head: {lr: 1}\nmomentum: 1\n"),
+    ("yaml", "lr: [1}\n"),
+    ("yaml", "lr: [1]]\n"),
+    ("yaml", 'lr: "warmup(5)\nmomentum: 1\n'),
+    ("yaml", 'lr: "5%" >> x\n'),
+    ("yaml", 'lr: "a\\qb"\n'),
+    ("yaml", "lr: >> cosine()\n"),
+    ("yaml", "lr: * 2\n"),
+    ("yaml", "lr: @x\n"),
+    ("yaml", "lr: a: b\n"),
+    ("yaml", "lr 0.1\nmomentum: 3\n"),
+    ("yaml", "lr: \x00\n"),
+    ("yaml", "größe: \x07"),
+    ("yaml", "lr: ["),
+    ("yaml", "%x\nlr: 1"),
+    ("yaml", "[1,2]]"),
+    ("yaml", "lr: &"),
+    ("toml", "lr = 1\nlr = 2\n"),
+    ("toml", "lr = cosine()\n"),
+    ("toml", "lr: 0.1\n"),
+    ("toml", "betas[0] = 1\n"),
+    ("toml", "lr = [0.1\n"),
+    ("toml", "[groups.head\nlr = 1\n"),
+    ("toml", 'lr = "abc\n'),
+    ("toml", "lr = “x”\n"),
+    ("toml", "lr\n"),
+    ("toml", 'lr = """abc'),
+    ("toml", "größe = 1"),
+    ("json", '{"lr": 1,}'),
+    ("json", "{'lr': 1}"),
+    ("json", "{lr: 1}"),
+    ("json", '{"lr": 1 // x\n}'),
+    ("json", '{"lr" 1}'),
+    ("json", '{"lr": 1\n "x": 2}'),
+    ("json", '{"lr": cosine()}'),
+    ("json", '{"lr": 1'),
+    ("json", '{"lr": “x”}'),
+    ("json", ""),
+    ("json", '"'),
+    ("json", '{"lr": 1} x'),
+    ("json", '{"a": "\\q"}'),
+]
+
+
+@table(("format", "text"), INVALID)
+def test_a_syntax_error_is_the_sentence_of_the_parser_at_its_place(format, text):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+
+    (fault,) = refusal.value.diagnostics
+    assert (fault.found, (fault.line, fault.column)) == sentence_and_place(format, text)
+
+
+@table(
+    ("text", "line"),
+    [
+        ("lr: [1\n", "2:1: YAML: expected ',' or ']', but got '<stream end>'. The [ opens in line 1, column 5"),
+        ("a: {b: 1\nc: 2\n", "2:2: YAML: expected ',' or '}', but got ':'. The { opens in line 1, column 4"),
+        ("a: 'b\nc: 2\n", "3:1: YAML: found unexpected end of stream. The ' opens in line 1, column 4"),
+        ('"a": 1\n b: 2', "2:3: YAML: mapping values are not allowed here"),
+    ],
+)
+def test_an_open_bracket_or_quote_has_its_place(text, line, tmp_path):
+    (tmp_path / "plan.yaml").write_text(text)
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(tmp_path / "plan.yaml")
+
+    assert str(refusal.value).splitlines()[0].endswith(f"plan.yaml:{line}")
+
+
+def test_a_long_text_with_a_syntax_error_is_read_once():
+    text = "lr: 1\n" + "# comment\n" * 6_000 + "b: [1"
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    assert (refusal.value.diagnostics[0].line, refusal.value.diagnostics[0].found[:6]) == (6_002, "YAML: ")
+
+
 # The location, the cause and the advice, or the content that is read.
 READ = [
-    ('yaml', "lr: ['a]', 1", "1:5 the bracket [ is never closed | Write lr: ['a]', 1]"),
-    ('yaml', 'lr: {a: "}"', '1:5 the bracket { is never closed | Write lr: {a: "}"}'),
-    ('yaml', "lr: [it's, 1", "1:5 the bracket [ is never closed | Write lr: [it's, 1]"),
-    ('yaml', "lr: [[1, 2], {a: 1}", "1:5 the bracket [ is never closed | Write lr: [[1, 2], {a: 1}]"),
     ('yaml', 'lr: [cosine(to=0.1, over=5), 2]',
      '1:6 inside {} and [] a comma ends a text, and this call has one | '
      'Write "cosine(to=0.1, over=5)"'),
@@ -113,292 +177,27 @@ READ = [
     ('yaml', 'lr: !x 1', '1:5 the tag !x | A plan has no tags; write the value alone'),
     ('yaml', 'lr: !x [1]', '1:5 the tag !x | A plan has no tags; write the value alone'),
     ('yaml', 'lr: &a [1]', '1:5 the anchor &a | Put the value where it belongs'),
-    ('yaml', 'lr: @x', '1:5 text must not begin with @ | Put the text after the colon in single quotes'),
-    ('yaml', 'lr: `x', '1:5 text must not begin with a backtick | Put the text after the colon in single quotes'),
-    ('yaml', 'lr: %x', '1:5 text must not begin with % | Put the text after the colon in single quotes'),
-    ('yaml', '%x\nlr: 1', '1:1 text must not begin with % | Leave the line out, or put its text in quotes'),
-    ('yaml', 'lr: > x\n y: 2',
-     '1:5 a text that begins with > is a block of lines | '
-     'Put the text after the colon in single quotes'),
-    ('yaml', 'lr: | x',
-     '1:5 a text that begins with | is a block of lines | '
-     'Put the text after the colon in single quotes'),
-    ('yaml', "lr: 'a' b", '1:9 unexpected text after a closing quote | Put the text after the colon in single quotes'),
-    ('yaml', 'lr: "a" b', '1:9 unexpected text after a closing quote | Put the text after the colon in single quotes'),
-    ('yaml', "lr: 'a", "1:5 the quote ' is never closed | Write lr: 'a'"),
-    ('yaml', 'lr: "a\n\nb: 1', '1:5 the quote " is never closed | Write lr: "a"'),
-    ('yaml', 'lr: "\\q"', '1:6 a backslash in double quotes begins an escape | Put the text in single quotes'),
-    ('yaml', 'lr: [1, 2', '1:5 the bracket [ is never closed | Write lr: [1, 2]'),
-    ('yaml', 'lr: {a: 1', '1:5 the bracket { is never closed | Write lr: {a: 1}'),
-    ('yaml', 'lr: [1, 2}', '1:10 } closes the bracket [ of line 1 | Close it with ]'),
-    ('yaml', 'lr: {a: 1]', '1:10 ] closes the bracket { of line 1 | Close it with }'),
-    ('yaml', 'lr: ]', '1:5 unmatched ] | Leave ] out, or put the text in quotes'),
     ('yaml', 'lr: 1]', "= [('lr', '1]')]"),
-    ('yaml', 'lr: {a: b: c}', '1:10 a second colon in an entry | Put the text after the first colon in quotes'),
     ('yaml', 'lr: [a b: c, 1]', "= [('lr', [[('a b', 'c')], 1])]"),
     ('yaml', 'lr: {a 1, b: 2}', "= [('lr', [('a 1', None), ('b', 2)])]"),
-    ('yaml', 'lr: {a: 1 b: 2}', '1:12 a second colon in an entry | Put the text after the first colon in quotes'),
     ('yaml', 'lr: [1 2: 3]', "= [('lr', [[('1 2', 3)]])]"),
-    ('yaml', 'lr: cosine()\n\tx: 1', '2:1 the line begins with a tab; YAML counts spaces | Write x: 1'),
-    ('yaml', 'groups:\n\tlr: 1', '2:1 the line begins with a tab; YAML counts spaces | Indent it by 2'),
-    ('yaml', 'groups:\n  a:\n\t  lr: 1', '3:1 the line begins with a tab; YAML counts spaces | Indent it by 4'),
-    ('yaml', '\tlr: 1', '1:1 the line begins with a tab; YAML counts spaces | Write lr: 1'),
-    ('yaml', 'lr: 1\n weight_decay: 2',
-     '2:2 this line is indented by 1 spaces, and the line above has a value already | '
-     'Write weight_decay: 2'),
-    ('yaml', 'groups:\n  a: 1\n b: 2',
-     '3:2 this line is indented by 1 space, the lines above by 0 or 2 | '
-     'Indent it by 0 or 2'),
-    ('yaml', 'groups:\n    a: 1\n  b: 2\nlr: 1',
-     '3:3 this line is indented by 2 spaces, the lines above by 0 or 4 | '
-     'Indent it by 0 or 4'),
-    ('yaml', 'groups:\n  a:\n    lr: 1\n   b: 2',
-     '4:4 this line is indented by 3 spaces, the lines above by 0, 2 or 4 | '
-     'Indent it by 0, 2 or 4'),
-    ('yaml', ' lr: 1\nb: 2', '2:1 this line is indented by 0 spaces, the lines above by 1 | Indent it by 1'),
-    ('yaml', 'lr: 1\n   b: 2: 3',
-     '2:4 this line is indented by 3 spaces, and the line above has a value already | '
-     'Write b: 2: 3'),
-    ('yaml', 'lr cosine()\nhorizon: 1', '1:12 no colon in lr cosine() | Write lr: cosine()'),
-    ('yaml', 'lr = 1\nhorizon: 1', '1:7 no colon in lr = 1 | Write lr: 1'),
-    ('yaml', 'lr: 1\nhorizon\nbeta: 2', '2:8 no colon in horizon | Write horizon:'),
-    ('yaml', 'lr: warmup(5): cosine()',
-     '1:14 a second colon in one line | '
-     'Put the text after the colon in single quotes'),
-    ('yaml', 'lr: a: b', '1:6 a second colon in one line | Put the text after the colon in single quotes'),
-    ('yaml', 'lr: cosine(): x\n', '1:13 a second colon in one line | Put the text after the colon in single quotes'),
     ('yaml', 'lr: 1\n---\nlr: 2', '2:1 a second document begins | A plan is one document'),
-    ('yaml', 'lr: \x07', '1:5 the character \\x07 is not allowed in text | Leave it out'),
-    ('yaml', 'lr: \x00', '1:5 the character \\x00 is not allowed in text | Leave it out'),
     ('yaml', 'lr: {? a}', "= [('lr', [('a', None)])]"),
-    ('yaml', "lr: 'a'b: 1",
-     '1:8 unexpected text after a closing quote | '
-     'Put the text after the colon in single quotes'),
-    ('yaml', 'lr: "a\\x4"', '1:9 a backslash in double quotes begins an escape | Put the text in single quotes'),
     ('yaml', '{lr: 1, lr: 2}', "= [('lr', 1), ('lr', 2)]"),
-    ('yaml', 'lr:\n  - a\n b: 1',
-     '3:2 this line is indented by 1 space, the lines above by 0 or 2 | '
-     'Indent it by 0 or 2'),
-    ('yaml', 'lr:\n- a\n  b: 1', '3:4 a second colon in one line | Put the text after the colon in single quotes'),
     ('yaml', 'lr: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
      '1:54 nested more than 50 deep | '
      'Write the schedule as one line of text'),
     ('yaml', 'lr: *x y', '1:5 the alias *x | Use the value itself'),
     ('yaml', '&a lr: 1\nb: 2', '1:1 the anchor &a | Put the value where it belongs'),
-    ('yaml', "lr: 1\nmomentum: 'it's'",
-     '2:15 unexpected text after a closing quote | '
-     'Put the text after the colon in single quotes'),
-    ('json', '', '1:1 an empty text | Write {"lr": "cosine(to=0.1)"}'),
-    ('json', ' \n', '1:1 an empty text | Write {"lr": "cosine(to=0.1)"}'),
-    ('json', '{', '1:2 the text ends too early | Write {}'),
-    ('json', '{"lr"', '1:6 the text ends too early | Write {"lr": null}'),
-    ('json', '{"lr":', '1:7 the text ends too early | Write {"lr": null}'),
-    ('json', '{"lr": 1', '1:9 the text ends too early | Write {"lr": 1}'),
-    ('json', '{"lr": 1,}', '1:9 a trailing comma | Write {"lr": 1}'),
-    ('json', '{"lr": [1,]}', '1:10 a trailing comma | Write {"lr": [1]}'),
-    ('json', "{'lr': 1}", '1:2 JSON has double quotes only | Write {"lr": 1}'),
-    ('json', '{"lr": \'a\'}', '1:8 JSON has double quotes only | Write {"lr": "a"}'),
-    ('json', '{lr: 1}', '1:2 a name without quotes | Write {"lr": 1}'),
-    ('json', '{"lr" 1}', '1:7 a colon is missing after the key | Use a colon between a name and its value'),
-    ('json', '{"lr": 1 "b": 2}', '1:10 a comma is missing before this entry | Write {"lr": 1, "b": 2}'),
-    ('json', '{"lr": 1\n "b": 2}', '2:2 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '{"lr": cosine()}', '1:8 a text without quotes | Write {"lr": "cosine()"}'),
-    ('json', '{"lr": “a”}', '1:8 a curly quote | Write {"lr": "a"}'),
-    ('json', '{“lr”: 1}', '1:2 a curly quote | Write {"lr": 1}'),
-    ('json', '{"lr": 1} x', '1:11 unexpected text after the end | Remove it'),
-    ('json', '{"lr": 1} # x', '1:11 JSON does not allow comments | Write {"lr": 1}'),
-    ('json', '{"lr": "a\nb"}', '1:10 a line break or a tab inside a text | Escape it, or end the text before it'),
-    ('json', '{"lr": "a\tb"}', '1:10 a line break or a tab inside a text | Write {"lr": "a\\tb"}'),
-    ('json', '{"lr": "\\q"}', '1:9 an invalid escape sequence | Use two backslashes'),
-    ('json', '{"lr": "\\u12"}', '1:10 an invalid escape sequence | Use two backslashes'),
-    ('json', '{"lr": "warmup("5%") >> cosine()"}',
-     '1:17 a comma is missing before this entry | '
-     'Write {"lr": "warmup(\\"5%\\") >> cosine()"}'),
-    ('json', '{"lr": 1]', '1:9 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '[1, 2}', '1:6 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '{"a": {"b": 1}', '1:15 the text ends too early | Write {"a": {"b": 1}}'),
-    ('json', '{"lr": 01}', '1:9 a comma is missing before this entry | Write {"lr": "01"}'),
-    ('json', '{"lr": .5}', '1:8 a text without quotes | Write {"lr": ".5"}'),
-    ('json', '{"lr": +1}', '1:8 a text without quotes | Write {"lr": "+1"}'),
-    ('json', '{"lr": True}', '1:8 a text without quotes | Write {"lr": true}'),
-    ('json', '{"lr": None}', '1:8 a text without quotes | Put the text in double quotes'),
-    ('json', '{"lr": nul}', '1:8 a text without quotes | Write {"lr": "nul"}'),
-    ('json', '{"lr": "a}', '1:8 the quote is never closed | Write " at the end of the text'),
-    ('json', '{"lr": [1 2]}', '1:11 a comma is missing before this entry | Write {"lr": ["1 2"]}'),
-    ('json', '{"lr": 1,, "b": 2}', '1:10 a name without quotes | Put the name in double quotes'),
-    ('json', '{,}', '1:2 a name without quotes | Put the name in double quotes'),
-    ('json', '[1 "a"]', '1:4 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '{"a":1 "b":2 "c":[1}', '1:8 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', "{\n'lr': 1}", '2:1 JSON has double quotes only | Use " for each'),
-    ('json', '{"lr": 1;}', '1:9 a comma is missing before this entry | Write {"lr": "1;"}'),
-    ('json', '"a" "b"', '1:5 unexpected text after the end | Remove it'),
-    ('json', "{'a': 'it''s'}", '1:2 JSON has double quotes only | Write {"a": "it\'s"}'),
-    ('json', '{"lr": 1, }\n', '1:9 a trailing comma | Write {"lr": 1}'),
-    ('json', '{"lr": 1, # x\n}', '1:11 JSON does not allow comments | Remove it, or write YAML'),
-    ('json', '{"lr": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
-     '1:57 nested more than 50 deep | '
-     'Write the schedule as one line of text'),
-    ('toml', 'lr: 1', '1:3 a colon, as in YAML | Write lr = 1'),
-    ('toml', "lr: 'a'", "1:3 a colon, as in YAML | Write lr = 'a'"),
-    ('toml', 'lr: cosine()', '1:3 a colon, as in YAML | Write lr = "cosine()"'),
-    ('toml', 'lr 1', '1:4 an equals sign is missing after the key | Write lr = "cosine()"'),
-    ('toml', 'lr', '1:3 an equals sign is missing after the key | Write lr = "cosine()"'),
-    ('toml', 'lr = cosine()', '1:6 a text without quotes | Write lr = "cosine()"'),
-    ('toml', 'lr = 5 epochs', '1:6 a text without quotes | Write lr = "5 epochs"'),
-    ('toml', 'lr = 50%', '1:6 a text without quotes | Write lr = "50%"'),
-    ('toml', 'lr = 5%x', '1:6 a text without quotes | Write lr = "5%x"'),
-    ('toml', 'lr = "a', '1:6 the quote is never closed | Write lr = "a"'),
-    ('toml', "lr = 'a", "1:6 the quote is never closed | Write lr = 'a'"),
-    ('toml', 'lr = "a\nb = 1', '1:6 the quote is never closed | Write lr = "a"'),
-    ('toml', 'lr = “a”', '1:6 a curly quote | Write "'),
-    ('toml', '“lr” = 1', '1:1 a curly quote | Write "'),
-    ('toml', 'lr = [1, 2', '1:6 the bracket [ is never closed | Write lr = [1, 2]'),
-    ('toml', 'lr = {a = 1', '1:6 the bracket { is never closed | Write lr = {a = 1}'),
-    ('toml', '[groups', '1:1 the bracket [ is never closed | Write [groups]'),
-    ('toml', '[groups\nlr = 1', '1:1 the bracket [ is never closed | Write [groups]'),
-    ('toml', 'lr = 1\nlr = 2', '2:1 Cannot overwrite a value: it occurs twice | Keep one'),
-    ('toml', 'a = 1\n[a]\nb = 1', '2:1 Cannot overwrite a value: it occurs twice | Keep one'),
-    ('toml', 'betas[0] = 1', '1:1 brackets in a name without quotes | Write "betas[0]" = 1'),
-    ('toml', '"betas[0]" 1', '1:12 an equals sign is missing after the key | Write lr = "cosine()"'),
-    ('toml', 'lr = "warmup("5%") >> cosine()"',
-     '1:6 double quotes inside double quotes | '
-     'Write lr = \'warmup("5%") >> cosine()\''),
-    ('toml', 'lr = "it\'s "x" y"', '1:6 double quotes inside double quotes | Write lr = """it\'s "x" y"""'),
-    ('toml', 'lr = 1e', '1:6 a text without quotes | Write lr = "1e"'),
-    ('toml', 'a = {b = 1}\na.c = 2', "2:1 Cannot mutate immutable namespace ('a',): it occurs twice | Keep one"),
-    ('toml', 'a = [1]\n[[a]]\nb = 1', "2:1 Cannot mutate immutable namespace ('a',): it occurs twice | Keep one"),
-    ('toml', '[groups.a]\nlr = "x\n[b]', '2:6 the quote is never closed | Write lr = "x"'),
-    ('toml', '  lr : 1', '1:6 a colon, as in YAML | Write lr = 1'),
-    ('toml', '[a', '1:1 the bracket [ is never closed | Write [a]'),
-    ('toml', '[a.b\n', '1:1 the bracket [ is never closed | Write [a.b]'),
-    ('toml', 'lr = ["a]"', '1:6 the bracket [ is never closed | Write lr = ["a]"]'),
     ('toml', 'a = 1\n\n', "= {'a': 1}"),
     ('toml', "x = 'a' # [", "= {'x': 'a'}"),
-    ('toml', 'lr="a"b"c"', '1:4 double quotes inside double quotes | Write lr = \'a"b"c\''),
-    ('toml', 'lr = """a', '1:6 the quote is never closed | Close it with """'),
-    ('toml', 'lr = """a\nb', '1:6 the quote is never closed | Close it with """'),
-    ('toml', "lr = '''a", "1:6 the quote is never closed | Close it with '''"),
-    ('toml', 'lr = """a"\nb = 1', '1:6 the quote is never closed | Close it with """'),
-    ('toml', '"a b: 1', '1:1 the quote is never closed | Close it with "'),
-    ('toml', '"a b = 1', '1:1 the quote is never closed | Close it with "'),
-    ('toml', '"a: b" 1', '1:8 an equals sign is missing after the key | Write lr = "cosine()"'),
-    ('toml', 'lr = [ # x]', '1:6 the bracket [ is never closed | Close it with ]'),
-    ('toml', 'lr = [1, # x]', '1:6 the bracket [ is never closed | Close it with ]'),
-    ('toml', 'lr = [1 # x', '1:6 the bracket [ is never closed | Close it with ]'),
-    ('toml', 'lr = { # x', '1:8 invalid initial character for a key part | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = {a = 1 # x', '1:6 the bracket { is never closed | Close it with }'),
-    ('toml', '[groups # x', '1:1 the bracket [ is never closed | Close it with ]'),
-    ('toml', '[groups # x]', '1:9 an equals sign is missing after the key | Write lr = "cosine()"'),
-    ('toml', '[[a]',
-     '1:4 expected \']]\' at the end of an array declaration | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = [1,\n2', '1:6 the bracket [ is never closed | Close it with ]'),
-    ('toml', 'lr = [\n1,\n2\n', '1:6 the bracket [ is never closed | Close it with ]'),
-    ('toml', 'lr = "a" b',
-     '1:10 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = 1 2',
-     '1:8 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr =', '1:5 invalid value | Quote text and keys such as "betas[0]"'),
-    ('toml', '= 1', '1:1 invalid statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = 1 = 2',
-     '1:8 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = 5 epochs # x', '1:6 a text without quotes | Write lr = "5 epochs"'),
-    ('toml', 'lr = cosine() # x', '1:6 a text without quotes | Write lr = "cosine()"'),
-    ('toml', 'lr: cosine() # x', '1:3 a colon, as in YAML | Write lr = "cosine()"'),
-    ('toml', 'lr = "a\\q"', '1:10 unescaped \'\\\' in a string | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = tru', '1:6 invalid value | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = 1979-13-01',
-     '1:10 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'a.b = 1\na = 2', '2:1 Cannot overwrite a value: it occurs twice | Keep one'),
-    ('toml', '[a]\n[a]', "2:1 Cannot declare ('a',) twice: it occurs twice | Keep one"),
-    ('toml', '[a]\nb = 1\n[a.b]', '3:1 Cannot overwrite a value: it occurs twice | Keep one'),
-    ('toml', 'a = {b = 1,}',
-     '1:12 invalid initial character for a key part | Quote text and keys such as "betas[0]"'),
-    ('toml', 'a = {b = 1\nc = 2}', '1:11 unclosed inline table | Quote text and keys such as "betas[0]"'),
-    ('toml', 'a.b[0] = 1', '1:1 brackets in a name without quotes | Write "a.b[0]" = 1'),
-    ('toml', 'lr[x] = cosine()', '1:1 brackets in a name without quotes | Write "lr[x]" = "cosine()"'),
-    ('toml', 'groups: {head: {lr: 1}}', '1:7 a colon, as in YAML | Use an equals sign'),
-    ('toml', 'lr: "cosine()"', '1:3 a colon, as in YAML | Write lr = "cosine()"'),
-    ('toml', 'lr: 5 epochs', '1:3 a colon, as in YAML | Write lr = "5 epochs"'),
-    ('toml', 'lr: 0.5', '1:3 a colon, as in YAML | Write lr = 0.5'),
-    ('toml', 'lr: -3', '1:3 a colon, as in YAML | Write lr = -3'),
-    ('toml', 'lr: 1e3', '1:3 a colon, as in YAML | Write lr = "1e3"'),
-    ('toml', 'lr = \x07', '1:6 invalid value | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = "a\x07"', '1:8 illegal character \'\\x07\' | Quote text and keys such as "betas[0]"'),
-    ('toml', '\tlr : 1', '1:5 a colon, as in YAML | Write lr = 1'),
-    ('toml', 'a = 1\n\nlr = "x', '3:6 the quote is never closed | Write lr = "x"'),
-    ('toml', 'a = 1\n  lr = "x', '2:8 the quote is never closed | Write lr = "x"'),
-    ('toml', 'lr = "a" "b"', '1:6 double quotes inside double quotes | Write lr = \'a" "b\''),
-    ('toml', 'lr = "a"b"',
-     '1:9 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', "lr = 'a'b'",
-     '1:9 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', '"lr" = "a', '1:8 the quote is never closed | Write "lr" = "a"'),
-    ('toml', 'lr = 01',
-     '1:7 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
-    ('toml', 'lr = .5', '1:6 invalid value | Quote text and keys such as "betas[0]"'),
     ('toml', 'lr = +1', "= {'lr': 1}"),
-    ('toml', 'lr = 1.',
-     '1:7 expected newline or end of document after a statement | Quote text and keys such as "betas[0]"'),
     ('toml', 'lr = 1_0', "= {'lr': 10}"),
     ('toml', 'lr = 0x10', "= {'lr': 16}"),
     ('toml', 'lr = inf', "= {'lr': inf}"),
     ('toml', 'lr = nan', "= {'lr': nan}"),
-    ('yaml', 'lr: 1\n  b: &x\n',
-     '2:3 this line is indented by 2 spaces, and the line above has a value already | Write b: &x'),
-    ('yaml', 'groups:\n  a: 1\n   b: 2',
-     '3:4 this line is indented by 3 spaces, and the line above has a value already | Indent it by 2'),
-    ('yaml', 'groups:\n  a:\n     b: 1\n   c: 2',
-     '4:4 this line is indented by 3 spaces, the lines above by 0, 2 or 5 | Indent it by 0, 2 or 5'),
-    ('yaml', 'groups:\n    a: 1\n    # c\n\n   b: 1',
-     '5:4 this line is indented by 3 spaces, the lines above by 0 or 4 | Indent it by 0 or 4'),
-    ('yaml', 'groups:\n  - a\n  b: 1',
-     "3:3 did not find expected '-' indicator | Put a text with colons, commas or quotes in quotes"),
-    ('yaml', 'groups:\n  a: 1\n\tb: 2', '3:1 the line begins with a tab; YAML counts spaces | Indent it by 2'),
-    ('yaml', 'groups:\n  a: 1\n  \tb: 2', '3:3 the line begins with a tab; YAML counts spaces | Indent it by 2'),
-    ('yaml', 'groups: # c\n\ta: 1', '2:1 the line begins with a tab; YAML counts spaces | Write a: 1'),
     ('yaml', 'groups:\n  a: [1,\n\t2]', "= [('groups', [('a', [1, 2])])]"),
-    ('yaml', 'groups:\n  a: 1\n b: 2\nc: 3',
-     '3:2 this line is indented by 1 space, the lines above by 0 or 2 | Indent it by 0 or 2'),
-    ('yaml', 'a:\n b:\n  c: 1\n   d: 2',
-     '4:4 this line is indented by 3 spaces, and the line above has a value already | Indent it by 2'),
-    ('yaml', 'a: 1 # x: y\n  b: 2',
-     '2:3 this line is indented by 2 spaces, and the line above has a value already | Write b: 2'),
-    ('yaml', 'a: # x\n  b: 1\n c: 2',
-     '3:2 this line is indented by 1 space, the lines above by 0 or 2 | Indent it by 0 or 2'),
-    ('yaml', '# c\nlr 1\nb: 2', '2:5 no colon in lr 1 | Write lr: 1'),
-    ('yaml', '- a\nb: 1',
-     "2:1 did not find expected '-' indicator | Put a text with colons, commas or quotes in quotes"),
-    ('yaml', 'lr: [a, b: 1, c: d: e]',
-     '1:19 a second colon in an entry | Put the text after the first colon in quotes'),
-    ('yaml', 'lr: {a: 1,, b: 2}', '1:11 unexpected , | Leave , out, or put the text in quotes'),
-    ('yaml', 'lr: [,1]', '1:6 unexpected , | Leave , out, or put the text in quotes'),
-    ('yaml', 'lr: {a: ]}', '1:9 unexpected ] | Leave ] out, or put the text in quotes'),
-    ('yaml', 'lr: [1,,]', '1:8 unexpected , | Leave , out, or put the text in quotes'),
-    ('yaml', 'lr: [{a: 1,, b: 2}]', '1:12 unexpected , | Leave , out, or put the text in quotes'),
-    ('toml', 'x = """a"""\nlr = """b', '2:6 the quote is never closed | Close it with """'),
-    ('toml', 'lr = ["a", """b', '1:12 the quote is never closed | Close it with """'),
-    ('toml', 'lr: "cosine()" # x', '1:3 a colon, as in YAML | Write lr = "cosine()"'),
-    ('toml', 'lr = 5 epochs # "x"', '1:6 a text without quotes | Write lr = \'5 epochs # "x"\''),
-    ('toml', 'lr[x] = [1]', '1:1 brackets in a name without quotes | Write "lr[x]" = [1]'),
-    ('toml', 'groups: [1]', '1:7 a colon, as in YAML | Use an equals sign'),
-    ('toml', '"x: 1\ny = 2', '1:1 the quote is never closed | Close it with "'),
-    ('json', '{"a": 1 // x }', '1:9 JSON does not allow comments | Remove it, or write YAML'),
     ('yaml', 'lr: [1 "a"]', '= [(\'lr\', [\'1 "a"\'])]'),
-    ('yaml', 'lr: ["a" 1]',
-     '1:10 a comma is missing before this entry | Use a comma between two entries, and quotes around a text '
-     'with commas'),
-    ('yaml', 'lr: {"a" 1}',
-     '1:10 a comma is missing before this entry | Use a comma between two entries, and quotes around a text '
-     'with commas'),
-    ('yaml', 'lr: [1,\n 2\nb: 3', '1:5 the bracket [ is never closed | Close it with ]'),
-    ('yaml', 'lr: [\nb: 3', '1:5 the bracket [ is never closed | Close it with ]'),
-    ('yaml', 'lr: {\nb: 3', '1:5 the bracket { is never closed | Close it with }'),
-    ('yaml', 'lr: [1, # x\nb: 3', '1:5 the bracket [ is never closed | Close it with ]'),
-    ('yaml', 'lr: {a:\nb: 3', '1:5 the bracket { is never closed | Close it with }'),
-    ('yaml', 'lr: "a # x', '1:5 the quote " is never closed | Write lr: "a # x"'),
-    ('yaml', "lr: 'it''s", "1:5 the quote ' is never closed | Write lr: 'it''s'"),
-    ('yaml', 'lr: "a\\"', '1:5 the quote " is never closed | Write lr: "a\\""'),
-    ('yaml', "lr: 'a' # c\nb: 'x", "2:4 the quote ' is never closed | Write b: 'x'"),
     ('yaml', 'lr: !!float 1', '1:5 the tag tag:yaml.org,2002:float | A plan has no tags; write the value alone'),
     ('yaml', 'lr: &a\n  b: 1', '1:5 the anchor &a | Put the value where it belongs'),
     ('yaml', '- &a 1', '1:3 the anchor &a | Put the value where it belongs'),
@@ -409,18 +208,13 @@ READ = [
     ('yaml', '!!map {b: 1}', '1:1 the tag tag:yaml.org,2002:map | A plan has no tags; write the value alone'),
     ('yaml', '? a\n: b', "= [('a', 'b')]"),
     ('yaml', '<<: {a: 1}', "= [('<<', [('a', 1)])]"),
-    ('yaml', '... \nlr: 1',
-     '1:1 did not find expected node content | Put a text with colons, commas or quotes in quotes'),
     ('yaml', '--- \nlr: 1', "= [('lr', 1)]"),
     ('yaml', 'lr: 1\n...\n---\nb: 1', '3:1 a second document begins | A plan is one document'),
     ('yaml', 'lr: |\n  a\n  b', "= [('lr', 'a\\nb')]"),
     ('yaml', 'lr: >\n  a\n  b', "= [('lr', 'a b')]"),
     ('yaml', 'lr: >-\n  cosine()', "= [('lr', 'cosine()')]"),
     ('yaml', 'lr: &x', '1:5 the anchor &x | Put the value where it belongs'),
-    ('yaml', 'lr: &', '1:5 a text that begins with & is an anchor | Put the text after the colon in single quotes'),
-    ('yaml', 'lr: *', '1:5 a text that begins with * is an alias | Put the text after the colon in single quotes'),
     ('yaml', 'lr: !', '1:5 the tag ! | A plan has no tags; write the value alone'),
-    ('yaml', 'lr: %', '1:5 text must not begin with % | Put the text after the colon in single quotes'),
     ('yaml', 'lr: "\t"', "= [('lr', '\\t')]"),
     ('yaml', 'lr: [cosine(to=1, over=5)]',
      '1:6 inside {} and [] a comma ends a text, and this call has one | Write "cosine(to=1, over=5)"'),
@@ -502,36 +296,9 @@ READ = [
     ('peer', '# x', '= None'),
     ('peer', '5', '= 5'),
     ('peer', '- a', "= ['a']"),
-    ('peer', 'a: "x\n', '1:4 the quote " is never closed | Write a: "x"'),
-    ('peer', 'a: [1', '1:4 the bracket [ is never closed | Write a: [1]'),
-    ('peer', 'a: @x', '1:4 text must not begin with @ | Put the text after the colon in single quotes'),
-    ('peer', 'a:\n\tb: 1', '2:1 the line begins with a tab; YAML counts spaces | Indent it by 2'),
     ('json', '{"a": NaN, "b": Infinity, "c": -Infinity, "d": 1e400, "e": -5, "f": 1.0}',
      "= [('a', nan), ('b', inf), ('c', inf), ('d', inf), ('e', -5), ('f', 1.0)]"),
     ('json', '{"a": 1, "a": 2}', "= [('a', 1), ('a', 2)]"),
-    ('json', '// x\n{"a": 1}', '1:1 JSON does not allow comments | Remove it, or write YAML'),
-    ('json', '{"a": 1 /* x', '1:9 the comment is never closed | Remove it'),
-    ('json', '/* x', '1:1 the comment is never closed | Remove it'),
-    ('json', '{"a": 1, /* x */ "b": 2}', '1:10 JSON does not allow comments | Remove it, or write YAML'),
-    ('json', '{"a": "x" "b": 1}', '1:11 a comma is missing before this entry | Write {"a": "x", "b": 1}'),
-    ('json', '{"a": [1, 2,]}', '1:12 a trailing comma | Write {"a": [1, 2]}'),
-    ('json', '{"a": {"b": 1,}}', '1:14 a trailing comma | Write {"a": {"b": 1}}'),
-    ('json', '{"a": 1, "b"}', '1:13 a colon is missing after the key | Write {"a": 1, "b": null}'),
-    ('json', '{"a" = 1}', '1:6 a colon is missing after the key | Use a colon between a name and its value'),
-    ('json', '{"a": 1 "b c": 2}', '1:9 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '{"lr": "cosine(to="x")"}',
-     '1:20 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', '[1, 2', '1:6 the text ends too early | Close the open quote, bracket or brace'),
-    ('json', '[1 2]', '1:4 a comma is missing before this entry | Use a comma between two entries'),
-    ('json', "{'a': [1, 2}", '1:2 JSON has double quotes only | Use " for each'),
-    ('json', "{'a': None}", '1:2 JSON has double quotes only | Use " for each'),
-    ('json', '{"lr": 1e}', '1:9 a comma is missing before this entry | Write {"lr": "1e"}'),
-    ('json', '{“a”: ‘b’}', '1:2 a curly quote | Write {"a": "b"}'),
-    ('json', '{"a": tru, "b": 1}', '1:7 a text without quotes | Write {"a": "tru", "b": 1}'),
-    ('json', '"', '1:1 the quote is never closed | Write " at the end of the text'),
-    ('json', '{"a": "b', '1:7 the quote is never closed | Write " at the end of the text'),
-    ('json', '{"a": \\x}', '1:7 a text without quotes | Write {"a": "\\\\x"}'),
-    ('json', '{a: 1, b: .inf}', '1:2 a name without quotes | Put the name in double quotes'),
 ]  # fmt: skip
 
 
@@ -542,8 +309,7 @@ def test_a_text_is_read_or_refused_at_its_place_with_its_advice(format, text, ex
         found = f"= {read(text, '')!r}"
     except ConfigError as refusal:
         (fault,) = refusal.diagnostics
-        cause = re.sub(r"^invalid (YAML|JSON|TOML): ", "", fault.found)
-        found = f"{fault.line}:{fault.column} {cause} | {fault.instead}"
+        found = f"{fault.line}:{fault.column} {fault.found} | {fault.instead}"
 
     assert found == expected
 

@@ -5,40 +5,18 @@ import math
 import re
 from typing import Any, final
 
-from paramsched.advice.lookalikes import straighten_text
 from paramsched.base.diagnostic import TextLines, json_text
 from paramsched.config._text_places import Pairs, Place, PlaceTree
 from paramsched.config.diagnostic_collector import number_from_text, refuse_many_values
-from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import (
     MOST_DEPTH,
     MOST_VALUES,
-    advice_of_line,
-    advice_to_close,
     nested_too_deep,
     too_many_values,
 )
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
-_OF_CAUSE = (
-    ("'", "JSON has double quotes only", 'Use " for each'),
-    ("“„”‟", "a curly quote", 'Write "'),
-    ("/#", "JSON does not allow comments", "Remove it, or write YAML"),
-)
-
-_BY_MESSAGE = (
-    ("Illegal trailing comma", "a trailing comma", "Remove it"),
-    ("',' delimiter", "a comma is missing before this entry", "Use a comma between two entries"),
-    ("delimiter", "a colon is missing after the key", "Use a colon between a name and its value"),
-    ("property name", "a name without quotes", "Put the name in double quotes"),
-    ("control character", "a line break or a tab inside a text", "Escape it, or end the text before it"),
-    ("Unterminated string", "the quote is never closed", 'Write " at the end of the text'),
-    ("Extra data", "unexpected text after the end", "Remove it"),
-    ("escape", "an invalid escape sequence", "Use two backslashes"),
-    ("", "a text without quotes", "Put the text in double quotes"),
-)
-"""Messages of Python's JSON reader, each with the message shown instead and the advice."""
 
 
 def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
@@ -58,12 +36,7 @@ def read_json(text: str, source: str, *, plain: str | None = None) -> Any:
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        if len(_open_brackets(plain)) > MOST_DEPTH:  # newer versions of Python raise no RecursionError
-            raise nested_too_deep(text, source) from None
-        offset, found, instead = _json_cause(plain, error)
-        if (meant := _meant_json(plain)) is not None:
-            instead = f"Write {meant}"
-        raise ConfigError(source, [TextLines(text).fault(offset, f"invalid JSON: {found}", instead)]) from None
+        raise ConfigError(source, [TextLines(text).fault(error.pos, f"JSON: {error.msg}")]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
@@ -86,31 +59,6 @@ def _without_comments(text: str) -> str:
     return text
 
 
-_MOST_MENDED = 300  # the most characters of a text that a message repeats
-
-
-def _meant_json(text: str) -> str | None:
-    """Return the JSON of a line that only YAML accepts, such as with single quotes; None for other lines."""
-    line = straighten_text(text.strip())
-    if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{" or re.search("/[/*]", line):
-        return None
-    line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
-    line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # a comma is missing before a key
-    line += "".join("]" if line[place] == "[" else "}" for place in reversed(_open_brackets(line)))
-    try:
-        meant = json.dumps(_without_pairs(read_yaml(line, "text")), ensure_ascii=False, allow_nan=False)
-    except (ConfigError, ValueError, TypeError):
-        return None
-    return meant if len(meant) <= _MOST_MENDED and '"None"' not in meant else None
-
-
-def _without_pairs(data: Any) -> Any:
-    """Return data with a dict in place of each `Pairs`."""
-    if isinstance(data, Pairs):
-        return {str(key): _without_pairs(value) for key, value in data}
-    return [_without_pairs(one) for one in data] if isinstance(data, list) else data
-
-
 def json_places(text: str) -> Place:
     """Return the locations of the values in a text, which `read_json` or `read_hjson` must accept."""
     tree = PlaceTree()
@@ -131,26 +79,6 @@ def write_json(data: Any) -> str:
     return json_text(data, indent=2, allow_nan=False) + "\n"
 
 
-def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice for invalid JSON."""
-    offset = min(error.pos, len(text))
-    at = text[offset : offset + 1]
-    behind = text[:offset].rstrip()
-    if text.startswith("/*", offset) and "*/" not in text[offset + 2 :]:
-        return offset, "the comment is never closed", "Remove it"
-    for signs, found, instead in _OF_CAUSE:
-        if at and at in signs:
-            return offset, found, instead
-    if not text.strip():
-        return 0, "an empty text", 'Write {"lr": "cosine(to=0.1)"}'
-    if not at:
-        return offset, "the text ends too early", "Close the open quote, bracket or brace"
-    if behind.endswith(",") and (at in "]}" or "trailing comma" in error.msg):
-        return len(behind) - 1, "a trailing comma", "Remove it"
-    found, instead = next((found, instead) for said, found, instead in _BY_MESSAGE if said in error.msg)
-    return offset, found, instead
-
-
 _LONG = re.compile(r"[0-9_]{4000,}")
 _MANY_PARTS = re.compile(r"(?<![\w-])[\w\"'-]++(?:[ \t]*\.[ \t]*[\w\"'-]++){50}")
 
@@ -164,15 +92,16 @@ def read_toml(text: str, source: str) -> Any:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        lines = TextLines(text)
-        offset, found, instead = _toml_cause(text, str(error), lines)
-        raise ConfigError(source, [lines.fault(offset, f"invalid TOML: {found}", instead)]) from None
+        lines, said = TextLines(text), str(error)
+        place = _WHERE.search(said)  # tomllib has no attributes for it before Python 3.14
+        offset = lines.offset_of(int(place[1]), int(place[2])) if place else len(text)
+        raise ConfigError(source, [lines.fault(offset, f"TOML: {said.partition(' (at ')[0]}")]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, or an invalid date
         long = _LONG.search(text)
         found = "a number of too many digits" if long else str(error)
-        fault = TextLines(text).fault(long.start() if long else 0, f"invalid TOML: {found}", "Write 0.1")
+        fault = TextLines(text).fault(long.start() if long else 0, f"TOML: {found}")
         raise ConfigError(source, [fault]) from None
     refuse_many_values(data, source)
     return data
@@ -181,7 +110,6 @@ def read_toml(text: str, source: str) -> Any:
 _BLOCK = r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}'
 _IN_LINE = r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
 STRING = re.compile(f"{_BLOCK}|{_IN_LINE}", re.DOTALL)
-_OPEN_BLOCK = re.compile(rf"{_BLOCK}|(?P<open>\"\"\"|''')|{_IN_LINE}|#[^\n]*", re.DOTALL)
 _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -190,93 +118,10 @@ def _refuse_long_names(text: str, source: str) -> None:
     """Raise ConfigError for names of many parts, because tomllib takes quadratic time for a name of a thousand."""
     plain = _STRING_OR_COMMENT.sub(lambda found: (" " if found[0][0] == "#" else "x") * len(found[0]), text)
     if long := _MANY_PARTS.search(plain):
-        found = f"invalid TOML: a name of more than {MOST_DEPTH} parts"
+        found = f"TOML: a name of more than {MOST_DEPTH} parts"
         raise ConfigError(source, [TextLines(text).fault(long.start(), found, "A plan is short")])
     if plain.count(".") > MOST_VALUES:
         raise too_many_values(source)
-
-
-def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice for invalid TOML.
-
-    Args:
-        said: the message of tomllib, which contains the location up to Python 3.13.
-    """
-    location = _WHERE.search(said)
-    offset = lines.offset_of(int(location[1]), int(location[2])) if location else len(text)
-    said = said.partition(" (at ")[0]
-    number = lines.of(offset)[0]
-    if offset == len(text) and number > 1 and not lines.line(number).strip():
-        number -= 1
-    line, begin = lines.line(number), lines.begins[number - 1]
-    name, equals, rest = line.partition("=")
-    value = rest.strip()
-    value_begin = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-    at = text[offset : offset + 1]
-    if at and at in "“”„‘’":
-        return offset, "a curly quote", 'Write "'
-    before, colon, after = line.partition(":")
-    if colon and not equals and before.count('"') % 2 == 0:
-        plain = after.lstrip()[:1] not in ("[", "{")
-        instead = advice_of_line(f"{before.strip()} = {_quoted_toml(after.strip())}") if plain else "Use an equals sign"
-        return begin + len(before), "a colon, as in YAML", instead
-    if line.lstrip().startswith("[") and "]" not in line:
-        place = begin + line.index("[")
-        return place, "the bracket [ is never closed", advice_to_close(text, place, "]")
-    if "unterminated string" in said.lower() or "Expected \"'" in said or "Illegal character '\\n'" in said:
-        if block := next((one for one in _OPEN_BLOCK.finditer(text) if one["open"]), None):
-            return block.start(), "the quote is never closed", f"Close it with {block[0]}"
-        place = _open_quote(line)
-        instead = f"Close it with {line[place]}"
-        instead = advice_of_line(f"{line.strip()}{line[place]}") if "=" in line[:place] else instead
-        return begin + place, "the quote is never closed", instead
-    if ("Unclosed" in said or offset == len(text)) and (opened := _open_brackets(text)):
-        place = opened[-1]
-        closing = "]" if text[place] == "[" else "}"
-        return place, f"the bracket {text[place]} is never closed", advice_to_close(text, place, closing)
-    if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
-        return begin + len(line) - len(line.lstrip()), f"{said}: it occurs twice", "Keep one"
-    if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
-        if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
-            meant = value if value[:1] in ("[", "{") else _quoted_toml(value)
-            return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" = {meant}')
-        if not equals and line.strip():
-            return offset, "an equals sign is missing after the key", 'Write lr = "cosine()"'
-    if re.fullmatch(r'".*".*".*"', value):
-        quote = "'" if "'" not in value else '"""'
-        meant = f"{name.strip()} = {quote}{value[1:-1]}{quote}"
-        return value_begin, "double quotes inside double quotes", advice_of_line(meant)
-    if value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
-        return value_begin, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(value)}")
-    return offset, said[:1].lower() + said[1:], 'Quote text and keys such as "betas[0]"'
-
-
-def _open_quote(line: str) -> int:
-    """Return the offset of a quote that is not closed on its line."""
-    quote, begin = "", 0
-    for place, one in enumerate(line):
-        if one == quote:
-            quote = ""
-        elif not quote and one in "\"'":
-            quote, begin = one, place
-    return begin
-
-
-def _open_brackets(text: str) -> list[int]:
-    """Return the offsets of brackets that are never closed, except in texts and comments."""
-    opened: list[int] = []
-    for place, one in enumerate(_STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)):
-        if one in "[{":
-            opened.append(place)
-        elif one in "]}" and opened:
-            opened.pop()
-    return opened
-
-
-def _quoted_toml(value: str) -> str:
-    """Return a value as TOML without the comment after it."""
-    value = re.sub(r"\s+#[^\"']*\Z", "", value)
-    return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else toml_string(value)
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

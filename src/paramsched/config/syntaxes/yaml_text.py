@@ -17,10 +17,9 @@ from typing import Any, Final
 from paramsched.base.diagnostic import TextEdit, TextLines
 from paramsched.config._text_places import Pairs, Place, PlaceTree
 from paramsched.config.diagnostic_collector import number_from_text, short_json
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, too_many_values
 from paramsched.errors import ConfigError
 from paramsched.fields import PAIRS
-from paramsched.schedules import meant_line
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -299,165 +298,30 @@ def _unquoted_value(text: str) -> Any:
 # All characters that YAML allows, except the byte order mark, which belongs to the start of a file.
 _ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _CONTROL = re.compile(f"[^{_ALLOWED}]")
-_CLOSING = {"[": "]", "{": "}"}
-_QUOTE_IT = "Put the text after the colon in single quotes"
-_MEANINGS = {
-    "@": "text must not begin with @",
-    "`": "text must not begin with a backtick",
-    "%": "text must not begin with %",
-    "*": "a text that begins with * is an alias",
-    "&": "a text that begins with & is an anchor",
-    "!": "a text that begins with ! is a tag",
-    ">": "a text that begins with > is a block of lines",
-    "|": "a text that begins with | is a block of lines",
-}
+_MOST_READ_TWICE: Final = 50_000
+"""The most characters of a text that the parser in Python reads too, which takes it half a second."""
 
 
 def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
-    """Return the error for a text that the parser refuses."""
+    """Return the error for a text that the parser refuses: its own sentence, and the place that it names."""
+    import yaml
+
+    if len(text) <= _MOST_READ_TWICE:
+        try:
+            list(yaml.parse(text, Loader=yaml.SafeLoader))
+        except yaml.YAMLError as of_python:
+            error = of_python  # it names the characters, and is the same without the C library
     lines = TextLines(text)
-    if control := _CONTROL.search(text):
-        found = f"the character {control[0].encode('unicode_escape').decode()} is not allowed in text"
-        offset, instead = control.start(), "Leave it out"
-    else:
-        offset, found, instead = _yaml_cause(text, error, lines)
-    return ConfigError(source, [lines.fault(min(offset, len(text)), f"invalid YAML: {found}", instead)])
-
-
-def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice for invalid YAML."""
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
-    said = " ".join(str(getattr(error, "problem", None) or error).split())
-    if mark is None:
-        return 0, said, _QUOTE_IT
-    offset = min(mark.index, len(text))
-    doing = str(getattr(error, "context", None) or "")
-    first = lines.begins[lines.of(offset)[0] - 1]
-    indent = re.match(r"[ \t]*", text[first:])
-    if indent and "\t" in indent[0]:
-        number = lines.of(first)[0]
-        row = _open_levels(lines, number)[1]
-        above = "" if row is None else lines.line(row)
-        depth = len(above) - len(above.lstrip()) + 2 * above.rstrip().endswith(":")
-        place = first + indent[0].index("\t")
-        return place, "the line begins with a tab; YAML counts spaces", _advice_to_indent(lines.line(number), depth)
-    if "quoted scalar" in doing and context is not None:
-        if "end of stream" not in said and "document indicator" not in said:
-            return offset, "a backslash in double quotes begins an escape", "Put the text in single quotes"
-        begin = context.index
-        quote = text[begin : begin + 1]
-        line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
-        return begin, f"the quote {quote} is never closed", advice_of_line(f"{line}{quote}")
-    if "flow" in doing and context is not None:
-        return _bracket_fault(text, offset, context.index, lines)
-    at = text[offset : offset + 1]
-    if at in ("]", "}"):
-        return offset, f"unmatched {at}", f"Leave {at} out, or put the text in quotes"
-    start = context.index if "scalar" in doing and context is not None else offset
-    start = context.index if ("alias" in doing or "anchor" in doing) and context is not None else start
-    sign = text[start : start + 1]
-    before = text[first:start].rstrip()
-    if sign in _MEANINGS and before.endswith(("'", '"')):
-        return start, "unexpected text after a closing quote", _QUOTE_IT
-    if sign in _MEANINGS:
-        return start, _MEANINGS[sign], _QUOTE_IT
-    if before.endswith(("'", '"')) and at not in ("", ":"):
-        return offset, "unexpected text after a closing quote", _QUOTE_IT
-    return _line_fault(offset, said, lines)
-
-
-def _advice_to_indent(line: str, depth: int) -> str:
-    """Return the advice for a line with the wrong indentation, because a message cannot show leading spaces."""
-    return f"Indent it by {depth}" if depth else advice_of_line(line.strip())
-
-
-def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice for a bracket that is not closed properly, or a missing comma."""
-    opening = text[begin : begin + 1]
-    if opening not in _CLOSING:
-        return begin, f"unexpected {opening}", f"Leave {opening} out, or put the text in quotes"
-    closing = _CLOSING[opening]
-    end = _end_of_brackets(text, begin)
-    if end is None:
-        return begin, f"the bracket {opening} is never closed", advice_to_close(text, begin, closing)
-    if text[end] != closing:
-        return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Close it with {closing}"
-    if text[offset : offset + 1] == ":":
-        return offset, "a second colon in an entry", "Put the text after the first colon in quotes"
-    return (
-        offset,
-        "a comma is missing before this entry",
-        "Use a comma between two entries, and quotes around a text with commas",
-    )
-
-
-def _end_of_brackets(text: str, begin: int) -> int | None:
-    """Return the offset of the closing bracket, of any kind; None if the bracket is never closed."""
-    depth, quote = 0, ""
-    for place in range(begin, len(text)):
-        one = text[place]
-        if quote:
-            quote = "" if one == quote else quote
-        elif one in "'\"" and text[place - 1 : place] in (" ", "[", "{", ",", "\n", ":"):
-            quote = one
-        elif one in "[{":
-            depth += 1
-        elif one in "]}":
-            depth -= 1
-            if depth == 0:
-                return place
-    return None
-
-
-def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice for a line, such as wrong indentation."""
-    number = lines.of(offset)[0]
-    line = lines.line(number)
-    indent = len(line) - len(line.lstrip(" "))
-    first = lines.begins[number - 1]
-    levels, before = _open_levels(lines, number)
-    above = "" if before is None else _without_comment(lines.line(before)).strip()
-    if before is not None and not re.search(r":( |\Z)", above) and not above.startswith(("-", ".", "%")):
-        name = above
-        place = lines.begins[before - 1] + len(lines.line(before).rstrip())
-        entry = re.match(r"([\w.@/\[\]-]+)\s*[:=]?\s*(.*)", name)
-        instead = "" if entry is None else advice_of_line(f"{entry[1]}: {entry[2]}".rstrip())
-        return place, f"no colon in {name[:60]}", instead
-    deeper = before is not None and levels and indent > levels[-1]
-    if deeper and re.search(r":\s+\S", above):
-        found = f"this line is indented by {indent} spaces, and the line above has a value already"
-        return first + indent, found, _advice_to_indent(line, levels[-1])
-    if before is not None and indent not in levels and not deeper:
-        known = " or ".join(filter(None, [", ".join(map(str, levels[:-1])), str(levels[-1])])) if levels else "0"
-        found = f"this line is indented by {indent} {'space' if indent == 1 else 'spaces'}, the lines above by {known}"
-        instead = _advice_to_indent(line, levels[0]) if len(levels) == 1 else f"Indent it by {known}"
-        return first + indent, found, instead
-    if line.lstrip().startswith("%"):
-        return first + indent, _MEANINGS["%"], "Leave the line out, or put its text in quotes"
-    if "mapping values" in said:
-        entry = re.match(r"([\w.\[\]]+): +(.*\(.*)", line.strip())
-        meant = None if entry is None else meant_line(entry[2])
-        instead = _QUOTE_IT if entry is None or meant is None or ": " in meant else f"Write {entry[1]}: {meant}"
-        return offset, "a second colon in one line", instead
-    return offset, said, "Put a text with colons, commas or quotes in quotes"
-
-
-def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
-    """Return the indentation of the open mappings, and the number of the previous line with content."""
-    levels: list[int] = []
-    before = None
-    for above in range(1, number):
-        line = _without_comment(lines.line(above))
-        if not line.strip():
-            continue
-        indent = len(line) - len(line.lstrip(" "))
-        while levels and levels[-1] > indent:
-            levels.pop()
-        if not levels or levels[-1] < indent:
-            levels.append(indent)
-        before = above
-    return levels, before
-
-
-def _without_comment(line: str) -> str:
-    return re.sub(r"(^|\s)#.*", "", line).rstrip()
+    if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
+        control = _CONTROL.search(text)
+        offset, said = control.start() if control else 0, str(error).partition("\n")[0]
+    else:
+        offset, said = mark.index, str(error.problem)
+    instead = ""
+    if context is not None:
+        opening = text[context.index : context.index + 1]
+        if (opening in ("[", "{") and "flow" in error.context) or (opening in ("'", '"') and "quoted" in error.context):
+            line, column = lines.of(context.index)
+            instead = f"The {opening} opens in line {line}, column {column}"
+    return ConfigError(source, [lines.fault(min(offset, len(text)), f"YAML: {said}", instead)])
