@@ -2,12 +2,14 @@
 
 from itertools import chain, islice
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from support.updates import probe
+from paramsched.errors import StateError
+from support.updates import probe, run
 
 SIZES = (
     "constant(12)",
@@ -96,6 +98,97 @@ def test_a_changed_plan_continues_with_the_next_sample(first, second, length, se
 
     endless = ps.BatchSampler(ps.Plan(lr="constant()"), length, seed=seed, calendar=ps.Calendar(batch_size=1))
     assert seen == [index for (index,) in islice(endless, len(seen))]
+
+
+def opened(draw, states):
+    """Return an optimizer and a Scheduler with drawn sizes, which continue from some of the states of a run."""
+    size, clock = draw(st.integers(1, 5)), draw(st.sampled_from(["updates", "samples", "tokens", "batches"]))
+    facts = {"sequence_length": draw(st.sampled_from([7, 9])), "accumulation": draw(st.integers(1, 3))}
+    lines = []
+    if draw(st.booleans()):
+        lines = [ps.Binding(ps.Target("batch_size", size), draw(st.sampled_from(["constant()", "stairs(1, 3, 3)"])))]
+    else:
+        facts["batch_size"] = size
+    plan = ps.Plan(*lines, lr="linear()", clock=clock, horizon={"updates": 40}.get(clock, f"500 {clock}"))
+    optimizer, saved = probe(lr=1.0), draw(st.permutations(states))[: draw(st.integers(1, 2))]
+    if saved and draw(st.booleans()):
+        for state in saved[:1]:
+            if "param_groups" in state:
+                optimizer.load_state_dict(state)
+    scheduler = ps.Scheduler(optimizer, plan, on_change=draw(st.sampled_from(["new", "checkpoint"])), **facts)
+    for state in saved:
+        (optimizer if "param_groups" in state else scheduler).load_state_dict(state)
+    return optimizer, scheduler
+
+
+@given(st.data())
+def test_resumes_with_other_sizes_get_the_next_sample_or_an_error(data):
+    states, taken = [], 0
+    for _ in range(data.draw(st.integers(2, 4))):
+        try:
+            optimizer, scheduler = opened(data.draw, states)
+        except StateError:  # the checkpoint has no amount on the clock of the plan
+            continue
+        sampler = ps.BatchSampler(scheduler, 10_000, shuffle=False)
+        batches = iter(sampler)
+        for _ in range(data.draw(st.integers(0, 4))):
+            accumulation = next(sampler.updates(), (0, 0, 0))[2]
+            for batch in islice(batches, accumulation):
+                assert batch == list(range(taken, taken + len(batch)))
+                taken += len(batch)
+            if not accumulation:
+                break
+            optimizer.step()
+        assert sampler.position() == taken
+        states = [optimizer.state_dict(), scheduler.state_dict()]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=4), st.integers(1, 30))
+def test_sizes_that_follow_reported_amounts_are_those_of_the_iterators(parts, reported):
+    size = ps.Binding(ps.Target("batch_size", 1), "stairs(1, 6, 5, over='200 tokens')")
+    plan = ps.Plan(size, lr="linear()", clock="tokens", horizon="900 tokens")
+    (optimizer, scheduler), taken = attached(plan), 0
+    for updates, is_resumed in parts:
+        if is_resumed:
+            optimizer, scheduler = attached(plan, scheduler.state_dict())
+        batches = iter(ps.BatchSampler(scheduler, 10_000, shuffle=False))
+        for _ in range(updates):
+            batch = next(batches)
+            assert batch == list(range(taken, taken + len(batch)))
+            taken += len(batch)
+            scheduler.consumed(tokens=reported)
+            optimizer.step()
+
+
+def test_a_checkpoint_without_the_number_of_samples_is_refused():
+    optimizer, scheduler = attached(ps.Plan(lr="linear()", horizon=10))
+    run(optimizer, 3)
+    resumed = ps.Scheduler(probe(lr=1.0), scheduler.plan, batch_size=4)
+    resumed.load_state_dict(scheduler.state_dict())
+
+    with pytest.raises(StateError, match="update 3 does not contain the number of samples") as refusal:
+        ps.BatchSampler(resumed, 100).position()
+
+    corrected = str(refusal.value).partition("write ")[2]
+    sampler = eval(corrected, {"ps": ps, "scheduler": resumed, "length": 100})
+    assert sampler.position() == 12
+
+
+def test_a_jump_before_a_checkpoint_of_other_sizes_is_refused():
+    optimizer = probe(lr=1.0)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", horizon=10), batch_size=2)
+    run(optimizer, 3)
+    resumed = ps.Scheduler(probe(lr=1.0), scheduler.plan, batch_size=4)
+    resumed.load_state_dict(scheduler.state_dict())
+    sampler = ps.BatchSampler(resumed, 100)
+
+    resumed.seek(5)
+    assert sampler.position() == 6 + 2 * 4
+    resumed.seek(2)
+    with pytest.raises(StateError, match="6 samples were before update 3, and the present sizes make 12"):
+        sampler.position()
+    resumed.seek(0)
+    assert sampler.position() == 0
 
 
 def test_passes_of_other_seeds_have_other_orders():

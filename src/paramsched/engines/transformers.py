@@ -20,7 +20,7 @@ from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan.forms import PlanLike, plan_of
-from paramsched.runs.batches import plans_sizes
+from paramsched.runs.batch_sizes import plans_sizes
 from paramsched.runs.scheduler import Scheduler
 from paramsched.scheduler.on_base import OnBase
 from paramsched.scheduler.saved_state import OnChange

@@ -34,6 +34,7 @@ def copied_state(run: Run, resume: Resume, optimizers: Mapping[str, Any], source
         "positions": {name: run.position_at(number) for name, number in run.numbers.items()},
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
+        "counts_from": clock.counts_from,
         "history": lead.history,
         "source": replace(source, messages=None),
     }
@@ -57,6 +58,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
     # The copy may have started with another horizon.
     lead.history = lead.in_force.horizon.history_at(state["history"], lead.entry())
     clock.reported, clock.is_measured, clock.last_amount = state["amounts"]
+    clock.counts_from = state["counts_from"]
     clock.states = used
     clock.change(now)
     if state["alive"]:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
+from paramsched.errors import ParamschedError
 from paramsched.plan.run_amounts import ReportedProgress, RunAmounts
 from paramsched.runs.plan_source import PlanSource, Resolver
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found, require_hooks
 from paramsched.scheduler.messages import COMPARED_EVERY, Processes
 from paramsched.scheduler.parts import Numbers, Parts, chosen_before, not_watched
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition
 from paramsched.scheduler.start import Request, start
 from paramsched.time import Calendar
 
@@ -72,7 +73,7 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
 
         watch = partial(watch_of, source, resolver)
     consumption = partial(consumption_of, counted_by=source.counted_by)
-    return Parts(plan_at, consumption, comparison_of, numbers, new_run, watch, source.processes)
+    return Parts(plan_at, consumption, comparison_of, numbers, new_run, watch, samples_before, source.processes)
 
 
 def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Consumption | None:
@@ -91,6 +92,25 @@ def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Con
     from paramsched.runs.consumption import ConsumptionSource
 
     return ConsumptionSource(planned, groups, counted_by)
+
+
+def samples_before(in_force: ResolvedPlan, history: History, start: RunPosition, at: RunPosition) -> int | None:
+    """Return the number of samples before a position, for a checkpoint; None if the sizes of batches are unknown.
+
+    Args:
+        in_force: the plan in force.
+        history: the plans of the run.
+        start: a position before which this number is known.
+        at: the position.
+    """
+    if in_force.calendar.batch_size is None and not any(one.name == "batch_size" for one in in_force.plan.bindings):
+        return None
+    from paramsched.runs.batch_sizes import samples_at
+
+    try:
+        return samples_at(in_force, history, start, at)
+    except ParamschedError:  # the sizes follow a metric, for example
+        return None
 
 
 def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:

@@ -29,8 +29,8 @@ AMOUNT = f"{OURS}amount"
 CLOCK = f"{OURS}clock"
 """The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
 REPORTED = f"{OURS}said"
-"""A JSON list of the count, the reported consumption that no update has counted yet, and True if an engine measured it;
-None if the plan is by updates.
+"""A JSON list of the count, the reported consumption that no update has counted yet, True if an engine measured it, and
+the number of samples before the next update; None if the plan is by updates and the sizes of its batches are unknown.
 
 If the count in this list differs from that of the group, updates have followed since the list was written.
 """
@@ -55,10 +55,12 @@ def write_position_entries(
     reported: Amount | None,
     *,
     is_measured: bool,
+    samples: int | None = None,
 ) -> None:
     """Write the position of the run into every group: the count, the number of the plan, and the amounts."""
     unit = None if clock is None else CLOCKS.index(clock)
-    said = None if clock is None else json.dumps([count, reported] + [True] * is_measured)
+    parts = [count, reported] + [True] * is_measured if samples is None else [count, reported, is_measured, samples]
+    said = None if clock is None and samples is None else json.dumps(parts)
     entries = {COUNT: count, PLAN: plan, AMOUNT: amount, CLOCK: unit, REPORTED: said}
     for group in groups:
         group.update(entries)
@@ -93,7 +95,7 @@ def check_entries(groups: list[Group]) -> None:
         if clock is not None and not (is_count(clock) and clock < len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(clock)}, not the number of a clock")
         reported = group.get(REPORTED)
-        if isinstance(parts := json_or_none(reported), list) and len(parts) >= 2 and parts[2:] in ([], [True]):
+        if isinstance(parts := json_or_none(reported), list) and len(parts) >= 2 and _may_end(*parts[2:]):
             _require_count(parts[0], index, REPORTED)
             reported = parts[1]
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
@@ -104,6 +106,14 @@ def check_entries(groups: list[Group]) -> None:
         for base in recorded_bases(group).values():
             if not is_finite_number(base):
                 raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(base)}, not a finite number")
+
+
+def _may_end(*rest: Any) -> bool:
+    """Return whether a list of `REPORTED` may have these items after the amount."""
+    is_measured, *samples = rest or [True]
+    return (
+        is_measured is True if not samples else isinstance(is_measured, bool) and list(map(is_count, samples)) == [True]
+    )
 
 
 def _require_count(count: Any, index: int, key: str = COUNT) -> None:

@@ -143,14 +143,21 @@ class Groups:
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
         self.is_plain = not (self._has_tensors or block.targets or self.consumption is not None)
 
-    def write_position(self, groups: list[Group]) -> None:
-        """Write the position of the run into every group; an update writes its count into the first group only."""
+    def write_position(self, groups: list[Group], samples: int | None = None) -> None:
+        """Write the position of the run into every group; an update writes its count into the first group only.
+
+        Args:
+            groups: the groups.
+            samples: the number of samples before the next update of the run, for a checkpoint.
+        """
         clock, unit = self.clock, None if self.consumption is None else self.consumption.unit
         run = clock if self.lead is None else self.lead.clock
-        reported = run.reported if clock.t == run.t else None
+        reported, samples = (run.reported, samples) if clock.t == run.t else (None, None)
         self.number = NO_PLAN if self.held else self.in_force.number
         is_measured = run.is_measured and reported is not None
-        write_position_entries(groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured)
+        write_position_entries(
+            groups, clock.t, self.number, unit, clock.amount, reported, is_measured=is_measured, samples=samples
+        )
 
     def entry(self) -> Entry:
         """Return the history entry of the current plan, in force from the current position on."""

@@ -6,7 +6,7 @@ only a handle. If it is deleted, the plan continues.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from torch.optim import Optimizer
@@ -67,7 +67,7 @@ class PlanHooks:
         """Write the count and the plan's number into every group; an update writes them into the first group only."""
         if optimizer.param_groups:
             sync(self.planned, optimizer.param_groups)
-            self.planned.write_position(optimizer.param_groups)
+            self.planned.write_position(optimizer.param_groups, self.run.samples())
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.resume.before_load(self.run, self.name, state, optimizer.param_groups)
@@ -120,8 +120,8 @@ class Found:
 def _carried(before: PlanHooks | None, groups: list[Group], unit: str | None) -> RunPosition:
     """Return the position that an optimizer has from its earlier Scheduler, or carries in its groups."""
     if before is not None:
-        position = before.position
-        return position if before.planned.in_force.unit == unit else RunPosition(position.t)
+        position = replace(before.position, samples=before.run.samples())
+        return position if before.planned.in_force.unit == unit else RunPosition(position.t, samples=position.samples)
     return position_carried(groups, unit)
 
 

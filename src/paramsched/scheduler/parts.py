@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.group_keys import Group, History
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found
 from paramsched.scheduler.messages import WORLD, Processes
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Beginning, Run, Wrapper
-from paramsched.scheduler.run_state import ResolvedPlan
+from paramsched.scheduler.run_state import ResolvedPlan, RunPosition
 
 Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
 
@@ -30,6 +30,7 @@ class Parts:
         numbers: returns the update of the next step of each optimizer, given the counts that they carry.
         new_run: returns a run that has computed its values and has not written them.
         watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        samples: returns the number of samples before a position; None if it is unknown.
         processes: the processes that train together.
     """
 
@@ -39,6 +40,7 @@ class Parts:
     numbers: Numbers
     new_run: Callable[[Beginning], Run]
     watch: Callable[[Run], Wrapper]
+    samples: Callable[[ResolvedPlan, History, RunPosition, RunPosition], int | None]
     processes: Processes = WORLD
 
 

@@ -28,6 +28,7 @@ from paramsched.scheduler.on_base import BASES_OF_CHECKPOINT, BasePolicy, Loaded
 from paramsched.scheduler.rebinding import equals_number, groups_changed, note_code_bases, require_lengths
 from paramsched.scheduler.run import ChangedBase, Run, by_field
 from paramsched.scheduler.run_state import (
+    BEGIN_OF_DATA,
     PlanBefore,
     ResolvedPlan,
     RuleStates,
@@ -361,8 +362,12 @@ class Resume:
             other = present_values(slots, groups)
         if not found:
             self._warn_of_missing_count(run, slots, optimizer, found, planned.labels(groups))
-        source = None if found is None else "optimizer"
-        moves = run.driver.load(run, name, self.position_of(planned, groups), source, other)
+        source, position = None if found is None else "optimizer", self.position_of(planned, groups)
+        moves = run.driver.load(run, name, position, source, other)
+        if found is None and moves:
+            lead.clock.counts_from = BEGIN_OF_DATA
+        elif found is not None and position.t == lead.clock.t:
+            lead.clock.count_samples_from(position)
         run.changed_bases += [one for one in loaded.changes if found is not None or one.applies]
         if run.driver.has_loaded_all(run):
             run.log_changed_bases()
@@ -465,6 +470,7 @@ class Resume:
         lead, clock = run.lead, run.clock
         lead.in_force, clock.states = given.in_force, given.states
         clock.set_position(given.position, "scheduler")
+        clock.count_samples_from(given.position)
         clock.last_amount = given.last_amount
         lead.history = state.history.resumed_at(given.position.t, state.position.amount)
         lead.history = lead.history.with_plan(lead.entry())
@@ -544,6 +550,7 @@ class Resume:
             at, unit,
         )  # fmt: skip
         planned.clock.set_position(position, "scheduler")
+        planned.clock.counts_from = BEGIN_OF_DATA
         run.log_changed_bases()
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)

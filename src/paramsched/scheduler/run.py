@@ -11,7 +11,7 @@ from paramsched.scheduler.by_hand import ByHand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
+from paramsched.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.scheduler.slots import LateGroups
 
 if TYPE_CHECKING:
@@ -153,6 +153,11 @@ class Run:
         """The update that the next step of each optimizer belongs to."""
         return {name: planned.clock.t for name, planned in self.members.items()}
 
+    def samples(self) -> int | None:
+        """Return the number of samples before the next update, for `ps.BatchSampler`; None if it is unknown."""
+        lead, clock = self.lead, self.clock
+        return lead.parts.samples(lead.in_force, lead.history, clock.counts_from, clock.position)
+
     def position_at(self, number: int) -> RunPosition:
         """Return the position of an optimizer at the update of the run, or at the previous one."""
         clock = self.clock
@@ -176,6 +181,8 @@ class Run:
 
     def seek(self, position: RunPosition) -> None:
         """Jump to a position, with all optimizers."""
+        if self.clock.counts_from.samples is None:  # from now on the position in the data is that of the plan
+            self.clock.counts_from = BEGIN_OF_DATA
         for planned in self.all_groups:
             planned.seek(position)
         self.driver.note_positions(self)

@@ -56,13 +56,15 @@ class RunPosition:
     """The position of a run: the next update, the amount consumed before it, and the reported consumption.
 
     `reported` is consumption that was reported and that no update has counted yet. Both amounts are None if the plan is
-    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`.
+    by updates, or if they are unknown. `is_measured` is True if an engine measured all of `reported`. `samples` is the
+    number of samples before `t`, for `ps.BatchSampler`; None if it is unknown. It is no part of the clock.
     """
 
     t: int
     amount: Amount | None = None
     reported: Amount | None = None
     is_measured: bool = False
+    samples: int | None = field(default=None, compare=False)
 
     @property
     def times(self) -> UpdateTimes:
@@ -73,10 +75,20 @@ def position_carried(groups: list[Group], clock: str | None, start: int = 0) -> 
     """Return the position that groups carry, without amounts if they are on another clock; `start` without a count."""
     count = count_carried(groups)
     group = next((group for group in groups if COUNT in group), {})
-    if count is None or clock is None or group.get(CLOCK) != CLOCKS.index(clock):
-        return RunPosition(start if count is None else count)
-    at, reported, *measured = json_or_none(group.get(REPORTED)) or (None, None)
-    return RunPosition(count, group.get(AMOUNT), *((reported, measured == [True]) if at == count else ()))
+    if count is None:
+        return RunPosition(start)
+    at, reported, *more = json_or_none(group.get(REPORTED)) or (None, None)
+    if at != count:
+        reported, more = None, []
+    samples = more[1] if len(more) == 2 else group.get(AMOUNT) if group.get(CLOCK) == _SAMPLES else None
+    if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
+        return RunPosition(count, samples=samples)
+    return RunPosition(count, group.get(AMOUNT), reported, more[:1] == [True], samples)
+
+
+_SAMPLES: Final = CLOCKS.index("samples")
+
+BEGIN_OF_DATA: Final = RunPosition(0, samples=0)
 
 
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
@@ -94,7 +106,7 @@ class RunState:
     yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
     if the consumption of the next update must be checked before that update. `observed` are the metrics that this
     process has observed. `warns_of_metrics` is False after missing metrics were logged, and if an engine warns about
-    them.
+    them. `counts_from` is the position of the last checkpoint, from which `ps.BatchSampler` adds the planned sizes.
 
     Args:
         states: the states of the metric rules.
@@ -103,8 +115,8 @@ class RunState:
 
     observed: set[str]
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "is_measured", "last_amount", "needs_check", "observed",
-        "reported", "start", "states", "t", "warns_of_metrics",
+        "_came_from", "_used", "acknowledged_at", "amount", "counts_from", "is_measured", "last_amount", "needs_check",
+        "observed", "reported", "start", "states", "t", "warns_of_metrics",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, start: int | None = None) -> None:
@@ -117,6 +129,7 @@ class RunState:
         self.start = start
         self.states = states
         self.observed, self.warns_of_metrics = set(), True
+        self.counts_from = BEGIN_OF_DATA
         self.acknowledged_at = 0  # the update at which an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count
         self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
@@ -128,6 +141,12 @@ class RunState:
         self.amount = self.last_amount = position.amount
         self.reported, self.is_measured = position.reported, position.is_measured
         self.acknowledged_at = t
+
+    def count_samples_from(self, position: RunPosition) -> None:
+        """Note the position of a checkpoint; one without the number of samples keeps that of another checkpoint."""
+        before = self.counts_from
+        if position.samples is not None or position.t != before.t:
+            self.counts_from = position if position.t else BEGIN_OF_DATA
 
     @property
     def position(self) -> RunPosition:
@@ -373,15 +392,15 @@ def resume_position(
         whose: the name of the checkpoint, for messages.
         clock: the current state, whose amount is used if it is at the same update.
     """
-    unit = in_force.unit
+    unit, samples = in_force.unit, found.samples
     if unit is None:
-        return RunPosition(found.t)
+        return RunPosition(found.t, samples=samples)
     if found.amount is not None:
         return replace(found, amount=rounded_on(unit, found.amount))
     if clock is not None and clock.t == found.t and clock.amount is not None:
-        return RunPosition(found.t, clock.amount)
+        return RunPosition(found.t, clock.amount, samples=samples)
     try:
-        return RunPosition(found.t, in_force.amount_at(found.t))
+        return RunPosition(found.t, in_force.amount_at(found.t), samples=samples)
     except MissingFact:
         lacks, value = lacking_amount(unit)
         raise StateError(

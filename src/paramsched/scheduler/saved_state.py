@@ -129,7 +129,9 @@ class State:
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        return RunPosition(self.position.t) if self.written is not None and self.unit != unit else self.position
+        if self.written is None or self.unit == unit:
+            return self.position
+        return RunPosition(self.position.t, samples=self.position.samples)
 
 
 def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         "plan": text,
         "resolved": None if text is None else lead.in_force.resolved.text,
         "history": None if lead.history == _single_plan_history(text, clock.amount) else lead.history.as_state(),
-        "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()),
+        "calendar": tuple(_calendar_facts(lead.in_force.calendar).items()) + _samples_fact(run),
         "groups": groups,
         "bases": _by_field({name: bases_by_slot(one.block.slots) for name, one in run.members.items()}, sizes),
         "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
@@ -195,6 +197,16 @@ def _single_plan_history(text: str | None, amount: Amount | None) -> History:
     return History.starting_with(text, 0, None if amount is None else 0)
 
 
+_SAMPLES: Final = "samples"
+"""The name of the number of samples among the run facts, which have it because a key of its own would be missing in the
+checkpoints of other plans."""
+
+
+def _samples_fact(run: Run) -> tuple[tuple[str, int], ...]:
+    samples = run.samples()
+    return () if samples is None else ((_SAMPLES, samples),)
+
+
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
     facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
     return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
@@ -219,6 +231,9 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
     groups, entries = sum(optimizers.values()), state["history"]
     history = _single_plan_history(text, state["amount"]) if entries is None else read_history(entries)
     facts = read_pairs("calendar", state["calendar"])
+    samples = facts.pop(_SAMPLES, None)
+    if samples is not None:
+        _require_count_below(_SAMPLES, samples)
     same = known is not None and facts == _calendar_facts(known) and bool not in map(type, facts.values())
     try:
         calendar = known if known is not None and same else Calendar(**facts)
@@ -237,7 +252,7 @@ def read_scheduler_state(state: Any, known: Calendar | None = None) -> State:
     }
     if written is not None:
         _check_bases(written, resolved or written, bases)
-    position = _read_position(state, written)
+    position = replace(_read_position(state, written), samples=samples)
     last = history.entries[-1].text
     if written is not None and calendar.has_moving_horizon:
         is_last = last is not None and replace(_parts_of_text(last), horizon=written.horizon) == written

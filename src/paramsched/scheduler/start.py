@@ -169,6 +169,9 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     run = parts.new_run(
         Beginning(in_force, groups, positions, states, request.drive, request.late_groups, request.start, parts, source)
     )
+    for name in carried:
+        if positions[name].t == run.clock.t:
+            run.clock.count_samples_from(positions[name])
     run.lead.history = _history(run.lead.history, run, chosen)
     fresh = [(name, one) for name, one in run.members.items() if name not in carried]
     has_state = any(getattr(optimizers[name], "state", None) for name, _ in fresh)
