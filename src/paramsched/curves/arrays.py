@@ -12,13 +12,12 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.curves.elementary import Floats as Floats
+from paramsched.curves.elementary import power_of_number
 from paramsched.errors import InvalidArgument
 
 Array: TypeAlias = Any
 """A NumPy, torch or JAX array."""
-
-Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
-"""A NumPy array of float64. (Importing numpy.typing would take a quarter of the time of `import paramsched`.)"""
 
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
@@ -107,7 +106,9 @@ class Arrays:
 
     def power(self, number: float, exponent: Array) -> Array:
         """Return a positive number raised to floating-point exponents."""
-        if self.concrete or self.far >= 2**32 or number == float(np.float32(number)):
+        if self.concrete:
+            return power_of_number(number, _numpy_floating(exponent))
+        if self.far >= 2**32 or number == float(np.float32(number)):
             return number**exponent
         # float32 cannot represent 0.99999, and a large exponent would amplify the rounding error.
         return self.xp.exp(exponent * math.log(number))

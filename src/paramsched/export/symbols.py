@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from paramsched.curves.arrays import Array
+from paramsched.curves.elementary import power_of_number
 from paramsched.schedules.evaluation import quiet
 
 MOST_TIME: Final = 2**53
@@ -248,7 +249,7 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
         )
     },
     **{one.__name__: _of_array(one) for one in (np.sin, np.cos, np.sqrt, np.exp, np.expm1, np.log1p, np.tanh)},
-    "power": lambda x, y: (np.array([x], dtype=np.float64) ** y)[0],
+    "power": lambda x, y: np.float64(power_of_number(float(x), float(y))),
     "where": lambda mask, yes, no: yes if mask else no,
     "int": np.int64,
     "take": lambda table, index: table.values[min(int(index), len(table.values) - 1)],
@@ -432,8 +433,8 @@ def _split_inexact_steps(x: float, y: Symbol) -> None:
     first, last = ((min(t, piece.horizon) + offset) // size for t in (since, float(piece.end[0]) - 1))
     if sign < 0 or not 0 < last - first <= _MOST_TREADS:
         return
-    steps = np.arange(first, last + 1)
-    if any(power != x**step for power, step in zip((x**steps).tolist(), steps.tolist(), strict=True)):
+    steps = np.arange(first, last + 1.0)
+    if any(power != x**step for power, step in zip(power_of_number(x, steps).tolist(), steps.tolist(), strict=True)):
         raise Split((int((first + 1) * size - offset), False))
 
 

@@ -12,6 +12,7 @@ from paramsched.advice.calls import constructor
 from paramsched.advice.number_checks import checked, finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.curves.arrays import NUMPY, Floats
+from paramsched.curves.elementary import power_of_number
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import LEVEL, Level
 from paramsched.schedules.anneal import linear as linear_shape
@@ -125,7 +126,7 @@ class ExponentialRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        return np.power(self.gamma, k if self.gamma > 0 else np.floor(k), dtype=np.float64)
+        return power_of_number(self.gamma, k if self.gamma > 0 else np.floor(k))
 
     def ratio(self, k: Floats) -> Floats:
         return np.where(k > 0, self.gamma, 1.0)
@@ -159,7 +160,7 @@ class StepRule(ShareRule):
     by: Clock = "update"
 
     def share(self, k: Floats) -> Floats:
-        return np.power(self.gamma, k // self.every, dtype=np.float64)
+        return power_of_number(self.gamma, k // self.every)
 
     def ratio(self, k: Floats) -> Floats:
         return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
@@ -194,7 +195,7 @@ class MultiStepRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         reached = np.searchsorted(sorted(self.milestones), k, side="right")
-        return np.power(self.gamma, reached, dtype=np.float64)
+        return power_of_number(self.gamma, reached.astype(np.float64))
 
     def ratio(self, k: Floats) -> Floats:
         scale = np.ones(k.size)
