@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched.advice.peer_words import OTHER_NAMES
+from paramsched.advice.peer_words import OTHER_NAMES, UNCLEAR_NAMES
 from paramsched.base.near_names import KNOWN as KNOWN
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, closest, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
 
 Group: TypeAlias = Mapping[str, Any]
@@ -103,7 +103,7 @@ class Field:
         if self.key not in group:
             names = numeric(group)
             ours = OTHER_NAMES.get(self.key.lower())
-            near = ours if ours in names else closest(str(self), names)
+            near = ours if ours in names else certain_name(str(self), names)
             meant = did_you_mean(near or str(self), names)
             found = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
@@ -252,6 +252,19 @@ def known_field(name: str) -> str | None:
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
     return near if is_slip or is_long else None
+
+
+def certain_field(name: str) -> str | None:
+    """Return the field that `name` means for certain: its name in other libraries, or the only field it is a slip of.
+
+    >>> [certain_field(name) for name in ("weight_decy", "LR", "wd", "btas[0]", "base", "delta", "beta", "decay")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None, None, None]
+    """
+    field = Field.of(name)
+    if field.index is None and (ours := OTHER_NAMES.get(name.lower())) is not None:
+        return None if name.lower() in UNCLEAR_NAMES else ours
+    meant = certain_name(field.key, [one for one in KNOWN if (one in PAIRS) == (field.index is not None)])
+    return None if meant is None else str(Field(meant, field.index))
 
 
 _REFUSED = re.compile(r"[^\w.-]")

@@ -68,7 +68,7 @@ LINES = [
     ("lr_scheduler.StepLR(step_size=30, gamma=0.5)", "step(30, gamma=0.5)"),
     ("warmup(10) >> CosineAnnealingLR(T_max=50)", "warmup(10) >> restarts(cosine_wave(), 100)"),
     ("warmup(10) >> StepLR(step_size=30, gamma=0.5)", "warmup(10) >> step(30, gamma=0.5)"),
-    ("cosine(too=0.2)", "cosine(to=0.2)"),
+    ("cosine(strat=0.2)", "cosine(start=0.2)"),
     ("cosine(until=50)", 'cosine(over="until 50 steps")'),
     ("warmup(10) >> cosine(to=0.1, until='2 epochs')", 'warmup(10) >> cosine(to=0.1, over="until 2 epochs")'),
     ("linear(1, 0.5, curve=curves.rex)", "anneal(start=1, to=0.5, curve=curves.rex)"),
@@ -638,7 +638,7 @@ FILES = [
     ("lr: cosin(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
     ("lr: ps.cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
     ("lr: {cosin: {to: 0.2}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
-    ("lr: {cosine: {too: 0.2}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {cosine: {strat: 0.2}}\nhorizon: 100\n", "lr: {cosine: {start: 0.2}}\nhorizon: 100\n"),
     ("lr: {cosine: {T_max: 50}}\nhorizon: 100\n", "lr: {cosine: {over: 50}}\nhorizon: 100\n"),
     (
         "lr: {cosine: {T_max: 50, eta_min: 0.2}}\nhorizon: 100\n",
@@ -783,7 +783,7 @@ PYTHON = [
     ),
     ("ps.cosine(max_steps=80)", "ps.cosine(over=80)"),
     ("ps.cosine(T_max=80, eta_min=0.3)", "ps.cosine(over=80,to=ps.absolute(0.3))"),
-    ("ps.cosine(end=0.3)", "ps.cosine(to=0.3)"),
+    ("ps.cosine(end_factor=0.3)", "ps.cosine(to=0.3)"),
     ("ps.cosine(to=0.3, num_warmup_steps=15)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.cosine(to=0.3, epochs=15)", 'ps.cosine(to=0.3, over="15 epochs")'),
     ("ps.cosine(to=0.3, total=15)", "ps.cosine(to=0.3, over=15)"),
@@ -794,7 +794,7 @@ PYTHON = [
     ("ps.cosine(over=0.3)", 'ps.cosine(over="30%")'),
     ("ps.cosine(over=-15, to=0.3)", "ps.cosine(over=15, to=0.3)"),
     ("ps.linear(start_factor=0.3, end_factor=1.0, total_iters=15)", "ps.linear(0.3, 1.0, over=15)"),
-    ("ps.linear(start=0.3, end=0.9)", "ps.linear(0.3, 0.9)"),
+    ("ps.linear(start=0.3, end_factor=0.9)", "ps.linear(0.3, 0.9)"),
     ("ps.linear(begin=0.3)", "ps.linear(start=0.3)"),
     ("ps.warmup(steps=15)", "ps.warmup(15)"),
     ("ps.warmup(epochs=15)", 'ps.warmup("15 epochs")'),
@@ -821,7 +821,6 @@ PYTHON = [
     ("ps.one_cycle(pct_start=0.25)", 'ps.one_cycle("25%")'),
     ('ps.plateau(monitor="val_loss")', 'ps.plateau("val_loss")'),
     ('ps.plateau("val_loss", mode="minimum")', 'ps.plateau("val_loss", mode="min")'),
-    ('ps.plateau("val_loss", min_lr=0.01)', 'ps.plateau("val_loss", min=0.01)'),
     ("ps.clamp(ps.cosine(), lower=0.3)", "ps.clamp(ps.cosine(), low=0.3)"),
     ("ps.every(ps.cosine(), epochs=1)", 'ps.every(ps.cosine(), "1 epoch")'),
     ('ps.anneal(curve="rexx")', "ps.anneal(curve=ps.curves.rex)"),
@@ -831,9 +830,9 @@ PYTHON = [
     ("ps.warmup(15) >= ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) | ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) & ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
-    ('ps.loads("lr: cosine()", fmt="yaml")', 'ps.loads("lr: cosine()", format="yaml")'),
+    ('ps.loads("lr: cosine()", formt="yaml")', 'ps.loads("lr: cosine()", format="yaml")'),
     ('ps.loads("lr: cosine()", format="yml")', 'ps.loads("lr: cosine()", format="yaml")'),
-    ("ps.constant(lr=0.3)", "ps.constant(0.3)"),
+    ("ps.constant(factor=0.3)", "ps.constant(0.3)"),
     ("ps.inverse_sqrt(warmup_steps=100)", "ps.warmup(100) >> ps.inverse_sqrt(100)"),
     ('ps.absolute("1e-5")', "ps.absolute(1e-5)"),
 ]
@@ -940,7 +939,10 @@ EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomia
             "inverse_sqrt": "(37)", "wsd": "(7, 23)", "geometric": "(0.9, 0.2, over=60)"}  # fmt: skip
 
 
-@table(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
+SHORT = ("wsd", "a letter left out")  # two letters are no slip of a name
+
+
+@table(("name", "slip"), [one for one in itertools.product(EXAMPLES, SLIPS) if one != SHORT])
 def test_pasting_the_fix_corrects_a_generated_mistake(name, slip):
     assert name in SHAPES
     wrong = SLIPS[slip](name, EXAMPLES[name])

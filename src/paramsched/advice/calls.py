@@ -15,6 +15,7 @@ from paramsched.advice.peer_words import (
     ABSOLUTE,
     DROPPED,
     LENGTHS_OF_RUN,
+    has_same_value,
     instead_of,
     is_share_of_run,
     is_total,
@@ -212,6 +213,7 @@ class _MeantCall:
     ) -> None:
         self.parameters, self.name, self.named = parameters, name, named
         self.meant: dict[str, str | None] = {}  # the known name for each unknown argument
+        self.renamed = set[str]()  # the unknown arguments whose value stays the same with the known name
         self.prefix, self.facts, self.written, self.in_order = "", dict[str, str](), dict[str, str](), list[str]()
         self.complete = True  # False if an argument does not appear in the corrected call
         self.is_example = False  # True if the corrected call has values that the user did not write
@@ -303,8 +305,11 @@ class _MeantCall:
         elif length and isinstance(value, int) and (unit := unit_of_length(key)):
             self.meant[key], self.written[length] = length, f'"{value} {unit}"'
         elif word in free:
-            text = _value_text(_as_share(self.parameters[word], value), word, self.name)
-            self.written[word] = f"absolute({text})" if is_rate(key, self.parameters[word], value) else text
+            given, parameter = _as_share(self.parameters[word], value), self.parameters[word]
+            text = _value_text(given, word, self.name)
+            self.written[word] = f"absolute({text})" if is_rate(key, parameter, value) else text
+            if given is value and self.written[word] == text and has_same_value(key, word):
+                self.renamed.add(key)
         elif facts and (known := meant_argument(key, _FACTS)) is not None:
             self.meant[key], self.facts[known] = known, text
         elif key not in DROPPED:
@@ -344,7 +349,8 @@ class _MeantCall:
                 advice = f'use "{ours}"'
             unknown.append(f'unknown argument "{shortened_text(key)}"; {advice}')
         key, ours = next(iter(self.meant.items()))
-        found, swap = "; ".join(unknown).replace("?; u", "? U"), (key, ours) if len(self.meant) == 1 and ours else None
+        found = "; ".join(unknown).replace("?; u", "? U")
+        swap = (key, ours) if len(self.meant) == 1 and ours and key in self.renamed else None
         return InvalidCall(f"{self.name}(…)", found, write=write, is_example=is_example, replace=swap)
 
 

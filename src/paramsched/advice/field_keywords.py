@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramsched.advice.peer_words import LENGTHS_OF_RUN, RUN_FACTS, is_warmup_length
-from paramsched.base.near_names import KNOWN, closest
+from paramsched.base.near_names import KNOWN, certain_name
 from paramsched.errors import InvalidCall, shown
 
 _ENTRIES = ("horizon", "clock")
@@ -97,8 +97,7 @@ def refuse_wrong_fields(
 
 
 def _entry(name: str) -> str | None:
-    lower = name.lower()
-    return lower if lower in _ENTRIES else closest(lower, _ENTRIES)
+    return certain_name(name, _ENTRIES)
 
 
 def _reason(name: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
-from paramsched.base.near_names import closest
+from paramsched.base.near_names import certain_name, closest
 
 _INDEX: Final[Mapping[str, Any]] = json.loads(Path(__file__).with_name("peers.json").read_text(encoding="utf-8"))
 
@@ -23,6 +23,8 @@ def _by_their_word(table: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
 
 EDGES: Final[Mapping[str, str]] = {name: library["edge"] for name, library in _INDEX["libraries"].items()}
 """A dict from library to a note on how it counts: the first and last update of a decay. It is empty for papers."""
+UNCLEAR_NAMES: Final = frozenset(_INDEX["unclear fields"])
+"""The names in `OTHER_NAMES` that may also mean something else, so that no fix renames them."""
 OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
 """A dict from names in other libraries, such as `learning_rate`, to the fields of torch's optimizers, such as `lr`."""
 LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
@@ -175,14 +177,24 @@ def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
 
 
 def meant_argument(name: str, known: Iterable[str], function: str = "") -> str | None:
-    """Return the argument that an unknown one probably means: a peer's keyword or a misspelling; None if unclear.
+    """Return the argument that an unknown one means: a peer's keyword, or the only one of which it is a slip; or None.
 
-    >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "batch_size")]
-    ['over', 'to', 'over', None]
+    >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "power", "end")]
+    ['over', 'to', 'over', None, None]
     """
     names = list(known)
     same = next((one for one in names if one.replace("_", "") == name.lower().replace("_", "")), None)
-    return same or own_name(name, names, function) or (None if instead_of(name) else closest(name, names))
+    return same or own_name(name, names, function) or (None if instead_of(name) else certain_name(name, names))
+
+
+def has_same_value(name: str, ours: str) -> bool:
+    """Return whether a peer's argument can be renamed without another value: it is no rate, share or count of epochs.
+
+    >>> [has_same_value(*one) for one in (("T_max", "over"), ("eta_min", "to"), ("warmup_ratio", "over"))]
+    [True, False, False]
+    """
+    is_share = ours not in ("to", "start") and re.search("ratio|fraction|pct|share|cut", name) is not None
+    return name not in ABSOLUTE and not is_share and re.search("epoch|sample|token", name) is None
 
 
 def misspelled_argument(name: str, known: Iterable[str], function: str) -> str | None:
@@ -194,7 +206,7 @@ def misspelled_argument(name: str, known: Iterable[str], function: str) -> str |
     """
     names = list(known)
     theirs = own_name(name, names, function) or instead_of(name) or name in LENGTHS_OF_RUN or is_warmup_length(name)
-    return None if theirs else closest(name, names)
+    return None if theirs else certain_name(name, names)
 
 
 def is_warmup_length(name: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched.advice.calls import built_class, example_call, register_builder
 from paramsched.advice.peer_words import with_other_names
-from paramsched.base.near_names import closest
+from paramsched.base.near_names import certain_name, closest
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
@@ -51,17 +51,19 @@ def curve_text(name: str) -> str:
     return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
 
 
-def unknown_curve(name: str) -> tuple[str, str]:
-    """Return the pair (problem, text to write) for the error about an unknown name of a curve.
+def unknown_curve(name: str) -> tuple[str, str, bool]:
+    """Return the problem of an unknown name of a curve, a text, and False if it is certain that the text is meant.
+
+    Otherwise the text is an example.
 
     >>> unknown_curve("cosin")
-    ('unknown curve "cosin"; did you mean "cosine"?', 'curves.cosine')
+    ('unknown curve "cosin"; did you mean "cosine"?', 'curves.cosine', False)
     """
     known = [*CONSTANTS, *FAMILIES]
-    near = closest(name, known)
-    if near is None:
-        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "curves.cosine"
-    return f'unknown curve "{name}"; did you mean "{near}"?', curve_text(near)
+    near, meant = closest(name, known), certain_name(name, known)
+    if near is None and meant is None:
+        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "curves.cosine", True
+    return f'unknown curve "{name}"; did you mean "{meant or near}"?', curve_text(meant or str(near)), meant is None
 
 
 @final
@@ -141,8 +143,8 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
             found = "a curve with arguments cannot be passed as text"
             raise InvalidArgument(f'curve "{curve}"', found, write=f"curves.{name}")
-        found, write = unknown_curve(name)
-        raise InvalidArgument(f'curve "{curve}"', found, write=write)
+        found, write, is_example = unknown_curve(name)
+        raise InvalidArgument(f'curve "{curve}"', found, write=write, is_example=is_example)
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
         raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", write=f"{curve_text(family)}")
     if callable(curve):

@@ -15,7 +15,7 @@ from paramsched.base.codes import (
 )
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.feedback.base import Guided
-from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
+from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, certain_field, known_field
 from paramsched.lint.levels import Trap, unlikely_level
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
@@ -41,8 +41,10 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
     if not isinstance(binding.field, Target):
         if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
             found = f'torch\'s optimizers have no field "{binding.name}"'
-            rename = (binding.name, ours)
-            yield Diagnostic(path, found, f"Write {ours}", code=OTHERS_NAME, at_key=True, replace=rename)
+            meant = certain_field(binding.name)
+            rename = None if meant is None else (binding.name, meant)
+            advice = f'Did you mean "{ours}"?' if meant is None else f"Write {meant}"
+            yield Diagnostic(path, found, advice, code=OTHERS_NAME, at_key=True, replace=rename)
         elif binding.name == "betas":
             yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):

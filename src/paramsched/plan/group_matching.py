@@ -6,7 +6,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from functools import partial
 
-from paramsched.base.near_names import closest
+from paramsched.base.near_names import certain_name
 from paramsched.errors import UnknownGroup
 from paramsched.fields import Group, is_number, recorded_base
 from paramsched.plan.binding import Selector
@@ -57,11 +57,11 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
                     for key, entry in group.items()
                     if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
                 ]
-                near = closest(part, entries)
+                near = certain_name(part, entries)
                 meant = _HOW_TO_NAME if near is None else f'Write "{near}"'
                 raise _unmatched(selector, site, f"no group has {part}; {there}", meant)
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
-            near = closest(part, names)
+            near = certain_name(part, names)
             meant = f'Write "{near}"' if near is not None else _HOW_TO_NAME
             raise _unmatched(selector, site, f"no group {which}; {there}", meant)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, final
 
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
 from paramsched.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
@@ -204,7 +204,7 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
     if not needed:
         return []
     known = list(dict.fromkeys(one for groups in optimizers.values() for group in groups for one in numeric(group)))
-    near = closest(name, known)
+    near = certain_name(name, known)
     raise UnknownField(
         f'"{name}" in the groups of {shown_names(optimizers)}',
         f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
@@ -249,7 +249,7 @@ def _check_selector(
         )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         labels = [label for _, _, label in labeled]
-        near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
+        near = certain_name(part, [*optimizers, *labels, *(one for one in named if one)])
         index = part.strip("[]")  # as in configs
         near = next((label for label in labels if label.endswith(f"/{index}")), near)
         meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Write "{near}"'

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast, final
 from paramsched.advice.calls import explain_wrong_keywords_of
 from paramsched.base.entries import notebook_display
 from paramsched.base.frozen_values import only_set_fields
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.time.deadline import DeadlineLike, deadline_of
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
@@ -371,5 +371,5 @@ def meant_clock(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    name = UNIT_NAMES.get(value.lower(), (closest(value.lower(), CLOCKS), 1))[0]
+    name = UNIT_NAMES.get(value.lower(), (certain_name(value, CLOCKS), 1))[0]
     return name if name in CLOCKS else None

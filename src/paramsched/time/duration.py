@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.advice.peer_words import UNITS as UNITS_OF_PEERS
 from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.near_names import names_within_a_slip
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
@@ -300,17 +301,16 @@ def _known_unit(word: str) -> str | None:
 
 
 def _close_unit(word: str) -> str | None:
-    """Return the unit that `word` misspells, or None. Short units are skipped: they resemble too many words."""
-    from difflib import get_close_matches  # imported here because only error messages need it
+    """Return the unit of which `word` is a slip; None if there is none, or if several have other meanings.
 
-    if not word.isalpha():
-        return None
-    word = word.lower()
-    known = [name for name in UNIT_NAMES if len(name) > 3]
-    close = get_close_matches(word, known, n=3, cutoff=0.7)
-    # Unless the first letter matches, the similarity must be high, because "apples" is nearly as close to "samples" as
-    # "epoks" is to "epochs".
-    return next((name for name in close if name[0] == word[0] or get_close_matches(word, [name], cutoff=0.8)), None)
+    Short units are skipped, because they resemble too many words: "msec" and "sec".
+
+    >>> _close_unit("epoks"), _close_unit("epohs"), _close_unit("apples")
+    ('epochs', 'epochs', None)
+    """
+    near = names_within_a_slip(word, (name for name in UNIT_NAMES if len(name) > 3 or name == word.lower()))
+    near = [name for name in near if not word.endswith(name) or name == word]  # "mseconds" are other seconds
+    return max(near, key=len) if len({UNIT_NAMES[name] for name in near}) == 1 else None
 
 
 def _no_length(amount: object) -> InvalidArgument:
@@ -375,7 +375,9 @@ def _read_length(text: str) -> Duration:
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
             clause = "" if close is None else f'; did you mean "{close}"?'
-            raise refused(f'unknown unit "{unit}"{clause}', meant).changed(code=UNKNOWN_NAME, replace=(bare, meant))
+            is_certain = len(unit) > 1 and f"{found['number']}{found['scale']}" in meant.replace(" ", "")
+            replace = (bare, meant) if is_certain else None
+            raise refused(f'unknown unit "{unit}"{clause}', meant).changed(code=UNKNOWN_NAME, replace=replace)
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))

@@ -147,16 +147,16 @@ def test_a_function_without_a_name_prints_and_does_not_read_back():
 
 
 def test_every_misspelt_argument_is_reported_at_its_place_and_corrected_with_its_value_as_written():
-    text = "warmup(ovr=0x5) >> (cosine(0.5, too = 0.10) * constant(valeu=1_0.0))"
+    text = "warmup(ovr=0x5) >> (cosine(strat = 0.10) * constant(valeu=1_0.0))"
 
     found = schedule_or_faults(text)
 
     assert [(text[slice(*one.span)], one.found.partition(";")[0]) for one in found] == [
         ("ovr=0x5", 'unknown argument "ovr"'),
-        ("too = 0.10", 'unknown argument "too"'),
+        ("strat = 0.10", 'unknown argument "strat"'),
         ("valeu=1_0.0", 'unknown argument "valeu"'),
     ]
-    assert {one.write for one in found} == {"warmup(over=0x5) >> (cosine(0.5, to = 0.10) * constant(value=1_0.0))"}
+    assert {one.write for one in found} == {"warmup(over=0x5) >> (cosine(start = 0.10) * constant(value=1_0.0))"}
 
 
 def test_missing_quotes_replace_the_errors_of_their_own_argument_only():

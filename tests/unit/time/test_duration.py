@@ -250,6 +250,8 @@ def test_numbers_of_updates_out_of_range_are_rejected(amount):
         ("5", "EP", "5 epochs"),
         ("5", "day!", None),
         ("5", "minn", None),  # too short to be recognized
+        ("5", "msec", None),  # not a second
+        ("5", "mseconds", None),
         ("5", "step2", None),
         ("x", "ep", None),
     ],

@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.advice.calls import is_rate
 from paramsched.advice.peer_calls import line_of_own_call
-from paramsched.advice.peer_words import ABSOLUTE, DROPPED, instead_of, is_warmup_length, meant_argument, own_name
+from paramsched.advice.peer_words import DROPPED, has_same_value, instead_of, is_warmup_length, meant_argument, own_name
 from paramsched.base.codes import WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
@@ -81,7 +81,9 @@ class ArgumentAssignment:
                 near, advice = self.nearest(key)
                 self.meant.add(near)
                 found = f'unknown argument "{key}" of {self.name}; {advice}'
-                replace = (str(key), near) if near and meant is None and key not in ABSOLUTE else None
+                is_certain = near is not None and near == meant_argument(str(key), self.parameters, self.name)
+                is_certain = is_certain and has_same_value(str(key), str(near))
+                replace = (str(key), near) if near and is_certain and meant is None else None
                 place = child_path(self.path, key)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values

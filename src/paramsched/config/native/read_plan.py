@@ -14,9 +14,11 @@ from paramsched.advice.peer_words import (
     LENGTHS_OF_RUN,
     OTHER_NAMES,
     RUN_FACTS,
+    UNCLEAR_NAMES,
     advice_for_name,
     instead_of,
     is_warmup_length,
+    letters_of,
     meant_argument,
 )
 from paramsched.base.codes import (
@@ -29,7 +31,7 @@ from paramsched.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, closest, did_you_mean
 from paramsched.config.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
@@ -51,7 +53,7 @@ from paramsched.config.native.assign_arguments import (
 from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
-from paramsched.fields import KNOWN, PAIRS, Field, known_field
+from paramsched.fields import KNOWN, PAIRS, Field, certain_field, known_field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
 from paramsched.plan.note import MOST_NOTE, NOTE_KEYS, Note
@@ -399,7 +401,8 @@ class _PlanReader:
         is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
         instead, replace = "", None
         if near is not None:
-            found, replace = f'unknown field "{key}"; did you mean "{near}"?', (str(key), near)
+            found = f'unknown field "{key}"; did you mean "{near}"?'
+            replace = (str(key), near) if near in (lower, certain_name(str(key), RESERVED)) else None
         elif "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
             found, instead = peer[0], peer[1] and f"For example: lr: {peer[1]}"
         elif is_theirs and (meant := instead_of(str(key))) is not None:
@@ -420,7 +423,9 @@ class _PlanReader:
         if slip is None:
             return name
         found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
-        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), slip))
+        meant = certain_field(name)
+        replace = None if meant is None else (str(key), meant)
+        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
@@ -428,7 +433,8 @@ class _PlanReader:
         other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
         if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
             found = f'"{key}" is not the name of a field; did you mean "{meant}"?'
-            self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=(key, meant))
+            replace = None if name.lower() in UNCLEAR_NAMES else (key, meant)
+            self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=replace)
         elif other is None:
             self.diagnostics.refuse(path, refusal, at_key=True)
         else:
@@ -445,7 +451,7 @@ class _PlanReader:
                 meant = re.sub(r"\W+", "_", str(name)).strip("_") or "temperature"
                 meant = meant if meant.isidentifier() else f"target_{meant}"
                 found = f"expected an identifier, got {short_json(name)}"
-                replace = (str(name), meant)
+                replace = (str(name), meant) if letters_of(str(name)) == letters_of(meant) else None
                 self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
                 found = f"{short_json(entries)} is {type_name_of(entries)}, not a target"
@@ -477,7 +483,7 @@ class _PlanReader:
             if key in TARGET_ENTRIES:
                 continue
             near = meant_argument(str(key), TARGET_ENTRIES, "Target")
-            meant.add(near)
+            meant.add(near or closest(str(key), TARGET_ENTRIES))
             found = f'a target has no "{key}"; {did_you_mean(near or str(key), TARGET_ENTRIES)}'
             replace = (str(key), near) if near else None
             self.diagnostics.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)

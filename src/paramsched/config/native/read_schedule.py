@@ -15,7 +15,7 @@ from paramsched.advice.number_checks import finite_number, meant_number
 from paramsched.advice.peer_words import advice_for_name, advice_for_peer
 from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.diagnostic import child_path
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, closest, did_you_mean
 from paramsched.config.diagnostic_collector import (
     BadValue,
     DiagnosticCollector,
@@ -55,6 +55,7 @@ OPERATORS = ("product", "sequence", "sum")
 WITH_A_NUMBER = ("power", "quotient")
 """Names in mappings for `**` and `/`, with a schedule and a number."""
 
+_OTHER_OPERATORS = {"seq": "sequence", "mul": "product", "add": "sum"}
 _FORMS = "Write cosine(to=0.1)"
 _NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # keys for class names elsewhere
 NAMES_OF_CLASS = (*_NAME_OF_A_CLASS, "schedule", "kind", "shape")
@@ -141,12 +142,13 @@ class ScheduleReader:
                 line = None if "-" in str(name) else meant
                 return self.note_mapping(path, peer[0], line, f"For example: {peer[1]}", code=UNKNOWN_NAME)
             names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
-            near = {"seq": "sequence", "mul": "product", "add": "sum"}.get(str(name), closest(str(name), names))
+            near = _OTHER_OPERATORS.get(str(name), closest(str(name), names))
             if meant and near is not None and not meant.startswith(near):
                 return self.note_mapping(path, f'unknown schedule "{str(name)[:60]}"', meant, "", code=UNKNOWN_NAME)
             found = f'unknown schedule "{str(name)[:60]}"; '
             found += did_you_mean(str(name), names) if near is None else f'did you mean "{near}"?'
-            replace = (str(name), near) if near else None
+            is_certain = near is not None and near in (certain_name(str(name), names), _OTHER_OPERATORS.get(str(name)))
+            replace = (str(name), near) if near and is_certain else None
             instead = f"Write {meant}" if meant else "" if near else _FORMS
             return self.note_fault(path, found, instead, code=UNKNOWN_NAME, replace=replace)
         found = self.read_call(str(name), builder, given, path, lambda: _line_of_mapping(plain_json(value)))
@@ -251,7 +253,7 @@ class ScheduleReader:
     def read_level(self, value: Any, path: str) -> Any:
         """Read a number, `{absolute: x}`, or text such as `absolute(x)`, `0.5 + absolute(x)` or `previous`."""
         instead = "Write 0.1"
-        if isinstance(value, dict) and len(value) == 1 and closest(str(next(iter(value))), ["absolute"]):
+        if isinstance(value, dict) and len(value) == 1 and certain_name(str(next(iter(value))), ["absolute"]):
             instead = f"Write {{absolute: {meant_number(next(iter(value.values())))}}}"
         match value:
             case bool():
@@ -268,7 +270,7 @@ class ScheduleReader:
                     if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
                         return found
                 words = {"next": "following", "prev": "previous", "last": "previous"}
-                word = words.get(value.strip().lower(), closest(value.strip(), ("previous", "following")))
+                word = words.get(value.strip().lower(), certain_name(value.strip(), ("previous", "following")))
                 instead = f"Write {word or meant_number(value)}"
         return self.note_wrong_type(value, path, "a level", instead)
 
@@ -386,10 +388,11 @@ class ScheduleReader:
 
     def note_unknown_curve(self, name: str, path: str) -> Any:
         """Report an unknown curve and suggest the closest one."""
-        meant = closest(name[:60], [*CONSTANTS, *FAMILIES])
+        meant = certain_name(name[:60], [*CONSTANTS, *FAMILIES])
         replace = (name, meant) if meant else None
-        found, write = unknown_curve(name[:60])
-        return self.note_fault(path, found, f"Write {write}", code=UNKNOWN_NAME, replace=replace)
+        found, write, is_example = unknown_curve(name[:60])
+        advice = f"{'For example:' if is_example else 'Write'} {write}"
+        return self.note_fault(path, found, advice, code=UNKNOWN_NAME, replace=replace)
 
     def note_bad_value(self, value: BadValue, path: str) -> Any:
         """Report a value that a config cannot contain."""

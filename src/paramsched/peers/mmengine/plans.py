@@ -19,7 +19,7 @@ from paramsched.base.codes import (
     WRONG_TYPE,
 )
 from paramsched.base.diagnostic import Diagnostic, child_path, entry_path
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.python_config.values import NeedsRunning
@@ -365,7 +365,7 @@ def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> No
     known = list(row.arguments)
     for name in parsed.arguments:
         if name not in known:
-            near = closest(str(name), known)
+            near = certain_name(str(name), known)
             meant = did_you_mean(str(name), known)
             found = f"unknown argument {short_json(name)} of {row.name}{family}; {meant}"
             replaced = (str(name), near) if near else None

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.base.diagnostic import ROOT, entry_path
+from paramsched.base.near_names import certain_name
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.schedule_text import user_class
 from paramsched.peers.mmengine.config_run import bare_class_name, refuse_unread
@@ -116,11 +117,9 @@ def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str, tup
     """
     near = probably_meant(name, class_names())
     if near is not None and not scope:
-        return (
-            f'unknown scheduler "{site}"; did you mean "{near}"?',
-            f"Write type='{near}'",
-            (name, near),
-        )
+        found = f'unknown scheduler "{site}"; did you mean "{near}"?'
+        is_certain = certain_name(name, class_names()) == near
+        return found, f"Write type='{near}'" if is_certain else "", (name, near) if is_certain else None
     if name in _MMAGIC_CLASSES and scope in ("", "mmagic"):
         description, instead = _MMAGIC_CLASSES[name]
         return f'"{site}" is a class of mmagic that is not imported: {description}', instead, None

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from paramsched.base.codes import DEEPSPEED_WINS, NOT_IN_SCRIPT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.near_names import certain_name, closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import (
     WrongValue,
@@ -345,7 +345,8 @@ def _report_other_names(settings: Settings, diagnostics: DiagnosticCollector) ->
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
             found = f'unknown argument; did you mean "{near[0]}"?'
-            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
+            replaced = (name, near[0]) if near[0] == certain_name(name, _OF_TRAINER) else None
+            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=replaced)
             misspelled.add(name)
     used = [*_OF_TRAINER, *_HARMLESS, *misspelled]
     steps = written.get("max_steps", (None, ""))[0]

@@ -16,7 +16,7 @@ from paramsched.advice.lookalikes import first_lookalike, straighten_text
 from paramsched.advice.mending import rewritten
 from paramsched.advice.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.base.codes import UNKNOWN_NAME
-from paramsched.base.near_names import KNOWN, closest, did_you_mean, shortened_text
+from paramsched.base.near_names import KNOWN, certain_name, did_you_mean, shortened_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel, absolute
@@ -183,6 +183,11 @@ def _name_error(found: str, write: str = "", *, meant: str | None = None, **data
     return ParseError("", found, write=write, code=UNKNOWN_NAME, replace=("", meant) if meant else None, **data)
 
 
+def _unknown_curve(name: str) -> ParseError:
+    found, write, is_example = unknown_curve(name)
+    return _name_error(found, write, is_example=is_example)
+
+
 def _value_of_name(name: str, known: KnownNames, around: OpenBracket, *, called: bool) -> Any:
     """Return the value of a name, or the function that it calls. For an unknown name, return the error.
 
@@ -200,10 +205,10 @@ def _value_of_name(name: str, known: KnownNames, around: OpenBracket, *, called:
             return _name_error(f"curves.{last} takes no arguments and no brackets", name)
         if last in FAMILIES:
             return _name_error(f"the curve {last!r} needs arguments", curve_text(last))
-        return _name_error(*unknown_curve(last))
+        return _unknown_curve(last)
     if space == "rules" and (called or last in RULES):
         if last not in RULES:
-            return _name_error(f"unknown rule {last!r}; {did_you_mean(last, RULES)}", meant=closest(last, RULES))
+            return _name_error(f"unknown rule {last!r}; {did_you_mean(last, RULES)}", meant=certain_name(last, RULES))
         return RULES[last] if called else _needs_brackets(name, RULES[last])
     if space:
         return _module_prefix(space, last, known)
@@ -259,9 +264,9 @@ def _unknown_name(name: str, known: KnownNames, around: OpenBracket) -> ParseErr
     if name in SEQUENCES:
         return _name_error(f'unknown schedule "{name}": stages are joined by >>', "warmup(100) >> cosine()")
     if around.wants_curve:
-        return _name_error(*unknown_curve(name))
+        return _unknown_curve(name)
     names = [*known, *NEIGHBOR_LEVELS]
-    return _name_error(f'unknown schedule "{name}"; {did_you_mean(name, names)}', meant=closest(name, names))
+    return _name_error(f'unknown schedule "{name}"; {did_you_mean(name, names)}', meant=certain_name(name, names))
 
 
 def _module_prefix(space: str, last: str, known: KnownNames) -> ParseError:
@@ -271,7 +276,7 @@ def _module_prefix(space: str, last: str, known: KnownNames) -> ParseError:
         return _name_error(found, name)
     if last not in known and (peer := advice_for_peer(f"{space}.{last}")):
         return _name_error(*peer, is_example=True)
-    near = last if last in known else closest(last, known)
+    near = last if last in known else certain_name(last, known)
     return _name_error(found, near) if near else _name_error(found, instead=LINE_SYNTAX)
 
 
