@@ -29,7 +29,7 @@ def figure() -> Any:
     figures.record("files", tried=TRIED["files"], what="generated and damaged plan files in YAML, TOML and JSON")
 
 
-GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="0.5", horizon="20 epochs")
+GOOD = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="constant(0.5)", horizon="20 epochs")
 KEPT = {
     "yaml": """# how the run goes
 horizon: 20 epochs

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from paramsched import config
@@ -14,6 +14,7 @@ from paramsched.schedules import (
     SHAPES,
     Level,
     Schedule,
+    absolute,
     constant,
     following,
     linear,
@@ -74,6 +75,42 @@ def test_the_bound_of_a_clamp_may_be_a_multiple_plus_an_absolute_value(a, b, lev
     cut = parse(f"clamp({level}, {a} + absolute({b}))")
 
     assert cut(0, base) == max(level * base, a * base + b)
+
+
+OF_OWN_VALUES = ("ademamix_beta3", "ema_power", "ema_warmup", "noam", "power_scheduler", "t5")
+"""Recipes whose levels are absolute already."""
+
+
+@strategies.every_shape(leave_out=("absolute", *OF_OWN_VALUES), step=1)
+@given(st.data(), strategies.bases())
+def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data, base):
+    case = data.draw(strategies.cases(name=name, fixed=False))
+    try:
+        written = absolute(case.written)
+    except InvalidArgument:  # a rule of the shape has absolute levels
+        reject()
+    times = np.array(data.draw(strategies.times(case, 7)))
+
+    resolved = resolve(written, case.world.calendar)
+
+    assert str(written) == f"absolute({case.written})"
+    assert parse_own(str(written)) == written
+    assert resolved == absolute(case.resolved)
+    assert (written.length, written.fills, written.has_length) == (
+        case.written.length if case.written.has_length else None,
+        case.written.fills,
+        case.written.has_length,
+    )
+    expected = case.resolved(times, 1.0)
+    assert resolved(times, base).tobytes() == expected.tobytes()
+    assert np.array([resolved(time.item(), base) for time in times]).tobytes() == expected.tobytes()
+    total = case.world.total
+    if total <= 5000:
+        assert resolved.breakpoints(total) == case.resolved.breakpoints(total)
+    if not np.isinf(expected).any():
+        stage = constant(1.0, 3) >> window(resolved, 0, total)
+        at = np.minimum(times, total - 1)
+        np.testing.assert_array_equal(stage(at + 3, base), case.resolved(at, 1.0))
 
 
 @st.composite

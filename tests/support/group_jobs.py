@@ -55,7 +55,7 @@ def jobs(group: Any, other_group: Any, place: int, rank: int, folder: Path) -> d
     errors = []
     for wrong in (other_group, "group", dist.group.WORLD):
         try:
-            ps.Scheduler(probe(), ps.Plan(lr=0.1), process_group=wrong)
+            ps.Scheduler(probe(), ps.Plan(lr="constant(0.1)"), process_group=wrong)
         except ps.InvalidArgument as error:
             errors.append(str(error))
     seen["errors"] = errors

@@ -19,7 +19,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target, bind
 from paramsched.plan import resolve as resolve_
-from paramsched.schedules import SHAPES, Schedule, from_function, like, register_function, window
+from paramsched.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
 from paramsched.schedules.leaves import FUNCTIONS
 from paramsched.testing.drawing import Drawing as Drawing
 from paramsched.testing.drawing import World as World
@@ -47,7 +47,7 @@ STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "mu
             "sequence", "sum", "difference", "negative")  # fmt: skip
 """Shapes that consist of straight lines if their curve is linear."""
 
-OPERATORS = ("sequence", "product", "sum", "difference", "negative", "power", "quotient")
+OPERATORS = ("sequence", "product", "sum", "difference", "negative", "power", "quotient", "absolute")
 SIMPLE = ("anneal", "linear", "cosine", "warmup", "constant", "exponential", "step")
 """The most frequent parts of a deep tree."""
 
@@ -134,6 +134,7 @@ def schedules(
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
     left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else _UPDATE_BY_UPDATE)}
+    left_out |= set() if fixed else {"absolute"}
     usable = [name for name in names if name not in left_out]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
     simple = [name for name in SIMPLE if name in flat]
@@ -160,6 +161,8 @@ def _operated(draw: st.DrawFn, name: str, own: Drawing, scaling: Drawing) -> Sch
             return draw(_sequences(part))
         if name == "negative":
             return -draw(part)
+        if name == "absolute":
+            return absolute(draw(scaling.part()))
         if name == "power":
             return draw(scaling.part()) ** draw(st.sampled_from([1, 2.0]))
         if name == "quotient":
@@ -170,7 +173,7 @@ def _operated(draw: st.DrawFn, name: str, own: Drawing, scaling: Drawing) -> Sch
         return {"product": lambda: left * right, "sum": lambda: left + right, "difference": lambda: left - right}[
             name
         ]()
-    except InvalidArgument:  # two factors with absolute levels
+    except InvalidArgument:  # two factors with absolute levels, or absolute in absolute
         return reject()
 
 

@@ -68,7 +68,7 @@ def refuses_misspelled_names() -> None:
 
 
 def takes_fields_of_torch_and_of_other_optimizers() -> None:
-    assert_type(ps.Plan(lr=0.1, weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
+    assert_type(ps.Plan(lr="constant(0.1)", weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
     assert_type(ps.Plan(lr="cosine()", growth_rate="linear(1.0, 0.5)"), ps.Plan)
     assert_type(ps.Plan(lr="cosine()", temperature=ps.linear(1.0, 0.5)), ps.Plan)
-    assert_type(ps.Plan(ps.Binding("growth_rate", 0.5), lr="cosine()"), ps.Plan)
+    assert_type(ps.Plan(ps.Binding("growth_rate", "constant(0.5)"), lr="cosine()"), ps.Plan)

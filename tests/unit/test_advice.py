@@ -515,7 +515,7 @@ def test_a_list_for_a_pair_gets_a_binding_for_each_element():
 
 @pytest.mark.parametrize("value", [-1, 0, -1.0])
 def test_a_length_that_means_no_limit_elsewhere_is_not_a_run_of_one_update(value):
-    for call in (lambda: ps.Calendar(total=value), lambda: ps.Plan(lr=0.1, horizon=value)):
+    for call in (lambda: ps.Calendar(total=value), lambda: ps.Plan(lr="constant(0.1)", horizon=value)):
         with pytest.raises(InvalidArgument) as refusal:
             call()
         assert not re.search(r"=1\b", refusal.value.instead)

@@ -23,7 +23,7 @@ from paramsched.config.command_lines import mapping_of_options
 from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import dialect_named
 from paramsched.config.plan_files import PlanText, ReadingOptions, open_plan
-from paramsched.config.schedule_text import ShapeNames, read_schedule_line
+from paramsched.config.schedule_text import ShapeNames, read_schedule_text
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownField, UnknownRecipe
 from paramsched.plan import Binding, Plan
@@ -187,7 +187,7 @@ def _loaded_text(given: str, options: PlanOptions) -> Loaded:
         name = near or closest(misspelled["name"], names) or "llama3-405b"
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
     diagnostics = DiagnosticCollector()
-    schedule = read_schedule_line(given, "", ShapeNames(), diagnostics)
+    schedule = read_schedule_text(given, "", ShapeNames(), diagnostics, is_line=True)
     if schedule is None:
         line = " ".join(given.splitlines())
         placed = [
@@ -356,7 +356,8 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
         field, groups = found["field"].strip(), found["groups"]
         _require_field(plan, one, field)
         diagnostics = DiagnosticCollector()
-        schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), diagnostics)
+        line = found["line"].strip()
+        schedule = read_schedule_text(line, f"$.{field}", ShapeNames(), diagnostics, is_line=True)
         if schedule is None:
             raise ConfigError(one, diagnostics.found())
         if groups is None:

@@ -154,11 +154,13 @@ def entry_point_in_words(point: "EntryPoint") -> str:
     return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
 
 
-def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
+def read_schedule_text(
+    text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector, *, is_line: bool
+) -> Schedule | None:
     """Return the schedule of a text. If it is invalid, add diagnostics and return None."""
     if diagnostics.full:
         return None
-    found = schedule_or_faults(text, names.called_in(text))
+    found = schedule_or_faults(text, names.called_in(text), is_line=is_line)
     if isinstance(found, Schedule):
         return found
     for fault in found:

@@ -13,7 +13,8 @@ from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import PAIRS, Field, Group
 from paramsched.schedules import Schedule, chain, meant_line, parse, parse_own
-from paramsched.schedules.leaves import schedule_of
+from paramsched.schedules.affine import Absolute
+from paramsched.schedules.leaves import line_of, schedule_of
 from paramsched.schedules.retimed import Chain
 from paramsched.time import Duration
 from paramsched.time.calendar import UPDATES as UPDATES
@@ -26,7 +27,7 @@ A text is the name of a group, an entry and its value (`is_last_layer=true`), or
 (`layer_*, head`).
 """
 
-ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | float | str
+ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | float | str
 """A schedule, a metric rule, a finite number, or the text of a schedule."""
 
 
@@ -166,7 +167,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             line = " >> ".join(map(str, schedule))
         instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
         raise InvalidArgument(site(), f"a {type(schedule).__name__} is allowed only in files", instead)
-    return schedule_of(schedule, site)
+    return line_of(schedule, site)
 
 
 _MAX_NESTED_CHAINS = 40

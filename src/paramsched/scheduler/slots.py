@@ -16,7 +16,7 @@ from paramsched.plan.optimizers import Scope
 from paramsched.scheduler.group_keys import COUNT, Group
 from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
-from paramsched.schedules import Schedule
+from paramsched.schedules import AbsoluteSchedule, Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate, quiet
 
@@ -126,6 +126,8 @@ def present_values(slots: Iterable[Slot], groups: Sequence[Group]) -> dict[tuple
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
     """Return the values of a schedule for one base, after its metric rules are applied."""
     values = evaluate(schedule, np.atleast_1d(times), base)
+    if isinstance(schedule, AbsoluteSchedule):
+        base = 1.0  # its rules are inside of absolute(…) too, so their levels are values
     for rule in schedule.metric_rules:
         values = rule.apply(states[rule], values, base)
     return values

@@ -8,10 +8,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from paramsched.schedules import rules as rules
+from paramsched.schedules.absolute_schedule import AbsoluteSchedule as AbsoluteSchedule
+from paramsched.schedules.absolute_schedule import absolute as absolute
 from paramsched.schedules.affine import Absolute as Absolute
 from paramsched.schedules.affine import AffineLevel as AffineLevel
 from paramsched.schedules.affine import Level as Level
-from paramsched.schedules.affine import absolute as absolute
 from paramsched.schedules.affine import following as following
 from paramsched.schedules.affine import previous as previous
 from paramsched.schedules.anneal import Anneal as Anneal

@@ -1,10 +1,11 @@
 """The names of this package, for type checkers. At run time `__init__.py` takes the shapes from their registry."""
 
 from paramsched.schedules import rules as rules
+from paramsched.schedules.absolute_schedule import AbsoluteSchedule as AbsoluteSchedule
+from paramsched.schedules.absolute_schedule import absolute as absolute
 from paramsched.schedules.affine import Absolute as Absolute
 from paramsched.schedules.affine import AffineLevel as AffineLevel
 from paramsched.schedules.affine import Level as Level
-from paramsched.schedules.affine import absolute as absolute
 from paramsched.schedules.affine import following as following
 from paramsched.schedules.affine import previous as previous
 from paramsched.schedules.anneal import Anneal as Anneal

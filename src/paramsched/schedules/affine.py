@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
 from paramsched.advice.number_checks import check_fields, checked, finite_number
 from paramsched.curves.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
+from paramsched.schedules.registry import combine_operands
 
 
 @final
@@ -101,6 +102,8 @@ def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: flo
 class Absolute:
     """A level that is an absolute value, independent of base.
 
+    As a stage of a sequence or a factor of a product it is the schedule `constant(absolute(…))`.
+
     >>> Absolute(0.9)
     absolute(0.9)
     """
@@ -110,17 +113,36 @@ class Absolute:
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", finite_number("absolute(…)", self.value))
 
-    def __add__(self, multiple: float) -> "Level":
-        return level_from_parts(multiple, self.value) if _is_number(multiple) else NotImplemented
+    def __add__(self, other: "float | Absolute") -> "Level":
+        if isinstance(other, Absolute):
+            return Absolute(self.value + other.value)
+        return level_from_parts(other, self.value) if _is_number(other) else NotImplemented
 
     def __radd__(self, multiple: float) -> "Level":
         return self + multiple
 
-    def __sub__(self, multiple: float) -> "Level":
-        return level_from_parts(-multiple, self.value) if _is_number(multiple) else NotImplemented
+    def __sub__(self, other: "float | Absolute") -> "Level":
+        if isinstance(other, Absolute):
+            return Absolute(self.value - other.value)
+        return level_from_parts(-other, self.value) if _is_number(other) else NotImplemented
 
     def __rsub__(self, multiple: float) -> "Level":
         return level_from_parts(multiple, -self.value) if _is_number(multiple) else NotImplemented
+
+    def __neg__(self) -> "Absolute":
+        return Absolute(-self.value)
+
+    def __mul__(self, other: Any) -> Any:
+        return combine_operands("product", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return combine_operands("product", other, self)
+
+    def __truediv__(self, divisor: Any) -> Any:
+        return combine_operands("quotient", self, divisor)
+
+    def __rshift__(self, other: Any) -> Any:
+        return combine_operands("sequence", self, other)
 
     def __repr__(self) -> str:
         return f"absolute({self.value!r})"
@@ -140,6 +162,29 @@ class AffineLevel:
 
     def __post_init__(self) -> None:
         check_fields(self, "AffineLevel")
+
+    def __add__(self, other: "float | Absolute") -> "Level":
+        if isinstance(other, Absolute):
+            return level_from_parts(self.factor, self.offset + other.value)
+        return level_from_parts(self.factor + other, self.offset) if _is_number(other) else NotImplemented
+
+    def __radd__(self, multiple: float) -> "Level":
+        return self + multiple
+
+    def __sub__(self, other: "float | Absolute") -> "Level":
+        return self + -other if isinstance(other, Absolute) or _is_number(other) else NotImplemented
+
+    def __mul__(self, other: Any) -> Any:
+        return combine_operands("product", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return combine_operands("product", other, self)
+
+    def __truediv__(self, divisor: Any) -> Any:
+        return combine_operands("quotient", self, divisor)
+
+    def __rshift__(self, other: Any) -> Any:
+        return combine_operands("sequence", self, other)
 
     def __repr__(self) -> str:
         return f"{self.factor!r} + absolute({self.offset!r})"
@@ -173,25 +218,6 @@ Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
 
 `previous` and `following` are the levels of the neighboring stages.
 """
-
-
-def absolute(x: float) -> Absolute:
-    """Return a level that is an absolute value, not a multiple of base: `linear(absolute(0.85), absolute(0.95))`.
-
-    A multiple of base may be added: `0.5 + absolute(2e-05)` is half of base plus 2e-05.
-
-    Args:
-        x: the value, a finite number. Every group of the optimizer gets this value, whatever its base is.
-
-    Raises:
-        InvalidArgument: `x` is not a finite number.
-
-    >>> linear(absolute(0.85), absolute(0.95), over=10)(10, base=123.0)
-    0.95
-    >>> linear(1.0, 0.5 + absolute(1.0), over=10)(10, base=4.0)
-    3.0
-    """
-    return Absolute(x)
 
 
 def level_of(site: str | CallSite, level: Level) -> Level:

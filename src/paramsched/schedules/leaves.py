@@ -13,7 +13,7 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
-from paramsched.schedules.affine import LEVEL, Affine, Level, split_level
+from paramsched.schedules.affine import LEVEL, Absolute, Affine, AffineLevel, Level, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import OPEN
 from paramsched.schedules.registry import SHAPES, shape
@@ -219,8 +219,13 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     return curve_of(curve)
 
 
+def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
+    """Return the schedule of an entire line."""
+    return schedule_of(value, site)
+
+
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
-    """Return a schedule, or a finite number as a constant.
+    """Return a schedule; or a finite number, `absolute(x)` or `0.5 + absolute(x)` as a constant.
 
     Args:
         site: the call that an error names, or a function that returns the call, if formatting it is expensive.
@@ -233,7 +238,7 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
             found = f"schedules nested more than {MOST_DEPTH} deep"
             raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if isinstance(value, (Absolute, AffineLevel)) or (isinstance(value, Real) and not isinstance(value, bool)):
         level: Schedule = SHAPES["constant"](value)
         return level
     name = getattr(value, "__name__", "")

@@ -9,7 +9,8 @@ import numpy as np
 
 from paramsched.base.frozen_values import field_names
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
+from paramsched.schedules.absolute_schedule import AbsoluteSchedule
+from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous, split_level
 from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.evaluation import columns, evaluate
@@ -50,6 +51,8 @@ def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> S
         return schedule
     if isinstance(schedule, Sequence):
         return Sequence(_stages_with_levels(schedule, levels))
+    if isinstance(schedule, AbsoluteSchedule):
+        levels = {word: _level_as_value(schedule, word, level) for word, level in levels.items()}
     names = (name for name, _ in field_names(type(schedule)))
     return schedule._with_fields({name: _filled_value(getattr(schedule, name), levels) for name in names})
 
@@ -64,6 +67,15 @@ def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
         case tuple():
             return tuple(_filled_value(item, levels) for item in value)
     return value
+
+
+def _level_as_value(schedule: AbsoluteSchedule, word: NeighborLevel, level: Level) -> float:
+    """Return the level of a neighbor as a number in `absolute(…)`."""
+    multiple, value = split_level(level)
+    if multiple:
+        found = f"{word} is a multiple of base, and every number in absolute(…) is a value"
+        raise InvalidArgument(short_line(schedule), found, "Use a number instead")
+    return value or 0.0
 
 
 def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
@@ -165,7 +177,7 @@ def _holds_function(schedule: Schedule) -> bool:
 
 def scales_with_base(schedule: Schedule) -> bool:
     """Return whether twice the base gives twice the value, apart from absolute levels."""
-    if isinstance(schedule, AsFactor):
+    if isinstance(schedule, (AsFactor, AbsoluteSchedule)):
         return True
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):

@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.curves.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument, Unresolved
-from paramsched.schedules.affine import LEVEL, ONE, Affine, Level, always_above, split_level
+from paramsched.schedules.affine import LEVEL, ONE, Absolute, Affine, AffineLevel, Level, always_above, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.one_operand import OneOperand
@@ -232,7 +232,7 @@ def _joined_operands(kind: type[Product] | type[Sum], *parts: Any) -> Any:
     """Combine all operands and flatten nested ones of the same kind."""
     operands: list[Schedule] = []
     for one in parts:
-        if not isinstance(one, (Schedule, int, float, np.number)):
+        if not isinstance(one, (Schedule, Absolute, AffineLevel, int, float, np.number)):
             return NotImplemented
         schedule = schedule_of(one, one.__str__)
         operands += schedule.operands if isinstance(schedule, kind) else (schedule,)

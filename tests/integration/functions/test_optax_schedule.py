@@ -157,7 +157,10 @@ def test_optax_uses_the_schedules_of_a_plan():
         (lambda: ps.to_optax("cosine(over=5) * plateau('loss')"), "reacts to a metric"),
         (lambda: ps.to_optax("constant()", base="x"), "expected a number"),
         (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "the clock of lr counts tokens"),
-        (lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay=0.5)), r'the plan schedules lr, .*field="lr"'),
+        (
+            lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay="constant(0.5)")),
+            r'the plan schedules lr, .*field="lr"',
+        ),
     ],
 )
 def test_a_schedule_that_is_not_a_function_of_the_count_is_rejected_with_a_line(make, found):

@@ -288,7 +288,7 @@ def test_a_rule_without_a_metric_is_logged_if_at_most_half_of_the_updates_preced
 
 
 def test_a_metric_for_a_plan_without_rules_is_refused():
-    scheduler = ps.Scheduler(probe(), ps.Plan(lr=0.5))
+    scheduler = ps.Scheduler(probe(), ps.Plan(lr="constant(0.5)"))
 
     with pytest.raises(ps.InvalidArgument, match="no rule watches 'loss'; the plan has no metric rule"):
         scheduler.observe(loss=1.0)

@@ -240,7 +240,7 @@ def test_late_groups_join_each_optimizer_at_its_update():
 
 
 def test_a_selector_with_a_late_group_of_another_optimizer_is_kept():
-    plan = ps.Plan(ps.Binding("lr", 0.5, groups="layer_*"), lr=1.0)
+    plan = ps.Plan(ps.Binding("lr", "constant(0.5)", groups="layer_*"), lr=1.0)
     optimizers = {"a": probe({"name": "layer_0"}), "b": probe({"name": "head"})}
     scheduler = ps.Scheduler(optimizers, plan)
     optimizers["b"].add_param_group(group(lr=1.0, name="layer_1"))

@@ -565,7 +565,7 @@ def test_groups_of_an_optimizer_that_is_behind_keep_the_values_of_the_plan_befor
     scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
     steps_until(optimizers, scheduler, 7)  # b has taken three of them
     a, b = probe(lr=0.1), probe({"lr": 0.2}, {"lr": 0.4})
-    again = ps.Scheduler({"a": a, "b": b}, ps.Plan(lr=0.5, horizon=100))
+    again = ps.Scheduler({"a": a, "b": b}, ps.Plan(lr="constant(0.5)", horizon=100))
     again.load_state_dict(scheduler.state_dict())
 
     change(b.param_groups)
@@ -582,7 +582,7 @@ def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
     optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
     ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100), drive=drive)
     resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
-    scheduler = ps.Scheduler(resumed, ps.Plan(lr=0.5, horizon=100), drive=drive, on_change="error")
+    scheduler = ps.Scheduler(resumed, ps.Plan(lr="constant(0.5)", horizon=100), drive=drive, on_change="error")
 
     for name, optimizer in resumed.items():
         with pytest.raises(PlanChanged, match="the plan in the optimizer's checkpoint differs from the code's"):
@@ -596,7 +596,7 @@ def test_an_optimizer_that_is_behind_a_change_of_the_plan_is_not_refused():
     optimizers, other = ({"a": probe(lr=0.1), "b": probe(lr=0.2)} for _ in range(2))
     scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", horizon=100))
     steps_until(optimizers, scheduler, 7)  # b has taken three of them
-    plan = ps.Plan(lr=0.5, horizon=100)
+    plan = ps.Plan(lr="constant(0.5)", horizon=100)
     changed = ps.Scheduler(other, plan)
     changed.load_state_dict(scheduler.state_dict())
     resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}

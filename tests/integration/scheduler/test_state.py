@@ -370,7 +370,7 @@ LONG = {
 @pytest.mark.parametrize("name", LONG)
 @pytest.mark.parametrize("order", spread(["same plan", "another plan"], "another plan"))
 def test_the_state_of_any_valid_plan_loads(name, order):
-    plan = ps.Plan(lr=LONG[name], weight_decay=0.5)
+    plan = ps.Plan(lr=LONG[name], weight_decay="constant(0.5)")
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan)
     run(optimizer, 3)

@@ -13,6 +13,7 @@ horizon: 10000
 lr: warmup("5%") >> cosine(to=0.1)
 weight_decay: linear(to=0.5)
 """
+HALF = ps.constant(0.5)
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "plan.yaml").write_text(YAML)
     for suffix in ("json", "toml"):
         ps.dump(ps.loads(YAML), tmp_path / f"plan.{suffix}")
-    (tmp_path / "groups.yaml").write_text("horizon: 100\nlr: cosine()\ngroups:\n  head: {lr: 0.5}\n  1: {lr: 0.2}\n")
+    (tmp_path / "groups.yaml").write_text(
+        "horizon: 100\nlr: cosine()\ngroups:\n  head: {lr: step(5)}\n  1: {lr: step(2)}\n"
+    )
     return tmp_path
 
 
@@ -52,8 +55,11 @@ def test_the_changed_plan_is_printed_as_a_file():
 @pytest.mark.parametrize(
     ("arguments", "method"),
     [
-        (("8000", "lr=0.5"), lambda plan: plan.change(8000, lr=0.5)),
-        (("80%", "lr=0.5", "weight_decay=cosine()"), lambda plan: plan.change("80%", lr=0.5, weight_decay="cosine()")),
+        (("8000", "lr=constant(0.5)"), lambda plan: plan.change(8000, lr=HALF)),
+        (
+            ("80%", "lr=constant(0.5)", "weight_decay=cosine()"),
+            lambda plan: plan.change("80%", lr=HALF, weight_decay="cosine()"),
+        ),
         (("10000", "--horizon", "12000"), lambda plan: plan.change(10_000, horizon=12_000)),
         (("8000", "--cooldown", "10%"), lambda plan: plan.cooldown(8000, "10%")),
         (
@@ -75,7 +81,7 @@ def test_the_command_equals_the_method_and_keeps_the_format_of_the_file(folder, 
     [
         ("lr@head=constant(previous)", ps.Binding("lr", "constant(previous)", groups="head")),
         ("lr@1=linear(previous, 0, over=10)", ps.Binding("lr", "linear(previous, 0, over=10)", groups=1)),
-        ("lr@last=true=constant(0.1)", ps.Binding("lr", 0.1, groups="last=true")),
+        ("lr@last=true=constant(0.1)", ps.Binding("lr", "constant(0.1)", groups="last=true")),
     ],
     ids=["by name", "by index", "by an entry"],
 )
@@ -86,39 +92,41 @@ def test_one_group_can_be_changed(folder, change, binding):
 
 
 def test_the_result_is_written_to_a_file_in_the_format_of_its_suffix(folder):
-    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "new.json") == ""
+    assert printed("plan.yaml", "--at", 8000, "lr=constant(0.5)", "-o", "new.json") == ""
     assert json.loads((folder / "new.json").read_text())["horizon"] == 10_000
 
-    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # overwrites the old file
-    assert ps.load("plan.yaml") == ps.loads(YAML).change(8000, lr=0.5)
-    assert printed("plan.toml", "--at", 8000, "lr=0.5", "--to", "yaml").startswith("horizon: 10000")
+    assert printed("plan.yaml", "--at", 8000, "lr=constant(0.5)", "-o", "plan.yaml") == ""  # overwrites the old file
+    assert ps.load("plan.yaml") == ps.loads(YAML).change(8000, lr="constant(0.5)")
+    assert printed("plan.toml", "--at", 8000, "lr=constant(0.5)", "--to", "yaml").startswith("horizon: 10000")
 
 
 def test_a_line_of_text_becomes_a_file():
-    assert printed("cosine()", "--at", 80, "lr=0.5") == "lr: take(cosine(), 80) >> constant(0.5)\n"
+    assert printed("cosine()", "--at", 80, "lr=constant(0.5)") == "lr: take(cosine(), 80) >> constant(0.5)\n"
 
 
 def test_comments_are_dropped_with_a_note(folder):
     (folder / "plan.yaml").write_text("# mine\n" + YAML)
 
-    assert call("plan.yaml", "--at", 8000, "lr=0.5").stderr == "note: the comments of plan.yaml are not kept\n"
+    assert (
+        call("plan.yaml", "--at", 8000, "lr=constant(0.5)").stderr == "note: the comments of plan.yaml are not kept\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (("8000",), 2, "Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
-        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Write exactly one of"),
-        (("soon", "lr=0.5"), 2, "--at: "),
+        (("8000", "lr=constant(0.5)", "--cooldown", "100"), 2, "Write exactly one of"),
+        (("soon", "lr=constant(0.5)"), 2, "--at: "),
         (("8000", "lr"), 2, "lr: expected FIELD=SCHEDULE"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
         (("8000", "horizon=9000"), 2, "horizon is an option, not a field. Write --horizon 9000"),
         (("8000", "--scale", "at=2"), 2, "at is an option, not a field"),
-        (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
+        (("8000", "lr=constant(0.5)", "--to", "yml"), 2, 'did you mean "yaml"?'),
         (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
         (("8000", "--scale", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
-        (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),
+        (("12000", "lr=constant(0.5)"), 1, 'the run ends at "10000"'),
     ],
     ids=[
         "no change", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",

@@ -243,9 +243,12 @@ def test_an_annotated_name_has_its_value():
 @table(
     ("value", "found", "instead"),
     [
-        ({"absolute": 0.5}, "absolute is a level, not a schedule", "Write constant(absolute(0.5))"),
-        ({"absolute": True}, "absolute is a level, not a schedule", "Write constant(absolute(0.1))"),
-        ({"absolute": "x"}, "absolute is a level, not a schedule", "Write constant(absolute(0.1))"),
+        ({"absolute": True}, "expected a schedule, got true", "Write cosine(to=0.1)"),
+        (
+            {"absolute": "linear(absolute(1))"},
+            "absolute(linear(absolute(1.0))): it contains absolute(1.0), and every number in absolute(…)",
+            "Write absolute(linear())",
+        ),
         ([{"zzzz": "x"}], 'unknown schedule "zzzz"; expected one of', "Write cosine(to=0.1)"),
         ([{"cosin": "x"}], 'unknown schedule "cosin"; did you mean "cosine"?', "Write cosine(0.1)"),
     ],

@@ -231,7 +231,7 @@ def test_a_message_has_location_problem_and_fix():
         ({"lr": {"noam": {"width": 512}}}, '$.lr: noam needs the argument "warmup"'),
         ({"lr": {"noam": [512.5, 10]}}, "$.lr.width: expected an integer, got 512.5"),
         ({"lr": {"cyclic": {"up": 5, "mode": "triangle"}}}, '$.lr.mode: expected one of "triangular"'),
-        ({"lr": {"absolute": 0.1}}, "$.lr: absolute is a level"),
+        ({"lr": {"absolute": 'like("lr")'}}, "$.lr: absolute(like("),
         ({"lr": [{"plateau": {}}, 0.1]}, "$.lr[0]: "),
         ({"lr": {"chain": ["plateau()"]}}, "$.lr.operands[0]: "),
         (

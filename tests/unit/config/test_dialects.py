@@ -35,7 +35,7 @@ def dialect(monkeypatch, tmp_path_factory):
 
 @pytest.mark.parametrize("text", ["rate: 0.5", '{"rate": 0.5}'])
 def test_a_dialect_reads_yaml_and_json(dialect, text):
-    assert config.loads(text, "drawn") == Plan(lr=0.5)
+    assert config.loads(text, "drawn") == Plan(lr="constant(0.5)")
 
 
 def test_a_dialect_receives_the_calendar_and_the_base(dialect, tmp_path):
@@ -43,19 +43,19 @@ def test_a_dialect_receives_the_calendar_and_the_base(dialect, tmp_path):
 
     plan = config.load(tmp_path / "plan.toml", format="drawn", calendar=Calendar(total=9), base=0.5)
 
-    assert plan == Plan(lr=0.25, horizon=9)
+    assert plan == Plan(lr="constant(0.25)", horizon=9)
 
 
 def test_a_dialect_may_define_its_own_file_syntax(dialect):
     dialect.read = lambda text, source: {"rate": float(text.removeprefix("rate is "))}
 
-    assert config.loads("rate is 0.5", "drawn") == Plan(lr=0.5)
+    assert config.loads("rate is 0.5", "drawn") == Plan(lr="constant(0.5)")
     assert config.convert("rate is 0.25", "drawn", "yaml") == "lr: constant(0.25)\n"
 
 
 def test_writing_the_format_of_a_dialect_is_rejected(dialect):
     with pytest.raises(InvalidArgument, match="this format can only be read"):
-        config.dump(Plan(lr=0.5), format="drawn")
+        config.dump(Plan(lr="constant(0.5)"), format="drawn")
 
 
 def test_limits_and_numbers_are_the_same_as_in_native_files(dialect):
@@ -120,14 +120,14 @@ def package(monkeypatch, tmp_path):
 def test_a_dialect_of_an_installed_package_is_read_by_its_name(package):
     package("drawn = drawn_module")
 
-    assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
+    assert config.loads("rate: 0.5", "drawn") == Plan(lr="constant(0.5)")
     assert "drawn" in config.dialect_names()
 
 
 def test_an_object_can_be_a_dialect(package):
     package("drawn = drawn_module:drawn", MODULE + CLASS)
 
-    assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
+    assert config.loads("rate: 0.5", "drawn") == Plan(lr="constant(0.5)")
 
 
 CLASS = """
@@ -183,7 +183,7 @@ def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(packa
         config.loads("rate: 0.5\nkind: [drawn]")
 
     assert 'it looks like a config of drawn. Give format="drawn"' in str(refusal.value)
-    assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr=0.5)
+    assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.peer("timm")
@@ -236,7 +236,7 @@ def test_a_broken_entry_point_is_one_error_that_names_its_distribution(package, 
 def test_a_broken_entry_point_does_not_affect_other_formats(package):
     package("drawn = drawn_module", "1 / 0")
 
-    assert config.loads("lr: 0.5") == Plan(lr=0.5)
+    assert config.loads("lr: 0.5") == Plan(lr="constant(0.5)")
     with pytest.raises(ConfigError, match=r"\$\.kind"):
         config.loads("rate: 0.5\nkind: [drawn]")
 
@@ -252,7 +252,7 @@ def test_two_packages_with_a_dialect_of_one_name_are_both_named(package):
 def test_a_package_cannot_reuse_the_name_of_a_built_in_dialect(package):
     package("native = drawn_module", "1 / 0")
 
-    assert config.loads("lr: 0.5", "native") == Plan(lr=0.5)
+    assert config.loads("lr: 0.5", "native") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_installed_dialects_are_searched_only_on_request(package):
     code = "import sys, paramsched as ps; ps.loads('lr: 0.5'); sys.exit('importlib.metadata' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert ps.loads("lr: 0.5") == Plan(lr=0.5)
+    assert ps.loads("lr: 0.5") == Plan(lr="constant(0.5)")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
     given = config.open_plan("rate: 0.5\nother: 1\n", "sketch")
     found = given.loaded(ReadingOptions(calendar=Calendar(total=7)))
 
-    assert found.plan == Plan(lr=0.5)
+    assert found.plan == Plan(lr="constant(0.5)")
     assert (found.native, found.entry, found.note) == (False, "$.other", None)
     assert (found.bases.groups, found.facts.total) == (({"lr": 7},), 3)
     assert [(one.path, one.found) for one in found.notes] == [("$.rate", "0.5 is taken")]
@@ -363,7 +363,7 @@ def test_all_that_a_dialect_provides_is_in_the_loaded_file(package):
     assert config.open_plan("rate: 0.5\n", "sketch").loaded().entry == "$"
 
     mapping = config.open_plan({"rate": 0.5}, "sketch").loaded()
-    assert (mapping.plan, mapping.native, mapping.notes) == (Plan(lr=0.5), False, ())
+    assert (mapping.plan, mapping.native, mapping.notes) == (Plan(lr="constant(0.5)"), False, ())
     with pytest.raises(ConfigError, match=r"^sketch text:1:7: \$\.rate: too large"):
         config.loads("rate: 99\n", "sketch")
     with pytest.raises(ConfigError, match="the key occurs twice"):

@@ -18,7 +18,7 @@ from support.tables import table
 
 PLAN = Plan(
     Binding("lr", 0.1 * (warmup("5%") >> cosine(to=0.01)), groups="head"),
-    Binding("lr", 3e-4, groups=0),
+    Binding("lr", "constant(3e-4)", groups=0),
     Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
     Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
     lr=warmup("5%") >> cosine(to=0.1 + 0.2),
@@ -56,7 +56,7 @@ def test_a_file_is_read_back_as_the_same_plan(tmp_path, suffix):
     "name", ["yes", "3e-4", "0", "null", "~", "a: b", "#1", "'", '"', "a\nb", "\x7f", "\x85", "😀", "horizon", " x "]
 )
 def test_a_group_may_have_any_name(format, name):
-    plan = Plan(Binding("lr", 0.5, groups=name))
+    plan = Plan(Binding("lr", "constant(0.5)", groups=name))
 
     assert config.loads(config.dump(plan, format=format), format) == plan
 
@@ -269,7 +269,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_bytes(b"\xef\xbb\xbflr: 0.1\r\nhorizon: 5\r\n")
 
-    assert config.load(file) == Plan(lr=0.1, horizon=5)
+    assert config.load(file) == Plan(lr="constant(0.1)", horizon=5)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
@@ -304,7 +304,7 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
     file = tmp_path / "plan.txt"
     file.write_text("lr: 0.1")
 
-    assert config.load(file, format="yaml") == Plan(lr=0.1)
+    assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
     with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
         config.load(file)
 
@@ -374,10 +374,10 @@ def test_the_error_names_a_missing_folder(tmp_path):
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(Binding("lr", 0.1, groups=lambda group: True)),
+        Plan(Binding("lr", "constant(0.1)", groups=lambda group: True)),
         Plan(lr=from_function(lambda t: 1.0)),
-        Plan(Binding("lr", 0.1, groups="[0]")),
-        Plan(Binding("horizon", 0.1)),
+        Plan(Binding("lr", "constant(0.1)", groups="[0]")),
+        Plan(Binding("horizon", "constant(0.1)")),
     ],
 )
 def test_a_plan_without_text_is_not_written(tmp_path, plan):
@@ -389,7 +389,7 @@ def test_a_plan_without_text_is_not_written(tmp_path, plan):
 
 @pytest.mark.heavy
 def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
-    plan = Plan(*(Binding("lr", 0.5, groups=f"group {index}" * 20) for index in range(5_000)))
+    plan = Plan(*(Binding("lr", "constant(0.5)", groups=f"group {index}" * 20) for index in range(5_000)))
 
     with pytest.raises(InvalidArgument, match="more than 1,000,000"):
         config.dump(plan, tmp_path / "plan.yaml")

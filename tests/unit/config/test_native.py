@@ -137,14 +137,14 @@ def test_groups_are_selected_by_name_and_index():
 
 
 def test_data_is_json_even_if_groups_are_indices():
-    plan = Plan(Binding("lr", 0.5, groups=0), Binding("lr", 0.5, groups="0"))
+    plan = Plan(Binding("lr", "constant(0.5)", groups=0), Binding("lr", "constant(0.5)", groups="0"))
 
     assert native.from_plan(plan) == {"groups": {"[0]": {"lr": "constant(0.5)"}, "0": {"lr": "constant(0.5)"}}}
     assert native.to_plan(native.from_plan(plan)) == plan
 
 
 def test_a_calendar_and_a_base_are_not_needed():
-    assert native.to_plan({"lr": 0.5}, calendar=Calendar(total=5), base=0.1) == Plan(lr=0.5)
+    assert native.to_plan({"lr": 0.5}, calendar=Calendar(total=5), base=0.1) == Plan(lr="constant(0.5)")
 
 
 def test_reading_does_not_modify_the_data():

@@ -251,7 +251,7 @@ def test_names_of_lines():
     plan = ps.Plan(
         ps.Binding("lr", "cosine()", "head"),
         ps.Binding("lr", "linear()", 2),
-        ps.Binding("betas[0]", 0.9),
+        ps.Binding("betas[0]", "constant(0.9)"),
         ps.Binding(ps.Target("lr_head", 2.0), "linear()"),
         ps.Binding(ps.Target("math", 2.0), "cosine()"),
         ps.Binding(ps.Target("lambda_", 2.0), "cosine()"),
@@ -346,7 +346,7 @@ def test_a_long_run_is_checked_at_its_boundaries():
 def test_all_lines_that_cannot_be_exported_are_named(tmp_path):
     np.save(tmp_path / "long.npy", np.arange(10_001))
     plan = ps.Plan(
-        ps.Binding("momentum", 0.9, lambda group: True),
+        ps.Binding("momentum", "constant(0.9)", lambda group: True),
         ps.Binding("eps", ps.schedules.from_function(lambda t: 1.0)),
         ps.Binding("betas[0]", ps.anneal(0.1, over=5, curve=lambda u: u)),
         lr='cosine() * plateau("loss")',
@@ -437,7 +437,7 @@ def test_make_scheduler_sets_the_rates_of_the_plan(resumed):
 @table(
     "plan",
     [
-        ps.Plan(lr="cosine()", momentum=0.9, horizon=10),
+        ps.Plan(lr="cosine()", momentum="constant(0.9)", horizon=10),
         ps.Plan(ps.Binding(ps.Target("size", 2.0), "cosine()"), horizon=10),
         ps.Plan(lr="cosine()", horizon="10 tokens", clock="tokens"),
         ps.Plan(ps.Binding("lr", "cosine()", "layer_*"), horizon=10),

@@ -93,8 +93,8 @@ def test_the_old_horizon_is_written_if_the_horizon_changes(change, expected):
 def test_a_schedule_that_does_not_depend_on_the_horizon_is_kept_unchanged(line, depends):
     assert depends_on_horizon(parse(line)) is depends
 
-    changed = Plan(lr=line, horizon=200).change(100, horizon=300, lr=0.5)
-    carried = Plan(lr=line, weight_decay=1.0, horizon=200).change(100, horizon=300, weight_decay=0.5)
+    changed = Plan(lr=line, horizon=200).change(100, horizon=300, lr="constant(0.5)")
+    carried = Plan(lr=line, weight_decay=1.0, horizon=200).change(100, horizon=300, weight_decay="constant(0.5)")
 
     assert (", 200) >> constant(0.5)" in str(changed)) is depends
     assert (carried.bindings[0].schedule == parse(line)) is not depends
@@ -114,7 +114,7 @@ def test_a_change_without_a_field_keeps_the_final_values():
 
 
 def test_a_change_to_the_same_horizon_has_no_effect():
-    assert PLAN.change(8000, lr=0.1, horizon=10_000) == PLAN.change(8000, lr=0.1)
+    assert PLAN.change(8000, lr="constant(0.1)", horizon=10_000) == PLAN.change(8000, lr="constant(0.1)")
 
 
 def test_changes_can_be_applied_repeatedly():
@@ -152,9 +152,9 @@ def test_a_keyword_changes_every_binding_of_the_field():
 
 
 def test_a_binding_argument_changes_one_binding():
-    head = GROUPED.change(50, Binding("lr", 0.5, groups="head"))
-    default = GROUPED.change(50, Binding("lr", 0.5))
-    both = GROUPED.change(50, Binding("lr", 0.5, groups="head"), lr="constant(previous)")
+    head = GROUPED.change(50, Binding("lr", "constant(0.5)", groups="head"))
+    default = GROUPED.change(50, Binding("lr", "constant(0.5)"))
+    both = GROUPED.change(50, Binding("lr", "constant(0.5)", groups="head"), lr="constant(previous)")
 
     assert lines(head)[1:3] == ["lr: cosine()", "lr @ head: take(constant(0.1) * cosine(), 50) >> constant(0.5)"]
     assert lines(default)[1:3] == ["lr: take(cosine(), 50) >> constant(0.5)", "lr @ head: constant(0.1) * cosine()"]
@@ -225,7 +225,7 @@ def test_a_change_keeps_the_order_of_bindings_and_the_clock():
     plan = Plan(weight_decay="linear()", lr="cosine()", horizon="1M tokens", clock="tokens")
 
     for changed in (
-        plan.change("500k tokens", lr=0.1, horizon="2M tokens"),
+        plan.change("500k tokens", lr="constant(0.1)", horizon="2M tokens"),
         plan.cooldown("500k tokens", "100k tokens"),
         plan.scale("500k tokens", lr=0.5),
     ):
@@ -363,25 +363,25 @@ def refused(error, call):
 
 
 def test_an_unknown_field_raises_with_the_nearest_name():
-    assert refused(UnknownField, lambda: PLAN.change(10, weight_decy=0.1)) == (
+    assert refused(UnknownField, lambda: PLAN.change(10, weight_decy="constant(0.1)")) == (
         'change(…, weight_decy=…): the plan has no "weight_decy"; did you mean "weight_decay"?'
     )
     assert 'did you mean "weight_decay"?' in refused(PlanError, lambda: PLAN.scale(10, weight_decy=0.1))
     assert "expected one of lr, weight_decay" in refused(PlanError, lambda: PLAN.cooldown(10, 10, fields=["xyz"]))
-    assert 'has no "eps"' in refused(PlanError, lambda: PLAN.change(10, Binding("eps", 0.1, groups="head")))
-    assert 'has no "lr"' in refused(PlanError, lambda: PLAN.change(10, Binding(Target("lr", 1.0), 0.1)))
+    assert 'has no "eps"' in refused(PlanError, lambda: PLAN.change(10, Binding("eps", "constant(0.1)", groups="head")))
+    assert 'has no "lr"' in refused(PlanError, lambda: PLAN.change(10, Binding(Target("lr", 1.0), "constant(0.1)")))
 
 
 def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
     plan = Plan(lr="cosine()")
 
-    message = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
+    message = refused(PlanError, lambda: plan.change(10, lr="constant(0.1)", horizon=100))
     assert message.startswith(
         'change(…, horizon="100"): lr: cosine() depends on the length of the run, but the plan has no horizon'
     )
     assert "the plan has no horizon" in refused(PlanError, lambda: plan.cooldown(10, 10))
     assert "but the plan has none" in refused(PlanError, lambda: plan.cooldown("10%", 10))
-    assert lines(plan.change(10, lr=0.1)) == ["lr: take(cosine(), 10) >> constant(0.1)"]
+    assert lines(plan.change(10, lr="constant(0.1)")) == ["lr: take(cosine(), 10) >> constant(0.1)"]
     assert lines(Plan(lr="warmup(5) >> constant()").cooldown(10, 10)) == [
         "horizon: 20",
         "lr: take(warmup(5) >> constant(), 10) >> linear(previous, over=10)",
@@ -393,27 +393,27 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
     [
         (lambda: PLAN.change(8000), "expected a field to change or a new horizon"),
         (lambda: PLAN.change(8000, horizon=10_000), "expected a field to change or a new horizon"),
-        (lambda: PLAN.change(10_000, lr=0.1), 'the run ends at "10000"'),
-        (lambda: PLAN.change(8000, lr=0.1, horizon=8000), 'the run ends at "8000"'),
+        (lambda: PLAN.change(10_000, lr="constant(0.1)"), 'the run ends at "10000"'),
+        (lambda: PLAN.change(8000, lr="constant(0.1)", horizon=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),
-        (lambda: PLAN.change("100%", lr=0.1), 'the run ends at "100%"'),
+        (lambda: PLAN.change("100%", lr="constant(0.1)"), 'the run ends at "100%"'),
         (lambda: PLAN.scale(8000), "expected at least one field"),
         (lambda: PLAN.scale(8000, lr=float("nan")), "must be finite"),
         (lambda: PLAN.scale(8000, lr="half"), "expected a number, got str"),
-        (lambda: PLAN.change(-5, lr=0.1), "must not be negative"),
-        (lambda: PLAN.change("soon", lr=0.1), 'length "soon"'),
-        (lambda: PLAN.change(5, lr=0.1, horizon="50%"), "percent would refer to the horizon itself"),
+        (lambda: PLAN.change(-5, lr="constant(0.1)"), "must not be negative"),
+        (lambda: PLAN.change("soon", lr="constant(0.1)"), 'length "soon"'),
+        (lambda: PLAN.change(5, lr=1.0, horizon="50%"), "percent would refer to the horizon itself"),
         (lambda: PLAN.change(5, "lr"), "not a Binding"),
         (
-            lambda: GROUPED.change(5, Binding(Target("temperature", 1.0), 0.1)),
+            lambda: GROUPED.change(5, Binding(Target("temperature", 1.0), 1.0)),
             "another base would change the past values",
         ),
         (
-            lambda: Plan(Binding("lr", 0.1, groups="head"), horizon=9).change(5, Binding("lr", 0.2)),
+            lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0)),
             "lr has no default; it has lines for head. Write change(…, lr=…) for all lines",
         ),
         (
-            lambda: Plan(Binding("lr", 0.1, groups="head"), horizon=9).change(5, Binding("lr", 0.2, groups="neck")),
+            lambda: Plan(Binding("lr", 1.0, groups="head"), horizon=9).change(5, Binding("lr", 1.0, groups="neck")),
             "lr has no line for neck",
         ),
     ])  # fmt: skip

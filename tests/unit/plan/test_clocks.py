@@ -56,11 +56,11 @@ def test_an_invalid_clock_is_rejected(clock, found):
 
 def test_a_run_counts_only_one_amount():
     with pytest.raises(PlanError, match="samples and tokens: a run can count only one amount"):
-        ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "samples"})
+        ps.Plan(lr="cosine()", weight_decay="constant(0.1)", clock={"lr": "tokens", "weight_decay": "samples"})
 
 
 def test_single_fields_can_have_their_own_clock():
-    plan = ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "updates"})
+    plan = ps.Plan(lr="cosine()", weight_decay="constant(0.1)", clock={"lr": "tokens", "weight_decay": "updates"})
     assert plan.clock == {"lr": "tokens"}
     assert str(plan).startswith("clock: {lr: tokens}\n")
     assert ps.Plan.of_text(plan.text) == plan
@@ -231,7 +231,7 @@ def test_a_difference_on_a_clock_of_amounts_includes_its_time():
 
 
 def test_amounts_continue_from_the_actual_consumption():
-    run = amounts_of_run(ps.Plan(lr=0.1, clock="samples"), ps.Calendar(batch_size=32))
+    run = amounts_of_run(ps.Plan(lr="constant(0.1)", clock="samples"), ps.Calendar(batch_size=32))
     assert run is not None
     assert run.amounts_from(3, 100, 3).tolist() == [100, 132, 164]
     assert run.amounts_from(2**60, run.amount_at(2**60), 2).tolist() == [2**65, 2**65 + 32]

@@ -6,6 +6,8 @@ from paramsched.schedules import constant, cosine, linear, warmup
 from paramsched.time import Calendar
 from support.tables import table
 
+HALF = constant(0.5)
+
 
 def test_equal_plans_have_no_difference():
     plan = Plan(lr=cosine(), horizon="2 epochs")
@@ -21,10 +23,10 @@ def test_equal_plans_have_no_difference():
         (Plan(lr=cosine(to=0.1), horizon=10), ["lr: cosine() -> cosine(to=0.1)"]),
         (Plan(lr=cosine(), horizon=20), ["horizon: 10 -> 20"]),
         (Plan(lr=cosine()), ["horizon: 10 -> (nothing)"]),
-        (Plan(weight_decay=0.5, horizon=10),
+        (Plan(weight_decay="constant(0.5)", horizon=10),
          ["lr: cosine() -> (nothing)", "weight_decay: (nothing) -> constant(0.5)"]),
-        (Plan(Binding("lr", 0.5, groups="head"), lr=cosine(), horizon=10), ["lr @ head: (nothing) -> constant(0.5)"]),
-        (Plan(Binding(Target("x", 2.0), 0.5), lr=cosine(), horizon=10), ["x: (nothing) -> 2.0 * constant(0.5)"]),
+        (Plan(Binding("lr", HALF, groups="head"), lr=cosine(), horizon=10), ["lr @ head: (nothing) -> constant(0.5)"]),
+        (Plan(Binding(Target("x", 2.0), HALF), lr=cosine(), horizon=10), ["x: (nothing) -> 2.0 * constant(0.5)"]),
     ],
 )  # fmt: skip
 def test_each_change_shows_the_old_and_the_new_value(other, texts):
@@ -39,7 +41,7 @@ def test_each_change_shows_the_old_and_the_new_value(other, texts):
 
 
 def test_a_targets_initial_value_is_a_change():
-    a, b = (Plan(Binding(Target("x", initial), 0.5)) for initial in (1.0, 2.0))
+    a, b = (Plan(Binding(Target("x", initial), "constant(0.5)")) for initial in (1.0, 2.0))
 
     assert [(change.what, change.before, change.after) for change in diff(a, b)] == [
         ("x", "1.0 * constant(0.5)", "2.0 * constant(0.5)")

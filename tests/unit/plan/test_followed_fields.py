@@ -101,7 +101,7 @@ def test_a_default_also_follows_the_group_bindings_of_the_other_field():
 
 
 def test_a_group_binding_takes_precedence_over_followed_bindings():
-    own = Binding("weight_decay", 0.5, groups="head")
+    own = Binding("weight_decay", "constant(0.5)", groups="head")
 
     followed = lines(Binding("lr", step(5), groups="head"), own, lr=cosine(), weight_decay=like("lr"))
 

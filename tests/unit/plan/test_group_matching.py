@@ -19,7 +19,7 @@ GROUPS = (
 
 def selected(text, groups=GROUPS):
     """Return the indices of the groups that match a selector."""
-    bounds = bind(Plan(Binding("lr", 0.5, groups=text)), groups)
+    bounds = bind(Plan(Binding("lr", "constant(0.5)", groups=text)), groups)
     return [index for index, bound in enumerate(bounds) if bound]
 
 
@@ -101,20 +101,20 @@ def test_a_selector_without_groups_reports_those_that_exist(groups, there):
 
 
 def test_two_selectors_for_one_group_are_an_error():
-    plan = Plan(Binding("lr", 0.5, groups="layer_*"), Binding("lr", 0.1, groups="layer_1"))
+    plan = Plan(Binding("lr", "constant(0.5)", groups="layer_*"), Binding("lr", "constant(0.1)", groups="layer_1"))
 
     with pytest.raises(PlanError, match=r"two selectors match it: layer_\* and layer_1"):
         bind(plan, GROUPS)
 
 
 def test_a_selected_group_does_not_use_the_default():
-    plan = Plan(Binding("lr", 0.5, groups="layer_*, head"), lr=0.1)
+    plan = Plan(Binding("lr", "constant(0.5)", groups="layer_*, head"), lr="constant(0.1)")
 
     assert [str(bound[0].schedule) for bound in bind(plan, GROUPS)] == ["constant(0.5)"] * 3 + ["constant(0.1)"]
 
 
 def test_a_group_added_later_is_selected_the_same():
-    plan = Plan(Binding("lr", 0.5, groups="layer_*"))
+    plan = Plan(Binding("lr", "constant(0.5)", groups="layer_*"))
 
     assert [bound.name for bound in bind_group(plan, {"lr": 0.1, "name": "layer_9"}, 4)] == ["lr"]
     assert bind_group(plan, {"lr": 0.1, "name": "tail"}, 5) == ()
@@ -124,7 +124,7 @@ def test_a_group_added_later_is_selected_the_same():
 def test_all_groups_together_are_bound_like_each_alone(names, data):
     groups = [{"lr": 0.1, "name": name} for name in names]
     selector = data.draw(st.sampled_from([*names, "*", 0, None]))
-    plan = Plan(Binding("lr", 0.5, groups=selector))
+    plan = Plan(Binding("lr", "constant(0.5)", groups=selector))
 
     assert bind(plan, groups) == tuple(bind_group(plan, group, index) for index, group in enumerate(groups))
 

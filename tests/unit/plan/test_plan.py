@@ -31,11 +31,11 @@ def bound(plan, groups):
 
 
 def test_equivalent_spellings_give_equal_plans():
-    plan = Plan(lr=warmup("5%") >> cosine(1.0, 0.01), weight_decay=0.5, horizon="20 epochs")
+    plan = Plan(lr=warmup("5%") >> cosine(1.0, 0.01), weight_decay="constant(0.5)", horizon="20 epochs")
 
     for other in (
         Plan(weight_decay=constant(0.5), lr='warmup("5 %") >> cosine(to=1e-2)', horizon=" 20  epochs"),
-        Plan(Binding("weight_decay", 0.5), Binding("lr", plan.bindings[0].schedule), horizon="20 epoch"),
+        Plan(Binding("weight_decay", "constant(0.5)"), Binding("lr", plan.bindings[0].schedule), horizon="20 epoch"),
     ):
         assert other == plan
         assert hash(other) == hash(plan)
@@ -56,7 +56,7 @@ def test_equivalent_spellings_give_equal_plans():
         Plan(Binding("lr", cosine(to=0.01), groups="0"), horizon=100),
         Plan(Binding(Target("lr", 1.0), cosine(to=0.01)), horizon=100),
         Plan(Binding(Target("lr", 2.0), cosine(to=0.01)), horizon=100),
-        Plan(lr=cosine(to=0.01), weight_decay=0.5, horizon=100),
+        Plan(lr=cosine(to=0.01), weight_decay="constant(0.5)", horizon=100),
         Plan(lr=cosine(to=0.01) * plateau(), horizon=100),
     ],
     ids=str,
@@ -93,7 +93,7 @@ def test_the_number_of_a_plan_depends_on_the_run_facts_that_its_lengths_need(lr,
 
 
 def test_a_plan_without_a_text_has_the_number_0():
-    plan = Plan(Binding("lr", 0.5, groups=lambda group: True))
+    plan = Plan(Binding("lr", "constant(0.5)", groups=lambda group: True))
 
     assert plan_number(plan, plan) == 0
 
@@ -114,10 +114,10 @@ def test_metric_rules_of_chained_bindings_apply_to_the_chain():
 
 def test_the_order_of_different_selectors_has_no_effect():
     bindings = [
-        Binding("lr", 0.1),
-        Binding("lr", 0.2, groups="head"),
-        Binding("eps", 0.3, groups=1),
-        Binding("eps", 0.4),
+        Binding("lr", "constant(0.1)"),
+        Binding("lr", "constant(0.2)", groups="head"),
+        Binding("eps", "constant(0.3)", groups=1),
+        Binding("eps", "constant(0.4)"),
     ]
 
     assert Plan(*bindings) == Plan(*reversed(bindings))
@@ -171,12 +171,12 @@ def test_a_binding_with_groups_replaces_the_default_there():
 
 @pytest.mark.parametrize("groups", [1, "head", lambda group: group["lr"] == 0.2])
 def test_groups_are_selected_by_name_by_index_or_by_a_predicate(groups):
-    assert bound(Plan(Binding("lr", 0.5, groups=groups)), SGD) == [{}, {"lr": ("lr", "constant(0.5)")}]
+    assert bound(Plan(Binding("lr", "constant(0.5)", groups=groups)), SGD) == [{}, {"lr": ("lr", "constant(0.5)")}]
 
 
 def test_two_selectors_that_match_one_group_are_both_named():
     with pytest.raises(PlanError) as refusal:
-        bind(Plan(Binding("lr", 0.5, groups="head"), Binding("lr", 0.1, groups=1)), SGD)
+        bind(Plan(Binding("lr", "constant(0.5)", groups="head"), Binding("lr", "constant(0.1)", groups=1)), SGD)
 
     assert "head" in str(refusal.value)
     assert "1" in refusal.value.found
@@ -186,7 +186,7 @@ def test_two_selectors_that_match_one_group_are_both_named():
 @pytest.mark.parametrize("groups", ["tail", 2])
 def test_a_selector_without_matches_lists_the_available_groups(groups):
     with pytest.raises(UnknownGroup) as refusal:
-        bind(Plan(Binding("lr", 0.5, groups=groups)), SGD)
+        bind(Plan(Binding("lr", "constant(0.5)", groups=groups)), SGD)
 
     assert repr(groups) in str(refusal.value)
     assert "body, head" in str(refusal.value)
@@ -194,7 +194,7 @@ def test_a_selector_without_matches_lists_the_available_groups(groups):
 
 
 def test_a_predicate_may_match_no_group_yet():
-    assert bound(Plan(Binding("lr", 0.5, groups=lambda group: False)), SGD) == [{}, {}]
+    assert bound(Plan(Binding("lr", "constant(0.5)", groups=lambda group: False)), SGD) == [{}, {}]
 
 
 # ---------------------------------------------------------------- fields
@@ -209,7 +209,7 @@ def test_momentum_is_the_first_beta_if_a_group_has_betas():
 
 def test_momentum_and_the_first_beta_of_one_group_conflict():
     with pytest.raises(PlanError, match=r"both are betas\[0\]"):
-        bind(Plan(Binding("betas[0]", 0.5), momentum=0.5), ADAM)
+        bind(Plan(Binding("betas[0]", "constant(0.5)"), momentum="constant(0.5)"), ADAM)
 
 
 @table(
@@ -229,7 +229,7 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
 )
 def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups, error, message):
     with pytest.raises(error) as refusal:
-        bind(Plan(Binding(field, 0.5)), groups)
+        bind(Plan(Binding(field, "constant(0.5)")), groups)
 
     assert message in str(refusal.value)
     assert refusal.value.instead
@@ -254,9 +254,18 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(betas=(0.9, cosine())), """Write Binding("betas[0]", 0.9), Binding("betas[1]", 'cosine()')"""),
         (lambda: Plan(betas=[]), 'a list is allowed only in files. For example: betas="cosine()"'),
         (lambda: Plan(betas={"cosine": {}}), 'a dict is allowed only in files. Write betas="cosine()"'),
-        (lambda: diff(Plan(lr=0.5), Plan(lr=1.0), 20), "diff(…, 20): not a Calendar. Write ps.Calendar(total=20)"),
-        (lambda: trace(Plan(lr=0.5), {"lr": 1.0}, -1), "trace(…, -1): not a Calendar. Write ps.Calendar(total=10000)"),
-        (lambda: resolve(Plan(lr=0.5), True), "plan.resolve(True): not a Calendar. Write ps.Calendar(total=10000)"),
+        (
+            lambda: diff(Plan(lr=1.0), Plan(lr=1.0), 20),
+            "diff(…, 20): not a Calendar. Write ps.Calendar(total=20)",
+        ),
+        (
+            lambda: trace(Plan(lr=1.0), {"lr": 1.0}, -1),
+            "trace(…, -1): not a Calendar. Write ps.Calendar(total=10000)",
+        ),
+        (
+            lambda: resolve(Plan(lr=1.0), True),
+            "plan.resolve(True): not a Calendar. Write ps.Calendar(total=10000)",
+        ),
         (lambda: resolve(cosine(), 20), "resolve(…, 20): not a Calendar. Write ps.Calendar(total=20)"),
         (lambda: resolve(cosine(), Calendar(deadline="in 1 h")), "only a Scheduler accepts a deadline"),
         (lambda: Plan(lr="cosin()"), 'did you mean "cosine"'),
@@ -273,30 +282,39 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr=cosine(), horizon=-1), "Write horizon=10000"),
         (lambda: Plan(lr=cosine(), horizon=-4), "Write horizon=4"),
         (lambda: Plan(lr=cosine(), horizon="until 5 epochs"), "a horizon is a length, not a position. Omit until"),
-        (lambda: Plan(params=0.1), "not a hyperparameter"),
-        (lambda: Plan(paramsched_t=0.1), "not a hyperparameter"),
-        (lambda: Binding("lr decay", 0.1), "expected the name of a field"),
-        (lambda: Binding("betas[-1]", 0.1), "expected the name of a field"),
-        (lambda: Binding("betas[0][1]", 0.1), "expected the name of a field"),
-        (lambda: Binding("", 0.1), "expected the name of a field"),
-        (lambda: Binding(3, 0.1), "expected the name of a field"),
-        (lambda: Binding("lr", 0.1, groups=True), "expected str, int or a function"),
-        (lambda: Binding("lr", 0.1, groups=["head", "b"]), "several names as one text. Write groups='head, b'"),
-        (lambda: Binding("lr", 0.1, groups=[1]), "several names as one text. Write groups='head'"),
-        (lambda: Binding("lr", 0.1, groups=-1), "neither a name nor an index. Write groups=0"),
-        (lambda: Binding("lr", 0.1, groups=""), "neither a name nor an index. Write groups='head'"),
-        (lambda: Binding("lr", 0.1, groups=1.0), "expected str, int or a function"),
+        (lambda: Plan(params=1.0), "not a hyperparameter"),
+        (lambda: Plan(paramsched_t=1.0), "not a hyperparameter"),
+        (lambda: Binding("lr decay", 1.0), "expected the name of a field"),
+        (lambda: Binding("betas[-1]", 1.0), "expected the name of a field"),
+        (lambda: Binding("betas[0][1]", 1.0), "expected the name of a field"),
+        (lambda: Binding("", 1.0), "expected the name of a field"),
+        (lambda: Binding(3, 1.0), "expected the name of a field"),
+        (lambda: Binding("lr", 1.0, groups=True), "expected str, int or a function"),
         (
-            lambda: Binding(Target("x", 1.0), 0.1, groups=0),
+            lambda: Binding("lr", 1.0, groups=["head", "b"]),
+            "several names as one text. Write groups='head, b'",
+        ),
+        (lambda: Binding("lr", 1.0, groups=[1]), "several names as one text. Write groups='head'"),
+        (lambda: Binding("lr", 1.0, groups=-1), "neither a name nor an index. Write groups=0"),
+        (lambda: Binding("lr", 1.0, groups=""), "neither a name nor an index. Write groups='head'"),
+        (lambda: Binding("lr", 1.0, groups=1.0), "expected str, int or a function"),
+        (
+            lambda: Binding(Target("x", 1.0), "constant(0.1)", groups=0),
             "Binding('x', groups=0): a target does not belong to a group",
         ),
-        (lambda: Binding(Target("x", 1.0), 0.1, groups=[]), "Binding('x', groups=[]): expected str, int or a function"),
+        (
+            lambda: Binding(Target("x", 1.0), "constant(0.1)", groups=[]),
+            "Binding('x', groups=[]): expected str, int or a function",
+        ),
         (lambda: Binding(Target("x", 1.0), None), "x=None: None is neither a schedule nor a number"),
         (lambda: Target("no name", 1.0), "not an identifier"),
         (lambda: Target("x", float("inf")), "must be finite"),
         (lambda: Target("x", "1"), "expected a number"),
         (lambda: Target("x", 1.0, write=3), "not callable"),
-        (lambda: Plan(Binding(Target("x", 1.0), 0.1), Binding(Target("x", 1.0), 0.2)), "two bindings"),
+        (
+            lambda: Plan(Binding(Target("x", 1.0), "constant(0.1)"), Binding(Target("x", 1.0), "constant(0.2)")),
+            "two bindings",
+        ),
         (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
         (lambda: Plan(lr=cosine()).plot(calendar=Calendar(total=5), total=5), "run facts are passed twice"),
     ],

@@ -13,7 +13,9 @@ PLANS = {
     "one horizon": ({"muon": ps.Plan(lr="cosine()"), "adamw": ps.Plan(lr="linear()", horizon=9)}),
     "groups": {
         "muon": ps.Plan(lr="cosine()", horizon=9),
-        "adamw": ps.Plan(ps.Binding("lr", "linear()", groups="a"), ps.Binding("lr", 0.5, groups="b"), horizon=9),
+        "adamw": ps.Plan(
+            ps.Binding("lr", "linear()", groups="a"), ps.Binding("lr", "constant(0.5)", groups="b"), horizon=9
+        ),
     },
     "groups by index and together": {
         "muon": ps.Plan(ps.Binding("lr", "cosine()", groups=0), horizon=9),
@@ -54,7 +56,7 @@ def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
         ({"muon": "cosine()", "adamw": "linear()"}, ("muon", "adamw"), True),
         ({"muon": "cosine()"}, ("muon", "adamw"), True),
         ({"first": ps.Plan(lr=1.0)}, ("muon", "adamw"), True),
-        ([ps.Plan(lr=1.0), ps.Plan(lr=0.5)], ("muon", "adamw"), True),
+        ([ps.Plan(lr=1.0), ps.Plan(lr="constant(0.5)")], ("muon", "adamw"), True),
         ([ps.Plan(lr=1.0)], ("muon", "adamw"), True),
         ({"lr": "cosine()"}, ("muon", "adamw"), False),
         ({"muon": "cosine()", "lr": "linear()"}, ("muon", "adamw"), False),
@@ -73,8 +75,8 @@ def test_a_plan_for_each_optimizer_is_not_a_plan(given, names, is_refused):
 
 
 def test_a_line_with_an_index_or_an_assumed_horizon_is_an_example_because_it_may_not_fit():
-    by_name, by_index = (ps.Plan(ps.Binding("lr", 0.5, groups=one), horizon=9) for one in ("head", 0))
-    without = ps.Plan(lr=0.5)
+    by_name, by_index = (ps.Plan(ps.Binding("lr", "constant(0.5)", groups=one), horizon=9) for one in ("head", 0))
+    without = ps.Plan(lr="constant(0.5)")
 
     assert one_plan_advice({"a": by_name}).startswith("Write ps.Plan(")
     assert one_plan_advice({"a": by_name, "b": by_index}).startswith("For example: ps.Plan(")

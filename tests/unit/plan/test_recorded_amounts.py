@@ -87,7 +87,7 @@ def test_what_is_not_the_record_of_a_run_is_refused(given, found):
 
 def test_a_plan_by_updates_has_no_amounts():
     with pytest.raises(InvalidArgument, match="the plan's clock counts updates"):
-        trace(Plan(lr=0.5, horizon=4), {"lr": 1.0}, amounts=[0, 1])
+        trace(Plan(lr="constant(0.5)", horizon=4), {"lr": 1.0}, amounts=[0, 1])
 
 
 def test_pictures_and_tables_have_the_recorded_amounts(tmp_path):

@@ -46,7 +46,7 @@ def scheduled(*bindings, bases=BASES, **fields):
     ],
 )
 def test_a_selector_means_groups_of_any_optimizer(selector, groups):
-    assert scheduled(ps.Binding("lr", 0.5, groups=selector)) == {"lr": groups}
+    assert scheduled(ps.Binding("lr", "constant(0.5)", groups=selector)) == {"lr": groups}
 
 
 def test_a_line_for_all_means_the_optimizers_that_have_the_field():

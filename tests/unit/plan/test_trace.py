@@ -62,7 +62,7 @@ def test_trace_values_equal_single_calls_bit_for_bit(data):
 
 def test_a_dict_is_one_group_and_an_optimizer_provides_its_groups():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2, momentum=0.9)
-    plan = Plan(lr=linear(1.0, 0.0), momentum=0.5, horizon=2)
+    plan = Plan(lr=linear(1.0, 0.0), momentum="constant(0.5)", horizon=2)
 
     assert trace(plan, optimizer).to_dict() == trace(plan, {"lr": 0.2, "momentum": 0.9}).to_dict()
     assert optimizer.param_groups[0]["lr"] == 0.2
@@ -77,7 +77,7 @@ def test_an_optimizer_that_carries_a_plan_is_traced_from_its_recorded_bases():
 
 
 def test_momentum_keeps_its_name_in_a_group_with_betas():
-    shown = trace(Plan(momentum=0.5, horizon=2), {"lr": 0.1, "betas": (0.9, 0.99)})
+    shown = trace(Plan(momentum="constant(0.5)", horizon=2), {"lr": 0.1, "betas": (0.9, 0.99)})
 
     assert shown["momentum", 0].tolist() == [0.45, 0.45]
 
@@ -93,7 +93,7 @@ def test_metric_rules_are_neutral_in_a_trace():
 
 
 def test_groups_with_the_same_name_are_distinguished_by_their_index():
-    shown = trace(Plan(lr=0.5, horizon=1), [{"lr": 0.1, "name": "a"}, {"lr": 0.2, "name": "a"}])
+    shown = trace(Plan(lr="constant(0.5)", horizon=1), [{"lr": 0.1, "name": "a"}, {"lr": 0.2, "name": "a"}])
 
     assert shown.keys() == (("lr", 0), ("lr", 1))
 
@@ -174,7 +174,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
         (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
-        (lambda: trace(Plan(lr=0.5, horizon=10**12), {"lr": 1.0}), InvalidArgument, "too many to store"),
+        (lambda: trace(Plan(lr="constant(0.5)", horizon=10**12), {"lr": 1.0}), InvalidArgument, "too many to store"),
     ],
 )
 def test_plans_that_cannot_be_traced_are_rejected(call, error, message):

@@ -97,7 +97,7 @@ def test_similarity_ignores_length_and_peak():
 
 def test_a_plan_without_the_compared_field_is_rejected():
     with pytest.raises(ps.InvalidArgument, match="does not schedule lr"):
-        nearest_recipes(ps.Plan(momentum=0.5, horizon=10), ps.Calendar(), [{"momentum": 1.0}])
+        nearest_recipes(ps.Plan(momentum="constant(0.5)", horizon=10), ps.Calendar(), [{"momentum": 1.0}])
 
 
 FILES = sorted((Path(ps.__file__).parent / "recipe_book" / "data").glob("*.yaml"))

@@ -1,5 +1,7 @@
 """Levels: a bare number is a multiple of base, `absolute(x)` an absolute value."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -63,23 +65,58 @@ def test_a_level_with_both_terms_adds_a_multiple_of_base_and_a_value():
 
 
 @table(
-    ("text", "found"),
+    ("text", "same"),
     [
-        ("constant(0.5 + absolute(1) + 0.5)", "0.5 + absolute(1.0) is a level, neither a number nor a schedule"),
-        ("constant(2 * absolute(1))", "absolute(1.0) is a level, neither a number nor a schedule"),
-        ("constant(absolute(1) + absolute(2))", "absolute(1.0) is a level, neither a number nor a schedule"),
-        ("cosine() + absolute(2)", "absolute(2.0) is a level, neither a number nor a schedule"),
-        ("0.5 + absolute(2)", "0.5 + absolute(2.0) is neither a schedule nor a number"),
+        ("constant(0.5 + absolute(1) + 0.5)", "constant(1.0 + absolute(1.0))"),
+        ("constant(0.5 + absolute(1) - absolute(3))", "constant(0.5 + absolute(-2.0))"),
+        ("constant(absolute(1) + absolute(2))", "constant(absolute(3.0))"),
+        ("linear(-absolute(0.5), +absolute(1))", "linear(absolute(-0.5), absolute(1.0))"),
     ],
 )
-def test_a_level_has_one_multiple_and_one_value(text, found):
-    with pytest.raises(ps.InvalidArgument) as refusal:
-        ps.parse(text)
-
-    assert refusal.value.found == found
+def test_the_terms_of_a_level_are_added(text, same):
+    assert str(ps.parse(text)) == same
 
 
-@table("other", [True, "0.5", None, ps.cosine()])
+@table(
+    ("text", "same"),
+    [
+        ("absolute(3e-4)", "constant(absolute(0.0003))"),
+        ("-absolute(3e-4)", "constant(absolute(-0.0003))"),
+        ("0.5 + absolute(2)", "constant(0.5 + absolute(2.0))"),
+        ("warmup(5) >> absolute(3e-4)", "warmup(5) >> constant(absolute(0.0003))"),
+        ("0.5 * absolute(0.1)", "constant(0.5) * constant(absolute(0.1))"),
+        ("cosine() * absolute(0.1)", "cosine() * constant(absolute(0.1))"),
+        ("(0.5 + absolute(0.1)) * cosine()", "constant(0.5 + absolute(0.1)) * cosine()"),
+        ("absolute(0.1) / 2", "constant(absolute(0.1)) * constant(0.5)"),
+        ("cosine() + absolute(2)", "cosine() + constant(absolute(2.0))"),
+        ("absolute(2) - cosine()", "constant(absolute(2.0)) - cosine()"),
+        ("maximum(cosine(), absolute(1e-5))", "maximum(cosine(), constant(absolute(1e-05)))"),
+        ('absolute(0.1) * plateau("loss")', "constant(absolute(0.1)) * plateau()"),
+    ],
+)
+def test_an_absolute_level_where_a_schedule_is_expected_is_a_constant(text, same):
+    read = ps.parse(text)
+
+    assert str(read) == same.replace("plateau()", str(ps.plateau("loss")))
+    assert ps.parse(str(read)) == read
+    code = text.replace("cosine", "ps.cosine").replace("absolute", "ps.absolute").replace("plateau", "ps.plateau")
+    code = code.replace("warmup", "ps.warmup").replace("maximum", "ps.maximum")
+    assert ps.Plan(lr=eval(code)) == ps.Plan(lr=read)  # the table above
+
+
+def test_a_mapping_of_absolute_is_a_level_or_a_schedule():
+    def lr(value):
+        return str(ps.loads(json.dumps({"lr": value}), "json").bindings[0].schedule)
+
+    assert lr({"absolute": 0.1}) == "constant(absolute(0.1))"
+    assert lr({"absolute": "linear(0.85, 0.95)"}) == "absolute(linear(0.85, 0.95))"
+    assert lr({"absolute": {"linear": [0.85, 0.95]}}) == "absolute(linear(0.85, 0.95))"
+    assert lr({"absolute": ["warmup(5)", "cosine()"]}) == "absolute(warmup(5) >> cosine())"
+    assert lr(["warmup(5)", {"absolute": 0.1}]) == "warmup(5) >> constant(absolute(0.1))"
+    assert lr({"constant": {"value": {"absolute": 0.1}}}) == "constant(absolute(0.1))"
+
+
+@table("other", [True, "0.5", None])
 def test_only_a_number_can_be_added_to_an_absolute_value(other):
     with pytest.raises(TypeError):
         other + ps.absolute(1)

@@ -123,7 +123,7 @@ MANY = "if mult or gamma is not 1, the number of cycles is required, at most 100
         (lambda: step(5)(1, float("inf")), "base inf: must be finite", "for example 0.1"),
         (lambda: linear("previous"), "linear(start='previous'): expected a level, got str", "Write ps.previous"),
         (lambda: linear("x"), "linear(start='x'): expected a number, got str", "Write linear(start=1.0)"),
-        (lambda: absolute("x"), "absolute('x'): expected a number, got str", "Write 0.1"),
+        (lambda: absolute("x"), "absolute('x'): expected a number or a schedule, got str", "For example: absolute("),
         (lambda: cosine() >> 5 >> "x", "'x' is neither a schedule nor a number", "For example: warmup(100) >> cosine"),
         (lambda: cosine() >> min, "min> is neither a schedule nor a number", "For example: ps.from_function(f)"),
         (lambda: cosine() >> int, "int'> is neither a schedule nor a number", "For example: warmup(100) >> cosine"),

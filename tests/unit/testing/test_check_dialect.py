@@ -38,7 +38,7 @@ def rejects_all(data, **facts):
 
 def modifies_config(data, **facts):
     data["more"] = 1
-    return ps.Plan(lr=0.5)
+    return ps.Plan(lr="constant(0.5)")
 
 
 def differs_each_time(data, **facts):

@@ -25,7 +25,7 @@ from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
 from paramsched.compat.torch.base import Verbose, hook, warn_of_order, warn_outside_step
 from paramsched.errors import CallSite
 from paramsched.schedules import rules
-from paramsched.schedules.affine import absolute
+from paramsched.schedules.absolute_schedule import absolute
 from paramsched.schedules.rules import Rule
 
 _LEVEL = absolute(1.0)  # eta_min or swa_lr, from `_level_per_group`

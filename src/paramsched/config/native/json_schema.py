@@ -131,6 +131,7 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
     made = {name: _call_schema(builder) for name, builder in sorted(names.everything().items())}
     several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
     made |= dict.fromkeys(OPERATORS, several)
+    made["absolute"] = {**_schema_reference("schedule"), "description": "a schedule whose numbers are values"}
     pair = [_schema_reference("schedule"), {"type": "number"}]
     made |= {name: {"type": "array", "prefixItems": pair, "minItems": 2, "items": False} for name in WITH_A_NUMBER}
     return {

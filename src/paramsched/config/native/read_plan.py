@@ -321,7 +321,7 @@ class _PlanReader:
             if self.note_foreign_name(key, value, path):
                 return
             name = self.name_of_field(key, path)
-        schedule = self.values.read_followed(value, path)
+        schedule = self.values.read_line(value, path)
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
@@ -472,7 +472,7 @@ class _PlanReader:
             else:
                 initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
             if "schedule" in given:
-                schedule = self.values.read_followed(given["schedule"], child_path(path, "schedule"))
+                schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"))
             if self.diagnostics.count == before and schedule is not MISSING and str(name).isidentifier():
                 self.bindings.append(Binding(Target(str(name), initial), schedule))
 

@@ -37,13 +37,13 @@ from paramsched.config.native.assign_arguments import (
     union_members,
     within_float,
 )
-from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
+from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.schedules import Absolute, Schedule, meant_line
+from paramsched.schedules import Absolute, Schedule, absolute, constant, meant_line
 from paramsched.schedules.affine import AffineLevel, NeighborLevel
-from paramsched.schedules.leaves import Constant, schedule_of
+from paramsched.schedules.leaves import Constant, line_of, schedule_of
 from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
@@ -69,18 +69,25 @@ class ScheduleReader:
     def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
         self.names, self.diagnostics = names, diagnostics
 
-    def read_followed(self, value: Any, path: str) -> Any:
-        """Read the schedule of a field, or a metric rule without a schedule."""
+    def read_line(self, value: Any, path: str) -> Any:
+        """Read the schedule of a field or a target."""
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], (int, float)):
+            value = value[0]
+        return self.read_followed(value, path, line_of)
+
+    def read_followed(self, value: Any, path: str, convert: Callable[..., Schedule] = schedule_of) -> Any:
+        """Read a schedule, or a metric rule without a schedule. `convert` is for a number alone."""
         match value:
             case str():
-                found = read_schedule_line(value, path, self.names, self.diagnostics)
+                is_line = convert is line_of
+                found = read_schedule_text(value, path, self.names, self.diagnostics, is_line=is_line)
                 return MISSING if found is None else found
             case BadValue():
                 return self.note_bad_value(value, path)
             case bool() | None:
                 return self.note_wrong_type(value, path, "a schedule", _FORMS)
             case int() | float():
-                return self.try_or_note(path, lambda: schedule_of(within_float(value), lambda: short_json(value)))
+                return self.try_or_note(path, lambda: convert(within_float(value), lambda: short_json(value)))
             case list():
                 return self.read_sequence(value, path)
             case _:
@@ -134,9 +141,7 @@ class ScheduleReader:
         if name in WITH_A_NUMBER:
             return self.read_with_number(name, given, path)
         if name == "absolute":
-            number = given if isinstance(given, (int, float)) and not isinstance(given, bool) else 0.1
-            instead = f"Write constant(absolute({number!r}))"
-            return self.note_fault(path, "absolute is a level, not a schedule", instead)
+            return self.read_absolute(given, path)
         if builder is None:
             if peer := advice_for_name(str(name)):
                 line = None if "-" in str(name) else meant
@@ -157,6 +162,15 @@ class ScheduleReader:
                 path, f"expected a schedule from {name}, got {type(found).__name__}", "Return a schedule"
             )
         return found
+
+    def read_absolute(self, given: Any, path: str) -> Any:
+        """Read `{absolute: 0.1}` or `{absolute: "linear(0.85, 0.95)"}` where a schedule is expected."""
+        inner = self.read_followed(given, child_path(path, "absolute"))
+        if inner is MISSING:
+            return MISSING
+        if isinstance(given, (int, float)):
+            return constant(Absolute(given))
+        return self.try_or_note(path, lambda: absolute(inner))
 
     def note_mapping(self, path: str, found: str, meant: str | None, example: str, *, code: str = REFUSED_VALUE) -> Any:
         """Report a mapping that is not a schedule, with the entry that was probably intended."""

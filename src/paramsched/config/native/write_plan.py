@@ -9,7 +9,7 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import UPDATES, clock_as_data
-from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules import Absolute, AbsoluteSchedule, Schedule
 from paramsched.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.schedules.leaves import FromFunction
 from paramsched.schedules.one_operand import Raised
@@ -84,6 +84,8 @@ def schedule_to_data(schedule: Schedule) -> Any:
             return {"sum": [schedule_to_data(operand) for operand in operands]}
         case Raised(schedule=inner, exponent=exponent):
             return {"power": [schedule_to_data(inner), exponent]}
+        case AbsoluteSchedule(schedule=inner):
+            return {"absolute": schedule_to_data(inner)}
         case Guided(schedule=inner, guides=rules):
             return {"product": [schedule_to_data(inner), *map(_call_to_data, rules)]}
     return _call_to_data(schedule)

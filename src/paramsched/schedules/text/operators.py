@@ -17,7 +17,7 @@ from paramsched.advice.peer_words import misspelled_argument
 from paramsched.base.near_names import shortened_text
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, InvalidCall, shown
-from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of
+from paramsched.schedules.affine import Level, NeighborLevel, level_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import SHAPES, combine_operands
@@ -60,9 +60,7 @@ def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineDiagn
     whole = TextPart(BROKEN, left.begin, right.end)
     if sign not in _APPLY:
         return diagnostics.add(whole, f'"{sign}" is not an operator of schedules', _KNOWN_OPERATORS)
-    number, level = (left.value, right.value) if isinstance(right.value, Absolute) else (right.value, left.value)
-    is_level = sign in ("+", "-") and _is_number(number) and isinstance(level, Absolute)  # 0.5 + absolute(2e-05)
-    if not is_level and not (_is_operand(left, diagnostics) & _is_operand(right, diagnostics)):
+    if not (_is_operand(left, diagnostics) & _is_operand(right, diagnostics)):
         return BROKEN
     advice = _ADVICE.get(sign, EXAMPLE_LINE)
     return _apply_operator(whole, diagnostics, _applied, sign, left.value, right.value, instead=advice)
@@ -88,7 +86,7 @@ def _applied(sign: str, left: Any, right: Any) -> Any:
 def signed(sign: TextPart, part: TextPart, diagnostics: LineDiagnostics) -> TextPart:
     """Apply a unary sign to its operand."""
     whole = TextPart(BROKEN, sign.begin, part.end)
-    if not _is_operand(part, diagnostics, sign):
+    if not _is_operand(part, diagnostics):
         return whole
     value = _apply_operator(whole, diagnostics, operator.neg, part.value) if sign.kind == "-" else part.value
     return TextPart(value, whole.begin, whole.end)
@@ -131,18 +129,16 @@ def _sequence(parts: list[TextPart], signs: list[str], whole: TextPart, diagnost
     return _apply_operator(whole, diagnostics, combine_operands, "sequence", *values)
 
 
-def _is_operand(part: TextPart, diagnostics: LineDiagnostics, sign: TextPart | None = None) -> bool:
+def _is_operand(part: TextPart, diagnostics: LineDiagnostics) -> bool:
     """Return whether a value can be an operand, or follow a unary sign; if not, report it."""
-    value, write, begin = part.value, "", part.begin
+    value, write = part.value, ""
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
         found = f"{shown(value)} is neither a number nor a schedule"
-    elif isinstance(value, (Absolute, AffineLevel, NeighborLevel)):
+    elif isinstance(value, NeighborLevel):
         found, write = f"{value} is a level, neither a number nor a schedule", f"constant({value})"
-        if sign is not None and isinstance(value, Absolute):
-            write, begin = str(value if sign.kind == "+" else Absolute(-value.value)), sign.begin
     else:
         return value is not BROKEN
-    diagnostics.add(part, found, write=write, edit=(begin, part.end, write) if write else None)
+    diagnostics.add(part, found, write=write, edit=(part.begin, part.end, write) if write else None)
     return False
 
 

@@ -19,9 +19,10 @@ from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.near_names import KNOWN, certain_name, did_you_mean, shortened_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
 from paramsched.errors import InvalidArgument, ParseError, shown
-from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel, absolute
+from paramsched.schedules.absolute_schedule import absolute
+from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.leaves import schedule_of
+from paramsched.schedules.leaves import line_of, schedule_of
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.operators import BINDS, JOINED, OpenBracket, joined, keep_argument, signed, value_of_call
 from paramsched.schedules.text.tokens import BROKEN, LineDiagnostics, TextPart, error_at, quoted, syntax_error, tokens
@@ -83,9 +84,17 @@ def meant_line(text: str) -> str | None:
     return _read(text, {}, _schedule_in)[2]
 
 
-def schedule_or_faults(text: str, own: KnownNames = MappingProxyType({})) -> Schedule | list[InvalidArgument]:
-    """Return the schedule of a line, or every error of it, in order. The line may also call the functions in `own`."""
-    schedule, refusals, _ = _read(text, own, _schedule_in)
+def schedule_or_faults(
+    text: str, own: KnownNames = MappingProxyType({}), *, is_line: bool = True
+) -> Schedule | list[InvalidArgument]:
+    """Return the schedule of a text, or every error of it, in order.
+
+    Args:
+        text: the text of a schedule.
+        own: functions that the text may call besides the registered ones.
+        is_line: False for a part of a line, such as a stage, which may be a number alone.
+    """
+    schedule, refusals, _ = _read(text, own, _schedule_in if is_line else _part_in)
     return refusals[1:] if schedule is None else schedule
 
 
@@ -134,7 +143,17 @@ def _advised(refusal: InvalidArgument, corrected: str | None) -> InvalidArgument
 
 
 def _schedule_in(reader: "LineReader") -> Schedule:
-    """Return the schedule of a line. A metric rule alone becomes `1.0 * rule`."""
+    """Return the schedule of a line."""
+    return _read_schedule(reader, line_of)
+
+
+def _part_in(reader: "LineReader") -> Schedule:
+    """Return the schedule of a part of a line: a stage or an operand, which may be a number."""
+    return _read_schedule(reader, schedule_of)
+
+
+def _read_schedule(reader: "LineReader", convert: Callable[[object, str], Schedule]) -> Schedule:
+    """Return the schedule of a text. A metric rule alone becomes `1.0 * rule`; `convert` is for other values."""
     text = reader.text
     if reader.most_depth is not None and len(text) > MOST_CHARACTERS:
         found = f"a line has at most {MOST_CHARACTERS} characters, got {len(text)}"
@@ -146,8 +165,8 @@ def _schedule_in(reader: "LineReader") -> Schedule:
         return value
     site, meant = f'"{shortened_text(text)}"', _meant_schedule(value)
     try:
-        is_plain = isinstance(value, (int, float, str, tuple)) or value is None
-        schedule: Schedule = schedule_of(value, site) if is_plain else 1.0 * value
+        is_plain = isinstance(value, (int, float, str, tuple, Absolute, AffineLevel)) or value is None
+        schedule: Schedule = convert(value, site) if is_plain else 1.0 * value
         return schedule
     except InvalidArgument as error:
         refusal = error
@@ -162,7 +181,7 @@ def _schedule_in(reader: "LineReader") -> Schedule:
 def _meant_schedule(value: Any) -> str | None:
     """Return the schedule that a value of another kind probably means; None if it is unclear."""
     match value:
-        case Absolute() | AffineLevel() | NeighborLevel():
+        case NeighborLevel():
             return f"constant({value})"
         case Curve():
             return f"anneal(curve={value})"
