@@ -98,7 +98,8 @@ class _Misnamed:
 class Scheduler(LRScheduler):
     """Applies a plan to an optimizer: keeps the clock, and writes the planned values into the param groups.
 
-    After construction no further call is needed. Each step of the optimizer is an update, and right after it the groups
+    Remove the scheduler that it replaces, and its `step()`, because that would overwrite the planned values. After
+    construction no further call is needed. Each step of the optimizer is an update, and right after it the groups
     contain the values of the next update. Steps that are not updates (skipped by a GradScaler, raised, nested) do not
     count. The optimizer's own checkpoint carries the count and the bases, so it is enough to resume. A Scheduler that
     is constructed on an optimizer with a count continues from this count.

@@ -1,8 +1,10 @@
 """External writes, over the values of a plan: the warnings, and the errors if an entry is invalid."""
 
-from typing import TYPE_CHECKING, Any
+import gc
+from typing import TYPE_CHECKING, Any, final
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.rebinding import groups_changed, require_groups
@@ -25,22 +27,102 @@ def check_tensors(planned: "Groups", groups: list[Group]) -> None:
     planned.block.install_views()
 
 
+@final
+class ExternalWrites:
+    """The updates of an optimizer that used values which other code wrote."""
+
+    def __init__(self) -> None:
+        self._first = self._last = -1  # such updates
+        self._count, self._cause = 0, ""
+        self._is_logged = False
+
+    def note(self, planned: "Groups", groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
+        """Count the last update, and warn if it is the first or the second one.
+
+        Args:
+            planned: the groups and their plan.
+            groups: those that the optimizer has.
+            index: the index of a group with an external value.
+            found: its field, this value, and the planned one.
+        """
+        clock, (field, value, wanted) = planned.clock, found
+        update = clock.t - 1
+        if update == self._last:
+            return
+        self._count, self._last = self._count + 1, update
+        if self._count == 1:
+            self._first = update
+            planned.block.end = planned.in_force.total  # because the total is logged then
+        if self._count <= _WARNED:
+            writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
+            self._cause = _OTHER if writer is None else _SCHEDULER.format(writer)
+            place = f"{field} of group {planned.labels(groups)[index]!r}"
+            total = f" {self._total()}." if self._count > 1 else ""
+            planned.parts.processes.warn(
+                f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {self._cause}{total}"
+            )
+
+    @property
+    def is_pending(self) -> bool:
+        """True if the number of these updates is logged at the end of the plan."""
+        return self._count > 0 and not self._is_logged
+
+    def log_at_end(self, planned: "Groups") -> None:
+        """Log the number of these updates, if the plan is over."""
+        if self.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
+            self.log_total(planned)
+
+    def log_total(self, planned: "Groups") -> None:
+        """Log the number of these updates, once, unless a warning had it."""
+        if self._count > _WARNED and not self._is_logged:
+            self._is_logged = True
+            planned.parts.processes.log("values differed from the plan: %s %s", self._cause, self._total())
+
+    def _total(self) -> str:
+        among = self._last - self._first + 1
+        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"
+
+
+_WARNED = 2  # updates; the second warning shows that the writes go on
+_OTHER = (
+    "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
+    "change a value permanently, change the plan."
+)
+_SCHEDULER = "{} also writes this optimizer. Remove it and its step(), because the plan writes the lr of every update."
+
+
+def torch_scheduler_of(group: Group, lr: Any) -> str | None:
+    """Return the class of the scheduler of torch that has written an lr into a group; None if there is none.
+
+    An optimizer has no reference to its schedulers: torch leaves only a mark on its `step`. So the objects of the
+    process are searched, twice at most, and a scheduler counts if this lr is the last one that it wrote.
+    """
+    found: dict[int, Any] = {}
+    for one in gc.get_objects():
+        if issubclass(type(one), LRScheduler) and not type(one).__module__.startswith("paramsched.runs."):
+            groups, last = (
+                getattr(one.__dict__.get("optimizer"), "param_groups", ()),
+                one.__dict__.get("_last_lr") or (),
+            )
+            written = [value for mine, value in zip(groups, last, strict=False) if mine is group]
+            if any(_is_planned(value, float(lr)) for value in written):
+                found[id(one)] = one
+    members = {id(inner) for one in found.values() for inner in one.__dict__.get("_schedulers", ())}
+    return next((type(one).__name__ for key, one in found.items() if key not in members), None)
+
+
 def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
-    """Warn once per optimizer of a value that differed from the plan, in a group that the optimizer still has.
+    """Warn of values that differed from the plan, in groups that the optimizer still has.
 
     The recorded values may equal the plan, because the writers compare object identities.
     """
     places = {id(group): index for index, group in enumerate(groups)}
     for field, group, found, value in planned.block.overwritten:
-        if not planned.warned_of_overwriting and id(group) in places and not _is_planned(found, value):
-            planned.warned_of_overwriting = True
-            name = planned.labels(groups)[places[id(group)]]
-            planned.parts.processes.warn(
-                f"{field} of group {name!r} was {found!r} at update {planned.clock.t - 1} "
-                f"instead of the planned {value!r}: other code wrote it. It was used for one update; the next "
-                "one uses the plan again. To change a value permanently, change the plan."
-            )
+        if id(group) in places and not _is_planned(found, value):
+            planned.external_writes.note(planned, groups, places[id(group)], (field, found, value))
+            break
     planned.block.overwritten.clear()
+    planned.external_writes.log_at_end(planned)
 
 
 def refuse_spoiled(planned: "Groups", groups: list[Group], error: Exception) -> None:

@@ -7,7 +7,7 @@ from paramsched.fields import label
 from paramsched.plan.optimizers import Scope
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler.block import FloatColumn, TargetColumn, ValueBlock, Values
-from paramsched.scheduler.external_writes import check_tensors, refuse_spoiled, warn_overwritten
+from paramsched.scheduler.external_writes import ExternalWrites, check_tensors, refuse_spoiled, warn_overwritten
 from paramsched.scheduler.group_keys import (
     AMOUNT,
     COUNT,
@@ -84,7 +84,7 @@ class Groups:
         self.tuples: list[FloatColumn] = []
         self._has_tensors, self._fills = False, 0
         self.is_plain = False  # True if a manual update may write before it checks the groups
-        self.warned_of_overwriting = False
+        self.external_writes = ExternalWrites()
         self.released = False
         self.coming_start = in_force  # the plan for the checkpoint that is being loaded
         # The values of the coming step, if the optimizer is behind the first update of the plan in force.
@@ -134,7 +134,8 @@ class Groups:
     def take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Use this block and these groups from now on. The groups already contain the first values of the block."""
         self.block = block
-        block.end = self.in_force.total if self.clock.states else None  # because `end_block` checks the rules
+        is_asked = self.clock.states or self.external_writes.is_pending
+        block.end = self.in_force.total if is_asked else None  # then the rules and external writes are reported
         self.write_position(groups)
         self.bound, self.first = list(groups), groups[0]
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
@@ -198,6 +199,7 @@ class Groups:
 
     def release(self) -> None:
         """Stop writing. The groups keep the written values and the entries of paramsched."""
+        self.external_writes.log_total(self)
         self.bound, self.released, self.is_plain = [], True, False
 
     # ------------------------------------------------------------------ at every update
@@ -305,6 +307,8 @@ class Groups:
         block.extend(UpdateTimes(t, None, block.next_size(t)), self.clock.states)
         end_block(self, t)
         next(block.writer)
+        if not block.overwritten:  # else logged after these are counted
+            self.external_writes.log_at_end(self)
 
     def _consume(self, expected: Amount | None) -> None:
         """Compute the next values, after an update that used the last ones or did not consume the `expected` amount."""

@@ -37,7 +37,7 @@ def without_momentum(*groups, **defaults):
     ("entry", "value", "name"),
     [("lr", 0.7, "lr"), ("lr", 1, "lr"), ("betas", (0.5, 0.999), "betas[0]"), ("lr", torch.tensor(0.5), "lr")],
 )
-def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entry, value, name):
+def test_an_external_write_is_used_once_and_warned_of_twice_with_both_values(entry, value, name):
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
@@ -45,14 +45,66 @@ def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entr
     with pytest.warns(UserWarning, match="other code wrote it") as told:
         write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
 
-    assert len(told) == 1
-    planned_value = (LR if name == "lr" else BETA)[3]
-    assert all(part in str(told[0].message) for part in (name, repr(planned_value), "group 0"))
+    assert len(told) == 2
+    for at, one in zip((3, 5), told, strict=True):
+        planned_value = (LR if name == "lr" else BETA)[at]
+        assert all(part in str(one.message) for part in (name, repr(planned_value), f"update {at}", "group 0"))
+    assert "2 of 3 updates from update 3 on used other values" in str(told[1].message)
     assert told[0].filename.endswith("updates.py")
     ours = list(LR[:9])
     if entry == "lr":
         ours[3] = ours[5] = ours[7] = float(value)
     assert used(optimizer) == ours
+
+
+def left_in_place(name, optimizer):
+    """Return the step of a scheduler of torch, as in a script to which a plan was added."""
+    lr = torch.optim.lr_scheduler
+    makers = {
+        "CosineAnnealingLR": lambda: lr.CosineAnnealingLR(optimizer, 100),
+        "LambdaLR": lambda: lr.LambdaLR(optimizer, lambda t: 0.5),
+        "SequentialLR": lambda: lr.SequentialLR(
+            optimizer, [lr.LinearLR(optimizer), lr.CosineAnnealingLR(optimizer, 90)], [10]
+        ),
+        "ReduceLROnPlateau": lambda: lr.ReduceLROnPlateau(optimizer, patience=0, threshold=9.0),
+        "other code": lambda: None,
+    }
+    old = makers[name]()
+    if name == "other code":
+        return lambda: written(optimizer, 0, "lr", 0.7)
+    return (lambda: old.step(1.0)) if name == "ReduceLROnPlateau" else old.step
+
+
+@pytest.mark.parametrize("name", ["CosineAnnealingLR", "LambdaLR", "SequentialLR", "ReduceLROnPlateau", "other code"])
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_scheduler_that_was_left_in_place_is_named_twice_and_counted_at_the_end(name, every, caplog):
+    optimizer, wrong = probe(lr=0.1), 0
+    plan = ps.Plan(lr="warmup(10) >> cosine(to=0.1)", horizon=100)
+    bystander = torch.optim.lr_scheduler.StepLR(probe(lr=0.1), 1)
+    scheduler, step = ps.Scheduler(optimizer, plan), left_in_place(name, optimizer)
+    expected = ps.trace(plan, {"lr": 0.1})["lr"]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for t in range(100):
+            wrong += optimizer.param_groups[0]["lr"] != expected[t]
+            run(optimizer, 1)
+            if t % every == 0:
+                step()
+
+    mine = [str(one.message) for one in told if "instead of the planned" in str(one.message)]
+    assert len(mine) == 2
+    assert scheduler.should_stop
+    assert bystander
+    cause = (
+        "other code wrote it"
+        if name == "other code"
+        else f"{name} also writes this optimizer. Remove it and its step()"
+    )
+    assert all(cause in text for text in mine)
+    (last,) = [one.getMessage() for one in caplog.records if "values differed" in one.getMessage()]
+    assert cause in last
+    assert f"So far, {wrong} of " in last
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -231,7 +283,7 @@ def test_groups_reordered_during_the_step_keep_their_bases(updates):
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_an_externally_filled_tensor_is_used_once_and_warned_of_once(index):
+def test_an_externally_filled_tensor_is_used_once_and_warned_of_twice(index):
     optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 4)
@@ -240,7 +292,7 @@ def test_an_externally_filled_tensor_is_used_once_and_warned_of_once(index):
     with pytest.warns(UserWarning, match=f"lr of group {index} was") as told:
         write_and_run(optimizer, lambda: optimizer.param_groups[index]["lr"].fill_(0.7), times=2)
 
-    assert len(told) == 1
+    assert len(told) == 2
     found = used(optimizer, "lr", index)[4:]
     assert found[0] == found[2] == torch.tensor(0.7).item()
     assert max(found[1], found[3]) < before
