@@ -26,6 +26,7 @@ NEAR_PEAK = 0.1
 _BAND = 6  # standard deviations; chosen on 191 predictions of public curves, of whose points the band contains 96 %
 _EQUAL_RUNS = 0.004  # of the loss, in the band of a difference; chosen with the next number on public curves
 _MOST_OF_BANDS = 1 / 3
+_SAME_LAW = 1e-9  # relative difference of a loss that one law predicts twice, which is only rounding
 _POINTS = 200
 _MOST_AT_ONCE = 256  # points whose terms are in memory at the same time
 _LONGEST = 3  # times the longest fitted run; no longer run was compared with a prediction
@@ -243,11 +244,12 @@ class LossLaw:
         half width is the root of 6² · (J_a - J_b) · covariance · (J_a - J_b)ᵀ + (0.004 · loss)².
 
         Args:
-            plan_a, plan_b: two plans, traces, predictions of this law, or arrays with the rate of every update.
+            plan_a, plan_b: two plans, traces, predictions of this law, or arrays with the rate of every update. A
+                prediction of some updates is compared at the last update of its run, too.
             base, calendar, group, other_peak: as in `predict`; base and calendar are those of the plans.
 
         Raises:
-            InvalidArgument: as in `predict`.
+            InvalidArgument: as in `predict`; or a prediction is that of another law.
 
         >>> constants = dict(L0=2.65, A=0.6, alpha=0.46, B=440, C=2.1, beta=0.59, gamma=0.64)
         >>> law = LossLaw(constants, ((0.0,) * 7,) * 7, 0.001, (3e-4,), 24000)
@@ -255,7 +257,7 @@ class LossLaw:
         -0.0381 (-0.0495 to -0.0267)
         """
         runs = [
-            plan
+            self._own(plan)
             if isinstance(plan, Prediction)
             else self.predict(
                 plan,
@@ -266,12 +268,24 @@ class LossLaw:
             )
             for plan in (plan_a, plan_b)
         ]
-        slopes_a, slopes_b = (self._slopes(run.rates, run.t[-1:])[1] for run in runs)
+        ends = [np.array([run.rates.size - 1]) for run in runs]
+        slopes_a, slopes_b = (self._slopes(run.rates, end)[1] for run, end in zip(runs, ends, strict=True))
+        (loss_a, low_a, high_a), (loss_b, low_b, high_b) = (
+            map(float, np.concatenate(self.losses(run.rates, end))) for run, end in zip(runs, ends, strict=True)
+        )
         spread = _BAND * float(np.sqrt(self._variance(slopes_a - slopes_b))[0])
-        bands = sum(float(run.high[-1] - run.low[-1]) / 2 for run in runs)
-        width = min(hypot(spread, _EQUAL_RUNS * min(run.final for run in runs)), bands * _MOST_OF_BANDS)
-        gap = runs[0].final - runs[1].final
+        bands = (high_a - low_a + high_b - low_b) / 2
+        width = min(hypot(spread, _EQUAL_RUNS * min(loss_a, loss_b)), bands * _MOST_OF_BANDS)
+        gap = loss_a - loss_b
         return Difference(gap, gap - width, gap + width)
+
+    def _own(self, run: Prediction) -> Prediction:
+        """Return a prediction of this law unchanged; raise InvalidArgument for that of another law."""
+        again = self.losses(run.rates, run.t[-1:])
+        if not np.allclose(again, [[run.loss[-1]], [run.low[-1]], [run.high[-1]]], rtol=_SAME_LAW, atol=0.0):
+            found = f"the prediction is {run}, but this law predicts {Prediction(run.t[-1:], *again, run.rates)}"
+            raise InvalidArgument("law.difference(…)", found, "Write law.difference(law.predict(a), law.predict(b))")
+        return run
 
     def _slopes(self, rates: Floats, points: Integers) -> tuple[Floats, Floats]:
         """Return the losses at some updates, and their derivatives by the logarithms of the constants."""

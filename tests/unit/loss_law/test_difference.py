@@ -2,6 +2,7 @@
 
 import csv
 import runpy
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -54,6 +55,26 @@ def test_equal_runs_are_about_equal_within_a_fraction_of_their_loss():
     assert (found.final, found.about_equal) == (0.0, True)
     assert found.high == pytest.approx(0.004 * loss)
     assert not fitted_law().difference(WSD, CONSTANT, base=BASE).about_equal
+
+
+@pytest.mark.parametrize("at", [[5000], [23_999, 5000], [0, 12_000]])
+def test_a_prediction_of_some_updates_is_compared_at_the_end_of_its_run(at):
+    a, b = (fitted_law().predict(plan, base=BASE, at=at) for plan in (COSINE, CONSTANT))
+
+    found = fitted_law().difference(a, b)
+
+    whole = fitted_law().difference(COSINE, CONSTANT, base=BASE)
+    assert (found.final, *found.final_band) == pytest.approx((whole.final, *whole.final_band), rel=1e-9)
+
+
+@pytest.mark.parametrize("change", [{"constants": {"L0": 1.0}}, {"sigma": 0.02}])
+def test_a_prediction_of_another_law_is_an_error(change):
+    law = fitted_law()
+    changed = {**change, "constants": {**law.constants, **change.get("constants", {})}}
+    other = replace(law, **changed).predict(COSINE, base=BASE)
+
+    with pytest.raises(InvalidArgument, match=r"but this law predicts .* at update 23,999"):
+        law.difference(other, CONSTANT, base=BASE)
 
 
 def test_the_limits_of_a_prediction_are_those_of_a_difference():
