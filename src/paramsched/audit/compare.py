@@ -240,14 +240,16 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
     """Return the explanations in which the clock of the schedule jumps: restarts and skipped updates."""
     fixed = []
     for pair in _spread(match.pairs, 16):
-        base = pair.base
+        base, column = pair.base, pair.column
         if base is None:
             base = fitted_base(pair)
+            # A base that was fitted to a part of a rounded log is not exact; the clock that is found gets its own base.
+            column = replace(column, tolerance=max(column.tolerance, 10.0**-column.digits))
             # If the first values do not match, the base is fitted to them alone.
             few = slice(0, max(_MIN_ROWS_AFTER_END, pair.column.t.size // 50))
             if not LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
                 base = fitted_base(pair, few)
-        fixed.append(replace(pair, base=base))
+        fixed.append(replace(pair, base=base, column=column))
     t = fixed[0].column.t
     # All fields share a clock, so their update numbers must be equal and sorted.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
@@ -337,7 +339,7 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
                 meaning = f"{ratio:.6g} times the planned base"
                 if processes is not None and ratio == processes:
                     meaning += f", as if scaled by {processes} processes"
-                found[f"{pair.column.field} of group {pair.group!r}"] = f"{other!r}, {meaning}"
+                found[_place(pair.column.field, pair.group)] = f"{other!r}, {meaning}"
         explained += int(flags.sum()) * len(pair.groups)
     # Reported only if it explains more values than the specified bases do.
     if explained < _MIN_EXPLAINED * match.values or explained <= match.exact or not found:
@@ -345,6 +347,11 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
     bases = ", ".join(f"the base of {place} is {base}" for place, base in found.items())
     text = f"the schedule is as planned, but {bases}"
     return [_Found(Explanation("another base", text, explained), max(misfits))]
+
+
+def _place(field: str, group: str | int | None) -> str:
+    """Return the name of a field in a group, or of a target, for messages."""
+    return field if group is None else f"{field} of group {group!r}"
 
 
 def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags, float]:
@@ -401,11 +408,14 @@ def _ratio_from(match: LogMatch, k: int) -> float | None:
         if later.sum() < 3:
             return None
         highest = int(np.argmax(np.where(later, np.abs(planned), -1)))
-        ratio = float(pair.column.values[highest] / planned[highest])
-        if not np.isfinite(ratio):
+        exact = float(pair.column.values[highest] / planned[highest])
+        if not np.isfinite(exact):
             return None
-        scaled = np.where(pair.column.t >= k, planned * ratio, planned)
-        if not pair.column.equals(scaled)[pair.column.t >= k].all():
+        # A ratio of rounded values is not exact, and ratios usually have few digits.
+        rows = np.flatnonzero(pair.column.t >= k)
+        tried = (float(f"{exact:.{digits}g}") for digits in (3, 6, 9, 17))
+        ratio = next((one for one in tried if pair.column.equals(planned[rows] * one, rows).all()), None)
+        if ratio is None:
             return None
         ratios.append(ratio)
     return ratios[0] if ratios and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]) else None
@@ -486,7 +496,7 @@ class Report:
                 if one.clock == PROGRESS:
                     consumed = f" ({amount_text(PROGRESS, one.amount)})"
             lines.append(
-                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{consumed}: "
+                f"first difference: {_place(one.field, one.group)} at update {one.t:,}{consumed}: "
                 f"{one.logged!r} logged, {one.planned!r} planned"
             )
         for number, found in enumerate(self.causes):
@@ -495,6 +505,15 @@ class Report:
         if self.first is not None and not self.causes:
             lines.append("none of the known causes explains the difference")
         return "\n".join(lines)
+
+
+def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
+    """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
+    planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
+    missing = sorted({one.name for one in plan.bindings} - planned)
+    read = set() if logged.of_state else {column.field for column in logged.columns}
+    unplanned = sorted(read - compared - set(missing))
+    return [f"{one} (not in the log)" for one in missing] + [f"{one} (not in the plan)" for one in unplanned]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a log may contain infinities and numbers too large for a float32
@@ -531,14 +550,12 @@ def compare_with_plan(
     first = match.first_difference()
     scales = which_depend_on_base(pairs)
     taken = {
-        f"{pair.column.field} of group {group!r}": base
+        _place(pair.column.field, group): base
         for pair, base, _, _ in match.columns
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
-    present = {column.field for column in logged.columns}
-    present |= {"momentum"} if "betas[0]" in present else set()  # Adam's momentum
-    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - present)
-    notes = (*logged.notes, *([f"not in the log: {', '.join(missing)}"] if missing else []))
+    apart = _not_compared(logged, plan, pairs)
+    notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
     causes = explanations(run_facts, match, processes) if first is not None else ()
     return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)

@@ -57,8 +57,8 @@ def read_log(
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
             folder of them, or a checkpoint with the state of an optimizer, which may be a folder.
         fields: the fields that the plan schedules, to find columns with their names.
-        columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. Default: columns
-            are found by name.
+        columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. The columns of
+            other fields are found by name.
         time: the column that counts the updates. Default: a column with a common name, else the number of the row.
         optimizer: the name of the optimizer, required if the log or the checkpoint has several.
         at: completed updates, required for a checkpoint that does not contain them.
@@ -77,13 +77,13 @@ def read_log(
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
         ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
-        logged = replace(logged, columns=tuple(ours))
+        logged = replace(logged, columns=tuple(ours), of_state=True)
     else:
         rows = rows_of_log(file, kind)
         if kind == "jsonl" and rows and "groups" in rows[0]:
             logged = _read_scheduler_rows(file, rows, optimizer, amount)
         elif kind == "history":
-            wanted = columns or _columns_of_history(file, rows, fields)
+            wanted = _columns_of_history(file, rows, fields, columns)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
             logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
         else:
@@ -150,6 +150,7 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
 """The default names of the column that counts the updates; case is ignored."""
 
+_TARGETS = "targets/"
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
 _IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
 _LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
@@ -282,10 +283,12 @@ def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
 _NO_HISTORY = "Pass trainer_state.json of a checkpoint, whose log_history has learning_rate"
 
 
-def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, str]:
+def _columns_of_history(
+    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str]
+) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to its column in a `trainer_state.json`."""
     present = dict.fromkeys(name for row in rows for name in row)
-    wanted = columns_like_fields(list(present), fields)
+    wanted = _wanted_columns(list(present), fields, columns)
     # The Trainer logs the learning rate of the first group under this name. The adapter of paramsched logs all groups.
     if "learning_rate" in present and "lr" in fields and not any(one.partition("@")[0] == "lr" for one in wanted):
         wanted = {"lr": "learning_rate", **wanted}
@@ -373,7 +376,7 @@ def _read_table(
     present = list(dict.fromkeys(chain.from_iterable(rows)))
     if not present:
         raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
-    wanted = dict(columns) or columns_like_fields(present, fields)
+    wanted = _wanted_columns(present, fields, columns)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
@@ -473,14 +476,25 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
     return "NAME"
 
 
+def _wanted_columns(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the specified columns, and those with the names of the other fields."""
+    named = {str(Field.of(place.partition("@")[0])) for place in columns}
+    others = columns_like_fields(present, tuple(one for one in fields if str(Field.of(one)) not in named))
+    return {**columns, **others}
+
+
 def columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to the column of that name.
 
-    Such a column is `lr`, `lr[head]` as in the CSV of a trace, or `lr/head` as in `Scheduler.scalars`.
+    Such a column is `lr`, `lr[head]` as in the CSV of a trace, `lr/head` or `targets/clip` as in `Scheduler.scalars`.
     """
     by_flat_name = {Field.of(field).slot: field for field in fields}
-    found = {}
+    # `Scheduler.scalars` logs a target with the name of another value under this name.
+    targets = {name.removeprefix(_TARGETS): name for name in present if name.startswith(_TARGETS)}
+    found = {field: targets[field] for field in fields if field in targets}
     for name in present:
+        if name in found:
+            continue
         flat, slash, group = name.partition("/")
         if name in fields:
             found[name] = name

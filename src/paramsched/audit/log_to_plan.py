@@ -82,7 +82,7 @@ def plan_from_log(
         raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'Write fields=["lr"]')
     wanted = FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
     is_history = kind_of_log(file) == "history"
-    logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
+    logged = read_log(file, () if columns else wanted, columns=columns, time=time, optimizer=optimizer)
     read = [column for column in logged.columns if fields is None or is_history or column.field in wanted]
     if not read and fields is not None:
         present = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "no fields"

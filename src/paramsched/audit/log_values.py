@@ -53,28 +53,52 @@ class LogColumn:
         if self.tolerance == 0 or equal.all():
             return equal
         values = self.values[rows]
-        tolerance = self.tolerance + (_HALF_SINGLE if self._is_single(values) else 0.0)
-        return equal | equal_up_to_rounding(values, planned, tolerance)
+        tolerance = self.tolerance + (_HALF_SINGLE if self.digits >= 15 and self._is_single(values) else 0.0)
+        return equal | self._rounds_to(values, planned, tolerance) | equal_up_to_rounding(values, planned, tolerance)
 
     def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is as planned, up to the digits of the log or float32."""
         values = self.values[rows]
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
-        # A number with fewer than 15 digits is a rounded float64: it equals each value that rounds to it.
-        if self.digits < 15:
-            known = np.isfinite(values) & np.isfinite(planned)
-            size = np.where(known & (planned != 0), np.abs(planned), 1e-300)
-            last_place = np.maximum(10.0 ** (np.floor(np.log10(size)) + 1 - self.digits), self.place)
-            equal |= known & (np.abs(values - planned) <= last_place)
-        elif not equal.all() and self._is_single(values):
-            equal |= values == planned.astype(np.float32)
+        equal |= self._rounds_to(values, planned, _BINARY)
+        if not equal.all() and self._is_single(values):
+            single = planned.astype(np.float32).astype(np.float64)
+            equal |= (values == single) | self._rounds_to(values, single, _BINARY)
         return equal
 
+    def _rounds_to(self, values: Floats, planned: Floats, tolerance: float) -> Flags:
+        """Return a flag for each row: True if a planned value, or one near it, rounds to the logged one.
+
+        A number with fewer than 15 digits is a rounded float64, so it is at most half a unit of its last digit away.
+
+        Args:
+            values: the logged values.
+            planned: the planned values.
+            tolerance: the relative distance of such a value from the planned one.
+        """
+        if self.digits >= 15:
+            return np.zeros(np.broadcast_shapes(values.shape, planned.shape), dtype=np.bool_)
+        known = np.isfinite(values) & np.isfinite(planned)
+        size = np.where(known & (planned != 0), np.abs(planned), 1e-300)
+        flags: Flags = known & (np.abs(values - planned) <= self.half_unit(size) + tolerance * size)
+        return flags
+
+    def half_unit(self, size: Floats) -> Floats:
+        """Return half a unit of the last digit of values of this size, as the log writes them."""
+        return np.asarray(np.maximum(10.0 ** (np.floor(np.log10(size)) + 1 - self.digits), self.place) / 2)
+
     def _is_single(self, values: Floats) -> bool:
-        """Return whether all values were rounded to float32."""
-        return self.digits >= 15 and np.array_equal(values, values.astype(np.float32))
+        """Return whether all values were rounded to float32, and then perhaps to the digits of the log."""
+        singles = values.astype(np.float32).astype(np.float64)
+        if self.digits >= 15:
+            return np.array_equal(values, singles)
+        return self.digits >= _DIGITS_OF_SINGLE and bool(self._rounds_to(values, singles, _BINARY).all())
 
 
+_BINARY = 2.0**-50
+"""The relative rounding of a decimal number to float64 and back."""
+_DIGITS_OF_SINGLE = 7
+"""The fewest digits in which a value of float32 may differ from the value that was rounded to it."""
 _HALF_SINGLE = 2.0**-24
 """The largest relative error of rounding to float32."""
 
@@ -104,6 +128,7 @@ class LoggedValues:
         names: the names of the groups; None for a group without a name.
         notes: remarks about the log.
         amounts: the consumed amounts, if the log contains them.
+        of_state: whether the values are all entries of an optimizer's groups, scheduled or not.
     """
 
     source: str
@@ -111,6 +136,7 @@ class LoggedValues:
     names: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
     amounts: LoggedAmounts | None = field(default=None, repr=False)
+    of_state: bool = False
 
 
 @final

@@ -1,6 +1,6 @@
 """Comparison of the columns of a log with the schedules of a plan, and fitting of bases."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
@@ -11,7 +11,7 @@ from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedV
 from paramsched.curves.arrays import ROUNDING, Floats
 from paramsched.errors import MissingFact, PlanError, UnreadableLog
 from paramsched.fields import Field
-from paramsched.plan import Bound, Plan, bind
+from paramsched.plan import Binding, Bound, Plan, Target, bind
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.group_matching import parts_of
 from paramsched.plan.optimizers import scopes_of
@@ -101,7 +101,7 @@ class DifferingValue:
     Args:
         t: the update, 0-based.
         field: the name of the field.
-        group: the name or index of the group.
+        group: the name or index of the group; None for a target.
         logged: the logged value.
         planned: the planned value.
         amount: the consumed amount before the update; None if the schedule counts updates.
@@ -110,7 +110,7 @@ class DifferingValue:
 
     t: int
     field: str
-    group: str | int
+    group: str | int | None
     logged: float
     planned: float
     amount: float | None = None
@@ -124,19 +124,21 @@ class PlannedColumn:
 
     Args:
         column: the logged values.
+        name: the name of the field or target in the plan.
         schedule: the planned schedule.
-        group: the name or index of the group.
+        group: the name or index of the group; None for a target.
         base: the base; None to fit it to the log.
         amounts: the consumed amounts; None if the schedule counts updates.
         groups: all groups with the same values and schedule; `group` is the first of them.
     """
 
     column: LogColumn
+    name: str
     schedule: Schedule
-    group: str | int
+    group: str | int | None
     base: float | None
     amounts: AmountTimes | None = None
-    groups: tuple[str | int, ...] = ()
+    groups: tuple[str | int | None, ...] = ()
 
     def planned_at(self, t: Times, base: float) -> Floats:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
@@ -162,35 +164,29 @@ def pair_columns(
         UnreadableLog: the plan schedules none of the columns.
         MissingFact: a schedule counts an amount that is unknown.
     """
+    targets = {one.field.name: one for one in plan.bindings if isinstance(one.field, Target)}
     groups = _groups_as_planned(logged, plan, names)
     bounds = _bind_logged(plan, groups)
     pairs: dict[tuple[Any, ...], PlannedColumn] = {}
     times: AmountTimes | None = None
     for column in logged.columns:
-        wanted = Field.of(column.field)
-        label = groups[column.group].get("name", column.group)
-        for bound in bounds[column.group]:
-            if bound.field == wanted or bound.name == column.field:
-                # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
-                base = column.base
-                for place in ((column.field, None), (column.field, column.group), (column.field, label)):
-                    base = bases.get(place, base)
-                if not column.t.size:
-                    continue
-                if is_by_amount(plan.clock, bound.name) and run is not None and times is None:
-                    every = np.concatenate([column.t for column in logged.columns])
-                    consumed = logged.amounts
-                    times = (
-                        AmountTimes.planned(run, every) if consumed is None else AmountTimes.logged(run.clock, consumed)
-                    )
-                by_amount = times if is_by_amount(plan.clock, bound.name) else None
-                key = (column.field, id(bound.schedule), base, column.t.tobytes(), column.values.tobytes())
-                first = pairs.get(key)
-                pairs[key] = (
-                    PlannedColumn(column, bound.schedule, label, base, by_amount, (label,))
-                    if first is None
-                    else replace(first, groups=(*first.groups, label))
-                )
+        for name, schedule, label, base in _plans_of(
+            column, targets, groups[column.group], bounds[column.group], bases
+        ):
+            if not column.t.size:
+                continue
+            if is_by_amount(plan.clock, name) and run is not None and times is None:
+                every = np.concatenate([column.t for column in logged.columns])
+                consumed = logged.amounts
+                times = AmountTimes.planned(run, every) if consumed is None else AmountTimes.logged(run.clock, consumed)
+            by_amount = times if is_by_amount(plan.clock, name) else None
+            key = (column.field, id(schedule), base, column.t.tobytes(), column.values.tobytes())
+            first = pairs.get(key)
+            pairs[key] = (
+                PlannedColumn(column, name, schedule, label, base, by_amount, (label,))
+                if first is None
+                else replace(first, groups=(*first.groups, label))
+            )
     if not pairs:
         there = sorted({column.field for column in logged.columns})
         planned = sorted({binding.name for binding in plan.bindings})
@@ -201,6 +197,27 @@ def pair_columns(
             option="--column",
         )
     return list(pairs.values())
+
+
+def _plans_of(
+    column: LogColumn,
+    targets: Mapping[str, Binding],
+    group: Mapping[str, Any],
+    bounds: Iterable[Bound],
+    bases: BasesByPlace,
+) -> Iterator[tuple[str, Schedule, str | int | None, float | None]]:
+    """Yield the lines of a plan that plan a column: the name, the schedule, the group and the base."""
+    if (planned := targets.get(column.field)) is not None and isinstance(planned.field, Target):
+        yield planned.name, planned.schedule, None, bases.get((planned.name, None), planned.field.initial)
+        return
+    wanted, label = Field.of(column.field), group.get("name", column.group)
+    # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
+    base = column.base
+    for place in ((column.field, None), (column.field, column.group), (column.field, label)):
+        base = bases.get(place, base)
+    for bound in bounds:
+        if bound.field == wanted or bound.name == column.field:
+            yield bound.name, bound.schedule, label, base
 
 
 def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Bound, ...]]:
@@ -231,8 +248,11 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return param groups to which the plan can be bound; they have the fields of the log and of the plan."""
     fields: dict[int, list[Field]] = {}
+    targets = {target.name for target in plan.targets}
     for column in logged.columns:
-        fields.setdefault(column.group, []).append(Field.of(column.field))
+        found = fields.setdefault(column.group, [])
+        if column.field not in targets:
+            found.append(Field.of(column.field))
     planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
@@ -407,6 +427,20 @@ def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
     return offset, pair.planned_at(times, 1.0) - offset
 
 
+def _most_covered(values: Floats, offset: Floats, factor: Floats, column: LogColumn) -> list[float]:
+    """Return a base with which the most planned values round to the logged ones, in a list; no base for no value."""
+    far = values != 0
+    half = column.half_unit(np.abs(values[far]))
+    ends = (values[far] - offset[far] + np.array([[-1.0], [1.0]]) * half) / factor[far]
+    edges = np.concatenate([ends.min(axis=0), ends.max(axis=0)])
+    order = np.argsort(edges, kind="stable")
+    covered = np.cumsum(np.where(order < edges.size // 2, 1, -1))
+    if not covered.size:
+        return []
+    best = int(covered.argmax())
+    return [float(edges[order[best : best + 2]].mean())]
+
+
 def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Floats, factor: Floats) -> float:
     values = pair.column.values[sampled]
     # If the schedule is almost 0, the quotient below is noise.
@@ -416,6 +450,8 @@ def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Flo
         return 1.0
     places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
     exact = ((values[places] - offset[places]) / factor[places]).tolist()
+    if pair.column.digits < 15:
+        exact += _most_covered(values[usable], offset[usable], factor[usable], pair.column)
     # Bases usually have few digits, so the roundest of equally good candidates is chosen.
     bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
     bases = list(dict.fromkeys(bases)) or [1.0]

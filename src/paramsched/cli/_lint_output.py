@@ -47,7 +47,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
     from paramsched.plan.binding import amount_clock
 
-    fields = list(dict.fromkeys(one.name for one in plan.bindings if isinstance(one.field, str)))
+    fields = list(dict.fromkeys(one.name for one in plan.bindings))
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
     yield from _beyond_the_plan(plan, calendar, last, "log")

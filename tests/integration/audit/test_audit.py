@@ -176,7 +176,7 @@ def test_a_csv_with_custom_columns_and_rounded_numbers_is_read(audit, tmp_path, 
     code, said = audit(str(tmp_path / "log.csv"), "--column", "lr=learning_rate")
 
     assert code == 0, said
-    assert "note: not in the log: weight_decay" in said
+    assert "note: not compared: weight_decay (not in the log)" in said
 
 
 def test_the_csv_of_a_trace_is_read_without_options(audit, tmp_path):

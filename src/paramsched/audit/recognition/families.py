@@ -13,7 +13,9 @@ from paramsched.audit.log_values import Flags
 from paramsched.curves.arrays import Floats
 
 _ITERATIONS = 25
+_BALANCED, _ALMOST = 30, 1.4
 _WORST_START = 0.2  # the share of the variance that the best starting point may leave
+_PARTS = (0.5, 0.25, 0.2, 0.1, 0.05, 0.01)  # of an update: the length of a part of a wave
 ROUND_UNITS = [factor * 10**power for power in range(9, -1, -1) for factor in (5, 1)]
 """The units of round integers, the roundest first."""
 
@@ -26,15 +28,23 @@ class Rows:
     Args:
         t: the times; shape (n,).
         v: the values divided by the largest absolute value; shape (n,).
-        tol: the difference up to which a value counts as explained, in the unit of `v`; shape (n,).
+        tol: the difference up to which a fitted curve explains a value, in the unit of `v`; shape (n,).
+        share: the part of `tol` up to which a plan explains a value: half of it for rounded values, because a curve
+            that was fitted to such values is not exactly the one that was rounded.
     """
 
     t: Floats
     v: Floats
     tol: Floats
+    share: float = 1.0
 
     def take(self, rows: "slice | np.ndarray[Any, Any]") -> "Rows":
-        return Rows(self.t[rows], self.v[rows], self.tol[rows])
+        return replace(self, t=self.t[rows], v=self.v[rows], tol=self.tol[rows])
+
+    @property
+    def strict(self) -> "Rows":
+        """These rows with the difference up to which a plan explains a value."""
+        return replace(self, tol=self.share * self.tol, share=1.0)
 
     def matches(self, values: Floats) -> Flags:
         """Return a flag for each row: True if its value is explained."""
@@ -65,10 +75,10 @@ class Family:
     def units(self, length: float) -> Floats:
         return np.array([{"power": 1.0, "rate": 1 / length}.get(kind, length) for kind in self.kinds])
 
-    def solve(self, p: Floats, t: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
+    def solve(self, p: Floats, t: Floats, rows: Rows, weights: Floats | None = None) -> tuple[Floats, Floats, Floats]:
         """Return a, b and the differences in units of the tolerance, for parameters of shape (many, k)."""
         f = self.curve(p.T[:, :, np.newaxis], t)
-        weight = (rows.tol.min() / rows.tol) ** 2
+        weight = (rows.tol.min() / rows.tol) ** 2 * (1.0 if weights is None else weights)
         weight /= weight.sum()
         mean, middle = (f @ weight, rows.v @ weight) if self.shifted else (np.zeros(len(f)), 0.0)
         apart = f - mean[:, np.newaxis]
@@ -133,16 +143,21 @@ class Fit:
         at = self.origin + float(self.p[0]) if self.family in (FALL, RISE) else None
         return (at, None) if self.family is RISE else (None, at)
 
-    def refined(self, p: Floats, rows: Rows, free: Collection[int] = ()) -> "Fit | None":
+    def refined(self, p: Floats, rows: Rows, free: Collection[int] = (), *, balanced: bool = False) -> "Fit | None":
         """Return the least-squares fit near parameters by Gauss-Newton steps; None if it does not explain all rows.
 
         Args:
             p: the first parameters.
             rows: the rows to fit.
             free: the places of the parameters to change.
+            balanced: whether to look for a curve with smaller largest differences if the least squares leave a value
+                just outside its tolerance.
         """
+        if not rows.t.size:
+            return None
         t = rows.t - self.origin
-        moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0])))[list(free)]
+        # The rows that a curve explains may be a single one, of no length.
+        moves = np.diag(1e-6 * self.family.units(float(rows.t[-1] - rows.t[0]) or 1.0))[list(free)]
         a, b, left = self.family.solve(p[np.newaxis], t, rows)
         size = float((left[0] ** 2).sum())
         for iteration in range(_ITERATIONS if free else 0):
@@ -162,26 +177,43 @@ class Fit:
             p, a, b, left = tried[best], a_tried[[best]], b_tried[[best]], differences[[best]]
             if gain < 1e-4 or (gain < 0.1 and iteration > 4 and np.abs(left).max() > 1):
                 break  # steps to a curve that explains the rows become smaller much faster
+        weights = np.ones(t.size)
+        for _ in range(_BALANCED if balanced and np.isfinite(size) and 1 < np.abs(left).max() < _ALMOST else 0):
+            weights *= np.abs(left[0]) + 1e-3
+            weights /= weights.max()
+            a, b, left = self.family.solve(p[np.newaxis], t, rows, weights)
+            if not np.abs(left).max() > 1:
+                break
         explains = np.isfinite(size) and np.abs(left).max() <= 1
         return Fit(self.family, p, float(a[0]), float(b[0]), self.origin) if explains else None
 
-    def with_round_numbers(self, rows: Rows) -> "Fit":
-        """Return a curve that explains the same rows, with the roundest parameters."""
+    def without_floor(self, rows: Rows) -> "Fit | None":
+        """Return an inverse power that approaches 0 and explains all rows; None for another family, or if none does."""
+        if self.family is not RISE or self.p[1] > 0:
+            return None
+        alone, power = replace(self, family=replace(RISE, shifted=False)), round(2 * float(self.p[1])) / 2
+        times = _round_values("time", float(self.p[0]), self.origin)
+        tried = (alone.refined(np.array([time, power]), rows, balanced=True) for time in times)
+        found = next((one for one in tried if one is not None), None)
+        return None if found is None else replace(found, family=RISE, a=0.0)
+
+    def with_round_numbers(self, rows: Rows) -> "Fit | None":
+        """Return a curve that explains all rows, with the roundest parameters; None if no parameter can be rounded."""
         fit, free = self, set(range(len(self.p)))
         for place in sorted(free, key=lambda place: self.family.kinds[place] != "power"):
             for value in _round_values(self.family.kinds[place], float(fit.p[place]), self.origin):
                 p = np.where(np.arange(len(fit.p)) == place, value, fit.p)
-                if (found := fit.refined(p, rows, free - {place})) is not None:
+                if (found := fit.refined(p, rows, free - {place}, balanced=True)) is not None:
                     fit, free = found, free - {place}
                     break
-        return fit
+        return None if fit is self else fit
 
 
 def _round_values(kind: str, value: float, origin: float) -> Iterator[float]:
     """Yield values near a parameter, the roundest first."""
     if kind in ("time", "length"):
         zero = origin if kind == "time" else 0.0
-        near = [float(round((value + zero) / unit) * unit) - zero for unit in ROUND_UNITS]
+        near = [float(round((value + zero) / unit) * unit) - zero for unit in (*ROUND_UNITS, *_PARTS)]
         yield from (one for one in near if abs(one - value) < max(0.1 * abs(value + zero), 5.0))
     for digits in range(1, 16):
         if kind == "power":

@@ -28,8 +28,9 @@ FEWEST = 12
 """The smallest number of values to which a schedule is fitted."""
 _MIN_EXPLAINED = 0.95
 _MIN_NEAREST = 0.1
-_FEWEST_DIGITS = 4
+_FEWEST_DIGITS = 3
 _LONG = 0.02
+_ROUNDED = 0.52  # of a unit of the last digit: half of it, and the error of a fitted level
 _MOST_BASES = 4
 _FACTS = {"first zero", "steps"}  # codes of notes about a choice that is not a fault
 _TEXTS = {
@@ -266,12 +267,12 @@ def _read(file: Path, columns: Mapping[str, str] | None, time: str | None, optim
     If no column has the name of a field, columns that are named like a learning rate are read.
     """
     try:
-        logged = read_log(file, FIELDS, columns=columns, time=time, optimizer=optimizer)
+        logged = read_log(file, () if columns else FIELDS, columns=columns, time=time, optimizer=optimizer)
     except UnreadableLog as error:
         rates = {} if columns or error.option != "--column" else _columns_like_rates(file)
         if not rates:
             raise
-        logged = read_log(file, FIELDS, columns=rates, time=time, optimizer=optimizer)
+        logged = read_log(file, (), columns=rates, time=time, optimizer=optimizer)
     later = all(one.t.min(initial=1) > 0 for one in logged.columns)
     if time is None and later and file.is_file() and counts_from_one(file):
         logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
@@ -353,7 +354,7 @@ def _fitted(column: LogColumn, group: str | int, known: Flags) -> tuple[Recogniz
         with np.errstate(all="ignore"):
             for _ in range(4):
                 times, order = np.unique(clock[known], return_index=True)
-                rows = Rows(times, some.values[order] / unit, tol[order])
+                rows = Rows(times, some.values[order] / unit, tol[order], _ROUNDED if some.digits < 15 else 1.0)
                 search = Search(rows)
                 pieces = search.stages()
                 if search.restart is None:

@@ -146,7 +146,10 @@ class Search:
             if found is not None and found[1] - end > max(family.size - fit.family.size, 0) + 0.04 * (end - at):
                 fit, end = found
         rows = self.rows.take(sample(at, end, 2 * _SAMPLE))
-        fit = fit.with_round_numbers(rows.take(rows.matches(fit.at(rows.t))))
+        rows = rows.take(rows.matches(fit.at(rows.t)))
+        fit = (
+            fit.without_floor(rows.strict) or fit.with_round_numbers(rows.strict) or fit.with_round_numbers(rows) or fit
+        )
         return Piece(t[at].item(), t[end - 1].item(), fit.at, fit, high=fit.a), end
 
     def _with_line(self, pieces: list[Piece], end: int, after: Piece) -> list[Piece]:
@@ -232,7 +235,7 @@ class Search:
             return None
         number = rows.t // every
         firsts = np.append(0, np.flatnonzero(np.diff(number)) + 1)
-        search = Search(Rows(number[firsts] * every, rows.v[firsts], rows.tol[firsts]))
+        search = Search(replace(rows.take(firsts), t=number[firsts] * every))
         inner = search.stages() if (np.diff(number[changed + 1]) == 1).sum() > 1 else ()
         if not 0 < len(inner) <= MOST_STAGES or search.restart is not None:
             return None
@@ -287,7 +290,8 @@ class Search:
     def _cycles(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
         """Yield the restarts or triangles that the last stages may begin."""
         last, fits = float(self.rows.t[-1]), [piece.fit for piece in pieces[-3:] if piece.fit is not None]
-        error = max(1e-11, 0.02 * float(self.rows.tol.min()), float(self.rows.tol.max()) - 2e-9)
+        tol = self.rows.strict.tol
+        error = max(1e-11, 0.02 * float(tol.min()), float(tol.max()) - 2e-9)
         made: list[tuple[float, float, Schedule]] = []
         if len(fits) > 1 and fits[-1].family is COSINE and fits[-2].family is COSINE:
             made = _restarts(fits[-2], fits[-1], last, error)

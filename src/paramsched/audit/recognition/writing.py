@@ -40,7 +40,7 @@ class Writer:
         self.rows, self.unit, self.base, self.grain = rows, unit, base, grain
         relative = (rows.tol / np.maximum(np.abs(rows.v), 1e-6)).min()
         # The part of the tolerance within which numbers are rounded: in a full log, one of float32, one of few digits.
-        self.sharp = 0.02 if relative < 2e-9 else 1.0 if relative < 1e-7 else 0.501
+        self.sharp = rows.share if rows.share < 1 else 0.02 if relative < 2e-9 else 1.0
         self.loose = 0.3 * float(relative)
 
     def write(self, pieces: Sequence[Piece], begin: float = 0.0) -> tuple[Schedule, float, float] | None:
@@ -184,7 +184,8 @@ class Writer:
     def _cost(self, schedule: Schedule, begin: float, end: float) -> float:
         """Return the number of digits in a text, and much more if it does not have the logged values."""
         rows = self._rows(begin, end)
-        wrong = 1 - rows.matches(evaluate(schedule, rows.t - begin, self.base) / self.unit).sum() / max(rows.t.size, 1)
+        apart = np.abs(evaluate(schedule, rows.t - begin, self.base) / self.unit - rows.v) / rows.tol
+        wrong = (apart > rows.share).sum() / max(rows.t.size, 1)
         return _digits(str(schedule)) + (40 + 1000 * float(wrong) if wrong and rows.t.size else 0.0)
 
     def _forms(self, piece: Piece, begin: float, end: float, last: bool) -> list[tuple[Schedule, float]]:

@@ -156,7 +156,7 @@ def paramsched_audit(
     if strict or page is not None:
         raise click.UsageError(f"{'--strict' if strict else '--html'}: it is for a log without --plan")
     read = read_plan_input(plan, options).plan
-    planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
+    planned = list(dict.fromkeys(one.name for one in read.bindings))
     try:
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
