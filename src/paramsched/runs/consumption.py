@@ -112,10 +112,10 @@ class ConsumptionSource:
         start = cast("UntilDeadline", again.horizon).start
         if (before.horizon, before.untimed) != (start.horizon, start.untimed):
             raise StateError(
-                f"before update {self._clock.t}, rank {start.first_rank} has another Scheduler with the same plan, "
-                f"whose horizon is {start.horizon:.12g} seconds instead of {before.horizon:.12g}. Construct and load "
-                "the same Schedulers on all ranks, in the same order. Construct one for a dry run on every rank, or "
-                "before init_process_group"
+                f"you ran another Scheduler with the same plan on rank {start.first_rank} only, such as a dry run: "
+                f"before update {self._clock.t}, the horizon there is {start.horizon:.12g} seconds instead of "
+                f"{before.horizon:.12g}. Construct a Scheduler for a dry run on every rank, or before "
+                "init_process_group, and load the same Schedulers on all ranks, in the same order"
             )
         self.in_force = again
 

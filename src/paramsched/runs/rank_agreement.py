@@ -16,6 +16,7 @@ from paramsched.time.progress import PROGRESS
 log = logging.getLogger("paramsched")
 
 _TIMEOUT = timedelta(seconds=1)  # how long a process waits before it reports a difference
+_PATIENT = 20  # times as long, before the first difference that stops the run: a dry run may take longer
 _DRY_RUN = (
     "If one of the two Schedulers is only for a dry run, construct it on every rank, or before init_process_group"
 )
@@ -37,10 +38,11 @@ class RankRecords:
     Args:
         topic: the subject of the records.
         groups: the groups of the optimizer.
+        waits_longer: True if a difference stops the run, so that the other process gets more time to end a dry run.
     """
 
-    def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._topic, self._groups = topic, groups
+    def __init__(self, topic: str, groups: Sequence[Mapping[str, Any]], *, waits_longer: bool = False) -> None:
+        self._topic, self._groups, self._waits_longer = topic, groups, waits_longer
         self._kind = ""  # identifies the Schedulers that are compared; set before the first record
         self._has_ended = False
         self._order = 0  # the index among these Schedulers of this process, starting at 1; 0 before the first record
@@ -69,18 +71,34 @@ class RankRecords:
             first = store.compare_set(f"{self._kind}/{self._order}/{place}", "", f"{rank} {record}").decode()
             other, _, theirs = first.partition(" ")
             if theirs == record:
+                self._waits_longer = False  # these are Schedulers of one training
                 return None
-            try:  # the other process may be about to start another Scheduler
-                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
-            except RuntimeError:  # it did not start one before the timeout, or the store has ended
-                if not ranks.has_store():
-                    raise
+            if not self._starts_another(
+                ranks, other, place, f"rank {rank} has {record}, but rank {other} has {theirs}"
+            ):
                 return other, theirs
             log.warning(
                 "comparison %d: rank %d has %s, but rank %s has %s. Rank %s has started another Scheduler since, which "
                 "is compared instead", place, rank, record, other, theirs, other,
             )  # fmt: skip
             self._start_next(store, rank)
+
+    def _starts_another(self, ranks: Ranks, other: str, place: int, difference: str) -> bool:
+        """Return whether the other process starts another Scheduler before the timeout."""
+        for timeout in (_TIMEOUT, _TIMEOUT * (_PATIENT - 1))[: 1 + self._waits_longer]:
+            if timeout > _TIMEOUT:
+                log.warning(
+                    "comparison %d: %s. Waiting up to %d s for rank %s to start another Scheduler, as after a dry run",
+                    place, difference, timeout.total_seconds(), other,
+                )  # fmt: skip
+            try:
+                ranks.store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], timeout)
+            except RuntimeError:  # it did not start one before the timeout, or the store has ended
+                if not ranks.has_store():
+                    raise
+            else:
+                return True
+        return False
 
     def _start_next(self, store: Any, rank: int) -> None:
         self._order = store.add(f"{self._kind}/begun by {rank}", 1)
@@ -100,7 +118,7 @@ class AmountAgreement:
     """
 
     def __init__(self, number: int, groups: Sequence[Mapping[str, Any]], processes: Processes = WORLD) -> None:
-        self._records, self._processes = RankRecords(f"amounts/{number}", groups), processes
+        self._records, self._processes = RankRecords(f"amounts/{number}", groups, waits_longer=True), processes
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
         """Compare the amount consumed before update `t` with that of the other processes.

@@ -248,6 +248,44 @@ class Counted:
         return getattr(self.store, name)
 
 
+class DryRun:
+    """A store in which rank 0 starts its own run after a dry run, while another rank waits for the second time."""
+
+    def __init__(self, start):
+        self.store, self.start, self.waits = dist.HashStore(), start, []
+
+    def wait(self, keys, timeout):
+        self.waits.append(timeout.total_seconds())
+        if len(self.waits) == 1:
+            raise RuntimeError("timeout")
+        self.start()
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+def test_a_long_dry_run_on_rank_0_does_not_stop_the_run(monkeypatch, caplog):
+    def start(rank, tokens):
+        ranks.run_as(rank)
+        scheduler = ps.Scheduler(probe(), TOKENS)
+        scheduler.consumed(tokens=tokens)
+        scheduler.optimizer.step()
+        return scheduler
+
+    def end_dry_run():
+        start(0, 10)
+        ranks.run_as(1)
+
+    store = DryRun(end_dry_run)
+    ranks = RanksInTurn(monkeypatch, store)
+    start(0, 3)
+
+    assert start(1, 10).amount == 10
+
+    assert store.waits == [1, 19]
+    assert "Waiting up to 19 s for rank 0 to start another Scheduler" in caplog.text
+
+
 @pytest.mark.parametrize("clock", ["tokens", "progress"])
 @pytest.mark.parametrize(("size", "turns"), [(256, [0, 0, 0]), (2000, [0, 1, 60])])
 def test_of_thousands_of_ranks_few_compare_at_the_same_update(monkeypatch, clock, size, turns):
