@@ -65,6 +65,9 @@ def test_a_method_call_on_a_base_changes_the_config(tmp_path):
         ("del _base_.a['c']", {"b": 1}),
         ("_base_.a.pop('none')\na = _base_.a.pop('b')", 1),
         ("a = _base_.a.setdefault('n', 3) + len(_base_)", 4),
+        ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1) + getattr(_base_, 'none', 3)", 5),
+        ("a = getattr(_base_, 'a', [])", {"b": 1, "c": [{"d": 4}]}),
+        ("def f(x): return getattr(x, 'b', 1)", {"b": 1, "c": [{"d": 4}]}),  # code that is not run changes no name
         ("a = [hasattr(_base_, 'a'), hasattr(_base_.a, 'z'), hasattr(_base_.a, 'update')]", [True, False, True]),
     ],
 )
@@ -75,7 +78,14 @@ def test_the_config_can_use_values_of_its_base(files, text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["a = '{{ _base_.a }}/x'", "a = {{ _base_.none }}", "a = {{ _base_.a }} + 'x'", "a = hasattr(_base_, f())"]
+    "text",
+    [
+        "a = '{{ _base_.a }}/x'",
+        "a = {{ _base_.none }}",
+        "a = {{ _base_.a }} + 'x'",
+        "a = hasattr(_base_, f())",
+        "a = getattr(_base_, f(), 1)",
+    ],
 )
 def test_a_reference_without_a_value_is_marked_as_unknown(files, text):
     names = files(base_DOT_py="a = 'x'\n", config_DOT_py="_base_ = 'base.py'\n" + text)

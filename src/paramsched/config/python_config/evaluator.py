@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, final
 
 from paramsched.config.python_config import operations
-from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
+from paramsched.config.python_config.name_usage import (
+    import_reaches_all_names,
+    name_usage,
+    reaches_all_names,
+    reads_one_attribute,
+)
 from paramsched.config.python_config.operations import (
     BASE_DICT_ATTRIBUTES,
     CONSTANTS,
@@ -483,6 +488,8 @@ class ConfigEvaluator(ast.NodeVisitor):
                 raise AllUnknown(node=node)
             if type(holder) is ImportedName:
                 callee = self._attribute_of(node.func, holder)
+        elif reads_one_attribute(node) and not any("getattr" in scope for scope in (self._local, self.names)):
+            callee = ImportedName("getattr", "builtins", node.lineno)
         else:
             callee = self.value(node.func)
         dotted = callee.dotted if type(callee) is ImportedName else ""

@@ -23,6 +23,19 @@ def reaches_all_names(name: str) -> bool:
     return name in _REACHING or (name.startswith("__") and name.endswith("__") and name not in _HARMLESS)
 
 
+def reads_one_attribute(node: ast.AST) -> bool:
+    """Return whether an expression is `getattr(value, "name")` or `getattr(value, "name", default)` with a plain name.
+
+    >>> calls = ("getattr(x, 'lr', 1)", "getattr(x, name)", "getattr(x, '__dict__')")
+    >>> [reads_one_attribute(ast.parse(call, mode="eval").body) for call in calls]
+    [True, False, False]
+    """
+    match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str() as name), *rest], keywords=[]):
+            return len(rest) <= 1 and not reaches_all_names(name)
+    return False
+
+
 def import_reaches_all_names(node: ast.Import | ast.ImportFrom) -> bool:
     """Return whether an import can change any name of the file, or provides functions that can."""
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
@@ -66,7 +79,10 @@ def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
         node, where = stack.pop()
         found.nodes += 1
         later: set[ast.AST] = set()
+        children = list(ast.iter_child_nodes(node))
         match node:
+            case ast.Call() if reads_one_attribute(node):
+                children = node.args
             case ast.Name(id=name, ctx=context):
                 found.mentioned.add(name)
                 if where != "now":
@@ -104,5 +120,5 @@ def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
                 later = {body}
             case ast.GeneratorExp() if where == "now":
                 where = "generator"
-        stack += [(one, "function" if one in later else where) for one in ast.iter_child_nodes(node)]
+        stack += [(one, "function" if one in later else where) for one in children]
     return found

@@ -308,6 +308,13 @@ def _deep_copied(memory: Memory, value: Any) -> Any:
     return copy.deepcopy(value)
 
 
+def _get_attribute(_: Memory, holder: Any, name: str, *default: Any) -> Any:
+    """Return `getattr(holder, name, …)` of a base's dict."""
+    if type(holder) is not BaseDict or name in BASE_DICT_ATTRIBUTES:
+        raise Unknown
+    return holder.get(name, *default) if default else holder[name]
+
+
 _OF_MATH: Final = (
     *("ceil", "cos", "exp", "fabs", "floor", "isclose", "isinf", "isnan", "log", "log10", "log2", "pow", "sin"),
     *("sqrt", "tan", "trunc"),
@@ -328,6 +335,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "builtins.enumerate": lambda memory, values, start=0: Iteration(
         enumerate(memory.items(values), _of_type(start, int)), _roots(values)
     ),
+    "builtins.getattr": _get_attribute,
     "builtins.hasattr": lambda _, holder, name: (
         _of_type(name, str) in _of_type(holder, BaseDict) or name in BASE_DICT_ATTRIBUTES
     ),
