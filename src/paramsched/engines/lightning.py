@@ -57,7 +57,7 @@ class _LightningPlan:
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
             clock; False: never. Default: True if there is a deadline.
         write: a dict from the name of a target of the plan to the path of an attribute of the module, or to several:
-            `write={"entropy": "entropy_coef"}`. The value is written before the forward pass of each update.
+            `write={"entropy_coef": "entropy_coef"}`. The value is written before the forward pass of each update.
 
     Raises:
         MissingDependency: Lightning is not installed.

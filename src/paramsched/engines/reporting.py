@@ -53,6 +53,32 @@ class MetricRelay:
             )
 
 
+@final
+class PlannedColumns:
+    """Names of planned values in an engine's log, so that a metric of the engine with the same name replaces none.
+
+    Args:
+        call: the user's call, for the warning, such as `transformers.planned`.
+    """
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._taken: set[str] = set()
+
+    def beside(self, logged: Mapping[str, Any], scheduler: Scheduler) -> dict[str, float]:
+        """Return the values of the last update by name: `planned/NAME` if the engine logs another value as NAME."""
+        values = scheduler.scalars()
+        taken = {name for name, value in values.items() if logged.get(name, value) != value} - self._taken
+        if taken:
+            self._taken |= taken
+            renamed = ", ".join(f"{name} as planned/{name}" for name in sorted(taken))
+            scheduler._resume.processes.warn(
+                f"{self._call}: the engine logs other values under the names of planned ones, which are logged under "
+                f"another name: {renamed}. Rename the targets"
+            )
+        return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
+
+
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:
     """Create a class in a module, by default with the docstring of its first base."""
     text = bases[0].__doc__ if doc is None else doc

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.planned_batches import PlannedBatches, refuse_other_batches
-from paramsched.engines.reporting import BatchAmounts, MetricRelay
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.target_writes import TargetWrites, Write
 from paramsched.errors import InvalidArgument, MissingDependency
@@ -70,8 +70,8 @@ def planned(
         stop: True if the engine ends after the first update after which `should_stop` of the Scheduler is True, on any
             clock; False: never. Default: True if there is a deadline.
         write: a dict from the name of a target of the plan to the path of an attribute of the Trainer, or to several:
-            `write={"entropy": "entropy_coef", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written
-            before the forward pass of each update.
+            `write={"beta": "beta", "clip": ("epsilon_high", "args.epsilon_high")}`. The value is written before the
+            forward pass of each update.
 
     Raises:
         MissingDependency: transformers is not installed.
@@ -166,6 +166,7 @@ def planned(
                     self._paramsched_batches.sampler.follow(made)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
+                self._paramsched_columns = PlannedColumns("transformers.planned")
                 specified = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
                 by_trainer = not specified and getattr(self.args, "include_num_input_tokens_seen", "no") not in (
                     "no",
@@ -221,7 +222,12 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logs = logs | self.lr_scheduler.scalars()  # of the update whose loss is in `logs`
+                columns = self._paramsched_columns
+                logs = logs | columns.beside(logs, self.lr_scheduler)  # of the update whose loss is in `logs`
+                super().log(logs, *args, **keywords)
+                row = self.state.log_history[-1]  # TRL's trainers add their metrics after this method
+                row |= {name: one for name, one in columns.beside(row, self.lr_scheduler).items() if name not in row}
+                return
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"

@@ -68,6 +68,33 @@ def test_the_trainer_uses_the_values_of_each_update_also_after_a_resume(tmp_path
     assert first.args.entropy_coef == first.entropy_coef
 
 
+def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from paramsched.engines.transformers import planned
+    from support.engine_runs import transformers as runs
+
+    class WithMetrics(transformers.Trainer):  # as TRL's trainers add their metrics
+        def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
+            logs.update({"entropy": 7.0})
+            super().log(logs, *args, **options)
+
+    arguments = runs.arguments(
+        str(tmp_path), runs.Case("transformers"), num_train_epochs=2, logging_steps=1, logging_strategy="steps"
+    )
+    model = runs.Model()
+    trainer = planned(WithMetrics, PLAN)(
+        model=model, args=arguments, train_dataset=runs.Rows(), optimizers=(optimizer_of(model), None)
+    )
+
+    with pytest.warns(UserWarning, match="entropy as planned/entropy"):
+        trainer.train()
+
+    rows = [one for one in trainer.state.log_history if "learning_rate" in one]
+    assert [one["planned/entropy"] for one in rows] == pytest.approx(ENTROPY[: len(rows)], rel=1e-12)
+    assert {one["entropy"] for one in rows} == {7.0}
+    assert all("window" in one and "planned/window" not in one for one in rows)
+
+
 def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> None:
     with pytest.raises(ps.InvalidArgument) as refusal:
         run_of_trainer(tmp_path, {"entropy": "args.entropy_coef"})

@@ -79,10 +79,10 @@ def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
         node, where = stack.pop()
         found.nodes += 1
         later: set[ast.AST] = set()
-        children = list(ast.iter_child_nodes(node))
+        children: list[ast.AST] = [*ast.iter_child_nodes(node)]
         match node:
             case ast.Call() if reads_one_attribute(node):
-                children = node.args
+                children = [*node.args]
             case ast.Name(id=name, ctx=context):
                 found.mentioned.add(name)
                 if where != "now":
