@@ -60,6 +60,7 @@ from paramsched.config.syntaxes.yaml_text import (
     yaml_places,
 )
 from paramsched.config.text_limits import read_bounded_text, refuse_long_text
+from paramsched.config.unused_settings import program_without_reader
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
@@ -504,10 +505,15 @@ def _hints_of_formats(data: Any) -> tuple[Diagnostic, ...]:
     Data with a schedule of this library is a plan with a mistake, even if a name in it is that of a peer.
     """
     plain = plain_or_bad(data, DiagnosticCollector())
-    names = () if native.has_schedule(plain) else dialects_that_recognize(plain)
-    return tuple(
-        Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
-    )
+    if native.has_schedule(plain):
+        return ()
+    if names := dialects_that_recognize(plain):
+        return tuple(
+            Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name) for name in names
+        )
+    program = program_without_reader(plain)
+    found, instead = f"it is a config of {program}, which is not read", 'Write a plan: lr: warmup("5%") >> cosine()'
+    return (Diagnostic("", found, instead),) if program else ()
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

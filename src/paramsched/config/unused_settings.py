@@ -78,6 +78,7 @@ def report_no_settings(
     found: str,
     instead: str,
     path: str = ROOT,
+    least: int = 2,
 ) -> None:
     """Report a config without a setting of a library, at the part of the config that has most of them.
 
@@ -89,19 +90,28 @@ def report_no_settings(
         found: the message if no part of the config has such names.
         instead: the advice for this message.
         path: the config path of the data.
+        least: the number of names with which a part is of this library. One name may be of any program.
     """
-    path, inside = max(_parts_with(data, names, path), key=lambda part: len(part[1]), default=(path, []))
+    parts = _parts_with(data, names, path)
+    path, inside, others = max(parts, key=lambda part: len(part[1]), default=(path, [], []))
+    is_own = len(inside) >= least and not others and not _SHARED.issuperset(inside)
     if inside:
         found = f"expected {names_listed(inside)} at the top level of a config of {library}"
         instead = "Save this part of the config as a file of its own"
+    if inside and not is_own:
+        instead = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
     diagnostics.add(path, found, instead, code=NOTHING_PLANNED)
 
 
-def _parts_with(data: Any, names: Collection[str], path: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the config path of each mapping that has some of the names, and these names."""
+_SHARED: Final = frozenset({"learning_rate", "lr", "max_steps", "steps", "epochs", "warmup_steps", "optimizer"})
+"""Settings of so many programs that they do not tell whose config it is."""
+
+
+def _parts_with(data: Any, names: Collection[str], path: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each mapping that has some of the names: its config path, these names, and its other schedule settings."""
     if isinstance(data, Mapping):
         if inside := [str(key) for key in data if key in names]:
-            yield path, inside
+            yield path, inside, [str(key) for key in data if key not in names and looks_like_schedule(str(key))]
         for key, value in data.items():
             yield from _parts_with(value, names, child_path(path, key))
     elif isinstance(data, (list, tuple)):
@@ -133,6 +143,20 @@ def program_of(keys: Collection[str]) -> str | None:
     """
     plain = {_in_snake_case(key) for key in keys}
     return next((name for name, marks in _PROGRAMS.items() if len(plain.intersection(marks)) > 1), None)
+
+
+def program_without_reader(data: Any) -> str | None:
+    """Return the program whose config this is, if it is known only by name.
+
+    >>> program_without_reader({"optimizer": {"learning_rate_scheduler": {"lr_decay_style": "cosine"}}})
+    'nanotron'
+    """
+    if not isinstance(data, Mapping):
+        return None
+    parts = (data, data.get("optimizer"))
+    if any(isinstance(part, Mapping) and isinstance(part.get("learning_rate_scheduler"), Mapping) for part in parts):
+        return "nanotron"
+    return program_of([str(key) for key in data])
 
 
 _HARMLESS: Final = frozenset(

@@ -136,12 +136,16 @@ def test_unused_settings_are_one_warning_or_one_error(written, used, options, ex
         ({"a": {"lr": 1}, "b": {"sched": 1}}, "$.q.a expected lr at"),
         ({"a": [{"x": 1}, ({"lr": 1},)]}, "$.q.a[1][0] expected lr at"),
         ({"x": {"y": {"sched": 1, "lr": 2}}}, "$.q.x.y expected sched, lr at"),
+        ({"x": {"lr": 1, "sched": 2, "num_epochs": 3}}, "$.q.x expected lr, sched at"),  # a setting of another program
+        ({"x": {"lr": 1, "max_steps": 2}}, "$.q.x expected lr at"),
     ],
 )
 def test_settings_in_a_part_of_a_config_are_reported_there(data, place):
     found = DiagnosticCollector()
     report_no_settings(data, ("lr", "sched"), found, library="timm", found="nothing", instead="Write x", path="$.q")
-    advice = "Write x" if place.endswith("nothing") else "Save this part of the config as a file of its own"
+    advice = "Write x" if place.endswith("nothing") else 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+    if "sched" in place and "num_epochs" not in str(data):
+        advice = "Save this part of the config as a file of its own"
     place += "" if place.endswith("nothing") else " the top level of a config of timm"
 
     assert lines_of(found.found()) == [f"{place} | {advice} | PS108 False"]

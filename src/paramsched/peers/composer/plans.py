@@ -129,6 +129,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             found="the config has no scheduler",
             instead="Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
             path=path_of_run,
+            least=1,
         )
     clocks: set[str] = set()
     schedules: list[Schedule] = []

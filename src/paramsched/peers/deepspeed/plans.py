@@ -196,6 +196,7 @@ def plan_of_config(
             found="the config has no scheduler, so it does not schedule lr",
             instead="Read the scheduler of the program",
             path=path,
+            least=1,
         )
         return None
     name, params, path = scheduler.get("type"), scheduler.get("params") or {}, child_path(path, "scheduler")

@@ -12,6 +12,7 @@ from paramsched.base.codes import (
     SAID_TWICE,
     UNKNOWN_INTERVAL,
     UNREADABLE,
+    UNUSED_SETTING,
     WRONG_ARGUMENT,
 )
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
@@ -165,16 +166,40 @@ def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundSchedu
     else:
         around, around_path = data, ROOT
         key = next(key for key in _SCHEDULER_KEYS if isinstance(data.get(key), Mapping))
+    _report_other_schedulers(around, around_path, key, diagnostics)
     inner, path = around[key], child_path(around_path, key)
     beside = _entries_beside((around, around_path), (inner, path))
     is_nested = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
-    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and is_nested else "step"
-    if interval == "step" and (around is not data or "trainer" in data or "_partial_" in inner):
-        interval = None
+    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and is_nested else None
+    is_alone = all(name in (*_SCHEDULER_KEYS, *_BESIDE, "optimizer") for name in data)
+    is_own = any(_bare_name(str(name)) in TABLES for name in inner)  # the form {StepLR: {…}} is of this reader
+    if interval is None and around is data and (is_alone or is_own) and "_partial_" not in inner:
+        interval = "step" if "trainer" not in data else None
     if isinstance(inner.get("scheduler"), Mapping):  # the dict that `configure_optimizers` of Lightning returns
         interval = "epoch" if key == "lr_scheduler" else interval
         inner, path = inner["scheduler"], child_path(path, "scheduler")
     return _FoundScheduler(inner, path, around, around_path, beside, interval)
+
+
+_OF_RATES: Final = re.compile(r"(lr|rate|warm).*sched|sched.*(lr|rate|warm)")
+
+
+def _report_other_schedulers(
+    around: Mapping[str, Any], around_path: str, key: str, diagnostics: DiagnosticCollector
+) -> None:
+    """Report the schedulers next to the one that is read, because their effect is unknown.
+
+    A scheduler of another kind, such as one of noise, is only a warning.
+    """
+    for name, one in around.items():
+        if name == key or "sched" not in str(name).lower() or not isinstance(one, (Mapping, list)) or not one:
+            continue
+        found = f"the config has another scheduler next to {key}, which is not read"
+        path, advice = child_path(around_path, name), "Write both as a native plan: lr: warmup(2000) >> cosine()"
+        if _OF_RATES.search(str(name).lower()) or _torch_class_in(one) in TABLES:
+            diagnostics.add(path, found, advice, at_key=True, code=SAID_TWICE)
+        else:
+            warn_user(Diagnostic(path, found, at_key=True, code=UNUSED_SETTING))
 
 
 def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[Any, str]]:

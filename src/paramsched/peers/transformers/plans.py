@@ -11,7 +11,15 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
-from paramsched.base.codes import DEEPSPEED_WINS, NOT_IN_SCRIPT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.codes import (
+    DEEPSPEED_WINS,
+    NOT_IN_SCRIPT,
+    REFUSED_VALUE,
+    UNKNOWN_FIELD,
+    UNKNOWN_NAME,
+    UNUSED_SETTING,
+    WRONG_TYPE,
+)
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import certain_name, closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
@@ -163,7 +171,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         found = f"expected arguments, got {type_name_of(data)}"
         raise ConfigError("config", [Diagnostic(ROOT, found, "Write lr_scheduler_type: cosine", code=WRONG_TYPE)])
     if settings.program is TRAINER:
-        return _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
+        plan = _plan_of(mapping_of_options(data), settings, calendar, given_rate(base))
+        _warn_of_other_program(settings, data)
+        return plan
     try:
         return _plan_of({}, settings, calendar, given_rate(base))
     except ConfigError as error:
@@ -175,8 +185,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
 def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | None, lr: float | None) -> Plan:
     """Return the plan of the settings of a config, whose entries are `data`."""
     diagnostics, arguments = DiagnosticCollector(), dict(settings.written)
-    if "learning_rate" in arguments:
-        arguments.pop("lr", None)
+    if "lr" in arguments and arguments["lr"][0] == arguments.get("learning_rate", (None, ""))[0]:
+        del arguments["lr"]  # else both are refused
     if _is_call(data):
         name, keywords, run = _read_call(arguments, calendar, lr, diagnostics)
     else:
@@ -185,6 +195,7 @@ def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | N
             found, instead = "expected arguments of transformers' Trainer", "For example lr_scheduler_type: cosine"
             report_no_settings(data, _DECISIVE, diagnostics, library="transformers", found=found, instead=instead)
             diagnostics.raise_any("config")
+        _report_other_program(settings, data, diagnostics)
         name, keywords, run = _read_trainer(settings, arguments, calendar, lr, diagnostics)
         keywords = {**settings.program.keywords(name, run.left), **keywords}
     if not name:
@@ -205,6 +216,36 @@ def _plan_of(data: Mapping[str, Any], settings: Settings, calendar: Calendar | N
         elif length is not None and length.denominator > 1:
             schedule = with_lengths(schedule)
         return Plan(lr=schedule, horizon=run.horizon)
+
+
+_OF_MANY: Final = frozenset({"learning_rate", "lr", "max_steps"})
+"""Settings that many programs have, each with a schedule of its own."""
+_OF_TRAINING_ARGUMENTS: Final = frozenset(
+    (*_SIGNS, *_OF_TRAINER, "output_dir", "per_device_eval_batch_size", "gradient_checkpointing", "logging_steps",
+     "save_steps", "save_strategy", "eval_strategy", "evaluation_strategy", "logging_strategy", "save_total_limit",
+     "report_to", "optim", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon", "dataloader_num_workers",
+     "remove_unused_columns", "push_to_hub", "lr_scheduler_type", "deepspeed", "fsdp", "bf16", "fp16", "tf32")
+)  # fmt: skip
+
+
+def _report_other_program(settings: Settings, data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
+    """Report a config that is not a Trainer's: its optimizer has settings, where a `TrainingArguments` has a name."""
+    for key in ("optim", "optimizer"):
+        if settings.program is TRAINER and isinstance(data.get(key), (Mapping, list)):
+            found = f"expected the name of an optimizer, got {type_name_of(data[key])}: this config is not a Trainer's"
+            instead = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+            diagnostics.add(child_path(ROOT, key), found, instead, at_key=True, code=WRONG_TYPE)
+            diagnostics.raise_any("config")
+
+
+def _warn_of_other_program(settings: Settings, data: Any) -> None:
+    """Warn about a file with one setting only, which many programs have: another one's default schedule may differ."""
+    own = _OF_TRAINING_ARGUMENTS.intersection(settings.written)
+    if isinstance(data, Mapping) and settings.program is TRAINER and len(own) == 1 and own <= _OF_MANY:
+        (only,) = own
+        found = f"{only} is the only setting of transformers here; the schedule of another program may not be linear"
+        instead = "If transformers reads this file, write lr_scheduler_type: linear"
+        warn_user(Diagnostic(child_path(ROOT, only), found, instead, at_key=True, code=UNUSED_SETTING))
 
 
 def _has_settings(settings: Settings, data: Iterable[str] = ()) -> bool:
