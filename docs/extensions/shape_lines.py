@@ -24,6 +24,7 @@ SHAPES = {
     "gaussian_warmup": "gaussian_warmup(40)",
     "geometric": "geometric(1.0, 0.05)",
     "greedy": "constant() * greedy(patience=4)",
+    "hold": "constant() * hold('loss', at=0.3, gain=0.2)",
     "inverse_sigmoid": "inverse_sigmoid(10)",
     "inverse_sqrt": "warmup(10) >> inverse_sqrt(10)",
     "inverse_time": "inverse_time(0.05)",
@@ -87,7 +88,7 @@ GROUPS = {
     "every jagged",
     "Combinators": "overlay chain minimum maximum clamp take skip shift window with_lengths rounded noise like "
     "as_factor from_function",
-    "Rules": "recurrence plateau new_bob greedy spike",
+    "Rules": "recurrence plateau new_bob greedy spike hold",
 }
 """The shapes by group, in the order of the page."""
 

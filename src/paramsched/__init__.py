@@ -48,7 +48,7 @@ register_entries(
         "recipes": "paramsched.recipe_book",
     },
 )
-register_entries("shapes", dict.fromkeys(("greedy", "new_bob", "plateau", "spike"), "paramsched.feedback"))
+register_entries("shapes", dict.fromkeys(("greedy", "hold", "new_bob", "plateau", "spike"), "paramsched.feedback"))
 
 
 def __getattr__(name: str) -> object:

@@ -31,6 +31,7 @@ from paramsched.errors import ParamschedError as ParamschedError
 from paramsched.export.source import to_python as to_python
 from paramsched.feedback import new_bob as new_bob
 from paramsched.feedback.greedy import greedy as greedy
+from paramsched.feedback.hold import hold as hold
 from paramsched.feedback.plateau import plateau as plateau
 from paramsched.feedback.spike import spike as spike
 from paramsched.functions import to_lambda as to_lambda

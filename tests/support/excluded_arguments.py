@@ -18,6 +18,8 @@ BUILDERS = {name: builder for name, builder in SHAPES.items() if builder.__modul
 }
 REQUIRED = {
     ("like", "field"): "lr",
+    ("hold", "metric"): "kl",
+    ("hold", "gain"): 0.75,
     ("table_file", "path"): None,
     ("from_function", "function"): abs,
     ("piecewise", "points"): [(0, 1.0), (10, 0.5)],

@@ -191,7 +191,7 @@ _EXAMPLES = {
 }
 """Example values of missing required arguments."""
 
-_EXAMPLES_OF_CLASS = {"over": "100", "schedule": "cosine()"}  # of arguments that do not accept text
+_EXAMPLES_OF_CLASS = {"at": "6.0", "over": "100", "schedule": "cosine()"}  # of arguments that do not accept text
 
 _FACTS = ("total", "steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step",
           "seconds_per_step", "sequence_length", "frames_per_step", "deadline", "untimed_updates")  # fmt: skip

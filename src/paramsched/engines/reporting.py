@@ -37,7 +37,8 @@ class MetricRelay:
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
         """Pass the metrics that a rule watches to the scheduler."""
         self._reported |= metrics.keys()
-        found = {rule.metric: metrics[rule.metric] for rule in scheduler.plan.metric_rules if rule.metric in metrics}
+        watched = {rule.metric for rule in scheduler.plan.metric_rules}
+        found = {name: metrics[name] for name in watched if metrics.get(name) is not None}  # TRL logs None for NaN
         if found:
             self._observed |= found.keys()
             scheduler.observe(**found)

@@ -227,6 +227,7 @@ def planned(
                 super().log(logs, *args, **keywords)
                 row = self.state.log_history[-1]  # TRL's trainers add their metrics after this method
                 row |= {name: one for name, one in columns.beside(row, self.lr_scheduler).items() if name not in row}
+                self._paramsched_metrics.report(self.lr_scheduler, row)
                 return
             super().log(logs, *args, **keywords)
 

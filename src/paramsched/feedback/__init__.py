@@ -5,6 +5,9 @@ from paramsched.feedback.base import MetricRule as MetricRule
 from paramsched.feedback.greedy import Greedy as Greedy
 from paramsched.feedback.greedy import GreedyState as GreedyState
 from paramsched.feedback.greedy import greedy as greedy
+from paramsched.feedback.hold import Hold as Hold
+from paramsched.feedback.hold import HoldState as HoldState
+from paramsched.feedback.hold import hold as hold
 from paramsched.feedback.plateau import NewBob as NewBob
 from paramsched.feedback.plateau import NewBobState as NewBobState
 from paramsched.feedback.plateau import Plateau as Plateau

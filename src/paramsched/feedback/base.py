@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import NoneType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
@@ -65,6 +65,8 @@ class MetricRule(ABC, Generic[State]):
     __repr__ = text_on_screen
     _repr_mimebundle_ = notebook_display
     _precedence = CALL
+    _skips_nan: ClassVar[bool] = False
+    """True if NaN does not change the state, so that the Scheduler logs it."""
     metric: str
 
     def __post_init__(self) -> None:
@@ -161,12 +163,12 @@ Against: TypeAlias = Literal["best", "previous"]
 """The value that a new value of the metric is compared with: the best so far, or the previous one."""
 
 
-def metric_name(site: CallSite, metric: Any) -> str:
-    """Check that `metric` is the name of a metric: a string that is not empty."""
+def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> str:
+    """Check that `metric` is the name of a metric: a string that is not empty. `example` has valid arguments."""
     if isinstance(metric, str) and metric:
         return metric
     found = "expected the name of a metric"
-    raise InvalidArgument(site_with_value(site, metric), found, write=f'{site.call}("val_loss")')
+    raise InvalidArgument(site_with_value(site, metric), found, write=f"{site.call}{example}")
 
 
 def _checked_bound(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from math import isnan
 from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, cast, final, get_args
@@ -651,6 +652,11 @@ class Scheduler(LRScheduler):
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
+        for rule in observed:
+            if rule._skips_nan and isnan(numbers[rule.metric]) and rule.metric not in clock.skipped:
+                clock.skipped.add(rule.metric)
+                text = "%s is NaN after %d updates. It does not change %s; later ones are not logged"
+                self._resume.processes.log(text, rule.metric, clock.t, rule)
         clock.observed |= numbers.keys()
         clock.change({**before, **observed})
         if any(observed[rule] != before[rule] for rule in observed):

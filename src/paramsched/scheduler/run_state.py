@@ -105,8 +105,9 @@ class RunState:
     are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
     yet; `is_measured` is True if an engine measured it, and False after a report of the loop. `needs_check` is True
     if the consumption of the next update must be checked before that update. `observed` are the metrics that this
-    process has observed. `warns_of_metrics` is False after missing metrics were logged, and if an engine warns about
-    them. `counts_from` is the position of the last checkpoint, from which `ps.BatchSampler` adds the planned sizes.
+    process has observed, `skipped` those of which NaN was logged. `warns_of_metrics` is False after missing metrics
+    were logged, and if an engine warns about them. `counts_from` is the position of the last checkpoint, from which
+    `ps.BatchSampler` adds the planned sizes.
 
     Args:
         states: the states of the metric rules.
@@ -114,9 +115,10 @@ class RunState:
     """
 
     observed: set[str]
+    skipped: set[str]
     __slots__ = (
         "_came_from", "_used", "acknowledged_at", "amount", "counts_from", "is_measured", "last_amount", "needs_check",
-        "observed", "reported", "start", "states", "t", "warns_of_metrics",
+        "observed", "reported", "skipped", "start", "states", "t", "warns_of_metrics",
     )  # fmt: skip
 
     def __init__(self, states: RuleStates, start: int | None = None) -> None:
@@ -128,7 +130,7 @@ class RunState:
         self.needs_check = False
         self.start = start
         self.states = states
-        self.observed, self.warns_of_metrics = set(), True
+        self.observed, self.skipped, self.warns_of_metrics = set(), set(), True
         self.counts_from = BEGIN_OF_DATA
         self.acknowledged_at = 0  # the update at which an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint with this count

@@ -1,5 +1,6 @@
 """The code of the page on TRL, verl and OLMo-core, with stubs of their interfaces."""
 
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.engines.transformers import planned
 from paramsched.errors import InvalidArgument
 
 PAGE = Path(__file__).parents[3] / "docs" / "engines" / "trl_verl_olmo_core.md"
@@ -64,6 +66,43 @@ def test_trl(monkeypatch, tmp_path):
     assert 0 < scheduler.amount < 8 * 3600
 
 
+def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    kls, used = [0.0, 0.03, 0.02, 0.1, math.nan, None, 0.01, 0.02, 0.02, 0.02, 0.02, 0.02], []
+
+    def config(beta, **options):
+        made = transformers.TrainingArguments(
+            **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no"
+        )
+        made.beta = beta
+        return made
+
+    class GRPOTrainer(transformers.Trainer):
+        def __init__(self, model, reward_funcs=None, args=None, train_dataset=None):
+            super().__init__(model, args, train_dataset=train_dataset)
+            self.beta = args.beta
+
+        def compute_loss(self, *args, **options):
+            used.append(self.beta)
+            return super().compute_loss(*args, **options)
+
+        def log(self, logs, *args):
+            if "loss" in logs:
+                logs["kl"] = kls[self.state.global_step - 1]
+            super().log(logs, *args)
+
+    provide(monkeypatch, "trl", GRPOTrainer=GRPOTrainer, GRPOConfig=config)
+    data = [{"x": torch.randn(2), "labels": torch.randn(1)} for _ in range(64)]
+    names = {"folder": str(tmp_path), "model": Line(), "dataset": data, "reward": None, "planned": planned}
+    exec(BLOCKS[2], names)
+
+    expected = [0.04]
+    for kl in kls[:-1]:
+        error = 0.0 if kl is None or math.isnan(kl) else min(max(kl / 0.02 - 1, -0.2), 0.2)
+        expected.append(expected[-1] * (1 + 0.1 * error))
+    assert used == pytest.approx(expected, rel=1e-12)
+
+
 def test_verl(monkeypatch):
     class FSDPEngine:
         pass
@@ -72,7 +111,7 @@ def test_verl(monkeypatch):
         optimizer_config = SimpleNamespace(total_training_steps=50)
 
     provide(monkeypatch, "verl.workers.engine.fsdp.transformer_impl", FSDPEngine=FSDPEngine)
-    exec(BLOCKS[2], {})
+    exec(BLOCKS[3], {})
     engine = FSDPEngineWithLMHead()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     scheduler = engine._build_lr_scheduler(optimizer)
@@ -103,7 +142,7 @@ def test_olmo_core(monkeypatch):
 
     provide(monkeypatch, "olmo_core.optim.scheduler", Scheduler=Scheduler)
     names = {}
-    exec(BLOCKS[3], names)
+    exec(BLOCKS[4], names)
     line = 'warmup("200 steps", index="(t+1)/n") >> cosine(to=0.1, index="(t+1)/n")'
     scheduler, warm, total = names["PlanScheduler"](line=line), 200, 1000
 

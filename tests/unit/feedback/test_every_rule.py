@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.feedback import greedy, new_bob, plateau, spike
+from paramsched.feedback import greedy, hold, new_bob, plateau, spike
 from paramsched.feedback.base import improves_on, reduced_factor, reduced_value
 from paramsched.schedules import absolute, constant, cosine, parse
 from support.tables import table
@@ -33,8 +33,14 @@ RULES = {
     "spike": lambda **more: spike(window=3, sigma=1.0, factor=0.5, recover=4, cooldown=1, **more),
     "spike with a floor": lambda **more: spike(window=2, sigma=0.5, factor=0.5, min=0.3, spread="std", **more),
 }
+HOLDS = {
+    "hold by a gain": lambda: hold("kl", at=1.0, gain=0.5),
+    "hold by a factor": lambda: hold("kl", at=1.0, factor=2.0, when_high="lower", low=0.2, high=3.0),
+    "hold by a sum": lambda: hold("kl", at=1.0, add=0.3, low=-1.0),
+}
 METRICS = st.lists(st.sampled_from([0.5, 0.9, 1.0, 1.1, 5.0]) | st.floats(0.0, 9.0), min_size=1, max_size=12)
 NAMES = st.sampled_from(sorted(RULES))
+EVERY = RULES | HOLDS
 
 
 def after(rule, metrics):
@@ -44,9 +50,9 @@ def after(rule, metrics):
     return state
 
 
-@given(NAMES, METRICS, st.floats(0.01, 4.0))
+@given(st.sampled_from(sorted(EVERY)), METRICS, st.floats(0.01, 4.0))
 def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
-    rule = RULES[name]()
+    rule = EVERY[name]()
     state, values = after(rule, metrics), np.array([0.0, 0.01, 0.5, 4.0])
 
     found = rule.apply(state, values, base)
@@ -145,9 +151,9 @@ def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(nam
         assert lowest.apply(states[0], 0.5, 0.4) == highest.apply(states[1], 0.5, 0.4)
 
 
-@given(NAMES, METRICS, METRICS)
+@given(st.sampled_from(sorted(EVERY)), METRICS, METRICS)
 def test_a_state_continues_after_json(name, before, later):
-    rule = RULES[name]()
+    rule = EVERY[name]()
     state = after(rule, before)
 
     restored = rule.restore(json.loads(json.dumps(asdict(state))))
@@ -158,13 +164,13 @@ def test_a_state_continues_after_json(name, before, later):
         assert restored == state
 
 
-@table("name", RULES)
+@table("name", EVERY)
 def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
-    rule = RULES[name]()
+    rule = EVERY[name]()
     state = asdict(after(rule, [3.0, 2.0, 5.0, 6.0]))
     for entry, value in state.items():
         wrong = ["1", True, math.nan, math.inf, 10**400, {}, [[]]]
-        if isinstance(value, (int, float)) and entry not in ("reference", "total", "best"):
+        if isinstance(value, (int, float)) and entry not in ("reference", "total", "best", "multiple"):
             wrong.append(-1)
         if isinstance(value, int):
             wrong.append(0.5)
