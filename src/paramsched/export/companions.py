@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from paramsched.base import VERSION
 from paramsched.errors import PlanError
 from paramsched.export.plan_lines import Exported, Line
-from paramsched.export.writing import WIDTH, escaped, number_text
+from paramsched.export.writing import WIDTH, in_docstring, literal, number_text
 from paramsched.plan.binding import UPDATES
 from paramsched.schedules.evaluation import evaluate
 
@@ -42,14 +42,14 @@ def torch_function(lines: Sequence[Line]) -> str:
         if by_name:
             raise PlanError(f"torch=True: {by_name[0].key}", "other lines select groups by index", "Select all by name")
     else:
-        names = ", ".join(f'"{escaped(str(one.groups))}": {one.function}' for one in named)
+        names = [f"{literal(str(one.groups))}: {one.function}" for one in named]
         rates = [
-            f"    known = {{{names}}}",
+            f"    known = {{{', '.join(names)}}}",
             '    names = [group.get("name") for group in optimizer.param_groups]',
             f"    rates = [known.get(name, {default}) for name in names]",
         ]
         if len(rates[0]) > WIDTH:
-            rates[0:1] = ["    known = {", *(f"        {one}," for one in names.split(", ")), "    }"]
+            rates[0:1] = ["    known = {", *(f"        {one}," for one in names), "    }"]
     return "\n".join(
         [
             "def make_scheduler(optimizer, last_epoch=-1):",
@@ -77,14 +77,14 @@ def test_of(exported: Exported, module: str) -> str:
     for line in exported.lines:
         places = exported.places(line, 50) if exported.end_of(line) > 50 else exported.places(line)
         values = evaluate(line.schedule, line.times(places), line.base)
-        rows += [f'    "{escaped(line.key)}": [']
+        rows += [f"    {literal(line.key)}: ["]
         rows += [
             f"        ({t!r}, {number_text(value)})," for t, value in zip(places.tolist(), values.tolist(), strict=True)
         ]
         rows += ["    ],"]
     return "\n".join(
         [
-            f'"""Values of {module}, planned by paramsched {VERSION}."""',
+            f'"""Values of {in_docstring(module)}, planned by paramsched {VERSION}."""',
             "",
             *(["import math"] if any("math." in row for row in rows) else []),
             "import runpy",
@@ -92,7 +92,7 @@ def test_of(exported: Exported, module: str) -> str:
             "",
             "import pytest",
             "",
-            f'MODULE = Path(__file__).parent / "{module}"',
+            f"MODULE = Path(__file__).parent / {literal(module)}",
             "VALUES = {",
             *rows,
             "}",

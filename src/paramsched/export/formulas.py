@@ -11,6 +11,7 @@ from paramsched.export.symbols import MOST_TIME, Cut, Operand, Piece, Split, Sym
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns
+from paramsched.time.progress import WHOLE
 
 _MOST_PIECES = 40
 _MOST_BEYOND = 1  # pieces after the horizon
@@ -28,11 +29,13 @@ class Call(Schedule):
         schedule: the schedule.
         function: name of the function.
         initial: the base of a target; None if the value depends on the base of the caller.
+        of_progress: True if the function takes a progress, not the count that the formula has as its time.
     """
 
     schedule: Schedule
     function: str
     initial: float | None
+    of_progress: bool = False
 
     @property
     def length(self) -> Any:
@@ -50,7 +53,7 @@ class Call(Schedule):
         return Affine(None, self._call(t, base.constant()))
 
     def _call(self, t: Symbol, base: Any) -> Symbol:
-        return t.piece.unknown("call", self.function, t, base)
+        return t.piece.unknown("call", self.function, t / WHOLE if self.of_progress else t, base)
 
     def _held_from(self) -> Any:
         return self.schedule._held_from()

@@ -3,6 +3,8 @@
 import keyword
 import math
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -183,6 +185,9 @@ def exported_plan(
                 isinstance(binding.field, Target),
             )
         )
+    keys = Counter(line.key for line in lines)
+    twice = [Refusal(key, "two lines have this name") for key, number in keys.items() if number > 1]
+    refuse_lines(f"{call}(…)", twice)
     return Exported(plan, facts, resolved, tuple(lines))
 
 
@@ -222,12 +227,16 @@ def _function_name(key: str, taken: set[str]) -> str:
     >>> _function_name("betas[0]", set()), _function_name("lr/head", {"lr_head"})
     ('betas_0', 'lr_head_2')
     """
-    name = re.sub(r"\W", "_", key.removesuffix("]"))
-    name = f"_{name}" if name[0].isdigit() else f"{name}_" if keyword.iskeyword(name) else name
+    # Python compares names in this normal form, in which two different names may be equal.
+    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", key.removesuffix("]")))
+    if not name.isascii() and not f"_{name}".isidentifier():
+        name = re.sub("[^A-Za-z0-9_]", "_", name)
+    name = re.sub("^_+", "_", name)  # because names such as __debug__ have a meaning
+    name = f"_{name}" if not name.isidentifier() else f"{name}_" if keyword.iskeyword(name) else name
     tried, number = name, 2
     while tried in taken or tried.upper() in taken:
         tried, number = f"{name}_{number}", number + 1
-    taken.add(tried)
+    taken |= {tried, tried.upper()}  # its tables begin with its name in upper case
     return tried
 
 

@@ -1,6 +1,6 @@
 """Plans as Python source code that needs neither this library nor NumPy."""
 
-import math
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -11,12 +11,15 @@ from paramsched import config
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.number_checks import finite_number
 from paramsched.base import VERSION
+from paramsched.base.diagnostic import names_listed, printable
+from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves.arrays import Array, Floats
-from paramsched.errors import InvalidArgument, PlanError, Unresolved, shown
+from paramsched.errors import ConfigError, InvalidArgument, PlanError, Unresolved, shown
 from paramsched.export.companions import TORCH_IMPORT, require_torch_lines, torch_function
 from paramsched.export.formulas import Call, formulas_of, joined_formulas
+from paramsched.export.module_tree import functions_of
 from paramsched.export.plan_lines import MOST_CHECKED, Exported, Line, Refusal, exported_plan, key_of, refuse_lines
-from paramsched.export.writing import WIDTH, FunctionWriter, constant_lines, escaped, number_text, wrapped
+from paramsched.export.writing import WIDTH, FunctionWriter, constant_lines, in_docstring, literal, number_text, wrapped
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.common_factor import likes_in
 from paramsched.plan.forms import PlanLike, plan_of
@@ -72,20 +75,21 @@ def to_python(plan: PlanLike, calendar: Calendar | None = None, *, bases: Any = 
 
 
 def source_of(exported: Exported, *, torch: bool = False) -> str:
-    """Write the module, run it, and compare its values with the plan.
+    """Write the module, evaluate its functions, and compare their values with the plan.
+
+    The module is not executed, because its text contains names of the plan.
 
     Raises:
         PlanError: the values differ by more than rounding.
     """
     if torch:
         require_torch_lines(exported.lines)
-    written = [_function_of(line, exported) for line in exported.lines]
+    schedules = _with_calls(exported)
+    written = [_function_of(line, schedule, exported) for line, schedule in zip(exported.lines, schedules, strict=True)]
     refuse_lines("to_python(…)", [one for one in written if isinstance(one, Refusal)])
     functions = [one for one in written if isinstance(one, str)]
     names = _names_of(exported.lines)
-    namespace: dict[str, Any] = {"math": math}
-    exec(compile("\n".join([*functions, names]), "<exported>", "exec"), namespace)  # noqa: S102  # our own text
-    checked = _checked(exported, namespace["SCHEDULES"])
+    checked = _checked(exported, functions_of(ast.parse("\n".join([*functions, names]))))
     parts = [*functions, names, *([torch_function(exported.lines)] if torch else [])]
     imports = [*(["import math"] if any("math." in one for one in parts) else []), *([TORCH_IMPORT] if torch else [])]
     docstring = f'"""{_module_docstring(exported, checked, torch=torch)}\n"""'
@@ -93,11 +97,17 @@ def source_of(exported: Exported, *, torch: bool = False) -> str:
     return "\n\n".join([docstring, *imports]) + space + "\n\n\n".join(parts) + "\n"
 
 
-def _function_of(line: Line, exported: Exported) -> str | Refusal:
-    """Return the source code of the function of a line, or why it has none."""
+def _function_of(line: Line, schedule: Schedule, exported: Exported) -> str | Refusal:
+    """Return the source code of the function of a line, or why it has none.
+
+    Args:
+        line: the line.
+        schedule: its schedule, with calls of other functions.
+        exported: the plan.
+    """
     whole = line.clock != "seconds"
-    schedule = _with_calls(line, exported)
-    writer = FunctionWriter(line.function, frozenset((line.parameter, "base", "t")))
+    functions = (one.function for one in exported.lines)
+    writer = FunctionWriter(line.function, frozenset((line.parameter, "base", "t", *functions)))
     time = "t" if line.clock in (UPDATES, PROGRESS) else line.clock
     try:
         formulas = formulas_of(schedule, time, exported.end_of(line), whole=whole)
@@ -125,42 +135,62 @@ def _docstring_of(line: Line) -> list[str]:
     if line.clock == PROGRESS:
         when = "progress, from 0 to 1"
     text = short_line(line.schedule if line.clock == UPDATES else with_unit(line.schedule, line.clock))
-    text = escaped(text)
-    first = f'    """Return {escaped(line.key)} {"of" if line.clock == UPDATES else "at"} {when}'
+    text = in_docstring(text)
+    first = f'    """Return {in_docstring(printable(line.key))} {"of" if line.clock == UPDATES else "at"} {when}'
     if len(whole := f'{first}: {text}."""') <= WIDTH:
         return [whole]
     return [f"{first}.", "", *wrapped(text.split(" "), "    "), '    """']
 
 
-def _with_calls(line: Line, exported: Exported) -> Schedule:
-    """Replace the schedules that the line follows by calls of their functions."""
+def _with_calls(exported: Exported) -> list[Schedule]:
+    """Return the schedule of each line, in which calls of functions replace the schedules that the line follows."""
+    calls: dict[str, set[str]] = {}  # of each function, the functions that it calls
+    return [_calling(line, exported, calls) for line in exported.lines]
+
+
+def _calling(line: Line, exported: Exported, calls: dict[str, set[str]]) -> Schedule:
+    """Return the schedule of a line with calls. Its function calls no function that calls it, directly or not."""
     written = next((one for one in exported.plan.bindings if key_of(one) == line.key), None)
     source = written or next(one for one in exported.plan.bindings if one.name == line.field and one.groups is None)
     followed = {like.field for like in likes_in(source.schedule)}
-    others = [one for one in exported.lines if one.field in followed and one is not line]
+    others = [one for one in exported.lines if one.field in followed and line.function not in _reached(one, calls)]
     others.sort(key=lambda one: one.groups != line.groups)
 
     def called(value: Any) -> Any:
         for other in others:
+            found = None
             if isinstance(value, AsFactor) and other.is_target and value == AsFactor(other.schedule, other.base):
-                return Call(value, other.function, other.base)
-            if not other.is_target and value == other.schedule:
-                return Call(value, other.function, None)
+                found = Call(value, other.function, other.base, other.clock == PROGRESS)
+            elif not other.is_target and value == other.schedule:
+                found = Call(value, other.function, None, other.clock == PROGRESS)
+            if found is not None:
+                calls.setdefault(line.function, set()).add(other.function)
+                return found
         return with_changed_fields(value, called) if isinstance(value, (Schedule, tuple)) else value
 
     made: Schedule = called(line.schedule) if others else line.schedule
     return made
 
 
+def _reached(line: Line, calls: Mapping[str, set[str]]) -> set[str]:
+    """Return the functions that a call of the function of a line runs."""
+    found, waiting = {line.function}, [line.function]
+    while waiting:
+        new = calls.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
 def _names_of(lines: Sequence[Line]) -> str:
-    entries = [f'"{escaped(one.key)}": {one.function}'.replace("\\\\", "\\\\") for one in lines]
+    entries = [f"{literal(one.key)}: {one.function}" for one in lines]
     if len(text := f"SCHEDULES = {{{', '.join(entries)}}}") <= WIDTH:
         return text
     return "\n".join(["SCHEDULES = {", *(f"    {entry}," for entry in entries), "}"])
 
 
 def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
-    keys = ", ".join(one.key for one in exported.lines)
+    keys = names_listed(one.key for one in exported.lines)
     one = len(exported.lines) == 1
     origin = f"exported by paramsched {VERSION}."
     needs = f"only {'PyTorch' if torch else 'Python'}."
@@ -179,13 +209,23 @@ def _module_docstring(exported: Exported, checked: str, *, torch: bool) -> str:
     lines = [
         title,
         "",
-        *(line for row in plan.rstrip("\n").split("\n") for line in _folded(row)),
+        *_folded_yaml(plan.rstrip("\n").split("\n")),
         "",
         f"fingerprint: {exported.plan.fingerprint}",
         *wrapped((text or "none").split(" "), "    ", "facts:"),
         f"checked: {checked}",
     ]
-    return escaped("\n".join(lines))
+    return in_docstring("\n".join(lines))
+
+
+def _folded_yaml(rows: list[str]) -> list[str]:
+    """Break long lines of YAML, unless its data would change: a name must be in one line, and keep its spaces."""
+    folded = [line for row in rows for line in _folded(row)]
+    try:
+        same = read_yaml("\n".join(folded), "") == read_yaml("\n".join(rows), "")
+    except ConfigError:
+        same = False
+    return folded if same else rows
 
 
 def _folded(row: str) -> list[str]:

@@ -2,18 +2,18 @@
 
 import ast
 import re
-import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import final
 
 import numpy as np
 
-from paramsched.config.plan_files import PlanText
+from paramsched.config.plan_files import PlanText, open_plan
+from paramsched.config.python_config.source import PythonSource
 from paramsched.curves.arrays import equal_up_to_rounding
-from paramsched.errors import ParamschedError
+from paramsched.errors import ConfigError, ParamschedError
+from paramsched.export.module_tree import AnotherForm, ModuleFunction, functions_of
 from paramsched.export.plan_lines import exported_plan
 from paramsched.export.source import exported_values
 from paramsched.plan import Plan
@@ -28,6 +28,9 @@ _DOCSTRING = re.compile(
 @final
 class NotExported(ParamschedError, ValueError):
     """A file is not a module that paramsched exported."""
+
+
+_MOST_OPERATIONS = 2_000_000_000
 
 
 @final
@@ -83,7 +86,7 @@ class ExportedFile:
 
     plan: Plan
     calendar: Calendar
-    functions: Mapping[str, Callable[..., float]]
+    functions: Mapping[str, ModuleFunction]
 
     def compare(self, plan: Plan, calendar: Calendar) -> tuple[int, Difference | Missing | None]:
         """Return the number of compared values, and the first difference from a plan."""
@@ -95,13 +98,17 @@ class ExportedFile:
         count = 0
         for name, line in planned.items():
             function = self.functions[name]
-            default = signature(function).parameters["base"].default
-            for base in (default, 0.5 * default or 1.0):
+            if function.parameter != line.parameter:
+                raise NotExported(f"{name} is a function of {function.parameter}, not of {line.parameter}")
+            for base in (function.base, 0.5 * function.base or 1.0):
                 places = np.unique(exported.places(line))
-                values, expected = (
-                    exported_values(function, places, base),
-                    evaluate(line.schedule, line.times(places), base),
-                )
+                if len(places) * function.cost > _MOST_OPERATIONS:
+                    raise NotExported(f"{name} needs more than {_MOST_OPERATIONS:,} operations")
+                try:
+                    values = exported_values(function, places, base)
+                except (ArithmeticError, ValueError, LookupError, TypeError, RecursionError) as error:
+                    raise NotExported(f"{name} cannot be evaluated: {type(error).__name__}: {error}") from None
+                expected = evaluate(line.schedule, line.times(places), base)
                 wrong = np.flatnonzero(~equal_up_to_rounding(values, expected))
                 count += len(places)
                 if wrong.size:
@@ -111,34 +118,36 @@ class ExportedFile:
         return count, None
 
 
-def _facts_in(path: Path, text: str) -> Calendar:
+def _facts_in(text: str) -> Calendar:
     """Read `steps_per_epoch=500, batch_size=32`, or `none`."""
     try:
         call = ast.parse(f"dict({'' if text.strip() == 'none' else text})", mode="eval").body
         return Calendar(**{one.arg: ast.literal_eval(one.value) for one in call.keywords})  # type: ignore[attr-defined]
-    except (SyntaxError, ValueError, AttributeError, TypeError) as error:
-        raise NotExported(f"{path}: its facts cannot be read: {error}") from None
+    except (SyntaxError, ValueError, AttributeError, TypeError, MemoryError, RecursionError) as error:
+        raise NotExported(f"its facts cannot be read: {error}") from None
 
 
 def read_exported(path: Path) -> ExportedFile:
-    """Run an exported module, and read the plan in its docstring.
+    """Read an exported module and the plan in its docstring. The module is not executed.
 
     Raises:
-        NotExported: the file does not have the docstring or the functions of an export.
+        NotExported: the file does not have the docstring or the functions of an export, or it has other code.
     """
     try:
-        found = _DOCSTRING.match(ast.get_docstring(ast.parse(path.read_bytes()), clean=False) or "")
-    except (SyntaxError, ValueError) as error:
-        raise NotExported(f"{path}: not Python code ({error})") from None
+        tree = PythonSource(open_plan(path, "mmengine").text, str(path)).tree
+    except ConfigError as error:
+        raise NotExported("; ".join(error.problems)) from None
+    found = _DOCSTRING.match(ast.get_docstring(tree, clean=False) or "")
     if found is None:
-        raise NotExported(f"{path}: its docstring is not that of a file that paramsched exported")
+        raise NotExported("its docstring is not that of a file that paramsched exported")
     plan = PlanText(str(path), found["plan"], "yaml", folder=path.parent).loaded().plan
-    facts = _facts_in(path, found["facts"])
+    facts = _facts_in(found["facts"])
     try:
-        names = runpy.run_path(str(path))
-    except Exception as error:  # noqa: BLE001  # the file may have been edited
-        raise NotExported(f"{path}: {type(error).__name__}: {error}") from None
-    functions = names.get("SCHEDULES")
-    if not isinstance(functions, dict):
-        raise NotExported(f"{path}: it has no SCHEDULES")
+        functions = functions_of(tree)
+    except AnotherForm as error:
+        raise NotExported(f"{error}. It is not executed; convert the plan to Python again") from None
+    except RecursionError:
+        raise NotExported("it is nested too deeply") from None
+    if not functions:
+        raise NotExported("it has no SCHEDULES")
     return ExportedFile(plan, facts, functions)

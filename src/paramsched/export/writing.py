@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from typing import Final, final
 
 import numpy as np
 
+from paramsched.base.diagnostic import printable_lines
 from paramsched.export.symbols import Numbers, Operand, Symbol, interval, parts_of
 
 WIDTH: Final = 88
@@ -59,7 +60,7 @@ class FunctionWriter:
 
     Args:
         name: name of the function, for the names of its constants.
-        taken: names that local variables must not have.
+        taken: names that local variables and constants must not have.
         constants: the tables that the formulas of the module need, by name.
     """
 
@@ -72,7 +73,8 @@ class FunctionWriter:
         width = WIDTH - indent
         lines: list[str] = []
         names: dict[int, str] = {}
-        free = chain((name for name in _LOCALS if name not in self.taken), (f"x{number}" for number in range(1, 1000)))
+        numbered = (f"x{number}" for number in count(1))
+        free = (name for name in chain(_LOCALS, numbered) if name not in self.taken)
         uses, sure = _uses_of(value), _always_used(value)
         for part in parts_of(value):
             if uses[id(part)] > 1 and (id(part) in sure or _is_safe(part)) and len(self.text(part, names)[0]) > _SHORT:
@@ -201,8 +203,11 @@ class FunctionWriter:
         content = table.values.tobytes()
         name = next((one for one, known in self.constants.items() if known.values.tobytes() == content), None)
         if name is None:
-            used = [one for one in self.constants if one.startswith(f"{self.name.upper()}_{kind}")]
-            name = f"{self.name.upper()}_{kind}{f'_{len(used) + 1}' if used else ''}"
+            first, number = f"{self.name.upper()}_{kind}", 1
+            name = first
+            while name in self.constants or name in self.taken:
+                number += 1
+                name = f"{first}_{number}"
             self.constants[name] = table
         return name
 
@@ -226,9 +231,25 @@ def constant_lines(name: str, table: Numbers) -> list[str]:
     ]
 
 
-def escaped(text: str) -> str:
-    """Return a text as it is written in a docstring."""
-    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+def literal(text: str) -> str:
+    r"""Return a text as a string literal of Python. Control characters in it are escaped.
+
+    >>> print(literal("lr/head"), literal('a"b'), literal("a\x1b"))
+    "lr/head" 'a"b' "a\x1b"
+    """
+    written = repr(text)
+    return written if '"' in written else f'"{written[1:-1]}"'
+
+
+def in_docstring(text: str) -> str:
+    r"""Return a text of a docstring as it is written between its quotes. Control characters in it are escaped twice.
+
+    So the docstring has them as `printable` shows them.
+
+    >>> print(in_docstring("a\x1b, C:\\temp"))
+    a\\x1b, C:\\temp
+    """
+    return printable_lines(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def wrapped(words: Iterable[str], indent: str, first: str = "") -> list[str]:

@@ -496,14 +496,14 @@ def test_audit_of_another_python_file_is_a_usage_error(folder, text):
     assert "other.py" in command("audit", "other.py", code=2)
 
 
-def test_check_does_not_run_an_exported_file(folder):
+def test_no_command_runs_an_exported_file(folder):
     Path("schedule.py").write_text(ps.to_python(EXAMPLE) + 'open("ran", "w").close()\n')
 
     CliRunner().invoke(main, ["check", "schedule.py"])
+    answer = command("audit", "schedule.py", code=2)
 
     assert not Path("ran").exists()
-    command("audit", "schedule.py")
-    assert Path("ran").exists()
+    assert "line 25: exported code has no such statement or expression" in answer
 
 
 def test_field_exports_one_field(folder):

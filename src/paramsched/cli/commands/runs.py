@@ -118,7 +118,8 @@ def paramsched_audit(
     they are computed from the facts of the run. The same holds for other clocks.
 
     If LOG is a Python file that `paramsched convert --to python` wrote, its values are compared with PLAN, or with the
-    plan in its docstring. This executes the file, like an import.
+    plan in its docstring. The file is not executed: its functions are evaluated from its syntax tree, and a file with
+    other code is refused.
 
     Exit code 1 if a value differs, or without --plan if no schedule explains all values.
     """
@@ -214,7 +215,7 @@ def _audit_exported(path: str, plan: str | None, options: PlanOptions, *, as_jso
         calendar = calendar_from_options(known)
         count, difference = found.compare(used.plan, calendar)
     except NotExported as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(f"{path}: {error}") from None
     if as_json:
         kind = None if difference is None else dataclasses.asdict(difference)
         echo(json_text({"file": path, "equal": difference is None, "compared": count, "first": kind}))
