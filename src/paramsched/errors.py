@@ -29,7 +29,7 @@ from typing import Any, Self, final
 from paramsched.base import codes
 from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.base.diagnostic import with_advice
+from paramsched.base.diagnostic import printable_lines, with_advice
 from paramsched.base.near_names import did_you_mean as did_you_mean
 
 
@@ -38,7 +38,13 @@ def _advice(write: str, *, is_example: bool) -> str:
 
 
 class ParamschedError(Exception):
-    """Base class of all exceptions that the library raises intentionally."""
+    """Base class of all exceptions that the library raises intentionally.
+
+    Control characters in a message are escaped, because names in it may be from a file, and a traceback shows it.
+    """
+
+    def __str__(self) -> str:
+        return printable_lines(Exception.__str__(self))
 
 
 class InvalidArgument(ParamschedError, ValueError):
@@ -124,7 +130,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
-        return with_advice(self.problem, self.instead)
+        return printable_lines(with_advice(self.problem, self.instead))
 
 
 @final
@@ -261,7 +267,7 @@ class ConfigError(ParamschedError, ValueError):
         lines: list[str] = []
         for one in self.diagnostics:
             lines += [f"{one.location(one.file or self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
-        return "\n".join(lines)
+        return printable_lines("\n".join(lines))
 
 
 @final
@@ -289,7 +295,8 @@ class FolderInUse(ParamschedError, RuntimeError):
         self.folder, self.holder, self.file = folder, holder, file
 
     def __str__(self) -> str:
-        return f"{self.folder}: {self.holder} is using it (lock: {self.file}). Wait for it, or use another folder"
+        used = f"{self.folder}: {self.holder} is using it (lock: {self.file})"
+        return printable_lines(f"{used}. Wait for it, or use another folder")
 
 
 @final

@@ -24,7 +24,6 @@ def used(folder, *arguments):
 
 
 @pytest.mark.heavy
-@pytest.mark.xfail(strict=True, reason="exported code runs")
 def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
     found = used(tmp_path, 13)
 
@@ -34,7 +33,6 @@ def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, reason="exported code runs")
 @pytest.mark.parametrize(("every", "drawn"), [(1, 0), (3, 600)])
 def test_no_use_of_any_hostile_input_has_another_effect(tmp_path, every, drawn):
     assert used(tmp_path, every, drawn, 1)["violations"] == []

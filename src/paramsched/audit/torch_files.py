@@ -78,8 +78,9 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
             found = "the records of the zip archive are compressed or overlap"
             raise UnreadableLog(where, found, _TORCH_SAVE)
         pickled = [archive.open(one) for one in records if one.filename.lower().endswith(".pkl")]
-    # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
-    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
+    # Before torch 1.6 a checkpoint was a pickle. A tar archive of 2017 is refused here, because torch unpacks it into a
+    # temporary folder before it refuses to load it with weights_only.
+    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05"):
         raise UnreadableLog(where, "not a PyTorch checkpoint", _TORCH_SAVE)
     stream.seek(0)
     if any(map(_creates_bytearray, pickled)):

@@ -4,7 +4,7 @@ import sys
 import warnings
 from typing import final
 
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import Diagnostic, printable_lines
 
 _PASSED_OVER = ("paramsched", "torch")
 """Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
@@ -27,5 +27,5 @@ def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) ->
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
         level, frame = level + 1, frame.f_back
-    warning = DiagnosticWarning(about) if isinstance(about, Diagnostic) else about
+    warning = DiagnosticWarning(about) if isinstance(about, Diagnostic) else printable_lines(about)
     warnings.warn(warning, category, stacklevel=level)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.advice.calls import explain_wrong_keywords
 from paramsched.advice.field_keywords import refuse_wrong_fields
+from paramsched.base.diagnostic import printable_lines
 from paramsched.base.entries import load_entry, notebook_display
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves import CurveLike
@@ -418,7 +419,7 @@ class Plan:
     def __str__(self) -> str:
         horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
         clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
-        return "\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)])
+        return printable_lines("\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)]))
 
     def plot(
         self,

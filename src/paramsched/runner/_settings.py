@@ -2,14 +2,17 @@
 
 import inspect
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
 from contextlib import suppress
 from dataclasses import field, replace
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar, final
 
 from torch import nn
@@ -17,6 +20,7 @@ from torch import nn
 from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
 from paramsched.base.near_names import closest, did_you_mean
+from paramsched.compat.mmengine import PARAM_SCHEDULERS
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
@@ -35,13 +39,14 @@ from paramsched.runner._building import (
 )
 from paramsched.runner._model_calls import training_style
 from paramsched.runner._optimizer_checks import check_optimizers, check_schedulers
-from paramsched.runner.hooks.hook import priority_of
+from paramsched.runner.hooks.hook import Hook, priority_of
 from paramsched.runner.loops import TrainSettings
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MODELS, MetricLike
 from paramsched.runs.arguments import checked_on_base, checked_on_change
 from paramsched.runs.plan_source import Interval
 
 _T = TypeVar("_T")
+NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def _read_path(value: Any) -> Path:
@@ -411,28 +416,126 @@ LEFT_TO_ACCELERATE: Final = (
 """Entries of MMEngine's configs that the Runner ignores, most of them because Accelerate replaces them."""
 
 
-def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a pair: the arguments of a Runner in a config or a file, and the entire config as a dict.
+_FOR_TRAINING: Final = ("train_dataloader", "train_cfg", "optim_wrapper")
 
-    Raises an error that lists all problems.
+
+def config_for_training(
+    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a config for `paramsched run`. Nothing is imported.
+
+    Args:
+        cfg: as in `settings_in`.
+        parameters: the parameters of a Runner.
+        chosen: arguments of the Runner that replace those of the config.
+
+    Raises:
+        ConfigError: if there are problems that no import can solve; it lists all of them.
     """
     diagnostics = DiagnosticCollector()
     config = _config_as_dict(cfg)
+    missing = [name for name in _FOR_TRAINING if config.get(name) is None]
+    if len(missing) == len(_FOR_TRAINING):  # otherwise reported as a missing part of them
+        for name in missing:
+            diagnostics.add(entry_path(name), "it is missing, and a training needs it", code=WRONG_ARGUMENT)
+    _check_before_imports(config, parameters, diagnostics, chosen)
+    return config
+
+
+def _check_before_imports(
+    config: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    diagnostics: DiagnosticCollector,
+    chosen: Mapping[str, Any],
+) -> None:
+    """Report all problems of a config but names that its custom imports may register."""
     settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
     for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # otherwise it is a variable of the config
             diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
-    # Imported first, because these modules register classes that the config names.
-    _import_named_modules(config.get("custom_imports"), diagnostics)
+    imports = _named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
         instead = "Write model=dict(type='…')"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
-    if diagnostics.count:
-        # These problems prevent that a Runner is built, which would check the other arguments. So check them here.
-        defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
-        read_settings({**defaults, "model": nn.Identity(), **settings}, diagnostics.found())
-    return settings, config
+    defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+    given = {**defaults, "model": nn.Identity(), **settings, **chosen}
+    if imports:
+        given |= {name: _STAND_INS[name](given[name]) for name in _STAND_INS if name in given}
+    read_settings(given, diagnostics.found())
+
+
+def _unless_known(registry: Registry, stand_in: Callable[[], Any]) -> Callable[[Any], Any]:
+    """Return a function that replaces the dict of a class that is not registered by a stand-in."""
+
+    def replaced(config: Any) -> Any:
+        if isinstance(config, list):
+            return [replaced(one) for one in config]
+        is_named = isinstance(config, Mapping) and isinstance(config.get("type"), str)
+        return stand_in() if is_named and config["type"] not in registry else config
+
+    return replaced
+
+
+def _with_known_dataset(loader: Any) -> Any:
+    if not (isinstance(loader, Mapping) and "dataset" in loader):
+        return loader
+    return {**loader, "dataset": _unless_known(DATASETS, lambda: [0])(loader["dataset"])}
+
+
+def _with_known_hooks(hooks: Any) -> Any:
+    known = _unless_known(HOOKS, Hook)
+    return {name: known(one) for name, one in hooks.items()} if isinstance(hooks, Mapping) else known(hooks)
+
+
+def _with_known_schedulers(config: Any) -> Any:
+    """Return None for a config with a scheduler that is not registered."""
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping) and isinstance(one.get("type"), str) and one["type"] not in PARAM_SCHEDULERS:
+            return None
+        waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+    return config
+
+
+_STAND_INS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "model": _unless_known(MODELS, nn.Identity),
+    **{f"{mode}_dataloader": _with_known_dataset for mode in ("train", "val", "test")},
+    **{f"{mode}_evaluator": _unless_known(METRICS, lambda: lambda *_: 0.0) for mode in ("val", "test")},
+    **{f"{kind}_hooks": _with_known_hooks for kind in ("default", "custom")},
+    "param_scheduler": _with_known_schedulers,
+}
+"""Functions that replace the dicts of classes that the modules of a config may register."""
+
+
+def settings_in(
+    cfg: Any, parameters: Mapping[str, inspect.Parameter], chosen: Mapping[str, Any] = NO_ARGUMENTS
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a pair: the arguments of a Runner in a config or a file, and the entire config as a dict.
+
+    The modules that it names are imported if it has no other problem. Raises an error that lists all problems.
+    """
+    diagnostics = DiagnosticCollector()
+    config = _config_as_dict(cfg)
+    # Before the imports, because these modules run code, which a config with problems must not start.
+    _check_before_imports(config, parameters, diagnostics, chosen)
+    names = _named_modules(config.get("custom_imports"), diagnostics)
+    for load in (lambda name: _require_found(name.partition(".")[0]), import_module):  # first find all of them
+        for index, name in enumerate(names):
+            try:
+                load(name)
+            except ImportError as error:
+                path = entry_path("custom_imports", "imports", index)
+                diagnostics.add(path, str(error), "Write the name of a module on Python's path", code=REFUSED_VALUE)
+        diagnostics.raise_any("Runner")
+    return {name: value for name, value in config.items() if name in parameters and name != "cfg"}, config
+
+
+def _require_found(name: str) -> None:
+    """Raise an ImportError if there is no module with a name. It is not imported."""
+    if name not in sys.modules and find_spec(name) is None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
 
 
 def _config_as_dict(cfg: Any) -> dict[str, Any]:
@@ -462,10 +565,10 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     return dict(plain)
 
 
-def _import_named_modules(config: Any, diagnostics: DiagnosticCollector) -> None:
-    """Import the modules that register classes of a config."""
+def _named_modules(config: Any, diagnostics: DiagnosticCollector) -> list[str]:
+    """Return the modules that register classes of a config."""
     if config is None:
-        return
+        return []
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
@@ -473,15 +576,11 @@ def _import_named_modules(config: Any, diagnostics: DiagnosticCollector) -> None
         diagnostics.add(
             entry_path("custom_imports"), "expected a list of modules in imports", instead, code=REFUSED_VALUE
         )
-        return
+        return []
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
             _report_kind(
                 name, "module's name", path, diagnostics, "Write it as in an import statement: 'package.module'"
             )
-            continue
-        try:
-            import_module(name)
-        except ImportError as error:
-            diagnostics.add(path, str(error), "Write the name of a module on Python's path", code=REFUSED_VALUE)
+    return list(names)

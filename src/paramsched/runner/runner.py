@@ -152,13 +152,14 @@ class Runner:
 
         Args:
             cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is parsed, never executed,
-                but the modules in its `custom_imports` are imported. Entries that are not arguments are ignored.
+                but the modules in its `custom_imports` are imported if the config has no other problem. Entries that
+                are not arguments are ignored.
             arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
             ConfigError: if the config is invalid. The error lists every problem.
         """
-        settings, whole = settings_in(cfg, inspect.signature(cls).parameters)
+        settings, whole = settings_in(cfg, inspect.signature(cls).parameters, arguments)
         return cls(**{"cfg": whole, **settings, **arguments})
 
     # ------------------------------------------------------------------ attributes that MMEngine's hooks read

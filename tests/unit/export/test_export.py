@@ -20,6 +20,7 @@ from paramsched.cli import main
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.export import source
 from paramsched.testing.drawing import worlds
+from support import hostile_inputs
 from support.examples import at_most
 from support.spread import every
 from support.strategies import BUILDERS, GROUPS, cases, every_shape, plans
@@ -291,6 +292,64 @@ def test_defaults_of_base():
         ps.to_python(plan, facts, bases=0.1)
 
 
+def keys_of(plan):
+    return [one.name if one.groups is None else f"{one.name}/{one.groups}" for one in plan.as_written()]
+
+
+@table("number", range(0, len(hostile_inputs.NAMES), 3))
+def test_any_name_of_a_group_or_a_target_is_only_text(number):
+    name = hostile_inputs.NAMES[number]
+    groups, targets = [], []
+    try:
+        groups = [ps.Binding("lr", 'table([1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.025], 2) * like("size")', name)]
+        targets = [ps.Binding(ps.Target(name, 2.0), 'cosine() * like("lr")')]
+    except InvalidArgument:
+        pass  # not a name of a group or a target
+    size = ps.Binding(ps.Target("size", 16.0), "stairs(1, 4, 3)")
+
+    for others in (groups, targets):
+        plan = ps.Plan(*others, size, lr="table([1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02], 2)", horizon=20)
+        if len({*keys_of(plan)}) < len(plan.bindings):
+            with pytest.raises(PlanError, match="two lines have this name"):
+                ps.to_python(plan)
+            continue
+
+        if any("\ud800" <= one <= "\udfff" for one in name) and len(plan.bindings) == 3:
+            with pytest.raises(InvalidArgument, match="invalid Unicode character"):
+                ps.to_python(plan)
+            continue
+
+        text = ps.to_python(plan)
+
+        functions = functions_in(text)
+        assert all(line.isprintable() for line in text.splitlines())
+        assert list(functions) == keys_of(plan)
+        planned = ps.trace(plan, [{"lr": 0.1, "name": name}] if others is groups else {"lr": 0.1})
+        key = f"lr/{name}" if others is groups else "lr"
+        assert [functions[key](t, 0.1) for t in range(20)] == planned["lr"].tolist()
+
+
+def test_groups_with_the_same_followed_line_do_not_call_each_other():
+    groups = [ps.Binding("lr", 'like("lr") * 0.1', name) for name in ("a", "b")]
+    plan = ps.Plan(*groups, lr="cosine()", horizon=50)
+
+    functions = functions_in(ps.to_python(plan))
+
+    planned = [value * 0.1 for value in ps.trace(ps.Plan(lr="cosine()", horizon=50), {"lr": 1.0})["lr"].tolist()]
+    assert [functions["lr/b"](t) for t in range(50)] == planned
+
+
+@pytest.mark.parametrize("line", ['like("lr")', '0.5 * like("lr")', 'constant(1, "40%") >> like("lr")'])
+def test_a_line_of_progress_passes_its_progress_on(line):
+    plan = ps.Plan(lr="linear()", weight_decay=line, clock="progress")
+    functions = functions_in(ps.to_python(plan))
+    trace = ps.trace(plan, {"lr": 0.1, "weight_decay": 0.3}, ps.Calendar(total=77))
+
+    values = [functions["weight_decay"](at, 0.3) for at in trace.amounts.tolist()]
+
+    assert values == trace["weight_decay"].tolist()
+
+
 def test_followed_lines_call_the_other_function():
     plan = ps.Plan(
         ps.Binding("lr", "linear()", "head"),
@@ -504,6 +563,20 @@ def test_no_command_runs_an_exported_file(folder):
 
     assert not Path("ran").exists()
     assert "line 25: exported code has no such statement or expression" in answer
+
+
+def test_an_exported_module_with_other_code_is_refused(folder):
+    answers = []
+    for hide in hostile_inputs.HIDDEN_CODE:
+        Path("schedule.py").write_text(hide(hostile_inputs.EXPORTED, hostile_inputs.CODE))
+
+        answers.append(CliRunner().invoke(main, ["audit", "schedule.py"]))
+
+    taken = [one.output.partition("\n")[0] for one in answers if one.exit_code != 2]
+    planned = "schedule.py: 20 values as planned"  # code after the horizon is not compared, a comment is not code
+    assert taken[:2] == [planned, planned], [one.output for one in answers]
+    assert "A plan has no tags" in taken[2]
+    assert len(taken) == 3
 
 
 def test_field_exports_one_field(folder):

@@ -253,7 +253,7 @@ def test_a_config_is_split_into_arguments_and_other_entries(tmp_path):
 @table(
     ("imports", "count", "said"),
     [
-        (["no module", "missing_module_of_mine"], 2, "expected a module's name"),
+        (["no module", "missing_module_of_mine"], 1, "expected a module's name"),
         (["missing_module_of_mine"], 1, "No module named"),
         ("missing_module_of_mine", 1, "No module named"),
         (["json", "json.decoder"], 0, ""),

@@ -16,6 +16,7 @@ from paramsched.audit.log_values import Flags, LogColumn, LoggedValues, Times, m
 from paramsched.audit.recognition.families import CONSTANT, DECAY, Rows
 from paramsched.audit.recognition.stages import MOST_STAGES, Piece, Search, roundest, roundest_integer, values_of
 from paramsched.audit.recognition.writing import Writer, even_length
+from paramsched.base.diagnostic import printable, printable_lines
 from paramsched.base.frozen_values import text_on_screen
 from paramsched.curves.arrays import ROUNDING, Floats, last_of_each
 from paramsched.errors import InvalidArgument, UnreadableLog, shown
@@ -69,7 +70,7 @@ class RecognitionNote:
     last: int
 
     def __str__(self) -> str:
-        return f"{'note' if self.code in _FACTS else 'warning'}: {self.message}"
+        return printable(f"{'note' if self.code in _FACTS else 'warning'}: {self.message}")
 
 
 @final
@@ -202,7 +203,7 @@ class Recognition(Mapping[str, Recognized]):
     __repr__ = text_on_screen
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.found.values()), *map(str, self.notes)])
+        return printable_lines("\n".join([*map(str, self.found.values()), *map(str, self.notes)]))
 
     def as_data(self) -> dict[str, Any]:
         """Return the schedules and notes as JSON."""

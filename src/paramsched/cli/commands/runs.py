@@ -568,15 +568,22 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     """Train a model from CONFIG, a .py, .yaml or .json file with the keys of MMEngine.
 
     A .py file is read, not executed. The modules in its custom_imports are imported from the folder of CONFIG or from
-    installed packages; they register models, datasets, metrics and hooks. All problems of the config are reported at
-    once. Exit code 1 for an invalid config. Several processes: accelerate launch -m paramsched run CONFIG
+    installed packages, and run their code; they register models, datasets, metrics and hooks. All problems of the
+    config are reported at once, before anything is imported. Exit code 1 for an invalid config. Several processes:
+    accelerate launch -m paramsched run CONFIG
     """
+    from inspect import signature
+
     from paramsched.errors import InvalidArgument, MissingFact
     from paramsched.runner import Runner
+    from paramsched.runner._settings import config_for_training
 
-    sys.path.insert(0, str(Path(config).resolve().parent))
     chosen = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
-    runner = Runner.from_cfg(config, **{name: value for name, value in chosen.items() if value is not None})
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    checked = config_for_training(config, signature(Runner).parameters, chosen)
+    if checked.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
+        sys.path.insert(0, str(Path(config).resolve().parent))
+    runner = Runner.from_cfg(checked, **chosen)
     try:
         runner.train()
     except MissingFact as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from paramsched.base.diagnostic import printable
 from paramsched.base.frozen_values import shown_fields
 from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
@@ -58,7 +59,7 @@ def written_value(value: object) -> str:
         case Duration():
             return value.written()
         case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            return '"' + printable(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
         case tuple() | list():
             return f"[{', '.join(written_value(item) for item in value)}]"
         case bool() | int() | float() | None | Absolute() | AffineLevel() | NeighborLevel():
