@@ -39,7 +39,7 @@ from paramsched.runner._param_schedulers import (
     warn_without_validation,
 )
 from paramsched.runner._resume import gradients_of, require_fit_for, resume_run, runner_state
-from paramsched.runner._settings import read_settings, settings_in
+from paramsched.runner._settings import config_for_training, read_settings, settings_in
 from paramsched.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
 from paramsched.runs import Scheduler
@@ -417,3 +417,16 @@ class Runner:
         metrics = loop.run()
         self.call_hook("after_run")
         return metrics
+
+
+def checked_config(cfg: Mapping[str, Any] | str | os.PathLike[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config for `paramsched run`. Nothing is imported.
+
+    Args:
+        cfg: as in `Runner.from_cfg`.
+        chosen: arguments of the Runner that replace those of the config.
+
+    Raises:
+        ConfigError: if there are problems that no import can solve; it lists all of them.
+    """
+    return config_for_training(cfg, inspect.signature(Runner).parameters, chosen)

@@ -572,15 +572,12 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     config are reported at once, before anything is imported. Exit code 1 for an invalid config. Several processes:
     accelerate launch -m paramsched run CONFIG
     """
-    from inspect import signature
-
     from paramsched.errors import InvalidArgument, MissingFact
-    from paramsched.runner import Runner
-    from paramsched.runner._settings import config_for_training
+    from paramsched.runner.runner import Runner, checked_config
 
     chosen = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    checked = config_for_training(config, signature(Runner).parameters, chosen)
+    checked = checked_config(config, chosen)
     if checked.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
         sys.path.insert(0, str(Path(config).resolve().parent))
     runner = Runner.from_cfg(checked, **chosen)
