@@ -257,7 +257,7 @@ def known_field(name: str) -> str | None:
 def certain_field(name: str) -> str | None:
     """Return the field that `name` means for certain: its name in other libraries, or the only field it is a slip of.
 
-    >>> [certain_field(name) for name in ("weight_decy", "LR", "wd", "btas[0]", "base", "delta", "beta", "decay")]
+    >>> [certain_field(name) for name in ("weight_decy", "LR", "wd", "bettas[0]", "base", "delta", "beta", "decay")]
     ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None, None, None]
     """
     field = Field.of(name)
