@@ -63,7 +63,8 @@ _WITH_A_NUMBER: dict[type, str] = {ast.Pow: "power", ast.Div: "quotient"}
 
 
 def _data_of(node: ast.expr) -> Any:
-    if isinstance(node, ast.BinOp) and not any(isinstance(one, ast.Call) for one in ast.walk(node)):
+    calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)]
+    if isinstance(node, ast.BinOp) and all(isinstance(one, ast.Name) and one.id == "absolute" for one in calls):
         raise ValueError("numbers are combined in text only")
     match node:
         case ast.Constant(value=value):

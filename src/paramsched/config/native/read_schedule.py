@@ -165,6 +165,8 @@ class ScheduleReader:
 
     def read_absolute(self, given: Any, path: str) -> Any:
         """Read `{absolute: 0.1}` or `{absolute: "linear(0.85, 0.95)"}` where a schedule is expected."""
+        if isinstance(given, list) and len(given) == 1:  # its only argument, as in the mapping of any other shape
+            given = given[0]
         inner = self.read_followed(given, child_path(path, "absolute"))
         if inner is MISSING:
             return MISSING
