@@ -12,6 +12,7 @@ import torch
 
 import paramsched as ps
 from paramsched.scheduler.run_state import UpdateTimes
+from paramsched.scheduler.steps import Steps
 
 UPDATES = 4096  # a full block, so that every round includes the computation of a block
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory
@@ -70,7 +71,7 @@ def writes(optimizer, plan):
     """Return a loop that runs only the writers, including the computation of their blocks."""
     planned = ps.Scheduler(optimizer, plan)._lead
     for _ in range(BLOCKS):
-        planned.advance(optimizer)
+        Steps(planned).advance(optimizer)
     block, clock = planned.block, itertools.count(planned.clock.t + 1)
 
     def loop():

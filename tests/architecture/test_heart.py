@@ -29,6 +29,22 @@ def test_the_heart_imports_nothing_of_runs_and_names_no_part(file):
     assert [name for name in names if {"rank", "ranks"} & set(name.lower().split("_")) and name != TORCHS_NAME] == []
 
 
+def imports_of(tree):
+    """Return the modules of the package that a file imports anywhere, also in functions or for types only."""
+    found = (node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module)
+    return {name.removeprefix("paramsched.scheduler.") for name in found if name.startswith("paramsched.scheduler.")}
+
+
+def test_no_file_of_the_heart_imports_one_that_imports_it():
+    trees = {file.stem: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+    left = {name: imports_of(tree) for name, tree in trees.items()}
+
+    while free := [name for name, imported in left.items() if not imported & left.keys()]:
+        left = {name: imported for name, imported in left.items() if name not in free}
+    assert left == {}, "a circle of files"
+    assert [name for name, tree in trees.items() if "TYPE_CHECKING" in names_in(tree)] == []
+
+
 TRACED = """
 import json, sys, torch, paramsched as ps
 def made(to=0.1):

@@ -31,8 +31,8 @@ from paramsched.runs.seconds import (
     seconds_now,
 )
 from paramsched.scheduler.block import ValueBlock
-from paramsched.scheduler.groups import Groups
-from paramsched.scheduler.run_state import FIXED, ResolvedPlan, UpdateTimes
+from paramsched.scheduler.messages import Processes
+from paramsched.scheduler.run_state import FIXED, ResolvedPlan, RunState, UpdateTimes
 from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.progress import PROGRESS
 
@@ -59,8 +59,15 @@ class ConsumptionSource:
     `counted_by` is the call that counts the batches of an engine, as in `PlanSource`; "" without an engine.
     """
 
-    def __init__(self, planned: Groups, groups: Sequence[Mapping[str, Any]], counted_by: str = "") -> None:
-        in_force, clock, self._processes = planned.in_force, planned.clock, planned.parts.processes
+    def __init__(
+        self,
+        in_force: ResolvedPlan,
+        clock: RunState,
+        groups: Sequence[Mapping[str, Any]],
+        processes: Processes,
+        counted_by: str = "",
+    ) -> None:
+        self._processes = processes
         assert in_force.amounts is not None
         self.in_force, self._run, self._clock = in_force, in_force.amounts, clock
         self.unit, self._counted_by = self._run.clock, counted_by

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from paramsched.plan.optimizers import ALONE
-from paramsched.runs.parts import attach, parts_of
+from paramsched.runs.parts import assembly_of, attach
 from paramsched.runs.plan_source import PlanSource
 from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Beginning, Run
@@ -72,13 +72,20 @@ def _detached(optimizers: Mapping[str, Any], request: Request, state: Mapping[st
     """Return the run of a Scheduler that was detached: its hooks are not registered."""
     calendar: Calendar = state["calendar"]
     facts = replace(calendar.until(None), total=state["horizon"]) if calendar.has_moving_horizon else calendar
-    parts = parts_of(request, PlanSource(request.plan), facts)
+    assembly = assembly_of(request, PlanSource(request.plan), facts)
     in_force = ResolvedPlan(request.plan, request.plan.resolve(facts, request.names), calendar)
     groups = {name: one.param_groups for name, one in optimizers.items()}
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
-    run = parts.new_run(
+    run = assembly.new_run(
         Beginning(
-            in_force, groups, state["positions"], states, request.drive, request.late_groups, request.start, parts
+            in_force,
+            groups,
+            state["positions"],
+            states,
+            request.drive,
+            request.late_groups,
+            request.start,
+            assembly.parts,
         )
     )
     run.release()

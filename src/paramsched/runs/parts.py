@@ -11,14 +11,13 @@ from paramsched.errors import ParamschedError
 from paramsched.plan.run_amounts import ReportedProgress, RunAmounts
 from paramsched.runs.plan_source import PlanSource, Resolver
 from paramsched.scheduler.group_keys import Group, History
-from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.hooks import Found, require_hooks
 from paramsched.scheduler.messages import COMPARED_EVERY, Processes
-from paramsched.scheduler.parts import Numbers, Parts, chosen_before, not_watched
+from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.protocols import Comparison, Consumption
 from paramsched.scheduler.run import Run, one_number, run_of_one
-from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition
-from paramsched.scheduler.start import Request, start
+from paramsched.scheduler.run_state import ResolvedPlan, RuleStates, RunPosition, RunState
+from paramsched.scheduler.start import Assembly, Numbers, Request, chosen_before, not_watched, start
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def attach(
     optimizers: Mapping[str, Any], request: Request, source: PlanSource, calendar: Calendar, call: str = ""
 ) -> Run:
-    """Attach a plan to optimizers; the other arguments are those of `parts_of`.
+    """Attach a plan to optimizers; the other arguments are those of `assembly_of`.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
@@ -36,11 +35,11 @@ def attach(
     if request.drive != "manual":
         for name, optimizer in optimizers.items():
             require_hooks(optimizer, name)
-    return start(optimizers, request, parts_of(request, source, calendar, call))
+    return start(optimizers, request, assembly_of(request, source, calendar, call))
 
 
-def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> Parts:
-    """Return the parts of a run. Without a deadline, the plan is resolved now.
+def assembly_of(request: Request, source: PlanSource, calendar: Calendar, call: str = "") -> Assembly:
+    """Return what a run starts with, and its parts. Without a deadline, the plan is resolved now.
 
     Args:
         request: the arguments of the Scheduler.
@@ -72,26 +71,26 @@ def parts_of(request: Request, source: PlanSource, calendar: Calendar, call: str
         from paramsched.runs.watch import watch_of
 
         watch = partial(watch_of, source, resolver)
-    consumption = partial(consumption_of, counted_by=source.counted_by)
-    return Parts(plan_at, consumption, comparison_of, numbers, new_run, watch, samples_before, source.processes)
+    processes = source.processes
+    consumption = partial(consumption_of, processes=processes, counted_by=source.counted_by)
+    parts = Parts(consumption, partial(comparison_of, processes=processes), samples_before, processes)
+    return Assembly(plan_at, numbers, new_run, watch, parts)
 
 
-def consumption_of(planned: Groups, groups: list[Group], counted_by: str) -> Consumption | None:
-    """Return the source of consumption for the plan in force; `counted_by` as in `PlanSource`."""
-    amounts = planned.in_force.amounts
+def consumption_of(
+    in_force: ResolvedPlan, clock: RunState, groups: list[Group], *, processes: Processes, counted_by: str
+) -> Consumption | None:
+    """Return the source of consumption for a plan; `counted_by` as in `PlanSource`."""
+    amounts = in_force.amounts
     if amounts is None:
         return None
-    if planned.lead is not None:
-        from paramsched.runs.several import FollowedAmounts
-
-        return FollowedAmounts(amounts, planned, planned.lead)
     if isinstance(amounts, ReportedProgress):
         from paramsched.runs.progress import ProgressSource
 
-        return ProgressSource(planned, groups)
+        return ProgressSource(in_force, clock, groups, processes)
     from paramsched.runs.consumption import ConsumptionSource
 
-    return ConsumptionSource(planned, groups, counted_by)
+    return ConsumptionSource(in_force, clock, groups, processes, counted_by)
 
 
 def samples_before(in_force: ResolvedPlan, history: History, start: RunPosition, at: RunPosition) -> int | None:
@@ -113,9 +112,9 @@ def samples_before(in_force: ResolvedPlan, history: History, start: RunPosition,
         return None
 
 
-def comparison_of(planned: Groups, groups: list[Group]) -> Comparison:
+def comparison_of(in_force: ResolvedPlan, groups: list[Group], *, processes: Processes) -> Comparison:
     """Return the comparison with other processes, which may start later."""
-    return RunComparison(groups, planned.in_force.amounts, planned.parts.processes)
+    return RunComparison(groups, in_force.amounts, processes)
 
 
 @final

@@ -10,9 +10,9 @@ from paramsched.runs.comparisons import AmountComparison
 from paramsched.runs.consumption import as_number, call_text
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import AMOUNT
-from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.messages import Processes
 from paramsched.scheduler.run import Run
-from paramsched.scheduler.run_state import ResolvedPlan, UpdateTimes
+from paramsched.scheduler.run_state import ResolvedPlan, RunState, UpdateTimes
 from paramsched.time.progress import PROGRESS, rounded_progress
 
 
@@ -25,9 +25,10 @@ class ProgressSource:
 
     unit = PROGRESS
 
-    def __init__(self, planned: Groups, groups: Sequence[Mapping[str, Any]]) -> None:
-        self.in_force, self._clock, self._processes = planned.in_force, planned.clock, planned.parts.processes
-        in_force, clock = self.in_force, self._clock
+    def __init__(
+        self, in_force: ResolvedPlan, clock: RunState, groups: Sequence[Mapping[str, Any]], processes: Processes
+    ) -> None:
+        self.in_force, self._clock, self._processes = in_force, clock, processes
         self._agreement = AmountComparison(in_force.number, clock.t, groups, self._processes)
         self._is_known = clock.t > 0 or bool(clock.amount) or clock.restored_from is not None
         clock.reported = None  # a progress is a position, and no update counts it

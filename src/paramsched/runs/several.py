@@ -1,7 +1,7 @@
 """Several optimizers under one plan: the clock that they share, or the optimizer that drives it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, final
@@ -16,6 +16,7 @@ from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import require_attached, sync
 from paramsched.scheduler.run import AfterStep, Beginning, Driver, Run
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, RunState, UpdateTimes
+from paramsched.scheduler.steps import Steps, check_amount
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -59,11 +60,11 @@ def run_of_several(given: Beginning) -> Run:
     for name, scope in scopes_of(in_force.plan, in_force.resolved, groups).items():
         own, starts = RunState(states), given.drive in ("optimizer", name)
         own.set_position(given.positions[name])
-        mine = members[name] = Groups(
-            in_force, own, given.parts, given.late_groups, scope, lead, starts_updates=starts
-        )  # fmt: skip
+        parts = replace(given.parts, consumption=partial(_followed_amounts, lead, starts_updates=starts))
+        mine = members[name] = Groups(in_force, own, parts, given.late_groups, scope, lead)
         mine.block = mine.new_block(mine.slots(groups[name]), groups[name], own.times, states)
-    driver = SharedDriver([one for mine in groups.values() for group in mine for one in group["params"]])
+    parameters = [one for mine in groups.values() for group in mine for one in group["params"]]
+    driver = SharedDriver(parameters, Steps(lead), {name: Steps(planned) for name, planned in members.items()})
     lead.block = lead.new_block((), driver.param_groups, clock.times, states)
     return Run(lead, members, given.drive, driver)
 
@@ -95,9 +96,12 @@ class SharedDriver(Driver):
 
     Args:
         parameters: those of all optimizers.
+        of_lead: the updates of the lead.
+        steps: those of each optimizer.
     """
 
-    def __init__(self, parameters: list[Any]) -> None:
+    def __init__(self, parameters: list[Any], of_lead: Steps, steps: Mapping[str, Steps]) -> None:
+        self._of_lead, self._steps = of_lead, steps
         self.param_groups: list[Group] = [{"params": parameters}]
         self.behind = 0  # the number of optimizers that have not taken part in the update `clock.t - 1`
         self.last = ""  # the optimizer that stepped last
@@ -211,11 +215,11 @@ class SharedDriver(Driver):
 
     # ------------------------------------------------------------------ at every update
 
-    def after_step(self, run: Run, name: str) -> AfterStep:
-        steps = SharedSteps(self, run, name)
+    def after_step(self, run: Run, name: str, steps: Steps) -> AfterStep:
+        shared = SharedSteps(self, run, name, steps)
         if run.drive not in ("optimizer", name):
-            return steps.after_other_step
-        return steps.after_shared_step if run.drive == "optimizer" else steps.after_driving_step
+            return shared.after_other_step
+        return shared.after_shared_step if run.drive == "optimizer" else shared.after_driving_step
 
     def start_update(self, run: Run) -> None:
         """Count an update of the run, which one of the optimizers starts."""
@@ -236,14 +240,14 @@ class SharedDriver(Driver):
     def _advance_lead(self, run: Run) -> None:
         if not run.lead.bound:  # after a target could not be written
             sync(run.lead, self.param_groups)
-        run.lead.advance(self)
+        self._of_lead.advance(self)
 
     def _move_missed(self, run: Run) -> None:
         """Move the optimizers that missed the last update to the next one."""
         t = run.clock.t
         missed = [name for name, planned in run.members.items() if planned.clock.t < t]
         for name in missed:
-            self.advance_without_step(run, run.members[name])
+            self.advance_without_step(run, name)
         if not self._has_warned:
             self._has_warned = True
             run.lead.parts.processes.log(
@@ -253,11 +257,12 @@ class SharedDriver(Driver):
                 t - 1, shown_names(missed), self.last or next(name for name in run.members if name not in missed),
             )  # fmt: skip
 
-    def advance_without_step(self, run: Run, planned: Groups) -> None:
+    def advance_without_step(self, run: Run, name: str) -> None:
         """Move an optimizer to the next update, without a step of it."""
+        planned = run.members[name]
         if planned.bound:
             try:
-                planned.advance(SimpleNamespace(param_groups=planned.bound))
+                self._steps[name].advance(SimpleNamespace(param_groups=planned.bound))
             except Exception:
                 if planned.bound:  # else its groups are invalid, and its own next step raises
                     raise
@@ -280,9 +285,9 @@ class SharedDriver(Driver):
             for member in members:
                 member.advance()
         except Exception:
-            for planned in run.members.values():
+            for name, planned in run.members.items():
                 if planned.clock.t < run.clock.t:
-                    self.advance_without_step(run, planned)
+                    self.advance_without_step(run, name)
             raise
         run.clock.acknowledged_at = run.clock.t
 
@@ -295,38 +300,47 @@ class SharedSteps:
         driver: the driver of the run.
         run: the run.
         name: the optimizer.
+        steps: its steps.
     """
 
-    __slots__ = ("driver", "name", "planned", "run")
+    __slots__ = ("driver", "name", "run", "steps")
 
-    def __init__(self, driver: SharedDriver, run: Run, name: str) -> None:
-        self.driver, self.run, self.name, self.planned = driver, run, name, run.members[name]
+    def __init__(self, driver: SharedDriver, run: Run, name: str, steps: Steps) -> None:
+        self.driver, self.run, self.name, self.steps = driver, run, name, steps
 
     def after_shared_step(self, optimizer: Any) -> None:
         """Count a step on the shared clock, which starts an update of the run or takes part in the last one."""
-        driver, run, planned = self.driver, self.run, self.planned
+        driver, run, steps = self.driver, self.run, self.steps
         try:
-            if planned.clock.t == run.clock.t:
+            if steps.planned.clock.t == run.clock.t:
                 driver.start_update(run)
             else:
                 driver.behind -= 1
         finally:
             driver.last = self.name
-            planned.advance(optimizer)
+            steps.advance(optimizer)
 
     def after_driving_step(self, optimizer: Any) -> None:
         """Count a step of the driving optimizer, and write the next values into the groups of all optimizers."""
-        driver, run, planned = self.driver, self.run, self.planned
+        driver, run = self.driver, self.run
         try:
             driver.advance_lead(run)
         finally:
-            for other in run.members.values():
-                if other is not planned:
+            for other in run.members:
+                if other != self.name:
                     driver.advance_without_step(run, other)
-            planned.advance(optimizer)
+            self.steps.advance(optimizer)
 
     def after_other_step(self, optimizer: Any) -> None:
         """Count nothing, after a step of an optimizer that does not drive the clock."""
+
+
+def _followed_amounts(
+    lead: Groups, in_force: ResolvedPlan, clock: RunState, _groups: list[Group], *, starts_updates: bool
+) -> "FollowedAmounts | None":
+    """Return the consumption of one of several optimizers; None if the plan is by updates."""
+    amounts = in_force.amounts
+    return None if amounts is None else FollowedAmounts(amounts, clock, lead, starts_updates=starts_updates)
 
 
 @final
@@ -335,16 +349,17 @@ class FollowedAmounts:
 
     Args:
         amounts: the planned amounts of the run.
-        planned: the groups of the optimizer.
-        lead: those of the run.
+        clock: the clock of the optimizer.
+        lead: the groups of the run.
+        starts_updates: True if a step of the optimizer may start an update of the run.
     """
 
-    def __init__(self, amounts: RunAmounts, planned: Groups, lead: Groups) -> None:
-        self._amounts, self._clock, self._lead = amounts, planned.clock, lead
-        self._check_run: Callable[[], object] | None = lead.check_amount if planned.starts_updates else None
+    def __init__(self, amounts: RunAmounts, clock: RunState, lead: Groups, *, starts_updates: bool) -> None:
+        self._amounts, self._clock, self._lead = amounts, clock, lead
+        self._check_run: Callable[[], object] | None = partial(check_amount, lead) if starts_updates else None
         self.unit = amounts.clock
-        planned.clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
-        planned.clock.needs_check = True  # the run may start again before its first update
+        clock.reported = 0  # not None, so that the amount after each update is compared with that of the run
+        clock.needs_check = True  # the run may start again before its first update
 
     @property
     def in_force(self) -> ResolvedPlan:

@@ -6,6 +6,7 @@ from paramsched.scheduler.external_writes import refuse_spoiled, warn_overwritte
 from paramsched.scheduler.group_keys import COUNT, PLAN, Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import require_attached, sync
+from paramsched.scheduler.steps import Steps, write_next_block
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -18,10 +19,10 @@ class ByHand:
         optimizer: the optimizer.
     """
 
-    __slots__ = ("optimizer", "planned")
+    __slots__ = ("optimizer", "planned", "steps")
 
     def __init__(self, planned: Groups, optimizer: Any) -> None:
-        self.planned, self.optimizer = planned, optimizer
+        self.planned, self.optimizer, self.steps = planned, optimizer, Steps(planned)
 
     def advance(self) -> None:
         """Count one update: the groups are checked once, after the write.
@@ -41,7 +42,7 @@ class ByHand:
             for _ in block.writer:
                 break
             else:
-                run_uncompiled(Groups.write_next_block)(planned, t + 1)
+                run_uncompiled(write_next_block)(planned, t + 1)
             first = groups[0]
             if first[COUNT] is t and first[PLAN] is planned.number and groups == planned.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
@@ -53,12 +54,12 @@ class ByHand:
             run_uncompiled(warn_overwritten)(planned, groups)
 
     def _advance_checked(self) -> None:
-        planned, optimizer = self.planned, self.optimizer
+        planned, optimizer, steps = self.planned, self.optimizer, self.steps
         require_attached(planned, "step")
-        if not planned.is_unchanged(optimizer):
-            planned.before_update(optimizer)
-        planned.advance(optimizer)
-        if not planned.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
+        if not steps.is_unchanged(optimizer):
+            steps.before_update(optimizer)
+        steps.advance(optimizer)
+        if not steps.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
             sync(planned, optimizer.param_groups)
         planned.clock.acknowledged_at = planned.clock.t
 

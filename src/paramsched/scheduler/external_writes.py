@@ -1,20 +1,18 @@
 """External writes, over the values of a plan: the warnings, and the errors if an entry is invalid."""
 
 import gc
-from typing import TYPE_CHECKING, Any, final
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.scheduler.group_keys import Group
+from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import groups_changed, require_groups
 from paramsched.scheduler.values import planned_values
 
-if TYPE_CHECKING:
-    from paramsched.scheduler.groups import Groups
 
-
-def check_tensors(planned: "Groups", groups: list[Group]) -> None:
+def check_tensors(planned: Groups, groups: list[Group]) -> None:
     """Warn of tensors that other code filled or replaced, and write the original tensors into the groups again."""
     if groups_changed(planned, groups):  # the groups changed during the step; `before_update` binds them
         return
@@ -27,63 +25,35 @@ def check_tensors(planned: "Groups", groups: list[Group]) -> None:
     planned.block.install_views()
 
 
-@final
-class ExternalWrites:
-    """The updates of an optimizer that used values which other code wrote."""
+def note(planned: Groups, groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
+    """Count the last update as one with an external write, and warn if it is the first or the second one.
 
-    def __init__(self) -> None:
-        self._first = self._last = -1  # such updates
-        self._count, self._cause = 0, ""
-        self._is_logged = False
-
-    def note(self, planned: "Groups", groups: list[Group], index: int, found: tuple[Any, Any, float]) -> None:
-        """Count the last update, and warn if it is the first or the second one.
-
-        Args:
-            planned: the groups and their plan.
-            groups: those that the optimizer has.
-            index: the index of a group with an external value.
-            found: its field, this value, and the planned one.
-        """
-        clock, (field, value, wanted) = planned.clock, found
-        update = clock.t - 1
-        if update == self._last:
-            return
-        self._count, self._last = self._count + 1, update
-        if self._count == 1:
-            self._first = update
-            planned.block.end = planned.in_force.total  # because the total is logged then
-        if self._count <= _WARNED:
-            writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
-            self._cause = _OTHER if writer is None else _SCHEDULER.format(writer)
-            place = f"{field} of group {planned.labels(groups)[index]!r}"
-            total = f" {self._total()}." if self._count > 1 else ""
-            planned.parts.processes.warn(
-                f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {self._cause}{total}"
-            )
-
-    @property
-    def is_pending(self) -> bool:
-        """True if the number of these updates is logged at the end of the plan."""
-        return self._count > 0 and not self._is_logged
-
-    def log_at_end(self, planned: "Groups") -> None:
-        """Log the number of these updates, if the plan is over."""
-        if self.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
-            self.log_total(planned)
-
-    def log_total(self, planned: "Groups") -> None:
-        """Log the number of these updates, once, unless a warning had it."""
-        if self._count > _WARNED and not self._is_logged:
-            self._is_logged = True
-            planned.parts.processes.log("values differed from the plan: %s %s", self._cause, self._total())
-
-    def _total(self) -> str:
-        among = self._last - self._first + 1
-        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"
+    Args:
+        planned: the groups and their plan.
+        groups: those that the optimizer has.
+        index: the index of a group with an external value.
+        found: its field, this value, and the planned one.
+    """
+    writes, update, (field, value, wanted) = planned.external_writes, planned.clock.t - 1, found
+    count = writes.count(update)
+    if count == 1:
+        planned.block.end = planned.in_force.total  # because the total is logged then
+    if count and writes.is_warned_of(count):
+        writer = torch_scheduler_of(groups[index], value) if field.key == "lr" else None
+        writes.cause = _OTHER if writer is None else _SCHEDULER.format(writer)
+        place = f"{field} of group {planned.labels(groups)[index]!r}"
+        total = f" {writes.total}." if count > 1 else ""
+        planned.parts.processes.warn(
+            f"{place} was {value!r} at update {update} instead of the planned {wanted!r}: {writes.cause}{total}"
+        )
 
 
-_WARNED = 2  # updates; the second warning shows that the writes go on
+def log_at_end(planned: Groups) -> None:
+    """Log the number of the updates with external writes, if the plan is over."""
+    if planned.external_writes.is_pending and planned.in_force.is_over_at(planned.clock.t, planned.clock.amount):
+        planned.external_writes.log_total(planned.parts.processes)
+
+
 _OTHER = (
     "other code wrote it, and the update used it. After each update the plan writes the value of the next one. To "
     "change a value permanently, change the plan."
@@ -111,7 +81,7 @@ def torch_scheduler_of(group: Group, lr: Any) -> str | None:
     return next((type(one).__name__ for key, one in found.items() if key not in members), None)
 
 
-def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
+def warn_overwritten(planned: Groups, groups: list[Group]) -> None:
     """Warn of values that differed from the plan, in groups that the optimizer still has.
 
     The recorded values may equal the plan, because the writers compare object identities.
@@ -119,13 +89,13 @@ def warn_overwritten(planned: "Groups", groups: list[Group]) -> None:
     places = {id(group): index for index, group in enumerate(groups)}
     for field, group, found, value in planned.block.overwritten:
         if id(group) in places and not _is_planned(found, value):
-            planned.external_writes.note(planned, groups, places[id(group)], (field, found, value))
+            note(planned, groups, places[id(group)], (field, found, value))
             break
     planned.block.overwritten.clear()
-    planned.external_writes.log_at_end(planned)
+    log_at_end(planned)
 
 
-def refuse_spoiled(planned: "Groups", groups: list[Group], error: Exception) -> None:
+def refuse_spoiled(planned: Groups, groups: list[Group], error: Exception) -> None:
     """Raise the error that explains why values could not be written: an entry is missing or invalid.
 
     Raises:

@@ -7,7 +7,7 @@ only a handle. If it is deleted, the plan continues.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from torch.optim import Optimizer
 
@@ -17,13 +17,12 @@ from paramsched.scheduler.block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler.group_keys import AMOUNT, COUNT, Group
 from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.rebinding import sync
+from paramsched.scheduler.resume import Resume
 from paramsched.scheduler.run import Run, Wrapper
 from paramsched.scheduler.run_state import RunPosition, position_carried
+from paramsched.scheduler.steps import Steps, check_amount
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
 from paramsched.scheduler.writes import AT_EACH_UPDATE
-
-if TYPE_CHECKING:
-    from paramsched.scheduler.resume import Resume
 
 
 @final
@@ -36,7 +35,7 @@ class PlanHooks:
         resume: handles the optimizer's own checkpoints.
     """
 
-    def __init__(self, run: Run, name: str, resume: "Resume") -> None:
+    def __init__(self, run: Run, name: str, resume: Resume) -> None:
         self.run, self.name, self.resume = run, name, resume
         self.planned = run.members[name]
 
@@ -48,16 +47,17 @@ class PlanHooks:
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
-            Groups.is_unchanged, Groups.has_own_lr, Groups.any_tuple_spoiled, Groups.before_update,
-            Groups.check_amount, Groups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
+            Steps.is_unchanged, Steps.has_own_lr, Groups.any_tuple_spoiled, Steps.before_update,
+            check_amount, Steps.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
             ValueBlock.views_replaced, TensorColumn.views_replaced, *run.driver.uncompiled, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.consumption is not None:
             expect_changing_number(AMOUNT)
         if run.drive != "manual":
-            after = watch(run.driver.after_step(run, self.name))
-            hooks = UpdateHooks(planned.before_update, after, planned.is_unchanged, planned.has_own_lr)
+            steps = Steps(planned)
+            after = watch(run.driver.after_step(run, self.name, steps))
+            hooks = UpdateHooks(steps.before_update, after, steps.is_unchanged, steps.has_own_lr)
             handles += hooks.register_on(optimizer)
         handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
         handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))

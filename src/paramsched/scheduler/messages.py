@@ -73,3 +73,45 @@ WORLD: Final = Processes()
 def _note_fake_group() -> None:
     """Log once that torch's fake process group has no other processes."""
     log.info("the process group is torch's fake one: this process compares nothing, and uses its own time and files")
+
+
+_WARNED = 2  # updates with an external write; the second warning shows that the writes go on
+
+
+@final
+class ExternalWrites:
+    """The updates of an optimizer that used values which other code wrote."""
+
+    def __init__(self) -> None:
+        self._first = self._last = -1  # such updates
+        self._count, self.cause = 0, ""
+        self._is_logged = False
+
+    def count(self, update: int) -> int:
+        """Count an update, and return the number of all; 0 if it is counted already."""
+        if update == self._last:
+            return 0
+        self._first = update if self._count == 0 else self._first
+        self._count, self._last = self._count + 1, update
+        return self._count
+
+    def is_warned_of(self, count: int) -> bool:
+        """Return whether a warning reports the update with this number among the counted ones."""
+        return count <= _WARNED
+
+    @property
+    def is_pending(self) -> bool:
+        """True if the number of these updates is logged at the end of the plan."""
+        return self._count > 0 and not self._is_logged
+
+    def log_total(self, processes: Processes) -> None:
+        """Log the number of these updates, once, unless a warning had it."""
+        if self._count > _WARNED and not self._is_logged:
+            self._is_logged = True
+            processes.log("values differed from the plan: %s %s", self.cause, self.total)
+
+    @property
+    def total(self) -> str:
+        """The number of these updates, for a message."""
+        among = self._last - self._first + 1
+        return f"So far, {self._count} of {among} updates from update {self._first} on used other values than planned"

@@ -1,18 +1,16 @@
 """Binding the groups of an optimizer again, after other code has added, removed or replaced them."""
 
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paramsched.errors import ParamschedError, StateError
 from paramsched.scheduler.block import ValueBlock
 from paramsched.scheduler.group_keys import COUNT, PLAN, Group, write_base_entries
+from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.slots import Slot, bases_by_slot, present_values, with_late_bases
 
-if TYPE_CHECKING:
-    from paramsched.scheduler.groups import Groups
 
-
-def sync(planned: "Groups", groups: list[Group]) -> bool:
+def sync(planned: Groups, groups: list[Group]) -> bool:
     """Bind the groups again if groups were added, removed or replaced; return whether they were.
 
     This check is slower than `is_unchanged`, because it also detects groups that were replaced by equal copies. It
@@ -25,7 +23,7 @@ def sync(planned: "Groups", groups: list[Group]) -> bool:
     return changed
 
 
-def _rebind(planned: "Groups", groups: list[Group]) -> None:
+def _rebind(planned: Groups, groups: list[Group]) -> None:
     """Bind the current groups, and write only into new or changed ones."""
     plan, clock = planned.in_force.counted, planned.clock
     slots = planned.slots(groups)
@@ -55,7 +53,7 @@ def _rebind(planned: "Groups", groups: list[Group]) -> None:
     planned.take(block, groups)
 
 
-def note_code_bases(planned: "Groups", groups: list[Group]) -> None:
+def note_code_bases(planned: Groups, groups: list[Group]) -> None:
     """Note the bases of groups that were added, and the present indices of the others."""
     before, noted = {id(group): index for index, group in enumerate(planned.bound)}, planned.code_bases
     found: dict[tuple[int, str], float] = {}
@@ -69,12 +67,12 @@ def note_code_bases(planned: "Groups", groups: list[Group]) -> None:
     planned.code_bases = found
 
 
-def groups_changed(planned: "Groups", groups: list[Group]) -> bool:
+def groups_changed(planned: Groups, groups: list[Group]) -> bool:
     """Return whether the groups are not the bound dicts themselves; equal copies count as changed."""
     return len(groups) != len(planned.bound) or not all(map(is_, groups, planned.bound))
 
 
-def _entries_replaced(planned: "Groups", groups: list[Group]) -> bool:
+def _entries_replaced(planned: Groups, groups: list[Group]) -> bool:
     """Return whether other code changed the count or the plan's number in the first group, such as a checkpoint."""
     first = groups[0]
     count, number = first.get(COUNT), first.get(PLAN)
@@ -84,7 +82,7 @@ def _entries_replaced(planned: "Groups", groups: list[Group]) -> bool:
     return ours and not (equals_number(count, planned.clock.t) and equals_number(number, planned.number))
 
 
-def require_groups(planned: "Groups", groups: list[Group], bound: list[Group]) -> None:
+def require_groups(planned: Groups, groups: list[Group], bound: list[Group]) -> None:
     """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
     if not groups:
         raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
@@ -93,13 +91,13 @@ def require_groups(planned: "Groups", groups: list[Group], bound: list[Group]) -
         require_lengths(planned, [group if id(group) in ours else {} for group in groups])
 
 
-def require_lengths(planned: "Groups", groups: list[Group]) -> None:
+def require_lengths(planned: Groups, groups: list[Group]) -> None:
     """Raise if a tuple in a group has another length than when it was bound."""
     for column in planned.tuples:
         column.require_lengths(groups)
 
 
-def require_attached(planned: "Groups", what: str) -> None:
+def require_attached(planned: Groups, what: str) -> None:
     """Raise if this Scheduler is detached."""
     if planned.released:
         raise ParamschedError(

@@ -3,19 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from paramsched.plan.optimizers import ALONE, shown_names
 from paramsched.scheduler.block import Values
 from paramsched.scheduler.by_hand import ByHand
 from paramsched.scheduler.group_keys import Group
 from paramsched.scheduler.groups import Groups
+from paramsched.scheduler.parts import Parts
 from paramsched.scheduler.rebinding import sync
 from paramsched.scheduler.run_state import BEGIN_OF_DATA, ResolvedPlan, RuleStates, RunPosition, RunState
 from paramsched.scheduler.slots import LateGroups
-
-if TYPE_CHECKING:
-    from paramsched.scheduler.parts import Parts
+from paramsched.scheduler.steps import Steps
 
 AfterStep: TypeAlias = Callable[[Any], object]
 """The function of a post-hook: called with the optimizer after each step that was an update."""
@@ -71,8 +70,8 @@ class Driver(ABC):
     """The functions that run at each update, for `mark_uncompiled`."""
 
     @abstractmethod
-    def after_step(self, run: "Run", name: str) -> AfterStep:
-        """Return the function of the post-hook of an optimizer."""
+    def after_step(self, run: "Run", name: str, steps: Steps) -> AfterStep:
+        """Return the function of the post-hook of an optimizer, whose steps are `steps`."""
 
     @abstractmethod
     def counter(self, run: "Run", optimizers: Mapping[str, Any]) -> Callable[[], object]:
@@ -244,8 +243,8 @@ class Run:
 class OneOptimizer(Driver):
     """The driver of a single optimizer: each of its steps is an update of the run."""
 
-    def after_step(self, run: Run, name: str) -> AfterStep:
-        return run.lead.advance
+    def after_step(self, run: Run, name: str, steps: Steps) -> AfterStep:
+        return steps.advance
 
     def counter(self, run: Run, optimizers: Mapping[str, Any]) -> Callable[[], object]:
         return ByHand(run.lead, *optimizers.values()).advance
@@ -297,7 +296,7 @@ class Beginning:
     drive: str
     late_groups: LateGroups
     start: int | None
-    parts: "Parts"
+    parts: Parts
     source: str | None = None
 
 

@@ -1,9 +1,9 @@
 """The start of a run in five steps: all that can raise comes before the first write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from paramsched.lint.levels import unlikely_values
 from paramsched.plan import Plan
@@ -26,7 +26,7 @@ from paramsched.scheduler.resume import (
     warn_of_present_bases,
     without_initial,
 )
-from paramsched.scheduler.run import Beginning, Run
+from paramsched.scheduler.run import Beginning, Run, Wrapper
 from paramsched.scheduler.run_state import ResolvedPlan, RunPosition, resume_position
 from paramsched.scheduler.slots import LateGroups, Slot, bases_by_slot
 from paramsched.scheduler.updates import updates_in_state
@@ -54,6 +54,39 @@ class Request:
     start: int | None = None
     names: tuple[str, ...] = ()
     code_bases: Mapping[str, Values] | None = None
+
+
+Numbers: TypeAlias = Callable[[Iterable[str], Mapping[str, int], int | None, str], dict[str, int]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What only the start of a run uses; the package `runs` chooses it.
+
+    Args:
+        plan_at: returns the plan for a start on the optimizers.
+        numbers: returns the update of the next step of each optimizer, given the counts that they carry.
+        new_run: returns a run that has computed its values and has not written them.
+        watch: returns a function that wraps the function of a post-hook, for a run that was just bound.
+        parts: those that the run keeps.
+    """
+
+    plan_at: Callable[[Found], ResolvedPlan]
+    numbers: Numbers
+    new_run: Callable[[Beginning], Run]
+    watch: Callable[[Run], Wrapper]
+    parts: Parts
+
+
+def chosen_before(in_force: ResolvedPlan, _found: Found) -> ResolvedPlan:
+    """Return the plan, which does not depend on what a start finds."""
+    return in_force
+
+
+def not_watched(_run: Run) -> Wrapper:
+    """Return a function that returns the function of a post-hook itself."""
+    return lambda advance: advance
 
 
 @final
@@ -94,17 +127,17 @@ class Prepared:
     present: Sequence[Slot]
 
 
-def start(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> Run:
+def start(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Run:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Raises:
         ParamschedError: the plan cannot be attached. The optimizers are unchanged.
     """
-    found = found_on(optimizers, request, parts)
-    chosen = choose_plan(request, found, parts)
-    prepared = prepare(optimizers, request, found, chosen, parts)
+    found = found_on(optimizers, request, assembly)
+    chosen = choose_plan(request, found, assembly)
+    prepared = prepare(optimizers, request, found, chosen, assembly)
     bind(prepared, found)
-    hook(prepared.run, optimizers, request, found, chosen, parts)
+    hook(prepared.run, optimizers, request, found, chosen, assembly)
     report(prepared, optimizers, request, found, chosen)
     if request.code_bases is not None:  # the checkpoints were loaded before the plan was attached
         for name in [name for name in chosen.carried if name not in found.before]:
@@ -114,7 +147,7 @@ def start(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> Run:
     return prepared.run
 
 
-def found_on(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> Found:
+def found_on(optimizers: Mapping[str, Any], request: Request, assembly: Assembly) -> Found:
     """Return what earlier Schedulers and checkpoints have left on the optimizers, after checking it."""
     groups: dict[str, list[Group]] = {name: one.param_groups for name, one in optimizers.items()}
     before = {name: hooks for name, one in optimizers.items() if (hooks := hooks_on(one)) is not None}
@@ -130,12 +163,12 @@ def found_on(optimizers: Mapping[str, Any], request: Request, parts: Parts) -> F
             with errors_of(name):
                 if request.code_bases is None:
                     request.resume.bases.require_code()
-    return Found(groups, before, counts, parts.numbers(tuple(groups), counts, request.start, request.drive))
+    return Found(groups, before, counts, assembly.numbers(tuple(groups), counts, request.start, request.drive))
 
 
-def choose_plan(request: Request, found: Found, parts: Parts) -> Chosen:
+def choose_plan(request: Request, found: Found, assembly: Assembly) -> Chosen:
     """Return the plan that applies: the one of the request, or that of an earlier Scheduler."""
-    resume, in_force = request.resume, parts.plan_at(found)
+    resume, in_force = request.resume, assembly.plan_at(found)
     # The plans of earlier Schedulers are compared if they had one plan. A checkpoint has only the number of its plan.
     earlier = {hooks.planned.in_force.number: hooks for hooks in found.before.values()}
     changes, previous = None, next(iter(earlier.values())) if len(earlier) == 1 else None
@@ -154,7 +187,9 @@ def choose_plan(request: Request, found: Found, parts: Parts) -> Chosen:
     return Chosen(in_force, previous, changes, unknown, carried)
 
 
-def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, parts: Parts) -> Prepared:
+def prepare(
+    optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> Prepared:
     """Compute the first values, and warn of unlikely ones. No check may fail after this."""
     in_force, carried, groups = chosen.in_force, chosen.carried, found.groups
     by_number = {position.t: position for position in carried.values()}
@@ -166,8 +201,18 @@ def prepare(optimizers: Mapping[str, Any], request: Request, found: Found, chose
     for hooks in found.before.values():
         states = {rule: hooks.planned.clock.states.get(rule, state) for rule, state in states.items()}
     source = "optimizer" if carried and not found.before else None
-    run = parts.new_run(
-        Beginning(in_force, groups, positions, states, request.drive, request.late_groups, request.start, parts, source)
+    run = assembly.new_run(
+        Beginning(
+            in_force,
+            groups,
+            positions,
+            states,
+            request.drive,
+            request.late_groups,
+            request.start,
+            assembly.parts,
+            source,
+        )
     )
     for name in carried:
         if positions[name].t == run.clock.t:
@@ -223,7 +268,9 @@ def bind(prepared: Prepared, found: Found) -> None:
     run.driver.note_positions(run, carried)
 
 
-def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, parts: Parts) -> None:
+def hook(
+    run: Run, optimizers: Mapping[str, Any], request: Request, found: Found, chosen: Chosen, assembly: Assembly
+) -> None:
     """Register the hooks in place of those of earlier Schedulers."""
     before = found.before
     # The logged changes already report the previous Scheduler.
@@ -231,7 +278,7 @@ def hook(run: Run, optimizers: Mapping[str, Any], request: Request, found: Found
         log_takeover(run.clock.t, request.resume.processes)
     for one in {id(hooks.run): hooks.run for hooks in before.values()}.values():
         one.release(kept=[hooks.name for hooks in before.values() if hooks.run is one])
-    watch = parts.watch(run)
+    watch = assembly.watch(run)
     for name, optimizer in optimizers.items():
         PlanHooks(run, name, request.resume).attach(optimizer, watch)
 

@@ -1,18 +1,15 @@
 """The values of a plan in the groups of an optimizer: those of the next update, and those of the last one."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from paramsched.scheduler.block import TargetColumn, Values
+from paramsched.scheduler.groups import Groups
 from paramsched.scheduler.run_state import RuleStates, RunState, UpdateTimes
 from paramsched.scheduler.slots import Slot, values_at
 
-if TYPE_CHECKING:
-    from paramsched.scheduler.groups import Groups
-
 
 def planned_values(
-    planned: "Groups", clock: RunState | None = None, *, last: bool = False
+    planned: Groups, clock: RunState | None = None, *, last: bool = False
 ) -> Iterator[tuple[Slot, float]]:
     """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True.
 
@@ -25,14 +22,14 @@ def planned_values(
     return zip(slots, values_at(slots, times, states), strict=True)
 
 
-def target_values(planned: "Groups", *, last: bool = False) -> Iterator[tuple[str, float]]:
+def target_values(planned: Groups, *, last: bool = False) -> Iterator[tuple[str, float]]:
     """Return pairs (target name, value) for the next update, or for the last completed one if `last` is True."""
     _, targets, times, states = _followed(planned, planned.clock, last=last)
     return ((column.target.name, column.computed(times, states)[0]) for column in targets)
 
 
 def _followed(
-    planned: "Groups", clock: RunState, *, last: bool
+    planned: Groups, clock: RunState, *, last: bool
 ) -> tuple[tuple[Slot, ...], list[TargetColumn], UpdateTimes, RuleStates]:
     """Return the slots, the targets, the time and the states of the next update, or of the last completed one."""
     block = planned.block
@@ -44,6 +41,6 @@ def _followed(
     return block.slots, block.targets, clock.last_times, clock.used
 
 
-def pending(planned: "Groups") -> Values:
+def pending(planned: Groups) -> Values:
     """Return the values of the coming step of an optimizer that is behind the run."""
     return {(slot.group, slot.field.slot): value for slot, value in planned_values(planned)} | dict(planned.held)

@@ -1,6 +1,6 @@
 """Resumes from checkpoints that an earlier version of the code wrote: the same values, states, entries and history.
 
-`recorded_resumes.json` has the checkpoints, and for each resume from one a digest of what the run then did, bit for bit.
+`recorded_resumes.json` has the checkpoints, and a digest of what a run did after each resume, which has every bit.
 The plans use sums and products only, whose bits are the same on every CPU. To record again:
 `python tests/integration/scheduler/test_recorded_resumes.py`.
 """
