@@ -51,7 +51,7 @@ def handed_schedule(
         _refuse_metric(call, line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
-        site = f"{call}({shown(source)}, field={field!r}, group={group!r})"
+        site = f"{call}({shown(source)}, field={field!r}, group={shown(group)})"
         raise InvalidArgument(site, "field and group select a schedule of a plan; leave them out for a schedule")
     schedule = parse(source) if isinstance(source, str) else source
     _refuse_metric(call, schedule)

@@ -391,7 +391,7 @@ def drawn_name(draw: random.Random) -> str:
 
 def _exported_of(name: str) -> Iterator[tuple[str, str]]:
     """Yield an exported module with text at a random place, by its own seed."""
-    draw = random.Random(name)
+    draw = random.Random(repr(name))
     for _ in range(3):
         place = draw.randrange(len(EXPORTED))
         yield "exported.py", EXPORTED[:place] + name + EXPORTED[place:]

@@ -245,6 +245,7 @@ class CallSite:
 
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
+_MOST_INDEX: Final = 10**40  # Python converts no integer of more than 4,300 digits to text
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
 ROOT: Final = "$"
@@ -268,7 +269,7 @@ def child_path(path: str, *keys: object) -> str:
     """
     for key in keys:
         if isinstance(key, int):
-            path += f"[{key}]"
+            path += f"[{key}]" if abs(key) < _MOST_INDEX else "[…]"
         elif _PLAIN_NAME.fullmatch(name := str(key)):
             path += f".{name}"
         else:

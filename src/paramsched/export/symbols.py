@@ -224,8 +224,12 @@ class _Namespace:
     def full_like(self, x: Any, value: Any) -> Any:
         return np.asarray(value)[()]
 
-    def isinf(self, x: Any) -> bool:
-        return False  # because a formula is not exported for values that overflow
+    def isinf(self, x: Operand) -> Operand:
+        if not isinstance(x, Symbol):
+            return bool(np.isinf(x))
+        # Only powers overflow in a formula, which then contains the number.
+        overflows = any(arg == math.inf for part in parts_of(x) for arg in part.args if isinstance(arg, float))
+        return build("equal", x, math.inf) if overflows else False
 
 
 _NAMESPACE: Final = _Namespace()

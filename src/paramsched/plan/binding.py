@@ -92,9 +92,9 @@ class Binding:
                 f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
                 f"Write groups={_suggested_groups(groups)!r}",
             )
-        if groups == "" or (isinstance(groups, int) and groups < 0):
+        if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})",
+                f"Binding({shown!r}, groups={_shown_selector(groups)})",
                 "neither a name nor an index",
                 f"Write groups={_suggested_groups(groups)!r}",
             )
@@ -117,6 +117,14 @@ class Binding:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"
         initial = f" = {self.field.initial!r}" if isinstance(self.field, Target) else ""
         return f"{self.name}{initial}{place}: {self.schedule}"
+
+
+_MOST_GROUPS = 2**63
+
+
+def _shown_selector(groups: str | int) -> str:
+    """Return a selector for a message, also an integer of many digits."""
+    return shown(groups)
 
 
 def _suggested_groups(groups: object) -> str | int:

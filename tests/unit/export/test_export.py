@@ -350,6 +350,15 @@ def test_a_line_of_progress_passes_its_progress_on(line):
     assert values == trace["weight_decay"].tolist()
 
 
+@pytest.mark.parametrize("line", ["exponential(gamma=2)", "step(3, 4)"])
+def test_a_base_of_zero_stays_zero_if_a_power_overflows(line):
+    plan = ps.Plan(lr=line, horizon=2000)
+    lr = functions_in(ps.to_python(plan))["lr"]
+
+    assert [lr(t, 0.0) for t in range(2000)] == ps.trace(plan, {"lr": 0.0})["lr"].tolist()
+    assert lr(1999, 1.0) == np.inf
+
+
 def test_followed_lines_call_the_other_function():
     plan = ps.Plan(
         ps.Binding("lr", "linear()", "head"),

@@ -296,6 +296,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         ),
         (lambda: Binding("lr", 1.0, groups=[1]), "several names as one text. Write groups='head'"),
         (lambda: Binding("lr", 1.0, groups=-1), "neither a name nor an index. Write groups=0"),
+        (lambda: Binding("lr", 1.0, groups=10**5000), "groups=an integer of 5001 digits): neither a name nor an index"),
         (lambda: Binding("lr", 1.0, groups=""), "neither a name nor an index. Write groups='head'"),
         (lambda: Binding("lr", 1.0, groups=1.0), "expected str, int or a function"),
         (
