@@ -95,6 +95,20 @@ def _places_by_letters() -> Mapping[str, Sequence[int]]:
     return places
 
 
+_OF_DEEPSPEED: Final = frozenset({"warmup_num_steps", "total_num_steps", "warmup_min_ratio", "cos_min_ratio"})
+"""Arguments of DeepSpeed's schedulers only."""
+
+
+def with_library(name: str, keywords: Iterable[str]) -> str:
+    """Return a name of several libraries with the one whose arguments the keywords are.
+
+    >>> with_library("WarmupCosineLR", ["warmup_num_steps"]), with_library("WarmupCosineLR", ["max_iters"])
+    ('deepspeed.WarmupCosineLR', 'WarmupCosineLR')
+    """
+    is_deepspeed = "." not in name and not _OF_DEEPSPEED.isdisjoint(keywords)
+    return f"deepspeed.{name}" if is_deepspeed and (meant_by(f"deepspeed.{name}") or ("",))[0] == "deepspeed" else name
+
+
 def advice_for_peer(name: str) -> tuple[str, str] | None:
     """Return the description of a peer's name and a line to write; None if the name is unknown.
 

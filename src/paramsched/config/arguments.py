@@ -37,6 +37,7 @@ from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
+from paramsched.config.references import is_reference
 from paramsched.schedules import Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -229,7 +230,7 @@ def read_arguments(
         except WrongValue as problem:
             wrong.add(name)
             words = values[name] if isinstance(values[name], list) else [values[name]]
-            unknown = next(filter(is_unknown, words), None)
+            unknown = next((word for word in words if is_unknown(word) or is_reference(word)), None)
             instead = "" if unknown is None else f"Write the value in place of {unknown}"
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (locations[name].rpartition(".")[2], meant)

@@ -26,6 +26,44 @@ def with_references(data: Any) -> Any:
     return _References(data).resolved(data, ())
 
 
+_OF_MONAI: Final = re.compile(r"@(\w+(?:(?:#|::)\w+)*)")
+
+
+def is_reference(value: Any) -> bool:
+    """Return whether a value is a reference of a MONAI bundle, such as `@epochs`."""
+    return isinstance(value, str) and _OF_MONAI.fullmatch(value) is not None
+
+
+def with_monai_references(data: Any) -> Any:
+    """Return a config of a MONAI bundle with numbers and plain text in place of their references.
+
+    A reference to something else, to nothing or in a circle stays as it is written. The reader of the entry reports it.
+
+    >>> with_monai_references({"epochs": 9, "a": {"n": "@epochs"}, "T_max": "@a#n", "x": "@none", "f": "@x"})
+    {'epochs': 9, 'a': {'n': 9}, 'T_max': 9, 'x': '@none', 'f': '@x'}
+    """
+
+    def plain(value: Any) -> Any:
+        text, seen = value, list[str]()
+        while is_reference(value) and value not in seen:
+            seen.append(value)
+            found = data
+            for key in re.split("#|::", value[1:]):
+                found = found.get(key) if isinstance(found, dict) else None
+            value = found
+        is_plain = isinstance(value, (int, float)) or (isinstance(value, str) and not value.startswith(("$", "%", "@")))
+        return value if is_plain else text
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: resolved(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [resolved(one) for one in value]
+        return plain(value)
+
+    return resolved(data)
+
+
 @final
 class _References:
     """A resolver of the references in one config.

@@ -87,6 +87,12 @@ _UNSET: Final = re.compile(
     re.DOTALL,
 )
 """A test for a variable without a value, such as `[ -z "$A" ]`, whose block has no other branch and no block inside."""
+_GIVEN: Final = re.compile(
+    r"""\s*\[\[?\s+-n\s+"\$\{?[1-9](?::?-)?\}?"\s+\]\]?\s*(?:;|\n)\s*then\b"""
+    r"(?:(?!\b(?:if|else|elif|case|for|while|until)\b).){,9999}?\bfi\b",
+    re.DOTALL,
+)
+"""A block that runs only if the script has an argument, as in `if [ -n "$2" ]; then STEPS=$2; fi`."""
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=")
 _REDIRECTION: Final = re.compile(r"\d*(?:<<<|<<-?|[<>]&|>>|>\||<>|[<>])|&>>?")
 _END_OF_COMMAND: Final = re.compile(r";;|&&|\|\||[\n;&|()]")
@@ -245,6 +251,9 @@ class _Script:
         if found is None or found[0] not in _RESERVED:
             return False
         self.at = found.end()
+        if found[0] == "if" and not self.blocks and (given := _GIVEN.match(self.text, self.at, self.end)):
+            self.at = given.end()  # a script is read as it runs without arguments, as `${2:-20000}` is 20000
+            return True
         unset = _UNSET.match(self.text, self.at, self.end) if found[0] == "if" else None
         if unset and unset[1] not in self.variables and not self.blocks:
             self.is_taken = True

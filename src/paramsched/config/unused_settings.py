@@ -103,7 +103,7 @@ def report_no_settings(
     diagnostics.add(path, found, instead, code=NOTHING_PLANNED)
 
 
-_SHARED: Final = frozenset({"learning_rate", "lr", "max_steps", "steps", "epochs", "warmup_steps", "optimizer"})
+_SHARED: Final = frozenset({"learning_rate", "lr", "max_steps", "steps", "epochs", "warmup_steps", "optimizer", "seed"})
 """Settings of so many programs that they do not tell whose config it is."""
 
 

@@ -40,3 +40,26 @@ def test_a_scheduler_of_something_else_is_a_warning():
         plan = loads(f"{STEP}interval: step\nnoise_scheduler: {{type: DDPM, steps: 1000}}\n", "torch")
 
     assert str(plan) == "lr: multistep([30])"
+
+
+BUNDLE = """\
+epochs: 50
+run: {n: '@epochs'}
+a: '@b'
+b: '@a'
+scheduler: {_target_: StepLR, step_size: '%s'}
+interval: epoch
+"""
+
+
+@table("reference", ["@epochs", "@run#n", "@run::n"])
+def test_a_reference_of_a_monai_bundle_is_replaced_by_its_number(reference):
+    assert str(loads(BUNDLE % reference, "torch")) == 'lr: step("50 epochs")'
+
+
+@table("reference", ["@none", "@a", "@run", "@run#none", "$@epochs * 2"])
+def test_an_unknown_or_circular_reference_is_refused_without_an_invented_number(reference):
+    with pytest.raises(ConfigError) as refusal:
+        loads(BUNDLE % reference, "torch")
+
+    assert refusal.value.diagnostics[0].instead == f"Write the value in place of {reference}"

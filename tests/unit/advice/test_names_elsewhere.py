@@ -15,7 +15,7 @@ from paramsched.advice.peer_words import (
     other_names,
     with_other_names,
 )
-from paramsched.errors import ConfigError, InvalidCall, ParseError
+from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 from support.tables import table
 
@@ -259,3 +259,12 @@ def test_a_difference_of_schedules_is_not_read_as_a_name_with_dashes():
     assert ps.parse("warmup(5)-linear(over=5)") == ps.parse("warmup(5) - linear(over=5)")
     with pytest.raises(ParseError, match='unknown schedule "frob"'):
         ps.parse("frob-linear(over=5)")
+
+
+def test_a_name_of_several_libraries_is_that_of_its_arguments():
+    with pytest.raises(InvalidArgument, match="is a name of deepspeed") as refusal:
+        ps.parse("WarmupCosineLR(warmup_num_steps=10, total_num_steps=100)")
+    with pytest.raises(InvalidArgument, match="is a name of fvcore"):
+        ps.parse("WarmupCosineLR(max_iters=100)")
+
+    assert "index" in refusal.value.write

@@ -248,11 +248,20 @@ def test_options_that_are_only_set_under_a_condition_are_not_read(script):
         "main() {\n  ARGS='--max_steps 5'\n}\nmain\ntrain.py --learning_rate 1 $ARGS\n",
         "if [ -z $STEPS ]; then STEPS=5; fi\ntrain.py --learning_rate 1 --max_steps $STEPS\n",
         "if [ $X ]; then MORE=--bf16; fi\ntrain.py --learning_rate 1 --max_steps 5 $MORE\n",
+        'STEPS=5\nif [ -n "${2}" ]; then\n  STEPS=$2;\nfi\ntrain.py --learning_rate 1 --max_steps $STEPS\n',
     ],
 )
 def test_variables_set_near_the_command_and_their_defaults_are_read(script, recwarn):
     assert str(ps.loads(script, "transformers").horizon) == "5"
     assert not recwarn
+
+
+@table("test", ['[ -n "$X" ]', "[ -n $2 ]", '[ -z "${2}" ]', '[ -n "${2}" ] && [ $X ]'])
+def test_a_value_under_another_condition_is_unknown(test):
+    script = f"STEPS=5\nif {test}; then STEPS=6; fi\ntrain.py --learning_rate 1 --max_steps $STEPS\n"
+
+    with pytest.raises(ps.errors.ConfigError):
+        ps.loads(script, "transformers")
 
 
 @table("value", ["$(expr 16 / $NODES)", "$((16 / NODES))", "$(nproc)", "`nproc`"])

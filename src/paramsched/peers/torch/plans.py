@@ -29,7 +29,7 @@ from paramsched.config.arguments import (
 )
 from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.references import with_references
+from paramsched.config.references import with_monai_references, with_references
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
@@ -238,7 +238,7 @@ def recognizes(data: Any) -> bool:
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the values of the optimizer next to the scheduler as bases."""
-    found = _find_scheduler(with_references(data), DiagnosticCollector())
+    found = _find_scheduler(with_references(with_monai_references(data)), DiagnosticCollector())
     written = values_of_optimizer(found.around.get("optimizer"))
     return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
 
@@ -263,7 +263,7 @@ def to_plan(
     lr: warmup(10, 0.01)
     """
     diagnostics = DiagnosticCollector()
-    data = with_references(data)
+    data = with_references(with_monai_references(data))
     found = _find_scheduler(data, diagnostics)
     by_epoch = _is_by_epoch(found, diagnostics)
     horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))

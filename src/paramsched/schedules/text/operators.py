@@ -13,7 +13,7 @@ from paramsched.advice.calls import build_from_call
 from paramsched.advice.mending import call_as_meant
 from paramsched.advice.number_checks import finite_number
 from paramsched.advice.peer_calls import Stage
-from paramsched.advice.peer_words import misspelled_argument
+from paramsched.advice.peer_words import advice_for_peer, misspelled_argument, with_library
 from paramsched.base.near_names import shortened_text
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, InvalidCall, shown
@@ -212,6 +212,8 @@ def value_of_call(call: OpenBracket, end: int, diagnostics: LineDiagnostics) -> 
     """Call the function with the arguments in its brackets. Errors of the call become diagnostics."""
     if call.diagnostic is not None:
         diagnostic = diagnostics.found[call.diagnostic].changed(site=quoted(diagnostics.text, call.begin, end))
+        if (full := with_library(call.name, call.named)) != call.name and (peer := advice_for_peer(full)) is not None:
+            diagnostic = diagnostic.changed(found=peer[0].replace(full, call.name), write=peer[1])
         diagnostics.found[call.diagnostic] = diagnostic
         advice = "" if diagnostic.is_example else diagnostic.write
         # The example is for a name of another library. A text without a bracket is a name that replaces the wrong one.

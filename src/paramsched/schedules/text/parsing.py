@@ -267,6 +267,17 @@ def advice_for_curve(name: str) -> str:
     return curve_text(name) if name in CONSTANTS or name in FAMILIES else ""
 
 
+_OTHER_NAMES: Final[Mapping[str, str]] = {
+    "min": "minimum",
+    "max": "maximum",
+    "clip": "clamp",
+    "const": "constant",
+    "invsqrt": "inverse_sqrt",
+    "inv_sqrt": "inverse_sqrt",
+}
+"""Names with one meaning that are no slip of the name here."""
+
+
 def _unknown_name(name: str, known: KnownNames, around: OpenBracket) -> ParseError:
     """Return the error for an unknown name, with advice if it resembles a schedule, a curve or a peer's name."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
@@ -284,6 +295,9 @@ def _unknown_name(name: str, known: KnownNames, around: OpenBracket) -> ParseErr
         return _name_error(f'unknown schedule "{name}": stages are joined by >>', "warmup(100) >> cosine()")
     if around.wants_curve:
         return _unknown_curve(name)
+    if name in _OTHER_NAMES:
+        ours = _OTHER_NAMES[name]
+        return _name_error(f'unknown schedule "{name}"; did you mean "{ours}"?', meant=ours)
     names = [*known, *NEIGHBOR_LEVELS]
     return _name_error(f'unknown schedule "{name}"; {did_you_mean(name, names)}', meant=certain_name(name, names))
 
